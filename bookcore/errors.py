@@ -1,0 +1,310 @@
+"""Everything bookcore raises on purpose: one root, facts as attributes, a sentence built from them.
+
+Callers catch a class and read its attributes; nobody parses text. A builtin base is added only where
+a caller would catch it (``ValueError``, ``TypeError``, ``KeyError``). ``http_hint`` is the status an HTTP
+edge may answer with; the core never looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "BookcoreError",
+    "ConflictError",
+    "DuplicateBookingError",
+    "DuplicateResourceError",
+    "FieldError",
+    "HoldExpiredError",
+    "HoursError",
+    "IndexNameError",
+    "InvalidKeyError",
+    "InvalidQuantityError",
+    "InvalidSpanError",
+    "KeyTypeError",
+    "MissingExtraError",
+    "NoneAvailableError",
+    "QueryError",
+    "ResourceError",
+    "ResourceInUseError",
+    "SnapshotError",
+    "StoreError",
+    "TransactionError",
+    "UnknownBookingError",
+    "UnknownClosureError",
+    "UnknownResourceError",
+]
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)`` cut to *limit* characters; a broken ``__repr__`` cannot break an error.
+
+    >>> brief("x" * 100, 10)
+    "'xxxxxx..."
+    """
+    try:
+        text = repr(value)
+    except Exception:  # a hostile __repr__ must not hide the error that is being built
+        text = f"<{type(value).__name__} whose repr fails>"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _span(start: object, end: object, bounds: str = "[)") -> str:
+    left = "-inf" if start is None else brief(start)
+    right = "+inf" if end is None else brief(end)
+    return f"{bounds[0]}{left}, {right}{bounds[1]}"
+
+
+def _name(resource: object) -> str:
+    try:
+        return brief(getattr(resource, "id", resource))
+    except Exception:  # its own code, which must not hide the error that is being built
+        return brief(resource)
+
+
+class BookcoreError(Exception):
+    """Root of everything bookcore raises on purpose."""
+
+    http_hint = 400
+
+
+class InvalidSpanError(BookcoreError, ValueError):
+    """The span is empty, reversed, or has an end that is not a point (NaN).
+
+    Attributes: ``start``, ``end``, ``reason``.
+    """
+
+    def __init__(self, start: object, end: object, reason: str = "") -> None:
+        self.start, self.end = start, end
+        self.reason = reason or "the end must come after the start"
+        BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
+
+
+class KeyTypeError(BookcoreError, TypeError):
+    """A key that does not belong with the calendar's keys, or cannot do what a call asks of it.
+
+    Attributes: ``key``, ``reason``.
+    """
+
+    def __init__(self, key: object, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"key {brief(key)}: {reason}")
+
+
+class InvalidKeyError(InvalidSpanError, KeyTypeError):
+    """A NaN or NaT was given as a key: it is no point of the axis, so no span can have it as an end.
+
+    Both an `InvalidSpanError` and a `KeyTypeError`. Attributes: ``key``, ``start``, ``end``, ``reason``.
+    """
+
+    def __init__(self, key: object, start: object, end: object) -> None:
+        self.key, self.start, self.end = key, start, end
+        self.reason = f"{brief(key)} is not a point of the axis"
+        # both parents build their own sentence; going past them keeps this one
+        BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
+
+
+class InvalidQuantityError(BookcoreError, ValueError):
+    """A quantity or a capacity that is not a whole number of at least one. Attribute: ``quantity``."""
+
+    def __init__(self, quantity: object, what: str = "quantity") -> None:
+        self.quantity = quantity
+        super().__init__(f"a {what} is a whole number of at least 1, got {brief(quantity)}")
+
+
+class FieldError(BookcoreError, TypeError):
+    """The event class does not take the fields given. Attributes: ``event_type``, ``fields``, ``reason``."""
+
+    def __init__(self, event_type: type, fields: Iterable[str], reason: str) -> None:
+        self.event_type, self.fields, self.reason = event_type, tuple(fields), reason
+        super().__init__(f"{event_type.__name__} does not take {', '.join(self.fields) or 'that'}: {reason}")
+
+
+class ConflictError(BookcoreError):
+    """The span is not to be had.
+
+    Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (every booking in the way, by
+    start, then in order of booking); ``causes`` (text for what else is in the way: closures, hours, capacity).
+    """
+
+    http_hint = 409
+
+    def __init__(
+        self,
+        resource: object,
+        start: object,
+        end: object,
+        conflicts: Iterable[Any] = (),
+        *,
+        causes: Iterable[str] = (),
+        quantity: int = 1,
+        bounds: str = "[)",
+    ) -> None:
+        self.resource, self.start, self.end, self.quantity = resource, start, end, quantity
+        self.conflicts: tuple[Any, ...] = tuple(conflicts)
+        self.causes: tuple[str, ...] = tuple(causes)
+        shown = [f"booking {brief(c.id, 40)} {_span(c.start, c.end, bounds)}" for c in self.conflicts[:3]]
+        if len(self.conflicts) > 3:
+            shown.append(f"{len(self.conflicts) - 3} more bookings")
+        shown += self.causes
+        many = f"{quantity} of " if quantity != 1 else ""
+        super().__init__(
+            f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: "
+            f"{'; '.join(shown) or 'taken'}"
+        )
+
+
+class NoneAvailableError(BookcoreError):
+    """None of the resources asked for is available. Attributes: ``start``, ``end``, ``quantity``, ``asked``."""
+
+    http_hint = 409
+
+    def __init__(self, start: object, end: object, quantity: int, asked: int) -> None:
+        self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
+        super().__init__(f"none of {asked} resources is available in {_span(start, end)}")
+
+
+class ResourceError(BookcoreError):
+    """An object that cannot be registered as a resource, or asked as one. Attributes: ``resource``, ``reason``."""
+
+    def __init__(self, resource: object, reason: str) -> None:
+        self.resource, self.reason = resource, reason
+        super().__init__(f"{brief(resource)} cannot be used as a resource: {reason}")
+
+
+class _LookupError(BookcoreError, KeyError):
+    """A KeyError that prints its sentence rather than the repr of it."""
+
+    http_hint = 404
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownResourceError(_LookupError):
+    """No resource with that id is in the calendar. Attribute: ``resource``."""
+
+    def __init__(self, resource: object) -> None:
+        self.resource = resource
+        super().__init__(f"resource {_name(resource)} is not in this calendar; add_resource(...) it first")
+
+
+class DuplicateResourceError(BookcoreError):
+    """A resource with that id is in the calendar already. Attribute: ``resource``."""
+
+    http_hint = 409
+
+    def __init__(self, resource: object) -> None:
+        self.resource = resource
+        super().__init__(f"a resource with id {_name(resource)} is in this calendar already")
+
+
+class ResourceInUseError(BookcoreError):
+    """The resource still has bookings. Attributes: ``resource``, ``count``."""
+
+    http_hint = 409
+
+    def __init__(self, resource: object, count: int) -> None:
+        self.resource, self.count = resource, count
+        super().__init__(f"resource {_name(resource)} still has {count} bookings; remove or move them first")
+
+
+class UnknownBookingError(_LookupError):
+    """No such booking stands in the calendar. Attributes: ``booking``, ``reason``."""
+
+    def __init__(self, booking: object, reason: str = "no such booking stands in this calendar") -> None:
+        self.booking, self.reason = booking, reason
+        super().__init__(f"booking {_name(booking)}: {reason}")
+
+
+class DuplicateBookingError(BookcoreError):
+    """A booking with that id stands already. Attributes: ``booking`` (as given), ``standing`` (the one there)."""
+
+    http_hint = 409
+
+    def __init__(self, booking: object, standing: object = None) -> None:
+        self.booking, self.standing = booking, standing
+        super().__init__(f"a booking with id {_name(booking)} stands already")
+
+
+class HoldExpiredError(BookcoreError):
+    """The hold ran out before it was confirmed. Attributes: ``booking``, ``until``, ``now``."""
+
+    http_hint = 410
+
+    def __init__(self, booking: object, until: object, now: object) -> None:
+        self.booking, self.until, self.now = booking, until, now
+        super().__init__(f"the hold {_name(booking)} ran out at {brief(until)}; it is {brief(now)} now")
+
+
+class UnknownClosureError(_LookupError):
+    """The closure does not stand in this calendar. Attribute: ``closure``."""
+
+    def __init__(self, closure: object) -> None:
+        self.closure = closure
+        super().__init__(f"closure {brief(closure)} does not stand in this calendar")
+
+
+class HoursError(BookcoreError, ValueError):
+    """An opening-hours or recurrence rule that cannot be read, or asked that way. Attributes: ``value``, ``reason``."""
+
+    def __init__(self, value: object, reason: str) -> None:
+        self.value, self.reason = value, reason
+        super().__init__(f"{brief(value)}: {reason}")
+
+
+class QueryError(BookcoreError, TypeError):
+    """A term or an argument that no question can be made of. Attributes: ``term``, ``reason``."""
+
+    def __init__(self, term: object, reason: str) -> None:
+        self.term, self.reason = term, reason
+        super().__init__(f"{brief(term)}: {reason}")
+
+
+class IndexNameError(_LookupError):
+    """No index of that name, or one of that name already. Attributes: ``name``, ``reason``."""
+
+    http_hint = 400
+
+    def __init__(self, name: object, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"index {brief(name)}: {reason}")
+
+
+class TransactionError(BookcoreError):
+    """A call that makes no sense where the transaction stands. Attribute: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class StoreError(BookcoreError):
+    """Head of the backends' own errors. Attributes: ``store`` (its class name), ``reason``."""
+
+    http_hint = 503
+
+    def __init__(self, store: object, reason: str) -> None:
+        self.store = store if isinstance(store, str) else type(store).__name__
+        self.reason = reason
+        super().__init__(f"{self.store}: {reason}")
+
+
+class SnapshotError(BookcoreError):
+    """Head of what can be wrong with a snapshot file. Attributes: ``path``, ``offset`` (or None), ``reason``."""
+
+    http_hint = 500
+
+    def __init__(self, path: object, reason: str, *, offset: int | None = None) -> None:
+        self.path, self.reason, self.offset = path, reason, offset
+        where = f" at byte {offset}" if offset is not None else ""
+        super().__init__(f"snapshot {path}{where}: {reason}")
+
+
+class MissingExtraError(BookcoreError, ImportError):
+    """An optional package is needed and not installed. Attributes: ``package``, ``extra``."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
