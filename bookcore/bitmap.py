@@ -1,0 +1,105 @@
+"""Sets of resources as integers.
+
+    ordinal   7 6 5 4 3 2 1 0
+    bits      0 0 1 0 1 1 0 0   ==  {2, 3, 5}  ==  0b101100
+
+Every resource of a calendar has a small number, its *ordinal*; a set of resources is a Python ``int`` with
+those bits set. Union, intersection and difference of such ints run in C at memory speed, and ``int.bit_count``
+counts. What an ``int`` is bad at is changing one bit (it copies itself), so a set that is written to lives in a
+`Bitmap`: a ``bytearray`` that takes a bit in constant time, and the int made from it, kept until the next write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from typing import TypeVar
+
+__all__ = ["Bitmap", "from_ordinals", "ordinals", "pick"]
+
+T = TypeVar("T")
+
+_NOT_EMPTY = re.compile(rb"[^\0]")
+_OFFSETS = [tuple(offset for offset in range(8) if byte >> offset & 1) for byte in range(256)]
+_SELECTORS = bytes.maketrans(b"01", b"\0\1")
+
+
+class Bitmap:
+    """A set of ordinals that is cheap to change and, once asked for, cheap to combine."""
+
+    __slots__ = ("cached", "data")
+
+    def __init__(self, data: bytearray | None = None) -> None:
+        self.data = bytearray() if data is None else data
+        self.cached: int | None = None
+
+    def add(self, ordinal: int) -> None:
+        """Put *ordinal* into the set. O(1), amortised over growth."""
+        data = self.data
+        at = ordinal >> 3
+        if at >= len(data):
+            # grow by an eighth, so that a run of new ordinals does not copy the array each time
+            data.extend(bytes(at + 1 - len(data) + (len(data) >> 3)))
+        data[at] |= 1 << (ordinal & 7)
+        self.cached = None
+
+    def discard(self, ordinal: int) -> None:
+        """Take *ordinal* out of the set if it is there. O(1)."""
+        at = ordinal >> 3
+        if at < len(self.data):
+            self.data[at] &= ~(1 << (ordinal & 7))
+            self.cached = None
+
+    def __contains__(self, ordinal: int) -> bool:
+        at = ordinal >> 3
+        return at < len(self.data) and bool(self.data[at] >> (ordinal & 7) & 1)
+
+    def copy(self, length: int) -> bytearray:
+        """Return a copy of the bytes, at least *length* long."""
+        data = bytearray(self.data)
+        if len(data) < length:
+            data.extend(bytes(length - len(data)))
+        return data
+
+    def value(self) -> int:
+        """Return the set as an int. O(1) when nothing changed since the last call, else O(n / 8)."""
+        cached = self.cached
+        if cached is None:
+            cached = self.cached = int.from_bytes(self.data, "little")
+        return cached
+
+
+def from_ordinals(numbers: Iterable[int], size: int) -> int:
+    """Return the bitmap of *numbers*, all below *size*. O(size / 8 + number of ordinals).
+
+    >>> bin(from_ordinals([2, 3, 5], 8))
+    '0b101100'
+    """
+    data = bytearray((size >> 3) + 1)
+    for ordinal in numbers:
+        data[ordinal >> 3] |= 1 << (ordinal & 7)
+    return int.from_bytes(data, "little")
+
+
+def pick(bits: int, items: Sequence[T]) -> list[T]:
+    """Return the items whose ordinals are set, in ascending order. O(highest set bit).
+
+    >>> pick(0b101, ["a", "b", "c"])
+    ['a', 'c']
+    """
+    # bin() writes the highest bit first; reversed and mapped to 0/1 bytes it selects at C speed
+    return list(compress(items, bin(bits)[:1:-1].encode().translate(_SELECTORS)))
+
+
+def ordinals(bits: int) -> Iterator[int]:
+    """Yield the set ordinals in ascending order. O(highest set bit / 8, at C speed, + number of set bits).
+
+    >>> list(ordinals(0b101100))
+    [2, 3, 5]
+    """
+    data = bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
+    for match in _NOT_EMPTY.finditer(data):
+        base = match.start() << 3
+        for offset in _OFFSETS[match.group()[0]]:
+            yield base + offset

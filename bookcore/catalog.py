@@ -1,0 +1,259 @@
+"""Which resources there are: their numbers, kinds, tags and indexed values, all as bitmaps over the numbers.
+
+    number    0        1       2        3
+    objects   Flat a   Car b   (gone)   Flat d
+    everything         1101b
+    kinds     Flat: 1001b   Car: 0010b
+    tags      "sea": 1000b
+
+A resource's number is its place in the order of registration; numbers of removed resources are not used again, so
+that ascending number is registration order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from bookcore.attributes import AttributeIndex
+from bookcore.bitmap import Bitmap
+from bookcore.errors import (
+    DuplicateResourceError,
+    IndexNameError,
+    QueryError,
+    ResourceError,
+    UnknownResourceError,
+)
+from bookcore.model import Resource, check_capacity
+
+__all__ = ["Catalog", "Entry"]
+
+
+class Entry:
+    """The calendar's record of one resource, as stores see it."""
+
+    __slots__ = (
+        "after",
+        "before",
+        "calendar",
+        "capacity",
+        "closures",
+        "count",
+        "free",
+        "guarded",
+        "hours",
+        "id",
+        "number",
+        "plain",
+        "resource",
+        "state",
+    )
+
+    def __init__(
+        self, id: Hashable, resource: Any, number: int, capacity: int, before: Any = None, after: Any = None
+    ) -> None:
+        self.id = id
+        self.resource = resource
+        self.number = number
+        self.capacity = capacity
+        self.before = before
+        self.after = after
+        self.exclusive_or_not()
+        self.calendar: Any = None
+        self.count = 0  # bookings on it, maintained by the calendar
+        # More than bookings decides: closures (a record of the same number, in the store of closures) or hours.
+        self.guarded = False
+        self.closures: Any = None
+        self.hours: Any = None
+        self.state: Any = None  # the store's own
+        # May be set by a store for an exclusive resource without turnaround: an object whose is_free(start, end) answers
+        # for one unit. Spares the commonest question two calls. The calendar looks past it where more than
+        # bookings decides.
+        self.free: Any = None
+
+    def exclusive_or_not(self) -> None:
+        """Settle ``plain``: one unit and no turnaround, so that its bookings alone say when it is free."""
+        self.plain = self.capacity == 1 and self.before is None and self.after is None
+
+    def __repr__(self) -> str:
+        return f"Entry({self.id!r}, number={self.number}, capacity={self.capacity})"
+
+
+class Catalog:
+    """The resources of one calendar. Not thread-safe: it stays behind the calendar's lock."""
+
+    __slots__ = ("by_id", "entries", "everything", "indexes", "kinds", "objects", "pooled", "tags")
+
+    def __init__(self) -> None:
+        self.by_id: dict[Hashable, Entry] = {}
+        self.objects: list[Any] = []  # by number; None where the resource is gone
+        self.entries: list[Entry | None] = []
+        self.everything = Bitmap()
+        self.pooled = Bitmap()  # who may have bookings that overlap, or needs turnaround
+        self.kinds: dict[type, Bitmap] = {}
+        self.tags: dict[Hashable, Bitmap] = {}
+        self.indexes: dict[str, AttributeIndex] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    @property
+    def size(self) -> int:
+        """One above the highest number given out."""
+        return len(self.objects)
+
+    def entry(self, resource: Any) -> Entry:
+        """Return the record of a resource given as the object or its id, or raise `UnknownResourceError`. O(1)."""
+        try:
+            found = self.by_id.get(getattr(resource, "id", resource))
+            if found is None:
+                found = self.by_id.get(resource)  # an id that happens to have an `id` itself
+        except Exception:  # unhashable, or an object whose own code fails
+            found = None
+        if found is None:
+            raise UnknownResourceError(resource)
+        return found
+
+    def prepare(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Entry:
+        """Return a new record for *resource*, not registered yet; raise if it cannot be."""
+        try:
+            id = resource.id
+        except Exception as exc:
+            raise ResourceError(resource, f"it has no id ({type(exc).__name__})") from exc
+        try:
+            known = id in self.by_id
+        except Exception as exc:
+            raise ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})") from exc
+        if id is None:
+            raise ResourceError(resource, "its id is None")
+        if known:
+            raise DuplicateResourceError(resource)
+        if isinstance(resource, Resource):
+            capacity = resource.capacity if capacity is None else capacity
+            before = resource.before if before is None else before
+            after = resource.after if after is None else after
+        return Entry(id, resource, self.size, check_capacity(resource, 1 if capacity is None else capacity), before, after)
+
+    def add(self, entry: Entry) -> None:
+        """Register a prepared record. Index keys are asked first; if one fails, nothing has changed."""
+        values = [(index, index.value_of(entry.resource)) for index in self.indexes.values()]
+        for index, value in values:
+            index.admit(value)
+        for index, value in values:
+            index.put(entry.number, value)
+        self.by_id[entry.id] = entry
+        self.objects.append(entry.resource)
+        self.entries.append(entry)
+        self.everything.add(entry.number)
+        if not entry.plain:
+            self.pooled.add(entry.number)
+        cls = type(entry.resource)
+        if cls not in self.kinds:
+            self.kinds[cls] = Bitmap()
+        self.kinds[cls].add(entry.number)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget a record and all that is known of it."""
+        del self.by_id[entry.id]
+        self.objects[entry.number] = self.entries[entry.number] = None
+        self.everything.discard(entry.number)
+        self.pooled.discard(entry.number)
+        self.kinds[type(entry.resource)].discard(entry.number)
+        for label in [label for label, bits in self.tags.items() if entry.number in bits]:
+            self.untag(entry, label)
+        for index in self.indexes.values():
+            index.discard(entry.number)
+
+    def restore(self, entry: Entry, labels: Iterable[Hashable]) -> None:
+        """Put back a removed record under its old number, in its old place in the order."""
+        self.by_id[entry.id] = entry
+        self.objects[entry.number] = entry.resource
+        self.entries[entry.number] = entry
+        self.everything.add(entry.number)
+        if not entry.plain:
+            self.pooled.add(entry.number)
+        self.kinds[type(entry.resource)].add(entry.number)
+        for label in labels:
+            self.tag(entry, label)
+        for index in self.indexes.values():
+            index.put(entry.number, index.value_of(entry.resource))
+
+    def in_order(self) -> list[Entry]:
+        """Return all records in order of registration. O(n log n)."""
+        return sorted(self.by_id.values(), key=lambda entry: entry.number)
+
+    # -- tags and kinds ----------------------------------------------------------------------------
+
+    def tag(self, entry: Entry, label: Hashable) -> bool:
+        """Put a label on a resource; return whether it was new there."""
+        bits = self.tags.get(label)
+        if bits is None:
+            bits = self.tags[label] = Bitmap()
+        if entry.number in bits:
+            return False
+        bits.add(entry.number)
+        return True
+
+    def untag(self, entry: Entry, label: Hashable) -> bool:
+        """Take a label off a resource; return whether it was there."""
+        bits = self.tags.get(label)
+        if bits is None or entry.number not in bits:
+            return False
+        bits.discard(entry.number)
+        if not bits.value():
+            del self.tags[label]
+        return True
+
+    def labels(self, entry: Entry) -> list[Hashable]:
+        """Return the labels of one resource. O(number of labels in the calendar)."""
+        return [label for label, bits in self.tags.items() if entry.number in bits]
+
+    def tagged(self, label: Hashable) -> int:
+        """Return who has the label, as a bitmap."""
+        bits = self.tags.get(label)
+        return 0 if bits is None else bits.value()
+
+    def of_kind(self, cls: type) -> int:
+        """Return the instances of *cls*, its subclasses and virtual subclasses. O(number of distinct classes)."""
+        result = 0
+        for kind, bits in self.kinds.items():
+            try:
+                if issubclass(kind, cls):
+                    result |= bits.value()
+            except Exception as exc:  # a protocol that cannot be asked about classes, or the class's own code
+                raise QueryError(cls, "cannot be used as a class of resources") from exc
+        return result
+
+    # -- indexes -----------------------------------------------------------------------------------
+
+    def create_index(self, name: str, key: Callable[[Any], Any]) -> None:
+        """Index every resource, now and later, by *key*; nothing changes if a value cannot be had."""
+        if name in self.indexes:
+            raise IndexNameError(name, "there is an index of that name already")
+        index = AttributeIndex(name, key)
+        for entry in self.in_order():
+            value = index.value_of(entry.resource)
+            index.admit(value)
+            index.put(entry.number, value)
+        self.indexes[name] = index
+
+    def index(self, name: object) -> AttributeIndex:
+        """Return the index called *name*, or raise `IndexNameError` that lists those there are."""
+        try:
+            found = self.indexes.get(name)  # type: ignore[call-overload]
+        except Exception:  # unhashable, or the object's own code
+            found = None
+        if found is None:
+            known = ", ".join(sorted(self.indexes)) or "none yet: create_index(name, key=...)"
+            raise IndexNameError(name, f"no such index; there are: {known}")
+        result: AttributeIndex = found
+        return result
+
+    def reindex(self, entry: Entry) -> None:
+        """Ask every index key again for one resource."""
+        values = [(index, index.value_of(entry.resource)) for index in self.indexes.values()]
+        for index, value in values:
+            index.admit(value)
+        for index, value in values:
+            index.discard(entry.number)
+            index.put(entry.number, value)
