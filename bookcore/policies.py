@@ -1,0 +1,103 @@
+"""Pure decisions over bookings, for stores that keep no index of usage of their own.
+
+`Decider` gives any `BookingStore` what `SupportsAvailability` asks for, out of ``overlapping`` alone. It is the plain
+statement of the rule that `bookcore.stores.pool` keeps an index for: a booking fits when the peak of what is in use
+within its reach leaves room for its quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bookcore.bitmap import from_ordinals
+from bookcore.catalog import Catalog, Entry
+from bookcore.keys import normal
+from bookcore.lengths import later, reach, sooner
+from bookcore.model import BookingEvent
+from bookcore.protocols import BookingStore
+
+__all__ = ["Decider", "in_the_way", "overlaps", "peak"]
+
+Use = tuple[Any, Any, int]
+
+
+def overlaps(start: Any, end: Any, other_start: Any, other_end: Any, closed: bool) -> bool:
+    """Tell whether two spans share a point; None is unbounded, ``closed`` spans hold their ends.
+
+    >>> overlaps(9, 10, 10, 11, closed=False), overlaps(9, 10, 10, 11, closed=True)
+    (False, True)
+    """
+    if closed:
+        return (end is None or other_start is None or not end < other_start) and (
+            other_end is None or start is None or not other_end < start
+        )
+    return (other_start is None or end is None or other_start < end) and (
+        start is None or other_end is None or start < other_end
+    )
+
+
+def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
+    """Return the most units in use at one point of the span. O(len(uses) squared), plain on purpose.
+
+    Usage only rises where a use starts, so the start of the span and the starts inside it are the points to look at.
+    """
+    inside = [use for use in uses if overlaps(start, end, use[0], use[1], closed)]
+    points = [start] + [use[0] for use in inside if use[0] is not None and (start is None or start < use[0])]
+    most = 0
+    for point in points:
+        used = 0
+        for low, high, quantity in inside:
+            begun = low is None or (point is not None and not point < low)
+            over = high is not None and (point is not None) and (high < point if closed else not point < high)
+            if begun and not over:
+                used += quantity
+        most = max(most, used)
+    return most
+
+
+def in_the_way(
+    overlapping: Callable[[Entry, Any, Any], Iterable[BookingEvent]], entry: Entry, start: Any, end: Any, closed: bool
+) -> list[BookingEvent]:
+    """Return the bookings whose reach overlaps the reach of a booking of this span, by start, then by order of booking."""
+    if entry.before is None and entry.after is None:
+        return list(overlapping(entry, start, end))
+    low, high = reach(entry, start, end)
+    # no booking further away than its own turnaround can reach into ours
+    near = overlapping(entry, sooner(low, entry.after), later(high, entry.before))
+    if closed:
+        return list(near)
+    return [e for e in near if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
+
+
+class Decider:
+    """Availability over a store that only looks up. Every answer reads the bookings in question."""
+
+    def __init__(self, store: BookingStore, catalog: Catalog, closed: bool) -> None:
+        self._store, self._catalog, self._closed = store, catalog, closed
+
+    def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+        """See `SupportsAvailability`. O(log m + overlapping bookings squared)."""
+        near = in_the_way(self._store.overlapping, entry, start, end, self._closed)
+        if entry.plain:
+            return not near
+        uses = [(*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near]
+        return peak(uses, *reach(entry, start, end), self._closed) + quantity <= entry.capacity
+
+    def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
+        """See `SupportsAvailability`."""
+        if not self.is_free(entry, start, end, event.quantity):
+            return False
+        self._store.put(entry, start, end, event)
+        return True
+
+    def busy(self, start: Any, end: Any, quantity: int) -> int:
+        """See `SupportsAvailability`. Asks every resource with bookings."""
+        return from_ordinals(
+            (
+                entry.number
+                for entry in self._catalog.by_id.values()
+                if entry.capacity < quantity or (entry.count and not self.is_free(entry, start, end, quantity))
+            ),
+            self._catalog.size,
+        )

@@ -1,0 +1,1 @@
+"""Where bookings live: one file per backend."""

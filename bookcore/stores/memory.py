@@ -1,0 +1,180 @@
+"""`MemoryStore`: a schedule per resource to decide, one timeline of bitmaps to find.
+
+    claim(r, a, b)     schedule of r: one bisect decides, three inserts    O(log m)
+                       timeline: a start, an end, a bit for each block crossed
+    is_free(r, a, b)   schedule of r alone                                 O(log m)
+    busy(a, b)         timeline alone, whatever the number of resources
+
+The timeline holds the *blocked* spans of a resource: where not even one unit is left. For an exclusive resource
+without turnaround these are its bookings; for all others its `Pool` derives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bookcore.bitmap import Bitmap, from_ordinals, ordinals
+from bookcore.catalog import Entry
+from bookcore.errors import StoreError
+from bookcore.model import BookingEvent
+from bookcore.schedule import SPLIT, LongSchedule, Schedule, make_schedule
+from bookcore.stores.bulk import load
+from bookcore.stores.pool import Pool
+from bookcore.timeline import Timeline
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Bookings in memory, indexed by resource and over the axis. The default store of a `Calendar`.
+
+    Not thread-safe by itself: it stays behind the calendar's lock.
+    """
+
+    def __init__(self) -> None:
+        self._closed: bool | None = None
+        self._timeline = Timeline()
+        self._pools = Bitmap()  # who has a Pool
+        self._pool_of: dict[int, Pool] = {}
+        self._entries: dict[int, Entry] = {}
+        self._size = 0  # one above the highest number seen
+
+    def bind(self, closed: bool) -> None:
+        """Begin to serve one calendar."""
+        if self._closed is not None:
+            raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
+        self._closed = closed
+        self._timeline = Timeline(closed)
+
+    def add_resource(self, entry: Entry) -> None:
+        """Make room for a resource. O(1)."""
+        self._size = max(self._size, entry.number + 1)
+        self._entries[entry.number] = entry
+        if entry.plain:
+            entry.state = make_schedule(bool(self._closed))
+            entry.free = entry.state
+        else:
+            entry.state = self._pool_of[entry.number] = Pool(entry, bool(self._closed))
+            self._pools.add(entry.number)
+
+    def remove_resource(self, entry: Entry) -> None:
+        """Forget a resource, which has no bookings. O(1)."""
+        entry.state = entry.free = None
+        del self._entries[entry.number]
+        if self._pool_of.pop(entry.number, None) is not None:
+            self._pools.discard(entry.number)
+
+    def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+        """Tell whether *quantity* more units fit over the whole span. O(log m)."""
+        if entry.plain:
+            free: bool = entry.state.is_free(start, end)
+            return free
+        pool: Pool = entry.state
+        return pool.has_room(start, end, quantity)
+
+    def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
+        """Hold the booking if there is room. O(log m + blocks crossed)."""
+        if entry.plain:
+            schedule: Schedule = entry.state
+            if not schedule.claim(start, end, event):
+                return False
+            try:
+                self._timeline.add(entry.number, start, end)
+            except BaseException:  # a comparison of the user's keys failed: nothing may stay
+                schedule.take_back(event)
+                raise
+            if not isinstance(schedule, LongSchedule) and len(schedule.events) > SPLIT:
+                entry.state = LongSchedule(schedule)
+                entry.free = entry.state
+            return True
+        pool: Pool = entry.state
+        if not pool.has_room(start, end, event._quantity):
+            return False
+        self._put_in_pool(entry, pool, start, end, event)
+        return True
+
+    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """Hold the booking. O(log m + blocks crossed)."""
+        if not entry.plain:
+            self._put_in_pool(entry, entry.state, start, end, event)
+        elif not self.claim(entry, start, end, event):
+            raise StoreError(self, f"{event!r} was put where there is no room")
+
+    def _put_in_pool(self, entry: Entry, pool: Pool, start: Any, end: Any, event: BookingEvent) -> None:
+        gone, come = pool.put(start, end, event)
+        try:
+            self._apply(entry.number, gone, come)
+        except BaseException:  # a comparison of the user's keys failed half way
+            pool.remove(start, end, event)
+            self._resume(entry.number, pool)
+            raise
+
+    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """Let go of a booking. O(log m + blocks crossed)."""
+        if entry.plain:
+            schedule: Schedule = entry.state
+            place = schedule.find(start, end)
+            self._timeline.remove(entry.number, start, end, *schedule.around(place))
+            schedule.take(place)
+        else:
+            pool: Pool = entry.state
+            gone, come = pool.remove(start, end, event)
+            try:
+                self._apply(entry.number, gone, come)
+            except BaseException:
+                pool.put(start, end, event)
+                self._resume(entry.number, pool)
+                raise
+
+    def _apply(
+        self, number: int, gone: list[tuple[Any, Any, Any, Any]], come: list[tuple[Any, Any]]
+    ) -> None:
+        """Follow a change of a pool's blocked spans on the timeline."""
+        for start, end, previous, following in gone:
+            self._timeline.remove(number, start, end, previous, following)
+        for start, end in come:
+            self._timeline.add(number, start, end)
+
+    def _resume(self, number: int, pool: Pool) -> None:
+        """Put on the timeline what a pool's blocked spans are, whatever of them is there. O(m of all)."""
+        self._timeline.forget(number)
+        for start, end in pool.blocked():
+            self._timeline.add(number, start, end)
+
+    def overlapping(self, entry: Entry, start: Any, end: Any) -> list[BookingEvent]:
+        """Return the bookings that overlap the span, by start, then in order of booking. O(log m + answers)."""
+        found: list[BookingEvent] = entry.state.overlapping(start, end)
+        return found
+
+    def busy(self, start: Any, end: Any, quantity: int) -> int:
+        """Return who has no room for *quantity* in the span. For one unit the timeline alone knows."""
+        bits = self._timeline.busy(start, end)
+        if quantity > 1:
+            # Exclusive resources never have room; pools that are not full for one unit are asked.
+            candidates = self._pools.value() & ~bits
+            full = [n for n in ordinals(candidates) if not self._pool_of[n].has_room(start, end, quantity)]
+            bits |= from_ordinals(full, self._size) | (((1 << self._size) - 1) & ~self._pools.value())
+        return bits
+
+    def load(
+        self, entries: Sequence[Entry], starts: Sequence[Any], ends: Sequence[Any], events: Sequence[BookingEvent]
+    ) -> bool:
+        """Hold all bookings or none; see `bookcore.stores.bulk`."""
+        standing: list[Entry] = []
+        if len(self._timeline):
+            if self._pool_of:
+                return False  # their blocked spans are on the timeline, and in no schedule
+            standing = [entry for entry in self._entries.values() if entry.state.events]
+        return load(self._timeline, bool(self._closed), standing, entries, starts, ends, events)
+
+    def check(self) -> None:
+        """Raise AssertionError unless every invariant holds. O(m)."""
+        self._timeline.check()
+        for entry in self._entries.values():
+            if entry.plain:
+                entry.state.check()
+        for pool in self._pool_of.values():
+            pool.check()
+
+

@@ -1,0 +1,277 @@
+"""`TreeStore`: an interval tree for each resource, in the plainest way that is right for every key.
+
+    bookings      [9, 12) a    [10, 14) b    [9, 12) c
+    edges           9    10    12    14          one for each place where a span begins or ends
+    rank            0    40    60    80          ascending, with room between
+    tree          [9, 12): a, c   [10, 14): b    one node for each distinct span, with its bookings in order
+
+`intervaltree` hashes its boundaries and compares them with all of ``< <= > >= ==``; a user's key may know ``<`` and
+no more. So the tree holds edges, which compare by rank, and a user's key is compared in one place only, the bisect
+that finds its edge, before anything changes. There is one edge for each place: equal means identical.
+
+A place is a key and a side. Closed spans begin at side 0 of a key and end at side 1, so that ``[3, 3]`` has a length
+and ``[1, 3]`` meets ``[3, 5]``. Half-open spans begin and end at side 0.
+
+A node stands for a span and not for a booking because `intervaltree` hashes intervals by their ends alone: a
+thousand bookings of one slot would be a thousand collisions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any
+
+from intervaltree import Interval, IntervalTree
+
+from bookcore.catalog import Entry
+from bookcore.errors import StoreError
+from bookcore.model import BookingEvent
+
+__all__ = ["TreeStore"]
+
+SPACING = 1 << 40
+"""How far apart the ranks of new edges are. A place between two others halves the room there, so that forty
+bookings in a row, each between the two before it, use it up; then all edges of the resource are numbered anew."""
+
+_key = attrgetter("key")
+_seq = attrgetter("_seq")
+_rank_of = attrgetter("rank")
+
+
+class _Edge:
+    """One place on the axis of one resource. Hash and equality are identity; order is by rank."""
+
+    __slots__ = ("key", "rank", "side", "uses")
+
+    def __init__(self, key: Any, side: int, rank: float) -> None:
+        self.key, self.side = key, side
+        self.rank = rank  # an int, but for the two unbounded edges
+        self.uses = 0
+
+    def __lt__(self, other: _Edge) -> bool:
+        return self.rank < other.rank
+
+    def __le__(self, other: _Edge) -> bool:
+        return self.rank <= other.rank
+
+    def __gt__(self, other: _Edge) -> bool:
+        return self.rank > other.rank
+
+    def __ge__(self, other: _Edge) -> bool:
+        return self.rank >= other.rank
+
+    def __repr__(self) -> str:
+        return f"<{self.key!r}.{self.side} at {self.rank}>"
+
+
+_BEGINNING = _Edge("-inf", 0, float("-inf"))
+_ENDING = _Edge("+inf", 1, float("inf"))
+
+
+class _Axis:
+    """The edges of one resource, in order."""
+
+    __slots__ = ("edges", "tree")
+
+    def __init__(self, tree: IntervalTree) -> None:
+        self.edges: list[_Edge] = []
+        self.tree = tree
+
+    def seek(self, key: Any, side: int) -> tuple[int, bool]:
+        """Return where a place stands or would stand, and whether it is there. The only code that compares keys."""
+        edges = self.edges
+        at = bisect_left(edges, key, key=_key)
+        while at < len(edges) and not key < edges[at].key:  # at most two edges share a key
+            if edges[at].side >= side:
+                return at, edges[at].side == side
+            at += 1
+        return at, False
+
+    def make(self, at: int, key: Any, side: int) -> _Edge:
+        """Put a new edge at a position. O(edges), a move of memory."""
+        edges = self.edges
+        edge = _Edge(key, side, self._rank(at))
+        edges.insert(at, edge)
+        return edge
+
+    def _rank(self, at: int) -> float:
+        edges = self.edges
+        if not edges:
+            return 0
+        if at == len(edges):
+            return edges[-1].rank + SPACING
+        if at == 0:
+            return edges[0].rank - SPACING
+        if edges[at].rank - edges[at - 1].rank < 4:
+            self._number_anew()
+        return (edges[at - 1].rank + edges[at].rank) // 2
+
+    def _number_anew(self) -> None:
+        """Spread all ranks out again. Their order stays, and with it the tree that is made of it. O(m log m)."""
+        known = set(self.edges)
+        waiting = [self.tree.top_node]
+        while waiting:  # a node may be steered by an edge at which no booking begins or ends any more
+            node = waiting.pop()
+            if node:
+                known.add(node.x_center)
+                waiting += (node.left_node, node.right_node)
+        number, last = 0, None
+        for edge in sorted(known - {_BEGINNING, _ENDING}, key=_rank_of):
+            number += edge.rank != last
+            last, edge.rank = edge.rank, number * SPACING
+
+    def probe(self, key: Any, side: int) -> _Edge:
+        """Return an edge to ask with: the one of the place, or one that stands in between but is not kept."""
+        at, there = self.seek(key, side)
+        if there:
+            return self.edges[at]
+        if at < len(self.edges):
+            return _Edge(key, side, self.edges[at].rank - 1)
+        return _Edge(key, side, self.edges[-1].rank + 1 if self.edges else 0)
+
+
+class _Branch:
+    """The bookings of one resource."""
+
+    __slots__ = ("axis", "end_side", "nodes", "tree")
+
+    def __init__(self, closed: bool) -> None:
+        self.end_side = 1 if closed else 0
+        self.tree = IntervalTree()
+        self.axis = _Axis(self.tree)
+        self.nodes: dict[tuple[_Edge, _Edge], Interval] = {}
+
+    def put(self, start: Any, end: Any, event: BookingEvent) -> None:
+        """Hold a booking. O(log m), and a move of memory."""
+        axis, side = self.axis, self.end_side
+        low = (0, True) if start is None else axis.seek(start, 0)
+        high = (0, True) if end is None else axis.seek(end, side)
+        # Nothing below compares keys. The end first: an edge put there leaves the start's position as it is.
+        if end is None:
+            last = _ENDING
+        else:
+            last = axis.edges[high[0]] if high[1] else axis.make(high[0], end, side)
+        if start is None:
+            first = _BEGINNING
+        else:
+            first = axis.edges[low[0]] if low[1] else axis.make(low[0], start, 0)
+        node = self.nodes.get((first, last))
+        if node is None:
+            node = self.nodes[first, last] = Interval(first, last, [])
+            self.tree.add(node)
+            first.uses += first is not _BEGINNING
+            last.uses += last is not _ENDING
+        insort(node.data, event, key=_seq)
+
+    def remove(self, start: Any, end: Any, event: BookingEvent) -> bool:
+        """Let go of a booking; return whether it was there. O(log m), and a move of memory."""
+        axis = self.axis
+        low = (0, True) if start is None else axis.seek(start, 0)
+        high = (0, True) if end is None else axis.seek(end, self.end_side)
+        if not (low[1] and high[1]):
+            return False
+        first = _BEGINNING if start is None else axis.edges[low[0]]
+        last = _ENDING if end is None else axis.edges[high[0]]
+        node = self.nodes.get((first, last))
+        if node is None or not any(held is event for held in node.data):
+            return False
+        node.data[:] = [held for held in node.data if held is not event]
+        if not node.data:
+            del self.nodes[first, last]
+            self.tree.remove(node)
+            for at, edge in ((high[0], last), (low[0], first)):  # the later first: the other's position stays
+                if edge is not _BEGINNING and edge is not _ENDING:
+                    edge.uses -= 1
+                    if not edge.uses:
+                        del axis.edges[at]
+        return True
+
+    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
+        """Return the bookings that overlap the span, by start, then in order of booking."""
+        first = _BEGINNING if start is None else self.axis.probe(start, 0)
+        last = _ENDING if end is None else self.axis.probe(end, self.end_side)
+        # `overlap` and `at`; never `overlaps`, which reads the whole table of boundaries
+        found: Iterable[Interval]
+        found = self.tree.overlap(first, last) if first < last else self.tree.at(first)
+        rows = [(node.begin.rank, event._seq or 0, event) for node in found for event in node.data]
+        rows.sort(key=lambda row: row[:2])
+        return [event for _, _, event in rows]
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariants hold. O(m log m)."""
+        self.tree.verify()
+        if set(self.nodes.values()) != self.tree.items():
+            raise AssertionError("nodes and tree differ")
+        edges = self.axis.edges
+        for one, two in pairwise(edges):
+            rising = one.key < two.key or (not two.key < one.key and one.side < two.side)
+            if not rising or two.rank - one.rank < 2:
+                raise AssertionError(f"edge {one!r} before {two!r}")
+        uses = dict.fromkeys(edges, 0)
+        for pair, node in self.nodes.items():
+            for edge in pair:
+                if edge in uses:
+                    uses[edge] += 1
+                elif edge is not _BEGINNING and edge is not _ENDING:
+                    raise AssertionError(f"edge {edge!r} is on no axis")
+            seqs = [event._seq or 0 for event in node.data]
+            if not seqs or seqs != sorted(seqs):
+                raise AssertionError(f"bookings of {node!r} are out of order, or none")
+        if any(edge.uses != count for edge, count in uses.items()):
+            raise AssertionError("edges miscounted")
+
+
+class TreeStore:
+    """Bookings in one interval tree for each resource (package `intervaltree`).
+
+    For few bookings that overlap a lot, for reading beside `MemoryStore`, and as a second opinion in tests. Finding
+    who is available asks each resource in turn. Not thread-safe by itself: it stays behind the calendar's lock.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar(TreeStore())
+    >>> room = calendar.add_resource(Resource("room"))
+    >>> stay = calendar.book(room, 9, 12)
+    >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
+    (False, True)
+    """
+
+    def __init__(self) -> None:
+        self._closed: bool | None = None
+        self._branches: dict[int, _Branch] = {}
+
+    def bind(self, closed: bool) -> None:
+        """Begin to serve one calendar."""
+        if self._closed is not None:
+            raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
+        self._closed = closed
+
+    def add_resource(self, entry: Entry) -> None:
+        """Make room for a resource. O(1)."""
+        entry.state = self._branches[entry.number] = _Branch(bool(self._closed))
+
+    def remove_resource(self, entry: Entry) -> None:
+        """Forget a resource, which has no bookings. O(1)."""
+        del self._branches[entry.number]
+        entry.state = None
+
+    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """Hold the booking. O(log m) in the tree, and a move of the resource's edges in memory."""
+        entry.state.put(start, end, event)
+
+    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """Let go of a booking. As `put`."""
+        if not entry.state.remove(start, end, event):
+            raise StoreError(self, f"{event!r} is not held over this span")
+
+    def overlapping(self, entry: Entry, start: Any, end: Any) -> list[BookingEvent]:
+        """Return the bookings that overlap the span, by start, then in order of booking. O(edges in it x log m)."""
+        found: list[BookingEvent] = entry.state.overlapping(start, end)
+        return found
+
+    def check(self) -> None:
+        """Raise AssertionError unless every invariant holds. O(m log m)."""
+        for branch in self._branches.values():
+            branch.check()
