@@ -1,0 +1,98 @@
+"""bookcore: what is booked, what is free, and may I have it?
+
+An exact, pure-Python, in-memory booking engine for anything bookable. Spans are half-open, ``[start, end)``.
+
+>>> from bookcore import Calendar, Resource
+>>> calendar = Calendar()
+>>> flat = calendar.add_resource(Resource("flat"))
+>>> _ = calendar.book(flat, 1, 5)
+>>> calendar.is_available(flat, 5, 8)
+True
+"""
+
+from bookcore.calendar import Calendar
+from bookcore.errors import (
+    BookcoreError,
+    ConflictError,
+    DuplicateBookingError,
+    DuplicateResourceError,
+    FieldError,
+    HoldExpiredError,
+    HoursError,
+    IndexNameError,
+    InvalidKeyError,
+    InvalidQuantityError,
+    InvalidSpanError,
+    KeyTypeError,
+    MissingExtraError,
+    NoneAvailableError,
+    QueryError,
+    ResourceError,
+    ResourceInUseError,
+    SnapshotError,
+    StoreError,
+    TransactionError,
+    UnknownBookingError,
+    UnknownClosureError,
+    UnknownResourceError,
+)
+from bookcore.explanation import Cause, CauseKind, Explanation, State
+from bookcore.model import BookingEvent, Closure, Refusal, Report, Resource, Status
+from bookcore.protocols import (
+    BookableResource,
+    BookingService,
+    BookingStore,
+    SupportsAvailability,
+    SupportsLoad,
+)
+from bookcore.selection import IndexView, Selection
+from bookcore.stores.memory import MemoryStore
+from bookcore.terms import no
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BookableResource",
+    "BookcoreError",
+    "BookingEvent",
+    "BookingService",
+    "BookingStore",
+    "Calendar",
+    "Cause",
+    "CauseKind",
+    "Closure",
+    "ConflictError",
+    "DuplicateBookingError",
+    "DuplicateResourceError",
+    "Explanation",
+    "FieldError",
+    "HoldExpiredError",
+    "HoursError",
+    "IndexNameError",
+    "IndexView",
+    "InvalidKeyError",
+    "InvalidQuantityError",
+    "InvalidSpanError",
+    "KeyTypeError",
+    "MemoryStore",
+    "MissingExtraError",
+    "NoneAvailableError",
+    "QueryError",
+    "Refusal",
+    "Report",
+    "Resource",
+    "ResourceError",
+    "ResourceInUseError",
+    "Selection",
+    "SnapshotError",
+    "State",
+    "Status",
+    "StoreError",
+    "SupportsAvailability",
+    "SupportsLoad",
+    "TransactionError",
+    "UnknownBookingError",
+    "UnknownClosureError",
+    "UnknownResourceError",
+    "no",
+]

@@ -1,0 +1,169 @@
+"""What keeps one resource from being booked, as spans in order; and what that leaves.
+
+`Core._room` decides whether *one* span can be booked; here the same rule is turned around, to tell *which* can:
+
+    bookings   a schedule's edges, or the runs of a profile that leave too little room, widened by turnaround
+    closures   the runs of theirs
+    hours      what `Hours.open_spans` leaves out
+
+A booking [s, e) needs [s - before, e + after) to meet no full run [u, v): it must not overlap [u - after, v + before).
+So every reason becomes disjoint unavailable spans of the booking itself, and what can be booked is what they leave.
+
+Spans are half-open: of keys, or for closed bounds of places (`bookcore.gaps`). Streams are lazy over live indexes: to
+be read while the calendar's lock is held, or copied.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from bookcore.catalog import Entry
+from bookcore.errors import KeyTypeError
+from bookcore.gaps import Place, as_keys, as_places, complement, following, in_order, preceding
+from bookcore.keys import HIGHEST, LOWEST, normal
+from bookcore.lengths import later, reach, sooner
+from bookcore.policies import in_the_way
+from bookcore.profile import Profile
+from bookcore.protocols import BookingStore
+from bookcore.schedule import LongSchedule, Schedule
+from bookcore.stores.pool import Pool
+
+__all__ = ["blocked", "booked", "closed", "free", "over"]
+
+Span: TypeAlias = tuple[Any, Any]
+
+
+def blocked(
+    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
+) -> Iterator[Span]:
+    """Yield the spans, in order of start, that no booking of *quantity* may overlap, but for opening hours.
+
+    They may overlap each other and reach out of the window. ``quantity <= entry.capacity``.
+
+    Complexity: O(log m + spans) where the store keeps a schedule or a profile, as `MemoryStore` does; for others
+    what their ``overlapping`` costs, and O(k log k) for k bookings in the window of a pool.
+    """
+    bookings = booked(store, entry, low, high, quantity, is_closed)
+    if entry.closures is None:
+        return bookings
+    return in_order(bookings, closed(entry, low, high, is_closed))
+
+
+def closed(entry: Entry, low: Any, high: Any, is_closed: bool) -> Iterator[Span]:
+    """Yield where closures stand."""
+    if entry.closures is None:
+        return iter(())
+    runs = over(entry.closures.state.profile, low, high, 0)
+    return as_places(runs) if is_closed else runs
+
+
+def booked(
+    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
+) -> Iterator[Span]:
+    """Yield where bookings leave no room for *quantity*, turnaround included."""
+    state = entry.state
+    if isinstance(state, Schedule | LongSchedule):
+        spans = _edges(state, low, high)
+    elif entry.plain:
+        spans = ((normal(e.start), normal(e.end)) for e in store.overlapping(entry, low, high))
+    else:
+        profile = state.profile if isinstance(state, Pool) else _profile(store, entry, low, high, is_closed)
+        spans = _widened(profile, entry, low, high, quantity)
+    return as_places(spans) if is_closed else spans
+
+
+def _edges(schedule: Schedule | LongSchedule, low: Any, high: Any) -> Iterator[Span]:
+    """Yield the spans of a schedule that overlap the window."""
+    parts: list[Schedule]
+    if isinstance(schedule, LongSchedule):
+        firsts = schedule.firsts
+        # the last part to begin at or before `low` may hold the span across it
+        known = 1 if firsts and firsts[0] is LOWEST else 0
+        at = 0 if low is None else max(bisect_right(firsts, low, known) - 1, 0)
+        parts = schedule.parts[at:]
+    else:
+        parts = [schedule]
+    for part in parts:
+        first, last = part.range(low, high)
+        edges = part.edges
+        for place in range(2 * first, 2 * last, 2):
+            start, end = edges[place], edges[place + 1]
+            yield None if start is LOWEST else start, None if end is HIGHEST else end
+        if 2 * last < len(edges):
+            return
+
+
+def _profile(store: BookingStore, entry: Entry, low: Any, high: Any, is_closed: bool) -> Profile:
+    """Make the usage of a store that keeps none, as far as it matters for the window."""
+    near = in_the_way(store.overlapping, entry, low, high, is_closed)
+    profile = Profile(is_closed)
+    profile.add_all((*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near)
+    return profile
+
+
+def _widened(profile: Profile, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Span]:
+    """Yield the runs without room for *quantity*, widened by what a booking keeps around itself."""
+    first, last = reach(entry, low, high)
+    for start, end in over(profile, first, last, entry.capacity - quantity):
+        # cut at the window's own reach: the booking itself is out of room from the window's end on, or up to it
+        yield low if start is first else sooner(start, entry.after), high if end is last else later(end, entry.before)
+
+
+def over(profile: Profile, low: Any, high: Any, limit: int) -> Iterator[Span]:
+    """Yield the maximal runs over a limit within the window, in order: what `Profile.free` leaves."""
+    left, free_left, any_free = low, True, False
+    for start, end in profile.free(low, high, limit):
+        # with closed bounds a run of just that key may stand at the window's own start, before the first free span
+        if any_free or start is not low or not _has_room_at(profile, low, limit):
+            yield left, start
+        left, any_free, free_left = end, True, end is high
+    if not any_free:
+        yield low, high
+    elif not free_left or not _has_room_at(profile, high, limit):
+        yield left, high
+
+
+def _has_room_at(profile: Profile, key: Any, limit: int) -> bool:
+    return key is None or not profile.closed or profile.has_room(key, key, limit)
+
+
+def free(spans: Iterable[Span], hours: Any, low: Any, high: Any, is_closed: bool) -> Iterator[Span]:
+    """Yield the maximal spans of keys that blocked spans and opening hours leave of the window, in order.
+
+    The window's own ends come back as they are. With closed bounds they are closed spans of keys, see `as_keys`.
+    """
+    if not is_closed:
+        for start, end in complement(spans, low, high):
+            if hours is None:
+                yield start, end
+            else:
+                yield from hours.open_spans(start, end)
+        return
+    first = None if low is None else Place(low, False)
+    last = None if high is None else Place(high, True)
+    for start, end in as_keys(complement(spans, first, last)):
+        if hours is None:
+            yield start, end
+        else:
+            yield from _open_closed(hours, start, end)
+
+
+def _open_closed(hours: Any, low: Any, high: Any) -> Iterator[Span]:
+    """Yield the open spans within ``[low, high]`` where openings hold their ends, one that only meets it too."""
+    # asked of a window one key wider, so that an opening that ends at `low`, or begins at `high`, shows itself
+    for opens, closes in hours.open_spans(_or_itself(preceding, low), _or_itself(following, high)):
+        start = low if low is not None and (opens is None or not low < opens) else opens
+        end = high if high is not None and (closes is None or not closes < high) else closes
+        if start is None or end is None or not end < start:
+            yield start, end
+
+
+def _or_itself(neighbour: Any, key: Any) -> Any:
+    if key is None:
+        return None
+    try:
+        return neighbour(key)
+    except (LookupError, KeyTypeError):
+        return key

@@ -1,0 +1,530 @@
+"""`Calendar`: what is booked, what is free, and may I have it?
+
+Every public call is here or in the mixins it inherits; state and changes are in `bookcore.core`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
+from typing import Any, Self
+
+from bookcore import changes
+from bookcore.bitmap import ordinals
+from bookcore.errors import (
+    BookcoreError,
+    DuplicateBookingError,
+    QueryError,
+    UnknownBookingError,
+)
+from bookcore.finding import Finding
+from bookcore.keys import UTC, normal
+from bookcore.life import Life
+from bookcore.loading import load_events
+from bookcore.model import BookingEvent
+from bookcore.policies import in_the_way
+from bookcore.protocols import BookingStore
+from bookcore.selection import IndexView, Selection
+from bookcore.terms import All, And, Available, Not, Tagged, Term, as_term, check_quantity
+
+__all__ = ["Calendar"]
+
+ONE = 1
+RAISE = "raise"
+_new = BookingEvent.__new__
+
+
+class Calendar(Finding, Life):
+    """The bookings of any number of resources, exactly, in memory, safe to share between threads.
+
+    ``store`` holds the bookings (default: a fresh `MemoryStore`). With ``bounds="[)"`` a span ends just before its
+    ``end``, so that touching bookings fit; with ``"[]"`` the end is part of it (whole-day rentals), touching bookings
+    conflict and a span may have no length. ``clock`` returns the present instant, for holds. ``event_type`` is the
+    class `book` makes.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> room = calendar.add_resource(Resource("room"))
+    >>> stay = calendar.book(room, 9, 12)
+    >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
+    (False, True)
+
+    Wherever a resource is asked for, the object or its id will do. None as start or end means unbounded. Whatever a
+    call refuses, nothing has changed. Complexity is given with m bookings on a resource and n resources.
+    """
+
+    # -- resources ---------------------------------------------------------------------------------
+
+    def add_resource(
+        self, resource: Any, *, capacity: int | None = None, before: Any = None, after: Any = None
+    ) -> Any:
+        """Register a resource and return it. Anything with a hashable ``id`` will do.
+
+        ``capacity``, ``before`` and ``after`` are for objects that are no `Resource` (or override what one says). Its
+        value for every index is asked for now, under the calendar's lock.
+
+        Raises: `DuplicateResourceError`; `ResourceError` (no usable id), `InvalidQuantityError` (capacity).
+        Complexity: O(1), and O(log n) for each index.
+        """
+        with self._writer():
+            return self._add_entry(resource, capacity, before, after).resource
+
+    def remove_resource(self, resource: Any) -> Any:
+        """Forget a resource and its tags, and return it.
+
+        Raises: `ResourceInUseError` while bookings stand, `UnknownResourceError`.
+        Complexity: O(number of labels).
+        """
+        with self._writer():
+            entry = self._catalog.entry(resource)
+            self._remove_entry(entry)
+            return entry.resource
+
+    @property
+    def resources(self) -> Selection:
+        """All resources, in order of registration."""
+        return Selection(self, All())
+
+    # -- booking -----------------------------------------------------------------------------------
+
+    def book(
+        self,
+        resource: Any,
+        start: Any,
+        end: Any,
+        *,
+        id: Hashable = None,
+        quantity: int = 1,
+        if_exists: str = RAISE,
+        **fields: Any,
+    ) -> BookingEvent:
+        """Make an event and add it: check and lock in one step.
+
+        ``id`` names the booking (None: the calendar makes a number), ``quantity`` is how many units it takes,
+        ``fields`` go to the event's class. With ``if_exists="return"`` asking again for a booking that stands, of the same
+        id and the same content, returns it: so a request can be repeated.
+
+        Raises: `ConflictError` when the span is taken, naming every booking in the way; `InvalidSpanError`,
+        `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`.
+        Complexity: O(log m), and one bit for each block of the timeline that the span crosses.
+        """
+        self._lock.acquire()
+        self._writing += 1  # not `with self._writer()`: a generator costs as much as the check itself
+        self._version += 1
+        try:
+            if self._deadlines:
+                self._expire()
+            try:
+                entry = getattr(resource, "_entry", None)
+            except Exception:  # the object's own code
+                entry = None
+            if entry is None or entry.calendar is not self:
+                entry = self._catalog.entry(resource)
+            keys = self._keys
+            if keys.is_plain(start, end):
+                low, high = start, end
+            else:
+                low, high = keys.admit(start, end)
+            if quantity is not ONE:
+                check_quantity(quantity)
+            if if_exists is not RAISE and (standing := self._same(if_exists, id, entry, low, high, quantity, fields)):
+                return standing
+            if fields or self._event_type is not BookingEvent:
+                event = self._make(entry.resource, start, end, quantity, fields)
+            else:
+                event = _new(BookingEvent)  # past __init__: a third of its cost is keyword arguments
+                event._start = start
+                event._end = end
+                event._quantity = quantity
+                event._resource = entry.resource
+                event._fields = event._seq = event._id = event._home = None
+            self._insert(entry, low, high, event, id)
+            return event
+        finally:
+            self._writing -= 1
+            self._lock.release()
+            if self._pending:
+                self._tell()
+
+    def _same(
+        self, if_exists: Any, id: Any, entry: Any, low: Any, high: Any, quantity: int, fields: dict[str, Any]
+    ) -> BookingEvent | None:
+        """Return the booking that stands under *id* if it is just this one; None if there is none; else raise."""
+        if not isinstance(if_exists, str) or if_exists not in (RAISE, "return"):
+            raise QueryError(if_exists, "if_exists is 'raise' or 'return'")
+        try:
+            standing = self._events.get(id) if id is not None else None
+        except Exception:  # unhashable, or the object's own code
+            standing = None
+        if standing is None or if_exists == RAISE:
+            return None
+        try:
+            same = (
+                self._entry_of(standing) is entry
+                and _alike(normal(standing._start), low)
+                and _alike(normal(standing._end), high)
+                and standing._quantity == quantity
+                and dict(standing.fields) == dict(self._make(entry.resource, None, None, quantity, fields).fields)
+            )
+        except BookcoreError:
+            raise
+        except Exception:  # a field that cannot say whether it is the same
+            same = False
+        if not same:
+            raise DuplicateBookingError(id, standing)
+        return standing
+
+    def add_booking(self, event: BookingEvent) -> BookingEvent:
+        """Check and lock an event made by the caller; return it. Its ``resource`` may be given as an id.
+
+        Raises: as `book`; `DuplicateBookingError` also when this very event stands already.
+        Complexity: as `book`.
+        """
+        self._lock.acquire()
+        self._writing += 1
+        self._version += 1
+        try:
+            if self._deadlines:
+                self._expire()
+            low, high, entry = self._examine(event)
+            self._insert(entry, low, high, event, event._id)
+            return event
+        finally:
+            self._writing -= 1
+            self._lock.release()
+            if self._pending:
+                self._tell()
+
+    def _examine(self, event: Any) -> tuple[Any, Any, Any]:
+        """Return the span in index form and the entry of an event that is to be added, or raise."""
+        if not isinstance(event, BookingEvent):
+            raise QueryError(event, "is no BookingEvent")
+        try:
+            home = event._home
+        except AttributeError:  # made by a dataclass's own __init__, which knows nothing of these
+            home = event._seq = event._home = event._fields = None
+        if home is not None:
+            raise DuplicateBookingError(event, event)
+        try:
+            start, end, resource = event._start, event._end, event._resource
+            quantity, _ = event._quantity, event._id
+        except AttributeError as exc:
+            raise QueryError(event, f"lacks a field ({exc})") from None
+        try:
+            entry = resource._entry
+            if entry.calendar is not self:
+                entry = self._catalog.entry(resource)
+        except Exception:
+            entry = self._catalog.entry(resource)
+        keys = self._keys
+        if keys.is_plain(start, end):
+            low, high = start, end
+        else:
+            low, high = keys.admit(start, end)
+        if quantity is not ONE:
+            check_quantity(quantity)
+        return low, high, entry
+
+    def remove_booking(self, event_or_id: Any) -> BookingEvent:
+        """Release a booking's lock and forget it; return it.
+
+        Raises: `UnknownBookingError` when it does not stand in this calendar.
+        Complexity: O(log m), and one bit for each block of the timeline that the span crosses.
+        """
+        self._lock.acquire()
+        self._writing += 1
+        self._version += 1
+        try:
+            if self._deadlines:
+                self._expire()
+            event = self._standing(event_or_id)
+            self._delete(event)
+            return event
+        finally:
+            self._writing -= 1
+            self._lock.release()
+            if self._pending:
+                self._tell()
+
+    def load(self, events: Iterable[BookingEvent]) -> int:
+        """Add many events at once, all or none, several times faster each than `add_booking`; return how many.
+
+        Python's cyclic garbage collector is paused meanwhile.
+
+        Raises: as `add_booking`, for the first event in the order given that cannot be added.
+        Complexity: O(k log k) for k events, with few comparisons where keys repeat.
+        """
+        try:
+            rows = list(events)
+        except Exception as exc:
+            raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
+        with self._writer():
+            return load_events(self, rows)
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
+        """Tell whether `book` would accept the span now.
+
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
+        Complexity: O(log m).
+        """
+        # Optimistic: no lock (0.2 us), no call but the one that decides. Anything unusual, be it a change that began in
+        # between, is left to the long way below, which also words every refusal.
+        version = self._version
+        if not self._writing and quantity is ONE and not self._holds:
+            try:
+                entry = getattr(resource, "_entry", None)
+                if entry is None or entry.calendar is not self:
+                    entry = self._by_id[getattr(resource, "id", resource)]
+                free = entry.free
+                keys = self._keys
+                plain = keys.plain
+                if (
+                    free is not None
+                    and not entry.guarded
+                    and type(start) is plain
+                    and type(end) is plain
+                    and start < end
+                    and (keys.zone is None or (start.tzinfo is UTC and end.tzinfo is UTC))
+                ):
+                    keys.anchor < start  # noqa: B015 - raises for a datetime with a zone among those without
+                    answer: bool = free.is_free(start, end)
+                    if version == self._version:
+                        return answer
+            except Exception:  # noqa: S110 - the long way meets it again and says what it is
+                pass
+        with self._reader():
+            entry = self._catalog.entry(resource)
+            low, high = self._keys.admit(start, end)
+            return self._room(entry, low, high, check_quantity(quantity))
+
+    def conflicts(self, resource: Any, start: Any, end: Any) -> tuple[BookingEvent, ...]:
+        """Return every booking in the way of one that takes the whole span, by start, then in order of booking.
+
+        Where the resource has turnaround, bookings that are only too near are in the way as well.
+
+        Complexity: O(log m + answers).
+        """
+        with self._reader():
+            entry = self._catalog.entry(resource)
+            low, high = self._keys.admit(start, end)
+            return tuple(in_the_way(self._store.overlapping, entry, low, high, self._closed))
+
+    def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
+        """Iterate the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
+
+        Complexity: O(log m + answers) for one resource; for all, O(answers x log answers) and what `find_booked` costs.
+        """
+        with self._reader():
+            low, high = self._keys.admit(start, end)
+            if resource is not None:
+                return iter(tuple(self._store.overlapping(self._catalog.entry(resource), low, high)))
+            found: list[BookingEvent] = []
+            for number in ordinals(self._with_bookings(low, high)):
+                entry = self._catalog.entries[number]
+                if entry is not None:
+                    found += self._store.overlapping(entry, low, high)
+        # Two stable sorts rather than one of pairs: keys are only ever asked for `<`, and never about None.
+        found.sort(key=lambda event: event._seq or 0)
+        opened = [event for event in found if event._start is None]
+        bounded = [event for event in found if event._start is not None]
+        bounded.sort(key=lambda event: normal(event._start))
+        return iter(opened + bounded)
+
+    def _with_bookings(self, low: Any, high: Any) -> int:
+        """Return, as a bitmap, resources that may have bookings in the span, and surely all that have."""
+        if low is None and high is None:
+            return self._catalog.everything.value()
+        return self._index.busy(low, high, 1) | self._catalog.pooled.value()
+
+    def get(self, booking_id: Hashable) -> BookingEvent:
+        """Return the booking of that id. Raises: `UnknownBookingError`. O(1)."""
+        with self._reader():
+            try:
+                return self._events[booking_id]
+            except Exception:  # not there, unhashable, or the object's own code
+                raise UnknownBookingError(booking_id) from None
+
+    def __contains__(self, event: object) -> bool:
+        """Tell whether this very event, or a booking of this id, stands in the calendar. O(1)."""
+        with self._reader():
+            try:
+                self._standing(event)
+            except UnknownBookingError:
+                return False
+            return True
+
+    def __len__(self) -> int:
+        """Return the number of bookings. O(1)."""
+        if self._deadlines:
+            with self._reader():
+                return len(self._events)
+        return len(self._events)
+
+    def __bool__(self) -> bool:
+        """Return True: a calendar is one, with bookings or without."""
+        return True
+
+    # -- finding -----------------------------------------------------------------------------------
+
+    def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> Selection:
+        """Return the resources for which `book` would succeed, among those that match all terms.
+
+        Complexity: nothing until it is read; see `Selection` and `Timeline.busy`.
+        """
+        return self._find(self._span_term(start, end, quantity), terms)
+
+    def find_booked(self, start: Any, end: Any, *terms: Any) -> Selection:
+        """Return the resources for which `book` would fail, among those that match all terms."""
+        return self._find(Not(self._span_term(start, end, 1)), terms)
+
+    def find(self, *terms: Any) -> Selection:
+        """Return the resources that match all terms.
+
+        A term is a class (its instances, and those of subclasses and virtual subclasses), a `Selection`, an iterable
+        of resources or ids, a list of terms (any of them), or ``no(term)``.
+
+        Raises: `QueryError` for anything else.
+        """
+        return self._find(None, terms)
+
+    def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
+        with self._lock:
+            self._keys.admit(start, end)
+        return Available(start, end, check_quantity(quantity))
+
+    def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection:
+        parts = [] if first is None else [first]
+        parts += [as_term(term, self) for term in terms]
+        if len(parts) == 1:
+            return Selection(self, parts[0])
+        return Selection(self, And(tuple(parts)) if parts else All())
+
+    # -- tags and indexes --------------------------------------------------------------------------
+
+    def tag(self, resource: Any, *labels: Hashable) -> None:
+        """Put labels on a resource. Labels it has already stay. Raises: `UnknownResourceError`, `QueryError`. O(1)."""
+        self._label(resource, labels, True)
+
+    def untag(self, resource: Any, *labels: Hashable) -> None:
+        """Take labels off a resource. Labels it has not are ignored."""
+        self._label(resource, labels, False)
+
+    def _label(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
+        with self._writer():
+            entry = self._catalog.entry(resource)
+            for label in labels:
+                try:
+                    hash(label)
+                except Exception as exc:
+                    raise QueryError(label, "a label must be hashable") from exc
+            put, take = self._catalog.tag, self._catalog.untag
+            for label in labels:
+                if (put if on else take)(entry, label) and self._noting:
+                    change = (changes.Tagged if on else changes.Untagged)(entry.resource, label)
+                    back: Any = partial(take if on else put, entry, label)
+                    self._note(back, change)
+
+    def tagged(self, label: Hashable) -> Selection:
+        """Return the resources that carry the label."""
+        try:
+            hash(label)
+        except Exception as exc:
+            raise QueryError(label, "a label must be hashable") from exc
+        return Selection(self, Tagged(label))
+
+    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> IndexView:
+        """Keep the resources in order of ``key(resource)``, to select by and to order by; return the index.
+
+        *key* is asked once for each resource, now, when one is added and at `reindex`, under the calendar's lock. A
+        resource for which it raises AttributeError or a lookup error, or gives None or NaN, has no value: it is in no
+        range and sorts last. Indexes are not part of a snapshot.
+
+        Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError`.
+        Complexity: O(n log n).
+        """
+        if not isinstance(name, str) or not callable(key):
+            raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
+        with self._writer():
+            self._catalog.create_index(name, key)
+            if self._undo is not None:
+                back: Any = partial(self._catalog.indexes.pop, name, None)
+                self._undo.append(back)
+        return IndexView(self, name)
+
+    def index(self, name: str) -> IndexView:
+        """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`."""
+        with self._lock:
+            self._catalog.index(name)
+        return IndexView(self, name)
+
+    def reindex(self, resource: Any) -> None:
+        """Ask every index's key again for a resource whose attributes have changed. O(log n) for each index."""
+        with self._writer():
+            self._catalog.reindex(self._catalog.entry(resource))
+
+    # -- snapshots ---------------------------------------------------------------------------------
+
+    def snapshot(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> int:
+        """Write everything to one file, in the place of what stands there; return its size in bytes.
+
+        Atomic: after any failure the old file stands. See `bookcore.persist.snapshot.save` for what is carried: resources,
+        tags, bookings, holds, closures, hours; not indexes, clock and subscribers, which are functions. With *key* the file
+        is sealed, so that only its owner can make one that `restore` takes.
+
+        Raises: `SnapshotError`, also for a class or a value that cannot be written.
+        Complexity: O(everything).
+        """
+        from bookcore.persist.snapshot import save
+
+        return save(self, path, key=key)
+
+    @classmethod
+    def restore(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        types: Iterable[type] = (),
+        key: bytes | None = None,
+        store: BookingStore | None = None,
+        clock: Callable[[], Any] | None = None,
+    ) -> Self:
+        """Return a new calendar with what `snapshot` wrote: every answer, order and key as it was.
+
+        *types* are the classes of the resources and bookings in the file; none is ever imported by a name in it.
+        ``store`` and ``clock`` are those of the new calendar.
+
+        Raises: `SnapshotError` for a file that is damaged, hostile, of a newer format, sealed with another key, or of a
+        class not handed in.
+        Complexity: O(everything).
+        """
+        from bookcore.persist.snapshot import load
+
+        return load(partial(cls, store, clock=clock), path, types=types, key=key)
+
+    # -- the rest ----------------------------------------------------------------------------------
+
+    @property
+    def bounds(self) -> str:
+        """``"[)"`` or ``"[]"``."""
+        return self._bounds
+
+    def check(self) -> None:
+        """Raise AssertionError unless every invariant of every structure holds. O(everything); for tests."""
+        with self._lock:
+            self._check()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Calendar of {len(self._by_id)} resources and {len(self._events)} bookings, bounds {self._bounds!r}, "
+            f"in a {type(self._store).__name__}>"
+        )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Tell whether two keys, or Nones, are the same point."""
+    if one is None or other is None:
+        return one is other
+    return not one < other and not other < one

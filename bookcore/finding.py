@@ -1,0 +1,535 @@
+"""Finding time: which spans are free, which comes next, and why one is not.
+
+Whatever is offered here, `book` accepts: each answer comes from the same predicate that `book` asks (`Core._room`),
+turned around in `bookcore._free`. Four things hold for all of these calls:
+
+- *Lengths* are whatever can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys that cannot be
+  added to (str, tuples) are a `KeyTypeError`. A length of datetimes is elapsed time, whatever clocks do.
+- *Datetimes with a zone* come back in UTC, save where an answer's end is the very end that was asked with: that comes
+  back as given.
+- *Closed bounds.* With ``bounds="[]"`` free time begins one key after what is taken and ends one key before, so
+  that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``: for datetimes a microsecond, for dates a day. Keys without
+  neighbours (str, `Fraction`, `Decimal`) are a `KeyTypeError`, where such an end is needed.
+- *One state.* A call reads the calendar once, under its lock; what an iterator yields later is as it was then. Only
+  `find_slots` asks anew before each answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from bookcore._free import blocked, booked, closed, free, over
+from bookcore._slots import Slots
+from bookcore.catalog import Entry
+from bookcore.core import Core
+from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
+from bookcore.explanation import Cause, CauseKind, Explanation, State, span_text
+from bookcore.gaps import Place, as_keys, as_places, complement, fits, following, in_order, intersection
+from bookcore.gaps import quorum as quorum_of
+from bookcore.keys import normal
+from bookcore.lengths import later, reach, sooner
+from bookcore.policies import in_the_way, overlaps
+from bookcore.profile import Profile
+from bookcore.stores.pool import Pool
+from bookcore.terms import All, And, as_term, check_quantity
+
+__all__ = ["Finding"]
+
+Span = tuple[Any, Any]
+
+FAR = timedelta(weeks=40 * 53)
+"""As far back as opening hours are followed where nothing else is in the way: every date falls on every weekday."""
+
+DOUBLINGS = 40
+
+
+class Finding(Core):
+    """The calls that find time. A mixin of `Calendar`."""
+
+    # -- one resource ------------------------------------------------------------------------------
+
+    def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
+        """Yield the steps ``(start, end, used)`` of how many units bookings and holds use; together they tile the span.
+
+        Turnaround is not part of a booking and does not count. Neighbouring steps differ. With closed bounds steps meet
+        in a shared key, which belongs to the highest of them.
+
+        Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(Resource("van", capacity=9))
+        >>> _ = calendar.book(van, 1, 4, quantity=2), calendar.book(van, 3, 6, quantity=5)
+        >>> list(calendar.occupancy(van, 0, 6))
+        [(0, 1, 0), (1, 3, 2), (3, 4, 7), (4, 6, 5)]
+        """
+        with self._lock:
+            entry, low, high = self._asked(resource, start, end)
+            state = entry.state
+            if isinstance(state, Pool) and entry.before is None and entry.after is None:
+                steps = list(state.profile.steps(low, high))
+            else:
+                use = Profile(self._closed)
+                found = self._store.overlapping(entry, low, high)
+                use.add_all((normal(e.start), normal(e.end), e.quantity) for e in found)
+                steps = list(use.steps(low, high))
+        return ((start if a is low else a, end if b is high else b, used) for a, b, used in steps)
+
+    def gaps(
+        self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield the maximal free ``(start, end)`` spans within the span, in order: `book` accepts each whole.
+
+        Free is meant for *quantity* units, with turnaround, closures and opening hours. ``at_least`` leaves out shorter
+        ones. A None in an answer is unbounded.
+
+        Complexity: O(log m + bookings in the span); opening hours are walked as the iterator is.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
+        >>> list(calendar.gaps(room, 8, 18)), list(calendar.gaps(room, 8, 18, at_least=2))
+        ([(8, 9), (12, 13), (15, 18)], [(15, 18)])
+        """
+        with self._lock:
+            entry, low, high = self._asked(resource, start, end)
+            check_quantity(quantity)
+            self._check_length(high if low is None else low, at_least)
+            if quantity > entry.capacity:
+                return iter(())
+            spans = list(blocked(self._store, entry, low, high, quantity, self._closed))
+            hours = entry.hours
+        found = free(spans, hours, low, high, self._closed)
+        return _given(_long_enough(found, at_least), low, high, start, end)
+
+    def next_available(
+        self, resource: Any, after: Any, length: Any, *, quantity: int = 1
+    ) -> tuple[Any, Any] | None:
+        """Return the earliest ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
+
+        None also when opening hours never hold the length: they are followed 40 years past the last thing in the way.
+
+        Raises: `KeyTypeError` when *after* is None or cannot be added to, `InvalidSpanError` for a length of nothing.
+        Complexity: O(log m + bookings passed over + openings too short).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
+        >>> calendar.next_available(room, 10, 1), calendar.next_available(room, 10, 2)
+        ((12, 13), (15, 17))
+        """
+        with self._lock:
+            entry, low, _ = self._asked(resource, after, None)
+            if low is None:
+                raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
+            check_quantity(quantity)
+            self._check_length(low, length, empty=False)
+            found = self._first_fit(entry, low, length, quantity)
+        if found is None:
+            return None
+        return (after if found[0] is low else found[0]), found[1]
+
+    def nearest(
+        self, resource: Any, start: Any, end: Any, *, quantity: int = 1
+    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+        """Return the closest free spans of the same length: the latest that starts no later, the earliest no earlier.
+
+        Each is ``(start, end)``, or None where there is none. They may overlap the span asked about; a span that is
+        free is its own nearest, on both sides.
+
+        Raises: `KeyTypeError` for keys that cannot be subtracted, `InvalidSpanError` for a span without bound.
+        Complexity: as `next_available`, on both sides; backwards up to twice as much.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
+        >>> calendar.nearest(room, 11, 13)
+        ((7, 9), (15, 17))
+        """
+        with self._lock:
+            entry, low, high = self._asked(resource, start, end)
+            if low is None or high is None:
+                raise InvalidSpanError(start, end, "a span without bound has no length to look for")
+            check_quantity(quantity)
+            try:
+                length = high - low
+            except Exception as exc:
+                raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
+            self._check_length(low, length)
+            if self._room(entry, low, high, quantity):
+                return (start, end), (start, end)
+            return self._last_fit(entry, low, high, length, quantity), self._first_fit(entry, low, length, quantity)
+
+    # -- several -----------------------------------------------------------------------------------
+
+    def common_gaps(
+        self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield the maximal spans in which all the resources are free, or with *quorum* at least so many of them.
+
+        At least so many, and the same ones throughout: each answer can be booked whole on *quorum* of them. So answers
+        may overlap where one leaves as another comes; they are in order of start, and of end. A resource named twice
+        counts once.
+
+        Raises: as `gaps`; `QueryError` when *resources* are no iterable of resources or ids, or *quorum* is not an int of
+        at least 1.
+        Complexity: O(n + their bookings in the span), times log n.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> ann, bob, cho = (calendar.add_resource(Resource(name)) for name in ("ann", "bob", "cho"))
+        >>> _ = calendar.book(ann, 9, 12), calendar.book(bob, 11, 14), calendar.book(cho, 16, 17)
+        >>> list(calendar.common_gaps([ann, bob, cho], 8, 18))
+        [(8, 9), (14, 16), (17, 18)]
+        >>> list(calendar.common_gaps([ann, bob, cho], 8, 18, quorum=2, at_least=3))
+        [(8, 11), (12, 16), (14, 18)]
+        """
+        if quorum is not None and (type(quorum) is not int or quorum < 1):
+            raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
+        members = _members(resources)
+        with self._lock:
+            if self._deadlines:
+                self._expire()
+            low, high = self._keys.admit(start, end)
+            self._check_length(high if low is None else low, at_least)
+            entries = {entry.number: entry for entry in map(self._catalog.entry, members)}
+            streams = []
+            for entry in entries.values():
+                spans = list(blocked(self._store, entry, low, high, 1, self._closed))
+                streams.append(free(spans, entry.hours, low, high, self._closed))
+        needed = len(streams) if quorum is None else quorum
+        found: Iterator[Span]
+        if not needed:
+            found = iter([(low, high)])
+        elif self._closed:
+            found = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
+        else:
+            found = quorum_of(streams, needed)
+        return _given(_long_enough(found, at_least), low, high, start, end)
+
+    def find_slots(
+        self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield ``(start, end, resource)`` that `book` accepts, earliest first, lazily; ties in order of registration.
+
+        Of the resources that match all *terms*, within the span. Without ``step``: one for each gap that is long
+        enough, at its beginning. With it: all those that start at *start*, *start* + ``step``, and so on.
+
+        The calendar may change between two answers. Each is free at the moment it is handed out; time that became free
+        behind the last answer is not gone back for.
+
+        Raises: `InvalidSpanError` unless the span is bounded; `KeyTypeError`, `InvalidQuantityError`, `QueryError`.
+        Complexity: for one unit in a `MemoryStore`, as `find_available` at *start*, then O(log m) for each booking
+        that ends before the answer. For other stores or more units, the resources are asked one by one before
+        the first answer after *start*. With ``step``, as `find_available` for each step.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> ann, bob = (calendar.add_resource(Resource(name)) for name in ("ann", "bob"))
+        >>> _ = calendar.book(ann, 9, 12), calendar.book(bob, 8, 10)
+        >>> [(a, b, who.id) for a, b, who in calendar.find_slots(2, 9, 15)]
+        [(10, 12, 'bob'), (12, 14, 'ann')]
+        """
+        check_quantity(quantity)
+        parts = [as_term(term, self) for term in terms]
+        term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
+        with self._lock:
+            low, high = self._keys.admit(start, end)
+            if low is None or high is None:
+                raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
+            self._check_length(low, length, empty=False)
+            if step is not None:
+                self._check_length(low, step, empty=False, always=True)
+        return Slots(self, term, length, low, high, quantity, step, start)
+
+    # -- saying so ---------------------------------------------------------------------------------
+
+    def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
+        """Return ``(start, end, state)`` for every stretch of the span: ``free``, ``busy``, ``held`` or ``closed``.
+
+        They tile the span exactly. ``free`` are the gaps for one unit; see `State` for what goes before what.
+
+        Raises: `InvalidSpanError` for an unbounded span of a resource with opening hours.
+        Complexity: O(log m + k log k) for k bookings, closures and openings in the span.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12)
+        >>> [(a, b, str(state)) for a, b, state in calendar.free_busy(room, 8, 13)]
+        [(8, 9, 'free'), (9, 12, 'busy'), (12, 13, 'free')]
+        """
+        with self._lock:
+            entry, low, high = self._asked(resource, start, end)
+            hours = entry.hours
+            if hours is not None and (low is None or high is None):
+                raise InvalidSpanError(start, end, "opening hours go on without end; ask about a bounded span")
+            taken = list(booked(self._store, entry, low, high, 1, self._closed))
+            firm = self._firm(entry, low, high) if self._holds else taken
+            shut = list(closed(entry, low, high, self._closed))
+        first, last = (Place(low, False) if low is not None else None, Place(high, True) if high is not None else None)
+        if not self._closed:
+            first, last = low, high
+        layers = [(list(complement(firm, first, last)), State.BUSY)]
+        if firm is not taken:
+            layers.append((list(complement(taken, first, last)), State.HELD))
+        left = list(complement(in_order(taken, shut), first, last))
+        if shut:
+            layers.append((left, State.CLOSED))
+        if hours is not None:
+            spans: Iterable[Span] = free(in_order(taken, shut), hours, low, high, self._closed)
+            left = list(as_places(spans)) if self._closed else list(spans)
+            layers.append((left, State.CLOSED))
+        tiles = [_labelled(left, State.FREE, self._closed)]
+        before = [(first, last)]
+        for after, state in layers:
+            gone = intersection(before, complement(after, first, last))
+            tiles.append(_labelled(gone, state, self._closed))
+            before = after
+        return tuple(
+            (start if a is low else a, end if b is high else b, state) for a, b, state in _joined(in_order(*tiles))
+        )
+
+    def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation:
+        """Return why the span is not to be had: every cause, or none precisely when `book` would accept it.
+
+        Of bookings, those count that are in use where too little room is left.
+
+        Complexity: O(log m + bookings in the span); O(log m) when it is available.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room", after=1))
+        >>> _ = calendar.book(room, 9, 12, id="daily"), calendar.book(room, 14, 15, id="call")
+        >>> why = calendar.explain(room, 11, 14)
+        >>> bool(why), [(str(cause.kind), cause.what.id) for cause in why.causes]
+        (False, [('booking', 'daily'), ('turnaround', 'call')])
+        >>> print(why)
+        'room' is not available in [11, 14):
+          booking 'daily' [9, 12)
+          booking 'call' [14, 15) is too near: turnaround of 1 after
+        """
+        with self._lock:
+            entry, low, high = self._asked(resource, start, end)
+            check_quantity(quantity)
+            causes: list[Cause] = []
+            if not self._room(entry, low, high, quantity):
+                causes = list(self._causes(entry, low, high, start, end, quantity))
+        return Explanation(entry.resource, start, end, quantity, tuple(causes), self._bounds)
+
+    # -- how ---------------------------------------------------------------------------------------
+
+    def _asked(self, resource: Any, start: Any, end: Any) -> tuple[Entry, Any, Any]:
+        """Return the record and the span that a question is about. The lock is held."""
+        if self._deadlines:
+            self._expire()
+        entry = self._catalog.entry(resource)
+        return entry, *self._keys.admit(start, end)
+
+    def _check_length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> None:
+        """Raise unless *length* is one that can be added to *key*; with ``empty=False`` a length of nothing is none.
+
+        With closed bounds a span of nothing but one key has a length of nothing, unless *always*.
+        """
+        if length is None and empty:
+            return
+        if length is None:
+            raise KeyTypeError(None, "a length is needed")
+        if key is None:
+            return
+        try:
+            until = later(key, length)
+        except KeyTypeError as exc:
+            if isinstance(exc.__cause__, OverflowError) or type(exc.__cause__).__name__ == "OutOfBoundsDatetime":
+                return  # too long for any span, but a length
+            raise
+        except Exception as exc:
+            raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+        self._keys.point(until)
+        try:
+            further = bool(key < until)
+        except Exception as exc:
+            raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+        if not further and not empty and (always or not self._closed):
+            raise InvalidSpanError(key, until, f"{brief(length)} is a length of nothing")
+
+    def _first_fit(self, entry: Entry, low: Any, length: Any, quantity: int) -> Span | None:
+        """Return the earliest span of a length from a key on. The lock is held."""
+        until = fits(low, length, None)
+        if until is None or quantity > entry.capacity:
+            return None
+        if self._room(entry, low, until, quantity):
+            return low, until
+        hours = entry.hours
+        if hours is not None and hours.longest is not None and isinstance(length, timedelta) and hours.longest < length:
+            return None
+        spans = blocked(self._store, entry, low, None, quantity, self._closed)
+        for start, end in complement(spans, Place(low, False) if self._closed else low, None):
+            try:
+                key = start if not self._closed else following(start.key) if start.after else start.key
+            except LookupError:
+                return None
+            if low < key:
+                low = key
+            until = fits(low, length, None)
+            if until is None:
+                return None
+            if hours is not None and not hours.is_open(low, until, closed=self._closed):
+                opening = hours.next_open(low, at_least=length)
+                if opening is None:
+                    return None
+                low = opening[0]  # wherever later gaps begin, nothing is open long enough before
+            until = fits(low, length, end)
+            if until is not None:
+                return low, until
+        return None
+
+    def _last_fit(self, entry: Entry, low: Any, high: Any, length: Any, quantity: int) -> Span | None:
+        """Return the latest span of a length that ends by *high*; ``[low, high)`` is not free. The lock is held."""
+        hours = entry.hours
+        if quantity > entry.capacity or (
+            hours is not None and hours.longest is not None and isinstance(length, timedelta) and hours.longest < length
+        ):
+            return None
+        # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
+        left, top, back = low, high, length
+        for reach_back in range(DOUBLINGS, -1, -1):
+            further = _back(left, back) if reach_back else None
+            left = None if further is None or not further < left else further
+            spans = list(blocked(self._store, entry, left, top, quantity, self._closed))
+            found = list(free(spans, hours, left, top, self._closed))
+            for start, end in reversed(found):
+                begin = _back(end, length)
+                if begin is not None and (start is None or not begin < start):
+                    return begin, end
+            if left is None or (hours is not None and not spans and isinstance(back, timedelta) and not back < FAR):
+                return None
+            # what is free at the very left may go on further left
+            top = found[0][1] if found and not left < found[0][0] else left
+            back = back + back
+        return None
+
+    def _firm(self, entry: Entry, low: Any, high: Any) -> list[Span]:
+        """Return where no unit would be left without the holds."""
+        near = in_the_way(self._store.overlapping, entry, low, high, self._closed)
+        use = Profile(self._closed)
+        use.add_all(
+            (*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near if e.id not in self._holds
+        )
+        first, last = reach(entry, low, high)
+        runs = [
+            (low if a is first else sooner(a, entry.after), high if b is last else later(b, entry.before))
+            for a, b in over(use, first, last, entry.capacity - 1)
+        ]
+        return list(as_places(runs)) if self._closed else runs
+
+    def _causes(
+        self, entry: Entry, low: Any, high: Any, start: Any, end: Any, quantity: int
+    ) -> Iterator[Cause]:
+        """Yield what is in the way of a span that is not available."""
+        if quantity > entry.capacity:
+            text = f"{quantity} asked for, and its capacity is {entry.capacity}"
+            yield Cause(CauseKind.QUANTITY, entry.capacity, start, end, text)
+        if entry.closures is not None:
+            for closure in self._closures.overlapping(entry.closures, low, high):
+                c: Any = closure
+                text = f"closed {span_text(c.start, c.end, self._bounds)}: {c.reason}"
+                yield Cause(CauseKind.CLOSURE, c, c.start, c.end, text)
+        hours = entry.hours
+        if hours is not None and not hours.is_open(low, high, closed=self._closed):
+            a, b = next(hours.closed_spans(low, high), (low, high))
+            a, b = (start if a is low else a), (end if b is high else b)
+            yield Cause(CauseKind.HOURS, hours, a, b, f"outside its opening hours {span_text(a, b, '[)')}")
+        if quantity > entry.capacity or self._is_free(entry, low, high, quantity):
+            return
+        for event in self._crowding(entry, low, high, quantity):
+            text = f"booking {brief(event.id, 40)} {span_text(event.start, event.end, self._bounds)}"
+            kind = CauseKind.BOOKING
+            if event.id in self._holds:
+                kind, text = CauseKind.HOLD, text.replace("booking", "hold", 1)
+            if entry.capacity > 1:
+                text += f" takes {event.quantity} of {entry.capacity}"
+            if not overlaps(low, high, normal(event.start), normal(event.end), self._closed):
+                kind = CauseKind.TURNAROUND
+                needs = (f"{entry.before} before", f"{entry.after} after")
+                text += " is too near: turnaround of " + " and ".join(n for n in needs if not n.startswith("None "))
+            yield Cause(kind, event, event.start, event.end, text)
+
+    def _crowding(self, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Any]:
+        """Yield the bookings in use where too little room is left for the span."""
+        near = in_the_way(self._store.overlapping, entry, low, high, self._closed)
+        if entry.plain:
+            yield from near
+            return
+        reaches = [reach(entry, normal(e.start), normal(e.end)) for e in near]
+        use = Profile(self._closed)
+        use.add_all((*span, e.quantity) for span, e in zip(reaches, near, strict=True))
+        runs = list(over(use, *reach(entry, low, high), entry.capacity - quantity))
+        ends = [b for _, b in runs if b is not None]
+        for (a, b), event in zip(reaches, near, strict=True):
+            at = 0 if a is None else bisect_left(ends, a) if self._closed else bisect_right(ends, a)
+            if at < len(runs) and overlaps(a, b, *runs[at], self._closed):
+                yield event
+
+
+def _members(resources: Any) -> list[Any]:
+    """Return the resources or ids in an iterable of them."""
+    if isinstance(resources, Iterable) and not isinstance(resources, str | bytes):
+        try:
+            return list(resources)
+        except BookcoreError:
+            raise
+        except Exception as exc:
+            raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc
+    raise QueryError(resources, "is no iterable of resources or ids")
+
+
+def _back(key: Any, length: Any) -> Any:
+    """Return ``key - length``, or None where there is no such key."""
+    try:
+        return sooner(key, length)
+    except KeyTypeError as exc:
+        if isinstance(exc.__cause__, OverflowError) or type(exc.__cause__).__name__ == "OutOfBoundsDatetime":
+            return None
+        raise
+
+
+def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
+    for start, end in spans:
+        if length is None or start is None or end is None:
+            yield start, end
+            continue
+        until = fits(start, length, None)
+        if until is not None and not end < until:
+            yield start, end
+
+
+def _given(spans: Iterator[Span], low: Any, high: Any, start: Any, end: Any) -> Iterator[Span]:
+    """Yield spans with the ends of the window as the caller gave them."""
+    for a, b in spans:
+        yield start if a is low else a, end if b is high else b
+
+
+def _labelled(spans: Iterable[Span], state: State, is_closed: bool) -> Iterator[Any]:
+    for a, b in as_keys(spans) if is_closed else spans:
+        yield a, b, state
+
+
+def _joined(tiles: Iterator[Any]) -> Iterator[Any]:
+    """Yield tiles with neighbours of one state made one."""
+    held = None
+    for a, b, state in tiles:
+        if held is not None and held[2] is state:
+            held = (held[0], b, state)
+            continue
+        if held is not None:
+            yield held
+        held = (a, b, state)
+    if held is not None:
+        yield held

@@ -1,0 +1,175 @@
+"""Bulk load: the events of `Calendar.load`, checked column by column and handed to the store in one piece.
+
+    events  ->  resources, starts, ends, ids   read by C loops, a column each
+            ->  entries, keys in index form    checked column by column
+            ->  store.load(...)                all or nothing
+            ->  _seq, _id, _home               written by C loops
+
+Whenever anything is out of the ordinary (a None, a second type of key, a pool, an id that is taken, a span that is
+not free, a store that cannot load), nothing has been changed yet, and the events go in one by one instead, which finds
+the first that cannot be added, says why, and takes the others back.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from itertools import repeat
+from operator import attrgetter, eq, lt
+from typing import TYPE_CHECKING, Any
+
+from bookcore.catalog import Entry
+from bookcore.changes import Booked
+from bookcore.keys import UTC, Keyring
+from bookcore.model import BookingEvent
+from bookcore.protocols import SupportsLoad
+
+if TYPE_CHECKING:
+    from bookcore.calendar import Calendar
+
+__all__ = ["garbage_paused", "load_events"]
+
+FEWEST = 32
+"""Below this many events the columns are not worth setting up."""
+
+
+def load_events(calendar: Calendar, events: list[Any]) -> int:
+    """Add all events, or none; the calendar's lock is held."""
+    if len(events) >= FEWEST:
+        with garbage_paused():
+            if _load_columns(calendar, events):
+                return len(events)
+    _load_each(calendar, events)
+    return len(events)
+
+
+@contextmanager
+def garbage_paused() -> Iterator[None]:
+    """Keep the cyclic garbage collector from running inside the block, if it is on.
+
+    A bulk load makes hundreds of thousands of lists and no garbage; the collector would walk all of them, and every
+    booking, several times over (it took half of the time of a load of a million).
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _load_each(calendar: Calendar, events: list[Any]) -> None:
+    done: list[tuple[BookingEvent, Any, Any, Any]] = []
+    undo = calendar._undo
+    mark = 0 if undo is None else len(undo)
+    try:
+        for event in events:
+            low, high, entry = calendar._examine(event)
+            facts = event, event._seq, event._id, event._resource
+            calendar._insert(entry, low, high, event, event._id)
+            done.append(facts)
+    except BaseException:
+        for event, seq, id, resource in reversed(done):
+            calendar._delete(event)
+            event._seq, event._id, event._resource = seq, id, resource  # it was never booked, and can be changed again
+        if undo is not None:
+            del undo[mark:]
+        raise
+
+
+def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
+    """Add all events in one piece, or return False with nothing changed."""
+    store = calendar._store
+    if not isinstance(store, SupportsLoad):
+        return False
+    try:
+        if not all(issubclass(cls, BookingEvent) for cls in set(map(type, events))):
+            return False
+        if set(map(attrgetter("_home"), events)) != {None} or len(set(map(id, events))) < len(events):
+            return False
+        entries, own = _entries(calendar, events)
+        counts = Counter(entries)
+        if not all(entry.plain and not entry.guarded for entry in counts):
+            return False
+        spans = _spans(calendar._keys, list(map(_start_of, events)), list(map(_end_of, events)))
+        if spans is None or set(map(attrgetter("_quantity"), events)) != {1}:
+            return False
+        ids = _ids(calendar, events)
+        if ids is None or not store.load(entries, *spans, events):
+            return False
+    except (AttributeError, TypeError, LookupError):  # the long way will meet it again and say what it is
+        return False
+    _write(_set_seq, events, range(calendar._seq + 1, calendar._seq + 1 + len(events)))
+    _write(_set_id, events, ids)
+    if not own:
+        _write(_set_resource, events, map(attrgetter("resource"), entries))
+    _write(_set_home, events, repeat(calendar))
+    calendar._events.update(zip(ids, events, strict=True))
+    calendar._seq += len(events)
+    for entry, count in counts.items():
+        entry.count += count
+    calendar._keys.learn(spans[0][0], spans[1][0])
+    if calendar._noting:
+        for event in events:
+            calendar._note(partial(calendar._delete, event), Booked(event))
+    return True
+
+
+_start_of, _end_of = attrgetter("_start"), attrgetter("_end")
+_slots: Any = BookingEvent  # a type checker sees in a slot what it holds, not the descriptor
+_set_seq, _set_id = _slots._seq.__set__, _slots._id.__set__
+_set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
+
+
+def _write(setter: Callable[[Any, Any], None], events: list[Any], values: Iterable[Any]) -> None:
+    """Set a slot of every event, in C."""
+    deque(map(setter, events, values), maxlen=0)
+
+
+def _ids(calendar: Calendar, events: list[Any]) -> list[Any] | None:
+    """Return an id for each event, none of them taken, or None if the long way must find out."""
+    ids: Any = list(map(attrgetter("_id"), events))
+    missing = ids.count(None)
+    if missing == len(ids):
+        ids = list(range(calendar._seq + 1, calendar._seq + 1 + len(ids)))
+    elif missing or len(set(ids)) < len(ids):
+        return None
+    return ids if calendar._events.keys().isdisjoint(ids) else None
+
+
+def _entries(calendar: Calendar, events: list[Any]) -> tuple[list[Entry], bool]:
+    """Return the record of each event's resource, and whether every event holds the very object that is registered."""
+    resources = list(map(attrgetter("_resource"), events))
+    try:
+        entries = list(map(attrgetter("_entry"), resources))
+        if set(map(attrgetter("calendar"), set(entries))) == {calendar}:
+            return entries, True
+    except AttributeError:
+        pass
+    return list(map(calendar._catalog.entry, resources)), False
+
+
+def _spans(keys: Keyring, starts: list[Any], ends: list[Any]) -> tuple[list[Any], list[Any]] | None:
+    """Return both columns if they hold keys of one simple kind, all spans in order; None if not sure."""
+    types = set(map(type, starts)) | set(map(type, ends))
+    if len(types) != 1:
+        return None
+    (cls,) = types
+    if issubclass(cls, tuple):
+        return None
+    if issubclass(cls, datetime):
+        zones = set(map(attrgetter("tzinfo"), starts)) | set(map(attrgetter("tzinfo"), ends))
+        if cls is not datetime or (zones != {None} and zones != {UTC}):
+            return None
+    keys.admit(starts[0], ends[0])  # is this kind at home here? One key speaks for all of its kind
+    if keys.closed:
+        right = not any(map(lt, ends, starts)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
+    else:
+        right = all(map(lt, starts, ends))  # which no NaN passes
+    return (starts, ends) if right else None
