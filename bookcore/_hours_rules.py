@@ -1,0 +1,200 @@
+"""How opening hours are written and read: text in, whole seconds out, and back.
+
+A *day* is a tuple of openings in order, each ``(open, close)`` in seconds after that day's midnight on the
+clock on the wall. ``close`` may pass 86,400: an opening belongs to the day it starts on and may run into the
+next one. The openings of one day do not overlap; those that touch (12:00-13:00, 13:00-15:00) are one.
+
+    "09:00-17:00"                  ->  ((32400, 61200),)
+    ["10:00-12:00", "22:00-26:00"] ->  ((36000, 43200), (79200, 93600))       26:00 is 02:00 of the next day
+    None                           ->  ()                                     closed all day
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from typing import Any, Final, TypeAlias
+
+from bookcore.errors import HoursError, brief
+
+__all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_week", "week_text"]
+
+Day: TypeAlias = tuple[tuple[int, int], ...]
+DayRule: TypeAlias = str | Iterable[str | tuple[str | time, str | time]] | None
+
+FULL: Final = 86_400
+_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONG: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+
+
+def read_week(weekly: object) -> tuple[Day, ...]:
+    """Return seven days, Monday first, from a mapping of weekdays to what `read_day` takes.
+
+    Keys: ``"mon"``, ``"monday"``, ``"mon-fri"``, ``"sat-mon"`` (past Sunday), ``"mon,wed,fri"``, ``"daily"``,
+    or the number that `date.weekday` gives (Monday 0). A day not named is closed; one named twice is refused.
+
+    >>> read_week({"sat,sun": "10:00-12:00"})[4:]
+    ((), ((36000, 43200),), ((36000, 43200),))
+    """
+    if not isinstance(weekly, Mapping):
+        raise HoursError(weekly, "weekly hours are a mapping such as {'mon-fri': '09:00-17:00'}")
+    week: dict[int, Day] = {}
+    for key, rule in weekly.items():
+        for weekday in _read_weekdays(key):
+            if weekday in week:
+                raise HoursError(key, f"{_NAMES[weekday]} has its hours already; give each day once")
+            week[weekday] = read_day(rule)
+    return tuple(week.get(weekday, ()) for weekday in range(7))
+
+
+def _read_weekdays(key: object) -> list[int]:
+    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key <= 6:
+        return [key]
+    if isinstance(key, str):
+        days: list[int] = []
+        for part in key.lower().split(","):
+            ends = [_weekday(name.strip()) for name in part.split("-")]
+            if part.strip() == "daily":
+                days += range(7)
+            elif -1 in ends or len(ends) > 2:
+                break
+            else:
+                first, last = ends[0], ends[-1]
+                days += [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+        else:
+            return days
+    raise HoursError(
+        key, "not a weekday; write 'mon', 'monday', 'mon-fri', 'sat,sun', 'daily', or 0 (Monday) to 6 (Sunday)"
+    )
+
+
+def _weekday(name: str) -> int:
+    # three letters or more of the name: "thu", "thur", "thurs", "thursday"; -1 for anything else
+    for number, long in enumerate(_LONG):
+        if len(name) >= 3 and long.startswith(name):
+            return number
+    return -1
+
+
+def read_day(rule: object) -> Day:
+    """Return one day's openings from text, from a list of texts or pairs of times, or from None (closed).
+
+    Times are ``"9:00"``, ``"09:00:30"`` or `datetime.time`. A close of 00:00 is the midnight that ends the
+    day; one after it is written ``26:00`` for 02:00. An opening that closes before it opens is refused: it
+    may be meant to pass midnight, or be a slip, and only the writer knows.
+
+    >>> read_day("10:00-12:00, 22:00-26:00")
+    ((36000, 43200), (79200, 93600))
+    >>> read_day([("09:00", time(0, 0))])
+    ((32400, 86400),)
+    """
+    if rule is None:
+        return ()
+    if isinstance(rule, str):
+        rule = [part.strip() for part in rule.split(",")]
+    if isinstance(rule, bytes | Mapping) or not isinstance(rule, Iterable):
+        raise HoursError(rule, "a day's hours are text such as '09:00-17:00', a list of it, or None (closed)")
+    return check_day([_read_opening(item) for item in rule], rule)
+
+
+def _read_opening(item: object) -> tuple[int, int]:
+    if isinstance(item, str):
+        parts: Any = item.split("-")
+    else:
+        parts = item
+    if not isinstance(parts, tuple | list) or len(parts) != 2:
+        raise HoursError(item, "an opening is text such as '09:00-17:00' or a pair of times (open, close)")
+    opens, closes = (_read_time(part, item) for part in parts)
+    return opens, closes or (FULL if opens else 0)  # 00:00-00:00 could be all day or no time: refused
+
+
+def _read_time(value: object, item: object) -> int:
+    if isinstance(value, time):
+        if value.tzinfo is not None or value.microsecond:
+            raise HoursError(value, "times of opening hours are whole seconds without a zone of their own")
+        return value.hour * 3600 + value.minute * 60 + value.second
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise HoursError(item, f"{brief(value)} is not a time of day such as '09:00'")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    if minutes > 59 or seconds > 59:
+        raise HoursError(item, f"{brief(value)} is not a time of day: minutes and seconds end at 59")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
+    """Return the openings in order, those that touch as one, or raise `HoursError` about *source*.
+
+    >>> check_day([(46800, 54000), (36000, 46800)], "10:00-13:00, 13:00-15:00")
+    ((36000, 54000),)
+    """
+    day: list[tuple[int, int]] = []
+    for opens, closes in sorted(openings):
+        if not 0 <= opens < FULL:
+            raise HoursError(source, f"opens at {_clock(opens)}; an opening starts by 23:59:59")
+        if closes < opens:
+            later = f"{_clock(opens)}-{_clock(closes + FULL)}"
+            raise HoursError(source, f"closes before it opens; if it runs past midnight, write '{later}'")
+        if closes == opens:
+            raise HoursError(source, f"closes at {_clock(closes)}, when it opens; all day is '00:00-24:00'")
+        if closes > 2 * FULL:
+            raise HoursError(source, f"closes at {_clock(closes)}; an opening ends by 48:00, the next midnight but one")
+        if day and opens < day[-1][1]:
+            raise HoursError(
+                source, f"{_clock(opens)}-{_clock(closes)} overlaps {_clock(day[-1][0])}-{_clock(day[-1][1])}"
+            )
+        if day and opens == day[-1][1]:
+            day.append((day.pop()[0], closes))
+        else:
+            day.append((opens, closes))
+    return tuple(day)
+
+
+def read_date(value: object) -> date:
+    """Return a date, given as one or as ISO text; a datetime is refused.
+
+    >>> read_date("2026-12-24")
+    datetime.date(2026, 12, 24)
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as exc:
+            raise HoursError(value, "not a date; write '2026-12-24' or date(2026, 12, 24)") from exc
+    raise HoursError(value, "exceptions are for dates: '2026-12-24' or date(2026, 12, 24)")
+
+
+def _clock(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours:02}:{minutes:02}" + (f":{left:02}" if left else "")
+
+
+def day_text(day: Day) -> str | None:
+    """Return a day as `read_day` reads it.
+
+    >>> day_text(((32400, 61200), (79200, 93600)))
+    '09:00-17:00, 22:00-26:00'
+    """
+    return ", ".join(f"{_clock(opens)}-{_clock(closes)}" for opens, closes in day) or None
+
+
+def week_text(week: tuple[Day, ...]) -> dict[str, str]:
+    """Return the open days of a week as `read_week` reads them, neighbours of one rule together.
+
+    >>> week_text(((),) * 4 + (((32400, 61200),),) * 2 + ((),))
+    {'fri-sat': '09:00-17:00'}
+    """
+    text: dict[str, str] = {}
+    first = 0
+    for weekday in range(1, 8):
+        if weekday == 7 or week[weekday] != week[first]:
+            if (rule := day_text(week[first])) is not None:
+                names = _NAMES[first] if weekday == first + 1 else f"{_NAMES[first]}-{_NAMES[weekday - 1]}"
+                text[names] = rule
+            first = weekday
+    return text

@@ -1,0 +1,1 @@
+"""Foreign libraries, one file each; none is imported before it is used."""
