@@ -1,0 +1,114 @@
+"""What must hold among the columns of a state, whoever wrote them: checked a column at a time.
+
+All raise `Unreadable`, and nothing else. Keys and ids may be of the user's classes, whose code may fail in
+any way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from operator import eq, lt
+from typing import Any
+
+from bookcore.persist.blob import Unreadable
+from bookcore.persist.columns import KeyColumn
+
+__all__ = [
+    "check_all",
+    "check_closure_ids",
+    "check_fields",
+    "check_ids",
+    "check_members",
+    "check_positive",
+    "check_spans",
+    "checked_facts",
+]
+
+
+def checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
+    """Return bounds, classes, event type and the last numbers out of the one row about the calendar."""
+    (row,) = facts
+    if type(row) is not tuple or tuple(map(type, row)) != (str, list, int, int, int):
+        raise Unreadable("the facts about the calendar are not what they should be")
+    bounds, classes, event_type, last, last_closure = row
+    if bounds not in ("[)", "[]"):
+        raise Unreadable(f"bounds {bounds[:8]!r}")
+    if set(map(type, classes)) - {str} or len(set(classes)) != len(classes):
+        raise Unreadable("class names that are none, or twice the same")
+    if not 0 <= event_type < len(classes) or not 0 <= last < 1 << 64 or last_closure < 0:
+        raise Unreadable("an event type that is not in the file, or a number out of range")
+    return bounds, classes, event_type, last, last_closure
+
+
+def check_ids(ids: Sequence[Any]) -> None:
+    """Refuse ids that are None, unhashable, or twice the same."""
+    try:
+        distinct = set(ids)
+    except Exception as exc:
+        raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
+    if len(distinct) != len(ids):
+        raise Unreadable("an id twice")
+    if None in distinct:
+        raise Unreadable("None for an id")
+
+
+def check_all(values: list[Any], cls: type) -> None:
+    """Refuse values that are not of exactly *cls*."""
+    if set(map(type, values)) - {cls}:
+        raise Unreadable(f"something that is no {cls.__name__}")
+
+
+def check_closure_ids(ids: list[Any], last: int) -> None:
+    """Refuse ids of closures that the calendar has not given out."""
+    if set(map(type, ids)) - {int} or (ids and not 0 < min(ids) <= max(ids) <= last):
+        raise Unreadable("a closure with an id that was never given")
+    check_ids(ids)
+
+
+def check_positive(values: Sequence[int]) -> None:
+    """Refuse a capacity or quantity of zero."""
+    if len(values) and not min(values):
+        raise Unreadable("a capacity or quantity of 0")
+
+
+def check_members(members: list[Any], below: int) -> None:
+    """Refuse what is not, for each row, a list of different places below so many."""
+    check_all(members, list)
+    places = list(chain.from_iterable(members))
+    if set(map(type, places)) - {int} or (places and not 0 <= min(places) <= max(places) < below):
+        raise Unreadable("members that are not there")
+    if any(len(set(row)) != len(row) for row in members):
+        raise Unreadable("a member twice")
+
+
+def check_fields(fields: list[Any]) -> None:
+    """Refuse what is neither None nor a dict with names for keys."""
+    types = set(map(type, fields))
+    if types - {dict, type(None)}:
+        raise Unreadable("fields that are no dict")
+    if dict in types and set(map(type, chain.from_iterable(filter(None, fields)))) - {str}:
+        raise Unreadable("fields whose names are no texts")
+
+
+def check_spans(keys: KeyColumn, closed: bool) -> None:
+    """Refuse keys that are not points of the axis, and starts that do not come before their ends."""
+    values = keys.values
+    half = len(values) // 2
+    starts, ends = values[:half], values[half:]
+    try:
+        points = values if keys.table is None else keys.table
+        if not all(map(eq, points, points)):
+            raise Unreadable("a key that does not equal itself (NaN)")
+        if any(value is None for value in points):
+            pairs = [
+                pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
+            ]
+            starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
+        right = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
+    except Unreadable:
+        raise
+    except Exception as exc:
+        raise Unreadable(f"keys that cannot be compared ({type(exc).__name__}: {exc})") from exc
+    if not right:
+        raise Unreadable("a span that ends before it starts")

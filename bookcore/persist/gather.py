@@ -1,0 +1,181 @@
+"""From a calendar to its `State`: references are copied under the calendar's lock, all else is done outside it."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from bookcore.bitmap import ordinals
+from bookcore.errors import SnapshotError
+from bookcore.model import BookingEvent, Closure, Resource
+from bookcore.persist.classes import CODEC, OWN, ClassNames
+from bookcore.persist.columns import KeyColumn
+from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.registry import codec_for
+from bookcore.persist.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
+
+if TYPE_CHECKING:
+    from bookcore.calendar import Calendar
+    from bookcore.catalog import Entry
+
+__all__ = ["gather"]
+
+_MISSING = object()
+
+
+def gather(calendar: Calendar, path: object) -> State:
+    """Return everything a snapshot of *calendar* carries.
+
+    Raises: `SnapshotTypeError` for a resource or booking of a class that cannot be carried.
+
+    Complexity: O(everything). The calendar's lock is held for about 10 ns a booking and 50 ns a resource.
+    """
+    classes = ClassNames(path)
+    with calendar._lock:
+        if calendar._undo is not None:
+            raise SnapshotError(path, "a transaction is open, and may yet be undone")
+        if calendar._deadlines:
+            calendar._expire()
+        entries = calendar._catalog.in_order()
+        ids = list(calendar._events)
+        events = list(calendar._events.values())
+        holds = list(calendar._holds.items())
+        expired = list(calendar._ran_out.items())
+        closures = list(calendar._standing_closures.values())
+        tags = [(label, bits.value()) for label, bits in calendar._catalog.tags.items()]
+        rules = [(hours, bits.value()) for hours, bits in calendar._hours.items()]
+        plain = calendar._keys.plain
+        state = State(bounds=calendar.bounds, last_sequence=calendar._seq, last_closure=calendar._closure_ids)
+    order = [event._seq for event in events]
+    if order != sorted(order):  # type: ignore[type-var]  # what is booked has a number
+        events.sort(key=attrgetter("_seq"))
+        ids = [event._id for event in events]
+    place_of = {entry.number: place for place, entry in enumerate(entries)}
+    place_by_object = {id(entry.resource): place for place, entry in enumerate(entries)}
+
+    def members(bits: int) -> list[int]:
+        return [place_of[number] for number in ordinals(bits)]
+
+    state.event_type = classes.place(calendar._event_type)
+    state.resources = _resources(entries, classes, path)
+    state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
+    state.rules = Rules(
+        [hours.to_plain() for hours, _ in rules],
+        [members(bits) for _, bits in rules],
+    )
+    state.bookings = _bookings(ids, events, place_by_object, plain, classes)
+    if all(entry.capacity == 1 for entry in entries):
+        state.bookings.quantities = [1] * len(events)
+    else:
+        state.bookings.quantities = [event._quantity for event in events]
+    place_by_id = {id: place for place, id in enumerate(ids)} if holds or closures else {}
+    state.holds = Holds([place_by_id[id] for id, _ in holds], [until for _, until in holds])
+    state.expired = Expired([id for id, _ in expired], [until for _, until in expired])
+    state.closures = _closures(closures, place_by_object, place_by_id)
+    state.classes = classes.names()
+    return state
+
+
+def _closures(closures: list[Closure], place_of: dict[int, int], booking_of: dict[Any, int]) -> Closures:
+    keys = [closure.start for closure in closures] + [closure.end for closure in closures]
+    return Closures(
+        [closure.id for closure in closures],
+        [place_of[id(closure.resource)] for closure in closures],
+        KeyColumn(keys),
+        [closure.reason for closure in closures],
+        # what stood there then and stands no more is nothing that could be restored
+        [
+            [booking_of[event.id] for event in closure.overlapping if event.id in booking_of]
+            for closure in closures
+        ],
+    )
+
+
+def _resources(entries: list[Entry], classes: ClassNames, path: object) -> Resources:
+    kinds: list[int] = []
+    attributes: list[Any] = []
+    for each in {type(entry.resource) for entry in entries}:
+        _check_carried(each, path)
+    for entry in entries:
+        resource = entry.resource
+        cls: Any = type(resource)
+        if cls is Resource and _as_registered(resource, entry):
+            attributes.append(None)
+        elif isinstance(resource, Resource):
+            attributes.append(_attributes(resource, entry))
+        else:
+            cls = CODEC
+            attributes.append(resource)
+        kinds.append(classes.place(cls))
+    return Resources(
+        [entry.id for entry in entries], kinds, [entry.capacity for entry in entries],
+        [entry.before for entry in entries], [entry.after for entry in entries], attributes,
+    )  # fmt: skip
+
+
+def _as_registered(resource: Resource, entry: Entry) -> bool:
+    return (
+        resource.id is entry.id
+        and resource.capacity is entry.capacity
+        and resource.before is entry.before
+        and resource.after is entry.after
+    )
+
+
+def _check_carried(cls: type, path: object) -> None:
+    """Raise unless instances of *cls* can be made again from their attributes, or by a key codec."""
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    if not issubclass(cls, Resource):
+        if codec_for(cls) is not None:
+            return
+        reason = (
+            f"resources of {name} cannot be carried: make it a subclass of bookcore.Resource, "
+            "or say how with register_key_codec(cls, name, encode, decode)"
+        )
+        raise SnapshotTypeError(path, reason, [cls.__qualname__])
+    try:
+        object.__new__(cls)
+    except TypeError as exc:
+        raise SnapshotTypeError(
+            path, f"resources of {name} cannot be carried ({exc})", [cls.__qualname__]
+        ) from exc
+
+
+def _attributes(resource: Resource, entry: Entry) -> dict[str, Any] | None:
+    """Return what of a resource's attributes its entry does not say."""
+    found: Any = object.__getstate__(resource)
+    in_dict, in_slots = found if type(found) is tuple else (found, None)
+    found = {**(in_dict or {}), **(in_slots or {})}
+    for name in OWN:
+        found.pop(name, None)
+    get = found.get
+    for name, value in (
+        ("id", entry.id), ("capacity", entry.capacity), ("before", entry.before), ("after", entry.after),
+    ):  # fmt: skip
+        if get(name, _MISSING) is value:
+            del found[name]
+    return found or None
+
+
+def _bookings(
+    ids: list[Any],
+    events: list[BookingEvent],
+    place_of: dict[int, int],
+    plain: type | None,
+    classes: ClassNames,
+) -> Bookings:
+    types = set(map(type, events))
+    places = {cls: classes.place(cls) for cls in types}
+    if types <= {BookingEvent}:
+        fields: list[Any] = [event._fields for event in events]
+    else:
+        fields = [dict(event.fields) or None for event in events]
+    keys = [event._start for event in events]
+    keys += [event._end for event in events]
+    return Bookings(
+        ids,
+        [places[type(event)] for event in events] if len(types) > 1 else list(places.values()) * len(events),
+        list(map(place_of.__getitem__, map(id, [event._resource for event in events]))),
+        KeyColumn(keys, cls=plain),
+        fields=fields,
+    )
