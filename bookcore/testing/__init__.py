@@ -1,0 +1,79 @@
+"""How a store is proven right: the exam that ships with bookcore. Needs the extra ``testing`` (pytest, hypothesis).
+
+    StoreContract    examples: subclass it with a fixture ``store``
+    machine          random histories through several stores and the oracle
+    ListStore        a store so plain that it cannot be wrong
+    Oracle           what a calendar should answer, in whole numbers
+    families         keys of every family; strategies: spans, strangers, hostile objects
+    small_sizes      make every index cut itself after a few entries
+
+Your own store passes when both do::
+
+    class TestMine(StoreContract):
+        @pytest.fixture
+        def store(self):
+            return MyStore()
+
+    TestHistories = machine(MyStore).TestCase
+"""
+
+from bookcore.errors import MissingExtraError
+
+try:
+    import hypothesis as _hypothesis  # noqa: F401 - is it there?
+    import pytest as _pytest  # noqa: PT013 - no name of this package
+except ImportError as exc:
+    raise MissingExtraError(exc.name or "pytest", "testing") from exc
+
+# before the modules are imported, so that their assert statements say what differed
+_pytest.register_assert_rewrite(
+    *(f"bookcore.testing.exam_{part}" for part in ("store", "calendar", "selection", "laws", "threads"))
+)
+
+from bookcore.testing.contract import StoreContract  # noqa: E402
+from bookcore.testing.exam_laws import fingerprint  # noqa: E402
+from bookcore.testing.families import Family, families, family  # noqa: E402
+from bookcore.testing.liststore import ListStore  # noqa: E402
+from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
+from bookcore.testing.oracle import Oracle, Refused, Thing  # noqa: E402
+from bookcore.testing.questions import ask, expected, questions  # noqa: E402
+from bookcore.testing.sizes import SIZES, small_sizes  # noqa: E402
+from bookcore.testing.strategies import (  # noqa: E402
+    Hostile,
+    any_family,
+    histories,
+    hostiles,
+    nans,
+    rank_spans,
+    spans,
+    strangers,
+)
+from bookcore.testing.walk import Walk  # noqa: E402
+
+__all__ = [
+    "SIZES",
+    "Family",
+    "Hostile",
+    "ListStore",
+    "Oracle",
+    "Refused",
+    "StoreContract",
+    "StoreMachine",
+    "Thing",
+    "Walk",
+    "any_family",
+    "ask",
+    "expected",
+    "families",
+    "family",
+    "fingerprint",
+    "histories",
+    "hostiles",
+    "machine",
+    "nans",
+    "questions",
+    "rank_spans",
+    "small_sizes",
+    "spans",
+    "strangers",
+]

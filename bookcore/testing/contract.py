@@ -1,0 +1,45 @@
+"""`StoreContract`: the exam a store must pass to be used by a `Calendar`.
+
+    import pytest
+    from bookcore.testing import StoreContract
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def store(self):
+            return MyStore()
+
+pytest collects every promise. A subclass may add tests; it may not blank one out. What a store does not claim to be
+able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason printed with ``-rs``.
+
+    part               asks
+    StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
+    CalendarExam       each call and each error of `Calendar(store)`
+    SelectionExam      find, terms, tags, indexes, order
+    LawExam            the seven laws, as examples
+    ThreadExam         a hundred threads want one slot; reading while others write
+
+For random histories see `bookcore.testing.machine`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bookcore.testing.exam_calendar import CalendarExam
+from bookcore.testing.exam_laws import LawExam
+from bookcore.testing.exam_selection import SelectionExam
+from bookcore.testing.exam_store import StoreExam
+from bookcore.testing.exam_threads import ThreadExam
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(StoreExam, CalendarExam, SelectionExam, LawExam, ThreadExam):
+    """Subclass with a fixture ``store`` that gives a fresh, unbound store."""
+
+    @pytest.fixture
+    def store(self) -> Any:
+        """Give a fresh store, bound to no calendar yet."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `store` that returns a fresh store")

@@ -1,0 +1,289 @@
+"""The exam of questions: `find`, terms, tags, indexes, order, and how a `Selection` is read."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    Calendar,
+    IndexNameError,
+    KeyTypeError,
+    QueryError,
+    Resource,
+    Selection,
+    UnknownResourceError,
+    no,
+)
+from bookcore.testing.questions import Car, Flat, Loft
+
+__all__ = ["SelectionExam"]
+
+
+class Furnished(ABC):  # noqa: B024 - registered with, never made
+    """A virtual base class: `Flat` is registered with it."""
+
+
+Furnished.register(Flat)
+
+
+def town(store: Any, size: int = 30) -> tuple[Calendar, list[Any]]:
+    """Return a calendar with resources of three kinds, an index, tags, and some bookings."""
+    calendar = Calendar(store)
+    resources: list[Any] = []
+    for id in range(size):
+        resource = (Flat, Loft, Car)[id % 3](id)
+        if id % 3 != 2:
+            resource.value = (id * 7) % 10  # type: ignore[union-attr]
+        resources.append(calendar.add_resource(resource))
+    calendar.create_index("value", key=lambda resource: resource.value)
+    for id in range(0, size, 4):
+        calendar.tag(id, "sea")
+    for id in range(0, size, 5):
+        calendar.tag(resources[id], "lake", "calm")
+    for id in range(0, size, 2):
+        calendar.book(id, 10, 20)
+    return calendar, resources
+
+
+class SelectionExam:
+    """Questions are sets of resources, asked when read."""
+
+    def test_a_selection_is_a_question_and_not_a_list(self, store: Any) -> None:
+        """It is answered anew each time it is read."""
+        calendar, resources = town(store)
+        free = calendar.find_available(10, 20)
+        assert isinstance(free, Selection)
+        assert list(free) == resources[1::2]
+        calendar.book(1, 10, 20)
+        assert list(free) == resources[3::2]
+        assert len(free) == free.count() == 14
+        assert free.ids() == list(range(3, 30, 2))
+        assert resources[3] in free
+        assert 3 in free
+        assert resources[0] not in free
+        assert "nobody" not in free
+        assert [] not in free
+
+    def test_booked_and_available_are_complements(self, store: Any) -> None:
+        """Each resource is in one of the two."""
+        calendar, resources = town(store)
+        assert list(calendar.find_booked(19, 25) | calendar.find_available(19, 25)) == resources
+        assert not calendar.find_booked(19, 25) & calendar.find_available(19, 25)
+        assert list(~calendar.find_booked(19, 25)) == list(calendar.find_available(19, 25))
+
+    @pytest.mark.parametrize("n", [0, 1, 3, 15, 16, 1000])
+    def test_first_gives_at_most_so_many_in_order(self, store: Any, n: int) -> None:
+        """A list of the first *n*, or of all there are."""
+        calendar, resources = town(store)
+        assert calendar.find_available(10, 20).first(n) == resources[1::2][:n]
+        assert calendar.find_available(10, 20).order_by(lambda r: -r.id).first(n) == resources[1::2][::-1][:n]
+
+    @pytest.mark.parametrize("n", [-1, 1.0, None, "3", True])
+    def test_first_of_no_count_is_refused(self, store: Any, n: Any) -> None:
+        """*n* is an int of at least zero."""
+        calendar, _ = town(store)
+        with pytest.raises(QueryError):
+            calendar.resources.first(n)
+
+    def test_iteration_stands_for_one_moment(self, store: Any) -> None:
+        """What is written while one iterates does not show."""
+        calendar, resources = town(store)
+        walk = iter(calendar.find_available(10, 20))
+        assert next(walk) is resources[1]
+        for id in range(1, 30, 2):
+            calendar.book(id, 10, 20)
+        assert list(walk) == resources[3::2]
+        assert not calendar.find_available(10, 20)
+
+    def test_terms_are_all_that_the_contract_names(self, store: Any) -> None:
+        """Classes, selections, iterables of resources or ids, lists of terms, and `no`; all must hold."""
+        calendar, resources = town(store)
+        flats: list[Any] = [r for r in resources if isinstance(r, Flat)]
+        assert list(calendar.find()) == resources
+        assert list(calendar.find(Flat)) == flats
+        assert list(calendar.find(Furnished)) == flats
+        assert list(calendar.find(Loft)) == resources[1::3]
+        assert list(calendar.find(Resource, object)) == resources
+        assert list(calendar.find({3, 5, 99})) == [resources[3], resources[5]]
+        assert list(calendar.find((resources[6], 2, 2))) == [resources[2], resources[6]]
+        assert list(calendar.find(id for id in (8, 7))) == [resources[7], resources[8]]
+        assert list(calendar.find(no(Flat))) == resources[2::3]
+        assert list(calendar.find([Car, Loft])) == [r for r in resources if type(r) is not Flat]
+        assert list(calendar.find([calendar.tagged("sea"), {1}])) == [resources[i] for i in sorted({1, *range(0, 30, 4)})]
+        assert list(calendar.find([])) == []
+        assert list(calendar.find(Flat, calendar.tagged("sea"), no(calendar.find_booked(1, 9)))) == [
+            r for r in flats if r.id % 4 == 0
+        ]
+        assert list(calendar.find_available(10, 20, Car, calendar.index("value").between(None, None))) == []
+
+    @pytest.mark.parametrize("term", ["sea", b"sea", 5, None, object(), 1.5, [[4, {}]], [{}, 5]])
+    def test_what_is_no_term_is_refused_at_once(self, store: Any, term: Any) -> None:
+        """`QueryError`, when the question is made and not when it is read."""
+        calendar, _ = town(store)
+        with pytest.raises(QueryError):
+            calendar.find(term)
+
+    def test_a_selection_of_another_calendar_is_refused(self, store: Any) -> None:
+        """A question belongs to the calendar it was made of."""
+        calendar, _ = town(store)
+        with pytest.raises(QueryError):
+            calendar.find(Calendar().resources)
+        with pytest.raises(QueryError):
+            calendar.resources & Calendar().resources
+
+    def test_tags_come_and_go(self, store: Any) -> None:
+        """Labels are any hashable; putting twice, or taking what is not there, is no error."""
+        calendar, resources = town(store)
+        assert calendar.tagged("lake").ids() == calendar.tagged("calm").ids() == list(range(0, 30, 5))
+        calendar.tag(1, "sea", "sea")
+        calendar.untag(0, "sea", "never there")
+        calendar.untag(0, "sea")
+        assert calendar.tagged("sea").ids() == [1, *range(4, 30, 4)]
+        assert not calendar.tagged("no such label")
+        with pytest.raises(QueryError):
+            calendar.tag(1, "good", [])  # type: ignore[arg-type]
+        assert not calendar.tagged("good")
+        with pytest.raises(QueryError):
+            calendar.tagged([])  # type: ignore[arg-type]
+        with pytest.raises(UnknownResourceError):
+            calendar.tag("nobody", "sea")
+        calendar.remove_resource(1)
+        assert resources[1] not in calendar.tagged("sea")
+        calendar.add_resource(resources[1])
+        assert resources[1] not in calendar.tagged("sea")
+
+    def test_an_index_selects_by_range_by_value_and_by_values(self, store: Any) -> None:
+        """Ends of a range belong to it; None is no limit; a resource without a value matches nothing."""
+        calendar, resources = town(store)
+        value = {r: r.value for r in resources if isinstance(r, Flat)}
+
+        def those(holds: Any) -> list[Any]:
+            return [r for r in resources if r in value and holds(value[r])]
+
+        index = calendar.index("value")
+        assert list(index.between(2, 5)) == those(lambda v: 2 <= v <= 5)
+        assert list(index.between(None, 4)) == those(lambda v: v <= 4)
+        assert list(index.between(5, None)) == those(lambda v: v >= 5)
+        assert list(index.between(None, None)) == list(value)
+        assert list(index.between(5, 2)) == []
+        assert list(index.equal(7)) == those(lambda v: v == 7)
+        assert list(index.equal(None)) == []
+        assert list(index.one_of(iter([1, 3, 99, None]))) == those(lambda v: v in (1, 3))
+        assert list(index.one_of([])) == []
+
+    def test_an_index_follows_reindex_and_new_resources(self, store: Any) -> None:
+        """Values are asked for when a resource is added and at `reindex`."""
+        calendar, resources = town(store)
+        resources[0].value = 77
+        assert 0 not in calendar.index("value").equal(77)
+        calendar.reindex(0)
+        assert calendar.index("value").equal(77).ids() == [0]
+        late = Flat("late")
+        late.value = 77
+        calendar.add_resource(late)
+        assert calendar.index("value").equal(77).ids() == [0, "late"]
+        calendar.remove_resource("late")
+        assert calendar.index("value").equal(77).ids() == [0]
+        resources[0].value = None
+        calendar.reindex(0)
+        assert not calendar.index("value").equal(77)
+
+    def test_an_index_that_cannot_be_made_is_refused(self, store: Any) -> None:
+        """Names are unique texts, keys are functions, values have an order; otherwise nothing changes."""
+        calendar, resources = town(store)
+        with pytest.raises(IndexNameError):
+            calendar.create_index("value", key=id)
+        with pytest.raises(QueryError):
+            calendar.create_index("x", key=None)  # type: ignore[arg-type]
+        with pytest.raises(KeyTypeError):
+            calendar.create_index("x", key=lambda r: r.id if r.id else "zero")
+        with pytest.raises(QueryError):
+            calendar.create_index("x", key=lambda r: 1 // r.id)
+        with pytest.raises(IndexNameError):
+            calendar.index("x")
+        with pytest.raises(IndexNameError):
+            list(calendar.resources.order_by("x"))
+        with pytest.raises(KeyTypeError):
+            list(calendar.index("value").between("a", "b"))
+        bad = Flat("bad")
+        bad.value = "text"  # type: ignore[assignment]
+        with pytest.raises(KeyTypeError):
+            calendar.add_resource(bad)
+        assert list(calendar.resources) == resources
+        resources[0].value = "text"
+        with pytest.raises(KeyTypeError):
+            calendar.reindex(0)
+        assert 0 in calendar.index("value").equal(0)
+        calendar.check()
+
+    @pytest.mark.parametrize("by", ["value", lambda r: r.value], ids=["index", "function"])
+    def test_order_is_stable_and_keeps_those_without_a_value_last(self, store: Any, by: Any) -> None:
+        """Equal values stay in order of registration."""
+        calendar, resources = town(store)
+        valued: list[Any] = sorted((r for r in resources if isinstance(r, Flat)), key=attrgetter("value"))
+        ordered = calendar.resources.order_by(by)
+        assert list(ordered) == valued + resources[2::3]
+        assert ordered.ids() == [r.id for r in valued + resources[2::3]]
+        assert ordered.first(5) == valued[:5]
+        assert len(ordered) == 30
+        assert resources[0] in ordered
+
+    @pytest.mark.parametrize("by", [None, 5, []])
+    def test_order_by_what_is_no_key_is_refused(self, store: Any, by: Any) -> None:
+        """The name of an index or a function."""
+        calendar, _ = town(store)
+        with pytest.raises(QueryError):
+            calendar.resources.order_by(by)
+
+    def test_order_by_values_without_an_order_is_refused(self, store: Any) -> None:
+        """Values that cannot be compared, or a key that fails, become a `QueryError` on reading."""
+        calendar, _ = town(store)
+        with pytest.raises(QueryError):
+            list(calendar.resources.order_by(lambda r: r.id if r.id else "zero"))
+        with pytest.raises(QueryError):
+            list(calendar.resources.order_by(lambda r: 1 // r.id))
+
+    def test_operators_obey_the_algebra_of_sets(self, store: Any) -> None:
+        """Selections combine with each other and with plain collections, on either side."""
+        calendar, resources = town(store)
+        one, two = calendar.tagged("sea"), calendar.find_available(10, 20, Flat)
+        a, b = set(one), set(two)
+
+        def ordered(found: Any) -> list[Any]:
+            return [r for r in resources if r in found]
+
+        assert list(one & two) == ordered(a & b)
+        assert list(one | two) == ordered(a | b)
+        assert list(one - two) == ordered(a - b)
+        assert list(two - one) == ordered(b - a)
+        assert list(one ^ two) == ordered(a ^ b)
+        assert list(~one) == ordered(set(resources) - a)
+        assert list(one & {0, 1}) == [resources[0]]
+        assert list({resources[4], 1} | one) == ordered(a | {resources[1]})
+        assert list([0, 1] - one) == [resources[1]]
+        assert list(one ^ [0, 1]) == ordered(a ^ {resources[0], resources[1]})
+        assert list((one | two) & no_terms(calendar)) == []
+        with pytest.raises(TypeError):
+            one & 5
+        with pytest.raises(TypeError):
+            "sea" | one
+
+    def test_a_generator_as_a_term_is_read_once(self, store: Any) -> None:
+        """The question keeps what the iterable held when it was made."""
+        calendar, resources = town(store)
+
+        def some() -> Iterator[int]:
+            yield from (4, 5)
+
+        selection = calendar.find(some())
+        assert list(selection) == list(selection) == resources[4:6]
+
+
+def no_terms(calendar: Calendar) -> Selection:
+    """Return the selection of nothing."""
+    return calendar.find([])

@@ -1,0 +1,178 @@
+"""Every family of keys the contract names, as a map from whole numbers to keys.
+
+    rank      0       1       2       3      ...   a test reasons about these
+    date      1 Jan   2 Jan   3 Jan   4 Jan  ...   the calendar sees these
+
+A family is strictly rising in its rank, and may spell one point in several ways: 3, 3.0 and Fraction(3); noon in Paris
+and noon UTC. Where keys can be added to, ``key(i) + length(n)`` is the point ``key(i + n)``. So an oracle can work in
+whole numbers, where nobody can go wrong, whatever the calendar is fed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+from zoneinfo import ZoneInfo
+
+__all__ = ["Family", "OnlyLess", "families", "family"]
+
+
+class OnlyLess:
+    """A key with ``<`` among its own kind and nothing else: no hash, no other comparison, no patience for strangers."""
+
+    __slots__ = ("rank",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: object) -> bool:
+        if type(other) is not OnlyLess:
+            raise RuntimeError(f"a key was compared with {other!r}")
+        return self.rank < other.rank
+
+    def __repr__(self) -> str:
+        return f"OnlyLess({self.rank})"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of keys.
+
+    ``forms`` are the ways to spell the key of a rank, each strictly rising, all equal in order. ``length(n)`` is what
+    is added to a key to move it by n ranks, None where keys cannot be added to.
+    """
+
+    name: str
+    forms: tuple[Callable[[int], Any], ...]
+    length: Callable[[int], Any] | None = None
+
+    def key(self, rank: int | None, form: int = 0) -> Any:
+        """Return the key of a rank in one of its spellings; None stays None."""
+        return None if rank is None else self.forms[form % len(self.forms)](rank)
+
+    def rank(self, key: Any, low: int = -200, high: int = 400) -> int | None:
+        """Return the rank of a key, by comparing with ``<`` only; None stays None. O(log(high - low)).
+
+        Raises: LookupError when no rank between *low* and *high* has this key.
+        """
+        if key is None:
+            return None
+        key = _instant(key)
+        while low < high:
+            middle = (low + high) // 2
+            if _instant(self.key(middle)) < key:
+                low = middle + 1
+            else:
+                high = middle
+        if key < _instant(self.key(low)) or _instant(self.key(low)) < key:
+            raise LookupError(f"{key!r} is no key of {self.name}")
+        return low
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _instant(key: Any) -> Any:
+    """Return an aware datetime in UTC: within one zone Python compares wall clocks and ignores ``fold``."""
+    return key.astimezone(UTC) if isinstance(key, datetime) and key.tzinfo is not None else key
+
+
+def _naive(rank: int) -> datetime:
+    return datetime(2026, 3, 1) + rank * timedelta(minutes=15)
+
+
+# 25 October 2026, 01:00 UTC: clocks in Berlin go back an hour. Rank 4 is 02:00 for the second time.
+_START = datetime(2026, 10, 25, tzinfo=UTC)
+_STEP = timedelta(minutes=15)
+
+
+def _in_zone(zone: Any) -> Callable[[int], datetime]:
+    return lambda rank: (_START + rank * _STEP).astimezone(zone)
+
+
+def _zones() -> tuple[Any, ...]:
+    fixed = timezone(timedelta(hours=5, minutes=30))
+    try:
+        named = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")]
+    except LookupError:  # no database of zones on this machine
+        named = []
+    return (UTC, *named, fixed)
+
+
+def _plain() -> list[Family]:
+    return [
+        Family("int", (int,), int),
+        Family("float", (float,), float),
+        Family("fraction", (lambda r: Fraction(r, 3),), lambda n: Fraction(n, 3)),
+        Family("decimal", (lambda r: Decimal(r) / 4,), lambda n: Decimal(n) / 4),
+        Family("numbers", (int, float, Fraction), int),
+        Family("str", (lambda r: f"{r + 5000:05}",)),
+        Family("date", (lambda r: date(2026, 1, 1) + timedelta(r),), timedelta),
+        Family("naive", (_naive,), lambda n: n * _STEP),
+        Family("aware", tuple(_in_zone(zone) for zone in _zones()), lambda n: n * _STEP),
+        Family("timedelta", (lambda r: timedelta(hours=r),), lambda n: timedelta(hours=n)),
+        Family("tuple", (lambda r: (r // 3, "abc"[r % 3]),)),
+        Family("nested", (lambda r: (2026, (r // 5, float(r % 5))),)),
+        Family("own", (OnlyLess,)),
+    ]
+
+
+def _numpy() -> list[Family]:
+    import numpy as np
+
+    hour = np.timedelta64(1, "h")
+    return [
+        Family("np.int64", (np.int64,), np.int64),
+        Family("np.float64", (np.float64, float, int), np.float64),
+        Family("np.datetime64", (lambda r: np.datetime64("2026-03-01T00", "h") + r * hour,), lambda n: n * hour),
+    ]
+
+
+def _pandas() -> list[Family]:
+    import pandas as pd
+
+    def aware(zone: Any) -> Callable[[int], Any]:
+        in_zone = _in_zone(zone)
+        return lambda rank: pd.Timestamp(in_zone(rank))
+
+    return [
+        Family("pd.Timestamp", (lambda r: pd.Timestamp(_naive(r)), _naive), lambda n: n * _STEP),
+        Family("pd.Timestamp+zone", tuple(aware(zone) for zone in _zones()), lambda n: n * _STEP),
+        Family("pd.Timedelta", (lambda r: pd.Timedelta(hours=r),), lambda n: pd.Timedelta(hours=n)),
+    ]
+
+
+def families(*, lengths: bool | None = None) -> list[Family]:
+    """Return every family there is on this machine; with *lengths*, only those that can be added to, or cannot.
+
+    NumPy's and pandas' are among them where these are installed.
+
+    >>> [str(family) for family in families(lengths=False)]
+    ['str', 'tuple', 'nested', 'own']
+    """
+    return [one for one in _all() if lengths is None or (one.length is not None) == lengths]
+
+
+@cache
+def _all() -> tuple[Family, ...]:
+    found = _plain()
+    if find_spec("numpy") is not None:
+        found += _numpy()
+    if find_spec("pandas") is not None:
+        found += _pandas()
+    return tuple(found)
+
+
+def family(name: str) -> Family:
+    """Return one family by name. Raises: LookupError."""
+    for one in families():
+        if one.name == name:
+            return one
+    raise LookupError(f"no family {name!r}; there are {', '.join(map(str, families()))}")

@@ -1,0 +1,60 @@
+"""The stores of the package sit the exam that is shipped to users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bookcore import MemoryStore
+from bookcore.stores.tree import TreeStore
+from bookcore.testing import ListStore, StoreContract
+from bookcore.testing.exam_store import BOUNDS, fail_everywhere
+
+
+class TestMemoryStore(StoreContract):
+    """The default store, at its usual sizes."""
+
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        """Give a fresh store."""
+        return MemoryStore()
+
+
+class TestSmallMemoryStore(StoreContract):
+    """The default store, cutting and joining all the time."""
+
+    @pytest.fixture
+    def store(self, small: None) -> MemoryStore:
+        """Give a fresh store."""
+        return MemoryStore()
+
+
+class TestTreeStore(StoreContract):
+    """The interval trees."""
+
+    @pytest.fixture
+    def store(self, small: None) -> TreeStore:
+        """Give a fresh store."""
+        return TreeStore()
+
+
+class TestListStore(StoreContract):
+    """The list that others are compared with."""
+
+    @pytest.fixture
+    def store(self) -> ListStore:
+        """Give a fresh store."""
+        return ListStore()
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("call", ["put", "remove"])
+@pytest.mark.parametrize(
+    ("make", "capacity"), [(MemoryStore, 1), (TreeStore, 1), (TreeStore, 3), (ListStore, 1), (ListStore, 3)]
+)
+def test_comparisons_that_fail_for_good_leave_the_store_as_it_was(
+    make: Any, capacity: int, bounds: str, call: str, small: None
+) -> None:
+    """All comparisons come before the first change, so that nothing has to be undone by comparing."""
+    fail_everywhere(make(), bounds, capacity, call, lasting=True)

@@ -1,0 +1,114 @@
+"""Pools and their shelves against cells counted one by one: room by the peak, blocked spans, turnaround."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bookcore import BookingEvent
+from bookcore.bitmap import ordinals
+from bookcore.catalog import Entry
+from bookcore.stores.pool import Pool
+from bookcore.stores.shelf import Shelf
+from bookcore.testing import Oracle, Refused, Thing, rank_spans, small_sizes
+from bookcore.testing.families import OnlyLess
+from bookcore.timeline import Timeline
+
+MOST = settings().max_examples
+STEPS = st.lists(
+    st.tuples(st.booleans(), rank_spans("[)", 0, 30), st.integers(1, 4), st.integers(0, 99)),
+    max_size=40,
+)
+
+
+def pool_and_oracle(closed: bool, capacity: int, before: int, after: int) -> tuple[Pool, Oracle]:
+    """Return an empty pool and the oracle of it."""
+    entry = Entry(0, None, 0, capacity, before or None, after or None)
+    oracle = Oracle("[]" if closed else "[)")
+    oracle.add_resource(Thing(0, (), capacity, before, after))
+    return Pool(entry, closed), oracle
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@given(
+    steps=STEPS,
+    capacity=st.integers(1, 4),
+    before=st.sampled_from([0, 0, 1, 4]),
+    after=st.sampled_from([0, 0, 2]),
+    asked=st.lists(rank_spans("[)", -3, 34), min_size=1, max_size=6),
+)
+@settings(max_examples=MOST * 2)
+def test_a_pool_has_room_where_the_peak_leaves_some(
+    closed: bool, steps: Any, capacity: int, before: int, after: int, asked: Any
+) -> None:
+    """Room, order and what is put on the timeline follow every change, and go back with every undoing."""
+    with small_sizes():
+        pool, oracle = pool_and_oracle(closed, capacity, before, after)
+        line = Timeline(closed)
+        held: list[BookingEvent] = []
+        for turn, (take, span, quantity, pick) in enumerate(steps, 1):
+            if take and held:
+                event = held.pop(pick % len(held))
+                gone, come = pool.remove(event.start, event.end, event)
+                oracle.remove_booking(event.id)
+            else:
+                event = BookingEvent(None, *span, id=turn, quantity=quantity)
+                event._seq = turn
+                try:
+                    oracle.book(0, *span, id=turn, quantity=quantity)
+                except Refused:
+                    assert quantity > capacity or not pool.has_room(span[0], span[1], quantity)
+                    continue
+                assert pool.has_room(span[0], span[1], quantity)
+                gone, come = pool.put(span[0], span[1], event)
+                held.append(event)
+            for start, end, previous, following in gone:
+                line.remove(0, start, end, previous, following)
+            for start, end in come:
+                line.add(0, start, end)
+            pool.check()
+            line.check()
+            for low, high in (*asked, span):
+                for units in range(1, capacity + 1):
+                    assert pool.has_room(low, high, units) is oracle.is_available(0, low, high, units)
+                assert [event.id for event in pool.overlapping(low, high)] == oracle.bookings(0, low, high)
+                # the timeline knows of one unit, for spans as they are asked: turnaround is in what it holds
+                assert bool(list(ordinals(line.busy(low, high)))) is not oracle.is_available(0, low, high, 1)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("split", [2, 3, 8])
+@given(data=st.data())
+def test_a_shelf_keeps_overlapping_bookings_by_start_and_turn(closed: bool, split: int, data: st.DataObject) -> None:
+    """Equal starts in order of booking, whenever they were put, through cutting and emptying of parts."""
+    with small_sizes(SPLIT=split):
+        shelf = Shelf(closed)
+        held: list[tuple[Any, Any, BookingEvent]] = []
+        turns = data.draw(st.permutations(range(1, 25)))
+        for turn in turns:
+            low, high = data.draw(rank_spans("[)", 0, 12))
+            event = BookingEvent(None, low, high)
+            event._seq = turn
+            start, end = (None if rank is None else OnlyLess(rank) for rank in (low, high))
+            shelf.put(start, end, event)
+            held.append((low, high, event))
+            if data.draw(st.integers(0, 2)) == 0:
+                low, high, event = held.pop(data.draw(st.integers(0, len(held) - 1)))
+                shelf.remove(None if low is None else OnlyLess(low), event)
+            shelf.check()
+            assert sum(len(part.starts) for part in shelf.parts) == len(held)
+            assert all(len(part.starts) <= split for part in shelf.parts)
+            in_order = sorted(held, key=lambda row: (-1 if row[0] is None else row[0], row[2]._seq))
+            touch = 0 if closed else 1
+            for one, two in ((None, None), data.draw(rank_spans("[)", -1, 13))):
+                right = [
+                    event
+                    for low, high, event in in_order
+                    if (one is None or high is None or one + touch <= high)
+                    and (two is None or low is None or low + touch <= two)
+                ]
+                keys = [None if rank is None else OnlyLess(rank) for rank in (one, two)]
+                assert shelf.overlapping(*keys) == right

@@ -1,0 +1,211 @@
+"""The timeline against a set of spans: random additions and removals, every block checked after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from bookcore import timeline
+from bookcore.bitmap import ordinals
+from bookcore.testing import rank_spans, small_sizes
+from bookcore.testing.families import OnlyLess
+from bookcore.timeline import Timeline
+
+MOST = settings().max_examples
+NUMBERS = st.integers(0, 30) | st.integers(0, 5)
+Span = tuple[Any, Any]
+
+
+def overlap(one: Span, two: Span, closed: bool) -> bool:
+    """Tell whether two spans of whole numbers share a point."""
+    touch = 0 if closed else 1
+
+    def before(low: Any, high: Any) -> bool:
+        return low is None or high is None or low + touch <= high
+
+    return bool(before(one[0], two[1]) and before(two[0], one[1]))
+
+
+class Naive:
+    """Who is busy when: a list of spans for each ordinal."""
+
+    def __init__(self, closed: bool) -> None:
+        self.closed = closed
+        self.held: dict[int, list[Span]] = {}
+
+    def fits(self, number: int, span: Span) -> bool:
+        """Tell whether the ordinal's spans stay disjoint."""
+        return not any(overlap(span, other, self.closed) for other in self.held.get(number, []))
+
+    def busy(self, span: Span) -> list[int]:
+        """Return the ordinals with a span that overlaps."""
+        return sorted(n for n, spans in self.held.items() if any(overlap(span, s, self.closed) for s in spans))
+
+    def neighbours(self, number: int, span: Span) -> tuple[Any, Any]:
+        """Return the starts of the ordinal's spans around one of them, None where there is none."""
+        starts = [s for s, _ in self.held[number] if s is not None and s != span[0]]
+        low = [s for s in starts if span[0] is not None and s < span[0]]
+        high = [s for s in starts if span[0] is None or s > span[0]]
+        return max(low, default=None), min(high, default=None)
+
+
+class TimelineMachine(RuleBasedStateMachine):
+    """One timeline and the naive model of it."""
+
+    closed: ClassVar[bool] = False
+    make: ClassVar[Callable[[Any], Any]] = int
+    limit: ClassVar[int] = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small = small_sizes(SMALLEST=self.limit)
+        self.small.__enter__()
+        self.timeline = Timeline(self.closed)
+        self.naive = Naive(self.closed)
+
+    def teardown(self) -> None:
+        """Put the sizes back."""
+        self.small.__exit__(None, None, None)
+
+    def keys(self, span: Span) -> tuple[Any, Any]:
+        """Return a span as keys."""
+        low, high = (None if rank is None else type(self).make(rank) for rank in span)
+        return low, high
+
+    @initialize(rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60)), max_size=80))
+    def begin(self, rows: list[tuple[int, Span]]) -> None:
+        """Build a timeline of many spans at once."""
+        for number, span in rows:
+            if self.naive.fits(number, span):
+                self.naive.held.setdefault(number, []).append(span)
+        self.rebuild()
+
+    @rule()
+    def rebuild(self) -> None:
+        """Build it anew from all the spans there are."""
+        rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
+        starts = sorted((s, n) for n, s, _ in rows if s is not None)
+        ends = sorted((e, n) for n, _, e in rows if e is not None)
+        self.timeline.rebuild(
+            max(self.timeline.size, max((n for n, _, _ in rows), default=-1) + 1),
+            ([self.keys((s, None))[0] for s, _ in starts], [n for _, n in starts]),
+            ([self.keys((e, None))[0] for e, _ in ends], [n for _, n in ends]),
+            [n for n, s, _ in rows if s is None],
+        )
+
+    @rule(rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60) | rank_spans("[]", 0, 60)), min_size=1, max_size=12))
+    def add(self, rows: list[tuple[int, Span]]) -> None:
+        """Add spans that fit."""
+        for number, span in rows:
+            if (self.closed or span[0] != span[1] or None in span) and self.naive.fits(number, span):
+                self.timeline.add(number, *self.keys(span))
+                self.naive.held.setdefault(number, []).append(span)
+
+    @rule(span=rank_spans("[)", 0, 60, unbounded=False), numbers=st.sets(NUMBERS, min_size=8))
+    def add_at_one_instant(self, span: Span, numbers: set[int]) -> None:
+        """Give many ordinals the same span: a column that cannot be cut becomes uniform."""
+        self.add([(number, span) for number in sorted(numbers)])
+
+    @rule(data=st.data(), count=st.integers(1, 20))
+    def remove(self, data: st.DataObject, count: int) -> None:
+        """Take back spans."""
+        for _ in range(count):
+            rows = [(number, span) for number, spans in self.naive.held.items() for span in spans]
+            if not rows:
+                return
+            number, span = rows[data.draw(st.integers(0, len(rows) - 1))]
+            around = [None if s is None else type(self).make(s) for s in self.naive.neighbours(number, span)]
+            self.timeline.remove(number, *self.keys(span), *around)
+            self.naive.held[number].remove(span)
+
+    @rule(number=NUMBERS)
+    def forget(self, number: int) -> None:
+        """Take back all spans of one ordinal, without comparing."""
+        self.timeline.forget(number)
+        self.naive.held.pop(number, None)
+
+    @rule(spans=st.lists(rank_spans("[)", -2, 62), min_size=1, max_size=6))
+    def ask(self, spans: list[Span]) -> None:
+        """Ask who is busy."""
+        for span in spans:
+            found = list(ordinals(self.timeline.busy(*self.keys(span))))
+            assert found == self.naive.busy(span), f"busy({span})"
+
+    @invariant()
+    def is_sound(self) -> None:
+        """Every invariant holds, and every window of one cell is right."""
+        self.timeline.check()
+        assert len(self.timeline) == sum(map(len, self.naive.held.values()))
+        for low in range(-1, 62, 7):
+            span = (low, low) if self.closed else (low, low + 1)
+            assert list(ordinals(self.timeline.busy(*self.keys(span)))) == self.naive.busy(span)
+
+
+@pytest.mark.parametrize("limit", [2, 8, 32])
+@pytest.mark.parametrize("closed", [False, True])
+def test_timeline_agrees_with_a_set_of_spans(closed: bool, limit: int) -> None:
+    """Whatever is added, removed and built anew, at sizes that cut and at sizes that join."""
+    walk = type("Walk", (TimelineMachine,), {"closed": closed, "limit": limit, "make": OnlyLess if limit == 8 else int})
+    run_state_machine_as_test(walk, settings=settings(max_examples=MOST * 3 // 4, stateful_step_count=20))
+
+
+@given(
+    days=st.lists(st.integers(0, 3), min_size=1, max_size=200),
+    removed=st.sets(st.integers(0, 199)),
+    closed=st.booleans(),
+)
+def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set[int], closed: bool) -> None:
+    """Day-grained spans: columns of one key drop their lists, and answer from the bitmap."""
+    with small_sizes(SMALLEST=4):
+        line = Timeline(closed)
+        for number, day in enumerate(days):
+            line.add(number, 10 * day, 10 * day + 9)
+            line.check()
+        gone = [number for number in removed if number < len(days)]
+        for number in gone:
+            line.remove(number, 10 * days[number], 10 * days[number] + 9, None, None)
+            line.check()
+        for day in range(4):
+            right = [n for n, d in enumerate(days) if d == day and n not in gone]
+            assert list(ordinals(line.busy(10 * day, 10 * day + 1))) == right
+            assert list(ordinals(line.busy(10 * day + 3, 10 * day + 4))) == right
+
+
+def test_a_column_of_one_key_drops_its_lists() -> None:
+    """A million equal starts are one key and one bitmap; another key cuts the block and leaves that as it is."""
+    line = Timeline()
+    for number in range(10 * timeline.SMALLEST):
+        line.add(number, 5, 9)
+    assert any(block.starts.uniform for block in line.blocks)
+    line.add(10_000, 3, 4)
+    line.add(10_001, 9, 12)
+    line.check()
+    assert list(ordinals(line.busy(3, 4))) == [10_000]
+    assert line.busy(5, 9).bit_count() == 10 * timeline.SMALLEST
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
+def test_blocks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
+    """No block outgrows the limit, and removing everything leaves few blocks."""
+    with small_sizes(SMALLEST=8):
+        line = Timeline()
+        spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
+        given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
+        given_order = given_order if order != "shuffled" else [spans[at * 37 % 1000] for at in range(1000)]
+        for row in given_order:
+            line.add(*row)
+        line.check()
+        assert all(max(block.starts.count, block.ends.count) <= line.limit for block in line.blocks)
+        most = len(line.blocks)
+        assert most > 20
+        for number, start, end in sorted(given_order, key=lambda row: row[1]):
+            line.remove(number, start, end, None, start + 150 if start + 150 < 3000 else None)
+        line.check()
+        assert len(line) == 0
+        assert line.busy(None, None) == 0
+        assert len(line.blocks) < most

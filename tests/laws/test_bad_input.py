@@ -1,0 +1,308 @@
+"""Arbitrary objects at every public argument: only `BookcoreError` comes out, and answers stay as they were.
+
+The methods are found by looking, so a new one is under test from its first day; an argument whose name is not known
+here fails the test that lists them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bookcore
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    BookingStore,
+    Calendar,
+    IndexView,
+    MemoryStore,
+    Resource,
+    Selection,
+    changes,
+)
+from bookcore.stores.tree import TreeStore
+from bookcore.testing import Hostile, fingerprint, strangers
+from bookcore.testing.questions import Flat
+
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+WINDOWS = ((None, None), (2, 6), (12, 30))
+FILES = {"snapshot", "restore"}  # what these write and read has tests of its own, in tests/persist
+
+GOOD: dict[str, Callable[[Calendar], list[Any]]] = {
+    "resource": lambda c: [0, 1, "nobody", c.resources.first(1)[0]],
+    "start": lambda c: [1, 7, None],
+    "end": lambda c: [3, 9, None],
+    "id": lambda c: [None, "mine", 1],
+    "quantity": lambda c: [1, 2],
+    "event": lambda c: [BookingEvent(0, 50, 60), next(c.bookings())],
+    "event_or_id": lambda c: [1, next(c.bookings())],
+    "booking_id": lambda c: [1, "nobody"],
+    "events": lambda c: [[BookingEvent(0, 50, 60), BookingEvent(1, 50, 60)]],
+    "capacity": lambda c: [None, 2],
+    "before": lambda c: [None, 1],
+    "after": lambda c: [None, 1],
+    "terms": lambda c: [Flat, [0, 1], c.tagged("sea")],
+    "labels": lambda c: ["sea", "lake"],
+    "label": lambda c: ["sea"],
+    "name": lambda c: ["value", "new"],
+    "key": lambda c: [len, lambda resource: 3],
+    "fields": lambda c: ["Ada"],
+    "by": lambda c: ["value", lambda resource: resource.id],
+    "n": lambda c: [0, 3],
+    "low": lambda c: [1, None],
+    "high": lambda c: [4, None],
+    "value": lambda c: [2, None],
+    "values": lambda c: [[1, 2]],
+    "if_exists": lambda c: ["raise", "return"],
+    "ttl": lambda c: [None],
+    "until": lambda c: [None],
+    "at": lambda c: [1, 41],
+    "requests": lambda c: [[(0, 60, 70), {"resource": 1, "start": 60, "end": 70}, BookingEvent(2, 60, 70)]],
+    "on_conflict": lambda c: ["raise", "skip"],
+    "reason": lambda c: ["cleaning"],
+    "resources": lambda c: [[0, 1], c.tagged("sea"), 2],
+    "closure": lambda c: [c.close(3, 70, 80)],
+    "hours": lambda c: [None],
+    "callback": lambda c: [lambda change: None],
+    "change": lambda c: [changes.Tagged(0, "new")],
+    "length": lambda c: [1, 5],
+    "at_least": lambda c: [None, 2],
+    "quorum": lambda c: [None, 1],
+    "step": lambda c: [None, 2],
+}
+"""What is right for an argument of each name."""
+
+
+def calendar_of(make: Callable[[], BookingStore]) -> Calendar:
+    """Return a calendar in which there is something to lose."""
+    calendar = Calendar(make())
+    for id in range(4):
+        flat = Flat(id, 1 + id % 2)
+        flat.value = id
+        calendar.add_resource(flat)
+    calendar.add_resource(Resource("turn", before=1, after=2))
+    calendar.create_index("value", key=lambda resource: resource.value)
+    calendar.tag(0, "sea")
+    for at in range(12):
+        if calendar.is_available(at % 4, at, at + 2):
+            calendar.book(at % 4, at, at + 2)
+    calendar.book(0, 40, None)
+    return calendar
+
+
+def public(cls: type) -> list[str]:
+    """Return the names of the public methods of a class."""
+    return [name for name, member in inspect.getmembers(cls, callable) if not name.startswith("_")]
+
+
+SUBJECTS: dict[str, Callable[[Calendar], Any]] = {
+    "Calendar": lambda c: c,
+    "Selection": lambda c: c.find_available(1, 5, Flat),
+    "IndexView": lambda c: c.index("value"),
+    "Resource": lambda c: c.resources.first(1)[0],
+}
+CALLS = [
+    (name, method)
+    for name, cls in (("Calendar", Calendar), ("Selection", Selection), ("IndexView", IndexView), ("Resource", Resource))
+    for method in public(cls)
+    if method not in FILES and list(inspect.signature(getattr(cls, method)).parameters) != ["self"]
+]
+
+
+def test_every_public_argument_is_known() -> None:
+    """A new argument must be told here what is right for it."""
+    names = {
+        parameter
+        for subject, method in CALLS
+        for parameter in inspect.signature(getattr(getattr(bookcore, subject), method)).parameters
+    }
+    assert names - {"self"} <= set(GOOD)
+    assert len(CALLS) >= 25
+
+
+def read(result: Any) -> None:
+    """Read what a call returned in every way, which is when a lazy question is asked."""
+    if isinstance(result, Selection):
+        list(result)
+        len(result)
+        bool(result)
+        result.first(2)
+        result.ids()
+        assert 0 in result or 0 not in result
+    elif isinstance(result, Iterator):
+        list(islice(result, 1000))
+
+
+def arguments(calendar: Calendar, method: Callable[..., Any], draw: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Draw arguments for a call, at least one of them a stranger."""
+    parameters = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
+    wrong = draw(st.sets(st.sampled_from([p.name for p in parameters]), min_size=1, max_size=2))
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    for parameter in parameters:
+        right = GOOD[parameter.name](calendar)
+        one = st.integers(0, len(right) - 1).map(right.__getitem__) if parameter.name not in wrong else strangers()
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            args += draw(st.lists(one, max_size=2))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            named.update(draw(st.dictionaries(st.sampled_from(["guest", "self_", "note"]), one, max_size=2)))
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = draw(one)
+        else:
+            args.append(draw(one))
+    return args, named
+
+
+def throw(make: Callable[[], BookingStore], subject: str, method: str, data: st.DataObject) -> None:
+    """Throw something at one method; it takes it, or raises `BookcoreError` and has changed nothing."""
+    calendar = calendar_of(make)
+    bound = getattr(SUBJECTS[subject](calendar), method)
+    args, named = arguments(calendar, bound, data.draw)
+    before = fingerprint(calendar, WINDOWS)
+    try:
+        read(bound(*args, **named))
+    except BookcoreError as error:
+        assert str(error)
+        assert fingerprint(calendar, WINDOWS) == before
+    calendar.check()
+
+
+@pytest.mark.parametrize(("subject", "method"), CALLS)
+@settings(max_examples=MOST * 5 // 8)
+@given(data=st.data())
+def test_arbitrary_arguments_bring_out_only_errors_of_ours(subject: str, method: str, data: st.DataObject) -> None:
+    """Whatever is handed to a call, only `BookcoreError` comes out, and answers stay as they were."""
+    throw(MemoryStore, subject, method, data)
+
+
+@pytest.mark.parametrize(("subject", "method"), [call for call in CALLS if call[0] == "Calendar"])
+@settings(max_examples=MOST // 5)
+@given(data=st.data())
+def test_arbitrary_arguments_do_so_with_a_store_that_only_looks_up(
+    subject: str, method: str, data: st.DataObject
+) -> None:
+    """The same, where the calendar decides by itself."""
+    throw(TreeStore, subject, method, data)
+
+
+OPERATORS = [operator.and_, operator.or_, operator.sub, operator.xor]
+
+
+@pytest.mark.parametrize("operate", OPERATORS)
+@given(other=strangers(), swapped=st.booleans())
+def test_operators_refuse_what_is_no_set_of_resources(operate: Any, other: Any, swapped: bool) -> None:
+    """An operand that is no collection is left to Python, which raises TypeError; ours say what is wrong with it."""
+    calendar = calendar_of(MemoryStore)
+    selection = calendar.find_available(1, 5)
+    try:
+        read(operate(other, selection) if swapped else operate(selection, other))
+    except (BookcoreError, TypeError):
+        pass
+    except ZeroDivisionError:
+        # the stranger's own operator came first; nothing of ours ran
+        assert swapped
+
+
+@given(thing=strangers())
+def test_membership_is_asked_of_anything(thing: Any) -> None:
+    """``in`` answers no for what is not there, whatever it is."""
+    calendar = calendar_of(MemoryStore)
+    assert isinstance(thing in calendar, bool)
+    assert isinstance(thing in calendar.resources, bool)
+
+
+@given(data=st.data())
+def test_a_calendar_is_made_of_what_makes_one(data: st.DataObject) -> None:
+    """Store, bounds, clock and event class are checked when the calendar is made."""
+    wrong = data.draw(st.sampled_from(["store", "bounds", "clock", "event_type"]))
+    right: dict[str, Any] = {"store": MemoryStore(), "bounds": "[)", "clock": None, "event_type": BookingEvent}
+    right[wrong] = data.draw(strangers())
+    if type(right["store"]).__name__ == "MagicMock" or callable(right["clock"]):
+        return  # has all methods, or may be called
+    try:
+        calendar = Calendar(right.pop("store"), **right)
+    except BookcoreError:
+        return
+    calendar.check()
+
+
+FIELDS = ["resource", "start", "end", "id", "quantity"]
+
+
+@given(values=st.lists(strangers(), min_size=5, max_size=5), standing=st.booleans())
+def test_an_event_of_strangers_can_be_made_shown_and_refused(values: list[Any], standing: bool) -> None:
+    """An event holds whatever it is given until it is added; once booked, its fields cannot be set."""
+    calendar = calendar_of(MemoryStore)
+    before = fingerprint(calendar, WINDOWS)
+    event = BookingEvent(values[0], values[1], values[2], id=values[3], quantity=values[4])
+    assert not event.owns_lock
+    try:
+        calendar.add_booking(event)
+    except BookcoreError as error:
+        assert str(error)
+        assert fingerprint(calendar, WINDOWS) == before
+        assert not event.owns_lock
+    else:
+        calendar.remove_booking(event)
+        before_too = fingerprint(calendar, WINDOWS)
+        assert before_too == before
+    booked = next(calendar.bookings())
+    for name, value in zip(FIELDS, values, strict=True):
+        with pytest.raises(AttributeError):
+            setattr(booked, name, value)
+    assert fingerprint(calendar, WINDOWS) == before
+
+
+@given(id=strangers(), capacity=strangers(), before=strangers(), after=strangers())
+def test_a_resource_of_strangers_is_taken_or_refused_whole(id: Any, capacity: Any, before: Any, after: Any) -> None:
+    """What a resource says of itself is checked when it is added."""
+    calendar = calendar_of(MemoryStore)
+    known = fingerprint(calendar, WINDOWS)
+    resource = Resource(id, capacity, before=before, after=after)
+    for thing in (resource, Resource(id), Resource("new", before=before), Resource("newer", after=after)):
+        try:
+            calendar.add_resource(thing)
+        except BookcoreError:
+            assert fingerprint(calendar, WINDOWS) == known
+            continue
+        try:
+            calendar.is_available(thing, 1, 2)
+            calendar.remove_booking(calendar.book(thing, 1, 2))
+        except BookcoreError:
+            pass
+        calendar.remove_resource(thing)
+        assert fingerprint(calendar, WINDOWS) == known
+
+
+def test_an_event_that_was_never_made_whole_is_refused() -> None:
+    """An event whose own ``__init__`` forgot to set it up has no span to book."""
+
+    class Empty(BookingEvent):
+        def __init__(self) -> None:
+            pass
+
+    calendar = calendar_of(MemoryStore)
+    with pytest.raises(BookcoreError):
+        calendar.add_booking(Empty())
+    with pytest.raises(BookcoreError):
+        calendar.load([Empty()])
+    with pytest.raises(BookcoreError):
+        calendar.remove_booking(Empty())
+    assert Empty() not in calendar
+
+
+def test_an_error_about_a_hostile_object_still_has_a_sentence() -> None:
+    """A broken ``__repr__`` or ``id`` cannot break the error that is being built."""
+    calendar = calendar_of(MemoryStore)
+    for thing in (Hostile(), Hostile("__repr__"), Hostile("__getattr__", "__repr__")):
+        with pytest.raises(BookcoreError) as caught:
+            calendar.is_available(thing, 1, 2)
+        assert "Hostile" in str(caught.value)

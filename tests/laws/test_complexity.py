@@ -1,0 +1,223 @@
+"""Complexity without a clock: comparisons of keys, and visits to schedules, counted at three sizes.
+
+A claim of O(log m) is that ten times as many bookings cost a constant more; of "never one by one", that ten times as
+many resources cost none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from math import log2
+from typing import Any
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, Resource
+from bookcore.stores.memory import MemoryStore
+
+SIZES = (1_000, 10_000, 100_000)
+
+
+class Counted:
+    """A whole number that counts how often it is compared, and counts nothing else."""
+
+    __slots__ = ("value",)
+    count = 0
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __lt__(self, other: Counted) -> bool:
+        Counted.count += 1
+        return self.value < other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        Counted.count += 1
+        return isinstance(other, Counted) and self.value == other.value
+
+
+class CountingStore(MemoryStore):
+    """The default store, counting how often one resource is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visits = 0
+
+    def is_free(self, entry: Any, start: Any, end: Any, quantity: int) -> bool:
+        """Count, and ask."""
+        self.visits += 1
+        return super().is_free(entry, start, end, quantity)
+
+    def overlapping(self, entry: Any, start: Any, end: Any) -> list[BookingEvent]:
+        """Count, and look up."""
+        self.visits += 1
+        return super().overlapping(entry, start, end)
+
+
+def comparisons(call: Callable[..., Any], *args: Any, **options: Any) -> int:
+    """Return how many comparisons of keys a call makes."""
+    before = Counted.count
+    call(*args, **options)
+    return Counted.count - before
+
+
+def count_three(calendar: Calendar) -> int:
+    """Count who of three resources is free."""
+    return len(calendar.find_available(Counted(50), Counted(60), [0, 1, 2]))
+
+
+def one_resource(bookings: int, bounds: str) -> Calendar:
+    """Return a calendar with one resource and so many bookings, a gap after each."""
+    calendar = Calendar(bounds=bounds)
+    calendar.add_resource(Resource("flat"))
+    events = [BookingEvent("flat", Counted(10 * at), Counted(10 * at + 5)) for at in range(bookings)]
+    calendar.load(events)
+    return calendar
+
+
+def many_resources(resources: int, bookings: int = 10) -> tuple[Calendar, CountingStore]:
+    """Return a calendar with so many resources, each with some bookings over one year of 8,760 hours."""
+    store = CountingStore()
+    calendar = Calendar(store)
+    for id in range(resources):
+        calendar.add_resource(Resource(id))
+    keys = [Counted(hour) for hour in range(8_800)]
+    step = 8_760 // bookings
+    events = []
+    for id in range(resources):
+        for at in range(bookings):
+            low = at * step + id * 37 % (step - 20)
+            events.append(BookingEvent(id, keys[low], keys[low + 8 + id % 10]))
+    calendar.load(events)
+    store.visits = 0
+    return calendar, store
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_asking_and_booking_one_resource_take_logarithmic_time(bounds: str) -> None:
+    """`is_available`, `book` and `remove_booking` on 1,000, 10,000 and 100,000 bookings: a few bisects, at any size."""
+    costs = []
+    for size in SIZES:
+        calendar = one_resource(size, bounds)
+        spots = [10 * (size * part // 7) for part in range(1, 7)]
+        asked = max(comparisons(calendar.is_available, "flat", Counted(s + 6), Counted(s + 8)) for s in spots)
+        taken = max(comparisons(calendar.is_available, "flat", Counted(s + 2), Counted(s + 8)) for s in spots)
+        booked = max(comparisons(calendar.book, "flat", Counted(s + 6), Counted(s + 8), id=s) for s in spots)
+        removed = max(comparisons(calendar.remove_booking, s) for s in spots)
+        conflicts = max(comparisons(calendar.conflicts, "flat", Counted(s), Counted(s + 22)) for s in spots)
+        costs.append((asked, taken, booked, removed, conflicts))
+        # bisects: one or two in the schedule; in the timeline one for each end among blocks, leaves and keys
+        assert asked <= log2(size) + 6
+        assert taken <= log2(size) + 6
+        assert booked <= 3 * log2(size) + 12
+        assert removed <= 3 * log2(size) + 12
+        assert conflicts <= 2 * log2(size) + 10
+    # ten times the bookings add a constant: the tenth part of the size, in bits, for each bisect
+    for small, large in ((costs[0], costs[1]), (costs[1], costs[2])):
+        for before, after in zip(small, large, strict=True):
+            assert after <= before + 4 * log2(10)
+
+
+def test_bookings_that_overlap_take_logarithmic_time_in_a_pool() -> None:
+    """A pool of capacity 500 answers and books by bisects too, however many bookings it holds."""
+    costs = []
+    for size in (300, 3_000, 30_000):
+        calendar = Calendar()
+        calendar.add_resource(Resource("pool", 500))
+        for at in range(size):
+            calendar.book("pool", Counted(7 * at), Counted(7 * at + 1_000))
+        spots = [7 * (size * part // 7) for part in range(1, 7)]
+        asked = max(
+            comparisons(calendar.is_available, "pool", Counted(s), Counted(s + 60), quantity=20)
+            for s in spots
+        )
+        booked = max(
+            comparisons(calendar.book, "pool", Counted(s + 1), Counted(s + 60), quantity=20) for s in spots
+        )
+        costs.append((asked, booked))
+        assert asked <= 6 * log2(size) + 20
+    for before, after in pairwise(costs):
+        assert after[0] <= before[0] + 6 * log2(10)
+    # a change may look at one part of the shelf (512 bookings) for its latest end, never at all of them
+    assert costs[2][1] <= costs[1][1] + 1_200
+
+
+def test_finding_does_not_depend_on_the_number_of_resources() -> None:
+    """Neither comparisons nor visits to schedules grow when a hundred times as many resources are asked about."""
+    found = []
+    for resources in (100, 1_000, 10_000):
+        calendar, store = many_resources(resources)
+        costs = []
+        for low in (100, 4_000, 8_000):
+            start, end = Counted(low), Counted(low + 168)
+            for selection in (calendar.find_available(start, end), calendar.find_booked(start, end)):
+                costs += [comparisons(partial(read, selection)) for read in (len, list)]
+                before = store.visits
+                # whether there is one at all may be asked of the first few, one by one, but never of all
+                assert comparisons(partial(bool, selection)) <= 256 * (log2(10) + 6)
+                assert store.visits - before <= 256
+        visits = store.visits
+        assert comparisons(count_three, calendar) < 60
+        assert store.visits - visits <= 3
+        found.append(max(costs))
+    # the timeline has more blocks when it holds more spans: a logarithm, in a bisect for either end
+    assert found[2] <= found[0] + 6 * log2(100)
+    assert found[2] < 150
+
+
+def test_counting_and_listing_visit_no_schedule() -> None:
+    """`len(find_available)` and `list(find_available)` over 10,000 resources ask none of them by itself."""
+    calendar, store = many_resources(10_000)
+    free = calendar.find_available(Counted(4_000), Counted(4_168))
+    booked = calendar.find_booked(Counted(4_000), Counted(4_168))
+    assert 0 < len(free) < 10_000
+    assert len(list(free)) + len(list(booked)) == 10_000
+    assert free.count() == len(free.ids())
+    assert len(~free) == len(booked)
+    assert len(calendar.find(Resource, free)) == len(free)
+    assert store.visits == 0
+
+
+def test_the_first_ten_cost_about_ten() -> None:
+    """`first(10)` where most are free asks a few dozen resources at most, whatever their number."""
+    for resources in (100, 10_000):
+        calendar, store = many_resources(resources)
+        free = calendar.find_available(Counted(4_000), Counted(4_008))
+        assert len(free.first(10)) == 10
+        assert store.visits <= 64
+        assert comparisons(free.first, 10) <= 64 * 30
+
+
+def test_a_write_is_not_paid_for_at_the_next_question() -> None:
+    """After `remove_booking` and `add_booking`, counting who is free compares no more keys than before them."""
+    calendar, _ = many_resources(10_000)
+    start, end = Counted(4_000), Counted(4_168)
+    free = calendar.find_available(start, end)
+    len(free)
+    rested = comparisons(len, free)
+    event = next(calendar.bookings(5_000))
+    calendar.remove_booking(event)
+    calendar.add_booking(event)
+    assert comparisons(len, free) <= rested + 10
+
+
+def test_loading_compares_less_than_booking_one_by_one() -> None:
+    """Bulk load sorts once: fewer comparisons a booking than a loop of `book` makes, at each size."""
+    for size in (1_000, 10_000):
+        rows = [(at % 50, 10 * (at * 7919 % size), 5) for at in range(size)]
+        loop, bulk = Calendar(), Calendar()
+        for id in range(50):
+            loop.add_resource(Resource(id))
+            bulk.add_resource(Resource(id))
+        events = [BookingEvent(id, Counted(low), Counted(low + length)) for id, low, length in rows]
+        one_by_one = 0
+        for id, low, length in rows:
+            one_by_one += comparisons(loop.book, id, Counted(low), Counted(low + length))
+        at_once = comparisons(bulk.load, events)
+        assert at_once < one_by_one
+        assert at_once <= size * (4 * log2(size) + 20)

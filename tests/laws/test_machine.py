@@ -1,0 +1,35 @@
+"""Random histories through every store of the package and the oracle: each family of keys, both bounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from bookcore import MemoryStore
+from bookcore.stores.tree import TreeStore
+from bookcore.testing import families, machine
+
+MOST = settings().max_examples
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("sizes", [{}, {"SMALLEST": 32, "SPLIT": 2}], ids=["cutting", "joining"])
+def test_stores_and_oracle_agree_on_random_histories(bounds: str, sizes: dict[str, int]) -> None:
+    """With whole numbers, in indexes that cut themselves every few entries, and in larger ones that join."""
+    walk = machine(MemoryStore, TreeStore, bounds=bounds, sizes=sizes)
+    run_state_machine_as_test(walk, settings=settings(max_examples=MOST * 3 // 5))
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_stores_and_oracle_agree_at_their_usual_sizes(bounds: str) -> None:
+    """As in production, where the calendar takes other ways for few resources than for many."""
+    walk = machine(MemoryStore, TreeStore, bounds=bounds, small=False)
+    run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 5))
+
+
+@pytest.mark.parametrize("at", range(len(families())), ids=[str(family) for family in families()])
+def test_stores_and_oracle_agree_with_every_family_of_keys(at: int) -> None:
+    """Each family takes one of the bounds; all of them together take both."""
+    walk = machine(MemoryStore, TreeStore, bounds=("[)", "[]")[at % 2], keys=families()[at])
+    run_state_machine_as_test(walk, settings=settings(max_examples=max(MOST // 10, 3)))
