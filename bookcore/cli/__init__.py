@@ -1,0 +1,28 @@
+"""The command line, ``bookcore``. Needs the extra ``cli``; without it `main` says so and returns.
+
+app.py         the commands and their options
+questions.py   a file as a calendar, and what is asked of it
+show.py        tables, plain text, JSON
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit: 0 fine, 1 a bad row under ``--strict``, 2 cannot be done."""
+    try:
+        from bookcore.cli.app import run
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0] not in ("typer", "rich", "click"):
+            raise
+        print(
+            f"bookcore: the command line needs {fault.name}, which is not installed.\n"
+            "Install it with:  pip install 'bookcore[cli]'",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    raise SystemExit(run())

@@ -1,0 +1,195 @@
+"""What the command line prints: tables on a terminal, plain lines into a pipe, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bookcore.cli.questions import Free, Loaded, Reasons
+from bookcore.tables import BadRow, Reason
+
+__all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
+
+LISTED = 200  # resources printed on a terminal when no number is asked for
+HINTS = {
+    Reason.NO_START: "if a missing start or end means for ever:  --open-ends",
+    Reason.NO_END: "if a missing start or end means for ever:  --open-ends",
+    Reason.NO_SPAN: "if a missing start or end means for ever:  --open-ends",
+    Reason.NOT_TEXT: "if the text is not UTF-8:  --encoding latin-1",
+    Reason.UNREADABLE: "if they are written otherwise:  --date-format '%d/%m/%Y %H:%M'",
+    Reason.MIXED_ZONES: "to take those with a zone:  --keys zoned   those without:  --keys datetime",
+    Reason.EMPTY: 'if the end is part of a booking:  --bounds "[]"',
+}
+
+
+class BadRows:
+    """Receives bad rows: counts all, and prints the first *limit* as they come (*quiet*: keeps them)."""
+
+    def __init__(self, console: Console, *, limit: int | None = 20, quiet: bool = False) -> None:
+        self.console = console
+        self.limit = limit
+        self.quiet = quiet
+        self.count = 0
+        self.reasons: Counter[Reason] = Counter()
+        self.lines: dict[Reason, int] = {}
+        self.kept: list[BadRow] = []
+
+    def __call__(self, row: BadRow) -> None:
+        """Count a row, and print it unless there are too many already."""
+        self.count += 1
+        self.reasons[row.reason] += 1
+        self.lines.setdefault(row.reason, row.line)
+        if self.limit is None or self.count <= self.limit:
+            if self.quiet:
+                self.kept.append(row)
+            else:
+                self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(row.detail)}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all that is known of the bad rows as plain values."""
+        rows = [{"line": row.line, "reason": str(row.reason), "detail": row.detail} for row in self.kept]
+        return {
+            "bad_rows": self.count,
+            "reasons": {str(k): n for k, n in self.reasons.most_common()},
+            "rows": rows,
+        }
+
+
+def plain(key: Any) -> Any:
+    """Return a key as JSON has it: numbers and text as they are, dates and times as ISO 8601."""
+    if key is None or isinstance(key, str | int | float):
+        return key
+    return key.isoformat() if isinstance(key, date | datetime) else str(key)
+
+
+def words(key: Any, unbounded: str = "...") -> str:
+    """Return a key as a reader has it."""
+    if key is None:
+        return unbounded
+    return key.isoformat(sep=" ") if isinstance(key, datetime) else str(key)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for at, name in enumerate(columns):
+        table.add_column(name, justify="right" if at in right else "left", overflow="fold")
+    return table
+
+
+def show_loaded(found: Loaded, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
+    """Print what ``load`` did."""
+    calendar = found.calendar
+    resources, bookings = len(calendar.resources), len(calendar)
+    kind = found.keys.kind.plural if found.keys is not None else "nothing"
+    if as_json:
+        facts = {"file": str(found.path), "bookings": bookings, "resources": resources, "keys": kind}
+        facts |= bad.as_json() | {"saved": None if saved is None else str(saved)}
+        print(json.dumps(facts))
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"[bold green]{count(bookings, 'booking')}[/] of [bold]{count(resources, 'resource')}[/] from "
+        f"{escape(str(found.path))}; starts and ends are {kind}",
+        soft_wrap=True,
+    )
+    if bad.count:
+        if bad.limit is not None and bad.count > bad.limit:
+            bad.console.print(f"[dim]and {bad.count - bad.limit:,} more bad rows; --show-all prints them[/]")
+        console.print(f"[bold red]{count(bad.count, 'bad row')}[/] left out:")
+        table = _table("rows", "reason", "first", right=(0,))
+        for reason, rows in bad.reasons.most_common():
+            table.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
+        console.print(table)
+        for hint in dict.fromkeys(HINTS[reason] for reason in bad.reasons if reason in HINTS):
+            console.print(f"[dim]{escape(hint)}[/]", soft_wrap=True)
+    if saved is not None:
+        console.print(f"saved as {escape(str(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
+
+
+def show_free(free: Free, *, as_json: bool) -> None:
+    """Print the answer of ``available``."""
+    ids = [resource.id for resource in free.resources]
+    if as_json:
+        facts = {"start": plain(free.start), "end": plain(free.end), "quantity": free.quantity}
+        print(
+            json.dumps(
+                {**facts, "count": free.number, "of": free.total, "resources": [plain(id) for id in ids]}
+            )
+        )
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for id in ids:
+            print(id)
+        return
+    many = f" with room for {free.quantity}" if free.quantity > 1 else ""
+    console.print(
+        f"[bold green]{free.number:,}[/] of {free.total:,} resources are free{many} "
+        f"from {words(free.start)} to {words(free.end)}"
+    )
+    shown = ids[:LISTED]
+    if shown:
+        console.print(Columns([escape(str(id)) for id in shown], padding=(0, 2), column_first=False))
+    if len(ids) > len(shown):
+        console.print(f"[dim]and {len(ids) - len(shown):,} more; all of them:  --first {len(ids)} | less[/]")
+
+
+def show_reasons(answer: Reasons, *, as_json: bool) -> None:
+    """Print the answer of ``why``."""
+    if as_json:
+        print(json.dumps(_reasons_json(answer)))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    span = f"from {words(answer.start)} to {words(answer.end)}"
+    who = escape(str(answer.resource.id))
+    if answer.available:
+        console.print(f"[bold]{who}[/] is [bold green]available[/] {span}: nothing is in the way")
+        return
+    console.print(f"[bold]{who}[/] is [bold red]not available[/] {span}")
+    if console.is_terminal:
+        table = _table("in the way", "", "from", "to")
+        for cause in answer.causes:
+            name = cause.text or str(cause.id)
+            table.add_row(cause.kind, escape(name), words(cause.start, ""), words(cause.end, ""))
+        console.print(table)
+    else:
+        for cause in answer.causes:
+            print("\t".join((cause.kind, cause.text or str(cause.id), words(cause.start), words(cause.end))))
+    for side, offer in answer.nearest.items():
+        if offer is not None:
+            console.print(f"nearest free {side}: [green]{words(offer[0])}[/] to [green]{words(offer[1])}[/]")
+
+
+def _reasons_json(answer: Reasons) -> dict[str, Any]:
+    causes = [
+        {"kind": cause.kind, "id": plain(cause.id), "start": plain(cause.start), "end": plain(cause.end)}
+        | ({"text": cause.text} if cause.text else {})
+        for cause in answer.causes
+    ]
+    nearest = {side: None if s is None else [plain(s[0]), plain(s[1])] for side, s in answer.nearest.items()}
+    return {
+        "resource": plain(answer.resource.id),
+        "start": plain(answer.start),
+        "end": plain(answer.end),
+        "quantity": answer.quantity,
+        "available": answer.available,
+        "causes": causes,
+        "nearest": nearest,
+    }
