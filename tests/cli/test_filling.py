@@ -1,0 +1,72 @@
+"""Rows become bookings; what the calendar refuses is a bad row too, and nothing of it stands."""
+
+from __future__ import annotations
+
+from bookcore import Calendar
+from bookcore.tables import BadRow, Reason, Row
+from bookcore.tables.filling import fill
+
+
+def refused(calendar: Calendar, rows: list[Row | BadRow], capacity: int = 1) -> list[tuple[int, Reason, str]]:
+    """Fill, and return what was refused."""
+    return [row for row in fill(calendar, rows, capacity=capacity) if isinstance(row, BadRow)]
+
+
+def test_later_of_two_overlapping_rows_is_refused_by_name() -> None:
+    """The first stands; the second is told who stands in its way."""
+    calendar = Calendar()
+    (bad,) = refused(
+        calendar, [Row(2, "loft", 1, 5, "a"), Row(3, "loft", 4, 6, "b"), Row(4, "loft", 5, 6, "c")]
+    )
+    assert bad == (3, Reason.OVERLAP, "'loft' 4 to 6 is taken by 'a' (1 to 5)")
+    assert [event.id for event in calendar.bookings("loft")] == ["a", "c"]
+
+
+def test_many_in_the_way_are_counted_after_three() -> None:
+    """The sentence stays short."""
+    rows = [Row(n, "loft", n, n + 1, str(n)) for n in range(2, 8)]
+    (bad,) = refused(Calendar(), [*rows, Row(9, "loft", 0, None, "x")])
+    assert bad[2].endswith("'4' (4 to 5), 3 more")
+    assert "0 to ..." in bad[2]
+
+
+def test_duplicate_id_is_refused_and_says_where_it_stands() -> None:
+    """On another resource, at another time: an id is one booking's."""
+    (bad,) = refused(Calendar(), [Row(2, "loft", 1, 5, "a"), Row(3, "attic", 7, 9, "a")])
+    assert bad == (3, Reason.DUPLICATE, "'a' is booked already: 'loft' 1 to 5")
+
+
+def test_row_without_id_is_booked_under_its_line() -> None:
+    """So that it can be found in the file."""
+    calendar = Calendar()
+    assert refused(calendar, [Row(17, "loft", 1, 5, None)]) == []
+    assert calendar.get("line 17").start == 1
+
+
+def test_bad_rows_pass_through_and_book_nothing() -> None:
+    """In their place among the others, and their resource is not added."""
+    bad = BadRow(3, Reason.NO_END, "a booking of 'attic'")
+    calendar = Calendar()
+    good = [Row(2, "loft", 1, 2, None), Row(4, "loft", 2, 3, None)]
+    assert list(fill(calendar, [good[0], bad, good[1]])) == [good[0], bad, good[1]]
+    assert calendar.resources.ids() == ["loft"]
+
+
+def test_refused_row_of_a_new_resource_keeps_the_resource() -> None:
+    """It is named in the file, so it can be asked about."""
+    calendar = Calendar()
+    refused(calendar, [Row(2, "loft", 1, 5, "a"), Row(3, "attic", 7, 9, "a")])
+    assert calendar.resources.ids() == ["loft", "attic"]
+
+
+def test_capacity_lets_so_many_overlap() -> None:
+    """Two fit, the third does not."""
+    rows: list[Row | BadRow] = [Row(n, "pool", 1, 5, None) for n in (2, 3, 4)]
+    assert [bad[0] for bad in refused(Calendar(), rows, capacity=2)] == [4]
+
+
+def test_key_the_calendar_refuses_is_a_bad_row() -> None:
+    """Whatever its reason, it is told in its own words."""
+    (bad,) = refused(Calendar(), [Row(2, "loft", 1, 5, "a"), Row(3, "loft", "x", "y", "b")])
+    assert bad[:2] == (3, Reason.REFUSED)
+    assert "compared" in bad[2]

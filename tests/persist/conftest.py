@@ -1,0 +1,90 @@
+"""What the tests of snapshots share: files made by hand, with a digest that is right whatever they hold."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from bookcore.persist.fs import FileSystem
+
+Forge = Callable[..., Path]
+
+HEADER = struct.Struct("<8sHBBI16sQQQ8s")
+MAGIC, END_MAGIC = b"\x89BKSN\r\n\x1a", b"\x1aNSKB\r\n\x89"
+
+
+def seal(head_and_body: bytes, key: bytes = b"") -> bytes:
+    """Return a whole file: what is given, the digest of it, and the end mark."""
+    return (
+        head_and_body
+        + blake2b(head_and_body, digest_size=32, key=key, person=b"bookcore.snap").digest()
+        + END_MAGIC
+    )
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Forge:
+    """Return a function that writes a file around section pickles, written here without the code under test."""
+
+    def make(
+        pickles: Iterable[bytes],
+        *,
+        magic: bytes = MAGIC,
+        version: int = 1,
+        codec: int = 0,
+        flags: int = 0,
+        count: int | None = None,
+        rows: int = 0,
+        sequence: int = 0,
+        length: int | None = None,
+        tail: bytes = b"",
+    ) -> Path:
+        sections = list(pickles)
+        body = b"".join(struct.pack("<Q", len(section)) + section for section in sections) + tail
+        head = HEADER.pack(
+            magic, version, codec, flags, len(sections) if count is None else count, bytes(16), sequence, rows,
+            len(body) if length is None else length, bytes(8),
+        )  # fmt: skip
+        path = tmp_path / "forged.bks"
+        path.write_bytes(seal(head + body))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def reseal() -> Callable[[bytes], bytes]:
+    """Return a function that puts the right digest and end mark on a file whose header or body was changed."""
+    return lambda data: seal(data[:-40])
+
+
+class InMemory(FileSystem):
+    """One file, read from memory whatever its name: for tests that read thousands of them."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self._data = memoryview(bytes(data))
+
+    def open(self, path: str) -> int:
+        self._at = 0
+        return 0
+
+    def size(self, fd: int) -> int:
+        return len(self._data)
+
+    def read(self, fd: int, count: int) -> bytes:
+        found = bytes(self._data[self._at : self._at + count])
+        self._at += len(found)
+        return found
+
+    def close(self, fd: int) -> None:
+        pass
+
+
+@pytest.fixture
+def in_memory() -> Callable[[bytes | bytearray], FileSystem]:
+    """Return a function that makes a file system of one file out of its bytes."""
+    return InMemory

@@ -1,0 +1,252 @@
+"""A state comes back whole, and one that no calendar can be in is refused before anything is made of it."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bookcore.persist.blob import Unreadable
+from bookcore.persist.columns import KeyColumn
+from bookcore.persist.state import (
+    Bookings,
+    Closures,
+    Expired,
+    Holds,
+    Resources,
+    Rules,
+    State,
+    Tags,
+    decode_state,
+    encode_state,
+)
+
+
+def sound(**changes: Any) -> State:
+    """Return a state with something in every section."""
+    state = State(
+        bounds="[)",
+        classes=["Flat", ":BookingEvent"],
+        event_type=1,
+        last_sequence=12,
+        last_closure=7,
+        resources=Resources(
+            ["a", 5, (1, 2)], [0, 0, 0], [1, 20, 1], [None, 1, None], [None, 2, None], [None, {"x": 1}, {}]
+        ),
+        tags=Tags(["sea", 3], [[0, 2], [1]]),
+        rules=Rules([{"zone": "x"}], [[2]]),
+        bookings=Bookings(
+            [1, "two"], [1, 1], [0, 1], KeyColumn([3, None, 5, 9]), [1, 7], [None, {"guest": "Ada"}]
+        ),
+        holds=Holds([1], [99]),
+        expired=Expired([4, "old"], [5, 6]),
+        closures=Closures([7], [0], KeyColumn([1, None]), ["paint"], [[0]]),
+    )
+    for name, value in changes.items():
+        section, _, column = name.partition("__")
+        setattr(getattr(state, section) if column else state, column or section, value)
+    return state
+
+
+def facts(state: State) -> list[Any]:
+    """Return everything in a state, for comparison."""
+    found: list[Any] = [
+        state.bounds,
+        state.classes,
+        state.event_type,
+        state.last_sequence,
+        state.last_closure,
+    ]
+    for section in (
+        state.resources,
+        state.tags,
+        state.rules,
+        state.bookings,
+        state.holds,
+        state.expired,
+        state.closures,
+    ):
+        for name in section.__slots__:
+            value = getattr(section, name)
+            found.append(value.values if isinstance(value, KeyColumn) else list(value))
+    return found
+
+
+def through_pickles(state: State) -> State:
+    """Write and read a state, pickles and all."""
+    return decode_state([pickle.loads(pickle.dumps(section, 5)) for section in encode_state(state)])  # noqa: S301 - ours
+
+
+def test_state_comes_back() -> None:
+    """Every column of every section, and so does the state of an empty calendar."""
+    assert facts(through_pickles(sound())) == facts(sound())
+    empty = State(classes=[":BookingEvent"])
+    assert facts(through_pickles(empty)) == facts(empty)
+
+
+@given(
+    st.integers(0, 5).flatmap(
+        lambda n: st.tuples(
+            st.just(n),
+            st.lists(
+                st.tuples(st.integers(0, 50), st.integers(1, 9), st.integers(1, 3)), max_size=30 if n else 0
+            ),
+        )
+    )
+)
+@settings(max_examples=50)
+def test_any_number_of_rows_comes_back(drawn: tuple[int, list[tuple[int, int, int]]]) -> None:
+    """Columns of any length, where overlaps are nobody's business yet."""
+    count, spans = drawn
+    keys = [start for start, _, _ in spans] + [start + length for start, length, _ in spans]
+    state = State(
+        classes=["Flat"],
+        resources=Resources(
+            list(range(count)), [0] * count, [1] * count, [None] * count, [None] * count, [None] * count
+        ),
+        bookings=Bookings(
+            [f"b{at}" for at in range(len(spans))], [0] * len(spans), [at % count for at in range(len(spans))],
+            KeyColumn(keys), [quantity for _, _, quantity in spans], [None] * len(spans),
+        ),
+    )  # fmt: skip
+    assert facts(through_pickles(state)) == facts(state)
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "unknown bounds": {"bounds": "(]"},
+    "bounds no text": {"bounds": 5},
+    "class twice": {"classes": ["Flat", "Flat"]},
+    "class no text": {"classes": ["Flat", 5]},
+    "event type not among the classes": {"event_type": 2},
+    "event type below zero": {"event_type": -1},
+    "sequence below zero": {"last_sequence": -1},
+    "resource id twice": {"resources__ids": ["a", 5, "a"]},
+    "resource ids equal": {"resources__ids": [1, True, "a"]},
+    "resource id None": {"resources__ids": ["a", None, "b"]},
+    "resource id without hash": {"resources__ids": ["a", [1], "b"]},
+    "resource of an unknown class": {"resources__kinds": [0, 2, 0]},
+    "capacity zero": {"resources__capacities": [1, 0, 1]},
+    "column too short": {"resources__before": [None, None]},
+    "column too long": {"resources__after": [None] * 4},
+    "label twice": {"tags__labels": ["sea", "sea"]},
+    "label on nobody known": {"tags__members": [[0, 3], [1]]},
+    "label on one twice": {"tags__members": [[0, 0], [1]]},
+    "label on a text": {"tags__members": [["a"], [1]]},
+    "label on a truth": {"tags__members": [[True], [1]]},
+    "label on no list": {"tags__members": [(0,), [1]]},
+    "label on minus one": {"tags__members": [[-1], [1]]},
+    "hours of nobody known": {"rules__members": [[3]]},
+    "booking id twice": {"bookings__ids": [1, 1.0]},
+    "booking id None": {"bookings__ids": [1, None]},
+    "booking of an unknown class": {"bookings__kinds": [1, 2]},
+    "booking of an unknown resource": {"bookings__resources": [0, 3]},
+    "booking of nothing": {"bookings__quantities": [1, 0]},
+    "booking reversed": {"bookings__keys": KeyColumn([3, 9, 5, 5])},
+    "booking empty": {"bookings__keys": KeyColumn([3, 9, 3, 10])},
+    "start not a number": {"bookings__keys": KeyColumn([3.0, math.nan, 5.0, None])},
+    "end not a number": {"bookings__keys": KeyColumn([3.0, None, 5.0, math.nan])},
+    "keys of two families": {"bookings__keys": KeyColumn([3, "a", 5, 9])},
+    "keys with a zone and without": {
+        "bookings__keys": KeyColumn([3, datetime(2024, 1, 1), 5, datetime(2024, 1, 2).astimezone()])
+    },
+    "too few keys": {"bookings__keys": KeyColumn([3, 5])},
+    "fields no dict": {"bookings__fields": [None, [1]]},
+    "fields without names": {"bookings__fields": [None, {5: 1}]},
+    "hold of an unknown booking": {"holds__bookings": [2]},
+    "two holds of one booking": {"holds": Holds([1, 1], [5, 6])},
+    "one id expired twice": {"expired__ids": [4, 4]},
+    "hours no dict": {"rules__hours": [[1]]},
+    "reason no text": {"closures__reasons": [5]},
+    "closure of an unknown resource": {"closures__resources": [3]},
+    "closure never made": {"closures__ids": [8]},
+    "closure number zero": {"closures__ids": [0]},
+    "closure with a name": {"closures__ids": ["7"]},
+    "closure reversed": {"closures__keys": KeyColumn([5, 1])},
+    "closure over an unknown booking": {"closures__overlapping": [[2]]},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_state_that_cannot_be_is_refused(name: str) -> None:
+    """One thing is wrong with each; the digest of a forged file does not make it right."""
+    with pytest.raises(Unreadable):
+        through_pickles(sound(**BROKEN[name]))
+
+
+def test_closed_bounds_allow_a_span_of_no_length() -> None:
+    """With ``[]``, a start may be its end, and not more."""
+    keys = KeyColumn([3, 9, 3, 9])
+    assert through_pickles(sound(bounds="[]", bookings__keys=keys)).bookings.keys.values == keys.values
+    with pytest.raises(Unreadable):
+        through_pickles(sound(bounds="[]", bookings__keys=KeyColumn([3, 9, 3, 8])))
+    with pytest.raises(Unreadable):
+        through_pickles(sound(bounds="[]", bookings__keys=KeyColumn([math.nan, 9, 3, 9])))
+
+
+MEDDLING: dict[str, Callable[[list[Any]], Any]] = {
+    "no sections": lambda sections: sections.clear(),
+    "a section missing": lambda sections: sections.pop(),
+    "a section too many": lambda sections: sections.append(sections[0]),
+    "sections in another order": lambda sections: sections.reverse(),
+    "two sections swapped": lambda sections: sections.insert(2, sections.pop(3)),
+    "an empty section": lambda sections: sections.__setitem__(2, ()),
+    "a column missing": lambda sections: sections.__setitem__(4, sections[4][:-1]),
+    "a column too many": lambda sections: sections.__setitem__(4, (*sections[4], b"ab")),
+    "two columns swapped": lambda sections: sections.__setitem__(
+        4, (sections[4][0], sections[4][2], sections[4][1], *sections[4][3:])
+    ),
+    "rows without end": lambda sections: sections.__setitem__(
+        5, (b"\xff" * 8 + sections[5][0][8:], *sections[5][1:])
+    ),
+    "one row more": lambda sections: sections.__setitem__(
+        5, (b"\x02" + sections[5][0][1:], *sections[5][1:])
+    ),
+    "two calendars": lambda sections: sections.__setitem__(
+        0, (b"\x02" + sections[0][0][1:], *sections[0][1:])
+    ),
+    "an empty column": lambda sections: sections.__setitem__(1, (*sections[1][:2], b"", *sections[1][3:])),
+}
+
+
+@pytest.mark.parametrize("name", MEDDLING)
+def test_sections_that_do_not_fit_are_refused(name: str) -> None:
+    """The file must have just the sections and columns of its format."""
+    sections: list[Any] = encode_state(sound())
+    MEDDLING[name](sections)
+    with pytest.raises(Unreadable):
+        decode_state(sections)
+
+
+def test_refusal_names_section_and_column() -> None:
+    """Whoever must mend a file, or the code, learns where to look."""
+    with pytest.raises(Unreadable, match="section bookings, column 3: a number 3"):
+        through_pickles(sound(bookings__resources=[0, 3]))
+
+
+def test_runs_of_ids_take_no_room_and_cannot_be_forged_longer() -> None:
+    """A million ids in a row are one number; a section with more rows than bytes is still refused."""
+    count = 10_000
+    state = State(
+        classes=["Flat"],
+        resources=Resources(
+            list(range(7, 7 + count)),
+            [0] * count,
+            [1] * count,
+            [None] * count,
+            [None] * count,
+            [None] * count,
+        ),
+    )
+    sections = encode_state(state)
+    assert len(sections[1][1]) < 50
+    assert facts(decode_state(sections)) == facts(state)
+    head = (10**12).to_bytes(8, "little") + sections[1][0][8:]
+    sections[1] = (head, (10**12).to_bytes(8, "little") + sections[1][1][8:], *sections[1][2:])
+    with pytest.raises(Unreadable, match="fewer bytes"):
+        decode_state(sections)
