@@ -1,0 +1,197 @@
+"""The peers that are index structures: two C libraries, interval trees, two sorted maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.peers import _Integers, _Keyed, _module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.data import Dataset
+
+__all__ = ["IntervalTrees", "Ncls", "OneIntervalTree", "SuperIntervals", "TwoSortedMaps"]
+
+
+class Ncls(_Integers):
+    """NCLS, a nested containment list in C over NumPy arrays: built once, never changed."""
+
+    name = "NCLS"
+    static = True
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.numpy, self.ncls = _module("numpy"), _module("ncls")
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        numpy = self.numpy
+        who, start, end = (
+            numpy.frombuffer(column, dtype=numpy.int64)
+            for column in (data.rows.who, data.rows.start, data.rows.end)
+        )
+        # the payload is the resource, so that hits mark resources without a second look-up
+        self.index = self.ncls.NCLS(start.copy(), end.copy(), who.copy())
+        self.every = numpy.arange(data.resources)
+        self.one = numpy.zeros(1, dtype=numpy.int64)
+        self.size = data.resources
+
+    def _booked(self, start: int, end: int) -> Any:
+        numpy = self.numpy
+        a, b = numpy.array([start], dtype=numpy.int64), numpy.array([end], dtype=numpy.int64)
+        _, hits = self.index.all_overlaps_both(a, b, self.one)
+        mark = numpy.zeros(self.size, dtype=bool)
+        mark[hits] = True
+        return mark
+
+    def count_available(self, start: int, end: int) -> int:
+        """Count who is free."""
+        return self.size - int(self.numpy.count_nonzero(self._booked(start, end)))
+
+    def list_available(self, start: int, end: int) -> list[int]:
+        """List who is free."""
+        found: list[int] = self.every[~self._booked(start, end)].tolist()
+        return found
+
+
+class SuperIntervals(_Integers):
+    """superintervals, a C++ superset index: built once, never changed. Its ends are inclusive."""
+
+    name = "superintervals"
+    static = True
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.numpy, self.superintervals = _module("numpy"), _module("superintervals")
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        numpy = self.numpy
+        start = numpy.array(data.rows.start, dtype=numpy.int32)
+        end = numpy.array(data.rows.end, dtype=numpy.int32) - numpy.int32(1)
+        self.index = self.superintervals.IntervalMap.from_arrays(start, end, data.rows.who.tolist())
+        self.every = range(data.resources)
+        self.size = data.resources
+
+    def count_available(self, start: int, end: int) -> int:
+        """Count who is free."""
+        return self.size - len(set(self.index.search_values(start, end - 1)))
+
+    def list_available(self, start: int, end: int) -> list[int]:
+        """List who is free."""
+        booked = set(self.index.search_values(start, end - 1))
+        return [who for who in self.every if who not in booked]
+
+
+class IntervalTrees(_Keyed):
+    """intervaltree, one tree a resource, for questions about one resource and for booking.
+
+    At most ``only`` resources get their tree, to keep building short; smaller than ours, so never to its
+    disadvantage.
+    """
+
+    name = "intervaltree"
+    does = frozenset({"is_available", "book", "remove"})
+    only = 100_000
+
+    def __init__(self) -> None:
+        self.intervaltree = _module("intervaltree")
+        self.trees: dict[int, Any] = {}
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        self.key = data.key
+        key, interval = data.key, self.intervaltree.Interval
+        spans: dict[int, list[Any]] = {who: [] for who in range(min(data.resources, self.only))}
+        for who, start, end in data.rows:
+            if who in spans:
+                spans[who].append(interval(key(start), key(end), who))
+        self.trees = {who: self.intervaltree.IntervalTree(found) for who, found in spans.items()}
+
+    def is_available(self, who: int, start: Any, end: Any) -> bool:
+        """Tell whether one is free."""
+        return not self.trees[who].overlap(start, end)
+
+    def book(self, who: int, start: Any, end: Any) -> Any:
+        """Check and insert; None if it is taken."""
+        tree = self.trees[who]
+        if tree.overlap(start, end):
+            return None
+        interval = self.intervaltree.Interval(start, end, who)
+        tree.add(interval)
+        return interval
+
+    def remove(self, interval: Any) -> None:
+        """Take a booking out."""
+        self.trees[interval.data].remove(interval)
+
+
+class OneIntervalTree(_Keyed):
+    """intervaltree, one tree over all bookings, for the question across resources."""
+
+    name = "intervaltree, one tree"
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.intervaltree = _module("intervaltree")
+        self.size = 0
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        self.key, self.size = data.key, data.resources
+        key, interval = data.key, self.intervaltree.Interval
+        self.tree = self.intervaltree.IntervalTree(
+            interval(key(start), key(end), who) for who, start, end in data.rows
+        )
+
+    def count_available(self, start: Any, end: Any) -> int:
+        """Count who is free."""
+        return self.size - len({found.data for found in self.tree.overlap(start, end)})
+
+    def list_available(self, start: Any, end: Any) -> list[int]:
+        """List who is free."""
+        booked = {found.data for found in self.tree.overlap(start, end)}
+        return [who for who in range(self.size) if who not in booked]
+
+
+class TwoSortedMaps(_Keyed):
+    """Two ``SortedDict``: all starts before the end, met with all ends after the start."""
+
+    name = "two sorted maps"
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.new: Callable[..., Any] = _module("sortedcontainers").SortedDict
+        self.size = 0
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        self.key, self.size = data.key, data.resources
+        starts: dict[Any, set[int]] = {}
+        ends: dict[Any, set[int]] = {}
+        for number, (_, start, end) in enumerate(data.rows):
+            starts.setdefault(start, set()).add(number)
+            ends.setdefault(end, set()).add(number)
+        self.starts = self.new((data.key(point), numbers) for point, numbers in starts.items())
+        self.ends = self.new((data.key(point), numbers) for point, numbers in ends.items())
+        self.who = data.rows.who.tolist()
+
+    def _booked(self, start: Any, end: Any) -> set[int]:
+        starts, ends, who = self.starts, self.ends, self.who
+        begun: set[int] = set().union(
+            *(starts[at] for at in starts.irange(None, end, inclusive=(True, False)))
+        )
+        unended: set[int] = set().union(
+            *(ends[at] for at in ends.irange(start, None, inclusive=(False, True)))
+        )
+        return {who[number] for number in begun & unended}
+
+    def count_available(self, start: Any, end: Any) -> int:
+        """Count who is free."""
+        return self.size - len(self._booked(start, end))
+
+    def list_available(self, start: Any, end: Any) -> list[int]:
+        """List who is free."""
+        booked = self._booked(start, end)
+        return [who for who in range(self.size) if who not in booked]

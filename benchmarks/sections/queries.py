@@ -1,0 +1,113 @@
+"""Questions and single writes at one size, everybody on the same data in the same process."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.data import make, windows
+from benchmarks.peers import MissingError
+from benchmarks.rows import faster, shown, under
+from benchmarks.timing import Contestant, Stat
+from benchmarks.world import OPERATIONS, World
+
+if TYPE_CHECKING:
+    from benchmarks.context import Run
+    from benchmarks.ours import Ours
+
+__all__ = ["LABELS", "TARGETS", "measure"]
+
+LABELS = {
+    "count": "`len(find_available)`",
+    "list": "`list(find_available)`",
+    "first": "`find_available(...).first(10)`",
+    "is_available": "`is_available`",
+    "is_available, warm": "`is_available`, 200 resources again and again",
+    "book": "`book` (check, write, index)",
+    "remove": "`remove_booking`",
+}
+
+#: operation -> peer -> how many times faster ours is to be
+TARGETS: dict[str, dict[str, float | None]] = {
+    "count": {"SQLite": 100, "NCLS": 1},
+    "list": {"SQLite": 15, "superintervals": 1},
+    "is_available": {"SQLite": 4, "intervaltree": 15},
+    "is_available, warm": {"SQLite": None, "intervaltree": None},
+    "book": {"SQLite": 1, "intervaltree": 3},
+    "remove": {"SQLite": None, "intervaltree": None},
+}
+
+
+def measure(run: Run) -> None:
+    """Race everybody at every operation; judge those that have a target."""
+    n, m = run.size
+    world = run.world(make(n, m), tree=n * m <= 100_000)
+    title = f"Questions and single writes, {world.data.name}, {world.data.week // 24}-day windows"
+    ours = world["bookcore"]
+    everybody: dict[str, dict[str, Stat]] = {}
+    for name in OPERATIONS:
+        found = run.race(name, world.race_at(name))
+        everybody[name] = run.measured[name, n, m] = found
+        if name == "first":
+            run.add(under(title, LABELS[name], found["bookcore"], 100e3))
+        for peer, times in TARGETS.get(name, {}).items():
+            if peer in found:
+                run.add(faster(title, LABELS[name], found["bookcore"], peer, found[peer], times))
+    stat = run.race("remove, add, then count", [churn(ours, world)])["bookcore"]
+    operation = "`remove_booking`, `add_booking`, then `len(find_available)`"
+    run.add(under(title, operation, stat, 1e6))
+    refused = run.race("book that is refused", [refusal(ours, world)])["bookcore"]
+    run.add(under(title, "`book` of a span that is taken (`ConflictError`)", refused, None))
+    names = [one.name for one in world.contestants]
+    head = ["median (min)", *(LABELS[name] for name in OPERATIONS)]
+    table = [[name, *(_cell(everybody[op].get(name)) for op in OPERATIONS)] for name in names]
+    run.results.tables[f"Everybody, {world.data.name}"] = [head, *table]
+    del world, ours
+    gc.unfreeze()
+    gc.collect()
+
+
+def _cell(stat: Stat | None) -> str:
+    return "" if stat is None else shown(stat)
+
+
+def churn(ours: Ours, world: World) -> Contestant:
+    """Take a booking out and put it back, then count: what a write leaves for the next reader to do."""
+    calendar, bookcore = ours.calendar, ours.bookcore
+    spans = [ours.window(span) for span in windows(world.data, 61, seed=23)]
+    spares = list(world.data.keyed(world.data.spare))[:500]
+    if not spares:
+        raise MissingError(f"{world.data.name} holds nothing back to book")
+    standing = [calendar.book(ours.resource(who), start, end) for who, start, end in spares]
+    event = bookcore.BookingEvent
+
+    def turn(number: int, start: Any, end: Any) -> int:
+        old = standing[number]
+        calendar.remove_booking(old)
+        standing[number] = new = event(old.resource, old.start, old.end)
+        calendar.add_booking(new)
+        return len(calendar.find_available(start, end))
+
+    args = [(number, *spans[number % len(spans)]) for number in range(len(standing))]
+
+    def clear() -> None:
+        for booked in standing:
+            calendar.remove_booking(booked)
+
+    return Contestant("bookcore", turn, args, close=clear)
+
+
+def refusal(ours: Ours, world: World) -> Contestant:
+    """Book a span that is taken: the check, the error, the list of what is in the way."""
+    book, conflict = ours.calendar.book, ours.bookcore.ConflictError
+    rows = world.data.rows.take(range(min(5000, len(world.data.rows))))
+    args = [(ours.resource(who), start, end) for who, start, end in world.data.keyed(rows)]
+
+    def attempt(resource: Any, start: Any, end: Any) -> None:
+        try:
+            book(resource, start, end)
+        except conflict:
+            return
+        raise AssertionError("a taken span was booked")
+
+    return Contestant("bookcore", attempt, args)
