@@ -113,8 +113,8 @@ def race(
             warm, _ = contestant.sample(1)
             if warm < sample_ns / 20:  # a first call may be ten times a later one; look again before sizing
                 warm, _ = contestant.sample(20)
-            # writes in longer batches: between two of them everything is undone, and the caches are cold
-            longer = 5 if contestant.undo is not None else 1
+            # writes in runs of 100 ms: between two of them everything is undone, which leaves the caches cold
+            longer = 25 if contestant.undo is not None else 1
             sizes[contestant.name] = max(1, int(longer * sample_ns / max(warm, 1.0)))
         for number in range(rounds):
             for contestant in contestants:

@@ -243,22 +243,22 @@ def _ends_after(
     for block in blocks[bisect_right(cuts, after) :]:
         column = block.ends
         if column.uniform:
-            key = column.lows[0]
+            key = column.key
             if until < key:
                 return []
             if (not key < after if meeting else after < key) and column.bits is not None:
                 return [(key, [], column.bits.value() & within)]
             continue
-        first, place = column.split(after, not meeting)
-        for leaf, numbers in zip(column.keys[first:], column.numbers[first:], strict=True):
-            for key, number in zip(leaf[place:], numbers[place:], strict=True):
+        for pairs in column.pairs_from(after):
+            for key, number in pairs:
+                if key < after if meeting else not after < key:
+                    continue
                 if until < key:
                     return events
                 if not events or events[-1][0] < key:
                     events.append((key, [], 0))
                 if members[number >> 3] >> (number & 7) & 1:
                     events[-1][1].append(number)
-            place = 0
         if events:
             return events
     return []

@@ -1,147 +1,227 @@
-"""The starts, or the ends, of one block of the timeline: keys in order, each with the ordinal of its resource.
+"""The starts, or the ends, of one block of the timeline: keys with the ordinals of their resources, in bags.
 
-    lows       1            7            9
-    keys     [ 1 3 3 6 ]  [ 7 7 8 ]    [ 9 9 ]         leaves of at most `LEAF` keys
-    numbers  [ 4 0 2 1 ]  [ 3 4 1 ]    [ 0 2 ]
-    bits       11111b                                  the ordinals in it, where the block wants them
+    seps              7            9
+    leaves   [3 4 1 0 6 1]  [8 1 7 3]  [9 0 12 2]     key, ordinal, key, ordinal, ... in any order
 
-Leaves are short because a timeline of a million bookings is in no cache: inserting moved 8 KB in each of four cold
-lists, and that was two thirds of the cost of a booking.
+Separators are in order; what lies between two of them is not. So an entry goes in by one bisect among a few dozen
+separators and an append, which touches the end of one list, where keeping a leaf in order moved a kilobyte in each of
+two: in a timeline of a million bookings, which is in no cache, that was most of what a booking cost. A question sees
+whole leaves, and compares the keys of the one leaf that its own key falls into.
 
-A column whose keys are all equal can drop its lists: the bitmap alone says who is in it (``uniform``). So a million
-starts at one instant cost a bit each.
+A leaf that grows past `LEAF` is parted at the median of a few of its keys, without sorting it. A leaf of equal keys
+cannot be; it grows. A column whose keys are all equal can drop its leaves: the bitmap alone says who is in it
+(``uniform``), so that a million starts at one instant cost a bit each.
 
-Invariants: keys ascend, within a leaf and from leaf to leaf (equal keys in any order); ``lows[i] is keys[i][0]``; no leaf
-is empty, save that an empty column has no leaves; while ``uniform``: one leaf of one key, no numbers, bits not empty.
+Which side of a separator its equals lie on follows the blocks' cuts, so that a block can be cut at a separator:
+
+    holds_low        seps[i-1] <= key <  seps[i]      starts, half-open; ends, closed
+    else             seps[i-1] <  key <= seps[i]      ends, half-open; starts, closed
+
+Invariants: the line above, for each leaf i; separators ascend strictly; ``len(leaves) == len(seps) + 1``; only a single
+leaf may be empty; while ``uniform``: ``key`` is the one key, no separators, one empty leaf, bits not empty.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from itertools import chain, pairwise
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import compress, pairwise
+from operator import itemgetter
 from typing import Any
 
 from bookcore.bitmap import Bitmap
 
-__all__ = ["Column"]
+__all__ = ["LEAF", "SHARED", "Column"]
 
-LEAF = 256
-"""How many keys a leaf holds before it is cut: an insert moves 1 KB on average in each of two lists."""
+LEAF = 128
+"""How many entries a leaf holds before it is parted: what a question may have to compare one by one at either end."""
+
+SHARED = frozenset({datetime, date, int, str})
+"""Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
+
+_first = itemgetter(0)
+
+
+def _alike(keys: list[Any]) -> bool:
+    """Tell whether keys are all one, if that can be told at once: as a rule they are the same object. O(B), in C."""
+    return type(keys[0]) in SHARED and keys.count(keys[0]) == len(keys)
 
 
 class Column:
-    """Keys in order, with ordinals. Complexity, with B keys: changes O(log B + LEAF), scans O(LEAF + answers)."""
+    """Keys with ordinals. Complexity, with B of them: a change O(log B), amortised; a question O(LEAF + answers)."""
 
-    __slots__ = ("bits", "count", "keys", "lows", "numbers", "uniform")
+    __slots__ = ("bits", "count", "holds_low", "key", "leaves", "seps", "uniform")
 
-    def __init__(self, bits: Bitmap | None = None) -> None:
-        self.keys: list[list[Any]] = []
-        self.numbers: list[list[int]] = []
-        self.lows: list[Any] = []
+    def __init__(self, holds_low: bool) -> None:
+        self.holds_low = holds_low
+        self.leaves: list[list[Any]] = [[]]
+        self.seps: list[Any] = []
         self.count = 0
-        self.bits = bits
+        self.bits: Bitmap | None = None  # only while uniform
+        self.key: Any = None  # only while uniform
         self.uniform = False
 
     def fill(self, keys: Sequence[Any], numbers: Sequence[int]) -> None:
-        """Replace the content by these keys, in order, and their numbers. The bitmap is the caller's business. O(B)."""
+        """Replace the content by these keys, in order, and their numbers. O(B)."""
         step = LEAF * 3 // 4  # room to grow
-        self.keys = [list(keys[low : low + step]) for low in range(0, len(keys), step)]
-        self.numbers = [list(numbers[low : low + step]) for low in range(0, len(keys), step)]
-        self.lows = [leaf[0] for leaf in self.keys]
-        self.count = len(keys)
+        self.leaves, self.seps = [], []
+        self.count = total = len(keys)
+        low = 0
+        while low < total or not self.leaves:
+            high = min(low + step, total)
+            if high < total and not keys[high - 1] < keys[high]:
+                # equal keys stay together: before them, or if there is nothing before them, after them
+                high = bisect_left(keys, keys[high], low, high)
+                if high == low:
+                    high = bisect_right(keys, keys[low], low, total)
+            leaf: list[Any] = [None] * (2 * (high - low))
+            leaf[::2], leaf[1::2] = keys[low:high], numbers[low:high]
+            self.leaves.append(leaf)
+            if high < total:
+                self.seps.append(keys[high] if self.holds_low else keys[high - 1])
+            low = high
 
     # -- one entry ---------------------------------------------------------------------------------
 
-    def place(self, key: Any) -> tuple[int, int]:
-        """Return the leaf and the position in it where *key* goes, after its equals. Compares, changes nothing."""
-        lows = self.lows
-        if not lows:
-            return 0, 0
-        at = bisect_right(lows, key) - 1 if len(lows) > 1 else 0
-        if at < 0:
-            return 0, 0
-        return at, bisect_right(self.keys[at], key)
+    def leaf_of(self, key: Any) -> int:
+        """Return which leaf *key* belongs to. All before it lie before the key, all after it after."""
+        return bisect_right(self.seps, key) if self.holds_low else bisect_left(self.seps, key)
 
-    def insert(self, at: int, place: int, key: Any, number: int) -> None:
-        """Put an entry where `place` said. Compares nothing."""
+    def insert(self, at: int, key: Any, number: int) -> None:
+        """Put an entry into its leaf. Compares nothing, unless the leaf is parted."""
         self.count += 1
         if self.uniform:
+            self.bits.add(number)  # type: ignore[union-attr]
             return
-        if not self.lows:
-            self.keys.append([key])
-            self.numbers.append([number])
-            self.lows.append(key)
-            return
-        leaf = self.keys[at]
-        leaf.insert(place, key)
-        numbers = self.numbers[at]
-        numbers.insert(place, number)
-        if not place:
-            self.lows[at] = key
-        if len(leaf) > LEAF:
-            self.halve(at)
+        leaf = self.leaves[at]
+        leaf += (key, number)
+        if not len(leaf) % (2 * LEAF):  # not at every entry past it: one of equal keys stays as long as it is
+            self.part(at)
 
-    def halve(self, at: int) -> None:
-        """Cut a leaf that is too long in two."""
-        leaf, numbers = self.keys[at], self.numbers[at]
-        half = len(leaf) // 2
-        self.keys.insert(at + 1, leaf[half:])
-        self.numbers.insert(at + 1, numbers[half:])
-        self.lows.insert(at + 1, leaf[half])
-        del leaf[half:], numbers[half:]
+    def part(self, at: int) -> bool:
+        """Part a leaf in two, if it has two distinct keys and they can be compared now; tell whether it was."""
+        leaf = self.leaves[at]
+        keys, numbers = leaf[::2], leaf[1::2]
+        if _alike(keys):
+            return False
+        try:
+            low, high = min(keys), max(keys)
+            if not low < high:
+                return False
+            sample = sorted(keys[:: max(1, len(keys) // 15)])
+            for pivot in (sample[len(sample) // 2], high if self.holds_low else low):
+                before = [key < pivot for key in keys] if self.holds_low else [not pivot < key for key in keys]
+                count = sum(before)
+                if 0 < count < len(keys):
+                    break
+        except Exception:  # the entry is in, the leaf is only longer than it should be
+            return False
+        after = [not one for one in before]
+        parts = []
+        for chosen, size in ((before, count), (after, len(keys) - count)):
+            part: list[Any] = [None] * (2 * size)
+            part[::2], part[1::2] = compress(keys, chosen), compress(numbers, chosen)
+            parts.append(part)
+        self.leaves[at : at + 1] = parts
+        self.seps.insert(at, pivot)
+        return True
 
-    def find(self, key: Any, number: int) -> tuple[int, int]:
-        """Return the leaf and the position of an entry. O(log B + entries of equal key, in C)."""
+    def find(self, at: int, key: Any, number: int) -> int:
+        """Return where in its leaf an entry is. O(LEAF), in C where the resource has no other in that leaf."""
         if self.uniform:
-            return 0, 0
-        at = max(bisect_left(self.lows, key) - 1, 0)
-        place = bisect_left(self.keys[at], key)
-        while True:
-            try:
-                return at, self.numbers[at].index(number, place)
-            except ValueError:  # the run of equal keys goes on in the next leaf
-                at, place = at + 1, 0
+            return 0
+        leaf = self.leaves[at]
+        numbers = leaf[1::2]
+        place = numbers.index(number)
+        known = leaf[2 * place]
+        if known is key or not (known < key or key < known):
+            return place
+        # the resource has several entries in this leaf: as a rule one of them holds this very object
+        found = [place for place, other in enumerate(numbers) if other == number]
+        for place in found:
+            if leaf[2 * place] is key:
+                return place
+        return next(place for place in found if not (leaf[2 * place] < key or key < leaf[2 * place]))
 
-    def delete(self, at: int, place: int) -> None:
+    def delete(self, at: int, place: int, number: int) -> None:
         """Take out the entry where `find` said. Compares nothing."""
         self.count -= 1
         if self.uniform:
+            self.bits.discard(number)  # type: ignore[union-attr]
             if not self.count:
                 self.uniform = False
-                self.keys, self.lows = [], []
+                self.key = self.bits = None
             return
-        leaf = self.keys[at]
-        del leaf[place], self.numbers[at][place]
-        if not leaf:
-            del self.keys[at], self.numbers[at], self.lows[at]
-        elif not place:
-            self.lows[at] = leaf[0]
+        leaf = self.leaves[at]
+        last, key = leaf.pop(), leaf.pop()
+        if 2 * place < len(leaf):
+            leaf[2 * place], leaf[2 * place + 1] = key, last
+        elif not leaf and self.seps:
+            del self.leaves[at], self.seps[min(at, len(self.seps) - 1)]
 
     # -- many entries ------------------------------------------------------------------------------
 
-    def split(self, key: Any, inclusive: bool) -> tuple[int, int]:
-        """Return leaf and position such that what lies before them is before *key* (or at it, if *inclusive*)."""
-        find = bisect_right if inclusive else bisect_left
-        at = max(find(self.lows, key) - 1, 0)
-        return (at, find(self.keys[at], key)) if self.lows else (0, 0)
+    def before(self, key: Any, inclusive: bool) -> list[int]:
+        """Return the ordinals of the entries before *key* (or at it, if *inclusive*), in any order."""
+        at = self.leaf_of(key)
+        found: list[int] = []
+        for leaf in self.leaves[:at]:
+            found += leaf[1::2]
+        leaf = self.leaves[at]
+        if inclusive:
+            return found + [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if not key < one]
+        return found + [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if one < key]
 
-    def ordinals_before(self, at: int, place: int) -> list[int]:
-        """Return the ordinals of the entries before a position, in order."""
-        found = list(chain.from_iterable(self.numbers[:at]))
-        if at < len(self.numbers):
-            found += self.numbers[at][:place]
+    def after(self, key: Any, inclusive: bool) -> list[int]:
+        """Return the ordinals of the entries after *key* (or at it, if *inclusive*), in any order."""
+        at = self.leaf_of(key)
+        leaf = self.leaves[at]
+        if inclusive:
+            found = [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if not one < key]
+        else:
+            found = [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if key < one]
+        for leaf in self.leaves[at + 1 :]:
+            found += leaf[1::2]
         return found
 
-    def ordinals_from(self, at: int, place: int) -> list[int]:
-        """Return the ordinals of the entries from a position on, in order."""
-        if at >= len(self.numbers):
-            return []
-        return self.numbers[at][place:] + list(chain.from_iterable(self.numbers[at + 1 :]))
+    def between(self, low: Any, high: Any, with_low: bool, with_high: bool) -> list[int]:
+        """Return the ordinals of the entries after *low* and before *high* (or at them), in any order."""
+        at, to = self.leaf_of(low), self.leaf_of(high)
+        found: list[int] = []
+        for leaf in self.leaves[at + 1 : to]:
+            found += leaf[1::2]
+        for place in {at, to}:
+            leaf = self.leaves[place]
+            pairs: Any = zip(leaf[::2], leaf[1::2], strict=True)
+            if place == at:
+                pairs = [pair for pair in pairs if (not pair[0] < low if with_low else low < pair[0])]
+            if place == to:
+                pairs = [pair for pair in pairs if (not high < pair[0] if with_high else pair[0] < high)]
+            found += [number for _, number in pairs]
+        return found
+
+    def pairs_from(self, key: Any) -> Iterator[list[tuple[Any, int]]]:
+        """Yield the entries of one leaf after the other, in order, from the leaf on that *key* belongs to."""
+        for leaf in self.leaves[self.leaf_of(key) :]:
+            yield sorted(zip(leaf[::2], leaf[1::2], strict=True), key=_first)
 
     def flat(self) -> tuple[list[Any], list[int]]:
-        """Return all keys and all numbers, as new lists. O(B)."""
-        return list(chain.from_iterable(self.keys)), list(chain.from_iterable(self.numbers))
+        """Return all keys, in order, and their numbers, as new lists. O(B log LEAF)."""
+        keys: list[Any] = []
+        numbers: list[int] = []
+        for leaf in self.leaves:
+            pairs = sorted(zip(leaf[::2], leaf[1::2], strict=True), key=_first)
+            keys += [key for key, _ in pairs]
+            numbers += [number for _, number in pairs]
+        return keys, numbers
+
+    def numbers(self) -> list[int]:
+        """Return all numbers, in any order, as a new list. Compares nothing. O(B)."""
+        found: list[int] = []
+        for leaf in self.leaves:
+            found += leaf[1::2]
+        return found
 
     def toggle(self, data: bytearray) -> None:
         """Flip in *data* the bit of every entry. O(B)."""
@@ -149,30 +229,46 @@ class Column:
             flipped = int.from_bytes(data, "little") ^ self.bits.value()
             data[:] = flipped.to_bytes(len(data), "little")
             return
-        for number in chain.from_iterable(self.numbers):
-            data[number >> 3] ^= 1 << (number & 7)
+        for leaf in self.leaves:
+            for number in leaf[1::2]:
+                data[number >> 3] ^= 1 << (number & 7)
+
+    def forget(self, number: int) -> int:
+        """Take out all entries of an ordinal; return how many. Compares nothing. O(B)."""
+        if self.uniform:
+            if self.bits is None or number not in self.bits:
+                return 0
+            self.delete(0, 0, number)
+            return 1
+        gone = 0
+        for at in range(len(self.leaves) - 1, -1, -1):
+            leaf = self.leaves[at]
+            for place in range(len(leaf) // 2 - 1, -1, -1):
+                if leaf[2 * place + 1] == number:
+                    self.delete(at, place, number)
+                    gone += 1
+        return gone
 
     def become_uniform(self) -> None:
-        """Drop the lists of a column whose keys are all equal. O(B)."""
-        if self.bits is None:
-            self.bits = Bitmap()
-            for number in chain.from_iterable(self.numbers):
-                self.bits.add(number)
-        self.uniform = True
-        self.keys, self.lows, self.numbers = [[self.lows[0]]], [self.lows[0]], []
+        """Drop the leaves of a column whose keys are all equal. O(B)."""
+        bits = Bitmap()
+        for number in self.numbers():
+            bits.add(number)
+        self.uniform, self.bits, self.key = True, bits, self.leaves[0][0]
+        self.leaves, self.seps = [[]], []
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(B)."""
-        keys, numbers = self.flat()
         if self.uniform:
-            if len(keys) != 1 or numbers or self.bits is None or self.bits.value().bit_count() != self.count:
+            if self.seps or self.leaves != [[]] or self.bits is None or self.bits.value().bit_count() != self.count:
                 raise AssertionError("a uniform column out of shape")
             return
-        if not len(keys) == len(numbers) == self.count or not all(self.keys):
+        if self.bits is not None or len(self.leaves) != len(self.seps) + 1 or (self.seps and not all(self.leaves)):
             raise AssertionError("a column out of shape")
-        if any(leaf[0] is not low for leaf, low in zip(self.keys, self.lows, strict=True)):
-            raise AssertionError("lows differ from the leaves'")
-        if any(two < one for one, two in pairwise(keys)):
-            raise AssertionError("keys out of order")
-        if any(len(leaf) > LEAF for leaf in self.keys):
-            raise AssertionError("a leaf too long")
+        if sum(map(len, self.leaves)) != 2 * self.count:
+            raise AssertionError("a column miscounted")
+        if any(not one < two for one, two in pairwise(self.seps)):
+            raise AssertionError("separators out of order")
+        for at, leaf in enumerate(self.leaves):
+            if any(self.leaf_of(key) != at for key in leaf[::2]):
+                raise AssertionError("a key in the wrong leaf")

@@ -105,18 +105,16 @@ class Keyring:
     """The key family of one calendar: admits, normalises and remembers kinds of keys.
 
     ``plain`` is the one type whose keys need no more than ``start < end`` to be admitted (None: every span
-    takes the long way); ``anchor`` is a key of that type that is held, to compare strangers with; ``zone`` is UTC if
-    keys of that type are datetimes in UTC, and only those may take the short way, else None.
+    takes the long way); if they are datetimes, ``zone`` is what their ``tzinfo`` must be for the short way: UTC or None.
     """
 
-    __slots__ = ("_held", "_kinds", "anchor", "closed", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "closed", "plain", "zone")
 
     def __init__(self, closed: bool, held: Callable[[], Iterable[Any]]) -> None:
         self.closed = closed
         self._held = held  # all keys in the calendar now; asked only before a refusal
         self._kinds: dict[Any, Any] = {}
         self.plain: Any = None  # a type, or None
-        self.anchor: Any = None
         self.zone: tzinfo | None = None
 
     def is_plain(self, start: Any, end: Any) -> bool:
@@ -124,10 +122,9 @@ class Keyring:
         plain = self.plain
         if type(start) is not plain or type(end) is not plain:
             return False
-        if self.zone is not None and (start.tzinfo is not UTC or end.tzinfo is not UTC):
+        if plain is datetime and (start.tzinfo is not self.zone or end.tzinfo is not self.zone):
             return False
         try:
-            self.anchor < start  # noqa: B015 - raises for a datetime with a zone among those without
             return bool(start < end)
         except Exception:
             return False
@@ -209,15 +206,15 @@ class Keyring:
         self._settle()
 
     def _settle(self) -> None:
-        self.plain = self.anchor = self.zone = None
+        self.plain = self.zone = None
         if len(self._kinds) == 1:
-            ((kind, key),) = self._kinds.items()
+            (kind,) = self._kinds
             # Tuples can hold anything: the long way.
             if kind in ((datetime, False), (datetime, True)):
-                self.plain, self.anchor = datetime, key
+                self.plain = datetime
                 self.zone = UTC if kind[1] else None
             elif isinstance(kind, type):
-                self.plain, self.anchor = kind, key
+                self.plain = kind
 
 
 def _incomparable(one: Any, other: Any) -> str | None:

@@ -68,6 +68,8 @@ class Resource:
     # they lie in the object itself.
     _calendars: Any = field(default=(), init=False, repr=False)
     _entry: Any = field(default=None, init=False, repr=False)
+    _free: Any = field(default=None, init=False, repr=False)  # what answers for it there, if bookings alone decide
+    _owner: Any = field(default=None, init=False, repr=False)  # that calendar
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
         self.id = id
@@ -75,7 +77,14 @@ class Resource:
         self.before = before
         self.after = after
         self._calendars = ()
-        self._entry = None
+        self._entry = self._free = self._owner = None
+
+    def __getstate__(self) -> Any:
+        # what pickle and copy take along: a copy is in no calendar
+        state: Any = object.__getstate__(self)
+        if isinstance(state, tuple):
+            state[1].update(_calendars=(), _entry=None, _free=None, _owner=None)
+        return state
 
     def is_available(self, start: Any, end: Any, quantity: int = 1) -> bool:
         """Tell whether *quantity* units are free over the whole span, in the calendar this resource is in.

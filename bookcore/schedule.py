@@ -15,13 +15,13 @@ With closed bounds the start decides, by the same bisect: an odd number of edges
 after the end, is taken. Either way ``bisect_left`` asks ``edge < key``, so an edge that stands for "unbounded"
 (`LOWEST`, `HIGHEST`) is always on the left and no key's own ``<`` ever meets it.
 
-Invariant: ``len(edges) == 2 * len(events)``; half-open, each start < its end <= the next start; closed, each
+Invariant: ``len(schedule) == 2 * len(events)``; half-open, each start < its end <= the next start; closed, each
 start <= its end < the next start.
 
-One list of edges rather than one of starts and one of ends saves a list (72 bytes) a resource, and with it a miss of
-the cache, which is what a question about a random one of 100,000 resources mostly waits for. Past `SPLIT` bookings the
-store puts a `LongSchedule` in its place, a list of schedules, because inserting into a list of a million moves eight
-megabytes.
+A schedule *is* the list of its edges, one list rather than one of starts and one of ends: a question about a random one
+of 100,000 resources mostly waits for memory, and every object on the way to the keys is another wait. Past `SPLIT`
+bookings the store puts a `LongSchedule` in its place, a list of schedules, because inserting into a list of a million
+moves eight megabytes.
 """
 
 from __future__ import annotations
@@ -40,25 +40,28 @@ SPLIT = 2048
 about half a microsecond; smaller parts cost memory and a longer list of parts."""
 
 
-class Schedule:
-    """Disjoint bookings in order, half-open: the sorted ``edges``, and ``events`` in the same order."""
+class Schedule(list[Any]):
+    """Disjoint bookings in order, half-open: itself the sorted edges, with ``events`` in the same order."""
 
-    __slots__ = ("edges", "events")
+    __slots__ = ("events",)
     closed = False
 
     def __init__(self) -> None:
-        self.edges: list[Any] = []
+        super().__init__()
         self.events: list[BookingEvent] = []
+
+    # Two schedules are never compared; a `list` of a million edges should not be by accident.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def is_free(self, start: Any, end: Any) -> bool:
         """Tell whether no booking overlaps the span. O(log m): one bisect, one comparison."""
-        edges = self.edges
-        at = bisect_left(edges, end) if end is not None else len(edges)
+        at = bisect_left(self, end) if end is not None else len(self)
         if not at:
             return True
         if at & 1 or start is None:
             return False
-        last = edges[at - 1]
+        last = self[at - 1]
         return last is not HIGHEST and not start < last
 
     def claim(self, start: Any, end: Any, event: BookingEvent) -> bool:
@@ -66,29 +69,29 @@ class Schedule:
 
         All comparisons come before the first change.
         """
-        at = bisect_left(self.edges, end) if end is not None else len(self.edges)
+        at = bisect_left(self, end) if end is not None else len(self)
         if at:
             if at & 1 or start is None:
                 return False
-            last = self.edges[at - 1]
+            last = self[at - 1]
             if last is HIGHEST or start < last:
                 return False
-        self.edges[at:at] = (LOWEST if start is None else start, HIGHEST if end is None else end)
+        self[at:at] = (LOWEST if start is None else start, HIGHEST if end is None else end)
         self.events.insert(at >> 1, event)
         return True
 
     def find(self, start: Any, end: Any) -> int:
         """Return the place of the start of the booking of exactly this span. O(log m)."""
-        return len(self.edges) - 2 if end is None else bisect_left(self.edges, end) - 1
+        return len(self) - 2 if end is None else bisect_left(self, end) - 1
 
     def around(self, at: int) -> tuple[Any, Any]:
         """Return the starts of the neighbours of the booking at a place, None where there is none. O(1)."""
-        before = self.edges[at - 2] if at else None
-        return None if before is LOWEST else before, self.edges[at + 2] if at + 2 < len(self.edges) else None
+        before = self[at - 2] if at else None
+        return None if before is LOWEST else before, self[at + 2] if at + 2 < len(self) else None
 
     def take(self, at: int) -> None:
         """Take out the booking at a place. No key is compared."""
-        del self.edges[at : at + 2], self.events[at >> 1]
+        del self[at : at + 2], self.events[at >> 1]
 
     def take_back(self, event: BookingEvent) -> None:
         """Take out a booking, known by identity, when keys can no longer be compared. O(m)."""
@@ -101,16 +104,16 @@ class Schedule:
 
     def range(self, start: Any, end: Any) -> tuple[int, int]:
         """Return which bookings overlap the span, as a range of positions. O(log m)."""
-        high = len(self.events) if end is None else bisect_left(self.edges, end) + 1 >> 1
-        return (0 if start is None else _at_or_before(self.edges, start) >> 1), high
+        high = len(self.events) if end is None else bisect_left(self, end) + 1 >> 1
+        return (0 if start is None else _at_or_before(self, start) >> 1), high
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(m)."""
-        if len(self.edges) != 2 * len(self.events):
+        if len(self) != 2 * len(self.events):
             raise AssertionError("edges and events differ in number")
-        if LOWEST in self.edges[1:] or HIGHEST in self.edges[:-1]:
+        if LOWEST in self[1:] or HIGHEST in self[:-1]:
             raise AssertionError("an unbounded edge in the middle")
-        for at, (one, two) in enumerate(pairwise(self.edges)):
+        for at, (one, two) in enumerate(pairwise(self)):
             # half-open: a start is before its end; closed: an end is before the next start
             strict = (at % 2 == 0) != self.closed
             if one is LOWEST or two is HIGHEST:
@@ -127,35 +130,35 @@ class ClosedSchedule(Schedule):
 
     def is_free(self, start: Any, end: Any) -> bool:
         """Tell whether no booking overlaps the span. O(log m)."""
-        at = bisect_left(self.edges, start) if start is not None else 0
+        at = bisect_left(self, start) if start is not None else 0
         if at & 1:
             return False
-        if at == len(self.edges):
+        if at == len(self):
             return True
-        following = self.edges[at]
+        following = self[at]
         return following is not LOWEST and end is not None and bool(end < following)
 
     def claim(self, start: Any, end: Any, event: BookingEvent) -> bool:
         """Insert the booking and return True, or return False if the span is not free. O(log m)."""
-        at = bisect_left(self.edges, start) if start is not None else 0
+        at = bisect_left(self, start) if start is not None else 0
         if at & 1:
             return False
-        if at < len(self.edges):
-            following = self.edges[at]
+        if at < len(self):
+            following = self[at]
             if following is LOWEST or end is None or not end < following:
                 return False
-        self.edges[at:at] = (LOWEST if start is None else start, HIGHEST if end is None else end)
+        self[at:at] = (LOWEST if start is None else start, HIGHEST if end is None else end)
         self.events.insert(at >> 1, event)
         return True
 
     def find(self, start: Any, end: Any) -> int:
         """Return the place of the start of the booking of exactly this span. O(log m)."""
-        return 0 if start is None else bisect_left(self.edges, start)
+        return 0 if start is None else bisect_left(self, start)
 
     def range(self, start: Any, end: Any) -> tuple[int, int]:
         """Return which bookings overlap the span, as a range of positions. O(log m)."""
-        high = len(self.events) if end is None else _at_or_before(self.edges, end) + 1 >> 1
-        return (0 if start is None else bisect_left(self.edges, start) >> 1), high
+        high = len(self.events) if end is None else _at_or_before(self, end) + 1 >> 1
+        return (0 if start is None else bisect_left(self, start) >> 1), high
 
 
 def _at_or_before(edges: list[Any], key: Any) -> int:
@@ -188,10 +191,10 @@ class LongSchedule:
         for low in range(0, max(self.count, 1), SPLIT // 2):
             part = make_schedule(self.closed)
             high = low + SPLIT // 2
-            part.edges = whole.edges[2 * low : 2 * high]
+            part += whole[2 * low : 2 * high]
             part.events = whole.events[low:high]
             self.parts.append(part)
-        self.firsts: list[Any] = [part.edges[0] for part in self.parts if part.edges]
+        self.firsts: list[Any] = [part[0] for part in self.parts if part]
 
     def _begun(self, end: Any) -> int:
         """Return how many parts begin before a span that ends at *end* is over. O(log m)."""
@@ -211,14 +214,15 @@ class LongSchedule:
         if not part.claim(start, end, event):
             return False
         self.count += 1
-        self.firsts[at : at + 1] = part.edges[:1]
+        self.firsts[at : at + 1] = part[:1]
         if len(part.events) > SPLIT:
             half = make_schedule(self.closed)
             middle = len(part.events) // 2
-            half.edges, half.events = part.edges[2 * middle :], part.events[middle:]
-            del part.edges[2 * middle :], part.events[middle:]
+            half += part[2 * middle :]
+            half.events = part.events[middle:]
+            del part[2 * middle :], part.events[middle:]
             self.parts.insert(at + 1, half)
-            self.firsts.insert(at + 1, half.edges[0])
+            self.firsts.insert(at + 1, half[0])
         return True
 
     def find(self, start: Any, end: Any) -> tuple[int, int]:
@@ -231,7 +235,7 @@ class LongSchedule:
         at, within = place
         before, after = self.parts[at].around(within)
         if not within and at:
-            before = self.parts[at - 1].edges[-2]
+            before = self.parts[at - 1][-2]
             before = None if before is LOWEST else before
         if after is None and at + 1 < len(self.parts):
             after = self.firsts[at + 1]
@@ -243,8 +247,8 @@ class LongSchedule:
         part = self.parts[at]
         part.take(within)
         self.count -= 1
-        if part.edges:
-            self.firsts[at] = part.edges[0]
+        if part:
+            self.firsts[at] = part[0]
         elif len(self.parts) > 1:
             del self.parts[at], self.firsts[at]
         else:
@@ -278,20 +282,20 @@ class LongSchedule:
     @property
     def edges(self) -> list[Any]:
         """All edges in order, as a new list. O(m)."""
-        return [edge for part in self.parts for edge in part.edges]
+        return [edge for part in self.parts for edge in part]
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(m)."""
         if sum(len(part.events) for part in self.parts) != self.count:
             raise AssertionError("count differs from the parts'")
-        firsts = [part.edges[0] for part in self.parts if part.edges]
+        firsts = [part[0] for part in self.parts if part]
         if len(firsts) != len(self.firsts) or any(one is not two for one, two in zip(firsts, self.firsts, strict=True)):
             raise AssertionError("firsts differ from the parts'")
         for part in self.parts:
             part.check()
-            if len(part.events) > SPLIT or (not part.edges and len(self.parts) > 1):
+            if len(part.events) > SPLIT or (not part and len(self.parts) > 1):
                 raise AssertionError(f"a part of {len(part.events)}")
         for one, other in pairwise(self.parts):
-            last, first = one.edges[-1], other.edges[0]
+            last, first = one[-1], other[0]
             if last is HIGHEST or not (last < first if self.closed else not first < last):
                 raise AssertionError("parts out of order")

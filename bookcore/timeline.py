@@ -4,15 +4,19 @@
     blocks      0     |      1      |      2      |      3
     spans     r0  s---|-------------|--e          |              active across c1 and c2
               r1      |   s--e      |       s-----|---e          active across c3
-    starts      [s0]  |   [s1]      |      [s1]   |              in order, with ordinals
+    starts      [s0]  |   [s1]      |      [s1]   |              with ordinals
     ends              |      [e1]   |  [e0]       |  [e1]
+    started      r0   |    r1       |       r1    |
+    flips        r0   |             |   r0  r1    |   r1         active here, flipped by these: active at the next cut
 
-A block knows the starts and the ends that lie in it, in order of key, each with the ordinal of its resource, and
-two bitmaps: ``active``, the ordinals busy across its left cut, and ``starts.bits``, the ordinals with a start in it.
+A block knows the starts and the ends that lie in it, each with the ordinal of its resource, and two bitmaps:
+``started``, the ordinals with a start in it, and ``flips``, those with an odd number of starts and ends together, which
+are busy across one of its cuts and not across the other. Who is ``active``, busy across a left cut, is kept for every
+eighth block or so; from there the flips of the blocks between lead to any other.
 Cuts are keys that occurred, so any ordered type will do. Who is busy in [a, b)? With c the first cut at or after a
 and d the last cut at or before b:
 
-    ends in (a, c]  |  active at c  |  starts.bits of the blocks of [c, d)  |  starts in [d, b)
+    ends in (a, c]  |  active at c  |  started of the blocks of [c, d)      |  starts in [d, b)
     scanned            one int         one int a block, OR in C               scanned
 
 so the work is one OR a block and a scan of at most one block at either edge, whatever the number of resources.
@@ -33,29 +37,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate
 from math import isqrt
 from typing import Any
 
-from bookcore.bitmap import Bitmap, ordinals
-from bookcore.column import LEAF, Column
+from bookcore._timeline_check import check_timeline
+from bookcore.block import STRIDE, Block, entries_right_of, flip, join, move, put
+from bookcore.column import LEAF, SHARED, Column
 
 __all__ = ["Timeline"]
 
 SMALLEST = 64
 """The least limit: below it the objects of a block outweigh what it holds."""
 
-
-class Block:
-    """One stretch of the axis between two cuts; ``started`` is the bitmap of ``starts``."""
-
-    __slots__ = ("active", "ends", "started", "starts")
-
-    def __init__(self) -> None:
-        self.active = Bitmap()
-        self.started = Bitmap()
-        self.starts = Column(self.started)
-        self.ends = Column()
+NEAR = 8
+"""How many cuts past its start the end of a span is looked for before it is looked for everywhere."""
 
 
 class Timeline:
@@ -65,15 +61,18 @@ class Timeline:
     additions; `busy` O(log m + B + blocks in the window), of which a block costs one OR at machine speed.
     """
 
-    __slots__ = ("blocks", "closed", "count", "cuts", "limit", "size")
+    __slots__ = ("actives", "blocks", "closed", "count", "crossing", "cuts", "limit", "shared", "size")
 
     def __init__(self, closed: bool = False) -> None:
         self.closed = closed
         self.cuts: list[Any] = []
-        self.blocks: list[Block] = [Block()]
+        self.blocks: list[Block] = [Block(closed)]
+        self.actives: list[bytearray | None] = [bytearray()]  # by block: who is busy across its left cut, of some blocks
+        self.crossing: list[int | None] = [None]  # the ints made of them
         self.count = 0
         self.size = 0  # ordinals are below this
         self.limit = SMALLEST
+        self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
 
     def __len__(self) -> int:
         return self.count
@@ -92,122 +91,142 @@ class Timeline:
         first = bisect_right(cuts, start) if start is not None else -1
         return first, bisect_left(cuts, end) if end is not None else len(cuts)
 
-    def add(self, number: int, start: Any, end: Any) -> None:
+    def add(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
         """Mark *number* busy in the span, which must not overlap another of its spans.
+
+        Returns the span in keys of the index: where an equal key of the same type is in it already, that very object. So
+        that those who keep the span as well keep few objects, and the next question finds them in the cache.
 
         Every comparison of keys comes before the first change. Complexity: see the class.
         """
+        if start is None or end is None or self.closed:
+            return self._add_anyhow(number, start, end)
+        # The common case, with `Column.leaf_of` and `Column.insert` written out: a third off the cost of a booking.
+        cuts, blocks = self.cuts, self.blocks
+        first = bisect_right(cuts, start)
+        near = first + NEAR  # most spans are short: a few cuts are looked at before all of them
+        if near < len(cuts):
+            last = bisect_left(cuts, end, first, near)
+            if last == near:
+                last = bisect_left(cuts, end, near)
+        else:
+            last = bisect_left(cuts, end, first)
+        block = blocks[first]
+        starts, ends = block.starts, blocks[last].ends
+        if starts.uniform or ends.uniform:
+            return self._add_anyhow(number, start, end)
+        at = bisect_right(starts.seps, start)
+        end_at = bisect_left(ends.seps, end)
+        # nothing below compares keys
+        shared = self.shared
+        if shared is not None and type(start) in SHARED and type(end) is type(start):
+            start, end = shared.setdefault(start, start), shared.setdefault(end, end)
+        if number >= self.size:
+            self.size = number + 1
+        self.count += 1
+        byte, bit = number >> 3, 1 << (number & 7)
+        try:
+            block.started[byte] |= bit
+        except IndexError:
+            put(block.started, number)
+        block.starting = None
+        if last != first:
+            block.flipped = None
+            try:
+                block.flips[byte] ^= bit
+            except IndexError:
+                put(block.flips, number)
+            block = blocks[last]
+            block.flipped = None
+            try:
+                block.flips[byte] ^= bit
+            except IndexError:
+                put(block.flips, number)
+            at_cut = first
+            for active in self.actives[first + 1 : last + 1]:
+                at_cut += 1
+                if active is not None:
+                    try:
+                        active[byte] |= bit
+                    except IndexError:
+                        put(active, number)
+                    self.crossing[at_cut] = None
+        leaf = starts.leaves[at]
+        leaf += (start, number)
+        if not len(leaf) % (2 * LEAF):
+            starts.part(at)
+        leaf = ends.leaves[end_at]
+        leaf += (end, number)
+        if not len(leaf) % (2 * LEAF):
+            ends.part(end_at)
+        starts.count = count = starts.count + 1
+        ends.count = end_count = ends.count + 1
+        limit = self.limit
+        if end_count > limit:
+            self._relieve(last)  # the later block first: a cut in it leaves `first` in place
+        if count > limit:
+            self._relieve(first)
+        return start, end
+
+    def _add_anyhow(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
+        """`add` for every case: either bound open, either kind of bounds, columns empty or uniform."""
         blocks = self.blocks
-        if start is not None and end is not None and not self.closed and self._add_plainly(number, start, end):
-            return
         first, last = self._locate(start, end)
         starts = ends = None
         if start is not None:
             starts = blocks[first].starts
             if starts.uniform and self._parted(first, starts, start):
-                self.add(number, start, end)
-                return
-            start_leaf, start_place = starts.place(start)
+                return self.add(number, start, end)
+            at = starts.leaf_of(start)
         if end is not None:
             ends = blocks[last].ends
             if ends.uniform and self._parted(last, ends, end):
-                self.add(number, start, end)
-                return
-            end_leaf, end_place = ends.place(end)
+                return self.add(number, start, end)
+            end_at = ends.leaf_of(end)
         # nothing below compares keys
         if number >= self.size:
             self.size = number + 1
         self.count += 1
-        byte, bit = number >> 3, 1 << (number & 7)
-        if last != first:
-            for block in blocks[first + 1 : last + 1]:
-                active = block.active
-                try:  # inlined Bitmap.add: a long span sets a bit in every block it crosses
-                    active.data[byte] |= bit
-                    active.cached = None
-                except IndexError:
-                    active.add(number)
+        self._cross(number, first, last, start, end)
         if ends is not None:
-            if ends.bits is not None:
-                ends.bits.add(number)
-            ends.insert(end_leaf, end_place, end, number)
+            ends.insert(end_at, end, number)
         if starts is not None:
-            bits = starts.bits
-            try:
-                bits.data[byte] |= bit  # type: ignore[union-attr]
-                bits.cached = None  # type: ignore[union-attr]
-            except IndexError:
-                bits.add(number)  # type: ignore[union-attr]
-            starts.insert(start_leaf, start_place, start, number)
+            block = blocks[first]
+            put(block.started, number)
+            block.starting = None
+            starts.insert(at, start, number)
         limit = self.limit
         if ends is not None and ends.count > limit and not ends.uniform:
             self._relieve(last)  # the later block first: a cut in it leaves `first` in place
         if starts is not None and starts.count > limit and not starts.uniform:
             self._relieve(first)
+        return start, end
 
-    def _add_plainly(self, number: int, start: Any, end: Any) -> bool:
-        """`add` for the common case, with `Column.place` and `Column.insert` written out; False if it is not that.
+    def _cross(self, number: int, first: int, last: int, start: Any, end: Any) -> None:
+        """Flip an ordinal wherever a bitmap knows of a span: at its two ends, and across the cuts between them."""
+        if first != last or start is None or end is None:
+            for at, key in ((first, start), (last, end)):
+                if key is not None:
+                    flip(self.blocks[at].flips, number)
+                    self.blocks[at].flipped = None
+        for at in range(first + 1, last + 1):
+            active = self.actives[at]
+            if active is not None:
+                flip(active, number)
+                self.crossing[at] = None
 
-        Takes a third off the cost of a booking: eight calls less.
-        """
-        cuts, blocks = self.cuts, self.blocks
-        first = bisect_right(cuts, start)
-        last = bisect_left(cuts, end, first)
-        block = blocks[first]
-        starts, ends = block.starts, blocks[last].ends
-        if starts.uniform or ends.uniform or not starts.count or not ends.count:
-            return False
-        lows = starts.lows
-        at = bisect_right(lows, start) - 1 if len(lows) > 1 else 0
-        if at < 0:
-            at = 0
-        leaf = starts.keys[at]
-        place = bisect_right(leaf, start)
-        end_lows = ends.lows
-        end_at = bisect_right(end_lows, end) - 1 if len(end_lows) > 1 else 0
-        if end_at < 0:
-            end_at = 0
-        end_leaf = ends.keys[end_at]
-        end_place = bisect_right(end_leaf, end)
-        # nothing below compares keys
-        if number >= self.size:
-            self.size = number + 1
-        self.count += 1
-        byte, bit = number >> 3, 1 << (number & 7)
-        if last != first:
-            for crossed in blocks[first + 1 : last + 1]:
-                active = crossed.active
-                try:
-                    active.data[byte] |= bit
-                    active.cached = None
-                except IndexError:
-                    active.add(number)
-        started = block.started
-        try:
-            started.data[byte] |= bit
-            started.cached = None
-        except IndexError:
-            started.add(number)
-        leaf.insert(place, start)
-        starts.numbers[at].insert(place, number)
-        starts.count += 1
-        if not place:
-            lows[at] = start
-        if len(leaf) > LEAF:
-            starts.halve(at)
-        end_leaf.insert(end_place, end)
-        ends.numbers[end_at].insert(end_place, number)
-        ends.count += 1
-        if not end_place:
-            end_lows[end_at] = end
-        if len(end_leaf) > LEAF:
-            ends.halve(end_at)
-        limit = self.limit
-        if ends.count > limit:
-            self._relieve(last)  # the later block first: a cut in it leaves `first` in place
-        if starts.count > limit:
-            self._relieve(first)
-        return True
+    def _active(self, at: int) -> int:
+        """Return who is busy across the left cut of a block. O(STRIDE x n / 8), at machine speed."""
+        known = at
+        while (data := self.actives[known]) is None:
+            known -= 1
+        bits = self.crossing[known]
+        if bits is None:
+            bits = self.crossing[known] = int.from_bytes(data, "little")
+        for block in self.blocks[known:at]:
+            flipped = block.flipped
+            bits ^= flipped if flipped is not None else block.who_flips()
+        return bits
 
     def remove(self, number: int, start: Any, end: Any, previous: Any, following: Any) -> None:
         """Take back a span added before. Complexity: see the class.
@@ -221,29 +240,26 @@ class Timeline:
         others = False
         if start is not None:
             starts = blocks[first].starts
-            start_leaf, start_place = starts.find(start, number)
-            others = self._is_in(first, previous, True) or self._is_in(first, following, False)
+            at = starts.leaf_of(start)
+            place = starts.find(at, start, number)
+            others = (previous is not None and self._is_in(first, previous, True)) or (
+                following is not None and self._is_in(first, following, False)
+            )
         if end is not None:
             ends = blocks[last].ends
-            end_leaf, end_place = ends.find(end, number)
+            end_at = ends.leaf_of(end)
+            end_place = ends.find(end_at, end, number)
         # nothing below compares keys
         self.count -= 1
-        byte, bit = number >> 3, ~(1 << (number & 7))
-        if last != first:
-            for block in blocks[first + 1 : last + 1]:
-                active = block.active
-                active.data[byte] &= bit
-                active.cached = None
+        if first != last or start is None or end is None:
+            self._cross(number, first, last, start, end)
         if starts is not None:
             if not others:
-                starts.bits.discard(number)  # type: ignore[union-attr]
-            starts.delete(start_leaf, start_place)
+                blocks[first].started[number >> 3] &= ~(1 << (number & 7))
+                blocks[first].starting = None
+            starts.delete(at, place, number)
         if ends is not None:
-            if ends.bits is not None:
-                ends.bits.discard(number)
-            ends.delete(end_leaf, end_place)
-            if not ends.uniform:
-                ends.bits = None
+            ends.delete(end_at, end_place, number)
         if len(blocks) > 1:
             least = self.limit >> 3
             for at in (last, first):
@@ -253,8 +269,6 @@ class Timeline:
 
     def _is_in(self, at: int, start: Any, before: bool) -> bool:
         """Tell whether *start*, known to lie before (or after) a start in block *at*, lies in that block too."""
-        if start is None:
-            return False
         if before:
             if not at:
                 return True
@@ -267,7 +281,7 @@ class Timeline:
 
     def _parted(self, at: int, column: Column, key: Any) -> bool:
         """If *key* is not the one key of a uniform *column*, cut block *at* between the two and return True."""
-        own = column.lows[0]
+        own = column.key
         if key < own:
             earlier, later = key, own
         elif own < key:
@@ -289,65 +303,65 @@ class Timeline:
     def forget(self, number: int) -> None:
         """Take out all spans of an ordinal without comparing a key. O(m). For when keys can no longer be compared."""
         byte, bit = number >> 3, 1 << (number & 7)
-        unbounded = byte < len(self.blocks[0].active.data) and self.blocks[0].active.data[byte] & bit
+        unbounded = self._active(0) >> number & 1
         for block in self.blocks:
-            for column in (block.starts, block.ends):
-                if column.uniform:
-                    if column.bits is not None and number in column.bits:
-                        if column is block.starts:
-                            self.count -= 1
-                        column.bits.discard(number)
-                        column.delete(0, 0)
-                        if column is block.ends and not column.uniform:
-                            column.bits = None
-                    continue
-                keys, numbers = column.flat()
-                if number in numbers:
-                    kept = [(key, other) for key, other in zip(keys, numbers, strict=True) if other != number]
-                    if column is block.starts:
-                        self.count -= len(numbers) - len(kept)
-                    column.fill([key for key, _ in kept], [other for _, other in kept])
-            block.started.discard(number)
-            block.active.discard(number)
+            self.count -= block.starts.forget(number)
+            block.ends.forget(number)
+            for data in (block.started, block.flips):
+                if byte < len(data):
+                    data[byte] &= ~bit
+            block.flipped = block.starting = None
+        for active in self.actives:
+            if active is not None and byte < len(active):
+                active[byte] &= ~bit
+        self.crossing = [None] * len(self.crossing)
         self.count -= 1 if unbounded else 0
 
     def _overflow(self, at: int) -> None:
         """Cut block *at*, one of whose columns is past the limit, or make that column uniform. O(B + size / 8)."""
         self.limit = max(SMALLEST, self.size // 32, isqrt(self.count) // 2)
+        if self.shared is not None and len(self.shared) > max(2048, self.count // 4):
+            self.shared = None  # keys hardly repeat
         block = self.blocks[at]
-        for column, starts_like in ((block.starts, not self.closed), (block.ends, self.closed)):
+        for column in (block.starts, block.ends):
             if column.uniform or column.count <= self.limit:
                 continue
-            keys = column.flat()[0]
-            if not keys[0] < keys[-1]:
+            if not column.seps and not column.part(0):
                 column.become_uniform()
                 continue
-            cut = keys[len(keys) // 2]
-            if starts_like and not keys[0] < cut:
-                cut = keys[bisect_right(keys, cut)]
-            elif not starts_like and not cut < keys[-1]:
-                cut = keys[bisect_left(keys, cut) - 1]
-            self._cut(at, cut)
+            # at the separator nearest to the middle: the column's leaves stay as they are
+            ends = list(accumulate(map(len, column.leaves[:-1])))  # by separator, two list items an entry
+            nearest = min(range(len(ends)), key=lambda place: abs(ends[place] - column.count))
+            self._cut(at, column.seps[nearest])
             return
 
     def _cut(self, at: int, cut: Any) -> None:
         """Cut block *at* in two at *cut*, a key strictly inside it. O(B + size / 8)."""
-        left, right = self.blocks[at], Block()
-        parts = [
-            (left.starts, right.starts, _count_before(left.starts, cut, self.closed)),
-            (left.ends, right.ends, _count_before(left.ends, cut, not self.closed)),
-        ]
+        left, right = self.blocks[at], Block(self.closed)
+        length = (self.size >> 3) + 1
+        parts = [(old, entries_right_of(old, cut)) for old in (left.starts, left.ends)]  # compares keys: before any change
         self.cuts.insert(at, cut)
         self.blocks.insert(at + 1, right)
-        length = (self.size >> 3) + 1
-        for old, new, count in parts:
-            _move(old, new, count, length)
-        left.started, right.started = left.starts.bits or Bitmap(), right.starts.bits or Bitmap()
-        left.starts.bits, right.starts.bits = left.started, right.started
-        data = left.active.copy(length)
-        left.starts.toggle(data)
-        left.ends.toggle(data)
-        right.active = Bitmap(data)
+        self.actives.insert(at + 1, None)
+        self.crossing.insert(at + 1, None)
+        for (old, part), new in zip(parts, (right.starts, right.ends), strict=True):
+            move(old, new, part)
+        left.derive(length)
+        right.derive(length)
+        self._space(at)
+
+    def _space(self, at: int) -> None:
+        """Put a bitmap of who is busy between two that have come to lie too far apart around a block."""
+        low, high = at, at + 1
+        while self.actives[low] is None:
+            low -= 1
+        while high < len(self.actives) and self.actives[high] is None:
+            high += 1
+        if high - low > 2 * STRIDE:
+            middle = (low + high) // 2
+            bits = self._active(middle)
+            self.actives[middle] = bytearray(bits.to_bytes((bits.bit_length() >> 3) + 1, "little"))
+            self.crossing[middle] = bits
 
     def _merge_around(self, at: int) -> None:
         """Join a nearly empty block to a neighbour that has room, if there is one. O(B + size / 8)."""
@@ -360,12 +374,10 @@ class Timeline:
             if max(one.starts.count + two.starts.count, one.ends.count + two.ends.count) > self.limit // 2:
                 continue
             for column, other in ((one.starts, two.starts), (one.ends, two.ends)):
-                keys, numbers = column.flat()
-                more_keys, more_numbers = other.flat()
-                column.fill(keys + more_keys, numbers + more_numbers)
-            merged = one.started.value() | two.started.value()
-            one.started = one.starts.bits = Bitmap(bytearray(merged.to_bytes((merged.bit_length() >> 3) + 1, "little")))
-            del self.blocks[left + 1], self.cuts[left]
+                join(column, self.cuts[left], other)
+            one.derive((self.size >> 3) + 1)
+            del self.blocks[left + 1], self.actives[left + 1], self.crossing[left + 1], self.cuts[left]
+            self._space(left)
             return
 
     # -- reading -----------------------------------------------------------------------------------
@@ -381,55 +393,48 @@ class Timeline:
             if low > high or low == len(blocks):
                 return self._within(low - 1, start, end)
         data = bytearray((self.size >> 3) + 1)
-        result = blocks[low].active.value()
+        result = self._active(low)
         if start is not None:
-            result |= self._after(blocks[low - 1].ends, start, data)
-        for block in blocks[low:high]:
-            started = block.started
-            cached = started.cached
-            # inlined Bitmap.value: a window of a year visits hundreds of blocks
-            result |= cached if cached is not None else started.value()
-        if high < len(blocks):
-            starts = blocks[high].starts
-            at, place = starts.split(end, self.closed)
-            if at == len(starts.keys) - 1 and place == len(starts.keys[at]):
-                result |= blocks[high].started.value()
-            elif not starts.uniform:
-                for number in starts.ordinals_before(at, place):
+            ends = blocks[low - 1].ends
+            if not ends.uniform:
+                for number in ends.after(start, self.closed):
                     data[number >> 3] |= 1 << (number & 7)
+            elif not ends.key < start if self.closed else start < ends.key:
+                result |= ends.bits.value()  # type: ignore[union-attr]
+        for block in blocks[low:high]:
+            # inlined Block.who_starts: a window of a year visits hundreds of blocks
+            starting = block.starting
+            result |= starting if starting is not None else block.who_starts()
+        if high < len(blocks):
+            block = blocks[high]
+            if end is None:
+                result |= block.who_starts()
+            elif not block.starts.uniform:
+                for number in block.starts.before(end, self.closed):
+                    data[number >> 3] |= 1 << (number & 7)
+            elif not end < block.starts.key if self.closed else block.starts.key < end:
+                result |= block.who_starts()
         return result | int.from_bytes(data, "little")
-
-    def _after(self, ends: Column, start: Any, data: bytearray) -> int:
-        """Mark in *data*, or return, who ends after *start* (closed: at or after)."""
-        at, place = ends.split(start, not self.closed)
-        if ends.uniform:
-            return ends.bits.value() if place == 0 else 0  # type: ignore[union-attr]
-        for number in ends.ordinals_from(at, place):
-            data[number >> 3] |= 1 << (number & 7)
-        return 0
 
     def _within(self, at: int, start: Any, end: Any) -> int:
         """Answer for a span inside block *at*: who is busy at its start, and who starts in it."""
         block = self.blocks[at]
-        starts, ends = block.starts, block.ends
-        data = block.active.copy((self.size >> 3) + 1)
+        closed = self.closed
+        data = bytearray(self._active(at).to_bytes((self.size >> 3) + 1, "little"))
         # half-open: a span that starts at `start` covers it; closed: it does as well, but is found below
-        from_leaf, from_place = starts.split(start, not self.closed)
-        for column, leaf, place in ((starts, from_leaf, from_place), (ends, *ends.split(start, not self.closed))):
-            if column.uniform:
-                if place:
-                    column.toggle(data)
-            else:
-                for number in column.ordinals_before(leaf, place):
+        for column in (block.starts, block.ends):
+            if not column.uniform:
+                for number in column.before(start, not closed):
                     data[number >> 3] ^= 1 << (number & 7)
+            elif column.key < start if closed else not start < column.key:
+                column.toggle(data)
+        starts = block.starts
         if starts.uniform:
-            reached = end is None or starts.split(end, self.closed)[1]
-            return int.from_bytes(data, "little") | (starts.bits.value() if reached and not from_place else 0)  # type: ignore[union-attr]
-        begun = starts.ordinals_from(from_leaf, from_place)
-        if end is not None:
-            to_leaf, to_place = starts.split(end, self.closed)
-            before = sum(map(len, starts.numbers[:from_leaf])) + from_place
-            begun = begun[: sum(map(len, starts.numbers[:to_leaf])) + to_place - before]
+            begins = not starts.key < start if closed else start < starts.key
+            if begins and (end is None or (not end < starts.key if closed else starts.key < end)):
+                return int.from_bytes(data, "little") | block.who_starts()
+            return int.from_bytes(data, "little")
+        begun = starts.after(start, closed) if end is None else starts.between(start, end, closed, closed)
         for number in begun:
             data[number >> 3] |= 1 << (number & 7)
         return int.from_bytes(data, "little")
@@ -442,18 +447,22 @@ class Timeline:
         starts: tuple[Sequence[Any], Sequence[int]],
         ends: tuple[Sequence[Any], Sequence[int]],
         unbounded: Iterable[int],
+        shared: dict[Any, Any] | None = None,
     ) -> None:
         """Replace everything: keys in order and their ordinals, for starts and for ends; who has no start.
+
+        *shared* maps each key to the object that stands for its equals, if they repeat.
 
         Complexity: O(m), two bits an event, no comparison but those that place the cuts.
         """
         self.size = size
+        self.shared = shared
         keys, numbers = starts
         end_keys, end_numbers = ends
         opened = list(unbounded)
         self.count = len(keys) + len(opened)
         self.limit = max(SMALLEST, size // 32, isqrt(self.count) // 2)
-        self.blocks = []
+        self.blocks, self.actives, self.crossing = [], [], []
         data = bytearray((size >> 3) + 1)
         for number in opened:
             data[number >> 3] |= 1 << (number & 7)
@@ -463,8 +472,10 @@ class Timeline:
         for cut in [*self.cuts, None]:
             high = len(keys) if cut is None else crossing(keys, cut, low)
             end_high = len(end_keys) if cut is None else ending(end_keys, cut, end_low)
-            block = Block()
-            block.active = Bitmap(bytearray(data))
+            block = Block(self.closed)
+            self.actives.append(bytearray(data) if not len(self.blocks) % STRIDE else None)
+            self.crossing.append(None)
+            flips = int.from_bytes(data, "little")
             started = bytearray(len(data))
             for number in numbers[low:high]:
                 byte, bit = number >> 3, 1 << (number & 7)
@@ -472,7 +483,9 @@ class Timeline:
                 data[byte] ^= bit
             for number in end_numbers[end_low:end_high]:
                 data[number >> 3] ^= 1 << (number & 7)
-            block.started = block.starts.bits = Bitmap(started)
+            block.started = started
+            flips ^= int.from_bytes(data, "little")
+            block.flips = bytearray(flips.to_bytes(len(data), "little"))
             block.starts.fill(keys[low:high], numbers[low:high])
             block.ends.fill(end_keys[end_low:end_high], end_numbers[end_low:end_high])
             self.blocks.append(block)
@@ -508,43 +521,7 @@ class Timeline:
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
-
-        def fail(why: str) -> None:
-            raise AssertionError(why)
-
-        cuts, closed = self.cuts, self.closed
-        if len(self.blocks) != len(cuts) + 1:
-            fail("blocks and cuts differ")
-        if any(not one < two for one, two in pairwise(cuts)):
-            fail("cuts out of order")
-        active = self.blocks[0].active.value()
-        count = active.bit_count()
-        for at, block in enumerate(self.blocks):
-            if block.active.value() != active:
-                fail(f"active of block {at} is wrong")
-            if block.starts.bits is not block.started or (block.ends.bits is not None and not block.ends.uniform):
-                fail(f"the bitmaps of block {at} are not its own")
-            left = cuts[at - 1] if at else None
-            right = cuts[at] if at < len(cuts) else None
-            for column, starts_like in ((block.starts, not closed), (block.ends, closed)):
-                column.check()
-                for key in column.flat()[0]:
-                    if left is not None and (key < left if starts_like else not left < key):
-                        fail(f"{key} lies before its block")
-                    if right is not None and (not key < right if starts_like else right < key):
-                        fail(f"{key} lies after its block")
-            seen = 0
-            for number in ordinals(block.started.value()) if block.starts.uniform else block.starts.flat()[1]:
-                seen |= 1 << number
-            if seen != block.started.value():
-                fail(f"started of block {at} is wrong")
-            count += block.starts.count
-            data = bytearray(active.to_bytes((self.size >> 3) + 1, "little"))
-            block.starts.toggle(data)
-            block.ends.toggle(data)
-            active = int.from_bytes(data, "little")
-        if count != self.count:
-            fail(f"{count} spans, {self.count} counted")
+        check_timeline(self)
 
 
 def _rising(keys: Sequence[Any], above: Any, below: Any) -> list[Any]:
@@ -557,26 +534,3 @@ def _rising(keys: Sequence[Any], above: Any, below: Any) -> list[Any]:
     return found
 
 
-def _count_before(column: Column, cut: Any, inclusive: bool) -> int:
-    """Return how many keys of *column* stay left of *cut*; for a uniform column 0 or 1."""
-    at, place = column.split(cut, inclusive)
-    return sum(map(len, column.keys[:at])) + place
-
-
-def _move(left: Column, right: Column, count: int, length: int) -> None:
-    """Move the entries of *left* past the first *count* to *right*, an empty column of the same kind."""
-    if left.uniform:
-        if count == 0:  # its one key lies right of the cut
-            right.keys, right.lows, right.uniform, right.count = left.keys, left.lows, True, left.count
-            left.bits, right.bits = right.bits, left.bits
-            left.keys, left.lows, left.uniform, left.count = [], [], False, 0
-        return
-    keys, numbers = left.flat()
-    left.fill(keys[:count], numbers[:count])
-    right.fill(keys[count:], numbers[count:])
-    if left.bits is not None:
-        for column, part in ((left, numbers[:count]), (right, numbers[count:])):
-            data = bytearray(length)
-            for number in part:
-                data[number >> 3] |= 1 << (number & 7)
-            column.bits = Bitmap(data)

@@ -1,8 +1,8 @@
 """Many bookings into schedules and timeline at once: sort once, sweep once.
 
     rows        (entry, start, end, event), columns in any order
-    by start    one sort; where keys repeat, a sort of the distinct ones and a pass of appends
-    schedules   each resource's rows in that order, neighbours compared once
+    by key      where keys repeat, the distinct ones sorted and the ordinals collected under them; else one sort
+    schedules   the rows of each resource collected, then sorted by start, neighbours compared once
     timeline    starts in order, ends in order: `Timeline.rebuild`
 
 Everything is built aside and only then put in place.
@@ -10,13 +10,15 @@ Everything is built aside and only then put in place.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Sequence
-from itertools import chain
+from datetime import datetime
+from itertools import chain, repeat
 from operator import attrgetter, lt
 from typing import Any
 
 from bookcore.catalog import Entry
+from bookcore.column import SHARED
 from bookcore.keys import HIGHEST, LOWEST
 from bookcore.model import BookingEvent
 from bookcore.schedule import SPLIT, LongSchedule, Schedule, make_schedule
@@ -48,7 +50,7 @@ def load(
         added: Any = entries, starts, ends, events
         entries, starts, ends, events = [], [], [], []
         for entry in standing:
-            held = entry.state.edges
+            held = entry.state if isinstance(entry.state, Schedule) else entry.state.edges
             if held[0] is LOWEST or held[-1] is HIGHEST:
                 return False
             entries += [entry] * (len(held) >> 1)
@@ -59,70 +61,80 @@ def load(
         entries, starts, ends, events = (old + list(new) for old, new in zip(known, added, strict=True))
     numbers = list(map(attrgetter("number"), entries))
     size = max(numbers) + 1
-    ranks = _ranks(starts, ends)
-    order = _order(starts, ranks)
-    by_start, in_order = _column(starts, order), _column(numbers, order)
-    # Stable: rows of one resource stay in order of time. Sorting and slicing run in C; appending each row to a list
-    # of its resource's took twice as long.
-    grouped = sorted(order, key=numbers.__getitem__)
-    edges: list[Any] = [None] * (2 * len(grouped))
-    edges[::2], edges[1::2] = _column(starts, grouped), _column(ends, grouped)
-    in_groups = _column(events, grouped)
+    shared = _shared(starts, ends)
+    if shared is not None:
+        starts, ends = list(map(shared.__getitem__, starts)), list(map(shared.__getitem__, ends))
     built: list[tuple[Entry, Any]] = []
-    low = 0
-    for entry, count in Counter(map(entries.__getitem__, grouped)).items():  # which keeps the order of first sight
-        high = low + count
-        schedule = _schedule(closed, edges[2 * low : 2 * high], in_groups[low:high])
+    for rows in _groups(numbers, size):
+        schedule = _schedule(closed, rows, starts, ends, events)
         if schedule is None:
             return False
-        built.append((entry, schedule))
-        low = high
-    by_end = _order(ends, ranks)
-    timeline.rebuild(
-        max(size, timeline.size), (by_start, in_order), (_column(ends, by_end), _column(numbers, by_end)), ()
-    )
+        built.append((entries[rows[0]], schedule))
+    in_order = _in_order(starts, numbers, shared), _in_order(ends, numbers, shared)
+    timeline.rebuild(max(size, timeline.size), *in_order, (), shared)
     for entry, schedule in built:
-        entry.state = entry.free = schedule
+        entry.state = schedule
+        entry.offer(schedule)
     return True
 
 
-def _column(values: Sequence[Any], order: list[int]) -> list[Any]:
-    """Return *values* in the order of these positions."""
-    return list(map(values.__getitem__, order))
+def _groups(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """Return the positions of each number, in ascending order, for each number that there is."""
+    groups: list[list[int]] = [[] for _ in range(size)]
+    deque(map(list.append, map(groups.__getitem__, numbers), range(len(numbers))), maxlen=0)  # a loop in C
+    return [group for group in groups if group]
 
 
-def _ranks(starts: Sequence[Any], ends: Sequence[Any]) -> dict[Any, int] | None:
-    """Return the rank of each distinct key, if keys repeat enough to sort them by rank; None if they do not."""
-    sample = 1000
-    try:
-        if len(starts) > sample and len(set(starts[:sample])) > sample * 9 // 10 and len(set(starts)) > len(starts) // 2:
-            return None
-        keys = set(starts)
-        keys.update(ends)
-    except TypeError:  # keys need not be hashable
+def _in_order(
+    keys: Sequence[Any], numbers: Sequence[int], shared: dict[Any, Any] | None
+) -> tuple[list[Any], list[int]]:
+    """Return the keys in ascending order and the number of each."""
+    if shared is None:
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return list(map(keys.__getitem__, order)), list(map(numbers.__getitem__, order))
+    bins: dict[Any, list[int]] = {key: [] for key in shared.values()}
+    deque(map(list.append, map(bins.__getitem__, keys), numbers), maxlen=0)
+    found = chain.from_iterable(map(repeat, bins.keys(), map(len, bins.values())))
+    return list(found), list(chain.from_iterable(bins.values()))
+
+
+def _shared(starts: Sequence[Any], ends: Sequence[Any]) -> dict[Any, Any] | None:
+    """Return, in ascending order, one object for each distinct key, if keys repeat enough; None if they do not.
+
+    The index then holds few objects, and a question finds them in the processor's cache: half of what one about a
+    random resource costs. Only keys of one type, and one whose equals look equal as well (1 and 1.0 do not).
+    """
+    kinds = set(map(type, starts))
+    kinds.update(map(type, ends))
+    if not kinds <= SHARED or len(kinds) > 1:
         return None
+    sample = 1000
+    if len(starts) > sample and len(set(starts[:sample])) > sample * 9 // 10 and len(set(starts)) > len(starts) // 2:
+        return None
+    keys = set(starts)
+    keys.update(ends)
     if len(keys) > len(starts) // 2:
         return None
-    return {key: rank for rank, key in enumerate(sorted(keys))}
+    ordered = sorted(keys)
+    if kinds == {datetime}:
+        # new ones, side by side: those given lie wherever their bookings were made
+        return {key: key.replace() for key in ordered}
+    return dict(zip(ordered, ordered, strict=True))
 
 
-def _order(keys: Sequence[Any], ranks: dict[Any, int] | None) -> list[int]:
-    """Return the positions of *keys* in ascending order."""
-    if ranks is None:
-        return sorted(range(len(keys)), key=keys.__getitem__)
-    buckets: list[list[int]] = [[] for _ in ranks]
-    for at, rank in enumerate(map(ranks.__getitem__, keys)):
-        buckets[rank].append(at)
-    return list(chain.from_iterable(buckets))
-
-
-def _schedule(closed: bool, edges: list[Any], events: list[BookingEvent]) -> Any:
-    """Return the schedule of one resource, its rows in order of start, or None if two of them overlap."""
-    if closed:
-        if not all(map(lt, edges[1::2], edges[2::2])):
-            return None
-    elif any(map(lt, edges[2::2], edges[1::2])):
-        return None
+def _schedule(
+    closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any], events: Sequence[BookingEvent]
+) -> Any:
+    """Return the schedule of one resource, given the positions of its rows, or None if two of them overlap."""
+    if len(rows) > 1:
+        rows.sort(key=starts.__getitem__)
     schedule: Schedule = make_schedule(closed)
-    schedule.edges, schedule.events = edges, events
-    return LongSchedule(schedule) if len(events) > SPLIT else schedule
+    schedule += [None] * (2 * len(rows))
+    schedule[::2], schedule[1::2] = map(starts.__getitem__, rows), map(ends.__getitem__, rows)
+    if closed:
+        if not all(map(lt, schedule[1::2], schedule[2::2])):
+            return None
+    elif any(map(lt, schedule[2::2], schedule[1::2])):
+        return None
+    schedule.events = list(map(events.__getitem__, rows))
+    return LongSchedule(schedule) if len(rows) > SPLIT else schedule

@@ -1,7 +1,7 @@
 """`MemoryStore`: a schedule per resource to decide, one timeline of bitmaps to find.
 
     claim(r, a, b)     schedule of r: one bisect decides, three inserts    O(log m)
-                       timeline: a start, an end, a bit for each block crossed
+                       timeline: a start, an end, a bit for every eighth block crossed
     is_free(r, a, b)   schedule of r alone                                 O(log m)
     busy(a, b)         timeline alone, whatever the number of resources
 
@@ -11,6 +11,7 @@ without turnaround these are its bookings; for all others its `Pool` derives the
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,14 +54,15 @@ class MemoryStore:
         self._entries[entry.number] = entry
         if entry.plain:
             entry.state = make_schedule(bool(self._closed))
-            entry.free = entry.state
+            entry.offer(entry.state)
         else:
             entry.state = self._pool_of[entry.number] = Pool(entry, bool(self._closed))
             self._pools.add(entry.number)
 
     def remove_resource(self, entry: Entry) -> None:
         """Forget a resource, which has no bookings. O(1)."""
-        entry.state = entry.free = None
+        entry.state = None
+        entry.offer(None)
         del self._entries[entry.number]
         if self._pool_of.pop(entry.number, None) is not None:
             self._pools.discard(entry.number)
@@ -75,8 +77,21 @@ class MemoryStore:
 
     def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
         """Hold the booking if there is room. O(log m + blocks crossed)."""
+        schedule: Any = entry.state
+        if type(schedule) is Schedule and start is not None and end is not None:
+            # `Schedule.claim` written out (two calls less), in an order that lets both indexes share their keys and
+            # needs nothing undone: the timeline makes the last comparison that can fail
+            at = bisect_left(schedule, end)
+            if at and (at & 1 or start < schedule[at - 1]):
+                return False
+            schedule[at:at] = self._timeline.add(entry.number, start, end)
+            events = schedule.events
+            events.insert(at >> 1, event)
+            if len(events) > SPLIT:
+                entry.state = LongSchedule(schedule)
+                entry.offer(entry.state)
+            return True
         if entry.plain:
-            schedule: Schedule = entry.state
             if not schedule.claim(start, end, event):
                 return False
             try:
@@ -86,7 +101,7 @@ class MemoryStore:
                 raise
             if not isinstance(schedule, LongSchedule) and len(schedule.events) > SPLIT:
                 entry.state = LongSchedule(schedule)
-                entry.free = entry.state
+                entry.offer(entry.state)
             return True
         pool: Pool = entry.state
         if not pool.has_room(start, end, event._quantity):
@@ -113,8 +128,11 @@ class MemoryStore:
     def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
         """Let go of a booking. O(log m + blocks crossed)."""
         if entry.plain:
-            schedule: Schedule = entry.state
+            schedule: Any = entry.state
             place = schedule.find(start, end)
+            if type(schedule) is Schedule and start is not None and end is not None:
+                # in the timeline's own keys: it knows them by identity
+                start, end = schedule[place], schedule[place + 1]
             self._timeline.remove(entry.number, start, end, *schedule.around(place))
             schedule.take(place)
         else:

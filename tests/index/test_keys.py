@@ -122,12 +122,12 @@ def test_a_kind_that_is_not_held_any_more_does_not_stand_in_the_way(make: Any) -
 def test_what_is_refused_is_not_remembered(stranger: Any) -> None:
     """After any refusal the family is what it was."""
     made = ring(1, 5)
-    before = made.plain, made.anchor
+    before = made.plain, made.zone
     for span in ((stranger, None), (None, stranger), (0, stranger), (stranger, 9), (stranger, stranger)):
         try:
             made.admit(*span)
         except (KeyTypeError, InvalidSpanError):
-            assert (made.plain, made.anchor) == before
+            assert (made.plain, made.zone) == before
             assert made.admit(2, 3) == (2, 3)
 
 
