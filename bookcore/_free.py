@@ -28,6 +28,7 @@ from bookcore.policies import in_the_way
 from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
 from bookcore.schedule import LongSchedule, Schedule
+from bookcore.stores.fading import exact_state
 from bookcore.stores.pool import Pool
 
 __all__ = ["blocked", "booked", "closed", "free", "over"]
@@ -63,7 +64,7 @@ def booked(
     store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
 ) -> Iterator[Span]:
     """Yield where bookings leave no room for *quantity*, turnaround included."""
-    state = entry.state
+    state = exact_state(store, entry)
     if isinstance(state, Schedule | LongSchedule):
         spans = _edges(state, low, high)
     elif entry.plain:
@@ -87,11 +88,10 @@ def _edges(schedule: Schedule | LongSchedule, low: Any, high: Any) -> Iterator[S
         parts = [schedule]
     for part in parts:
         first, last = part.range(low, high)
-        edges = part.edges
         for place in range(2 * first, 2 * last, 2):
-            start, end = edges[place], edges[place + 1]
+            start, end = part[place], part[place + 1]
             yield None if start is LOWEST else start, None if end is HIGHEST else end
-        if 2 * last < len(edges):
+        if 2 * last < len(part):
             return
 
 

@@ -36,7 +36,7 @@ from datetime import timedelta, tzinfo
 from typing import Final, TypeAlias
 
 from bookcore._hours_rules import Day
-from bookcore._wallclock import change_between, offsets
+from bookcore._wallclock import change_between, offsets, steady_offset
 
 __all__ = ["AMBIGUOUS", "NONEXISTENT", "Piece", "instants", "longest_run", "merged", "runs"]
 
@@ -96,11 +96,17 @@ def instants(
                 yield max(low, since), min(high, until)
 
 
+def _offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
+    """Return the `offsets` of a wall point, which on most days are those of all rules of the zone."""
+    steady = steady_offset(zone, wall.days - 2, wall.days + 3)
+    return offsets(zone, wall) if steady is None else (steady, steady)
+
+
 def _since(
     zone: tzinfo, opens: timedelta, closes: timedelta, nonexistent: str, ambiguous: str
 ) -> tuple[Piece, ...]:
     """Return the instants at which the clock has reached the opening time, by the policies."""
-    before, after = offsets(zone, opens)
+    before, after = _offsets(zone, opens)
     if before == after:
         return ((opens - before, _EVER),)
     change = change_between(zone, opens, before, after)
@@ -117,7 +123,7 @@ def _since(
 
 def _until(zone: tzinfo, closes: timedelta, nonexistent: str, ambiguous: str) -> tuple[Piece, ...]:
     """Return the instants at which the clock has not reached the closing time, by the policies."""
-    before, after = offsets(zone, closes)
+    before, after = _offsets(zone, closes)
     if before == after:
         return ((-_EVER, closes - before),)
     change = change_between(zone, closes, before, after)

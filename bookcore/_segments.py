@@ -70,18 +70,27 @@ class Segment:
         """Raise the levels of the steps ``start .. stop - 1``; there is at least one. Complexity: O(length).
 
         Raising can only push the peak up, which the part alone shows; the low rises only if the part held
-        it, and only then is the whole segment read. Lowering is the mirror image.
+        it, and only then is the whole segment read. Lowering is the mirror image. Where the part is most of the
+        segment, all is raised, which is one integer, and the rest lowered.
         """
-        levels, shift = self.levels, self.shift
+        levels = self.levels
+        if 2 * (stop - start) > len(levels):
+            self.lift(amount)
+            if start:
+                self.lift_part(0, start, -amount)
+            if stop < len(levels):
+                self.lift_part(stop, len(levels), -amount)
+            return
+        shift = self.shift
         old = levels[start:stop]
-        levels[start:stop] = new = [level + amount for level in old]
+        levels[start:stop] = [level + amount for level in old]
         if amount > 0:
-            if (top := max(new) + shift) > self.peak:
+            if (top := max(old) + amount + shift) > self.peak:
                 self.peak = top
             if min(old) + shift == self.low:
                 self.low = min(levels) + shift
         else:
-            if (bottom := min(new) + shift) < self.low:
+            if (bottom := min(old) + amount + shift) < self.low:
                 self.low = bottom
             if max(old) + shift == self.peak:
                 self.peak = max(levels) + shift
@@ -114,7 +123,7 @@ class StepList:
 
     __slots__ = ("fences", "segments")
 
-    most = 512  # measured: 256 to 1024 differ little; beyond, the slices cost
+    most = 256  # measured: shorter ones are more to pass over, of longer ones the slices cost (512: a fifth more)
     fewest = 64  # from 3 (one change removes two breakpoints at most) to a third of most (see `rebuild`)
 
     def __init__(self, sided: bool) -> None:
@@ -214,8 +223,10 @@ class StepList:
             segments[s].lift_part(i, j, amount)
             return
         segments[s].lift_part(i, len(segments[s].keys), amount)
-        for segment in segments[s + 1 : t]:
-            segment.lift(amount)
+        for segment in segments[s + 1 : t]:  # `Segment.lift` written out: a week of a full pool covers a dozen
+            segment.shift += amount
+            segment.peak += amount
+            segment.low += amount
         if j:
             segments[t].lift_part(0, j, amount)
 

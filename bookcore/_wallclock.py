@@ -22,12 +22,13 @@ Equal offsets mean an ordinary time, ``before < after`` a skipped one, ``before 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from bookcore.errors import HoursError
 
-__all__ = ["EPOCH", "EPOCH_UTC", "change_between", "choice", "load_zone", "offsets"]
+__all__ = ["EPOCH", "EPOCH_UTC", "change_between", "choice", "load_zone", "offsets", "steady_offset"]
 
 EPOCH: Final = datetime(1970, 1, 1)
 EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,3 +109,23 @@ def change_between(zone: tzinfo, wall: timedelta, before: timedelta, after: time
         else:
             high = middle
     return high
+
+
+@lru_cache(maxsize=4096)
+def steady_offset(zone: tzinfo, first: int, last: int) -> timedelta | None:
+    """Return the UTC offset that a zone keeps from day *first* to day *last* since 1970 (in UTC), None if it changes.
+
+    The clock is looked at once a day: the shortest time after which any zone of the database was back at the offset it
+    had left is three days and 23 hours (Africa/Freetown, 1939). None also where datetimes end.
+    Complexity: O(days), O(1) when asked again.
+
+    >>> berlin = load_zone("Europe/Berlin")
+    >>> day = (datetime(2026, 3, 20) - EPOCH).days
+    >>> str(steady_offset(berlin, day, day + 8)), steady_offset(berlin, day, day + 18)
+    ('1:00:00', None)
+    """
+    try:
+        found = {(EPOCH_UTC + timedelta(days=day)).astimezone(zone).utcoffset() for day in range(first, last + 1)}
+    except (OverflowError, ValueError):
+        return None
+    return found.pop() if len(found) == 1 else None

@@ -20,13 +20,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from heapq import heappop, heappush
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
+from bookcore._keepers import Keepers
 from bookcore.answers import Answers
-from bookcore.bitmap import Bitmap, from_ordinals, ordinals, pick
+from bookcore.bitmap import from_ordinals, ordinals, pick
 from bookcore.catalog import Catalog, Entry
 from bookcore.changes import (
     Booked,
@@ -50,10 +50,13 @@ from bookcore.errors import (
     UnknownBookingError,
     brief,
 )
+from bookcore.expiry import expire, finish, watch
 from bookcore.keys import Keyring, normal
 from bookcore.model import BookingEvent, Closure, Resource, Status, _homes
 from bookcore.policies import Decider, in_the_way
 from bookcore.protocols import BookingStore, SupportsAvailability
+from bookcore.register import Register
+from bookcore.stores.fading import Fading
 from bookcore.stores.memory import MemoryStore
 from bookcore.terms import All, Available, Term
 
@@ -61,9 +64,6 @@ __all__ = ["Core"]
 
 FEW = 64
 """Up to how many candidates are asked one by one (about 0.7 us each) rather than through the timeline."""
-
-REMEMBERED = 10_000
-"""How many holds that ran out are remembered."""
 
 _BOUNDS = ("[)", "[]")
 
@@ -104,17 +104,21 @@ class Core:
         )
         self._is_free = self._index.is_free
         self._claim = self._index.claim
-        self._events: dict[Hashable, BookingEvent] = {}
+        self._events = Register()
         self._seq = 0
         self._keys = Keyring(closed, self._held_keys)
         self._holds: dict[Hashable, Any] = {}  # by booking id: when it runs out, or None
-        self._ran_out: dict[Hashable, Any] = {}  # the last few holds that ran out, so that confirming one can say so
-        self._deadlines: list[tuple[Any, int, Hashable]] = []  # a heap of (until, seq, id), some of them stale
+        self._ran_out: dict[Hashable, Any] = {}  # the last few that ran out, so that `confirm` can say so
+        self._deadlines: list[tuple[Any, int, Hashable]] = []  # (until, seq, id) in order, some of them stale
+        self._passed = 0  # how many of them have passed
+        self._own_store, self._own_index = store, self._index  # `_store`, `_index` but for while something fades
+        self._fading = Fading(store) if isinstance(store, MemoryStore) else None
         self._closures = MemoryStore()  # closures are held like bookings of a pool that is never asked for room
         self._closures.bind(closed)
         self._standing_closures: dict[int, Closure] = {}
         self._closure_ids = 0
-        self._hours: dict[Any, Bitmap] = {}  # who keeps which opening hours
+        self._keepers = Keepers()
+        self._hours = self._keepers.by_rule  # who keeps which opening hours
         self._answers = Answers(self._catalog, self._available)
         self._undo: list[Callable[[], None]] | None = None  # a list while a transaction is open
         self._changes: list[Change] = []  # what the open transaction did
@@ -189,32 +193,23 @@ class Core:
         return normal(self._clock())
 
     def _expire(self) -> None:
-        """Release the holds whose time has come. The lock is held. O(log holds) for each."""
-        deadlines = self._deadlines
-        now = self._now()
-        try:
-            due = bool(deadlines) and not now < deadlines[0][0]
-        except Exception as exc:
-            raise KeyTypeError(now, f"the clock's instant cannot be compared with deadlines ({type(exc).__name__})") from exc
-        if not due:
-            return
-        self._writing += 1
-        self._version += 1
-        try:
-            while deadlines and not now < deadlines[0][0]:
-                _, seq, id = heappop(deadlines)
-                event = self._events.get(id)
-                if event is not None and event._seq == seq and self._holds.get(id) is not None:
-                    self._ran_out[id] = self._holds[id]
-                    if len(self._ran_out) > REMEMBERED:
-                        del self._ran_out[next(iter(self._ran_out))]
-                    self._delete(event, expired=True)
-        finally:
-            self._writing -= 1
+        """Release the holds whose time has come, if `_deadlines` says that there may be any. The lock is held."""
+        expire(self)
+
+    def _work_on(self, store: BookingStore, index: SupportsAvailability) -> None:
+        """Have every question and change go to *store*, decided by *index*."""
+        self._store, self._index = store, index
+        self._is_free, self._claim = index.is_free, index.claim
+
+    def _forget_keys(self) -> None:
+        """Let the calendar take keys of any family once it holds none; what fades in the store is held there."""
+        if not self._events and not self._standing_closures and self._store is self._own_store:
+            self._keys.reset()
 
     # -- looking up --------------------------------------------------------------------------------
 
     def _held_keys(self) -> Iterator[Any]:
+        finish(self)
         for event in self._events.values():
             for key in (event._start, event._end):
                 if key is not None:
@@ -297,10 +292,8 @@ class Core:
         taken = self._index.busy(low, high, quantity)
         if self._standing_closures:
             taken |= self._closures.busy(low, high, 1)
-        for hours, keepers in self._hours.items():
-            # asked once for all who keep them
-            if not hours.is_open(low, high, closed=self._closed):
-                taken |= keepers.value()
+        if self._hours:
+            taken |= self._keepers.closed(low, high, self._closed)
         return within ^ (within & taken)
 
     # -- answering ---------------------------------------------------------------------------------
@@ -375,6 +368,7 @@ class Core:
         while id is None and seq in events:
             seq += 1
         before = event._seq
+        facts = (before, event._id, event._resource) if self._noting else None
         event._seq = seq
         try:
             if event._quantity > entry.capacity or (entry.guarded and not self._room(entry, low, high, event._quantity)):
@@ -398,15 +392,20 @@ class Core:
         if held:
             self._hold(event, until)
         if self._noting:
-            self._note(lambda: self._delete(event), Booked(event, held, until))
+            self._note(lambda: self._take_back(event, facts), Booked(event, held, until))
+
+    def _take_back(self, event: BookingEvent, facts: Any) -> None:
+        """Undo a booking: with the facts it had before, its place in the order among them, it was never made."""
+        self._delete(event)
+        event._seq, event._id, event._resource = facts
 
     def _hold(self, event: BookingEvent, until: Any) -> None:
         """Mark a standing booking as held, until an instant or without end."""
         self._holds[event._id] = until
         if until is not None and self._clock is not None:  # without a clock, it runs out when a change says so
-            heappush(self._deadlines, (until, event._seq or 0, event._id))
+            watch(self, until, event)
 
-    def _delete(self, event: BookingEvent, expired: bool = False) -> None:
+    def _delete(self, event: BookingEvent) -> None:
         """Release a standing booking."""
         entry = self._entry_of(event)
         low, high = event._start, event._end
@@ -419,10 +418,9 @@ class Core:
         event._home = None
         held = event._id in self._holds
         until = self._holds.pop(event._id, None) if held else None
-        if not self._events and not self._standing_closures:
-            self._keys.reset()
+        self._forget_keys()
         if self._noting:
-            self._note(lambda: self._reinsert(entry, event, held, until), Released(event, expired))
+            self._note(lambda: self._reinsert(entry, event, held, until), Released(event))
 
     def _reinsert(self, entry: Entry, event: BookingEvent, held: bool, until: Any) -> None:
         """Undo a release: the same booking, in the same place in every order."""
@@ -440,6 +438,7 @@ class Core:
             self._store.check()
         for index in self._catalog.indexes.values():
             index.check()
+        self._events.check()
         seen = 0
         for entry in self._by_id.values():
             found = self._store.overlapping(entry, None, None)
@@ -540,6 +539,7 @@ class Core:
         self._closures.put(shadow, low, high, closure)  # type: ignore[arg-type]
         entry.closures = shadow
         entry.guarded = True
+        entry.publish()
         self._standing_closures[closure.id] = closure
         self._keys.learn(low, high)
         if self._noting:
@@ -554,24 +554,18 @@ class Core:
             self._closures.remove_resource(entry.closures)
             entry.closures = None
             entry.guarded = entry.hours is not None
-        if not self._events and not self._standing_closures:
-            self._keys.reset()
+            entry.publish()
+        self._forget_keys()
         if self._noting:
             self._note(lambda: self._close(entry, low, high, closure), Reopened(closure))
 
     def _set_hours(self, entry: Entry, hours: Any) -> None:
         """Give a resource opening hours, or none."""
         before = entry.hours
-        if before is not None:
-            self._hours[before].discard(entry.number)
-            if not self._hours[before].value():
-                del self._hours[before]
-        if hours is not None:
-            if hours not in self._hours:
-                self._hours[hours] = Bitmap()
-            self._hours[hours].add(entry.number)
+        self._keepers.change(entry.number, before, hours)
         entry.hours = hours
         entry.guarded = hours is not None or entry.closures is not None
+        entry.publish()
         if self._noting:
             self._note(lambda: self._set_hours(entry, before), HoursSet(entry.resource, hours))
 
@@ -590,6 +584,8 @@ def _adopt(entry: Entry, calendar: Any) -> None:
     if isinstance(resource, Resource):
         object.__setattr__(resource, "_calendars", (*_homes(resource), calendar))
         object.__setattr__(resource, "_entry", entry)
+        object.__setattr__(resource, "_owner", calendar)
+        entry.publish()
 
 
 def _abandon(entry: Entry, calendar: Any) -> None:
@@ -597,7 +593,8 @@ def _abandon(entry: Entry, calendar: Any) -> None:
     if isinstance(resource, Resource):
         homes = tuple(home for home in _homes(resource) if home is not calendar)
         object.__setattr__(resource, "_calendars", homes)
-        object.__setattr__(resource, "_entry", None)
+        for name in ("_entry", "_free", "_owner"):
+            object.__setattr__(resource, name, None)
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:

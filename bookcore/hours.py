@@ -2,11 +2,15 @@
 
 The rule is wall-clock time, the question is a span of keys, and a zone stands between them. So the axis is
 cut into weeks of UTC, and each week that is asked about is resolved once into disjoint open spans, kept as
-lengths since 1970 in two parallel sorted tuples; a question is then one bisect::
+lengths since the week began in two parallel sorted tuples; a question is then one bisect::
 
     rule         Mon 09-17   Tue 09-17   ...   Fri 22-26
     week 2920    [ 08:00 , 16:00 )  [ 08:00 , 16:00 ) ...  [ 21:00 , 01:00 )     UTC, clipped to the week
     question          [ 10:00 , 12:00 )                     inside one span: open
+
+Weeks far from an exception and from a change of the clock look alike, but for the offset from UTC. Such a week is
+resolved once for each offset (a year of Berlin is two of them, and the few around its changes), so that a question
+about a week nobody asked about before costs little more than any other.
 
 Openings that touch are one before the zone is asked (Mon 00-24 and Tue 00-24 are two days open), and spans
 that touch at the border of two weeks are joined when a question reaches it.
@@ -26,7 +30,7 @@ from zoneinfo import ZoneInfo
 
 from bookcore._hours_rules import Day, DayRule, check_day, day_text, read_date, read_day, read_week, week_text
 from bookcore._openings import AMBIGUOUS, NONEXISTENT, Piece, instants, longest_run, merged, runs
-from bookcore._wallclock import EPOCH, EPOCH_UTC, choice, load_zone
+from bookcore._wallclock import EPOCH, EPOCH_UTC, choice, load_zone, steady_offset
 from bookcore.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 
 __all__ = ["Hours"]
@@ -34,6 +38,7 @@ __all__ = ["Hours"]
 _Week: TypeAlias = tuple[tuple[timedelta, ...], tuple[timedelta, ...]]
 
 _WEEK: Final = timedelta(weeks=1)
+_NONE: Final = timedelta(0)
 _DAY_ZERO: Final = EPOCH.toordinal()
 # the first and last week lie beyond all that a datetime can name in any zone; their outer ends stand for "unbounded"
 _FIRST_WEEK: Final = (datetime.min - EPOCH).days // 7 - 2
@@ -69,7 +74,8 @@ class Hours:
     where there is no bound: use it to give up on lengths that never fit.
 
     Raises: `HoursError` for a rule that cannot be read.
-    Complexity: a week asked about for the first time O(openings near it), after that as each method says.
+    Complexity: a week asked about for the first time O(openings near it) if it is near an exception or a change of the
+    clock, else O(1) save once for each offset of the zone; after that as each method says.
 
     >>> berlin = Hours({"mon-fri": "09:00-17:00", "sat": ["10:00-12:00", "13:00-15:00"]}, zone="Europe/Berlin",
     ...                exceptions={"2026-12-24": "09:00-12:00", "2026-12-25": None})
@@ -92,6 +98,7 @@ class Hours:
     _steady: bool | None  # what every week far from an exception is: open throughout, closed throughout, or neither
     _eventful: tuple[int, ...]  # the weeks that an exception may touch, in order
     _weeks: dict[int, _Week]
+    _usual: dict[timedelta, _Week]  # by offset from UTC: the weeks in which nothing is special
 
     def __init__(
         self,
@@ -138,6 +145,7 @@ class Hours:
         touched = {(day + near) // 7 for day in by_day for near in range(-_REACH_ON, _REACH_BACK + 1)}
         put(self, "_eventful", tuple(sorted(touched)))
         put(self, "_weeks", {})
+        put(self, "_usual", {})
 
     # ---- questions
 
@@ -156,22 +164,38 @@ class Hours:
         >>> hours.is_open(datetime(2026, 5, 1, 23), datetime(2026, 5, 2, 1))
         True
         """
-        if start is None or end is None:
-            return self._is_open_long(*self._window(start, end))
-        a, b = self._point(start), self._point(end)
-        if b < a:
-            raise InvalidSpanError(start, end, "the end lies before the start")
-        week = a.days // 7
+        return self.holds(*self._window(start, end), closed)
+
+    def points(self, start: datetime | None, end: datetime | None) -> tuple[timedelta, timedelta]:
+        """Return a span as `holds` takes it: one answer for all rules with a zone, one for all without.
+
+        Raises: as `is_open`. Complexity: O(1).
+        """
+        return self._window(start, end)
+
+    def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
+        """Tell whether all of a span is open, as `is_open`, given as `points` of this or a like rule returned it.
+
+        Complexity: as `is_open`; O(1) for a span longer than ``longest``.
+        """
+        longest, length = self.longest, high - low
+        if longest is not None and longest < length:
+            return False
+        week = low.days // 7
         starts, ends = self._weeks.get(week) or self._resolved(week)
-        index = bisect_right(starts, a) - 1
-        if index >= 0 and (a < ends[index] or (closed and a == ends[index])):
-            if b <= ends[index]:
-                return True
-            # closed before the span ends, unless the opening runs on into the next week
-            return ends[index] == (week + 1) * _WEEK and self._is_open_long(a, b)
-        if closed and a == b == week * _WEEK:
+        since = week * _WEEK
+        within = low - since
+        index = bisect_right(starts, within) - 1
+        if index >= 0:
+            until = ends[index]
+            if within < until or (closed and within == until):
+                if within + length <= until:
+                    return True
+                # closed before the span ends, unless the opening runs on into the next week
+                return until == _WEEK and self._is_open_long(low, high)
+        if closed and low == high == since:
             ends = (self._weeks.get(week - 1) or self._resolved(week - 1))[1]
-            return bool(ends) and ends[-1] == a
+            return bool(ends) and ends[-1] == _WEEK
         return False
 
     def open_spans(
@@ -384,7 +408,9 @@ class Hours:
         while week <= last:
             index = bisect_right(self._eventful, week)
             if self._steady is None or (index and self._eventful[index - 1] == week):
-                yield from zip(*(self._weeks.get(week) or self._resolved(week)), strict=True)
+                since = week * _WEEK
+                for opens, closes in zip(*(self._weeks.get(week) or self._resolved(week)), strict=True):
+                    yield since + opens, since + closes
                 week += 1
             else:
                 following = self._eventful[index] if index < len(self._eventful) else last + 1
@@ -393,7 +419,24 @@ class Hours:
                 week = following
 
     def _resolved(self, week: int) -> _Week:
-        """Resolve one week of UTC into its open spans, cut at the week's borders, and remember it."""
+        """Return the open spans of one week of UTC, cut at its borders, since it began; and remember them."""
+        offset = None
+        index = bisect_right(self._eventful, week)
+        if _FIRST_WEEK < week < _LAST_WEEK and not (index and self._eventful[index - 1] == week):
+            # a change of the clock two days away moves no edge into the week, out of it or within it
+            offset = _NONE if self.zone is None else steady_offset(self.zone, week * 7 - 2, week * 7 + 9)
+        if offset is None:
+            found = self._resolve(week)
+        else:
+            found = self._usual.get(offset) or self._resolve(week)
+            self._usual[offset] = found
+        if len(self._weeks) >= _KEPT_WEEKS:
+            self._weeks.clear()  # one step, so that threads need no lock; a week that is lost is resolved again
+        self._weeks[week] = found
+        return found
+
+    def _resolve(self, week: int) -> _Week:
+        """Work out the open spans of one week of UTC, cut at its borders, since it began."""
         low, high = week * _WEEK, (week + 1) * _WEEK
         first, last = week * 7 - _REACH_BACK, week * 7 + 7 + _REACH_ON
         pieces = runs(self.week, self._by_day, first, last)
@@ -408,11 +451,7 @@ class Hours:
         inside = [(max(opens, low), min(closes, high)) for opens, closes in pieces if closes > low and opens < high]
         if not _FIRST_WEEK < week < _LAST_WEEK and self._steady is None:
             inside = []  # no key is out here, and what never begins or ends should not seem to
-        found = tuple(opens for opens, _ in inside), tuple(closes for _, closes in inside)
-        if len(self._weeks) >= _KEPT_WEEKS:
-            self._weeks.clear()  # one step, so that threads need no lock; a week that is lost is resolved again
-        self._weeks[week] = found
-        return found
+        return tuple(opens - low for opens, _ in inside), tuple(closes - low for _, closes in inside)
 
 
 def _plain_day(openings: object) -> Day:

@@ -80,6 +80,58 @@ def test_a_pool_has_room_where_the_peak_leaves_some(
 
 
 @pytest.mark.parametrize("closed", [False, True])
+@given(
+    steps=STEPS,
+    capacity=st.integers(1, 4),
+    turnaround=st.sampled_from([(None, None), (1, 2), (None, 1)]),
+    chosen=st.lists(st.booleans(), min_size=40, max_size=40),
+    many=st.sampled_from([0, 3, 10**6]),
+    hashed=st.booleans(),
+)
+@settings(max_examples=MOST * 2)
+def test_a_pool_lets_go_of_many_as_of_one_after_the_other(
+    closed: bool, steps: Any, capacity: int, turnaround: Any, chosen: Any, many: int, hashed: bool
+) -> None:
+    """However they are taken out, of the shelf and of the usage, the same is left, and the timeline is told of it."""
+    key: Any = (lambda rank: rank) if hashed or turnaround != (None, None) else OnlyLess
+    with small_sizes(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bookcore.stores.pool.MANY", many)
+        patch.setattr("bookcore.stores.shelf.MANY", many)
+        one, other = (Pool(Entry(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
+        line = Timeline(closed)
+        rows = []
+        for turn, (_, (start, end), quantity, _) in enumerate(steps, 1):
+            event = BookingEvent(None, start, end, id=turn, quantity=min(quantity, capacity))
+            event._seq = turn
+            row = None if start is None else key(start), None if end is None else key(end), event
+            if not one.has_room(row[0], row[1], event.quantity):
+                continue
+            follow(line, *one.put(*row))
+            other.put(*row)
+            rows.append(row)
+        gone = [row for row, leaves in zip(rows, chosen, strict=False) if leaves]
+        if gone:
+            follow(line, *one.remove_many(gone))
+        for row in gone:
+            other.remove(*row)
+        one.check()
+        line.check()
+        assert [e.id for e in one.overlapping(None, None)] == [e.id for e in other.overlapping(None, None)]
+        assert len(line) == len(one.blocked()) == len(other.blocked())
+        if key is not OnlyLess:
+            assert one.blocked() == other.blocked()
+            assert list(one.profile.steps(None, None)) == list(other.profile.steps(None, None))
+
+
+def follow(line: Timeline, gone: Any, come: Any) -> None:
+    """Do to a timeline what a pool says."""
+    for start, end, previous, following in gone:
+        line.remove(0, start, end, previous, following)
+    for start, end in come:
+        line.add(0, start, end)
+
+
+@pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("split", [2, 3, 8])
 @given(data=st.data())
 def test_a_shelf_keeps_overlapping_bookings_by_start_and_turn(closed: bool, split: int, data: st.DataObject) -> None:

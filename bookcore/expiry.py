@@ -1,0 +1,185 @@
+"""Holds that run out: no answer knows of them any more from the instant the clock passes, however many they are.
+
+    deadlines    (9:00, 1, "a") (9:00, 4, "d") | (9:05, 2, "b") (9:30, 3, "c")       in order, some of them stale
+                                             passed
+
+A hold that runs out is released at once: out of the ids, the count, the status. What the store's indexes hold of it is
+another matter: there a few are taken out at once, many fade (`bookcore.stores.fading`), and each later call takes
+out some. So no call pays for all of them.
+
+While something fades, `Fading` stands in the place of the store, and one deadline that names no booking is left in the
+list: a list that is not empty is how every call knows that it must come by here first.
+
+Everything here is called with the calendar's lock held.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from functools import partial
+from itertools import islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from bookcore.changes import Released
+from bookcore.errors import KeyTypeError
+from bookcore.keys import normal
+from bookcore.register import PARTS, SHIFT
+
+if TYPE_CHECKING:
+    from bookcore.catalog import Entry
+    from bookcore.core import Core
+    from bookcore.model import BookingEvent
+
+__all__ = ["expire", "finish", "watch"]
+
+AT_ONCE = 128
+"""How many that fade a call takes out of the store: about a millisecond."""
+
+REMEMBERED = 10_000
+"""How many holds that ran out are remembered, at least."""
+
+LAST = PARTS - 1
+_MISSING: Any = object()
+_by_deadline = itemgetter(0)
+
+
+def watch(core: Core, until: Any, event: BookingEvent) -> None:
+    """Have a hold run out at an instant. O(log holds), and a move of memory where later ones are watched."""
+    insort(core._deadlines, (until, event._seq or 0, event._id), core._passed)
+
+
+def expire(core: Core) -> None:
+    """Release the holds whose time has come. O(log holds), and O(1) for each.
+
+    Raises: `KeyTypeError` when the clock's instant cannot be compared with the deadlines.
+    """
+    deadlines, passed, fading = core._deadlines, core._passed, core._fading
+    now = core._now()
+    try:
+        due = not now < deadlines[passed][0]
+        last = bisect_right(deadlines, now, passed, key=_by_deadline) if due else passed
+    except Exception as exc:
+        raise KeyTypeError(now, f"the clock's instant cannot be compared with deadlines ({type(exc).__name__})") from exc
+    if not due and not fading:
+        return
+    core._writing += 1
+    core._version += 1
+    try:
+        if due:
+            _run_out(core, deadlines[passed:last])
+            core._passed = last
+        if fading and last - passed <= AT_ONCE:
+            fading.sweep(AT_ONCE)
+    finally:
+        _settle(core, now)
+        core._writing -= 1
+
+
+def _run_out(core: Core, rows: Sequence[tuple[Any, int, Hashable]]) -> None:
+    """Release the holds of these deadlines. If bookings cannot be taken out of the store, those stay, and this raises."""
+    parts, holds, ran_out, fading = core._events.parts, core._holds, core._ran_out, core._fading
+    told: list[tuple[Entry, BookingEvent, Any]] = []
+    apart: dict[Entry, list[tuple[BookingEvent, Any]]] = defaultdict(list)  # what cannot fade
+    entries: list[Entry] = []
+    faded: list[BookingEvent] = []
+    noting = core._noting
+    for due, seq, id in rows:  # once through all: each booking lies somewhere else in memory
+        until = holds.pop(id, _MISSING)
+        if until is _MISSING:  # confirmed, or released
+            continue
+        part = parts[hash(id) >> SHIFT & LAST]  # `Register` written out
+        event = part.pop(id)
+        if until is not due or event._seq != seq:  # another of the same id (and number, after an undone one)
+            holds[id], part[id] = until, event
+            continue
+        entry: Any
+        try:
+            entry = event._resource._entry
+            if entry.calendar is not core:
+                entry = core._entry_of(event)
+        except Exception:  # no `Resource`, or the object's own code
+            entry = core._entry_of(event)
+        if fading is not None and entry.plain:
+            entries.append(entry)
+            faded.append(event)
+        else:
+            apart[entry].append((event, until))
+        ran_out[id] = until
+        event._home = None
+        entry.count -= 1
+        if noting:
+            told.append((entry, event, until))
+    if fading is not None:
+        fading.fade(entries, faded)
+    failed = _take_out(core, apart) if apart else None
+    if len(ran_out) > 2 * REMEMBERED:  # seldom: each time, Python walks past all that was ever dropped
+        for id in list(islice(ran_out, len(ran_out) - REMEMBERED)):
+            del ran_out[id]
+    for entry, event, until in told:
+        if event._home is None:
+            core._note(partial(core._reinsert, entry, event, True, until), Released(event, True))
+    if failed is not None:
+        core._reraise(failed, rows[0][0])
+        raise failed
+
+
+def _take_out(core: Core, apart: dict[Entry, list[tuple[BookingEvent, Any]]]) -> Exception | None:
+    """Take bookings out of the store. Those that cannot be stand again, as if nothing had been; return why."""
+    failed: Exception | None = None
+    for entry, held in apart.items():
+        left = list(held)
+        try:
+            if core._fading is not None:
+                core._fading.release(entry, [event for event, _ in held])
+                continue
+            while left:
+                event = left[-1][0]
+                core._own_store.remove(entry, normal(event._start), normal(event._end), event)
+                left.pop()
+        except Exception as exc:
+            failed = exc
+            for event, until in left:
+                core._events[event._id], core._holds[event._id] = event, until
+                core._ran_out.pop(event._id, None)
+                event._home = core  # type: ignore[assignment]
+                entry.count += 1
+    return failed
+
+
+def _settle(core: Core, now: Any) -> None:
+    """Work on what fades, or on the store itself once nothing does; drop the deadlines that have passed."""
+    deadlines, passed, fading = core._deadlines, core._passed, core._fading
+    if fading:
+        if core._store is not fading:
+            core._work_on(fading, fading)
+    else:
+        if core._store is not core._own_store:
+            core._work_on(core._own_store, core._own_index)
+        core._forget_keys()
+    if passed == len(deadlines):
+        deadlines.clear()
+        core._passed = 0
+        if fading:
+            deadlines.append((now, 0, None))
+    elif 2 * passed > len(deadlines):
+        del deadlines[:passed]
+        core._passed = 0
+
+
+def finish(core: Core) -> None:
+    """Take out of the store all that fades in it. O(log m) for each."""
+    fading = core._fading
+    if not fading:
+        return
+    core._writing += 1
+    core._version += 1
+    try:
+        while fading and fading.sweep(AT_ONCE):
+            pass
+    finally:
+        if not fading:
+            core._work_on(core._own_store, core._own_index)
+        core._writing -= 1

@@ -1,0 +1,215 @@
+"""A `MemoryStore` seen without the bookings that have let go and are still in its indexes: they *fade*.
+
+Ten thousand holds may run out at one instant, and from that instant no answer may know of them; but to take one
+out of both indexes costs as much as to book it. So they fade first, which costs a note each, and are taken out
+little by little later::
+
+    schedule of r       [ 1, 3 )   [ 4, 7 )   [ 8, 9 )      what lies there
+    faded of r                     [ 4, 7 )                 what of it has let go
+    overlapping(2, 9)   [ 1, 3 )              [ 8, 9 )      what is answered
+    is_free(4, 6)       taken in the schedule, and all that overlaps has faded: free
+    claim(4, 6)         takes [ 4, 7 ) out, then asks the schedule
+    busy(4, 6)          who is busy on the timeline, save those with something faded whom `is_free` says are free
+
+So the indexes hold a little too much, never too little, and what is too much is told by identity: what they say is
+free is free, and where they say taken the bookings themselves are looked at.
+
+Only bookings of exclusive resources without turnaround fade: theirs is the one index whose answers are
+the bookings themselves. A pool sums up use; it lets go of many at once instead (`Fading.release`).
+
+Invariant: everything noted is in the store, under its entry and the span of its event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from bookcore.bitmap import from_ordinals, ordinals
+from bookcore.catalog import Entry
+from bookcore.keys import normal
+from bookcore.model import BookingEvent
+from bookcore.stores.memory import MemoryStore
+from bookcore.stores.pool import Pool
+
+__all__ = ["Fading", "exact_state"]
+
+_number = attrgetter("number")
+
+
+class Fading:
+    """What stands in the place of a `MemoryStore` for as long as something fades in it.
+
+    Answers as the store would if all that faded had been removed. Not thread-safe: it stays behind the calendar's lock.
+    """
+
+    __slots__ = ("_doubtful", "_entries", "_events", "_gone", "_most", "store")
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        # Two lists and a set of numbers rather than records: ten thousand of those would wake the garbage collector.
+        self._gone: set[int] = set()  # what has faded, by identity, which nothing in the lists can lose
+        self._events: list[BookingEvent] = []  # the same in order; some may have been taken out since
+        self._entries: list[Entry] = []  # whose they are
+        self._doubtful: int | None = None  # with whom something faded, as a bitmap; some may be of the past
+        self._most = 0  # how much had faded when it was made
+
+    def __bool__(self) -> bool:
+        return bool(self._gone)
+
+    @property
+    def _timeline(self) -> Any:
+        # for who reads ahead on it and asks about each answer; it holds a little too much
+        return self.store._timeline
+
+    # -- fading ------------------------------------------------------------------------------------
+
+    def fade(self, entries: Sequence[Entry], events: Sequence[BookingEvent]) -> None:
+        """Let bookings of exclusive resources without turnaround be seen no more. O(1) each. No key is compared."""
+        self._gone.update(map(id, events))
+        self._events += events
+        self._entries += entries
+        self._doubtful = None
+
+    def sweep(self, most: int) -> int:
+        """Take out at most so many that faded, the latest first; return how many. O(log m + blocks crossed) for each.
+
+        One whose keys cannot be compared now stays for a later call; every answer is right meanwhile.
+        """
+        done = 0
+        gone, events, entries = self._gone, self._events, self._entries
+        while gone and done < most:
+            event = events[-1]
+            if id(event) in gone:
+                try:
+                    self._take(entries[-1], event)
+                except Exception:
+                    break
+                done += 1
+            del events[-1], entries[-1]
+        if not gone:
+            events.clear()
+            entries.clear()
+        if 2 * len(gone) < self._most:
+            self._doubtful = None
+        return done
+
+    def _who(self) -> int:
+        """Return with whom something faded, as a bitmap; some may be of the past, less than half. O(1), mostly."""
+        if self._doubtful is None:
+            self._doubtful = from_ordinals(map(_number, self._entries), self.store._size)
+            self._most = len(self._gone)
+        return self._doubtful
+
+    def _take(self, entry: Entry, event: BookingEvent) -> None:
+        self.store.remove(entry, normal(event._start), normal(event._end), event)
+        self._gone.discard(id(event))
+
+    def _clear(self, entry: Entry, start: Any, end: Any) -> bool:
+        """If all that overlaps the span has faded, take it out and return True."""
+        if not entry.plain:
+            return False
+        found = self.store.overlapping(entry, start, end)
+        gone = self._gone
+        if not all(id(event) in gone for event in found):
+            return False
+        for event in found:
+            self._take(entry, event)
+        return True
+
+    def release(self, entry: Entry, events: Sequence[BookingEvent]) -> None:
+        """Remove bookings of one pool for good, all or none.
+
+        Complexity: O(k) changes of usage, k the distinct spans among them; each event costs O(1) beside that where there
+        are many, else what `MemoryStore.remove` does.
+        """
+        pool: Pool = entry.state
+        gone, come = pool.remove_many([(normal(event._start), normal(event._end), event) for event in events])
+        try:
+            self.store._apply(entry.number, gone, come)
+        except BaseException:  # a comparison of the user's keys failed half way
+            for event in events:
+                pool.put(normal(event._start), normal(event._end), event)
+            self.store._resume(entry.number, pool)
+            raise
+
+    # -- the store's own calls ---------------------------------------------------------------------
+
+    def bind(self, closed: bool) -> None:
+        """See `MemoryStore.bind`."""
+        self.store.bind(closed)
+
+    def add_resource(self, entry: Entry) -> None:
+        """See `MemoryStore.add_resource`."""
+        self.store.add_resource(entry)
+
+    def remove_resource(self, entry: Entry) -> None:
+        """See `MemoryStore.remove_resource`. O(m log m) in what faded."""
+        self._clear(entry, None, None)
+        self.store.remove_resource(entry)
+
+    def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+        """See `MemoryStore.is_free`. O(log m + what overlaps, up to the first that stands)."""
+        if self.store.is_free(entry, start, end, quantity):
+            return True
+        gone = self._gone
+        return entry.plain and all(id(event) in gone for event in self.store.overlapping(entry, start, end))
+
+    def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
+        """See `MemoryStore.claim`. Where only what faded is in the way, O(log m + blocks crossed) for each of it."""
+        if self.store.claim(entry, start, end, event):
+            return True
+        return self._clear(entry, start, end) and self.store.claim(entry, start, end, event)
+
+    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """See `MemoryStore.put`. What faded and is put again stands again."""
+        if id(event) in self._gone:
+            self._gone.discard(id(event))
+        else:
+            self._clear(entry, start, end)
+            self.store.put(entry, start, end, event)
+
+    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+        """See `MemoryStore.remove`."""
+        self.store.remove(entry, start, end, event)
+
+    def overlapping(self, entry: Entry, start: Any, end: Any) -> list[BookingEvent]:
+        """See `MemoryStore.overlapping`."""
+        gone = self._gone
+        return [event for event in self.store.overlapping(entry, start, end) if id(event) not in gone]
+
+    def busy(self, start: Any, end: Any, quantity: int) -> int:
+        """See `MemoryStore.busy`. Each who is said to be busy and with whom something faded is asked again."""
+        bits = self.store.busy(start, end, quantity)
+        if quantity > 1:
+            return bits  # exclusive resources never have room for two
+        gone, entries, overlapping = self._gone, self.store._entries, self.store.overlapping
+        free = []
+        for number in ordinals(bits & self._who()):
+            for event in overlapping(entries[number], start, end):
+                if id(event) not in gone:
+                    break
+            else:
+                free.append(number)
+        return bits ^ from_ordinals(free, self.store._size)
+
+    def check(self) -> None:
+        """Raise AssertionError unless the store's invariants hold, and those above. O(m)."""
+        self.store.check()
+        left = set(self._gone)
+        for entry, event in zip(self._entries, self._events, strict=True):
+            if id(event) in left:
+                left.discard(id(event))
+                held = self.store.overlapping(entry, normal(event._start), normal(event._end))
+                if not entry.plain or not any(other is event for other in held):
+                    raise AssertionError(f"{event!r} faded and is not in the store")
+                if not self._who() >> entry.number & 1:
+                    raise AssertionError(f"{entry!r} is not known to hold what faded")
+        if left:
+            raise AssertionError("something faded of which nothing is known")
+
+
+def exact_state(store: Any, entry: Entry) -> Any:
+    """Return ``entry.state``, or None where it may hold what has faded, so that the store must be asked. O(1)."""
+    return None if entry.plain and isinstance(store, Fading) else entry.state

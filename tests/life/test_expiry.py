@@ -1,0 +1,343 @@
+"""Holds that run out, few or thousands at one instant: no answer knows of them, whatever the indexes still hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    HoldExpiredError,
+    KeyTypeError,
+    MemoryStore,
+    Resource,
+    expiry,
+)
+from bookcore.changes import Change, Released
+from bookcore.stores.fading import Fading
+from bookcore.stores.tree import TreeStore
+from bookcore.testing import ListStore, small_sizes
+
+MOST = settings().max_examples
+
+
+class Clock:
+    """An instant that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture(params=[MemoryStore, TreeStore, ListStore])
+def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
+    """Return a maker of calendars on one kind of store."""
+    return lambda **kwargs: Calendar(request.param(), **kwargs)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each call take out no more than one of those that fade."""
+    monkeypatch.setattr(expiry, "AT_ONCE", 1)
+
+
+def fading(calendar: Calendar) -> bool:
+    """Tell whether something fades in the calendar's store."""
+    return isinstance(calendar._store, Fading)
+
+
+def held(calendar: Calendar, count: int, **resource: Any) -> list[BookingEvent]:
+    """Add *count* resources, each held over [1, 5) until the clock shows 10, and booked over [7, 8)."""
+    for number in range(count):
+        calendar.add_resource(Resource(number, **resource))
+        calendar.book(number, 7, 8)
+    return [calendar.hold(number, 1, 5, until=10) for number in range(count)]
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_many_that_run_out_at_once_are_gone_from_every_answer(make: Callable[..., Calendar], capacity: int) -> None:
+    """At the instant, before anything was taken out: the span is free, the bookings are unknown, the rest stands."""
+    questions: list[Callable[[Calendar, list[BookingEvent]], Any]] = [
+        lambda c, h: len(c) == 40,
+        lambda c, h: [e.start for e in c.bookings()] == [7] * 40,
+        lambda c, h: [e.start for e in c.bookings(3)] == [7],
+        lambda c, h: c.find_available(1, 5).ids() == list(range(40)),
+        lambda c, h: len(c.find_booked(1, 5)) == 0 and len(c.find_booked(2, 8)) == (40 if capacity == 1 else 0),
+        lambda c, h: c.is_available(5, 1, 5, capacity) and c.is_available(5, 1, 8) == (capacity > 1),
+        lambda c, h: c.conflicts(5, 1, 9)[0].start == 7,
+        lambda c, h: list(c.gaps(6, 0, 9, quantity=capacity)) == [(0, 7), (8, 9)],
+        lambda c, h: c.next_available(6, 0, 6, quantity=capacity) == (0, 6),
+        lambda c, h: next(iter(c.find_slots(6, 0, 20)))[:2] == (0, 6),
+        lambda c, h: list(c.occupancy(6, 0, 9)) == [(0, 7, 0), (7, 8, 1), (8, 9, 0)],
+        lambda c, h: not any(e.owns_lock or e.status != "released" or e in c for e in h),
+        lambda c, h: not c.explain(7, 1, 5, quantity=capacity).causes,
+        lambda c, h: c.close(8, 1, 9).overlapping == tuple(c.bookings(8)),
+        lambda c, h: [c.book(number, 2, 4, quantity=capacity).owns_lock for number in range(40)] == [True] * 40,
+        lambda c, h: c.move(next(c.bookings(9)), start=0, end=6).owns_lock,
+        lambda c, h: c.remove_booking(next(c.bookings(9))).start == 7 and not list(c.bookings(9)),
+    ]
+    for ask in questions:
+        clock = Clock()
+        calendar = make(clock=clock)
+        holds = held(calendar, 40, capacity=capacity)
+        clock.now = 10
+        assert ask(calendar, holds)
+        calendar.check()
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_fades_is_taken_out_little_by_little() -> None:
+    """Each call takes out a few; when nothing fades any more the store is in its place again."""
+    clock = Clock()
+    calendar = Calendar(clock=clock)
+    held(calendar, 5)
+    clock.now = 10
+    seen = []
+    for _ in range(8):
+        assert len(calendar) == 5 and calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4]
+        seen.append(fading(calendar))
+        calendar.check()
+    assert seen[0] and not seen[-1] and not calendar._deadlines
+    assert calendar.is_available(0, 1, 7) and not calendar.is_available(0, 1, 8)
+
+
+def test_few_that_run_out_do_not_fade() -> None:
+    """Up to what one call may take out, the indexes know at once."""
+    clock = Clock()
+    calendar = Calendar(clock=clock)
+    held(calendar, expiry.AT_ONCE)
+    clock.now = 10
+    assert len(calendar) == expiry.AT_ONCE and not fading(calendar)
+
+
+def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calendar]) -> None:
+    """A hold that ran out keeps no resource in use."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    calendar.add_resource(Resource("r"))
+    calendar.hold("r", 1, 5, until=10)
+    clock.now = 10
+    calendar.remove_resource("r")
+    assert calendar.resources.ids() == []
+
+
+@pytest.mark.usefixtures("slow")
+def test_resource_is_removed_while_its_holds_fade() -> None:
+    """What faded goes with the resource, and an undone removal brings back the resource without it."""
+    clock = Clock()
+    calendar = Calendar(clock=clock)
+    held(calendar, 40)
+    clock.now = 10
+    assert len(calendar) == 40 and fading(calendar)
+    with calendar.what_if():
+        for number in range(5):
+            calendar.remove_booking(next(calendar.bookings(number)))
+            calendar.remove_resource(number)
+    assert calendar.find_available(1, 7).ids() == list(range(40)) and len(calendar) == 40 and fading(calendar)
+    calendar.check()
+
+
+def test_load_where_holds_ran_out(make: Callable[..., Calendar]) -> None:
+    """A bulk load looks at the clock first, as every way of booking does."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    held(calendar, 200)
+    clock.now = 10
+    assert calendar.load([BookingEvent(number, 1, 5) for number in range(200)]) == 200
+    assert len(calendar) == 400 and not calendar.find_available(1, 5)
+    calendar.check()
+
+
+@pytest.mark.usefixtures("slow")
+def test_calendar_left_empty_takes_keys_of_another_family(make: Callable[..., Calendar]) -> None:
+    """What fades is not held: the calendar is empty, and says nothing against text."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    for number in range(5):
+        calendar.add_resource(Resource(number))
+        calendar.hold(number, 1, 5, until=10)
+    clock.now = 10
+    assert calendar.book(0, "a", "c").owns_lock
+    assert calendar.find_available("b", "d").ids() == [1, 2, 3, 4]
+    calendar.check()
+
+
+@pytest.mark.usefixtures("slow")
+def test_event_whose_hold_ran_out_can_be_booked_again(make: Callable[..., Calendar]) -> None:
+    """The very object, while the store may still hold it; in this calendar and in another."""
+    clock = Clock()
+    calendar, other = make(clock=clock), make()
+    events = held(calendar, 5)
+    clock.now = 10
+    assert len(calendar) == 5
+    for event in events[:3]:
+        assert calendar.add_booking(event).owns_lock
+    other.add_resource(Resource(4))
+    assert other.add_booking(events[4]).owns_lock
+    assert [e in calendar for e in events] == [True, True, True, False, False]
+    for _ in range(6):
+        assert calendar.find_available(1, 5).ids() == [3, 4] and other.find_available(1, 5).ids() == []
+        calendar.check()
+    assert all(not fading(c) for c in (calendar, other))
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_ran_out_in_an_undone_transaction_runs_out_again(make: Callable[..., Calendar]) -> None:
+    """Undoing puts the holds back with their deadlines, which have passed: still nobody sees them."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    events = held(calendar, 5)
+    told: list[Change] = []
+    calendar.subscribe(told.append)
+    with suppress(ZeroDivisionError), calendar.transaction():
+        clock.now = 10
+        assert calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4]
+        calendar.book(0, 1, 5)
+        raise ZeroDivisionError
+    assert not told
+    assert calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4] and len(calendar) == 5
+    assert told == [Released(event, True) for event in events]
+    calendar.check()
+
+
+@pytest.mark.usefixtures("slow")
+def test_confirming_one_of_many_that_ran_out_says_so(make: Callable[..., Calendar]) -> None:
+    """However many ran out at once, each is remembered for a while."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    for event in held(calendar, 50):
+        clock.now = 10
+        with pytest.raises(HoldExpiredError):
+            calendar.confirm(event)
+
+
+def test_only_so_many_that_ran_out_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of holds that ran out stays bounded."""
+    monkeypatch.setattr(expiry, "REMEMBERED", 5)
+    clock = Clock()
+    calendar = Calendar(clock=clock)
+    calendar.add_resource(Resource("r"))
+    for number in range(40):
+        calendar.hold("r", number, number + 1, until=number + 1)
+        clock.now = number + 1
+        assert len(calendar) == 0
+        assert len(calendar._ran_out) <= 10
+
+
+class Moody:
+    """A key that can be made to refuse every comparison."""
+
+    willing = True
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: Moody) -> bool:
+        if not Moody.willing:
+            raise ZeroDivisionError
+        return self.rank < other.rank
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_keys_that_cannot_be_compared_for_a_while_spoil_nothing(
+    make: Callable[..., Calendar], capacity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A booking that cannot be taken out now is seen by nobody, or stays whole and is taken out by a later call."""
+    clock = Clock()
+    calendar = make(clock=clock)
+    for number in range(4):
+        calendar.add_resource(Resource(number, capacity=capacity))
+        calendar.hold(number, Moody(1), Moody(5), until=10)
+    clock.now = 10
+    monkeypatch.setattr(Moody, "willing", False)
+    with suppress(KeyTypeError):
+        len(calendar)
+    monkeypatch.setattr(Moody, "willing", True)
+    for _ in range(6):
+        assert len(calendar) == 0 and calendar.find_available(Moody(1), Moody(5)).ids() == [0, 1, 2, 3]
+        calendar.check()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["hold"] * 4 + ["book"] * 2 + ["tick", "remove", "move", "confirm", "undo", "again", "resource"]
+        ),
+        st.integers(0, 5),
+        st.integers(0, 12),
+        st.integers(1, 6),
+        st.integers(1, 4),
+    ),
+    max_size=60,
+)
+
+
+def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
+    """Do the steps, and yield after each what came of it and what the calendar says."""
+    for number in range(6):
+        calendar.add_resource(Resource(number, capacity=2 if number == 5 else 1, after=1 if number == 4 else None))
+    events: list[BookingEvent] = []
+    for what, who, start, length, more in steps:
+        end = start + length
+        event = events[(start * 7 + who) % len(events)] if events else None
+        done: Any = None
+        try:
+            if what == "hold":
+                events.append(calendar.hold(who, start, end, ttl=more))
+            elif what == "book":
+                events.append(calendar.book(who, start, end))
+            elif what == "tick":
+                clock.now += more
+            elif what == "undo":
+                with calendar.what_if():
+                    clock.now += more - 1
+                    done = calendar.find_available(start, end).ids(), len(calendar)
+                    calendar.book(who, start, end)
+            elif what == "resource":
+                calendar.remove_resource(who)
+                calendar.add_resource(Resource(who))
+            elif event is not None and what == "remove":
+                calendar.remove_booking(event)
+            elif event is not None and what == "move":
+                events.append(calendar.move(event, resource=who, start=start, end=end))
+            elif event is not None and what == "confirm":
+                calendar.confirm(event)
+            elif event is not None:
+                calendar.add_booking(event)
+        except BookcoreError as exc:
+            done = type(exc)
+        yield (
+            done,
+            calendar.find_available(start, end).ids(),
+            calendar.find_available(start, end, quantity=2).ids(),
+            [(e.id, e.resource.id, e.start, e.end, e.status) for e in calendar.bookings(None, start, end)],
+            [calendar.is_available(number, start, end) for number in range(6)],
+            list(calendar.gaps(who, 0, 20)),
+            [e.id for e in calendar.conflicts(who, start, end)],
+            [e.status for e in events],
+            len(calendar),
+        )
+        calendar.check()
+
+
+@given(steps=STEPS)
+@settings(max_examples=MOST * 2)
+def test_fading_is_not_seen(steps: Any) -> None:
+    """One history, on the store in which bookings fade and on a plain list: the same answers after each step."""
+    with small_sizes():
+        one, two = Clock(), Clock()
+        for here, there in zip(
+            run(Calendar(clock=one), one, steps), run(Calendar(ListStore(), clock=two), two, steps), strict=True
+        ):
+            assert here == there
