@@ -16,12 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import TypeVar
 
-__all__ = ["Bitmap", "from_ordinals", "ordinals", "pick"]
+__all__ = ["MASKS", "Bitmap", "from_ordinals", "ordinals", "pick"]
 
 T = TypeVar("T")
 
 _NOT_EMPTY = re.compile(rb"[^\0]")
 _OFFSETS = [tuple(offset for offset in range(8) if byte >> offset & 1) for byte in range(256)]
+MASKS = tuple(1 << bit for bit in range(8))
+"""The bits of a byte, lowest first."""
 _SELECTORS = bytes.maketrans(b"01", b"\0\1")
 
 
@@ -78,7 +80,7 @@ def from_ordinals(numbers: Iterable[int], size: int) -> int:
     """
     data = bytearray((size >> 3) + 1)
     for ordinal in numbers:
-        data[ordinal >> 3] |= 1 << (ordinal & 7)
+        data[ordinal >> 3] |= MASKS[ordinal & 7]
     return int.from_bytes(data, "little")
 
 

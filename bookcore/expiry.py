@@ -48,7 +48,8 @@ _by_deadline = itemgetter(0)
 
 def watch(core: Core, until: Any, event: BookingEvent) -> None:
     """Have a hold run out at an instant. O(log holds), and a move of memory where later ones are watched."""
-    insort(core._deadlines, (until, event._seq or 0, event._id), core._passed)
+    row = until, event._seq or 0, event._id
+    insort(core._deadlines, row, core._passed, key=_by_deadline)  # an id need not compare with another
 
 
 def expire(core: Core) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from bookcore.catalog import Entry
 from bookcore.changes import Booked
+from bookcore.core import _adopt
 from bookcore.keys import UTC, Keyring
 from bookcore.model import BookingEvent
 from bookcore.protocols import SupportsLoad
@@ -31,7 +32,7 @@ from bookcore.protocols import SupportsLoad
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
 
-__all__ = ["garbage_paused", "load_events"]
+__all__ = ["add_resources", "garbage_paused", "load_events"]
 
 FEWEST = 32
 """Below this many events the columns are not worth setting up."""
@@ -62,6 +63,30 @@ def garbage_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def add_resources(
+    calendar: Calendar,
+    ids: Sequence[Any],
+    resources: Sequence[Any],
+    capacities: Sequence[int],
+    before: Iterable[Any],
+    after: Iterable[Any],
+) -> None:
+    """Register many resources with a new calendar, given as columns that have been checked; its lock is held.
+
+    Nobody listens to a new calendar and it has no indexes, so that there is nothing to note and nothing to ask. After an
+    exception it is half filled, and of no use. O(n).
+    """
+    add, first = calendar._store.add_resource, calendar._catalog.size
+    numbers = range(first, first + len(resources))
+    entries = list(map(Entry, ids, resources, numbers, capacities, before, after))
+    for entry in entries:
+        entry.calendar = calendar
+    calendar._catalog.add_all(entries)
+    for entry in entries:
+        add(entry)
+        _adopt(entry, calendar)
 
 
 def _load_each(calendar: Calendar, events: list[Any]) -> None:
@@ -105,19 +130,20 @@ def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
             return False
     except (AttributeError, TypeError, LookupError):  # the long way will meet it again and say what it is
         return False
+    facts = [(event._seq, event._id, event._resource) for event in events] if calendar._noting else []
     _write(_set_seq, events, range(calendar._seq + 1, calendar._seq + 1 + len(events)))
     _write(_set_id, events, ids)
     if not own:
         _write(_set_resource, events, map(attrgetter("resource"), entries))
     _write(_set_home, events, repeat(calendar))
-    calendar._events.update(zip(ids, events, strict=True))
+    calendar._events.put_all(ids, events)
     calendar._seq += len(events)
     for entry, count in counts.items():
         entry.count += count
     calendar._keys.learn(spans[0][0], spans[1][0])
     if calendar._noting:
-        for event in events:
-            calendar._note(partial(calendar._delete, event), Booked(event))
+        for event, before in zip(events, facts, strict=True):
+            calendar._note(partial(calendar._take_back, event, before), Booked(event))
     return True
 
 
@@ -140,7 +166,7 @@ def _ids(calendar: Calendar, events: list[Any]) -> list[Any] | None:
         ids = list(range(calendar._seq + 1, calendar._seq + 1 + len(ids)))
     elif missing or len(set(ids)) < len(ids):
         return None
-    return ids if calendar._events.keys().isdisjoint(ids) else None
+    return ids if calendar._events.isdisjoint(ids) else None
 
 
 def _entries(calendar: Calendar, events: list[Any]) -> tuple[list[Entry], bool]:

@@ -7,8 +7,8 @@ any way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from operator import eq, lt
+from itertools import chain, islice, repeat
+from operator import eq, is_not, lt
 from typing import Any
 
 from bookcore.persist.blob import Unreadable
@@ -68,7 +68,7 @@ def check_closure_ids(ids: list[Any], last: int) -> None:
 
 def check_positive(values: Sequence[int]) -> None:
     """Refuse a capacity or quantity of zero."""
-    if len(values) and not min(values):
+    if 0 in values:
         raise Unreadable("a capacity or quantity of 0")
 
 
@@ -84,6 +84,8 @@ def check_members(members: list[Any], below: int) -> None:
 
 def check_fields(fields: list[Any]) -> None:
     """Refuse what is neither None nor a dict with names for keys."""
+    if not any(map(is_not, fields, repeat(None))):
+        return
     types = set(map(type, fields))
     if types - {dict, type(None)}:
         raise Unreadable("fields that are no dict")
@@ -95,7 +97,8 @@ def check_spans(keys: KeyColumn, closed: bool) -> None:
     """Refuse keys that are not points of the axis, and starts that do not come before their ends."""
     values = keys.values
     half = len(values) // 2
-    starts, ends = values[:half], values[half:]
+    starts: Any = islice(values, half)
+    ends: Any = islice(values, half, None)
     try:
         points = values if keys.table is None else keys.table
         if not all(map(eq, points, points)):

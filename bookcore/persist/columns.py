@@ -89,13 +89,14 @@ class KeyColumn(NamedTuple):
 
     ``table`` and ``entries``: when the column was read and all of it was one table, that and each row's place
     in it. ``cls``: when it is to be written, the exact type of all values that are not None, if that is
-    known.
+    known. ``run``: it was read as ints that count up by one, and so are distinct.
     """
 
     values: list[Any]
     table: list[Any] | None = None
     entries: array[Any] | None = None
     cls: type | None = None
+    run: bool = False
 
 
 def decode_keys(data: bytes, count: int) -> KeyColumn:
@@ -111,7 +112,8 @@ def decode_keys(data: bytes, count: int) -> KeyColumn:
         raise
     except Exception as exc:  # every constructor has its own way to refuse a value
         raise Unreadable(f"a value that is none ({type(exc).__name__}: {exc})") from exc
-    return KeyColumn(values, *src.outer)
+    table, entries = src.outer or (None, None)
+    return KeyColumn(values, table, entries, run=src.run)
 
 
 def encode_numbers(values: Sequence[int]) -> bytes:
@@ -122,7 +124,7 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     >>> list(decode_numbers(encode_numbers([3, 1, 2]), 3, below=4))
     [3, 1, 2]
     """
-    rows = values if isinstance(values, list) else list(values)
+    rows: Any = values if isinstance(values, list | array) else list(values)
     if rows and rows[0] < 256 and rows.count(rows[0]) == len(rows):  # all the same, most often
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()
@@ -132,21 +134,22 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     if code == "Q":
         out.numbers(code, rows)
     else:
-        out.places(most + 1, array("I", rows))
+        out.places(most + 1, rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows))
     return out.getvalue()
 
 
-def decode_numbers(data: bytes, count: int, below: int = 1 << 64) -> list[int]:
+def decode_numbers(data: bytes, count: int, below: int = 1 << 64) -> Sequence[int]:
     """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or any not less than *below*."""
     src = BlobReader(data)
     code = chr(src.byte())
     if code not in "BHIQ":
         raise Unreadable("numbers of an unknown width")
-    found = list(src.fixed(count)) if code == "B" else src.numbers(code, count).tolist()
+    found: Any = bytes(src.fixed(count)) if code == "B" else src.numbers(code, count)
     src.finish()
     if count and below < 1 << 64 and max(found) >= below:
         raise Unreadable(f"a number {max(found)} where all should be below {below}")
-    return found
+    numbers: Sequence[int] = found
+    return numbers
 
 
 class Writer(BlobWriter):
@@ -216,12 +219,13 @@ class Writer(BlobWriter):
 class Reader(BlobReader):
     """A `BlobReader` that knows columns of plain values."""
 
-    __slots__ = ("_depth", "outer", "outermost")
+    __slots__ = ("_depth", "outer", "outermost", "run")
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._depth = 0
         self.outermost = False  # all rows of the column are being read, as one family
+        self.run = False  # they are ints that count up by one
         self.outer: (
             tuple[list[Any], array[Any]] | tuple[()]
         ) = ()  # the table that is the whole column, if one is

@@ -214,12 +214,13 @@ def _read_back(fs: FileSystem, path: str, parts: Iterable[bytes]) -> None:
     fd = fs.open(path)
     try:
         for part in parts:
-            rest = memoryview(part)
-            while rest:
-                found = fs.read(fd, len(rest))
-                if not found or found != rest[: len(found)]:
+            at = 0
+            while at < len(part):
+                found = fs.read(fd, len(part) - at)
+                # bytes against bytes: a memoryview is compared item by item
+                if not found or not part.startswith(found, at):
                     raise OSError("what was written does not read back the same")
-                rest = rest[len(found) :]
+                at += len(found)
         if fs.read(fd, 1):
             raise OSError("more reads back than was written")
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from array import array
+from itertools import islice
+from operator import attrgetter, lt
 from typing import TYPE_CHECKING, Any
 
 from bookcore.bitmap import ordinals
@@ -46,12 +48,11 @@ def gather(calendar: Calendar, path: object) -> State:
         rules = [(hours, bits.value()) for hours, bits in calendar._hours.items()]
         plain = calendar._keys.plain
         state = State(bounds=calendar.bounds, last_sequence=calendar._seq, last_closure=calendar._closure_ids)
-    order = [event._seq for event in events]
-    if order != sorted(order):  # type: ignore[type-var]  # what is booked has a number
+    order: list[Any] = [event._seq for event in events]
+    if not all(map(lt, order, islice(order, 1, None))):
         events.sort(key=attrgetter("_seq"))
         ids = [event._id for event in events]
-    place_of = {entry.number: place for place, entry in enumerate(entries)}
-    place_by_object = {id(entry.resource): place for place, entry in enumerate(entries)}
+    place_of = {entry.number: place for place, entry in enumerate(entries)} if tags or rules else {}
 
     def members(bits: int) -> list[int]:
         return [place_of[number] for number in ordinals(bits)]
@@ -63,24 +64,20 @@ def gather(calendar: Calendar, path: object) -> State:
         [hours.to_plain() for hours, _ in rules],
         [members(bits) for _, bits in rules],
     )
-    state.bookings = _bookings(ids, events, place_by_object, plain, classes)
-    if all(entry.capacity == 1 for entry in entries):
-        state.bookings.quantities = [1] * len(events)
-    else:
-        state.bookings.quantities = [event._quantity for event in events]
+    state.bookings = _bookings(ids, events, entries, plain, classes)
     place_by_id = {id: place for place, id in enumerate(ids)} if holds or closures else {}
     state.holds = Holds([place_by_id[id] for id, _ in holds], [until for _, until in holds])
     state.expired = Expired([id for id, _ in expired], [until for _, until in expired])
-    state.closures = _closures(closures, place_by_object, place_by_id)
+    state.closures = _closures(closures, entries, place_by_id)
     state.classes = classes.names()
     return state
 
 
-def _closures(closures: list[Closure], place_of: dict[int, int], booking_of: dict[Any, int]) -> Closures:
+def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[Any, int]) -> Closures:
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
     return Closures(
         [closure.id for closure in closures],
-        [place_of[id(closure.resource)] for closure in closures],
+        _places([closure.resource for closure in closures], entries),
         KeyColumn(keys),
         [closure.reason for closure in closures],
         # what stood there then and stands no more is nothing that could be restored
@@ -158,24 +155,45 @@ def _attributes(resource: Resource, entry: Entry) -> dict[str, Any] | None:
 
 
 def _bookings(
-    ids: list[Any],
-    events: list[BookingEvent],
-    place_of: dict[int, int],
-    plain: type | None,
-    classes: ClassNames,
+    ids: list[Any], events: list[BookingEvent], entries: list[Entry], plain: type | None, classes: ClassNames
 ) -> Bookings:
+    count = len(events)
     types = set(map(type, events))
     places = {cls: classes.place(cls) for cls in types}
     if types <= {BookingEvent}:
         fields: list[Any] = [event._fields for event in events]
     else:
         fields = [dict(event.fields) or None for event in events]
+    # A pass for each column, in order of booking: events and keys mostly lie in memory in the order they were made in,
+    # and any other order waits for each of them (three times as long).
     keys = [event._start for event in events]
     keys += [event._end for event in events]
+    exclusive = all(entry.capacity == 1 for entry in entries)
     return Bookings(
         ids,
-        [places[type(event)] for event in events] if len(types) > 1 else list(places.values()) * len(events),
-        list(map(place_of.__getitem__, map(id, [event._resource for event in events]))),
+        [places[type(event)] for event in events] if len(types) > 1 else list(places.values()) * count,
+        _places([event._resource for event in events], entries),
         KeyColumn(keys, cls=plain),
-        fields=fields,
+        [1] * count if exclusive else [event._quantity for event in events],
+        fields,
     )
+
+
+def _places(resources: list[Any], entries: list[Entry]) -> array[int]:
+    """Return the place of each of *resources* among *entries*."""
+    if not resources:
+        return array("I")
+    owners = [entry.resource for entry in entries]
+    found: Any
+    if all(map(_by_identity, set(map(type, owners)))):
+        found = resources  # looked up by identity already, without a number made for each
+        numbers: dict[Any, int] = dict(zip(owners, range(len(owners)), strict=True))
+    else:
+        found = map(id, resources)
+        numbers = dict(zip(map(id, owners), range(len(owners)), strict=True))
+    return array("I", map(numbers.__getitem__, found))
+
+
+def _by_identity(cls: Any) -> bool:
+    """Tell whether instances of a class are equal only to themselves, which a dict finds out without calling their code."""
+    return cls.__hash__ is object.__hash__ and cls.__eq__ is object.__eq__

@@ -107,6 +107,7 @@ def _read_ints(src: Reader, count: int) -> list[int]:
         return src.numbers("q" if form == _SMALL else "Q", count).tolist()
     if form == _RUN and src.outermost:
         (first,) = src.numbers("q", 1)
+        src.run = True
         return list(range(first, first + count))
     if form != _BIG:
         raise Unreadable("ints in an unknown form")

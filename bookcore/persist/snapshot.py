@@ -56,7 +56,7 @@ def save(
     Raises: `SnapshotTypeError` (a class that cannot be carried), `SnapshotValueError` (a value),
     `SnapshotKeyError`, and `SnapshotError` for what the file system refuses.
 
-    Complexity: O(everything), about 0.5 us a booking. The calendar is locked for a small part of it; Python's
+    Complexity: O(everything), about 1 us a booking. The calendar is locked for a small part of it; Python's
     cyclic garbage collector rests meanwhile, in the whole process.
     """
     name = path_text(path)
@@ -91,7 +91,7 @@ def load(
     `SnapshotKeyError`, and `SnapshotError` for a file that cannot be read. Nothing else, whatever the file
     holds; only what *make* raises comes as it is.
 
-    Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector rests meanwhile, in the
+    Complexity: O(everything), about 4 us a booking. Python's cyclic garbage collector rests meanwhile, in the
     whole process.
     """
     name = path_text(path)

@@ -99,6 +99,7 @@ class Bookings:
     keys: KeyColumn = field(default_factory=lambda: KeyColumn([]))  # all starts, then all ends
     quantities: Sequence[int] = ()
     fields: list[Any] = field(default_factory=list)  # a dict, or None for none
+    counted: bool = False  # the ids were read as ints that count up by one
 
 
 @dataclass(slots=True)
@@ -213,9 +214,13 @@ def decode_state(sections: Sequence[Section]) -> State:
     check_members(state.rules.members, count)
 
     closed = state.bounds == "[]"
-    count, columns = take("bookings", decode_column, kind, resource, _keys, decode_numbers, decode_column)
-    state.bookings = what = Bookings(*columns)
-    check_ids(what.ids)
+    count, (ids, *columns) = take(
+        "bookings", decode_keys, kind, resource, _keys, decode_numbers, decode_column
+    )
+    state.bookings = what = Bookings(ids.values, *columns)
+    what.counted = ids.run
+    if not ids.run:
+        check_ids(what.ids)
     check_spans(what.keys, closed)
     check_positive(what.quantities)
     check_fields(what.fields)

@@ -64,17 +64,24 @@ def load(
     shared = _shared(starts, ends)
     if shared is not None:
         starts, ends = list(map(shared.__getitem__, starts)), list(map(shared.__getitem__, ends))
-    built: list[tuple[Entry, Any]] = []
+    built: list[tuple[Entry, list[Any], list[BookingEvent]]] = []
     for rows in _groups(numbers, size):
-        schedule = _schedule(closed, rows, starts, ends, events)
-        if schedule is None:
+        edges = _edges(closed, rows, starts, ends)
+        if edges is None:
             return False
-        built.append((entries[rows[0]], schedule))
+        built.append((entries[rows[0]], edges, list(map(events.__getitem__, rows))))
     in_order = _in_order(starts, numbers, shared), _in_order(ends, numbers, shared)
     timeline.rebuild(max(size, timeline.size), *in_order, (), shared)
-    for entry, schedule in built:
-        entry.state = schedule
-        entry.offer(schedule)
+    for entry, edges, held in built:
+        schedule = entry.state
+        if len(held) > SPLIT or isinstance(schedule, LongSchedule):
+            schedule = make_schedule(closed)
+            schedule[:], schedule.events = edges, held
+            entry.state = schedule = LongSchedule(schedule) if len(held) > SPLIT else schedule
+            entry.offer(schedule)
+        else:  # the very object stays, and with it what the resource holds of it
+            schedule[:] = edges
+            schedule.events = held
     return True
 
 
@@ -122,19 +129,12 @@ def _shared(starts: Sequence[Any], ends: Sequence[Any]) -> dict[Any, Any] | None
     return dict(zip(ordered, ordered, strict=True))
 
 
-def _schedule(
-    closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any], events: Sequence[BookingEvent]
-) -> Any:
-    """Return the schedule of one resource, given the positions of its rows, or None if two of them overlap."""
+def _edges(closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any]) -> list[Any] | None:
+    """Put the positions of one resource's rows in order of start and return its edges, or None if two rows overlap."""
     if len(rows) > 1:
         rows.sort(key=starts.__getitem__)
-    schedule: Schedule = make_schedule(closed)
-    schedule += [None] * (2 * len(rows))
-    schedule[::2], schedule[1::2] = map(starts.__getitem__, rows), map(ends.__getitem__, rows)
+    edges: list[Any] = [None] * (2 * len(rows))
+    edges[::2], edges[1::2] = map(starts.__getitem__, rows), map(ends.__getitem__, rows)
     if closed:
-        if not all(map(lt, schedule[1::2], schedule[2::2])):
-            return None
-    elif any(map(lt, schedule[2::2], schedule[1::2])):
-        return None
-    schedule.events = list(map(events.__getitem__, rows))
-    return LongSchedule(schedule) if len(rows) > SPLIT else schedule
+        return edges if all(map(lt, edges[1::2], edges[2::2])) else None
+    return None if any(map(lt, edges[2::2], edges[1::2])) else edges

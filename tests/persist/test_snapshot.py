@@ -33,6 +33,7 @@ from bookcore.errors import (
 from bookcore.hours import Hours
 from bookcore.model import BookingEvent, Resource
 from bookcore.persist import registry
+from bookcore.persist.classes import OWN
 from bookcore.persist.errors import (
     SnapshotDamagedError,
     SnapshotKeyError,
@@ -157,9 +158,7 @@ def seen_resource(resource: Any) -> Any:
     if isinstance(state, tuple):
         state = {**(state[0] or {}), **(state[1] or {})}
     if isinstance(state, dict):
-        state = {
-            name: seen(value) for name, value in sorted(state.items()) if name not in ("_calendars", "_entry")
-        }
+        state = {name: seen(value) for name, value in sorted(state.items()) if name not in OWN}
     return type(resource), seen(resource.id), state
 
 

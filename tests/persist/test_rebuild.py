@@ -1,0 +1,203 @@
+"""A restored calendar goes on as the one it was made from would have, whatever is done with either of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bookcore import BookcoreError, Calendar, Resource
+from bookcore.catalog import Catalog, Entry
+from bookcore.hours import Hours
+from bookcore.persist import registry
+from bookcore.persist.registry import register_key_codec
+from bookcore.stores.tree import TreeStore
+
+START, HOUR = datetime(2024, 3, 30, 12), timedelta(hours=1)
+FAMILIES: dict[str, Any] = {
+    "int": int,
+    "float": lambda n: n / 4,
+    "text": lambda n: f"{n:04d}",
+    "datetime": lambda n: START + n * HOUR,
+    "UTC": lambda n: (START + n * HOUR).replace(tzinfo=UTC),
+    "zone": lambda n: (START + n * HOUR).replace(tzinfo=UTC).astimezone(ZoneInfo("Europe/Paris")),
+    "tuple": lambda n: (n // 5, n % 5),
+}
+
+
+class Alike:
+    """A resource of the user's own that says it equals every other, and has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a registry of its own."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+
+
+def filled(key: Any, bounds: str, pools: bool) -> Calendar:
+    """Return a calendar of twenty resources, booked in no order, with some bookings gone and one moved."""
+    calendar = Calendar(bounds=bounds)
+    for name in range(20):
+        calendar.add_resource(Resource(name, capacity=2 if pools and name % 5 == 0 else 1))
+    spans = [(name, at) for at in range(0, 40, 4) for name in range(20)]
+    for name, at in sorted(spans, key=lambda span: span[0] * 7919 % 31 + span[1] * 104729 % 37):
+        calendar.book(name, key(at), key(at + 2), id=f"b{at}" if name == 3 else None)
+    for event in list(calendar.bookings(4))[::2]:
+        calendar.remove_booking(event)
+    calendar.move(next(iter(calendar.bookings(5))), start=key(50), end=key(52))
+    calendar.tag(7, "sea")
+    return calendar
+
+
+def lived(calendar: Calendar, key: Any) -> Iterator[Any]:
+    """Do a little of everything with a calendar and yield what can be seen of it."""
+
+    def attempt(what: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return what(*arguments, **named)
+        except BookcoreError as exc:
+            return type(exc).__name__
+
+    def told(event: Any) -> Any:
+        return event if isinstance(event, str) else (event.id, event.resource.id, event.start, event.end)
+
+    yield [told(event) for event in calendar.bookings()]
+    yield told(attempt(calendar.book, 1, key(0), key(1)))
+    yield told(attempt(calendar.book, 1, key(3), key(4)))
+    yield told(attempt(calendar.book, 1, key(42), key(45)))
+    yield told(attempt(calendar.book, 0, key(0), key(2)))
+    yield told(attempt(calendar.book, 0, key(0), key(2)))
+    first = next(iter(calendar.bookings(2)))
+    yield first.status, first.owns_lock, calendar.is_available(2, first.start, first.end)
+    yield told(calendar.move(first, resource=6, start=key(60), end=key(62)))
+    yield calendar.is_available(2, first.start, first.end), calendar.is_available(6, key(60), key(61))
+    yield told(calendar.remove_booking("b8")), attempt(calendar.get, "b8")
+    try:
+        with calendar.transaction():
+            calendar.book(8, key(70), key(72))
+            for event in list(calendar.bookings(9)):
+                calendar.remove_booking(event)
+            raise RuntimeError
+    except RuntimeError:
+        yield [told(event) for event in calendar.bookings()]
+    held = calendar.hold(10, key(80), key(82))
+    yield told(calendar.confirm(held))
+    closure = calendar.close(11, key(1), key(3), "paint")
+    yield [event.id for event in closure.overlapping], attempt(calendar.book, 11, key(2), key(3))
+    calendar.reopen(closure)
+    if isinstance(key(0), datetime) and key(0).tzinfo is not None:
+        calendar.set_hours(12, Hours({"mon": ["08:00-09:00"]}, zone="UTC"))
+        yield told(attempt(calendar.book, 12, key(90), key(91)))
+        calendar.set_hours(12, None)
+    extra = calendar.add_resource(Resource("new"))
+    yield told(calendar.book(extra, key(1), key(9))), extra.is_available(key(9), key(11))
+    yield attempt(calendar.add_resource, Resource(3))
+    for low in range(0, 90, 7):
+        yield calendar.find_available(key(low), key(low + 3)).ids()
+        yield [resource.id for resource in calendar.find_booked(key(low), key(low + 1))]
+    yield calendar.tagged("sea").ids(), len(calendar), calendar.resources.ids()
+
+
+@pytest.mark.parametrize("pools", [False, True])
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: str, pools: bool) -> None:
+    """Both are asked and changed in the same way, and stay the same and sound; a second snapshot is the same file."""
+    key = FAMILIES[family]
+    calendar = filled(key, bounds, pools)
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks")
+    again.snapshot(tmp_path / "b.bks")
+    assert (tmp_path / "a.bks").read_bytes() == (tmp_path / "b.bks").read_bytes()
+    trees = Calendar.restore(tmp_path / "a.bks", store=TreeStore())
+    for one, two, three in zip(lived(calendar, key), lived(again, key), lived(trees, key), strict=True):
+        assert one == two == three
+        again.check()
+
+
+def test_ids_that_are_numbers_come_back_with_theirs(tmp_path: Path) -> None:
+    """Ids that count up from one are the numbers of the bookings; ids that count up from elsewhere are not."""
+    for first in (1, 2, 500):
+        calendar = Calendar()
+        calendar.add_resource(Resource("a"))
+        for at in range(50):
+            calendar.book("a", 2 * at, 2 * at + 1, id=first + at)
+        calendar.snapshot(tmp_path / "a.bks")
+        again = Calendar.restore(tmp_path / "a.bks")
+        again.check()
+        assert [event.id for event in again.bookings()] == list(range(first, first + 50))
+        assert [event._seq for event in again.bookings()] == list(range(1, 51))
+        assert again.book("a", 200, 201).id == calendar.book("a", 200, 201).id
+
+
+def test_resource_is_told_by_identity_whatever_it_says_of_itself(tmp_path: Path) -> None:
+    """A class that calls all its instances equal, or has no hash, mixes no bookings up."""
+    register_key_codec(Alike, "alike", lambda alike: alike.id, Alike)
+    calendar = Calendar()
+    for name in "abc":
+        calendar.add_resource(Alike(name))
+        calendar.book(name, ord(name), ord(name) + 1)
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks")
+    again.check()
+    assert [(e.resource.id, e.start) for e in again.bookings()] == [("a", 97), ("b", 98), ("c", 99)]
+
+
+def test_resource_keeps_what_it_was_registered_with(tmp_path: Path) -> None:
+    """What was changed on the object after it was added was not asked for, and is not when it comes back."""
+    calendar = Calendar()
+    resource = calendar.add_resource(Resource("a"))
+    resource.capacity, resource.before = 5, 1
+    calendar.book("a", 1, 2)
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks")
+    entry = again._catalog.entry("a")
+    assert (entry.capacity, entry.before, entry.plain) == (1, None, True)
+    assert (entry.resource.capacity, entry.resource.before) == (5, 1)
+    assert again.is_available("a", 2, 3)
+    assert not again.is_available("a", 1, 2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000])
+@pytest.mark.parametrize("before", [0, 3])
+def test_many_records_at_once_are_the_same_as_one_by_one(count: int, before: int) -> None:
+    """Bitmaps, kinds and numbers, on an empty catalog and after others."""
+
+    class Flat(Resource):
+        pass
+
+    resources = [(Flat if at % 3 else Resource)(at, 1 + at % 2) for at in range(before + count)]
+    slow, fast = Catalog(), Catalog()
+    for at, resource in enumerate(resources):
+        slow.add(slow.prepare(resource, None, None, None))
+        if at < before:
+            fast.add(fast.prepare(resource, None, None, None))
+    fast.add_all([Entry(r.id, r, at, r.capacity) for at, r in enumerate(resources) if at >= before])
+    for name in ("everything", "pooled"):
+        assert getattr(slow, name).value() == getattr(fast, name).value()
+    assert {cls: bits.value() for cls, bits in slow.kinds.items()} == {
+        cls: bits.value() for cls, bits in fast.kinds.items()
+    }
+    assert slow.objects == fast.objects
+    assert list(slow.by_id) == list(fast.by_id)
+    assert [entry.number for entry in fast.in_order()] == list(range(before + count))
+    extra = fast.prepare(Flat("extra"), None, None, None)
+    fast.add(extra)
+    assert fast.of_kind(Flat) >> extra.number == 1
+    fast.tag_all([extra.number, 0], "sea")
+    assert fast.labels(extra) == ["sea"]
+    assert fast.tagged("sea") == 1 << extra.number | 1
