@@ -125,7 +125,8 @@ class ConflictError(BookcoreError):
     """The span is not to be had.
 
     Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (every booking in the way, by
-    start, then in order of booking); ``causes`` (text for what else is in the way: closures, hours, capacity).
+    start, then in order of booking); ``causes`` (text for what else is in the way: closures, hours, capacity);
+    ``in_the_way`` (both, as the text of the error has them).
     """
 
     http_hint = 409
@@ -148,21 +149,40 @@ class ConflictError(BookcoreError):
         if len(self.conflicts) > 3:
             shown.append(f"{len(self.conflicts) - 3} more bookings")
         shown += self.causes
+        self.in_the_way = "; ".join(shown) or "taken"
         many = f"{quantity} of " if quantity != 1 else ""
         super().__init__(
-            f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: "
-            f"{'; '.join(shown) or 'taken'}"
+            f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: {self.in_the_way}"
         )
 
 
 class NoneAvailableError(BookcoreError):
-    """None of the resources asked for is available. Attributes: ``start``, ``end``, ``quantity``, ``asked``."""
+    """None of the resources asked for is available.
+
+    Attributes: ``start``, ``end``, ``quantity``; ``asked`` (how many resources matched); ``refused`` (for the first few
+    of them, the `ConflictError` that says what is in the way).
+    """
 
     http_hint = 409
 
-    def __init__(self, start: object, end: object, quantity: int, asked: int) -> None:
+    def __init__(
+        self,
+        start: object,
+        end: object,
+        quantity: int,
+        asked: int,
+        refused: Iterable[ConflictError] = (),
+        *,
+        bounds: str = "[)",
+    ) -> None:
         self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
-        super().__init__(f"none of {asked} resources is available in {_span(start, end)}")
+        self.refused: tuple[ConflictError, ...] = tuple(refused)
+        many = f" for {quantity} units" if quantity != 1 else ""
+        why = [f"{_name(one.resource)} ({one.in_the_way})" for one in self.refused]
+        if asked > len(why) > 0:
+            why.append(f"{asked - len(why)} more")
+        shown = f": {'; '.join(why)}" if why else ""
+        super().__init__(f"no resource of {asked} is available{many} in {_span(start, end, bounds)}{shown}")
 
 
 class ResourceError(BookcoreError):

@@ -15,7 +15,7 @@ Everything here is called with the calendar's lock held.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import partial
@@ -44,12 +44,16 @@ REMEMBERED = 10_000
 LAST = PARTS - 1
 _MISSING: Any = object()
 _by_deadline = itemgetter(0)
+_by_seq = itemgetter(1)
 
 
 def watch(core: Core, until: Any, event: BookingEvent) -> None:
     """Have a hold run out at an instant. O(log holds), and a move of memory where later ones are watched."""
-    row = until, event._seq or 0, event._id
-    insort(core._deadlines, row, core._passed, key=_by_deadline)  # an id need not compare with another
+    deadlines, seq = core._deadlines, event._seq or 0
+    # among equal deadlines in order of booking, also for what an undone transaction puts back; ids need not compare
+    high = bisect_right(deadlines, until, core._passed, key=_by_deadline)
+    low = bisect_left(deadlines, until, core._passed, high, key=_by_deadline)
+    deadlines.insert(bisect_right(deadlines, seq, low, high, key=_by_seq), (until, seq, event._id))
 
 
 def expire(core: Core) -> None:

@@ -1,23 +1,21 @@
-"""The life of a booking: held, confirmed, moved, split; closed hours around it; many changes as one.
+"""The life of a booking: held, confirmed, moved, split; and every change told to who wants to know.
 
-`Life` is the half of `Calendar` that changes what stands. Everything goes through the one predicate (`Core._room`) and the
-same few changes of state in `bookcore.core`, which also note how to undo themselves: that is all a transaction is.
+`Life` is the half of `Calendar` that changes what stands, with `transactions`, `closing` and `requests`. Everything goes
+through the one predicate (`Core._room`) and the same few changes of state in `bookcore.core`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bookcore import changes
 from bookcore.catalog import Entry
-from bookcore.core import Core
+from bookcore.closing import Closing
 from bookcore.errors import (
     BookcoreError,
-    ConflictError,
     HoldExpiredError,
-    HoursError,
     InvalidSpanError,
     KeyTypeError,
     QueryError,
@@ -27,8 +25,8 @@ from bookcore.errors import (
 )
 from bookcore.keys import normal
 from bookcore.lengths import later
-from bookcore.model import BookingEvent, Closure, Refusal, Report
-from bookcore.selection import Selection
+from bookcore.model import BookingEvent
+from bookcore.requests import Requests
 from bookcore.terms import check_quantity
 
 __all__ = ["Life"]
@@ -36,72 +34,8 @@ __all__ = ["Life"]
 _UNSET: Any = object()
 
 
-class Life(Core):
-    """Holds, moves, closures, hours, transactions, changes."""
-
-    # -- many changes as one -----------------------------------------------------------------------
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make everything done inside one change: undone whole on an exception, invisible to other threads until it ends.
-
-        The calendar's lock is held for the whole block, so others wait; keep it short. Nested blocks are undone alone.
-        Subscribers are told when the outermost block has ended, and of nothing that was undone.
-
-        Complexity: one note a change; undoing costs what doing did.
-        """
-        yield from self._transact(keep=True)
-
-    @contextmanager
-    def what_if(self) -> Iterator[None]:
-        """Try things out: as `transaction`, but always undone at the end. "Cancel A, move B: does C fit?"."""
-        yield from self._transact(keep=False)
-
-    def _transact(self, keep: bool) -> Iterator[None]:
-        self._lock.acquire()
-        outermost = self._undo is None
-        if outermost:
-            self._undo, self._noting = [], True
-            self._expire_if_due()
-            self._writing += 1  # readers without the lock must not look in
-            self._version += 1
-        undo, done = self._undo or [], self._changes
-        mark, told, seq, closures = len(undo), len(done), self._seq, self._closure_ids
-        kept = False
-        try:
-            yield
-            kept = keep
-        finally:
-            try:
-                if not kept:
-                    self._roll_back(mark, told)
-                    self._seq, self._closure_ids = seq, closures
-            finally:
-                if outermost:
-                    if self._subscribers:
-                        self._pending.extend(self._changes)
-                    self._changes, self._undo = [], None
-                    self._noting = bool(self._subscribers)
-                    self._writing -= 1
-                self._lock.release()
-                if outermost and self._pending:
-                    self._tell()
-
-    def _roll_back(self, mark: int, told: int) -> None:
-        """Undo what was noted since, the latest first. Undoing is not noted itself."""
-        undo = self._undo or []
-        noting, self._noting = self._noting, False
-        self._undo = None
-        try:
-            while len(undo) > mark:
-                undo.pop()()
-        finally:
-            self._undo, self._noting = undo, noting
-            del self._changes[told:]
-
-    def _expire_if_due(self) -> None:
-        if self._deadlines:
-            self._expire()
+class Life(Requests, Closing):
+    """Holds, moves, changes; and what it inherits. A mixin of `Calendar`."""
 
     # -- holds -------------------------------------------------------------------------------------
 
@@ -229,155 +163,27 @@ class Life(Core):
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """Cut a booking in two at a key inside it; return both. The first keeps the id, the second gets a new one.
 
-        Atomic; the lock is never given up in between. With closed bounds the two would share the key *at*, so there it is
-        an `InvalidSpanError`; so is a key that does not lie strictly inside.
+        Atomic; the lock is never given up in between. What has been closed since does not matter, but each part needs
+        its turnaround: where that leaves no room for both, it is a `ConflictError`. With closed bounds the two would
+        share the key *at*, so there it is an `InvalidSpanError`; so is a key that does not lie strictly inside.
         """
         if self._closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
         with self.transaction():
             event = self._standing(event_or_id)
             entry = self._entry_of(event)
-            point, low, high = self._keys.point(at), normal(event._start), normal(event._end)
+            point = None if at is None else self._keys.point(at)
+            low, high = normal(event._start), normal(event._end)
             if point is None or (low is not None and not low < point) or (high is not None and not point < high):
                 raise InvalidSpanError(event._start, event._end, f"{brief(at)} does not lie strictly inside")
             first, second = event._with(end=at), event._with(start=at)
             second._id = None
             held, until = event._id in self._holds, self._holds.get(event._id)
-            hours, closures, entry.guarded = entry.hours, entry.closures, False
-            try:  # what stands may stand where new bookings could not (a closure came later): splitting is not booking
+            with _unguarded(entry):  # what stands may stand where it was closed later: splitting is not booking
                 self._delete(event)
                 self._insert(entry, low, point, first, event._id, held=held, until=until)
                 self._insert(entry, point, high, second, None, held=held, until=until)
-            finally:
-                entry.guarded = hours is not None or closures is not None
             return first, second
-
-    # -- many bookings -----------------------------------------------------------------------------
-
-    def book_all(self, requests: Iterable[Any], on_conflict: str = "raise") -> Report:
-        """Book many: all of them, or with ``on_conflict="skip"`` all that can be, as one change. Return a report.
-
-        A request is a `BookingEvent`, a mapping of what `book` takes, or a tuple ``(resource, start, end)``.
-        ``report.booked`` are the events, ``report.refused`` a record for each refusal: the request and what was in the way.
-
-        Raises: with ``"raise"`` what the first refusal raised, and nothing is booked; anything that is no conflict is
-        raised either way.
-        """
-        if not isinstance(on_conflict, str) or on_conflict not in ("raise", "skip"):
-            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
-        try:
-            asked = list(requests)
-        except Exception as exc:
-            raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
-        booked: list[BookingEvent] = []
-        refused: list[Refusal] = []
-        with self.transaction():
-            for request in asked:
-                try:
-                    booked.append(self._book_request(request))
-                except ConflictError as exc:
-                    if on_conflict == "raise":
-                        raise
-                    refused.append(Refusal(request, exc))
-        return Report(tuple(booked), tuple(refused))
-
-    def _book_request(self, request: Any) -> BookingEvent:
-        calendar: Any = self
-        if isinstance(request, BookingEvent):
-            event: BookingEvent = calendar.add_booking(request)
-            return event
-        try:
-            if isinstance(request, Mapping):
-                named = dict(request)
-                booked: BookingEvent = calendar.book(
-                    named.pop("resource"), named.pop("start"), named.pop("end"), **named
-                )
-                return booked
-            resource, start, end = request
-        except BookcoreError:
-            raise
-        except Exception as exc:
-            raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping") from exc
-        made: BookingEvent = calendar.book(resource, start, end)
-        return made
-
-    # -- closures ----------------------------------------------------------------------------------
-
-    def close(self, resource: Any, start: Any, end: Any, reason: str = "closed") -> Closure:
-        """Close a resource for a span: nothing can be booked there any more. Return the closure, for `reopen`.
-
-        Bookings that stand there already stay, and are listed in ``closure.overlapping``. Closures may overlap each other.
-
-        Raises: as `is_available`; `QueryError` when the reason is no text.
-        Complexity: O(log m + bookings overlapped).
-        """
-        if not isinstance(reason, str):
-            raise QueryError(reason, "the reason of a closure is a text")
-        with self._writer():
-            self._expire_if_due()
-            entry = self._catalog.entry(resource)
-            low, high = self._keys.admit(start, end)
-            standing = tuple(self._store.overlapping(entry, low, high))
-            self._closure_ids += 1
-            closure = Closure(entry.resource, start, end, reason, self._closure_ids, standing)
-            self._close(entry, low, high, closure)
-            return closure
-
-    def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
-        """Close many resources (a selection, or an iterable of resources or ids) for a span, as one change."""
-        with self.transaction():
-            return tuple(self.close(entry.resource, start, end, reason) for entry in self._each(resources))
-
-    def reopen(self, closure: Closure) -> None:
-        """Lift a closure. Raises: `UnknownClosureError` when it does not stand in this calendar."""
-        with self._writer():
-            known = isinstance(closure, Closure) and self._standing_closures.get(closure.id) is closure
-            if not known:
-                raise UnknownClosureError(closure)
-            self._reopen(self._catalog.entry(closure.resource), closure)
-
-    def closures(self, resource: Any = None) -> tuple[Closure, ...]:
-        """Return the closures of a resource, by start, or all of them in order of making."""
-        with self._lock:
-            if resource is None:
-                return tuple(self._standing_closures.values())
-            return tuple(self._closures_of(self._catalog.entry(resource)))
-
-    def _each(self, resources: Any) -> list[Entry]:
-        """Return the entries of a resource, an id, a selection or an iterable of resources or ids; the lock is held."""
-        try:
-            return [self._catalog.entry(resources)]
-        except BookcoreError:
-            if isinstance(resources, str | bytes) or not isinstance(resources, Iterable):
-                raise
-        if isinstance(resources, Selection) and resources._calendar is not self:
-            raise QueryError(resources, "belongs to another calendar")
-        try:
-            found = list(resources)
-        except BookcoreError:
-            raise
-        except Exception as exc:
-            raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
-        return [self._catalog.entry(resource) for resource in found]
-
-    # -- opening hours -----------------------------------------------------------------------------
-
-    def set_hours(self, resources: Any, hours: Any) -> None:
-        """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts them.
-
-        *resources* is one resource, a selection, or an iterable of resources or ids. Bookings that stand stay. However many
-        resources share a rule, a search evaluates it once.
-
-        Raises: `HoursError` when *hours* are none; `UnknownResourceError`.
-        """
-        if hours is not None:
-            from bookcore.hours import Hours
-
-            if not isinstance(hours, Hours):
-                raise HoursError(hours, "is no bookcore.hours.Hours")
-        with self.transaction():
-            for entry in self._each(resources):
-                self._set_hours(entry, hours)
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -450,7 +256,18 @@ class Life(Core):
             calendar: Any = self
             low, high, entry = calendar._examine(copy)
             self._seq = max(self._seq, (event._seq or 1) - 1)
-            self._insert(entry, low, high, copy, event._id, held=held, until=until)
+            with _unguarded(entry):  # the half of a booking that was split may stand where it was closed later
+                self._insert(entry, low, high, copy, event._id, held=held, until=until)
+
+
+@contextmanager
+def _unguarded(entry: Entry) -> Iterator[None]:
+    """Let bookings of a resource stand where closures or hours would not have them, inside the block."""
+    entry.guarded = False
+    try:
+        yield
+    finally:
+        entry.guarded = entry.hours is not None or entry.closures is not None
 
 
 def _hashable(value: Any) -> bool:

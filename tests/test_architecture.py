@@ -28,12 +28,18 @@ LAYERS: dict[str, set[str]] = {
     "facts": {
         "errors", "keys", "lengths", "model", "protocols", "changes", "terms", "catalog", "explanation",
     },
-    "index": {"bitmap", "attributes", "column", "timeline", "schedule", "profile", "_segments", "gaps"},
+    "index": {
+        "bitmap", "attributes", "column", "block", "timeline", "_timeline_check", "schedule", "register", "profile",
+        "_segments", "gaps",
+    },
     "time": {"_wallclock", "_hours_rules", "_openings", "_recurrence_axis", "hours", "recurrence"},
     "policies": {"policies"},
     "stores": {"stores"},
     "questions": {"selection", "answers"},
-    "calendar": {"core", "life", "loading", "_free", "_slots", "finding", "calendar"},
+    "calendar": {
+        "core", "expiry", "_keepers", "transactions", "closing", "requests", "life", "loading", "_free", "_fit", "_slots",
+        "finding", "calendar",
+    },
     "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__"},
 }  # fmt: skip
 """Each module or folder at the top of the package, in the layer it belongs to."""

@@ -26,16 +26,16 @@ except ImportError as exc:
     raise MissingExtraError(exc.name or "pytest", "testing") from exc
 
 # before the modules are imported, so that their assert statements say what differed
-_pytest.register_assert_rewrite(
-    *(f"bookcore.testing.exam_{part}" for part in ("store", "calendar", "selection", "laws", "threads"))
-)
+_parts = ("store", "calendar", "life", "closing", "changes", "any", "time", "selection", "laws", "threads")
+_pytest.register_assert_rewrite(*(f"bookcore.testing.exam_{part}" for part in _parts))
 
 from bookcore.testing.contract import StoreContract  # noqa: E402
 from bookcore.testing.exam_laws import fingerprint  # noqa: E402
 from bookcore.testing.families import Family, families, family  # noqa: E402
 from bookcore.testing.liststore import ListStore  # noqa: E402
 from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
-from bookcore.testing.oracle import Oracle, Refused, Thing  # noqa: E402
+from bookcore.testing.oracle import Refused, Thing  # noqa: E402
+from bookcore.testing.oracle_time import TimeOracle as Oracle  # noqa: E402
 from bookcore.testing.questions import ask, expected, questions  # noqa: E402
 from bookcore.testing.sizes import SIZES, small_sizes  # noqa: E402
 from bookcore.testing.strategies import (  # noqa: E402

@@ -14,6 +14,11 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     part               asks
     StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
     CalendarExam       each call and each error of `Calendar(store)`
+    LifeExam           units, holds, moves, splits, the same request twice
+    ClosingExam        closures, opening hours, turnaround
+    ChangeExam         transactions, what-if, many requests at once, subscribers
+    AnyExam            one booking on any of these
+    TimeExam           gaps, slots, explanations: finding time
     SelectionExam      find, terms, tags, indexes, order
     LawExam            the seven laws, as examples
     ThreadExam         a hundred threads want one slot; reading while others write
@@ -27,16 +32,32 @@ from typing import Any
 
 import pytest
 
+from bookcore.testing.exam_any import AnyExam
 from bookcore.testing.exam_calendar import CalendarExam
+from bookcore.testing.exam_changes import ChangeExam
+from bookcore.testing.exam_closing import ClosingExam
 from bookcore.testing.exam_laws import LawExam
+from bookcore.testing.exam_life import LifeExam
 from bookcore.testing.exam_selection import SelectionExam
 from bookcore.testing.exam_store import StoreExam
 from bookcore.testing.exam_threads import ThreadExam
+from bookcore.testing.exam_time import TimeExam
 
 __all__ = ["StoreContract"]
 
 
-class StoreContract(StoreExam, CalendarExam, SelectionExam, LawExam, ThreadExam):
+class StoreContract(
+    StoreExam,
+    CalendarExam,
+    LifeExam,
+    ClosingExam,
+    ChangeExam,
+    AnyExam,
+    TimeExam,
+    SelectionExam,
+    LawExam,
+    ThreadExam,
+):
     """Subclass with a fixture ``store`` that gives a fresh, unbound store."""
 
     @pytest.fixture

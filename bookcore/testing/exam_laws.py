@@ -26,7 +26,8 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
         return [event.id for event in events]
 
     found: list[Any] = [len(calendar), calendar.resources.ids(), len(calendar.resources)]
-    found += [(e.id, e.resource.id, id(e.start), id(e.end), e.quantity, e.owns_lock) for e in calendar.bookings()]
+    found += [(e.id, e.resource.id, id(e.start), id(e.end), e.quantity, str(e.status)) for e in calendar.bookings()]
+    found += [(c.id, c.resource.id, id(c.start), id(c.end), c.reason) for c in calendar.closures()]
     for start, end in windows:
         for quantity in (1, 2):
             free = calendar.find_available(start, end, quantity=quantity)
@@ -38,6 +39,7 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
             found.append(ids(calendar.conflicts(id_, start, end)))
             found.append(ids(calendar.bookings(id_, start, end)))
     catalog = calendar._catalog
+    found += [(entry.id, entry.hours, entry.count) for entry in catalog.in_order()]
     found += [(label, calendar.tagged(label).ids()) for label in sorted(catalog.tags, key=repr)]
     for name in sorted(catalog.indexes):
         found.append((name, calendar.resources.order_by(name).ids(), calendar.index(name).between(None, None).ids()))

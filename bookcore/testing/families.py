@@ -46,12 +46,14 @@ class Family:
     """One family of keys.
 
     ``forms`` are the ways to spell the key of a rank, each strictly rising, all equal in order. ``length(n)`` is what
-    is added to a key to move it by n ranks, None where keys cannot be added to.
+    is added to a key to move it by n ranks, None where keys cannot be added to. ``between`` tells whether there are
+    keys between those of two ranks, None where the next key is none at a fixed distance.
     """
 
     name: str
     forms: tuple[Callable[[int], Any], ...]
     length: Callable[[int], Any] | None = None
+    between: bool | None = None
 
     def key(self, rank: int | None, form: int = 0) -> Any:
         """Return the key of a rank in one of its spellings; None stays None."""
@@ -74,6 +76,20 @@ class Family:
         if key < _instant(self.key(low)) or _instant(self.key(low)) < key:
             raise LookupError(f"{key!r} is no key of {self.name}")
         return low
+
+    def place(self, key: Any) -> int | None:
+        """Return twice the rank of a key, one more for a key between that of a rank and the next; None stays None."""
+        if key is None:
+            return None
+        low, high = -3000, 3000
+        key = _instant(key)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if key < _instant(self.key(middle)):
+                high = middle - 1
+            else:
+                low = middle
+        return 2 * low + bool(_instant(self.key(low)) < key)
 
     def __str__(self) -> str:
         return self.name
@@ -108,16 +124,16 @@ def _zones() -> tuple[Any, ...]:
 
 def _plain() -> list[Family]:
     return [
-        Family("int", (int,), int),
+        Family("int", (int,), int, False),
         Family("float", (float,), float),
         Family("fraction", (lambda r: Fraction(r, 3),), lambda n: Fraction(n, 3)),
         Family("decimal", (lambda r: Decimal(r) / 4,), lambda n: Decimal(n) / 4),
         Family("numbers", (int, float, Fraction), int),
         Family("str", (lambda r: f"{r + 5000:05}",)),
-        Family("date", (lambda r: date(2026, 1, 1) + timedelta(r),), timedelta),
-        Family("naive", (_naive,), lambda n: n * _STEP),
-        Family("aware", tuple(_in_zone(zone) for zone in _zones()), lambda n: n * _STEP),
-        Family("timedelta", (lambda r: timedelta(hours=r),), lambda n: timedelta(hours=n)),
+        Family("date", (lambda r: date(2026, 1, 1) + timedelta(r),), timedelta, False),
+        Family("naive", (_naive,), lambda n: n * _STEP, True),
+        Family("aware", tuple(_in_zone(zone) for zone in _zones()), lambda n: n * _STEP, True),
+        Family("timedelta", (lambda r: timedelta(hours=r),), lambda n: timedelta(hours=n), True),
         Family("tuple", (lambda r: (r // 3, "abc"[r % 3]),)),
         Family("nested", (lambda r: (2026, (r // 5, float(r % 5))),)),
         Family("own", (OnlyLess,)),
@@ -129,9 +145,9 @@ def _numpy() -> list[Family]:
 
     hour = np.timedelta64(1, "h")
     return [
-        Family("np.int64", (np.int64,), np.int64),
+        Family("np.int64", (np.int64,), np.int64, False),
         Family("np.float64", (np.float64, float, int), np.float64),
-        Family("np.datetime64", (lambda r: np.datetime64("2026-03-01T00", "h") + r * hour,), lambda n: n * hour),
+        Family("np.datetime64", (lambda r: np.datetime64("2026-03-01T00", "h") + r * hour,), lambda n: n * hour, False),
     ]
 
 
@@ -143,9 +159,9 @@ def _pandas() -> list[Family]:
         return lambda rank: pd.Timestamp(in_zone(rank))
 
     return [
-        Family("pd.Timestamp", (lambda r: pd.Timestamp(_naive(r)), _naive), lambda n: n * _STEP),
-        Family("pd.Timestamp+zone", tuple(aware(zone) for zone in _zones()), lambda n: n * _STEP),
-        Family("pd.Timedelta", (lambda r: pd.Timedelta(hours=r),), lambda n: pd.Timedelta(hours=n)),
+        Family("pd.Timestamp", (lambda r: pd.Timestamp(_naive(r)), _naive), lambda n: n * _STEP, True),
+        Family("pd.Timestamp+zone", tuple(aware(zone) for zone in _zones()), lambda n: n * _STEP, True),
+        Family("pd.Timedelta", (lambda r: pd.Timedelta(hours=r),), lambda n: pd.Timedelta(hours=n), True),
     ]
 
 

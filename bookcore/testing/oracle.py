@@ -6,8 +6,12 @@ so a span is a set of numbered cells of the axis, a Python ``range``, and two sp
 
     half-open   [2, 4)   cells 2 and 3            closed   [2, 4]   cells 4 to 8: 2, between, 3, between, 4
 
-How much is in use is then counted cell by cell. A refusal is a `Refused`, which names the error class that the
-calendar has to raise and the facts it has to carry.
+How much is in use is then counted cell by cell; a closure is cells that nobody may have, opening hours are a rule
+that says of each rank whether the stretch up to the next is open. The clock is a whole number as well. A refusal is a
+`Refused`, which names the error class that the calendar has to raise and the facts it has to carry. What changes a
+booking puts a new record in the place of the old one.
+
+What becomes of a booking is in `bookcore.testing.oracle_life`, free time in `bookcore.testing.oracle_time`.
 """
 
 from __future__ import annotations
@@ -16,10 +20,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-__all__ = ["Booked", "Oracle", "Refused", "Thing"]
+__all__ = ["ENDS", "FAR", "Booked", "Oracle", "Refused", "Rule", "Shut", "Thing", "refuse"]
 
 FAR = 10**9
 """Where cells without bound end; ranks must be far below."""
+
+ENDS = -20, 200
+"""The ranks between which all that happens lies."""
 
 
 class Refused(Exception):
@@ -28,6 +35,15 @@ class Refused(Exception):
     def __init__(self, error: str, **facts: Any) -> None:
         self.error, self.facts = error, facts
         super().__init__(f"{error} {facts}")
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Opening hours, as the oracle sees them: is the stretch from a rank to the next open? And all of it beyond `ENDS`?"""
+
+    name: str
+    opens: Callable[[int], bool]
+    always: bool = False
 
 
 @dataclass(eq=False)
@@ -41,11 +57,12 @@ class Thing:
     after: int = 0
     value: int | None = None
     labels: set[Any] = field(default_factory=set)
+    hours: Rule | None = None
 
 
 @dataclass(eq=False)
 class Booked:
-    """One booking, as the oracle sees it."""
+    """One booking, as the oracle sees it. ``until`` is when a hold runs out, None for never."""
 
     thing: Thing
     start: int | None
@@ -53,9 +70,23 @@ class Booked:
     id: Any
     quantity: int
     turn: int
+    held: bool = False
+    until: int | None = None
 
 
-def _refuse(error: str, **facts: Any) -> NoReturn:
+@dataclass(eq=False)
+class Shut:
+    """One closure, as the oracle sees it."""
+
+    thing: Thing
+    start: int | None
+    end: int | None
+    id: int
+    overlapping: list[Any]
+
+
+def refuse(error: str, **facts: Any) -> NoReturn:
+    """Raise `Refused`."""
     raise Refused(error, **facts)
 
 
@@ -66,7 +97,8 @@ class Oracle:
         self.closed = bounds == "[]"
         self.things: list[Thing] = []
         self.booked: list[Booked] = []
-        self.turns = 0
+        self.shut: list[Shut] = []
+        self.turns = self.closings = 0
         self.indexed = False
 
     # -- what is there -----------------------------------------------------------------------------
@@ -76,14 +108,14 @@ class Oracle:
         for thing in self.things:
             if thing.id == id:
                 return thing
-        _refuse("UnknownResourceError")
+        refuse("UnknownResourceError")
 
     def get(self, id: Any) -> Booked:
         """Return the booking of that id, or refuse."""
         for booked in self.booked:
             if booked.id == id:
                 return booked
-        _refuse("UnknownBookingError")
+        refuse("UnknownBookingError")
 
     def _in_order(self, bookings: Iterable[Booked]) -> list[Any]:
         """Return ids by start, unbounded first, then in order of booking."""
@@ -95,7 +127,7 @@ class Oracle:
     def cells(self, start: int | None, end: int | None) -> range:
         """Return the cells of a span; refuse one that is empty or reversed."""
         if start is not None and end is not None and (end < start if self.closed else end <= start):
-            _refuse("InvalidSpanError")
+            refuse("InvalidSpanError")
         size = 2 if self.closed else 1
         low = -FAR if start is None else size * start
         high = FAR if end is None else size * end + (1 if self.closed else 0)
@@ -126,14 +158,31 @@ class Oracle:
         # usage changes only where a use begins or ends: those cells stand for all cells
         return max((sum(q for used, q in uses if cell in used) for cell in edges if cell in asked), default=0)
 
+    def is_shut(self, thing: Thing, cells: range) -> bool:
+        """Tell whether a closure, or the hours, bar one of the cells."""
+        if any(shut.thing is thing and self._share(cells, self.cells(shut.start, shut.end)) for shut in self.shut):
+            return True
+        rule = thing.hours
+        if rule is None:
+            return False
+        if cells.start <= -FAR or cells.stop >= FAR:
+            if not rule.always:
+                return True
+            size = 2 if self.closed else 1
+            cells = range(max(cells.start, size * ENDS[0]), min(cells.stop, size * ENDS[1]))
+        if not self.closed:
+            return not all(map(rule.opens, cells))
+        # a key itself is open where the stretch before it is, or the one after
+        return not all(rule.opens(c // 2) or (c % 2 == 0 and rule.opens(c // 2 - 1)) for c in cells)
+
     # -- resources ---------------------------------------------------------------------------------
 
     def add_resource(self, thing: Thing) -> None:
         """Register a resource."""
         if any(other.id == thing.id for other in self.things):
-            _refuse("DuplicateResourceError")
+            refuse("DuplicateResourceError")
         if thing.capacity < 1:
-            _refuse("InvalidQuantityError", quantity=thing.capacity)
+            refuse("InvalidQuantityError", quantity=thing.capacity)
         self.things.append(thing)
 
     def remove_resource(self, id: Any) -> None:
@@ -141,8 +190,9 @@ class Oracle:
         thing = self.thing(id)
         count = sum(b.thing is thing for b in self.booked)
         if count:
-            _refuse("ResourceInUseError", count=count)
+            refuse("ResourceInUseError", count=count)
         self.things.remove(thing)
+        self.shut = [shut for shut in self.shut if shut.thing is not thing]
 
     # -- bookings ----------------------------------------------------------------------------------
 
@@ -151,11 +201,11 @@ class Oracle:
         thing = self.thing(thing_id)
         self.cells(start, end)
         if quantity < 1:
-            _refuse("InvalidQuantityError", quantity=quantity)
+            refuse("InvalidQuantityError", quantity=quantity)
         if any(booked.id == id for booked in self.booked):
-            _refuse("DuplicateBookingError")
+            refuse("DuplicateBookingError")
         if not self._has_room(thing, start, end, quantity):
-            _refuse("ConflictError", conflicts=self.conflicts(thing_id, start, end), quantity=quantity)
+            refuse("ConflictError", conflicts=self.conflicts(thing_id, start, end), quantity=quantity)
         self.turns += 1
         booked = Booked(thing, start, end, id, quantity, self.turns)
         self.booked.append(booked)
@@ -194,14 +244,16 @@ class Oracle:
     # -- answers -----------------------------------------------------------------------------------
 
     def _has_room(self, thing: Thing, start: int | None, end: int | None, quantity: int) -> bool:
-        return self.in_use(thing, start, end) + quantity <= thing.capacity
+        if self.in_use(thing, start, end) + quantity > thing.capacity:
+            return False
+        return not self.is_shut(thing, self.cells(start, end))
 
     def is_available(self, thing_id: Any, start: int | None, end: int | None, quantity: int = 1) -> bool:
         """Tell whether `book` would accept the span."""
         thing = self.thing(thing_id)
         self.cells(start, end)
         if quantity < 1:
-            _refuse("InvalidQuantityError", quantity=quantity)
+            refuse("InvalidQuantityError", quantity=quantity)
         return self._has_room(thing, start, end, quantity)
 
     def conflicts(self, thing_id: Any, start: int | None, end: int | None) -> list[Any]:
@@ -226,6 +278,10 @@ class Oracle:
         """Return the ids of the resources available in the span, in order of registration."""
         self.cells(start, end)
         return self.select(lambda thing: self._has_room(thing, start, end, quantity))
+
+    def unbooked(self, start: int | None, end: int | None, quantity: int = 1) -> list[Any]:
+        """Return the ids of the resources that bookings alone would leave available."""
+        return self.select(lambda thing: self.in_use(thing, start, end) + quantity <= thing.capacity)
 
     def ordered(self, ids: Iterable[Any]) -> list[Any]:
         """Return *ids* by the value of their resource, stable, those without one last."""

@@ -77,6 +77,8 @@ GOOD: dict[str, Callable[[Calendar], list[Any]]] = {
     "at_least": lambda c: [None, 2],
     "quorum": lambda c: [None, 1],
     "step": lambda c: [None, 2],
+    "selection": lambda c: [c.resources, c.find_available(1, 5).order_by("value"), Flat, [0, "nobody"]],
+    "strategy": lambda c: ["first", "best_fit", "least_used", lambda candidates: candidates[-1]],
 }
 """What is right for an argument of each name."""
 

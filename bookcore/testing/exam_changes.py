@@ -1,0 +1,344 @@
+"""The exam of many changes as one, and of what subscribers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    HoldExpiredError,
+    InvalidSpanError,
+    MemoryStore,
+    QueryError,
+    Resource,
+    TransactionError,
+    UnknownBookingError,
+    UnknownResourceError,
+    changes,
+)
+from bookcore.hours import Hours
+from bookcore.testing.exam_laws import fingerprint
+from bookcore.testing.exam_life import Clock, rooms
+from bookcore.testing.exam_threads import run_together
+
+__all__ = ["ChangeExam"]
+
+Told = list[changes.Change]
+
+
+def upheaval(calendar: Calendar, booking: BookingEvent, hold: BookingEvent, closure: Any) -> None:
+    """Do a bit of everything to a calendar of `rooms`."""
+    calendar.remove_booking(booking)
+    calendar.book("r", 2, 20)
+    calendar.confirm(hold)
+    calendar.split(calendar.move(hold, start=4), 6)
+    calendar.reopen(closure)
+    calendar.close("r", 25, 27, "inspection")
+    calendar.close_all(calendar.resources, 40, 41)
+    calendar.untag("r", "x")
+    calendar.tag("q", "x")
+    calendar.add_resource(Resource("z"))
+    calendar.book("z", 1, 2)
+    calendar.load([BookingEvent("z", at, at + 1) for at in range(3, 50)])
+    calendar.book_all([("z", 60, 61), ("z", 60, 62)], on_conflict="skip")
+    calendar.book_any(calendar.resources, 70, 71)
+    calendar.remove_resource("s")
+    calendar.set_hours("r", Hours({}))
+    calendar.set_hours("r", None)
+    calendar.create_index("capacity", key=lambda resource: resource.capacity)
+
+
+def fail_inside(calendar: Calendar, do: Callable[[], Any]) -> None:
+    """Do something in a transaction that then fails."""
+    with calendar.transaction():
+        do()
+        raise ZeroDivisionError
+
+
+class ChangeExam:
+    """Whatever is done inside a transaction, and whoever is told."""
+
+    # -- all or nothing ----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", ["transaction", "inner", "what_if"])
+    def test_what_is_undone_leaves_no_trace(self, store: Any, way: str) -> None:
+        """Every kind of change is taken back, to the numbers of the next ids; nobody is told."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        calendar.add_resource(Resource("s"))
+        booking, hold = calendar.book("r", 1, 5), calendar.hold("q", 1, 9, ttl=50, quantity=2)
+        calendar.tag("r", "x")
+        calendar.tag("s", "x")
+        closure = calendar.close("q", 20, 22, "paint")
+        calendar.close("s", 1, 2)
+        told: Told = []
+        calendar.subscribe(told.append)
+        before = fingerprint(calendar)
+        if way == "what_if":
+            with calendar.what_if():
+                upheaval(calendar, booking, hold, closure)
+                assert fingerprint(calendar) != before
+        elif way == "transaction":
+            with pytest.raises(ZeroDivisionError):
+                fail_inside(calendar, lambda: upheaval(calendar, booking, hold, closure))
+        else:
+            with calendar.transaction(), pytest.raises(ZeroDivisionError):
+                fail_inside(calendar, lambda: upheaval(calendar, booking, hold, closure))
+        assert fingerprint(calendar) == before
+        assert told == []
+        assert (booking.owns_lock, hold.status) == (True, "held")
+        assert calendar.get(hold.id) is hold
+        clock.now = 151
+        assert hold.status == "released", "its deadline came back with it"
+        assert calendar.book("q", 1, 2).id == hold.id + 1
+        assert calendar.close("q", 1, 2).id == 3
+        calendar.check()
+
+    def test_an_undone_booking_was_never_made(self, store: Any) -> None:
+        """Its event gets back what it was: without an id, or in its old place in the order."""
+        calendar = rooms(store)
+        fresh = [BookingEvent("q", 1, 5) for _ in range(2)]
+        old, young = calendar.book("q", 1, 5), calendar.book("q", 1, 5)
+        many = [BookingEvent("r", at, at + 1) for at in range(40)]
+        with calendar.what_if():
+            calendar.remove_booking(old)
+            calendar.add_booking(old)
+            calendar.add_booking(fresh[0])
+            calendar.remove_booking(fresh[0])
+            calendar.load([fresh[1]])
+            calendar.load(many)
+        assert list(calendar.bookings()) == [old, young]
+        assert [event.id for event in (*fresh, *many)] == [None] * 42
+        other = calendar.book("q", 1, 5)
+        calendar.remove_booking(young)
+        assert calendar.add_booking(fresh[0]).id not in (old.id, other.id)
+        assert list(calendar.bookings()) == [old, other, fresh[0]]
+        calendar.load(many)
+        calendar.check()
+
+    def test_a_hold_that_runs_out_inside_a_transaction_is_gone_there_too(self, store: Any) -> None:
+        """For every call that changes something; and if that is undone, it has run out all the same."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        changes_it: list[Callable[[BookingEvent], Any]] = [
+            lambda hold: calendar.split(hold, 3),
+            lambda hold: calendar.move(hold, end=9),
+            calendar.remove_booking,
+            lambda hold: calendar.get(hold.id),
+        ]
+        for call in changes_it:
+            for kind in (calendar.transaction, calendar.what_if):
+                with kind():
+                    hold = calendar.hold("r", 1, 5, ttl=10)
+                    clock.now += 10
+                    with pytest.raises(UnknownBookingError):
+                        call(hold)
+                    assert calendar.close("r", 1, 5).overlapping == ()
+                    calendar.reopen(calendar.closures()[-1])
+                assert not hold.owns_lock
+        calendar.check()
+
+    def test_a_clock_that_fails_leaves_the_calendar_usable(self, store: Any) -> None:
+        """Its exception comes out of whatever call asked it; nothing has begun, and no lock is kept."""
+        times: list[Any] = [100]
+        calendar = Calendar(store, clock=lambda: times[-1] if times else 1 / 0)
+        calendar.add_resource(Resource("r"))
+        calendar.hold("r", 1, 5, ttl=10)
+        times.clear()
+        for kind in (calendar.transaction, calendar.what_if):
+            with pytest.raises(ZeroDivisionError), kind():
+                raise AssertionError("never gets here")
+        times.append(100)
+        told: list[Any] = []
+        calendar.subscribe(told.append)
+
+        def book(number: int) -> None:
+            calendar.book("r", 6, 7)
+
+        run_together(1, book)
+        assert len(told) == 1
+        calendar.check()
+
+    def test_an_undone_hold_does_not_end_a_later_one(self, store: Any) -> None:
+        """Nor one that was undone while it ran out; the deadlines of neither mean anything any more."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        with calendar.what_if():
+            number = calendar.hold("r", 1, 5, ttl=10).id
+        held = calendar.hold("r", 1, 5, ttl=100)
+        assert held.id == number, "an undone booking takes no number"
+        clock.now = 150
+        assert held.status == "held"
+        with calendar.what_if():
+            gone = calendar.hold("q", 1, 5, ttl=10, id="x")
+            clock.now = 170
+            assert gone.status == "released"
+        with pytest.raises(UnknownBookingError):
+            calendar.confirm("x")
+        for id in ("x", 99, None):  # the same number and deadline again and again, and ids that do not compare
+            with calendar.what_if():
+                assert calendar.hold("q", 1, 5, until=300, id=id).status == "held"
+        clock.now = 190
+        with calendar.what_if():
+            clock.now = 210
+            assert calendar.is_available("r", 1, 5)
+        assert held.status == "released"
+        with pytest.raises(HoldExpiredError):
+            calendar.confirm(held)
+        calendar.check()
+
+    def test_what_is_kept_is_kept_whole(self, store: Any) -> None:
+        """A transaction that ends well is as if each call had been made by itself."""
+        calendar = rooms(store)
+        with calendar.transaction():
+            calendar.book("r", 1, 2)
+            with calendar.transaction():
+                calendar.book("r", 3, 4)
+            with calendar.what_if():
+                calendar.book("r", 5, 6)
+            with pytest.raises(ConflictError):
+                calendar.book("r", 1, 9)
+        assert [event.start for event in calendar.bookings()] == [1, 3]
+        calendar.check()
+
+    def test_what_if_answers_and_forgets(self, store: Any) -> None:
+        """Cancel A, move B: does C fit?"""
+        calendar = rooms(store)
+        a, b = calendar.book("r", 1, 5), calendar.book("r", 6, 9)
+        with calendar.what_if():
+            calendar.remove_booking(a)
+            calendar.move(b, start=7)
+            assert calendar.is_available("r", 1, 7)
+        assert not calendar.is_available("r", 1, 7)
+        assert (a.owns_lock, b.owns_lock) == (True, True)
+
+    def test_other_threads_see_none_of_it_before_it_ends(self, store: Any) -> None:
+        """Two bookings in one transaction are seen together or not at all."""
+        calendar = rooms(store)
+        seen: set[int] = set()
+
+        def work(number: int) -> None:
+            for _ in range(30):
+                if number:
+                    seen.add(len(list(calendar.bookings())))
+                    seen.add(2 * calendar.find_booked(1, 5).count())
+                else:
+                    with calendar.transaction():
+                        events = calendar.book("r", 1, 5), calendar.book("r", 6, 9)
+                    with calendar.transaction():
+                        for event in events:
+                            calendar.remove_booking(event)
+
+        run_together(4, work)
+        assert seen <= {0, 2}
+
+    # -- many requests -----------------------------------------------------------------------------
+
+    def test_book_all_books_all_or_none(self, store: Any) -> None:
+        """One that conflicts, or makes no sense, undoes those before it."""
+        calendar = rooms(store)
+        before = fingerprint(calendar)
+        bad: list[tuple[type[Exception], Any]] = [
+            (ConflictError, ("r", 4, 6)),
+            (InvalidSpanError, ("r", 9, 8)),
+            (UnknownResourceError, {"resource": "nobody", "start": 1, "end": 2}),
+            (QueryError, ("r", 1)),
+            (QueryError, {"resource": "r"}),
+        ]
+        for error, request in bad:
+            with pytest.raises(error):
+                calendar.book_all([("r", 1, 5), BookingEvent("q", 1, 5), request])
+            assert fingerprint(calendar) == before
+        with pytest.raises(QueryError):
+            calendar.book_all([], on_conflict="ignore")
+        assert calendar.book_all(iter([("r", 1, 5), ("q", 1, 5)])).refused == ()
+        assert len(calendar) == 2
+
+    def test_book_all_that_skips_reports_each_refusal(self, store: Any) -> None:
+        """What was booked, and for each refusal the request and what was in the way."""
+        calendar = rooms(store)
+        requests = [("r", 1, 5), {"resource": "q", "start": 1, "end": 5, "quantity": 3}, BookingEvent("r", 4, 6)]
+        report = calendar.book_all(requests, on_conflict="skip")
+        assert [event.resource.id for event in report.booked] == ["r", "q"]
+        (refusal,) = report.refused
+        assert refusal.request is requests[2]
+        assert refusal.conflicts == (report.booked[0],)
+        assert isinstance(refusal.error, ConflictError)
+        with pytest.raises(InvalidSpanError):
+            calendar.book_all([("r", 10, 11), ("r", 9, 8)], on_conflict="skip")
+        assert len(calendar) == 2
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def test_each_change_is_told_once_in_order_after_it_took_effect(self, store: Any) -> None:
+        """One frozen record for each; those of a transaction when it has ended, of what was undone none."""
+        calendar = rooms(store)
+        told: list[Any] = []
+        stop = calendar.subscribe(lambda change: told.append((type(change).__name__, len(calendar))))
+        event = calendar.book("r", 1, 5)
+        calendar.move(event, end=4)
+        calendar.confirm(calendar.hold("q", 1, 2))
+        with calendar.transaction():
+            calendar.book_any(calendar.resources, 1, 2)
+            with calendar.what_if():
+                calendar.remove_booking(event.id)
+            calendar.close("r", 8, 9)
+            assert len(told) == 4
+        assert told == [
+            ("Booked", 1), ("Moved", 1), ("Booked", 2), ("Confirmed", 2), ("Booked", 3), ("Closed", 3),
+        ]  # fmt: skip
+        stop()
+        calendar.book("r", 20, 21)
+        assert len(told) == 6
+
+    def test_a_failing_subscriber_neither_undoes_nor_hides(self, store: Any) -> None:
+        """The change stands, and the next subscriber hears of it."""
+        calendar = rooms(store)
+        told: Told = []
+        reported: list[Any] = []
+
+        def fail(change: changes.Change) -> None:
+            raise ZeroDivisionError
+
+        calendar.subscribe(fail)
+        calendar.subscribe(told.append)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.unraisablehook", reported.append)
+            calendar.book("r", 1, 5)
+        assert (len(told), len(reported), calendar.is_available("r", 1, 2)) == (1, 1, False)
+
+    def test_a_follower_that_applies_every_change_is_the_same_calendar(self, store: Any) -> None:
+        """From its first resource on, with every kind of change."""
+        clock = Clock()
+        calendar, follower = Calendar(store, clock=clock), Calendar(MemoryStore())
+        calendar.subscribe(follower.apply)
+        for name in ("r", "q", "s"):
+            calendar.add_resource(Resource(name, 3 if name == "q" else 1))
+        hold, stay = calendar.hold("r", 1, 5, ttl=10), calendar.hold("q", 1, 9, ttl=10, quantity=2)
+        upheaval(calendar, hold, stay, calendar.close("q", 20, 22))
+        late = calendar.hold("q", 3, 4, ttl=10)
+        standing = calendar.book("r", 100, 110)
+        calendar.close("r", 101, 109)
+        calendar.split(standing, 105)  # both parts stand where nothing could be booked any more
+        clock.now = 111
+        assert not late.owns_lock
+        assert state(follower) == state(calendar)
+        follower.check()
+        with pytest.raises(TransactionError):
+            follower.apply("Booked")  # type: ignore[arg-type]
+
+
+def state(calendar: Calendar) -> Any:
+    """Return what a calendar holds, as things that compare between calendars."""
+    return (
+        [(repr(event), str(event.status)) for event in calendar.bookings()],
+        [[calendar.find_available(a, a + 3, quantity=n).ids() for a in range(0, 120, 3)] for n in (1, 2)],
+        [calendar.tagged(label).ids() for label in ("x", "y")],
+        [(closure.id, closure.resource.id, closure.start, closure.end) for closure in calendar.closures()],
+        [(entry.id, entry.capacity, entry.hours) for entry in calendar._catalog.in_order()],
+    )

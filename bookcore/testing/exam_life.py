@@ -1,0 +1,346 @@
+"""The exam of a booking's life: units, holds, moves, splits, and the same request twice, through `Calendar(store)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    DuplicateBookingError,
+    HoldExpiredError,
+    InvalidQuantityError,
+    InvalidSpanError,
+    KeyTypeError,
+    QueryError,
+    Resource,
+    UnknownBookingError,
+    UnknownResourceError,
+)
+from bookcore.testing.exam_laws import fingerprint
+from bookcore.testing.exam_store import BOUNDS
+
+__all__ = ["Clock", "LifeExam", "rooms"]
+
+
+class Clock:
+    """An instant that moves when told to."""
+
+    def __init__(self, now: int = 100) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Return the present instant."""
+        return self.now
+
+
+def rooms(store: Any, bounds: str = "[)", clock: Clock | None = None) -> Calendar:
+    """Return a calendar on a fresh store with the resource "r" and "q", a pool of three."""
+    calendar = Calendar(store, bounds=bounds, clock=clock)
+    calendar.add_resource(Resource("r"))
+    calendar.add_resource(Resource("q", capacity=3))
+    return calendar
+
+
+class LifeExam:
+    """What a booking can become, whatever the store."""
+
+    # -- units -------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_the_peak_of_use_decides_and_not_the_number_of_bookings(self, store: Any, bounds: str) -> None:
+        """Bookings that never meet leave room that as many at one time would not."""
+        calendar = rooms(store, bounds)
+        for start in (1, 4, 7):
+            calendar.book("q", start, start + 2)
+        assert [calendar.is_available("q", 0, 9, quantity=n) for n in (1, 2, 3)] == [True, True, False]
+        assert calendar.find_available(0, 9, quantity=2).ids() == ["q"]
+        calendar.book("q", 1, 9, quantity=2)
+        assert not calendar.is_available("q", 4, 5)
+        assert calendar.is_available("q", 10, 12, quantity=3)
+        with pytest.raises(ConflictError) as caught:
+            calendar.book("q", 2, 4, quantity=2)
+        assert [event.start for event in caught.value.conflicts][:2] == [1, 1]
+        assert caught.value.quantity == 2
+
+    def test_more_units_than_there_are_is_never_available_and_says_so(self, store: Any) -> None:
+        """Quantity over capacity is no error of the question; booking it is a `ConflictError` that names the capacity."""
+        calendar = rooms(store)
+        assert not calendar.is_available("q", 1, 2, quantity=4)
+        assert not calendar.find_available(None, None, quantity=4)
+        for call in (calendar.book, calendar.hold):
+            with pytest.raises(ConflictError, match="capacity is 3") as caught:
+                call("q", 1, 2, quantity=4)
+            assert caught.value.conflicts == ()
+
+    @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "2", None])
+    def test_a_quantity_that_is_no_count_is_refused_everywhere(self, store: Any, quantity: Any) -> None:
+        """`InvalidQuantityError`, and nothing is booked."""
+        calendar = rooms(store)
+        calls: list[Callable[[], Any]] = [
+            lambda: calendar.book("q", 1, 2, quantity=quantity),
+            lambda: calendar.add_booking(BookingEvent("q", 1, 2, quantity=quantity)),
+            lambda: calendar.hold("q", 1, 2, quantity=quantity),
+            lambda: calendar.book_any(["q"], 1, 2, quantity=quantity),
+            lambda: calendar.is_available("q", 1, 2, quantity=quantity),
+            lambda: calendar.find_available(1, 2, quantity=quantity),
+            lambda: calendar.gaps("q", 1, 2, quantity=quantity),
+            lambda: calendar.next_available("q", 1, 2, quantity=quantity),
+            lambda: calendar.explain("q", 1, 2, quantity=quantity),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidQuantityError):
+                call()
+        assert len(calendar) == 0
+
+    # -- holds -------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_hold_frees_its_span_everywhere_the_instant_it_runs_out(self, store: Any, bounds: str) -> None:
+        """No question sees it any more, and no call had to sweep."""
+        clock = Clock()
+        calendar = rooms(store, bounds, clock)
+        asked: list[Callable[[], Any]] = [
+            lambda: calendar.is_available("r", 2, 3),
+            lambda: calendar.find_available(2, 3).ids() == ["r", "q"],
+            lambda: calendar.find_booked(2, 3).ids() == [],
+            lambda: "r" in calendar.find_available(2, 3),
+            lambda: calendar.conflicts("r", 2, 3) == (),
+            lambda: list(calendar.bookings()) == [],
+            lambda: len(calendar) == 0,
+            lambda: hold not in calendar,
+            lambda: hold.id not in calendar,
+            lambda: not hold.owns_lock,
+            lambda: hold.status == "released",
+            lambda: list(calendar.gaps("r", 1, 5)) == [(1, 5)],
+            lambda: calendar.next_available("r", 1, 2) == (1, 3),
+            lambda: calendar.nearest("r", 2, 3) == ((2, 3), (2, 3)),
+            lambda: bool(calendar.explain("r", 2, 3)),
+            lambda: [str(state) for _, _, state in calendar.free_busy("r", 2, 3)] == ["free"],
+            lambda: next(calendar.find_slots(1, 2, 5, ["r"]))[0] == 2,
+            lambda: calendar.remove_resource("r").id == "r",
+        ]
+        for ask in asked:
+            hold = calendar.hold("r", 1, 5, ttl=10)
+            assert (hold.status, hold.owns_lock, calendar.is_available("r", 2, 3)) == ("held", True, False)
+            clock.now += 9
+            assert hold.status == "held"
+            clock.now += 1
+            assert ask()
+        calendar.check()
+
+    def test_every_way_of_booking_looks_at_the_clock_first(self, store: Any) -> None:
+        """Where a hold ran out, the next one may book."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        ways: list[Callable[[], BookingEvent]] = [
+            lambda: calendar.book("r", 1, 5),
+            lambda: calendar.add_booking(BookingEvent("r", 1, 5)),
+            lambda: calendar.hold("r", 1, 5),
+            lambda: calendar.book_all([("r", 1, 5)]).booked[0],
+            lambda: calendar.book_any(["r"], 1, 5),
+            lambda: calendar.move(calendar.book("q", 1, 5), resource="r"),
+            lambda: calendar.get(calendar.load([BookingEvent("r", 1, 5, id=1)])),
+        ]
+        for book in ways:
+            calendar.hold("r", 1, 5, ttl=1)
+            clock.now += 1
+            calendar.remove_booking(book())
+        calendar.check()
+
+    def test_a_hold_that_was_confirmed_in_time_stays(self, store: Any) -> None:
+        """`confirm` returns the booking; to confirm it again changes nothing."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        hold = calendar.hold("r", 1, 5, until=110)
+        assert calendar.confirm(hold) is hold
+        assert calendar.confirm(hold.id) is hold
+        clock.now = 1000
+        assert hold.status == "confirmed"
+        assert not calendar.is_available("r", 2, 3)
+
+    def test_confirming_too_late_says_when_the_hold_ran_out(self, store: Any) -> None:
+        """`HoldExpiredError` with the facts; a hold that was released by hand is unknown instead."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        late, gone = calendar.hold("r", 1, 5, until=105), calendar.hold("q", 1, 5, until=105)
+        calendar.remove_booking(gone)
+        clock.now = 107
+        for wrong in (late, late.id):
+            with pytest.raises(HoldExpiredError) as caught:
+                calendar.confirm(wrong)
+            assert (caught.value.until, caught.value.now) == (105, 107)
+        unknowns: list[Any] = [gone, gone.id, "nobody", [], None]
+        for unknown in unknowns:
+            with pytest.raises(UnknownBookingError):
+                calendar.confirm(unknown)
+
+    def test_a_released_hold_does_not_take_its_successor_along(self, store: Any) -> None:
+        """The deadline of a hold means nothing to a later booking of the same id."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        calendar.remove_booking(calendar.hold("r", 1, 5, ttl=10, id="x"))
+        calendar.remove_booking(calendar.book("r", 1, 5, id="x"))
+        later = calendar.hold("r", 1, 5, ttl=50, id="x")
+        clock.now = 120
+        assert later.status == "held"
+
+    def test_a_hold_that_cannot_be_is_refused(self, store: Any) -> None:
+        """Taken, past, two deadlines, or a deadline without a clock: nothing is held."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        wall = calendar.book("r", 1, 5)
+        with pytest.raises(ConflictError) as caught:
+            calendar.hold("r", 4, 6, ttl=10)
+        assert caught.value.conflicts == (wall,)
+        with pytest.raises(HoldExpiredError):
+            calendar.hold("r", 6, 7, until=100)
+        with pytest.raises(QueryError):
+            calendar.hold("r", 6, 7, until=110, ttl=10)
+        for wrong in ("soon", -1):
+            with pytest.raises(KeyTypeError):
+                calendar.hold("r", 6, 7, ttl=wrong)
+        assert list(calendar.bookings()) == [wall]
+        timeless = Calendar()
+        timeless.add_resource(Resource("r"))
+        with pytest.raises(QueryError):
+            timeless.hold("r", 1, 5, ttl=10)
+        assert timeless.hold("r", 1, 5).status == "held"
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_move_ignores_its_own_lock_and_keeps_id_and_fields(self, store: Any, bounds: str) -> None:
+        """A booking may move to where it overlaps itself; the old event lets go."""
+        calendar = rooms(store, bounds)
+        old = calendar.book("r", 1, 5, id="x", guest="Ada")
+        new = calendar.move(old, start=3, end=8)
+        assert (new.id, new.start, new.end, new.guest) == ("x", 3, 8, "Ada")
+        assert (new.owns_lock, old.owns_lock, old in calendar, len(calendar)) == (True, False, False, 1)
+        assert calendar.is_available("r", 1, 2)
+        assert not calendar.is_available("r", 7, 8)
+        assert calendar.get("x") is new
+        with pytest.raises(UnknownBookingError):
+            calendar.move(old, start=10)
+        calendar.check()
+
+    def test_a_move_to_another_resource_is_one_step(self, store: Any) -> None:
+        """The lock changes hands, with its units."""
+        calendar = rooms(store)
+        event = calendar.book("q", 1, 5)
+        calendar.book("q", 1, 5, quantity=2)
+        moved = calendar.move(event, resource="r")
+        assert moved.resource.id == "r"
+        assert calendar.is_available("q", 1, 5)
+        assert not calendar.is_available("r", 4, 5)
+        back = calendar.move(moved.id, resource="q", end=7)
+        assert (back.resource.id, back.end) == ("q", 7)
+        assert not calendar.is_available("q", 4, 5)
+        calendar.check()
+
+    def test_a_move_keeps_the_place_in_the_order_of_booking(self, store: Any) -> None:
+        """Of two that start together, the one that was booked first comes first."""
+        calendar = rooms(store)
+        first, second = calendar.book("q", 5, 9, id=1), calendar.book("q", 2, 4, id=2)
+        calendar.move(first, start=2, end=3)
+        assert [event.id for event in calendar.bookings("q")] == [1, 2]
+        assert [event.id for event in calendar.conflicts("q", 2, 3)] == [1, 2]
+        assert second.owns_lock
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_refused_move_leaves_everything_as_it_was(self, store: Any, bounds: str) -> None:
+        """Not a trace of the attempt, whatever the reason, and the old event still stands."""
+        calendar = rooms(store, bounds)
+        event, wall = calendar.book("r", 1, 5), calendar.book("r", 8, 9)
+        wide = calendar.book("q", 1, 5, quantity=2)
+        before = fingerprint(calendar)
+        with pytest.raises(ConflictError) as caught:
+            calendar.move(event, end=9)
+        assert caught.value.conflicts == (wall,)
+        refused: list[tuple[type[Exception], Callable[[], Any]]] = [
+            (ConflictError, lambda: calendar.move(wide, resource="r", start=20, end=21)),
+            (InvalidSpanError, lambda: calendar.move(event, start=6)),
+            (KeyTypeError, lambda: calendar.move(event, end="late")),
+            (UnknownResourceError, lambda: calendar.move(event, resource="nobody")),
+            (UnknownBookingError, lambda: calendar.move("nobody", start=1)),
+        ]
+        for error, call in refused:
+            with pytest.raises(error):
+                call()
+        assert fingerprint(calendar) == before
+        assert event.owns_lock
+        calendar.check()
+
+    def test_a_hold_that_is_moved_or_split_is_still_held(self, store: Any) -> None:
+        """Its deadline goes along."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        moved = calendar.move(calendar.hold("r", 1, 5, ttl=10), start=3, end=9)
+        parts = calendar.split(moved, 6)
+        assert [part.status for part in parts] == ["held", "held"]
+        clock.now = 110
+        assert [part.status for part in parts] == ["released", "released"]
+        assert calendar.is_available("r", 1, 9)
+
+    # -- splitting ---------------------------------------------------------------------------------
+
+    def test_a_split_holds_the_span_throughout(self, store: Any) -> None:
+        """Two bookings where one was; the first keeps the id, both keep the rest."""
+        calendar = rooms(store)
+        event = calendar.book("q", 1, 9, id="x", quantity=3, guest="Ada")
+        first, second = calendar.split(event, 4)
+        assert [(e.start, e.end, e.quantity, e.guest) for e in (first, second)] == [(1, 4, 3, "Ada"), (4, 9, 3, "Ada")]
+        assert (first.id, event.owns_lock) == ("x", False)
+        assert second.id != "x"
+        assert [calendar.is_available("q", at, at + 1) for at in (0, 1, 3, 4, 8, 9)] == [True, *[False] * 4, True]
+        calendar.check()
+
+    def test_a_split_that_cannot_be_is_refused(self, store: Any) -> None:
+        """At an end, outside, at something else, where both parts would hold the key, or turnaround has no room."""
+        calendar = rooms(store)
+        event = calendar.book("r", 1, 9)
+        before = fingerprint(calendar)
+        for at in (1, 9, 0, 20, None):
+            with pytest.raises(InvalidSpanError):
+                calendar.split(event, at)
+        with pytest.raises(KeyTypeError):
+            calendar.split(event, "noon")
+        with pytest.raises(UnknownBookingError):
+            calendar.split("nobody", 4)
+        assert fingerprint(calendar) == before
+        calendar.add_resource(Resource("turn", after=1))
+        whole = calendar.book("turn", 1, 9)
+        with pytest.raises(ConflictError):
+            calendar.split(whole, 4)
+        assert (whole.owns_lock, list(calendar.bookings("turn"))) == (True, [whole])
+        days = Calendar(bounds="[]")
+        days.add_resource(Resource("r"))
+        with pytest.raises(InvalidSpanError):
+            days.split(days.book("r", 1, 9), 4)
+
+    # -- twice -------------------------------------------------------------------------------------
+
+    def test_the_same_request_again_returns_the_booking_that_stands(self, store: Any) -> None:
+        """Same id and content: the same booking; other content: `DuplicateBookingError`; and only if asked for."""
+        calendar = rooms(store)
+
+        def ask(**changes: Any) -> BookingEvent:
+            asked = {"resource": "r", "start": 1, "end": 5, "id": "x", "guest": "Ada", "if_exists": "return", **changes}
+            return calendar.book(asked.pop("resource"), asked.pop("start"), asked.pop("end"), **asked)
+
+        first = ask()
+        assert ask() is first
+        others: list[dict[str, Any]] = [{"end": 6}, {"start": 2}, {"guest": "Bob"}, {"resource": "q"}, {"quantity": 2}]
+        for other in [*others, {"if_exists": "raise"}]:
+            with pytest.raises(DuplicateBookingError) as caught:
+                ask(**other)
+            assert caught.value.standing is first
+        with pytest.raises(QueryError):
+            ask(if_exists="ignore")
+        calendar.remove_booking(first)
+        assert ask() is not first
+        assert len(calendar) == 1

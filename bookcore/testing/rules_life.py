@@ -1,0 +1,336 @@
+"""What becomes of bookings in random histories: held, confirmed, moved, split, asked for again; closures, hours; undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from bookcore import BookingEvent, Calendar
+from bookcore.testing.oracle import Booked, Refused
+from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
+from bookcore.testing.timetables import timetables
+from bookcore.testing.walk import Span, Walk
+
+__all__ = ["LifeRules"]
+
+NAMED = (None, None, None, None, "a", None, 3, "b", None, None, 7)
+SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which some may be unknown, or of all
+STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["hold", "hold", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again"]),
+        WHO, MANY, st.integers(0, 60), st.booleans(),
+    ),
+    min_size=4,
+    max_size=16,
+)  # fmt: skip
+"""What to do, to which resource, in which span; a number and a flag that each deed reads in its own way."""
+
+
+class LifeRules(Walk):
+    """Everything that changes what stands, besides booking and releasing.
+
+    One rule does many deeds, so that a history of a few dozen steps is a full one.
+    """
+
+    @rule(deeds=DEEDS)
+    def live(self, deeds: list[Any]) -> None:
+        """Do all sorts of things."""
+        for deed, *how in deeds:
+            getattr(self, deed)(*how)
+
+    @rule(deeds=DEEDS)
+    def live_on(self, deeds: list[Any]) -> None:
+        """Do all sorts of things: once more, for this to come twice as often as other rules."""
+        self.live(deeds)
+
+    @precondition(lambda self: len(self.open) < 2)
+    @rule(kind=st.sampled_from(["transaction", "what_if"]), deeds=DEEDS, fails=st.booleans())
+    def try_out(self, kind: str, deeds: list[Any], fails: bool) -> None:
+        """Do all sorts of things as one change, which may be undone."""
+        self.begin_transaction(kind)
+        self.live(deeds)
+        self.end_transaction(fails)
+
+    def pick(self, number: int) -> Any:
+        """Return the id of a booking that stands, now and then of one that does not."""
+        names = [*self.events, *list(self.oracle.ran_out)[-2:], "nobody"]
+        return names[number % len(names)]
+
+    # -- holds -------------------------------------------------------------------------------------
+
+    def hold(self, who: int, span: Span, number: int, until: bool) -> None:
+        """Book for the time being: without end, for so long, or until an instant."""
+        thing, name = self.id_of(who), NAMED[number % len(NAMED)]
+        lasts = (None, 1, 2, 3, 5, 8, 0)[number % 7]
+        quantity = (1, 1, 1, 2)[number % 4]
+        keys = self.keys(span)
+        over = None if lasts is None else self.oracle.now + lasts
+        deadline = {} if lasts is None else {"until": over} if until else {"ttl": lasts}
+
+        def judge() -> list[Booked]:
+            id = object() if name is None else name
+            return [self.oracle.hold(thing, *span, id=id, quantity=quantity, until=over)]
+
+        self.make(
+            lambda at, c: [c.hold(thing, *keys, id=name, quantity=quantity, **deadline)],
+            judge,
+            what=f"hold({thing}, {span}, {name!r}, {quantity}, {deadline})",
+        )
+
+    def tick(self, who: int, span: Span, number: int, flag: bool) -> None:
+        """Let time pass: some holds may run out, which nobody is told before somebody asks."""
+        self.forget(self.oracle.tick(number % 3 + 1))
+
+    def forget(self, ids: list[Any]) -> None:
+        """Note that holds have run out."""
+        for id in ids:
+            self.fell(id)
+
+    def confirm(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Confirm a hold that stands, that ran out, or that was none."""
+        name = self.pick(number)
+
+        def judge() -> Any:
+            self.oracle.confirm(name)
+            return name
+
+        by_id = by_id or name not in self.events
+        self.agree(lambda at, c: c.confirm(name if by_id else self.events[name][at]), judge, what=f"confirm({name!r})")
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def move(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a booking another span, another resource, or both; half of the moves go not far."""
+        name = self.pick(number)
+        ranks: dict[str, Any] = {}
+        standing = self.events.get(name)
+        if standing is not None and number % 2:
+            old = self.oracle.get(name)
+            span = tuple(None if rank is None else rank + number % 5 - 1 for rank in (old.start, old.end))  # type: ignore[assignment]
+        if number % 5 != 3:
+            ranks["start"] = span[0]
+        if number % 5 != 4:
+            ranks["end"] = span[1]
+        changes = {end: self.key(rank) for end, rank in ranks.items()}
+        if number % 3 == 0:
+            changes["resource"] = self.id_of(who)
+
+        def judge() -> list[Booked]:
+            old = self.oracle.get(name)
+            thing = changes.get("resource", old.thing.id)
+            return [self.oracle.move(name, thing, ranks.get("start", old.start), ranks.get("end", old.end))]
+
+        by_id = by_id or standing is None
+        what = f"move({name!r}, {ranks}, {changes.get('resource')})"
+        done = self.make(lambda at, c: [c.move(name if by_id else self.events[name][at], **changes)], judge, what=what)
+        if done and standing is not None:
+            self.released.append(standing)
+
+    def split(self, who: int, span: Span, number: int, inside: bool) -> None:
+        """Cut a booking in two."""
+        name = self.pick(number)
+        at = number if span[0] is None else span[0]
+        standing = self.events.get(name)
+        if inside and standing is not None:
+            old = self.oracle.get(name)
+            at = at if old.start is None or old.end is None else (old.start + old.end + 1) // 2
+        key = self.key(at)
+        done = self.make(
+            lambda _, c: c.split(name, key),
+            lambda: list(self.oracle.split(name, at, object())),
+            what=f"split({name!r}, {at})",
+        )
+        if done and standing is not None:
+            self.released.append(standing)
+
+    # -- closures and hours ------------------------------------------------------------------------
+
+    def close(self, who: int, span: Span, number: int, flag: bool) -> None:
+        """Close a resource for a span; rather a short one, or nothing is left."""
+        thing = self.id_of(who)
+        span = (number, number + 1 + number % 5) if flag or None in span else span
+        keys = self.keys(span)
+        made: list[Any] = []
+
+        def judge() -> Any:
+            shut = self.oracle.close(thing, *span)
+            return [shut.id, shut.overlapping]
+
+        def call(at: int, calendar: Calendar) -> Any:
+            closure = calendar.close(thing, *keys, "paint")
+            made.append(closure)
+            return [closure.id, closure.overlapping]
+
+        if self.agree(call, judge, what=f"close({thing}, {span})"):
+            self.closures[made[0].id] = made
+
+    def reopen(self, who: int, span: Span, number: int, flag: bool) -> None:
+        """Lift a closure, which may be lifted already."""
+        if self.closures:
+            id = sorted(self.closures)[number % len(self.closures)]
+            self.agree(
+                lambda at, c: c.reopen(self.closures[id][at]), lambda: self.oracle.reopen(id), what=f"reopen({id})"
+            )
+
+    def hours(self, who: int, span: Span, number: int, lift: bool) -> None:
+        """Give a resource or two opening hours, or none; where keys are no datetimes nobody has any."""
+        tables = timetables(self.family)
+        if not tables:
+            return
+        ids = [self.id_of(who), self.id_of(who + number)][: 1 + number % 2]
+        hours, rule = (None, None) if lift else tables[number % len(tables)]
+
+        def judge() -> None:
+            for thing in list(map(self.oracle.thing, ids)):
+                thing.hours = rule
+
+        self.agree(lambda at, c: c.set_hours(ids, hours), judge, what=f"set_hours({ids}, {rule})")
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    @rule(of=SOME, span=MANY, name=NAMES, quantity=QUANTITIES, strategy=STRATEGIES)
+    def book_any(self, of: list[int] | None, span: Span, name: Any, quantity: int, strategy: str) -> None:
+        """Book whichever resource is available and chosen."""
+        keys = self.keys(span)
+        of = None if of is None else [self.id_of(who) for who in of]
+
+        def judge() -> list[Booked]:
+            oracle = self.oracle
+            oracle.cells(*span)
+            if quantity < 1:
+                raise Refused("InvalidQuantityError")
+            if any(booked.id == name for booked in oracle.booked):
+                raise Refused("DuplicateBookingError")
+            if strategy == "best_fit" and self.family.length is None and span != (None, None):
+                raise Refused("KeyTypeError")
+            chosen = oracle.choose(of, *span, quantity, strategy)
+            return [oracle.book(chosen, *span, id=object() if name is None else name, quantity=quantity)]
+
+        how: Any = _last if strategy == "own" else strategy
+        self.make(
+            lambda at, c: [
+                c.book_any(c.resources if of is None else of, *keys, id=name, quantity=quantity, strategy=how)
+            ],
+            judge,
+            what=f"book_any({of}, {span}, {name!r}, {quantity}, {strategy})",
+        )
+
+    @rule(
+        rows=st.lists(st.tuples(WHO, MANY, st.sampled_from([1, 1, 1, 2])), max_size=6),
+        skip=st.booleans(),
+        forms=st.integers(0, 2),
+    )
+    def book_all(self, rows: list[Any], skip: bool, forms: int) -> None:
+        """Book several, all or those that fit, each asked for in one of three ways."""
+        asked = [(self.id_of(who), *span, object(), quantity) for who, span, quantity in rows]
+        keyed = [(t, self.key(a), self.key(b), quantity) for t, a, b, _, quantity in asked]
+        refused: list[Any] = []
+        judged: list[Any] = []
+
+        def judge() -> list[Booked]:
+            booked, places = self.oracle.book_all(asked, skip)
+            judged.append(places)
+            return booked
+
+        def call(at: int, calendar: Calendar) -> Any:
+            requests: list[Any] = [_request(forms + n, *row) for n, row in enumerate(keyed)]
+            report = calendar.book_all(requests, on_conflict="skip" if skip else "raise")
+            refused.append([next(n for n, r in enumerate(requests) if r is refusal.request) for refusal in report.refused])
+            return list(report.booked)
+
+        asked = [(*row[:4], 1 if (forms + n) % 3 == 0 else row[4]) for n, row in enumerate(asked)]
+        if self.make(call, judge, what=f"book_all({rows}, {skip}, {forms})"):
+            self.same(self.calendars[0], "refused", refused, judged * len(refused))
+
+    def again(self, who: int, span: Span, number: int, flag: bool) -> None:
+        """Ask once more for a booking that stands, or for another of its id."""
+        name = self.pick(number)
+        if name not in self.events:
+            return
+        old = self.oracle.get(name)
+        later, more = number % 3 == 1, number % 3 == 2
+        end = None if old.end is None else old.end + later
+        keys = self.keys((old.start, end))
+
+        def judge() -> Any:
+            if end != old.end or more:
+                raise Refused("DuplicateBookingError")
+            return name
+
+        self.agree(
+            lambda at, c: c.book(old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return"),
+            judge,
+            what=f"book({name!r} again, {later}, {more})",
+        )
+
+    # -- many changes as one -----------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.open) < 2)
+    @rule(kind=st.sampled_from(["transaction", "transaction", "what_if"]))
+    def begin_transaction(self, kind: str) -> None:
+        """Begin a transaction, in which the walk goes on."""
+        blocks = [getattr(calendar, kind)() for calendar in self.calendars]
+        for block in blocks:
+            block.__enter__()
+        before = dict(self.events), list(self.released), dict(self.closures)
+        self.open.append((kind, blocks, self.oracle.save(), before))
+
+    @precondition(lambda self: self.open)
+    @rule(fails=st.booleans())
+    def end_transaction(self, fails: bool) -> None:
+        """End the innermost one: kept, or undone without a trace."""
+        kind, blocks, saved, before = self.open.pop()
+        for block in blocks:
+            error = ZeroDivisionError() if fails else None
+            if block.__exit__(type(error) if fails else None, error, None):
+                self.fail("a transaction swallowed an exception")
+        if fails or kind == "what_if":
+            self.events, self.released, self.closures = before
+            self.forget(self.oracle.restore(saved))
+
+    def end_all(self) -> None:
+        """End every transaction that is open, the inner ones first."""
+        while self.open:
+            self.end_transaction(False)
+
+    @rule(span=SHORT | SPANS, quantity=st.sampled_from([1, 1, 2]))
+    def search_never_lies(self, span: Span, quantity: int) -> None:
+        """Try to book every resource: search, booking and explaining agree, and are right."""
+        try:
+            right = self.oracle.available(*span, quantity)
+        except Refused:
+            return
+        keys = self.keys(span)
+        everyone = self.oracle.select(lambda thing: True)
+        for calendar in self.calendars:
+            accepted, asked, explained = [], [], []
+            for id in everyone:
+                with calendar.what_if():
+                    report = calendar.book_all([{"resource": id, "start": keys[0], "end": keys[1], "quantity": quantity}],
+                                               on_conflict="skip")  # fmt: skip
+                    accepted += [event.resource.id for event in report.booked]
+                asked += [id] if calendar.is_available(id, *keys, quantity=quantity) else []
+                explained += [id] if calendar.explain(id, *keys, quantity=quantity).available else []
+            what = f"in ({span}, {quantity})"
+            self.same(calendar, f"found {what}", calendar.find_available(*keys, quantity=quantity).ids(), right)
+            self.same(calendar, f"accepted {what}", accepted, right)
+            self.same(calendar, f"available {what}", asked, right)
+            self.same(calendar, f"explained {what}", explained, right)
+
+
+def _last(candidates: list[Any]) -> Any:
+    return candidates[-1]
+
+
+def _request(form: int, thing: Any, start: Any, end: Any, quantity: int) -> Any:
+    """Return a request for `Calendar.book_all` in one of its forms; a tuple has no quantity."""
+    match form % 3:
+        case 0:
+            return thing, start, end
+        case 1:
+            return {"resource": thing, "start": start, "end": end, "quantity": quantity}
+        case _:
+            return BookingEvent(thing, start, end, quantity=quantity)

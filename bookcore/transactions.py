@@ -1,0 +1,84 @@
+"""Many changes as one: `transaction` and `what_if`.
+
+Every change of state in `bookcore.core` notes how to undo itself while a transaction is open. That is all a transaction
+is: the lock, held throughout, and a list to go back through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bookcore.changes import Released
+from bookcore.core import Core
+
+__all__ = ["Transactions"]
+
+
+class Transactions(Core):
+    """The calls that make many changes one. A mixin of `Calendar`."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything done inside one change: undone whole on an exception, invisible to other threads until it ends.
+
+        The calendar's lock is held for the whole block, so others wait; keep it short. Nested blocks are undone alone.
+        Subscribers are told when the outermost block has ended, and of nothing that was undone.
+
+        Complexity: one note a change; undoing costs what doing did.
+        """
+        yield from self._transact(keep=True)
+
+    @contextmanager
+    def what_if(self) -> Iterator[None]:
+        """Try things out: as `transaction`, but always undone at the end. "Cancel A, move B: does C fit?"."""
+        yield from self._transact(keep=False)
+
+    def _transact(self, keep: bool) -> Iterator[None]:
+        with self._lock:
+            self._expire_if_due()  # first: if the clock fails, nothing has begun
+            outermost = self._undo is None
+            if outermost:
+                self._undo, self._noting = [], True
+                self._writing += 1  # readers without the lock must not look in
+                self._version += 1
+            mark, told = len(self._undo or ()), len(self._changes)
+            seq, closures = self._seq, self._closure_ids
+            kept = False
+            try:
+                yield
+                kept = keep
+            finally:
+                try:
+                    if not kept:
+                        self._roll_back(mark, told)
+                        self._seq, self._closure_ids = seq, closures
+                finally:
+                    if outermost:
+                        if self._subscribers:
+                            self._pending.extend(self._changes)
+                        self._changes, self._undo = [], None
+                        self._noting = bool(self._subscribers)
+                        self._writing -= 1
+        if self._pending:  # inside another transaction, that one tells
+            self._tell()
+
+    def _roll_back(self, mark: int, told: int) -> None:
+        """Undo what was noted since, the latest first. Undoing is not noted itself."""
+        undo = self._undo or []
+        noting, self._noting = self._noting, False
+        self._undo = None
+        done = self._changes[told:]
+        ran_out = [change.event._id for change in done if isinstance(change, Released) and change.expired]
+        try:
+            while len(undo) > mark:
+                undo.pop()()
+        finally:
+            self._undo, self._noting = undo, noting
+            for id in ran_out:  # it has not, and perhaps it never was
+                self._ran_out.pop(id, None)
+            del self._changes[told:]
+
+    def _expire_if_due(self) -> None:
+        if self._deadlines:
+            self._expire()
