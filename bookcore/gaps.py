@@ -119,8 +119,14 @@ def _neighbour(key: Any, up: bool) -> Any:
         if isinstance(key, float):
             moved: Any = math.nextafter(key, math.inf if up else -math.inf)
         else:
-            whole = isinstance(key, Integral) or getattr(getattr(key, "dtype", None), "kind", "") in ("M", "m")
-            step = 1 if whole else type(key).resolution
+            step: Any
+            if isinstance(key, Integral):
+                step = 1
+            elif getattr(getattr(key, "dtype", None), "kind", "") in ("M", "m"):  # NumPy's instants and lengths
+                length = key - key  # a length in the key's own unit, which NumPy wants to be named
+                step = type(length)(1, str(length.dtype).partition("[")[2].rstrip("]"))
+            else:
+                step = type(key).resolution
             moved = key + step if up else key - step
         further = bool(key < moved if up else moved < key)
     except OverflowError as exc:

@@ -115,16 +115,17 @@ class Sqlite:
     def book(self, rows: Iterable[Rotation]) -> Iterator[int]:
         """Check and insert row by row in one transaction, as `World.book` does; yield how many are done."""
         insert = """
-            INSERT INTO booking SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-            WHERE NOT EXISTS (SELECT 1 FROM booking WHERE aircraft = ?2 AND "end" > ?3 AND start < ?4)
+            INSERT INTO booking SELECT ?, ?, ?, ?, ?, ?, ?
+            WHERE NOT EXISTS (SELECT 1 FROM booking WHERE aircraft = ? AND "end" > ? AND start < ?)
             """
         number, run = self.number, self.db.execute
         run("BEGIN")
         for some in _batches(rows):
             # the keys are made ready outside the clock: SQLite is timed for its own work only
             ready = [
-                (r.id, number[r.tail], to_minute(r.start), to_minute(r.end), r.flight, r.origin, r.dest)
+                (r.id, n, low, high, r.flight, r.origin, r.dest, n, low, high)
                 for r in some
+                for n, low, high in [(number[r.tail], to_minute(r.start), to_minute(r.end))]
             ]
             begun = perf_counter()
             for row in ready:

@@ -49,8 +49,8 @@ class AnyExam:
     def test_book_any_takes_the_best_fit(self, store: Any, bounds: str) -> None:
         """The smallest gap around the span: between bookings, closures, turnaround and what is left of a pool."""
         calendar = Calendar(store, bounds=bounds)
-        for name, capacity, after in (("wide", 1, None), ("left", 1, None), ("tight", 1, None), ("pool", 2, None),
-                                      ("turn", 1, 2)):  # fmt: skip
+        kinds = [("wide", 1, None), ("tight", 1, None), ("turn", 1, 2), ("left", 1, None), ("pool", 2, None)]
+        for name, capacity, after in kinds:
             calendar.add_resource(Resource(name, capacity, after=after))
         calendar.book("left", 40, 50)  # bounded on one side
         calendar.book("tight", 1, 8)
@@ -71,6 +71,26 @@ class AnyExam:
         assert calendar.book_any(["tight", "pool"], 14, 15, strategy="best_fit", quantity=1).resource.id == "pool"
         assert calendar.book_any(["wide", "left"], None, 3, strategy="best_fit").resource.id == "left"
         calendar.check()
+
+    @pytest.mark.parametrize("strategy", ["first", "best_fit", "least_used", lambda candidates: candidates[0]])
+    def test_book_any_takes_one_that_has_room_for_all_units(self, store: Any, strategy: Any) -> None:
+        """A pool with fewer units left is no candidate."""
+        calendar = rooms(store)
+        calendar.book("q", 1, 5, quantity=2)
+        calendar.add_resource(Resource("p", 2))
+        event = calendar.book_any(calendar.resources, 4, 6, quantity=2, strategy=strategy)
+        assert (event.resource.id, event.quantity) == ("p", 2)
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_book_any_finds_a_gap_that_begins_long_before(self, store: Any, bounds: str) -> None:
+        """However much longer than the span; an hour, and a gap of months."""
+        calendar = Calendar(store, bounds=bounds)
+        for name in ("never", "long ago", "lately"):
+            calendar.add_resource(Resource(name))
+        calendar.book("long ago", 0, 1)
+        calendar.book("lately", 500, 501)
+        got = [calendar.book_any(calendar.resources, 2000, 2001, strategy="best_fit").resource.id for _ in range(3)]
+        assert got == ["lately", "long ago", "never"]
 
     def test_book_any_by_best_fit_needs_keys_that_can_be_subtracted(self, store: Any) -> None:
         """Text has no lengths: `KeyTypeError`; the other strategies do not ask for any."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bookcore import (
+    BookingEvent,
     Calendar,
     ConflictError,
     HoursError,
@@ -79,6 +80,24 @@ class ClosingExam:
         ]  # fmt: skip
         calendar.reopen(late)
         assert calendar.find_available(1, 9).ids() == ["r", "q"]
+
+    def test_closures_are_kept_to_however_many_are_asked(self, store: Any) -> None:
+        """A search over many resources, over few of them, for the first, and one by one."""
+        calendar = Calendar(store)
+        for number in range(300):
+            calendar.add_resource(Resource(number, 1 + number % 2))
+        calendar.load([BookingEvent(number, 0, 10) for number in range(0, 300, 3)])
+        calendar.close_all(range(0, 300, 2), 5, 15)
+        for start, end in ((0, 5), (5, 10), (10, 15), (15, 20)):
+            shut = range(0, 300, 2) if start < 15 and end > 5 else ()
+            booked = range(0, 300, 6) if start < 10 else ()  # those of the others have a second unit
+            right = [number for number in range(300) if number not in shut and number not in booked]
+            assert calendar.find_available(start, end).ids() == right
+            assert [who.id for who in calendar.find_available(start, end).first(20)] == right[:20]
+            assert len(calendar.find_available(start, end)) == len(right)
+            assert calendar.find_available(start, end, range(7)).ids() == [number for number in right if number < 7]
+            assert [number for number in range(300) if calendar.is_available(number, start, end)] == right
+        calendar.check()
 
     def test_closing_many_is_one_change(self, store: Any) -> None:
         """Of a selection, or an iterable of resources or ids; an unknown one among them, and nothing is closed."""

@@ -49,7 +49,9 @@ def test_every_link_leads_to_a_file(readme: Any, root: Path) -> None:
     """Links within the project point at files that are there."""
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", readme.text) if "://" not in target]
     assert targets
-    assert [target for target in targets if not (root / target).is_file()] == []
+    # from the wheel, the package lies elsewhere
+    roots = [root, Path(bookcore.__file__).parent.parent]
+    assert [target for target in targets if not any((one / target).is_file() for one in roots)] == []
 
 
 def modules_in_map(readme: Any) -> list[str]:

@@ -14,11 +14,15 @@ MOST = settings().max_examples
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-@pytest.mark.parametrize("sizes", [{}, {"SMALLEST": 32, "SPLIT": 2}], ids=["cutting", "joining"])
-def test_stores_and_oracle_agree_on_random_histories(bounds: str, sizes: dict[str, int]) -> None:
-    """With whole numbers, in indexes that cut themselves every few entries, and in larger ones that join."""
-    walk = machine(MemoryStore, TreeStore, bounds=bounds, sizes=sizes)
-    run_state_machine_as_test(walk, settings=settings(max_examples=MOST * 3 // 5))
+@pytest.mark.parametrize(
+    ("keys", "sizes"),
+    [("int", {}), ("int", {"SMALLEST": 32, "SPLIT": 2}), ("aware", {})],
+    ids=["cutting", "joining", "with hours"],
+)
+def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, int]) -> None:
+    """In indexes that cut themselves every few entries, in larger ones that join; with times, that have opening hours."""
+    walk = machine(MemoryStore, TreeStore, bounds=bounds, keys=keys, sizes=sizes)
+    run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 2))
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
