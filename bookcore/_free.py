@@ -27,8 +27,8 @@ from bookcore.lengths import later, reach, sooner
 from bookcore.policies import in_the_way
 from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
-from bookcore.schedule import LongSchedule, Schedule
 from bookcore.stores.fading import exact_state
+from bookcore.stores.lane import Lane
 from bookcore.stores.pool import Pool
 
 __all__ = ["blocked", "booked", "closed", "free", "over"]
@@ -65,7 +65,7 @@ def booked(
 ) -> Iterator[Span]:
     """Yield where bookings leave no room for *quantity*, turnaround included."""
     state = exact_state(store, entry)
-    if isinstance(state, Schedule | LongSchedule):
+    if isinstance(state, Lane):
         spans = _edges(state, low, high)
     elif entry.plain:
         spans = ((normal(e.start), normal(e.end)) for e in store.overlapping(entry, low, high))
@@ -75,23 +75,21 @@ def booked(
     return as_places(spans) if is_closed else spans
 
 
-def _edges(schedule: Schedule | LongSchedule, low: Any, high: Any) -> Iterator[Span]:
-    """Yield the spans of a schedule that overlap the window."""
-    parts: list[Schedule]
-    if isinstance(schedule, LongSchedule):
-        firsts = schedule.firsts
+def _edges(lane: Lane, low: Any, high: Any) -> Iterator[Span]:
+    """Yield the spans of a lane that overlap the window."""
+    parts = lane.parts()
+    if lane.long is not None:
+        firsts = lane.long.firsts
         # the last part to begin at or before `low` may hold the span across it
         known = 1 if firsts and firsts[0] is LOWEST else 0
-        at = 0 if low is None else max(bisect_right(firsts, low, known) - 1, 0)
-        parts = schedule.parts[at:]
-    else:
-        parts = [schedule]
+        parts = parts[0 if low is None else max(bisect_right(firsts, low, known) - 1, 0) :]
     for part in parts:
         first, last = part.range(low, high)
+        edges = part.edges
         for place in range(2 * first, 2 * last, 2):
-            start, end = part[place], part[place + 1]
+            start, end = edges[place], edges[place + 1]
             yield None if start is LOWEST else start, None if end is HIGHEST else end
-        if 2 * last < len(part):
+        if 2 * last < len(edges):
             return
 
 

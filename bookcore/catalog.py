@@ -39,7 +39,6 @@ class Entry:
         "calendar",
         "capacity",
         "closures",
-        "count",
         "free",
         "guarded",
         "hours",
@@ -47,7 +46,9 @@ class Entry:
         "number",
         "plain",
         "resource",
+        "standing",
         "state",
+        "tally",
     )
 
     def __init__(
@@ -61,20 +62,41 @@ class Entry:
         self.after = after
         self.exclusive_or_not()
         self.calendar: Any = None
-        self.count = 0  # bookings on it, maintained by the calendar
+        self.standing = 0
+        self.tally: Any = self
         # More than bookings decides: closures (a record of the same number, in the store of closures) or hours.
         self.guarded = False
         self.closures: Any = None
         self.hours: Any = None
         self.state: Any = None  # the store's own
-        # May be offered by a store for an exclusive resource without turnaround: an object whose is_free(start, end)
-        # answers for one unit. Spares the commonest question two calls. The calendar looks past it where more than
-        # bookings decides.
+        # May be offered by a store for an exclusive resource without turnaround: see `offer`.
         self.free: Any = None
 
-    def offer(self, free: Any) -> None:
-        """Take what answers for bookings alone, or None, and put it where `Calendar.is_available` looks first. O(1)."""
-        self.free = free
+    @property
+    def count(self) -> int:
+        """How many bookings stand on it; the calendar keeps it up to date.
+
+        Kept where a booking has to look in any case: in the store's lane, if it offered one, else here.
+        """
+        standing: int = self.tally.standing
+        return standing
+
+    @count.setter
+    def count(self, standing: int) -> None:
+        self.tally.standing = standing
+
+    def offer(self, lane: Any) -> None:
+        """Take what decides and books for one unit, by bookings alone, past the store; or None. O(1).
+
+        It has ``is_free(start, end)``, ``claim(start, end, event)``, an ``answer`` (see `bookcore.stores.lane`), room for a
+        ``holder`` and for the count of what is ``standing``. It spares the commonest calls the way through record and store.
+        """
+        before, self.free = self.free, lane
+        if before is not None:
+            before.holder = None
+        standing = self.count
+        self.tally = self if lane is None else lane
+        self.count = standing
         self.publish()
 
     def publish(self) -> None:
@@ -82,9 +104,13 @@ class Entry:
 
         Asking a random one of 100,000 resources is waiting for memory: this way past the record saves three waits of ten.
         """
-        resource = self.resource
+        resource, lane = self.resource, self.free
         if getattr(resource, "_entry", None) is self:
-            object.__setattr__(resource, "_free", None if self.guarded else self.free)
+            shown = None if self.guarded else lane
+            if lane is not None:
+                lane.holder = None if shown is None else resource
+            object.__setattr__(resource, "_lane", shown)
+            object.__setattr__(resource, "_free", None if shown is None else shown.answer)
 
     def exclusive_or_not(self) -> None:
         """Settle ``plain``: one unit and no turnaround, so that its bookings alone say when it is free."""

@@ -64,11 +64,12 @@ class Resource:
     capacity: int = field(default=1, kw_only=True, repr=False)
     before: Any = field(default=None, kw_only=True, repr=False)
     after: Any = field(default=None, kw_only=True, repr=False)
-    # The calendars this resource is in, and the last one's record of it: what a calendar asks first. Slots, so that
+    # The calendars this resource is in, and the first one's record of it: what a calendar asks first. Slots, so that
     # they lie in the object itself.
     _calendars: Any = field(default=(), init=False, repr=False)
     _entry: Any = field(default=None, init=False, repr=False)
     _free: Any = field(default=None, init=False, repr=False)  # what answers for it there, if bookings alone decide
+    _lane: Any = field(default=None, init=False, repr=False)  # what books on it there, if they do
     _owner: Any = field(default=None, init=False, repr=False)  # that calendar
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
@@ -77,13 +78,13 @@ class Resource:
         self.before = before
         self.after = after
         self._calendars = ()
-        self._entry = self._free = self._owner = None
+        self._entry = self._free = self._lane = self._owner = None
 
     def __getstate__(self) -> Any:
         # what pickle and copy take along: a copy is in no calendar
         state: Any = object.__getstate__(self)
         if isinstance(state, tuple):
-            state[1].update(_calendars=(), _entry=None, _free=None, _owner=None)
+            state[1].update(_calendars=(), _entry=None, _free=None, _lane=None, _owner=None)
         return state
 
     def is_available(self, start: Any, end: Any, quantity: int = 1) -> bool:

@@ -19,9 +19,7 @@ from typing import Any
 
 from bookcore.catalog import Entry
 from bookcore.column import SHARED
-from bookcore.keys import HIGHEST, LOWEST
 from bookcore.model import BookingEvent
-from bookcore.schedule import SPLIT, LongSchedule, Schedule, make_schedule
 from bookcore.timeline import Timeline
 
 __all__ = ["load"]
@@ -50,13 +48,13 @@ def load(
         added: Any = entries, starts, ends, events
         entries, starts, ends, events = [], [], [], []
         for entry in standing:
-            held = entry.state if isinstance(entry.state, Schedule) else entry.state.edges
-            if held[0] is LOWEST or held[-1] is HIGHEST:
+            edges, held = entry.state.rows()
+            if not entry.state.bounded:
                 return False
-            entries += [entry] * (len(held) >> 1)
-            starts += held[::2]
-            ends += held[1::2]
-            events += entry.state.events
+            entries += [entry] * len(held)
+            starts += edges[::2]
+            ends += edges[1::2]
+            events += held
         known: Any = entries, starts, ends, events
         entries, starts, ends, events = (old + list(new) for old, new in zip(known, added, strict=True))
     numbers = list(map(attrgetter("number"), entries))
@@ -73,15 +71,7 @@ def load(
     in_order = _in_order(starts, numbers, shared), _in_order(ends, numbers, shared)
     timeline.rebuild(max(size, timeline.size), *in_order, (), shared)
     for entry, edges, held in built:
-        schedule = entry.state
-        if len(held) > SPLIT or isinstance(schedule, LongSchedule):
-            schedule = make_schedule(closed)
-            schedule[:], schedule.events = edges, held
-            entry.state = schedule = LongSchedule(schedule) if len(held) > SPLIT else schedule
-            entry.offer(schedule)
-        else:  # the very object stays, and with it what the resource holds of it
-            schedule[:] = edges
-            schedule.events = held
+        entry.state.fill(edges, held)
     return True
 
 

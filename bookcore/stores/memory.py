@@ -1,17 +1,16 @@
 """`MemoryStore`: a schedule per resource to decide, one timeline of bitmaps to find.
 
-    claim(r, a, b)     schedule of r: one bisect decides, three inserts    O(log m)
+    claim(r, a, b)     lane of r: one bisect decides, its edges are made anew      O(log m)
                        timeline: a start, an end, a bit for every eighth block crossed
-    is_free(r, a, b)   schedule of r alone                                 O(log m)
+    is_free(r, a, b)   lane of r alone                                             O(log m)
     busy(a, b)         timeline alone, whatever the number of resources
 
 The timeline holds the *blocked* spans of a resource: where not even one unit is left. For an exclusive resource
-without turnaround these are its bookings; for all others its `Pool` derives them.
+without turnaround these are its bookings, which its `Lane` keeps; for all others its `Pool` derives them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,8 +18,8 @@ from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.catalog import Entry
 from bookcore.errors import StoreError
 from bookcore.model import BookingEvent
-from bookcore.schedule import SPLIT, LongSchedule, Schedule, make_schedule
 from bookcore.stores.bulk import load
+from bookcore.stores.lane import ClosedLane, Lane
 from bookcore.stores.pool import Pool
 from bookcore.timeline import Timeline
 
@@ -53,7 +52,7 @@ class MemoryStore:
         self._size = max(self._size, entry.number + 1)
         self._entries[entry.number] = entry
         if entry.plain:
-            entry.state = make_schedule(bool(self._closed))
+            entry.state = (ClosedLane if self._closed else Lane)(entry.number, self._timeline)
             entry.offer(entry.state)
         else:
             entry.state = self._pool_of[entry.number] = Pool(entry, bool(self._closed))
@@ -77,34 +76,9 @@ class MemoryStore:
 
     def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
         """Hold the booking if there is room. O(log m + blocks crossed)."""
-        schedule: Any = entry.state
-        if type(schedule) is Schedule and start is not None and end is not None:
-            # `Schedule.claim` written out (two calls less), in an order that lets both indexes share their keys and
-            # needs nothing undone: the timeline makes the last comparison that can fail
-            at = bisect_left(schedule, end)
-            if at and (at & 1 or start < schedule[at - 1]):
-                return False
-            start, end = self._timeline.add(entry.number, start, end)
-            schedule.insert(at, end)  # twice: half the cost of assigning to a slice
-            schedule.insert(at, start)
-            events = schedule.events
-            events.insert(at >> 1, event)
-            if len(events) > SPLIT:
-                entry.state = LongSchedule(schedule)
-                entry.offer(entry.state)
-            return True
         if entry.plain:
-            if not schedule.claim(start, end, event):
-                return False
-            try:
-                self._timeline.add(entry.number, start, end)
-            except BaseException:  # a comparison of the user's keys failed: nothing may stay
-                schedule.take_back(event)
-                raise
-            if not isinstance(schedule, LongSchedule) and len(schedule.events) > SPLIT:
-                entry.state = LongSchedule(schedule)
-                entry.offer(entry.state)
-            return True
+            done: bool = entry.state.claim(start, end, event)
+            return done
         pool: Pool = entry.state
         if not pool.has_room(start, end, event._quantity):
             return False
@@ -115,7 +89,7 @@ class MemoryStore:
         """Hold the booking. O(log m + blocks crossed)."""
         if not entry.plain:
             self._put_in_pool(entry, entry.state, start, end, event)
-        elif not self.claim(entry, start, end, event):
+        elif not entry.state.claim(start, end, event):
             raise StoreError(self, f"{event!r} was put where there is no room")
 
     def _put_in_pool(self, entry: Entry, pool: Pool, start: Any, end: Any, event: BookingEvent) -> None:
@@ -130,22 +104,16 @@ class MemoryStore:
     def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
         """Let go of a booking. O(log m + blocks crossed)."""
         if entry.plain:
-            schedule: Any = entry.state
-            place = schedule.find(start, end)
-            if type(schedule) is Schedule and start is not None and end is not None:
-                # in the timeline's own keys: it knows them by identity
-                start, end = schedule[place], schedule[place + 1]
-            self._timeline.remove(entry.number, start, end, *schedule.around(place))
-            schedule.take(place)
-        else:
-            pool: Pool = entry.state
-            gone, come = pool.remove(start, end, event)
-            try:
-                self._apply(entry.number, gone, come)
-            except BaseException:
-                pool.put(start, end, event)
-                self._resume(entry.number, pool)
-                raise
+            entry.state.remove(start, end)
+            return
+        pool: Pool = entry.state
+        gone, come = pool.remove(start, end, event)
+        try:
+            self._apply(entry.number, gone, come)
+        except BaseException:
+            pool.put(start, end, event)
+            self._resume(entry.number, pool)
+            raise
 
     def _apply(
         self, number: int, gone: list[tuple[Any, Any, Any, Any]], come: list[tuple[Any, Any]]
@@ -185,7 +153,7 @@ class MemoryStore:
         if len(self._timeline):
             if self._pool_of:
                 return False  # their blocked spans are on the timeline, and in no schedule
-            standing = [entry for entry in self._entries.values() if entry.state.events]
+            standing = [entry for entry in self._entries.values() if entry.state.overlapping(None, None)]
         return load(self._timeline, bool(self._closed), standing, entries, starts, ends, events)
 
     def check(self) -> None:

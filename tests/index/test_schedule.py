@@ -47,7 +47,7 @@ def emptied(closed: bool) -> LongSchedule:
     """Return a long schedule whose last booking has gone."""
     flat = make_schedule(closed)
     flat.claim(OnlyLess(1), OnlyLess(2), BookingEvent(None, 1, 2))
-    kept = LongSchedule(flat)
+    kept = LongSchedule(closed, flat.edges, flat.events)
     kept.take(kept.find(OnlyLess(1), OnlyLess(2)))
     return kept
 
@@ -90,7 +90,7 @@ def walk(closed: bool, long: bool, steps: Any) -> None:
             assert kept.overlapping(key(low_), key(high_)) == right
             assert kept.is_free(key(low_), key(high_)) is (not right)
         if not long and len(kept.events) > schedule.SPLIT:
-            kept, long = LongSchedule(kept), True
+            kept, long = LongSchedule(closed, kept.edges, kept.events), True
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -1,0 +1,163 @@
+"""All that a `MemoryStore` knows of one exclusive resource: a schedule that keeps its place on the timeline.
+
+    resource ----.
+      _lane      |    lane                         timeline
+      _free --.  '-->   number  3                    bit 3, start and end, in the blocks they fall into
+              |         events  [one, two]
+              '------>  edges   (1, 3, 4, 7)
+
+A claim asks the edges, puts the span on the timeline, and makes the edges anew; a removal goes the other way. In both
+every comparison comes before the first change. While nothing but its bookings decides for it, the resource itself holds
+its lane and what answers for it (`Entry.publish`): asking about a random one of 100,000 resources is waiting for memory,
+and that is the shortest way to the keys.
+
+Past `SPLIT` bookings a `LongSchedule` takes over (``long``), until few are left.
+
+Invariants: the schedule's own; ``edges`` and ``events`` are empty while ``long`` is not None; what is on the timeline
+for ``number`` are these spans; ``holder`` is None or holds this lane and its `answer`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+from bookcore import schedule
+from bookcore.keys import HIGHEST, LOWEST
+from bookcore.model import BookingEvent, Resource
+from bookcore.schedule import ClosedSchedule, LongSchedule, Schedule
+from bookcore.timeline import Timeline
+
+__all__ = ["ClosedLane", "Lane"]
+
+_slots: Any = Resource  # a type checker sees in a slot what it holds, not the descriptor
+_show = _slots._free.__set__  # past any `__setattr__` of the resource's class
+
+
+class Lane(Schedule):
+    """The bookings of one exclusive resource, half-open."""
+
+    __slots__ = ("holder", "long", "number", "standing", "timeline")
+
+    def __init__(self, number: int, timeline: Timeline) -> None:
+        super().__init__()
+        self.number = number
+        self.timeline = timeline
+        self.long: LongSchedule | None = None
+        self.holder: Any = None
+        self.standing = 0  # bookings that stand, for the calendar's own count: what fades is still here
+
+    @property
+    def answer(self) -> Any:
+        """What answers for one unit: the edges themselves, or an object with ``is_free(start, end)``."""
+        return self.edges if self.long is None else self.long
+
+    def parts(self) -> list[Schedule]:
+        """Return the schedules this consists of, in order."""
+        return [self] if self.long is None else self.long.parts
+
+    def is_free(self, start: Any, end: Any) -> bool:
+        """Tell whether no booking overlaps the span. O(log m)."""
+        return super().is_free(start, end) if self.long is None else self.long.is_free(start, end)
+
+    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
+        """Return the bookings that overlap the span, in order, as a new list. O(log m + answers)."""
+        return super().overlapping(start, end) if self.long is None else self.long.overlapping(start, end)
+
+    def claim(self, start: Any, end: Any, event: BookingEvent) -> bool:
+        """Hold the booking here and on the timeline, or return False. O(log m + SPLIT + blocks crossed)."""
+        if start is None or end is None or self.long is not None:
+            return self.claim_anyhow(start, end, event)
+        # `Schedule.claim` written out, in an order that lets both indexes share their keys and needs nothing undone:
+        # the timeline makes the last comparison that can fail
+        edges = self.edges
+        at = bisect_left(edges, end)
+        if at and (at & 1 or start < edges[at - 1]):
+            return False
+        self.edges = edges = edges[:at] + self.timeline.add(self.number, start, end) + edges[at:]
+        events = self.events
+        events.insert(at >> 1, event)
+        if self.holder is not None:
+            _show(self.holder, edges)
+        if len(events) > schedule.SPLIT:
+            self.fill(edges, events)
+        return True
+
+    def claim_anyhow(self, start: Any, end: Any, event: BookingEvent) -> bool:
+        """`claim` for every case: a bound open, either kind of bounds, many bookings."""
+        kept: Any = super() if self.long is None else self.long
+        if not kept.claim(start, end, event):
+            return False
+        try:
+            self.timeline.add(self.number, start, end)
+        except BaseException:  # a comparison of the user's keys failed: nothing may stay
+            kept.take_back(event)
+            raise
+        if len(self.events) > schedule.SPLIT:
+            self.fill(self.edges, self.events)
+        self.show()
+        return True
+
+    def remove(self, start: Any, end: Any) -> None:
+        """Let go of the booking of exactly this span, here and on the timeline. O(log m + SPLIT + blocks crossed)."""
+        kept: Any = self if self.long is None else self.long
+        place = kept.find(start, end)
+        if start is not None and end is not None:
+            start, end = kept.span(place)  # in the timeline's own keys: it knows them by identity
+        self.timeline.remove(self.number, start, end, *kept.around(place))
+        kept.take(place)
+        if self.long is not None and self.long.count <= schedule.SPLIT // 4:
+            self.fill(self.long.edges, self.long.events)
+        else:
+            self.show()
+
+    def fill(self, edges: Any, events: list[BookingEvent]) -> None:
+        """Replace all bookings by these, whose edges are known to be in order. The timeline is the caller's. O(m)."""
+        many = len(events) > schedule.SPLIT
+        self.long = LongSchedule(self.closed, edges, events) if many else None
+        self.edges, self.events = ((), []) if many else (tuple(edges), events)
+        self.show()
+
+    def show(self) -> None:
+        """Let the resource that holds the answer have the present one."""
+        if self.holder is not None:
+            _show(self.holder, self.answer)
+
+    def rows(self) -> tuple[list[Any], list[BookingEvent]]:
+        """Return all edges and all bookings, in order, as new lists. O(m)."""
+        if self.long is not None:
+            return self.long.edges, self.long.events
+        return list(self.edges), list(self.events)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether no booking is unbounded. O(1)."""
+        parts = [part.edges for part in self.parts() if part.edges]
+        return not parts or (parts[0][0] is not LOWEST and parts[-1][-1] is not HIGHEST)
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariants hold. O(m)."""
+        super().check()
+        if self.long is not None:
+            self.long.check()
+            if self.edges or self.events or not self.long.count:
+                raise AssertionError("a long lane with edges of its own, or with no bookings")
+        if len(self.events) > schedule.SPLIT:
+            raise AssertionError(f"{len(self.events)} bookings in one piece")
+        if self.holder is not None and (self.holder._lane is not self or self.holder._free is not self.answer):
+            raise AssertionError(f"{self.holder!r} holds another answer")
+
+
+class ClosedLane(Lane, ClosedSchedule):
+    """The bookings of one exclusive resource, where the end belongs to the span."""
+
+    __slots__ = ()
+
+    @property
+    def answer(self) -> Any:
+        """An object with ``is_free(start, end)``."""
+        return self if self.long is None else self.long
+
+    def claim(self, start: Any, end: Any, event: BookingEvent) -> bool:
+        """Hold the booking here and on the timeline, or return False. O(log m + SPLIT + blocks crossed)."""
+        return self.claim_anyhow(start, end, event)

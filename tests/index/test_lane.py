@@ -1,0 +1,77 @@
+"""Lanes: what a resource holds of its calendar, and when it must not."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, ConflictError, Resource, schedule
+from bookcore.testing import small_sizes
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: str) -> None:
+    """The first calendar's bookings never answer for the second, whichever wrote last."""
+    one, two = Calendar(bounds=bounds), Calendar(bounds=bounds)
+    room = Resource("room")
+    one.add_resource(room)
+    two.add_resource(room)
+    here, there = one.book(room, 1, 3), two.book(room, 5, 7)
+    for _ in range(2):
+        assert [one.is_available(room, 1, 3), one.is_available(room, 5, 7)] == [False, True]
+        assert [two.is_available(room, 1, 3), two.is_available(room, 5, 7)] == [True, False]
+        one.remove_booking(here)
+        two.remove_booking(there)
+        assert one.is_available(room, 1, 7) and two.is_available(room, 1, 7)
+        here, there = one.book(room, 1, 3), two.book(room, 5, 7)
+    one.remove_booking(here)
+    one.remove_resource(room)
+    assert two.is_available(room, 1, 3) and not two.is_available(room, 5, 7)
+    three = Calendar(bounds=bounds)
+    three.add_resource(room)  # nobody owned it: this one does now
+    two.book(room, 11, 12)
+    assert three.is_available(room, 5, 12)
+    three.book(room, 8, 9)
+    assert two.is_available(room, 8, 9) and not three.is_available(room, 8, 9)
+    for calendar in (one, two, three):
+        calendar.check()
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_a_guarded_resource_holds_no_answer(bounds: str) -> None:
+    """While it is closed the bookings alone do not decide; when it is open again they do, those made meanwhile too."""
+    calendar = Calendar(bounds=bounds)
+    room = calendar.add_resource(Resource("room"))
+    calendar.book(room, 1, 3)
+    closure = calendar.close(room, 5, 7, "paint")
+    assert room._free is None and room._lane is None
+    assert not calendar.is_available(room, 5, 6)
+    with pytest.raises(ConflictError):
+        calendar.book(room, 5, 6)
+    calendar.book(room, 9, 11)
+    calendar.reopen(closure)
+    calendar.check()
+    assert calendar.is_available(room, 5, 6) and not calendar.is_available(room, 10, 12)
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_a_lane_grows_long_and_short_again(bounds: str) -> None:
+    """Every answer and the count hold while the bookings outgrow one piece, and while they leave."""
+    with small_sizes(SPLIT=4):
+        calendar = Calendar(bounds=bounds)
+        room = calendar.add_resource(Resource("room"))
+        events = [calendar.add_booking(BookingEvent(room, at, at + 2)) for at in range(0, 90, 3)]
+        calendar.check()
+        assert room._lane.long is not None and len(room._lane.parts()) > 5
+        assert [calendar.is_available(room, at, at + 1) for at in range(3)] == [
+            False, False, bounds == "[)"
+        ]  # fmt: skip
+        assert all(one.start < two.start for one, two in pairwise(calendar.bookings(room)))
+        for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
+            calendar.remove_booking(event)
+            calendar.check()
+            assert len(calendar) == left == room._lane.standing
+            assert calendar.is_available(room, event.start, event.start + 1)
+        assert room._lane.long is None
+    assert schedule.SPLIT > 4
