@@ -26,7 +26,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from itertools import compress, pairwise
+from itertools import chain, compress, pairwise, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -81,6 +81,32 @@ class Column:
             if high < total:
                 self.seps.append(keys[high] if self.holds_low else keys[high - 1])
             low = high
+
+    def fill_from(self, keys: Sequence[Any], bins: Sequence[list[int]]) -> None:
+        """Replace the content by distinct keys, in order, and the numbers that go with each. O(B + keys)."""
+        self.count = total = sum(map(len, bins))
+        if total < 8 * len(keys):  # hardly two of a kind
+            self.fill(list(chain.from_iterable(map(repeat, keys, map(len, bins)))), list(chain.from_iterable(bins)))
+            return
+        step = 2 * (LEAF * 3 // 4)  # as in `fill`, in list items
+        self.leaves, self.seps = [], []
+        leaf: list[Any] = []
+        last: Any = None
+        for key, numbers in zip(keys, bins, strict=True):
+            if not numbers:
+                continue
+            part: list[Any] = [key] * (2 * len(numbers))
+            part[1::2] = numbers
+            if not leaf:
+                leaf = part
+            elif len(leaf) + len(part) > step:
+                self.leaves.append(leaf)
+                self.seps.append(key if self.holds_low else last)
+                leaf = part
+            else:
+                leaf += part
+            last = key
+        self.leaves.append(leaf)
 
     # -- one entry ---------------------------------------------------------------------------------
 

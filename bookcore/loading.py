@@ -26,7 +26,7 @@ from bookcore.catalog import Entry
 from bookcore.changes import Booked
 from bookcore.core import _adopt
 from bookcore.keys import UTC, Keyring
-from bookcore.model import BookingEvent
+from bookcore.model import BookingEvent, Resource
 from bookcore.protocols import SupportsLoad
 
 if TYPE_CHECKING:
@@ -84,9 +84,18 @@ def add_resources(
     for entry in entries:
         entry.calendar = calendar
     calendar._catalog.add_all(entries)
+    homes = (calendar,)
     for entry in entries:
-        add(entry)
-        _adopt(entry, calendar)
+        resource = entry.resource
+        if type(resource) is Resource and not resource._calendars:
+            # `_adopt` written out, and before the store offers what answers for the resource: one look less each
+            resource._calendars = homes
+            resource._entry = entry
+            resource._owner = calendar
+            add(entry)
+        else:
+            add(entry)
+            _adopt(entry, calendar)
 
 
 def _load_each(calendar: Calendar, events: list[Any]) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
+from operator import eq
+from typing import cast
 
 from bookcore.model import BookingEvent
 
@@ -71,10 +73,13 @@ class Register:
         asked = set(ids)
         return all(map(asked.isdisjoint, self.parts))
 
-    def put_all(self, ids: Sequence[Hashable], events: Sequence[BookingEvent]) -> None:
-        """Add many bookings, none of whose ids is here. O(their number)."""
-        first, last = ids[0], ids[-1]
-        if type(first) is type(last) is int and last - first == len(ids) - 1 and ids == list(range(first, last + 1)):
+    def put_all(self, ids: Sequence[Hashable], events: Sequence[BookingEvent], counted: bool = False) -> None:
+        """Add many bookings, none of whose ids is here. O(their number).
+
+        *counted*: the ids are known to be ints that count up by one; if they are, and it is not, a look at each tells.
+        """
+        if counted or _count_up(ids):
+            first = cast(int, ids[0])
             low = 0
             while low < len(ids):  # as many in turn as share a part, in C
                 high = min(low + (1 << SHIFT) - (first + low) % (1 << SHIFT), len(ids))
@@ -90,3 +95,13 @@ class Register:
         for at, part in enumerate(self.parts):
             if any(hash(id) >> SHIFT & 63 != at for id in part):
                 raise AssertionError(f"an id in part {at} that belongs to another")
+
+
+def _count_up(ids: Sequence[Hashable]) -> bool:
+    """Tell whether ids are ints, or equal to ints, that count up by one."""
+    first, last = ids[0], ids[-1]
+    return (
+        type(first) is type(last) is int
+        and last - first == len(ids) - 1
+        and all(map(eq, ids, range(first, last + 1)))
+    )

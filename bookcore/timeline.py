@@ -37,12 +37,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import isqrt
 from typing import Any
 
 from bookcore._timeline_check import check_timeline
-from bookcore.bitmap import MASKS
+from bookcore.bitmap import MASKS, from_ordinals
 from bookcore.block import STRIDE, Block, entries_right_of, flip, join, move, put
 from bookcore.column import LEAF, SHARED, Column
 
@@ -455,45 +455,79 @@ class Timeline:
 
         *shared* maps each key to the object that stands for its equals, if they repeat.
 
-        Complexity: O(m), two bits an event, no comparison but those that place the cuts.
+        Complexity: O(m), one bit an event, no comparison but those that place the cuts.
         """
-        self.size = size
-        self.shared = shared
         keys, numbers = starts
         end_keys, end_numbers = ends
         opened = list(unbounded)
-        self.count = len(keys) + len(opened)
-        self.limit = max(SMALLEST, size // 32, isqrt(self.count) // 2)
-        self.blocks, self.actives, self.crossing = [], [], []
-        data = bytearray((size >> 3) + 1)
-        for number in opened:
-            data[number >> 3] |= 1 << (number & 7)
+        self._clear(size, len(keys) + len(opened), shared)
         self.cuts = self._choose_cuts(keys, end_keys)
         crossing, ending = (bisect_right, bisect_left) if self.closed else (bisect_left, bisect_right)
+        active = from_ordinals(opened, size)
         low = end_low = 0
         for cut in [*self.cuts, None]:
             high = len(keys) if cut is None else crossing(keys, cut, low)
             end_high = len(end_keys) if cut is None else ending(end_keys, cut, end_low)
-            block = Block(self.closed)
-            self.actives.append(bytearray(data) if not len(self.blocks) % STRIDE else None)
-            self.crossing.append(None)
-            flips = int.from_bytes(data, "little")
-            started = bytearray(len(data))
-            for number in numbers[low:high]:
-                byte, bit = number >> 3, 1 << (number & 7)
-                started[byte] |= bit
-                data[byte] ^= bit
-            for number in end_numbers[end_low:end_high]:
-                data[number >> 3] ^= 1 << (number & 7)
-            block.started = started
-            flips ^= int.from_bytes(data, "little")
-            block.flips = bytearray(flips.to_bytes(len(data), "little"))
-            block.starts.fill(keys[low:high], numbers[low:high])
-            block.ends.fill(end_keys[end_low:end_high], end_numbers[end_low:end_high])
-            self.blocks.append(block)
+            own, end_own = numbers[low:high], end_numbers[end_low:end_high]
+            block, active = self._stack(active, own, end_own)
+            block.starts.fill(keys[low:high], own)
+            block.ends.fill(end_keys[end_low:end_high], end_own)
             low, end_low = high, end_high
         for at in range(len(self.blocks) - 1, -1, -1):
             self._settle(at)
+
+    def rebuild_from(
+        self, size: int, keys: Sequence[Any], starts: Sequence[list[int]], ends: Sequence[list[int]]
+    ) -> None:
+        """Replace everything, as `rebuild` does, where keys repeat and no span is unbounded.
+
+        *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each.
+
+        Complexity: O(m + keys), one bit an event, no comparison.
+        """
+        self._clear(size, sum(map(len, starts)), dict(zip(keys, keys, strict=True)))
+        cuts = self._choose_cuts(_Repeated(starts), _Repeated(ends))  # as places among the keys
+        self.cuts = [keys[cut] for cut in cuts]
+        begun, ended = (1, 0) if self.closed else (0, 1)  # does a start at the cut lie left of it, does an end?
+        active = low = end_low = 0
+        for cut in [*cuts, len(keys)]:
+            high, end_high = cut + begun, cut + ended
+            own, end_own = starts[low:high], ends[end_low:end_high]
+            block, active = self._stack(active, list(chain.from_iterable(own)), list(chain.from_iterable(end_own)))
+            block.starts.fill_from(keys[low:high], own)
+            block.ends.fill_from(keys[end_low:end_high], end_own)
+            low, end_low = high, end_high
+        for at in range(len(self.blocks) - 1, -1, -1):
+            self._settle(at)
+
+    def _clear(self, size: int, count: int, shared: dict[Any, Any] | None) -> None:
+        """Leave no block at all, and make ready for so many spans."""
+        self.size, self.count, self.shared = size, count, shared
+        self.limit = max(SMALLEST, size // 32, isqrt(count) // 2)
+        self.blocks, self.actives, self.crossing = [], [], []
+
+    def _stack(self, active: int, numbers: Sequence[int], end_numbers: Sequence[int]) -> tuple[Block, int]:
+        """Append a block whose columns are still to be filled; return it and who is active at its right cut.
+
+        *active* is who is at its left one. O(size / 8), and a bit an event.
+        """
+        length = (self.size >> 3) + 1
+        block = Block(self.closed)
+        self.actives.append(bytearray(active.to_bytes(length, "little")) if not len(self.blocks) % STRIDE else None)
+        self.crossing.append(None)
+        self.blocks.append(block)
+        block.started = _marked(numbers, length)
+        begun = int.from_bytes(block.started, "little")
+        ended = int.from_bytes(_marked(end_numbers, length), "little")
+        if begun.bit_count() == len(numbers) and ended.bit_count() == len(end_numbers):
+            flips = begun ^ ended
+        else:  # some start or end twice here: one of each pair undoes the other
+            data = bytearray(length)
+            for number in chain(numbers, end_numbers):
+                data[number >> 3] ^= 1 << (number & 7)
+            flips = int.from_bytes(data, "little")
+        block.flips = bytearray(flips.to_bytes(length, "little"))
+        return block, active ^ flips
 
     def _choose_cuts(self, keys: Sequence[Any], end_keys: Sequence[Any]) -> list[Any]:
         """Return cuts that leave about three quarters of a limit in each block. O(blocks x log m)."""
@@ -524,6 +558,30 @@ class Timeline:
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
         check_timeline(self)
+
+
+class _Repeated(Sequence[int]):
+    """The places 0, 1, 2 ... of some bins in turn, each as often as its bin has members; not written out."""
+
+    def __init__(self, bins: Sequence[list[int]]) -> None:
+        self.until = list(accumulate(map(len, bins)))
+
+    def __len__(self) -> int:
+        return self.until[-1]
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [bisect_right(self.until, one) for one in range(*at.indices(len(self)))]
+        return bisect_right(self.until, at)
+
+
+def _marked(numbers: Iterable[int], length: int) -> bytearray:
+    """Return the bitmap of *numbers*, so many bytes long."""
+    data = bytearray(length)
+    masks = MASKS  # a look-up beats a shift
+    for number in numbers:
+        data[number >> 3] |= masks[number & 7]
+    return data
 
 
 def _rising(keys: Sequence[Any], above: Any, below: Any) -> list[Any]:

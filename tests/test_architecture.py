@@ -30,7 +30,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "index": {
         "bitmap", "attributes", "column", "block", "timeline", "_timeline_check", "schedule", "register", "profile",
-        "_segments", "gaps",
+        "_segments", "gaps", "tabled",
     },
     "time": {"_wallclock", "_hours_rules", "_openings", "_recurrence_axis", "hours", "recurrence"},
     "policies": {"policies"},
