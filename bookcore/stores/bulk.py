@@ -1,9 +1,12 @@
 """Many bookings into schedules and timeline at once: sort once, sweep once.
 
     rows        (entry, start, end, event), columns in any order
-    by key      where keys repeat, the distinct ones sorted and the ordinals collected under them; else one sort
-    schedules   the rows of each resource collected, then sorted by start, neighbours compared once
-    timeline    starts in order, ends in order: `Timeline.rebuild`
+    ranks       where keys repeat: the distinct ones sorted once, and from there on only their ranks, in arrays
+    schedules   the rows by resource and start, in one sort of small numbers (`arranged`), neighbours compared once
+    timeline    the ordinals collected under each key: `Timeline.rebuild_from`
+
+Where keys hardly repeat, the same by the keys themselves: rows collected by resource and sorted by start, starts and
+ends sorted once (`Timeline.rebuild`).
 
 Everything is built aside and only then put in place.
 """
