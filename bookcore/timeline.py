@@ -485,7 +485,8 @@ class Timeline:
 
         Complexity: O(m + keys), one bit an event, no comparison.
         """
-        self._clear(size, sum(map(len, starts)), dict(zip(keys, keys, strict=True)))
+        shared = dict(zip(keys, keys, strict=True)) if type(keys[0]) in SHARED else None
+        self._clear(size, sum(map(len, starts)), shared)
         cuts = self._choose_cuts(_Repeated(starts), _Repeated(ends))  # as places among the keys
         self.cuts = [keys[cut] for cut in cuts]
         begun, ended = (1, 0) if self.closed else (0, 1)  # does a start at the cut lie left of it, does an end?

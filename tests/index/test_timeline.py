@@ -98,6 +98,23 @@ class TimelineMachine(RuleBasedStateMachine):
             [n for n, s, _ in rows if s is None],
         )
 
+    @rule()
+    def rebuild_by_key(self) -> None:
+        """Build it anew from those spans that are bounded, told key by key; forget the others."""
+        held = {n: [span for span in spans if None not in span] for n, spans in self.naive.held.items()}
+        self.naive.held = {number: spans for number, spans in held.items() if spans}
+        rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
+        ranks = sorted({key for _, start, end in rows for key in (start, end)})
+        if rows:
+            self.timeline.rebuild_from(
+                max(self.timeline.size, max(n for n, _, _ in rows) + 1),
+                [type(self).make(rank) for rank in ranks],
+                [[n for n, s, _ in rows if s == rank] for rank in ranks],
+                [[n for n, _, e in rows if e == rank] for rank in ranks],
+            )
+        else:
+            self.rebuild()
+
     @rule(rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60) | rank_spans("[]", 0, 60)), min_size=1, max_size=12))
     def add(self, rows: list[tuple[int, Span]]) -> None:
         """Add spans that fit."""
