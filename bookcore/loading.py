@@ -13,7 +13,8 @@ the first that cannot be added, says why, and takes the others back.
 from __future__ import annotations
 
 import gc
-from collections import Counter, deque
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,7 @@ from bookcore.core import _adopt
 from bookcore.keys import UTC, Keyring
 from bookcore.model import BookingEvent, Resource
 from bookcore.protocols import SupportsLoad
+from bookcore.tabled import Tabled
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -125,30 +127,35 @@ def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
     try:
         if not all(issubclass(cls, BookingEvent) for cls in set(map(type, events))):
             return False
-        if set(map(attrgetter("_home"), events)) != {None} or len(set(map(id, events))) < len(events):
+        # an event that is there twice is in its own way, as the store will find
+        if set(map(attrgetter("_home"), events)) != {None}:
             return False
         entries, own = _entries(calendar, events)
-        counts = Counter(entries)
-        if not all(entry.plain and not entry.guarded for entry in counts):
+        if not _plain(calendar, entries):
             return False
         spans = _spans(calendar._keys, list(map(_start_of, events)), list(map(_end_of, events)))
         if spans is None or set(map(attrgetter("_quantity"), events)) != {1}:
             return False
         ids = _ids(calendar, events)
-        if ids is None or not store.load(entries, *spans, events):
+        if ids is None:
+            return False
+        own_ids = events[0]._id is None
+        if not store.load(entries, *spans, events):
             return False
     except (AttributeError, TypeError, LookupError):  # the long way will meet it again and say what it is
         return False
     facts = [(event._seq, event._id, event._resource) for event in events] if calendar._noting else []
-    _write(_set_seq, events, range(calendar._seq + 1, calendar._seq + 1 + len(events)))
-    _write(_set_id, events, ids)
+    # ids that are the numbers of their bookings are one object with them
+    _write(_set_seq, events, ids if own_ids else range(calendar._seq + 1, calendar._seq + 1 + len(events)))
+    if own_ids:
+        _write(_set_id, events, ids)
     if not own:
         _write(_set_resource, events, map(attrgetter("resource"), entries))
     _write(_set_home, events, repeat(calendar))
-    calendar._events.put_all(ids, events)
+    calendar._events.put_all(ids, events, own_ids)
     calendar._seq += len(events)
-    for entry, count in counts.items():
-        entry.count += count
+    for number, count in entries.tally().items():
+        entries.table[number].count += count
     calendar._keys.learn(spans[0][0], spans[1][0])
     if calendar._noting:
         for event, before in zip(events, facts, strict=True):
@@ -178,16 +185,36 @@ def _ids(calendar: Calendar, events: list[Any]) -> list[Any] | None:
     return ids if calendar._events.isdisjoint(ids) else None
 
 
-def _entries(calendar: Calendar, events: list[Any]) -> tuple[list[Entry], bool]:
-    """Return the record of each event's resource, and whether every event holds the very object that is registered."""
+def _entries(calendar: Calendar, events: list[Any]) -> tuple[Tabled, bool]:
+    """Return the record of each event's resource, by number, and whether each event holds the very object registered."""
+    catalog = calendar._catalog
     resources = list(map(attrgetter("_resource"), events))
+    asked: Any = resources
+    registered: Any = catalog.objects
+    if not all(map(_by_identity, {*map(type, resources), *catalog.kinds})):
+        asked, registered = map(id, asked), map(id, registered)
+    known = dict(zip(registered, range(catalog.size), strict=True))
+    known.pop(None, None)  # what is gone
+    known.pop(id(None), None)
     try:
-        entries = list(map(attrgetter("_entry"), resources))
-        if set(map(attrgetter("calendar"), set(entries))) == {calendar}:
-            return entries, True
-    except AttributeError:
+        return Tabled(catalog.entries, array("I", map(known.__getitem__, asked))), True
+    except KeyError:
         pass
-    return list(map(calendar._catalog.entry, resources)), False
+    found = map(catalog.entry, resources)
+    return Tabled(catalog.entries, array("I", map(attrgetter("number"), found))), False
+
+
+def _by_identity(cls: Any) -> bool:
+    """Tell whether instances of a class are equal only to themselves, which a dict finds out without calling their code."""
+    return cls.__hash__ is object.__hash__ and cls.__eq__ is object.__eq__
+
+
+def _plain(calendar: Calendar, entries: Tabled) -> bool:
+    """Tell whether bookings alone decide on all these resources."""
+    if not (calendar._catalog.pooled.value() or calendar._standing_closures or calendar._hours):
+        return True
+    used = map(entries.table.__getitem__, set(entries.places))
+    return all(entry.plain and not entry.guarded for entry in used)
 
 
 def _spans(keys: Keyring, starts: list[Any], ends: list[Any]) -> tuple[list[Any], list[Any]] | None:

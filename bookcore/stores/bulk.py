@@ -14,10 +14,10 @@ Everything is built aside and only then put in place.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import accumulate, chain, count, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from operator import attrgetter, le, lt
 from typing import Any
 
@@ -32,6 +32,10 @@ __all__ = ["load"]
 REBUILD = 4
 """A load goes in one piece when what stands already is at most this many times as much: past that, sorting all of it
 anew costs more than inserting (5 us a booking against 1 to 2)."""
+
+AT_ONCE = 256
+"""For how many resources schedules are made together: their bookings, which lie all over the memory, are still in the
+processor's cache when each is put into its list."""
 
 
 def load(
@@ -89,20 +93,24 @@ def _load_ranked(
     bounds = list(accumulate(counts.values(), initial=0))
     if _overlap(closed, ranks, end_ranks, bounds):
         return False
-    both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
-    both[::2], both[1::2] = ranks, end_ranks
-    edges = tuple(map(keys.__getitem__, both))
-    held: Any = list(map(events.__getitem__, rows))
     firsts = list(map(entries.__getitem__, map(rows.__getitem__, bounds[:-1])))
     # the ordinals as few objects, one after the other
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts.values())))
     bins = _bins(ranks, ordinals, len(keys)), _bins(end_ranks, ordinals, len(keys))
     timeline.rebuild_from(max(owners[-1] + 1, timeline.size), keys, *bins)
-    doubled = [2 * bound for bound in bounds]
-    spans = map(edges.__getitem__, map(slice, doubled, doubled[1:]))
-    parts = map(held.__getitem__, map(slice, bounds, bounds[1:]))
-    for entry, span, part in zip(firsts, spans, parts, strict=True):
-        entry.state.fill(span, part)
+    both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
+    both[::2], both[1::2] = ranks, end_ranks
+    for at in range(0, len(firsts), AT_ONCE):
+        some = bounds[at : at + AT_ONCE + 1]
+        low, high = some[0], some[-1]
+        edges = tuple(map(keys.__getitem__, both[2 * low : 2 * high]))
+        held = list(map(events.__getitem__, rows[low:high]))
+        cuts = [bound - low for bound in some]
+        doubled = [2 * cut for cut in cuts]
+        spans = map(edges.__getitem__, map(slice, doubled, doubled[1:]))
+        parts = map(held.__getitem__, map(slice, cuts, cuts[1:]))
+        for entry, span, part in zip(firsts[at : at + AT_ONCE], spans, parts, strict=True):
+            entry.state.fill(span, part)
     return True
 
 
@@ -132,11 +140,10 @@ def _load_any(
 def _numbers(entries: Sequence[Entry]) -> tuple[array[int], int]:
     """Return the ordinal of each row, and a number above all of them."""
     if isinstance(entries, Tabled):
-        numbers = list(map(attrgetter("number"), entries.table))
         places = entries.places
-        if isinstance(places, array) and places.typecode in "BHI" and numbers == list(range(len(numbers))):
-            return places, len(numbers)
-        return array("I", map(numbers.__getitem__, places)), max(numbers) + 1
+        by_number = all(entry is None or entry.number == place for place, entry in enumerate(entries.table))
+        if by_number and isinstance(places, array) and places.typecode in "BHI":
+            return places, len(entries.table)
     found = array("I", map(attrgetter("number"), entries))
     return found, max(found) + 1
 
@@ -175,45 +182,51 @@ def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], arra
     The index then holds few objects, and a question finds them in the processor's cache: half of what one about a
     random resource costs. Only keys of one type, and one whose equals look equal as well (1 and 1.0 do not).
     """
-    found = _told(starts, ends) or _found(starts, ends)
-    if found is None:
+    told = _told(starts, ends)
+    if told is not None:
+        return told
+    kinds = set(map(type, starts))
+    kinds.update(map(type, ends))
+    if not kinds <= SHARED or len(kinds) > 1:
         return None
-    table, places, end_places = found
-    order = sorted(range(len(table)), key=table.__getitem__)
-    rank_of = [0] * len(table)
-    for rank, place in enumerate(order):
-        rank_of[place] = rank
-    code = "H" if len(table) <= 1 << 16 else "I"
-    ranks, end_ranks = (array(code, map(rank_of.__getitem__, column)) for column in (places, end_places))
-    return [table[place] for place in order], ranks, end_ranks
+    distinct = set(starts)
+    if len(distinct) <= len(starts) // 2:
+        distinct.update(ends)
+    if len(distinct) > len(starts) // 2:
+        return None
+    keys = sorted(distinct)
+    rank_of = dict(zip(keys, range(len(keys)), strict=True)).__getitem__
+    if kinds == {datetime}:
+        # new ones, side by side: those given lie wherever their bookings were made
+        keys = [key.replace() for key in keys]
+    code = _code(keys)
+    return keys, array(code, map(rank_of, starts)), array(code, map(rank_of, ends))
 
 
-def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[int], Sequence[int]] | None:
-    """Return the table that both columns were told by, and their places in it; None if they were not, or it will not do."""
+def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
+    """Return what `_ranked` does, if both columns are told by one table of distinct keys already."""
     if not isinstance(starts, Tabled) or not isinstance(ends, Tabled) or starts.table is not ends.table:
         return None
     table = starts.table
     if 2 * len(table) > len(starts) or len(set(map(type, table))) > 1 or type(table[0]) not in SHARED:
         return None
-    return (table, starts.places, ends.places) if len(set(table)) == len(table) else None
+    if len(set(table)) < len(table):
+        return None
+    order = sorted(range(len(table)), key=table.__getitem__)
+    ranks = [0] * len(table)
+    for rank, place in enumerate(order):
+        ranks[place] = rank
+    code, rank_of = _code(table), ranks.__getitem__
+    return (
+        [table[place] for place in order],
+        array(code, map(rank_of, starts.places)),
+        array(code, map(rank_of, ends.places)),
+    )
 
 
-def _found(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[int], Sequence[int]] | None:
-    """Return a table of the distinct keys, and the places of both columns in it; None if they do not repeat enough."""
-    kinds = set(map(type, starts))
-    kinds.update(map(type, ends))
-    if not kinds <= SHARED or len(kinds) > 1:
-        return None
-    sample = 1000
-    if len(starts) > sample and len(set(islice(starts, sample))) > sample * 9 // 10 and len(set(starts)) > len(starts) // 2:
-        return None
-    places: defaultdict[Any, int] = defaultdict(count().__next__)
-    columns = [array("I", map(places.__getitem__, column)) for column in (starts, ends)]
-    if len(places) > len(starts) // 2:
-        return None
-    # new ones, side by side: those given lie wherever their bookings were made
-    table = [key.replace() for key in places] if kinds == {datetime} else list(places)
-    return table, columns[0], columns[1]
+def _code(keys: Sequence[Any]) -> str:
+    """Return the type code of an array of places among so many keys."""
+    return "H" if len(keys) <= 1 << 16 else "I"
 
 
 def _edges(closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any]) -> list[Any] | None:

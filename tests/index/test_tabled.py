@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bookcore import tabled
+from bookcore.column import Column
 from bookcore.tabled import Tabled, arranged
+from bookcore.testing import small_sizes
 
 TOP = (1 << 32) - 1
 
@@ -55,3 +58,33 @@ def test_a_tabled_column_reads_like_a_list() -> None:
     assert list(column) == ["b", "a", "b", "b", "c"] and len(column) == 5
     assert column[1] == "a" and list(column[3:]) == ["b", "c"]
     assert column.tally() == {0: 3, 1: 1, 2: 1}
+
+
+def test_a_machine_of_the_other_order_of_bytes_gets_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays are turned around on the way in and on the way out, and nowhere else."""
+    column = array("I", [1, 258, 1 << 24])
+    plain = tabled._bytes(column)
+    monkeypatch.setattr(tabled, "_SWAP", not tabled._SWAP)
+    turned = tabled._bytes(column)
+    assert turned == b"".join(plain[at : at + 4][::-1] for at in (0, 4, 8))
+    assert tabled._array("I", turned) == column and column == array("I", [1, 258, 1 << 24])
+
+
+@given(
+    sizes=st.lists(st.integers(0, 30), min_size=1, max_size=20).filter(any),
+    holds_low=st.booleans(),
+    leaf=st.sampled_from([4, 16]),
+)
+def test_a_column_filled_from_bins_holds_what_they_hold(sizes: list[int], holds_low: bool, leaf: int) -> None:
+    """The same entries, in order, as when they are written out; equal keys in one leaf."""
+    bins = [[100 * key + at for at in range(size)] for key, size in enumerate(sizes)]
+    with small_sizes(LEAF=leaf):
+        one, other = Column(holds_low), Column(holds_low)
+        one.fill_from(range(len(bins)), bins)
+        pairs: list[Any] = [(key, number) for key, numbers in enumerate(bins) for number in numbers]
+        other.fill([key for key, _ in pairs], [number for _, number in pairs])
+    for column in (one, other):
+        column.check()
+        assert column.count == len(pairs)
+        keys, numbers = column.flat()
+        assert list(zip(keys, numbers, strict=True)) == pairs
