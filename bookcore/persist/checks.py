@@ -82,15 +82,16 @@ def check_members(members: list[Any], below: int) -> None:
         raise Unreadable("a member twice")
 
 
-def check_fields(fields: list[Any]) -> None:
-    """Refuse what is neither None nor a dict with names for keys."""
+def check_fields(fields: list[Any]) -> bool:
+    """Refuse what is neither None nor a dict with names for keys; tell whether there is any dict."""
     if not any(map(is_not, fields, repeat(None))):
-        return
+        return False
     types = set(map(type, fields))
     if types - {dict, type(None)}:
         raise Unreadable("fields that are no dict")
     if dict in types and set(map(type, chain.from_iterable(filter(None, fields)))) - {str}:
         raise Unreadable("fields whose names are no texts")
+    return True
 
 
 def check_spans(keys: KeyColumn, closed: bool) -> None:

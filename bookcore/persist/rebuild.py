@@ -170,8 +170,8 @@ def _events(
     if (
         set(found.values()) == {BookingEvent}
         and numbers is rows.ids
+        and rows.bare
         and rows.quantities.count(1) == count
-        and not any(map(is_not, rows.fields, repeat(None)))
     ):  # as most are
         plain = zip(
             map(resources.__getitem__, rows.resources), islice(keys, count), islice(keys, count, None), numbers,

@@ -100,6 +100,7 @@ class Bookings:
     quantities: Sequence[int] = ()
     fields: list[Any] = field(default_factory=list)  # a dict, or None for none
     counted: bool = False  # the ids were read as ints that count up by one
+    bare: bool = False  # no booking that was read has fields
 
 
 @dataclass(slots=True)
@@ -223,7 +224,7 @@ def decode_state(sections: Sequence[Section]) -> State:
         check_ids(what.ids)
     check_spans(what.keys, closed)
     check_positive(what.quantities)
-    check_fields(what.fields)
+    what.bare = not check_fields(what.fields)
 
     _, columns = take("holds", _places(count), decode_column)
     state.holds = Holds(*columns)

@@ -73,7 +73,7 @@ def facts(state: State) -> list[Any]:
         state.closures,
     ):
         for name in section.__slots__:
-            if name == "counted":  # how the ids were read, and no fact
+            if name in ("counted", "bare"):  # how the ids and the fields were read, and no fact
                 continue
             value = getattr(section, name)
             found.append(value.values if isinstance(value, KeyColumn) else list(value))
