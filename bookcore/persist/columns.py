@@ -124,7 +124,7 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     >>> list(decode_numbers(encode_numbers([3, 1, 2]), 3, below=4))
     [3, 1, 2]
     """
-    rows: Any = values if isinstance(values, list | array) else list(values)
+    rows: Any = values if isinstance(values, list | array | bytes) else list(values)
     if rows and rows[0] < 256 and rows.count(rows[0]) == len(rows):  # all the same, most often
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()

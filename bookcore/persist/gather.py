@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from itertools import islice
+from collections.abc import Sequence
+from itertools import chain, islice
 from operator import attrgetter, lt
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def gather(calendar: Calendar, path: object) -> State:
     if not all(map(lt, order, islice(order, 1, None))):
         events.sort(key=attrgetter("_seq"))
         ids = [event._id for event in events]
+    del order  # so that what comes next finds room where it was
     place_of = {entry.number: place for place, entry in enumerate(entries)} if tags or rules else {}
 
     def members(bits: int) -> list[int]:
@@ -166,17 +168,21 @@ def _bookings(
         fields = [dict(event.fields) or None for event in events]
     # A pass for each column, in order of booking: events and keys mostly lie in memory in the order they were made in,
     # and any other order waits for each of them (three times as long).
-    keys = [event._start for event in events]
-    keys += [event._end for event in events]
+    keys = list(chain(map(attrgetter("_start"), events), map(attrgetter("_end"), events)))
     exclusive = all(entry.capacity == 1 for entry in entries)
     return Bookings(
         ids,
-        [places[type(event)] for event in events] if len(types) > 1 else list(places.values()) * count,
+        [places[type(event)] for event in events] if len(types) > 1 else _same(max(places.values(), default=0), count),
         _places([event._resource for event in events], entries),
         KeyColumn(keys, cls=plain),
-        [1] * count if exclusive else [event._quantity for event in events],
+        _same(1, count) if exclusive else [event._quantity for event in events],
         fields,
     )
+
+
+def _same(number: int, count: int) -> Sequence[int]:
+    """Return so many times a number, as bytes if it fits: an eighth of the memory, which has to be had first."""
+    return (bytes((number,)) if number < 256 else array("I", (number,))) * count
 
 
 def _places(resources: list[Any], entries: list[Entry]) -> array[int]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate
-from operator import attrgetter
+from operator import attrgetter, eq
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -98,7 +98,7 @@ def _is_run(values: list[int]) -> bool:
     first, last = values[0], values[-1]
     if last - first != len(values) - 1 or not -_EDGE <= first <= last < _EDGE:
         return False
-    return values == list(range(first, last + 1))
+    return all(map(eq, values, range(first, last + 1)))
 
 
 def _read_ints(src: Reader, count: int) -> list[int]:
