@@ -90,6 +90,11 @@ class Register:
         for id, event in zip(ids, events, strict=True):
             parts[hash(id) >> SHIFT & 63][id] = event
 
+    def clear(self) -> None:
+        """Take out all bookings. O(bookings)."""
+        for part in self.parts:
+            part.clear()
+
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(bookings)."""
         for at, part in enumerate(self.parts):

@@ -55,3 +55,7 @@ def test_other_ids_at_once() -> None:
     register.put_all(ids, events)
     assert [register[id] for id in ids] == events
     register.check()
+    register.clear()
+    assert not register and list(register) == [] and "a" not in register
+    register.put_all(ids, events)
+    assert len(register) == 4
