@@ -39,6 +39,9 @@ __all__ = ["add_resources", "garbage_paused", "load_events"]
 FEWEST = 32
 """Below this many events the columns are not worth setting up."""
 
+FEW = 4
+"""With more than so many resources for each event, resources are looked up one by one."""
+
 
 def load_events(calendar: Calendar, events: list[Any]) -> int:
     """Add all events, or none; the calendar's lock is held."""
@@ -189,6 +192,10 @@ def _entries(calendar: Calendar, events: list[Any]) -> tuple[Tabled, bool]:
     """Return the record of each event's resource, by number, and whether each event holds the very object registered."""
     catalog = calendar._catalog
     resources = list(map(attrgetter("_resource"), events))
+    if FEW * len(events) < catalog.size:  # a table of all resources would cost more than a look at each that is asked for
+        looked_up = [catalog.entry(resource) for resource in resources]
+        own = all(entry.resource is resource for entry, resource in zip(looked_up, resources, strict=True))
+        return Tabled(catalog.entries, array("I", map(attrgetter("number"), looked_up))), own
     asked: Any = resources
     registered: Any = catalog.objects
     if not all(map(_by_identity, {*map(type, resources), *catalog.kinds})):

@@ -27,7 +27,7 @@ from bookcore.model import BookingEvent
 from bookcore.tabled import Tabled, arranged
 from bookcore.timeline import Timeline
 
-__all__ = ["load"]
+__all__ = ["load", "worth_it"]
 
 REBUILD = 4
 """A load goes in one piece when what stands already is at most this many times as much: past that, sorting all of it
@@ -36,6 +36,11 @@ anew costs more than inserting (5 us a booking against 1 to 2)."""
 AT_ONCE = 256
 """For how many resources schedules are made together: their bookings, which lie all over the memory, are still in the
 processor's cache when each is put into its list."""
+
+
+def worth_it(timeline: Timeline, count: int) -> bool:
+    """Tell whether so many bookings more are enough to sort everything anew. O(1): asked before anything is gathered."""
+    return len(timeline) <= REBUILD * count
 
 
 def load(
@@ -51,8 +56,6 @@ def load(
 
     *standing* are the entries with bookings already, all of them plain. Complexity: O(k log k) for k rows in all.
     """
-    if len(timeline) > REBUILD * len(events):
-        return False
     if standing:
         added: Any = entries, starts, ends, events
         entries, starts, ends, events = [], [], [], []

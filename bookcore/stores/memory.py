@@ -18,7 +18,7 @@ from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.catalog import Entry
 from bookcore.errors import StoreError
 from bookcore.model import BookingEvent
-from bookcore.stores.bulk import load
+from bookcore.stores.bulk import load, worth_it
 from bookcore.stores.lane import ClosedLane, Lane
 from bookcore.stores.pool import Pool
 from bookcore.timeline import Timeline
@@ -151,9 +151,9 @@ class MemoryStore:
         """Hold all bookings or none; see `bookcore.stores.bulk`."""
         standing: list[Entry] = []
         if len(self._timeline):
-            if self._pool_of:
-                return False  # their blocked spans are on the timeline, and in no schedule
-            standing = [entry for entry in self._entries.values() if entry.state.overlapping(None, None)]
+            if self._pool_of or not worth_it(self._timeline, len(events)):
+                return False  # the blocked spans of pools are on the timeline, and in no schedule
+            standing = [entry for entry in self._entries.values() if entry.state.parts()[0].events]
         return load(self._timeline, bool(self._closed), standing, entries, starts, ends, events)
 
     def check(self) -> None:

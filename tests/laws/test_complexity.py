@@ -223,3 +223,31 @@ def test_loading_compares_about_as_often_as_booking_one_by_one() -> None:
         at_once = comparisons(bulk.load, events)
         assert 2 * at_once < 3 * one_by_one
         assert at_once <= size * (4 * log2(size) + 20)
+
+
+class NeverWalked(dict[Any, Any]):
+    """A dict that is looked up in, and not walked through."""
+
+    def values(self) -> Any:
+        """Refuse."""
+        raise AssertionError("walked through")
+
+
+class NeverIterated(list[Any]):
+    """A list that is looked up in, and not walked through."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("walked through")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_small_load_looks_at_none_but_its_own_resources(named: bool) -> None:
+    """A few dozen bookings in a calendar of many resources cost what they are, not what the calendar is."""
+    store = MemoryStore()
+    calendar = Calendar(store)
+    resources = [calendar.add_resource(Resource(number)) for number in range(1_000)]
+    calendar.load(BookingEvent(resource, 0, 1) for resource in resources)
+    store._entries = NeverWalked(store._entries)
+    calendar._catalog.objects = NeverIterated(calendar._catalog.objects)
+    calendar.load([BookingEvent(resource.id if named else resource, 2, 3) for resource in resources[:64]])
+    assert len(calendar) == 1_064 and not resources[63].is_available(2, 3) and resources[64].is_available(2, 3)
