@@ -195,20 +195,21 @@ class StepList:
             s, i = s + 1, 0
         return s, 0
 
-    def seek_back(self, s: int, i: int, limit: int) -> tuple[int, int]:
-        """Return the first step of the run over the limit that holds step ``(s, i)``.
+    def seek_back(self, s: int, i: int, limit: int, over: bool) -> tuple[int, int]:
+        """Return the step that follows the last step before ``(s, i)`` that is over the limit (or that is not).
 
-        It may be named as one past the end of the segment before, from where `seek` goes on all the same.
+        It may be named as one past the end of the segment before, from where `seek` goes on all the same. ``(0, 0)`` if
+        there is none.
 
         Complexity: O(segment + segments passed).
         """
         segments = self.segments
         while s >= 0:
             segment = segments[s]
-            if segment.low <= limit:
+            if segment.peak > limit if over else segment.low <= limit:
                 levels, bar = segment.levels, limit - segment.shift
                 for n in range(i - 1, -1, -1):
-                    if levels[n] <= bar:
+                    if (levels[n] > bar) is over:
                         return s, n + 1
             s -= 1
             i = len(segments[s].keys)

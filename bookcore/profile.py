@@ -177,7 +177,7 @@ class Profile(StepList):
         if at_end:  # and so does the one that begins where the span ends
             j += 1
         if self.level(s, i) > limit:
-            s, i = self.seek_back(s, i, limit)
+            s, i = self.seek_back(s, i, limit, False)
         found: list[tuple[Any, Any]] = []
         while True:
             s, i = self.seek(s, i, limit, True, t)
@@ -189,6 +189,46 @@ class Profile(StepList):
                 found.append((left, None))
                 return found
             found.append((left, segments[s].keys[i]))
+
+    def end_before(self, key: Any, at_least: int) -> Any:
+        """Return where the last run ends that lies before a key and does not touch it; None if there is none.
+
+        Complexity: O(log m + segment + segments passed).
+
+        >>> use = Profile()
+        >>> use.add(1, 3, 1)
+        >>> use.add(5, 8, 1)
+        >>> use.end_before(4, 1), use.end_before(5, 1), use.end_before(8, 1), use.end_before(3, 1)
+        (3, 3, 3, None)
+        """
+        s, i, there = self._find(key, False)
+        if there:
+            s, i = self.before(s, i)
+        if self.level(s, i) >= at_least:
+            s, i = self.seek_back(s, i, at_least - 1, False)
+        s, i = self.seek_back(s, i, at_least - 1, True)
+        if not (s or i):
+            return None
+        keys = self.segments[s].keys
+        return keys[i] if i < len(keys) else self.fences[s]
+
+    def start_after(self, key: Any, at_least: int) -> Any:
+        """Return where the first run starts that lies after a key and does not touch it; None if there is none.
+
+        Complexity: O(log m + segment + segments passed).
+
+        >>> use = Profile()
+        >>> use.add(1, 3, 1)
+        >>> use.add(5, 8, 1)
+        >>> use.start_after(1, 1), use.start_after(3, 1), use.start_after(4, 1), use.start_after(5, 1)
+        (5, 5, 5, None)
+        """
+        last = len(self.segments) - 1
+        s, i, _ = self._find(key, True)
+        if self.level(s, i) >= at_least:
+            s, i = self.seek(s, i, at_least - 1, False, last)
+        s, i = self.seek(s, i, at_least - 1, True, last)
+        return self.segments[s].keys[i] if s <= last else None
 
     # ---- changes
 

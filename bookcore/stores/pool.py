@@ -154,15 +154,14 @@ class Pool:
         """Bring the blocked spans up to date after usage changed in a span. O(log m + spans changed)."""
         entry = self.entry
         first, last = self._touching(sooner(low, entry.after), later(high, entry.before))
-        # what was blocked here and touches the change may shrink, split or join: look at all of it again
-        if first < last:
-            if low is not None and (self.lows[first] is LOWEST or self.lows[first] < low):
-                low = None if self.lows[first] is LOWEST else self.lows[first]
-            if high is not None and (self.highs[last - 1] is None or high < self.highs[last - 1]):
-                high = self.highs[last - 1]
+        spans = [
+            (sooner(start, entry.after), later(end, entry.before))
+            for start, end in self.profile.runs(low, high, entry.capacity)
+        ]
+        if first < last and not (entry.before is None and entry.after is None):
+            first, last, spans = self._with_neighbours(low, high, first, last, spans)
         come: Come = []
-        for start, end in self.profile.runs(low, high, entry.capacity):
-            start, end = sooner(start, entry.after), later(end, entry.before)
+        for start, end in spans:
             if come and (come[-1][1] is None or not come[-1][1] < start):
                 if come[-1][1] is not None and (end is None or come[-1][1] < end):
                     come[-1] = (come[-1][0], end)
@@ -180,6 +179,33 @@ class Pool:
         self.lows[first:last] = [LOWEST if start is None else start for start, _ in come]
         self.highs[first:last] = [end for _, end in come]
         return gone, come
+
+    def _with_neighbours(
+        self, low: Any, high: Any, first: int, last: int, spans: Come
+    ) -> tuple[int, int, Come]:
+        """Add to the full stretches of a change, widened, what stays as it was on either side of it.
+
+        A blocked span that touches the change may be a long chain of full stretches, each widened as far as the next.
+        Up to the last stretch before the change it stays one, and so it does from the first one after.
+        """
+        entry, lows, highs = self.entry, self.lows, self.highs
+        if high is not None and (highs[last - 1] is None or high < highs[last - 1]):
+            start = self.profile.start_after(high, entry.capacity)
+            if start is not None:
+                start = sooner(start, entry.after)
+                at = bisect_right(lows, start, 1 if lows[0] is LOWEST else 0) - 1
+                if at < last:
+                    last = at + 1
+                    spans = [*spans, (start, highs[at])]
+        if low is not None and (lows[first] is LOWEST or lows[first] < low):
+            end = self.profile.end_before(low, entry.capacity)
+            if end is not None:
+                end = later(end, entry.before)
+                at = bisect_left(highs, end, 0, len(highs) - 1 if highs[-1] is None else len(highs))
+                if at >= first:
+                    first = at
+                    spans = [(None if lows[at] is LOWEST else lows[at], end), *spans]
+        return first, last, spans
 
     def _touching(self, low: Any, high: Any) -> tuple[int, int]:
         """Return the range of blocked spans that overlap or touch the span."""

@@ -131,6 +131,30 @@ def follow(line: Timeline, gone: Any, come: Any) -> None:
         line.add(0, start, end)
 
 
+def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turnaround joins what many bookings block; one more, or one less, widens the stretches beside it and no others."""
+    widened = 0
+
+    def counted(key: Any, length: Any) -> Any:
+        nonlocal widened
+        widened += 1
+        return key if key is None or length is None else key + length
+
+    monkeypatch.setattr("bookcore.stores.pool.later", counted)
+    pool = Pool(Entry(0, None, 0, 1, 5, 7), False)
+    events = [BookingEvent(None, 50 * n, 50 * n + 30) for n in range(400)]
+    for turn, event in enumerate(events, 1):
+        event._seq = turn
+        pool.put(event.start, event.end, event)
+    assert pool.blocked() == [(-12, 399 * 50 + 42)]
+    widened = 0
+    for event in (events[200], events[0], events[399]):
+        pool.remove(event.start, event.end, event)
+        pool.put(event.start, event.end, event)
+    assert widened < 60
+    pool.check()
+
+
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("split", [2, 3, 8])
 @given(data=st.data())
