@@ -29,9 +29,9 @@ from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
 from bookcore.stores.fading import exact_state
 from bookcore.stores.lane import Lane
-from bookcore.stores.pool import Pool
+from bookcore.stores.net import Net
 
-__all__ = ["blocked", "booked", "closed", "free", "over"]
+__all__ = ["blocked", "booked", "closed", "free"]
 
 Span: TypeAlias = tuple[Any, Any]
 
@@ -56,7 +56,7 @@ def closed(entry: Entry, low: Any, high: Any, is_closed: bool) -> Iterator[Span]
     """Yield where closures stand."""
     if entry.closures is None:
         return iter(())
-    runs = over(entry.closures.state.profile, low, high, 0)
+    runs = entry.closures.state.profile.over(low, high, 0)
     return as_places(runs) if is_closed else runs
 
 
@@ -70,8 +70,8 @@ def booked(
     elif entry.plain:
         spans = ((normal(e.start), normal(e.end)) for e in store.overlapping(entry, low, high))
     else:
-        profile = state.profile if isinstance(state, Pool) else _profile(store, entry, low, high, is_closed)
-        spans = _widened(profile, entry, low, high, quantity)
+        use = _profile(store, entry, low, high, is_closed) if state is None else state
+        spans = _widened(use, entry, low, high, quantity)
     return as_places(spans) if is_closed else spans
 
 
@@ -101,30 +101,12 @@ def _profile(store: BookingStore, entry: Entry, low: Any, high: Any, is_closed: 
     return profile
 
 
-def _widened(profile: Profile, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Span]:
+def _widened(use: Profile | Net, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Span]:
     """Yield the runs without room for *quantity*, widened by what a booking keeps around itself."""
     first, last = reach(entry, low, high)
-    for start, end in over(profile, first, last, entry.capacity - quantity):
+    for start, end in use.over(first, last, entry.capacity - quantity):
         # cut at the window's own reach: the booking itself is out of room from the window's end on, or up to it
         yield low if start is first else sooner(start, entry.after), high if end is last else later(end, entry.before)
-
-
-def over(profile: Profile, low: Any, high: Any, limit: int) -> Iterator[Span]:
-    """Yield the maximal runs over a limit within the window, in order: what `Profile.free` leaves."""
-    left, free_left, any_free = low, True, False
-    for start, end in profile.free(low, high, limit):
-        # with closed bounds a run of just that key may stand at the window's own start, before the first free span
-        if any_free or start is not low or not _has_room_at(profile, low, limit):
-            yield left, start
-        left, any_free, free_left = end, True, end is high
-    if not any_free:
-        yield low, high
-    elif not free_left or not _has_room_at(profile, high, limit):
-        yield left, high
-
-
-def _has_room_at(profile: Profile, key: Any, limit: int) -> bool:
-    return key is None or not profile.closed or profile.has_room(key, key, limit)
 
 
 def free(spans: Iterable[Span], hours: Any, low: Any, high: Any, is_closed: bool) -> Iterator[Span]:

@@ -149,16 +149,22 @@ class StepList:
         """Return the place of the step before, which there is. Complexity: O(1)."""
         return (s, i - 1) if i else (s - 1, len(self.segments[s - 1].keys) - 1)
 
-    def changes(self) -> Iterator[tuple[Any, int, int]]:
-        """Iterate ``(key, side, change of level)`` over the breakpoints. Complexity: O(1) each."""
+    def changes(self, s: int = 0, i: int = 0, t: int | None = None, j: int = 0) -> Iterator[tuple[Any, int, int]]:
+        """Iterate ``(key, side, change of level)`` over the breakpoints past step ``(s, i)`` and before ``(t, j)``.
+
+        Complexity: O(segment) at the call, O(1) each.
+        """
         level: int | None = None
-        for segment in self.segments:
-            shift = segment.shift
-            sides = segment.sides or bytes(len(segment.keys))
-            for key, side, bare in zip(segment.keys, sides, segment.levels, strict=True):
+        t, j = (len(self.segments), 0) if t is None else (t, j)
+        for n in range(s, min(t + 1, len(self.segments))):
+            segment = self.segments[n]
+            shift, stop = segment.shift, j if n == t else len(segment.keys)
+            sides = (segment.sides or bytes(stop))[i:stop]
+            for key, side, bare in zip(segment.keys[i:stop], sides, segment.levels[i:stop], strict=True):
                 if level is not None:
                     yield key, side, bare + shift - level
                 level = bare + shift
+            i = 0
 
     def walk(self, start: Any, end: Any, s: int, i: int, t: int, j: int) -> Iterator[tuple[Any, Any, int]]:
         """Iterate ``(start, end, level)`` from step ``(s, i)`` to before ``(t, j)``, clipped to *start* and *end*.

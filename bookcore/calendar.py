@@ -299,7 +299,7 @@ class Calendar(Finding, Life):
         with self._writer():
             if self._deadlines:
                 self._expire()
-            finish(self)
+            finish(self, len(rows))
             return load_events(self, rows)
 
     # -- asking ------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ Everything here is called with the calendar's lock held.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import partial
 from itertools import islice
@@ -87,9 +86,8 @@ def _run_out(core: Core, rows: Sequence[tuple[Any, int, Hashable]]) -> None:
     """Release the holds of these deadlines. If bookings cannot be taken out of the store, those stay, and this raises."""
     parts, holds, ran_out, fading = core._events.parts, core._holds, core._ran_out, core._fading
     told: list[tuple[Entry, BookingEvent, Any]] = []
-    apart: dict[Entry, list[tuple[BookingEvent, Any]]] = defaultdict(list)  # what cannot fade
     entries: list[Entry] = []
-    faded: list[BookingEvent] = []
+    events: list[BookingEvent] = []
     noting = core._noting
     for due, seq, id in rows:  # once through all: each booking lies somewhere else in memory
         until = holds.pop(id, _MISSING)
@@ -107,19 +105,18 @@ def _run_out(core: Core, rows: Sequence[tuple[Any, int, Hashable]]) -> None:
                 entry = core._entry_of(event)
         except Exception:  # no `Resource`, or the object's own code
             entry = core._entry_of(event)
-        if fading is not None and entry.plain:
-            entries.append(entry)
-            faded.append(event)
-        else:
-            apart[entry].append((event, until))
+        entries.append(entry)
+        events.append(event)
         ran_out[id] = until
         event._home = None
         entry.count -= 1
         if noting:
             told.append((entry, event, until))
-    if fading is not None:
-        fading.fade(entries, faded)
-    failed = _take_out(core, apart) if apart else None
+    failed = None
+    if fading is None:
+        failed = _take_out(core, entries, events)
+    else:
+        fading.fade(entries, events)
     if len(ran_out) > 2 * REMEMBERED:  # seldom: each time, Python walks past all that was ever dropped
         for id in list(islice(ran_out, len(ran_out) - REMEMBERED)):
             del ran_out[id]
@@ -131,26 +128,17 @@ def _run_out(core: Core, rows: Sequence[tuple[Any, int, Hashable]]) -> None:
         raise failed
 
 
-def _take_out(core: Core, apart: dict[Entry, list[tuple[BookingEvent, Any]]]) -> Exception | None:
-    """Take bookings out of the store. Those that cannot be stand again, as if nothing had been; return why."""
+def _take_out(core: Core, entries: Sequence[Entry], events: Sequence[BookingEvent]) -> Exception | None:
+    """Take bookings out of a store in which they cannot fade. Those that cannot be stand again; return why."""
     failed: Exception | None = None
-    for entry, held in apart.items():
-        left = list(held)
+    for entry, event in zip(entries, events, strict=True):
         try:
-            if core._fading is not None:
-                core._fading.release(entry, [event for event, _ in held])
-                continue
-            while left:
-                event = left[-1][0]
-                core._own_store.remove(entry, normal(event._start), normal(event._end), event)
-                left.pop()
+            core._own_store.remove(entry, normal(event._start), normal(event._end), event)
         except Exception as exc:
             failed = exc
-            for event, until in left:
-                core._events[event._id], core._holds[event._id] = event, until
-                core._ran_out.pop(event._id, None)
-                event._home = core  # type: ignore[assignment]
-                entry.count += 1
+            core._events[event._id], core._holds[event._id] = event, core._ran_out.pop(event._id, None)
+            event._home = core  # type: ignore[assignment]
+            entry.count += 1
     return failed
 
 
@@ -174,10 +162,10 @@ def _settle(core: Core, now: Any) -> None:
         core._passed = 0
 
 
-def finish(core: Core) -> None:
-    """Take out of the store all that fades in it. O(log m) for each."""
+def finish(core: Core, most: int | None = None) -> None:
+    """Take out of the store all that fades in it, unless that is more than *most*. O(log m) for each."""
     fading = core._fading
-    if not fading:
+    if not fading or (most is not None and len(fading) > most):
         return
     core._writing += 1
     core._version += 1

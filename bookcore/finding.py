@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from bookcore._free import blocked, booked, closed, free, over
+from bookcore._free import blocked, booked, closed, free
 from bookcore._slots import Slots
 from bookcore.catalog import Entry
 from bookcore.core import Core
@@ -33,7 +33,8 @@ from bookcore.keys import normal
 from bookcore.lengths import later, reach, sooner
 from bookcore.policies import in_the_way, overlaps
 from bookcore.profile import Profile
-from bookcore.stores.pool import Pool
+from bookcore.stores.fading import exact_state
+from bookcore.stores.net import Net
 from bookcore.terms import All, And, as_term, check_quantity
 
 __all__ = ["Finding"]
@@ -68,9 +69,9 @@ class Finding(Core):
         """
         with self._lock:
             entry, low, high = self._asked(resource, start, end)
-            state = entry.state
-            if isinstance(state, Pool) and entry.before is None and entry.after is None:
-                steps = list(state.profile.steps(low, high))
+            kept = exact_state(self._store, entry)
+            if isinstance(kept, Profile | Net) and entry.before is None and entry.after is None:
+                steps = list(kept.steps(low, high))
             else:
                 use = Profile(self._closed)
                 found = self._store.overlapping(entry, low, high)
@@ -425,7 +426,7 @@ class Finding(Core):
         first, last = reach(entry, low, high)
         runs = [
             (low if a is first else sooner(a, entry.after), high if b is last else later(b, entry.before))
-            for a, b in over(use, first, last, entry.capacity - 1)
+            for a, b in use.over(first, last, entry.capacity - 1)
         ]
         return list(as_places(runs)) if self._closed else runs
 
@@ -470,7 +471,7 @@ class Finding(Core):
         reaches = [reach(entry, normal(e.start), normal(e.end)) for e in near]
         use = Profile(self._closed)
         use.add_all((*span, e.quantity) for span, e in zip(reaches, near, strict=True))
-        runs = list(over(use, *reach(entry, low, high), entry.capacity - quantity))
+        runs = list(use.over(*reach(entry, low, high), entry.capacity - quantity))
         ends = [b for _, b in runs if b is not None]
         for (a, b), event in zip(reaches, near, strict=True):
             at = 0 if a is None else bisect_left(ends, a) if self._closed else bisect_right(ends, a)

@@ -29,7 +29,7 @@ that changes nothing any more is gone; every segment but an only one has ``fewes
 peaks and lows say what the segments hold. And as long as only what was added is taken back: no level is below
 zero; closed spans rise at side 0 and fall at side 1.
 
-Keys are compared by ``<`` and nothing else, in `_find` and `_window` (and the sort of `add_all`), and all of it
+Keys are compared by ``<`` and nothing else, in `_find` and `_window` (and the sort of `_sweep`), and all of it
 comes before the first change: a comparison that raises leaves the profile as it was.
 """
 
@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -120,6 +121,25 @@ class Profile(StepList):
                 return False
         return last.peak <= limit or not j or max(last.levels[:j]) + last.shift <= limit
 
+    def lowest(self, start: Any, end: Any) -> int:
+        """Return the lowest level at any point of the span. Complexity: as `peak`.
+
+        >>> use = Profile()
+        >>> use.add(1, 3, 2)
+        >>> use.lowest(1, 3), use.lowest(1, 4)
+        (2, 0)
+        """
+        s, i, _, t, j, _ = self._window(start, end)
+        segments = self.segments
+        first, last = segments[s], segments[t]
+        if s == t:
+            return min(first.levels[i:j]) + first.shift
+        bottom = min(first.levels[i:]) + first.shift
+        bottom = min([segment.low for segment in segments[s + 1 : t]] + [bottom])
+        if j and last.low < bottom:
+            bottom = min(bottom, min(last.levels[:j]) + last.shift)
+        return bottom
+
     def steps(self, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
         """Iterate the maximal steps ``(start, end, level)`` that tile the span, level zero included.
 
@@ -154,6 +174,63 @@ class Profile(StepList):
         """
         s, i, _, t, j, _ = self._window(start, end)
         return self._walk_free(start, end, s, i, t, j, limit)
+
+    def over(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
+        """Iterate the maximal parts of the span on which the level is over *limit*: what `free` leaves.
+
+        Complexity: as `free`.
+
+        >>> use = Profile()
+        >>> use.add(2, 4, 2)
+        >>> use.add(4, 6, 3)
+        >>> list(use.over(0, 9, 1)), list(use.over(0, None, 2)), list(use.over(3, 5, 1))
+        ([(2, 6)], [(4, 6)], [(3, 5)])
+        """
+        left, free_left, any_free = start, True, False
+        for low, high in self.free(start, end, limit):
+            # with closed bounds a run of just that key may stand at the span's own start, before the first free part
+            if any_free or low is not start or not self._has_room_at(start, limit):
+                yield left, low
+            left, any_free, free_left = high, True, high is end
+        if not any_free:
+            yield start, end
+        elif not free_left or not self._has_room_at(end, limit):
+            yield left, end
+
+    def _has_room_at(self, key: Any, limit: int) -> bool:
+        return key is None or not self.closed or self.has_room(key, key, limit)
+
+    def stretches(self, start: Any, end: Any) -> list[tuple[Any, Any, int]]:
+        """List ``(start, end, level)`` that tile the span, one for each segment: no level in it is higher.
+
+        Complexity: O(log m + segments within the span).
+        """
+        s, _, _, t, j, _ = self._window(start, end)
+        if not j:  # the span ends where the last segment begins
+            t -= 1
+        cuts = [start, *self.fences[s:t], end]
+        return [(a, b, segment.peak) for (a, b), segment in zip(pairwise(cuts), self.segments[s : t + 1], strict=True)]
+
+    def less(self, other: Profile, start: Any, end: Any) -> Profile:
+        """Return a new profile that is this one less another throughout the span, and means nothing elsewhere.
+
+        Complexity: O(log m + steps of both within the span).
+
+        >>> use, part = Profile(), Profile()
+        >>> use.add(1, 9, 2), part.add(3, 5, 1)
+        (None, None)
+        >>> list(use.less(part, 2, 6).steps(2, 6))
+        [(2, 3, 2), (3, 5, 1), (5, 6, 2)]
+        """
+        s, i, _, t, j, _ = self._window(start, end)
+        level, mine = self.level(s, i), list(self.changes(s, i, t, j))
+        s, i, _, t, j, _ = other._window(start, end)
+        level -= other.level(s, i)
+        taken = [(key, side, -change) for key, side, change in other.changes(s, i, t, j)]
+        fresh = Profile(self.closed)
+        # in this order, as `_sweep` asks: at each key, side 0 before side 1
+        fresh._sweep(level, [row for row in taken if not row[1]] + mine + [row for row in taken if row[1]])
+        return fresh
 
     def runs(self, start: Any, end: Any, at_least: int) -> list[tuple[Any, Any]]:
         """List the maximal runs with a level of *at_least* or more that overlap or touch the span, in order.
@@ -294,14 +371,20 @@ class Profile(StepList):
                 rises.append((start, 0, amount))
             if end is not None:
                 falls.append((end, 1 if closed else 0, -amount))
-        # a stable sort by key alone then leaves, at each key, side 0 before side 1
         rises += self.changes()
         rises += falls
-        rises.sort(key=itemgetter(0))
+        self._sweep(level, rises)
+
+    def _sweep(self, level: int, changes: list[tuple[Any, int, int]]) -> None:
+        """Hold instead what begins at a level and changes so: ``(key, side, by how much)``.
+
+        In any order of keys, but at each key side 0 before side 1, which a stable sort by key alone leaves as it is.
+        """
+        changes.sort(key=itemgetter(0))
         keys: list[Any] = [None]
         levels, sides = [level], bytearray(1)
         held, held_side, total = None, 0, 0
-        for key, side, more in rises:
+        for key, side, more in changes:
             if held is None or held_side != side or held < key:
                 if total:
                     keys.append(held)
@@ -314,7 +397,7 @@ class Profile(StepList):
             keys.append(held)
             sides.append(held_side)
             levels.append(level + total)
-        self.rebuild(keys, levels, sides if closed else None)
+        self.rebuild(keys, levels, sides if self.closed else None)
 
     def check(self) -> None:
         """Prove the invariants named at the head of this file; AssertionError names the first that fails.

@@ -294,6 +294,62 @@ def expiry(holds: int, *, at_once: bool) -> dict[str, float]:
     return {"longest": max(took), "mean": sum(took) / len(took), "calls": len(took)}
 
 
+def pool_expiry(holds: int, others: int) -> dict[str, float]:
+    """Let *holds* of one pool run out at one instant, beside so many bookings; as `expiry`.
+
+    What is asked for is what the pool has only without the holds.
+    """
+    data = Pool(others) if others else None
+    ours = Ours() if data is None else data.ours
+    epoch, now = datetime(2025, 1, 1), [datetime(2024, 12, 31)]
+    calendar = ours.bookcore.Calendar(clock=lambda: now[0])
+    needs(calendar, "hold")
+    minute, rng = timedelta(minutes=1), random.Random(73)
+    pool = calendar.add_resource(ours.bookcore.Resource("pool", capacity=10_000))
+    if data is not None:
+        made = [(epoch + a * minute, epoch + b * minute) for _, a, b in data.data.rows]
+        calendar.load([ours.bookcore.BookingEvent(pool, a, b) for a, b in made])
+    until, held = datetime(2025, 1, 1), []
+    for _ in range(holds):
+        start, length = rng.randrange(MINUTES_A_YEAR - 20_000), 30 + rng.randrange(20_000)
+        span = (epoch + start * minute, epoch + (start + length) * minute)
+        held.append(calendar.hold(pool, *span, until=until))
+    asked = []
+    for _ in range(300):
+        start = rng.randrange(30_000, 480_000)
+        span = (epoch + start * minute, epoch + (start + 120) * minute)
+        used = max(used for _, _, used in calendar.occupancy(pool, *span))
+        asked.append((*span, 10_000 - used + 1))  # one more than the holds leave
+    took: list[int] = []
+    clock = time.perf_counter_ns
+    with freeze_garbage():
+        now[0] = until
+        for number, (low, high, quantity) in enumerate(asked):
+            began = clock()
+            if number % 3 == 0:
+                right = calendar.find_available(low, high, quantity=quantity).count() == 1
+            elif number % 3 == 1:
+                right = calendar.is_available(pool, low, high, quantity=quantity)
+            else:
+                right = calendar.book(pool, low, high).owns_lock
+            took.append(clock() - began)
+            if not right:
+                raise AssertionError("what ran out is still in the way")
+    if any(event.owns_lock for event in held):
+        raise AssertionError("holds did not run out")
+    return {"longest": max(took), "mean": sum(took) / len(took), "calls": len(took)}
+
+
+def _pool_holds(run: Run) -> None:
+    holds, many = (10_000, 100_000) if run.size[0] >= 1_000 else (500, 5_000)
+    for others in (0, many):
+        found = [pool_expiry(holds, others) for _ in range(3)]
+        stat = stat_of([each["longest"] for each in found], int(found[0]["calls"]))
+        where = f"with {others:,} other bookings" if others else "of their own"
+        text = f"{holds:,} holds run out at one instant in one pool {where}: the longest call while they do"
+        run.add(under(TITLE, text, stat, 20e6, note=f"mean {human(found[0]['mean'])}"))
+
+
 def _holds(run: Run) -> None:
     holds = 10_000 if run.size[0] >= 1_000 else 500
     for at_once in (True, False):
@@ -366,5 +422,6 @@ PARTS: dict[str, Callable[[Run], None]] = {
     "slots": _slots,
     "transaction": _transaction,
     "holds": _holds,
+    "holds of a pool": _pool_holds,
     "flights": _flights,
 }

@@ -12,10 +12,8 @@ little by little later::
     busy(4, 6)          who is busy on the timeline, save those with something faded whom `is_free` says are free
 
 So the indexes hold a little too much, never too little, and what is too much is told by identity: what they say is
-free is free, and where they say taken the bookings themselves are looked at.
-
-Only bookings of exclusive resources without turnaround fade: theirs is the one index whose answers are
-the bookings themselves. A pool sums up use; it lets go of many at once instead (`Fading.release`).
+free is free, and where they say taken the bookings themselves are looked at. Of a pool, what they use is looked at:
+`bookcore.stores.net` takes what faded off the use that is summed up there.
 
 Invariant: everything noted is in the store, under its entry and the span of its event.
 """
@@ -29,8 +27,12 @@ from typing import Any
 from bookcore.bitmap import from_ordinals, ordinals
 from bookcore.catalog import Entry
 from bookcore.keys import normal
+from bookcore.lengths import reach
 from bookcore.model import BookingEvent
+from bookcore.profile import Profile
+from bookcore.stores.lane import Lane
 from bookcore.stores.memory import MemoryStore
+from bookcore.stores.net import Net
 from bookcore.stores.pool import Pool
 
 __all__ = ["Fading", "exact_state"]
@@ -55,8 +57,8 @@ class Fading:
         self._doubtful: int | None = None  # with whom something faded, as a bitmap; some may be of the past
         self._most = 0  # how much had faded when it was made
 
-    def __bool__(self) -> bool:
-        return bool(self._gone)
+    def __len__(self) -> int:
+        return len(self._gone)
 
     @property
     def _timeline(self) -> Any:
@@ -66,7 +68,7 @@ class Fading:
     # -- fading ------------------------------------------------------------------------------------
 
     def fade(self, entries: Sequence[Entry], events: Sequence[BookingEvent]) -> None:
-        """Let bookings of exclusive resources without turnaround be seen no more. O(1) each. No key is compared."""
+        """Let bookings be seen no more. O(1) each. No key is compared."""
         self._gone.update(map(id, events))
         self._events += events
         self._entries += entries
@@ -107,9 +109,7 @@ class Fading:
         self._gone.discard(id(event))
 
     def _clear(self, entry: Entry, start: Any, end: Any) -> bool:
-        """If all that overlaps the span has faded, take it out and return True."""
-        if not entry.plain:
-            return False
+        """If all that overlaps the span of an exclusive resource has faded, take it out and return True."""
         found = self.store.overlapping(entry, start, end)
         gone = self._gone
         if not all(id(event) in gone for event in found):
@@ -117,22 +117,6 @@ class Fading:
         for event in found:
             self._take(entry, event)
         return True
-
-    def release(self, entry: Entry, events: Sequence[BookingEvent]) -> None:
-        """Remove bookings of one pool for good, all or none.
-
-        Complexity: O(k) changes of usage, k the distinct spans among them; each event costs O(1) beside that where there
-        are many, else what `MemoryStore.remove` does.
-        """
-        pool: Pool = entry.state
-        gone, come = pool.remove_many([(normal(event._start), normal(event._end), event) for event in events])
-        try:
-            self.store._apply(entry.number, gone, come)
-        except BaseException:  # a comparison of the user's keys failed half way
-            for event in events:
-                pool.put(normal(event._start), normal(event._end), event)
-            self.store._resume(entry.number, pool)
-            raise
 
     # -- the store's own calls ---------------------------------------------------------------------
 
@@ -145,30 +129,54 @@ class Fading:
         self.store.add_resource(entry)
 
     def remove_resource(self, entry: Entry) -> None:
-        """See `MemoryStore.remove_resource`. O(m log m) in what faded."""
-        self._clear(entry, None, None)
+        """See `MemoryStore.remove_resource`. O(m log m) in what faded; of a pool, O(m + blocked spans)."""
+        if entry.plain:
+            self._clear(entry, None, None)
+        else:
+            self._empty(entry.number, entry.state)
         self.store.remove_resource(entry)
 
+    def _empty(self, number: int, pool: Pool) -> None:
+        """Take out at once all that faded in a pool where nothing else is left."""
+        self._gone.difference_update(map(id, pool.overlapping(None, None)))
+        try:
+            self.store._apply(number, pool.clear(), [])
+        except Exception:  # a comparison of the user's keys failed
+            self.store._resume(number, pool)
+
     def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
-        """See `MemoryStore.is_free`. O(log m + what overlaps, up to the first that stands)."""
-        if self.store.is_free(entry, start, end, quantity):
-            return True
+        """See `MemoryStore.is_free`. O(log m + what overlaps, up to the first that stands); of a pool, see `Net`."""
+        return self.store.is_free(entry, start, end, quantity) or self._frees(entry, start, end, quantity)
+
+    def _frees(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+        """Tell whether there is room where the store says that there is none."""
         gone = self._gone
-        return entry.plain and all(id(event) in gone for event in self.store.overlapping(entry, start, end))
+        if entry.plain:
+            return all(id(event) in gone for event in self.store.overlapping(entry, start, end))
+        return Net(entry.state, gone).has_room(*reach(entry, start, end), entry.capacity - quantity)
 
     def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
-        """See `MemoryStore.claim`. Where only what faded is in the way, O(log m + blocks crossed) for each of it."""
+        """See `MemoryStore.claim`. Where only what faded is in the way, O(log m + blocks crossed) for each of it.
+
+        A pool holds more than its capacity then, until what faded has been taken out.
+        """
         if self.store.claim(entry, start, end, event):
             return True
-        return self._clear(entry, start, end) and self.store.claim(entry, start, end, event)
+        if entry.plain:
+            return self._clear(entry, start, end) and self.store.claim(entry, start, end, event)
+        if not self._frees(entry, start, end, event._quantity):
+            return False
+        self.store.put(entry, start, end, event)
+        return True
 
     def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
         """See `MemoryStore.put`. What faded and is put again stands again."""
         if id(event) in self._gone:
             self._gone.discard(id(event))
-        else:
+            return
+        if entry.plain:
             self._clear(entry, start, end)
-            self.store.put(entry, start, end, event)
+        self.store.put(entry, start, end, event)
 
     def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
         """See `MemoryStore.remove`."""
@@ -182,27 +190,24 @@ class Fading:
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """See `MemoryStore.busy`. Each who is said to be busy and with whom something faded is asked again."""
         bits = self.store.busy(start, end, quantity)
+        doubtful = bits & self._who()
         if quantity > 1:
-            return bits  # exclusive resources never have room for two
-        gone, entries, overlapping = self._gone, self.store._entries, self.store.overlapping
-        free = []
-        for number in ordinals(bits & self._who()):
-            for event in overlapping(entries[number], start, end):
-                if id(event) not in gone:
-                    break
-            else:
-                free.append(number)
+            doubtful &= self.store._pools.value()  # exclusive resources never have room for two
+        entries = self.store._entries
+        free = [number for number in ordinals(doubtful) if self._frees(entries[number], start, end, quantity)]
         return bits ^ from_ordinals(free, self.store._size)
 
     def check(self) -> None:
         """Raise AssertionError unless the store's invariants hold, and those above. O(m)."""
         self.store.check()
         left = set(self._gone)
+        held: dict[int, set[int]] = {}
         for entry, event in zip(self._entries, self._events, strict=True):
             if id(event) in left:
                 left.discard(id(event))
-                held = self.store.overlapping(entry, normal(event._start), normal(event._end))
-                if not entry.plain or not any(other is event for other in held):
+                if entry.number not in held:
+                    held[entry.number] = set(map(id, self.store.overlapping(entry, None, None)))
+                if id(event) not in held[entry.number]:
                     raise AssertionError(f"{event!r} faded and is not in the store")
                 if not self._who() >> entry.number & 1:
                     raise AssertionError(f"{entry!r} is not known to hold what faded")
@@ -210,6 +215,12 @@ class Fading:
             raise AssertionError("something faded of which nothing is known")
 
 
-def exact_state(store: Any, entry: Entry) -> Any:
-    """Return ``entry.state``, or None where it may hold what has faded, so that the store must be asked. O(1)."""
-    return None if entry.plain and isinstance(store, Fading) else entry.state
+def exact_state(store: Any, entry: Entry) -> Lane | Profile | Net | None:
+    """Return what knows when a resource is free: its bookings, or what it uses of a pool. O(1).
+
+    None where the store keeps no such thing, or where it holds what has faded: then the store must be asked.
+    """
+    state = entry.state
+    if isinstance(state, Pool):
+        return Net(state, store._gone) if isinstance(store, Fading) else state.profile
+    return state if isinstance(state, Lane) and not isinstance(store, Fading) else None

@@ -19,7 +19,6 @@ store has put on the timeline for this resource.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from typing import Any
 
 from bookcore.catalog import Entry
@@ -30,9 +29,6 @@ from bookcore.profile import Profile
 from bookcore.stores.shelf import Shelf
 
 __all__ = ["Pool"]
-
-MANY = 6
-"""From one in so many breakpoints on, building a profile anew is cheaper than changing it span by span."""
 
 Gone = list[tuple[Any, Any, Any, Any]]
 Come = list[tuple[Any, Any]]
@@ -78,60 +74,10 @@ class Pool:
             self.shelf.put(start, end, event)
             raise
 
-    def remove_many(self, rows: Sequence[tuple[Any, Any, BookingEvent]]) -> tuple[Gone, Come]:
-        """Let go of many bookings ``(start, end, event)``, all or none; return which blocked spans went and which came.
-
-        Complexity: O(d log m) for d distinct spans among them, or O(m + d log d) where they are many beside what is held;
-        the same for the bookings themselves.
-        """
-        if len(rows) == 1:
-            return self.remove(*rows[0])
-        uses = self._uses(rows)
-        low, high, _ = uses[0]
-        for start, end, _ in uses:
-            if start is None or (low is not None and start < low):
-                low = start
-            if end is None or (high is not None and high < end):
-                high = end
-        self.shelf.remove_many(rows)
-        try:
-            self._change(uses, -1)
-            try:
-                return self._follow(low, high)
-            except BaseException:
-                self._change(uses, 1)
-                raise
-        except BaseException:  # a comparison, or the arithmetic of turnaround, failed
-            for start, end, event in rows:
-                self.shelf.put(start, end, event)
-            raise
-
-    def _uses(self, rows: Sequence[tuple[Any, Any, BookingEvent]]) -> list[tuple[Any, Any, int]]:
-        """Return the reaches of bookings and what each uses, equal ones as one where keys can be hashed."""
-        sums: dict[tuple[Any, Any], int] = {}
-        apart: list[tuple[Any, Any, int]] = []
-        for start, end, event in rows:
-            span = reach(self.entry, start, end)
-            try:
-                sums[span] = sums.get(span, 0) + event._quantity
-            except Exception:  # not hashable, or the key's own code
-                apart.append((*span, event._quantity))
-        return [(low, high, used) for (low, high), used in sums.items()] + apart
-
-    def _change(self, uses: list[tuple[Any, Any, int]], sign: int) -> None:
-        """Add many uses to the profile, or with -1 take them back, all or none."""
-        if MANY * len(uses) > self.profile.breakpoints:
-            self.profile.add_all((low, high, sign * used) for low, high, used in uses)
-            return
-        done = 0
-        try:
-            for low, high, used in uses:
-                self.profile.add(low, high, sign * used)
-                done += 1
-        except BaseException:
-            for low, high, used in uses[:done]:
-                self.profile.add(low, high, -sign * used)
-            raise
+    def clear(self) -> Gone:
+        """Let go of all bookings; return which blocked spans went. No key is compared. O(blocked spans)."""
+        self.profile, self.shelf = Profile(self.closed), Shelf(self.closed)
+        return self._follow(None, None)[0]
 
     def _use(self, low: Any, high: Any, quantity: int) -> tuple[Gone, Come]:
         """Change the usage over a span; return which blocked spans went and which came."""

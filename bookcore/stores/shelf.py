@@ -14,8 +14,7 @@ part i; no part is empty; ``latest`` is the greatest end in the part.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import Any
 
 from bookcore.keys import LOWEST
@@ -25,9 +24,6 @@ __all__ = ["Shelf"]
 
 SPLIT = 512
 """How many bookings a part holds before it is cut in two."""
-
-MANY = 32
-"""From one in so many bookings on, reading all of them is cheaper than looking each up."""
 
 
 class _Part:
@@ -123,31 +119,6 @@ class Shelf:
         self.firsts[at] = part.starts[0]
         part.latest = latest
 
-    def remove_many(self, rows: Sequence[tuple[Any, Any, BookingEvent]]) -> None:
-        """Take many bookings ``(start, end, event)`` out, all or none. O(m) for many, mostly in C; for few as `remove`."""
-        if MANY * len(rows) < sum(len(part.events) for part in self.parts):
-            done = 0
-            try:
-                for start, _, event in rows:
-                    self.remove(start, event)
-                    done += 1
-            except BaseException:
-                for row in rows[:done]:
-                    self.put(*row)
-                raise
-            return
-        gone = {id(event) for _, _, event in rows}
-        parts = []
-        for part in self.parts:
-            keep = [id(event) not in gone for event in part.events]
-            if all(keep):
-                parts.append(part)
-            elif any(keep):
-                columns = (list(compress(column, keep)) for column in (part.starts, part.ends, part.events))
-                parts.append(_Part(*columns))
-        # nothing was changed so far, and nothing below compares keys
-        self.parts, self.firsts = parts, [part.starts[0] for part in parts]
-
     def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
         """Return the bookings that overlap the span, by start, then in order of booking."""
         found: list[BookingEvent] = []
@@ -157,7 +128,8 @@ class Shelf:
             if start is not None and latest is not None and (latest < start if self.closed else not start < latest):
                 continue
             high = len(part.starts) if end is None else self._begun(part.starts, end)
-            if start is None:
+            first = part.starts[0]
+            if start is None or (first is not LOWEST and not first < start):  # nothing here begins too early to be in it
                 found += part.events[:high]
             elif self.closed:
                 found += [e for e, to in zip(part.events[:high], part.ends, strict=False) if to is None or not to < start]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -132,6 +133,59 @@ class LifeExam:
             clock.now += 1
             assert ask()
         calendar.check()
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    @pytest.mark.parametrize("turnaround", [None, 1])
+    def test_many_holds_of_a_pool_that_run_out_at_once_are_gone(
+        self, store: Any, bounds: str, turnaround: int | None
+    ) -> None:
+        """From the very instant each answer is that of a calendar that never knew of them, whichever is asked first."""
+        clock = Clock()
+        calendar, other = Calendar(store, bounds=bounds, clock=clock), Calendar(bounds=bounds)
+        for each in (calendar, other):
+            each.add_resource(Resource("q", capacity=8, after=turnaround))
+            each.add_resource(Resource("r"))
+        questions: list[Callable[[Calendar], Any]] = [
+            lambda c: [c.is_available("q", at, at + 3, quantity=n) for at in range(0, 40, 2) for n in (1, 4, 7)],
+            lambda c: [c.find_available(at, at + 2, quantity=n).ids() for at in range(0, 40, 5) for n in (1, 5)],
+            lambda c: [c.find_booked(at, at + 2).ids() for at in range(0, 40, 5)],
+            lambda c: [[e.start for e in c.conflicts("q", at, at + 2)] for at in range(0, 40, 5)],
+            lambda c: [(e.start, e.end) for e in c.bookings("q")],
+            lambda c: [list(c.gaps("q", 0, 40, quantity=n)) for n in (1, 5, 8)],
+            lambda c: list(c.occupancy("q", 0, 40)),
+            lambda c: c.free_busy("q", 0, 40),
+            lambda c: [c.next_available("q", at, 4, quantity=n) for at in range(0, 40, 5) for n in (1, 6, 8)],
+            lambda c: [c.nearest("q", at, at + 4, quantity=n) for at in range(0, 40, 5) for n in (1, 6, 8)],
+            lambda c: [(a, b) for a, b, _ in c.find_slots(3, 0, 40, ["q"], quantity=7)],
+            lambda c: [bool(c.explain("q", at, at + 4, quantity=6)) for at in range(0, 40, 5)],
+            len,
+        ]
+        for turn, first in enumerate(questions):
+            for at in range(1, 36, 2):
+                with suppress(ConflictError):
+                    for each in (calendar, other):
+                        each.book("q", at, at + 2 + (at + turn) % 9, quantity=1 + at % 3)
+            for at in range(36):
+                with suppress(ConflictError):
+                    calendar.hold("q", at, at + 1 + (5 * at + turn) % 7, quantity=1 + at % 2, until=clock.now + 1)
+            assert len(calendar) > len(other)
+            clock.now += 1
+            assert first(calendar) == first(other)
+            calendar.check()
+            for ask in questions:
+                assert ask(calendar) == ask(other)
+            for start in range(0, 36, 3):  # who may book, and who may not, is the same
+                done = []
+                for each in (calendar, other):
+                    try:
+                        done.append(each.book("q", start, start + 4, quantity=3).start)
+                    except ConflictError:
+                        done.append(None)
+                assert done[0] == done[1]
+            for each in (calendar, other):
+                for event in list(each.bookings("q")):
+                    each.remove_booking(event)
+            calendar.check()
 
     def test_every_way_of_booking_looks_at_the_clock_first(self, store: Any) -> None:
         """Where a hold ran out, the next one may book."""

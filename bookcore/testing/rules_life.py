@@ -20,7 +20,7 @@ SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which som
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "hold", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again"]),
+        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again"]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
     min_size=4,
@@ -79,6 +79,13 @@ class LifeRules(Walk):
             judge,
             what=f"hold({thing}, {span}, {name!r}, {quantity}, {deadline})",
         )
+
+    def crowd(self, who: int, span: Span, number: int, wide: bool) -> None:
+        """Hold several of one resource until the same instant, one behind the other or over each other."""
+        for turn in range(4):
+            by = turn * (1 if wide else number % 5)
+            moved: Any = tuple(None if rank is None else rank + by for rank in span)
+            self.hold(who, moved, 7 * (turn + number % 4) + 2, True)  # the same `lasts`, other names and quantities
 
     def tick(self, who: int, span: Span, number: int, flag: bool) -> None:
         """Let time pass: some holds may run out, which nobody is told before somebody asks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bookcore import BookingEvent
 from bookcore.bitmap import ordinals
 from bookcore.catalog import Entry
+from bookcore.stores.net import Net
 from bookcore.stores.pool import Pool
 from bookcore.stores.shelf import Shelf
 from bookcore.testing import Oracle, Refused, Thing, rank_spans, small_sizes
@@ -85,50 +87,43 @@ def test_a_pool_has_room_where_the_peak_leaves_some(
     capacity=st.integers(1, 4),
     turnaround=st.sampled_from([(None, None), (1, 2), (None, 1)]),
     chosen=st.lists(st.booleans(), min_size=40, max_size=40),
-    many=st.sampled_from([0, 3, 10**6]),
-    hashed=st.booleans(),
+    asked=st.lists(rank_spans("[)", -3, 34), min_size=1, max_size=6),
 )
 @settings(max_examples=MOST * 2)
-def test_a_pool_lets_go_of_many_as_of_one_after_the_other(
-    closed: bool, steps: Any, capacity: int, turnaround: Any, chosen: Any, many: int, hashed: bool
+def test_what_faded_in_a_pool_is_not_counted(
+    closed: bool, steps: Any, capacity: int, turnaround: Any, chosen: Any, asked: Any
 ) -> None:
-    """However they are taken out, of the shelf and of the usage, the same is left, and the timeline is told of it."""
-    key: Any = (lambda rank: rank) if hashed or turnaround != (None, None) else OnlyLess
-    with small_sizes(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bookcore.stores.pool.MANY", many)
-        patch.setattr("bookcore.stores.shelf.MANY", many)
-        one, other = (Pool(Entry(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
-        line = Timeline(closed)
-        rows = []
-        for turn, (_, (start, end), quantity, _) in enumerate(steps, 1):
+    """A net answers as a pool would in which only what stands was ever put, though it holds more than its capacity."""
+    key: Any = (lambda rank: rank) if turnaround != (None, None) else OnlyLess
+    with small_sizes():
+        whole, stands = (Pool(Entry(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
+        gone = set()
+        kept = []  # what `gone` names must not be thrown away: its identity would be another's
+        for turn, ((_, (start, end), quantity, _), fades) in enumerate(zip(steps, chosen, strict=False), 1):
             event = BookingEvent(None, start, end, id=turn, quantity=min(quantity, capacity))
+            event._start, event._end = row = None if start is None else key(start), None if end is None else key(end)
             event._seq = turn
-            row = None if start is None else key(start), None if end is None else key(end), event
-            if not one.has_room(row[0], row[1], event.quantity):
+            if not stands.has_room(*row, event.quantity):
                 continue
-            follow(line, *one.put(*row))
-            other.put(*row)
-            rows.append(row)
-        gone = [row for row, leaves in zip(rows, chosen, strict=False) if leaves]
-        if gone:
-            follow(line, *one.remove_many(gone))
-        for row in gone:
-            other.remove(*row)
-        one.check()
-        line.check()
-        assert [e.id for e in one.overlapping(None, None)] == [e.id for e in other.overlapping(None, None)]
-        assert len(line) == len(one.blocked()) == len(other.blocked())
-        if key is not OnlyLess:
-            assert one.blocked() == other.blocked()
-            assert list(one.profile.steps(None, None)) == list(other.profile.steps(None, None))
+            whole.put(*row, event)
+            kept.append(event)
+            if fades:
+                gone.add(id(event))
+            else:
+                stands.put(*row, event)
+        whole.check()
+        net = Net(whole, gone)
+        for low, high in asked:
+            low, high = None if low is None else key(low), None if high is None else key(high)
+            for limit in range(capacity):
+                assert net.has_room(low, high, limit) is stands.profile.has_room(low, high, limit)
+                assert ranks(net.over(low, high, limit)) == ranks(stands.profile.over(low, high, limit))
+            assert ranks(net.steps(low, high)) == ranks(stands.profile.steps(low, high))
 
 
-def follow(line: Timeline, gone: Any, come: Any) -> None:
-    """Do to a timeline what a pool says."""
-    for start, end, previous, following in gone:
-        line.remove(0, start, end, previous, following)
-    for start, end in come:
-        line.add(0, start, end)
+def ranks(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows with the ranks of the keys in them, which can be compared."""
+    return [tuple(item.rank if isinstance(item, OnlyLess) else item for item in row) for row in rows]
 
 
 def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
