@@ -121,12 +121,22 @@ class Calendar(Finding, Life):
             if self._deadlines:
                 self._expire()
             keys = self._keys
-            # The commonest booking, with `_insert` and `BookingEvent` written out: half its cost. A resource that holds its
-            # lane is decided by its bookings alone, here, and by nothing that fades, since no deadline is left.
+            # The commonest booking, with `_insert` and `BookingEvent` written out. A lane that is not guarded decides by
+            # bookings alone, here, and by nothing that fades, since no deadline is left.
+            entry = lane = None
             try:
-                lane = resource._lane if resource._owner is self else None
-            except Exception:  # an id, or the object's own code
-                lane = None
+                kind = type(resource)
+                if kind is not str and kind is not int and resource._owner is self:
+                    lane = resource._lane
+                    entry = resource._entry if lane is None else None
+            except Exception:  # no `Resource`, or the object's own code
+                entry = lane = None
+            if lane is not None:
+                owner = lane.holder  # the very object registered, whatever passed for it
+            else:
+                if entry is None:
+                    entry = self._catalog.entry(resource)
+                lane, owner = None if entry.guarded else entry.free, entry.resource
             if (
                 lane is not None
                 and id is None
@@ -142,7 +152,7 @@ class Calendar(Finding, Life):
                 event = _new(BookingEvent)
                 event._start = start
                 event._end = end
-                event._resource = resource
+                event._resource = owner
                 event._quantity = 1
                 event._seq = seq
                 try:
@@ -151,14 +161,15 @@ class Calendar(Finding, Life):
                     self._reraise(exc, start)
                     raise
                 if not fits:
-                    raise self._conflict(resource._entry, start, end, start, end, 1)
+                    raise self._conflict(entry or owner._entry, start, end, start, end, 1)
                 self._seq = event._id = seq
                 event._fields = None
                 event._home = self
                 part[seq] = event
                 lane.standing += 1
                 return event
-            entry = self._catalog.entry(resource)
+            if entry is None:
+                entry = owner._entry
             if keys.is_plain(start, end):
                 low, high = start, end
             else:

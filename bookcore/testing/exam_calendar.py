@@ -465,6 +465,23 @@ class CalendarExam:
             calendar.remove_booking(event)
         assert list(walk) == events[1:]
 
+    def test_a_booking_holds_the_registered_resource(self, store: Any) -> None:
+        """Whichever way it was named: by the object, by its id, or by something that passes for it."""
+
+        class Proxy:
+            def __init__(self, wrapped: Any) -> None:
+                self.wrapped = wrapped
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.wrapped, name)
+
+        calendar = Calendar(store)
+        room = calendar.add_resource(Resource("room"))
+        made = [calendar.book(named, at, at + 1) for at, named in enumerate((room, "room", Proxy(room)))]
+        made.append(calendar.add_booking(BookingEvent(Proxy(room), 5, 6)))
+        calendar.load(BookingEvent(Proxy(room), at, at + 1) for at in range(10, 60))
+        assert all(event.resource is room for event in (*made, *calendar.bookings()))
+
     # -- bulk load ---------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from math import log2
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -251,3 +252,19 @@ def test_a_small_load_looks_at_none_but_its_own_resources(named: bool) -> None:
     calendar._catalog.objects = NeverIterated(calendar._catalog.objects)
     calendar.load([BookingEvent(resource.id if named else resource, 2, 3) for resource in resources[:64]])
     assert len(calendar) == 1_064 and not resources[63].is_available(2, 3) and resources[64].is_available(2, 3)
+
+
+@pytest.mark.parametrize("named", ["object", "id", "foreign"])
+def test_a_plain_booking_takes_the_short_way_however_it_is_named(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the object, by its id, or an object of another library: straight to the lane, past record and store."""
+    calendar = Calendar()
+    thing: Any = SimpleNamespace(id="r") if named == "foreign" else Resource("r")
+    calendar.add_resource(thing)
+    calendar.book("r", 0, 1)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the long way")
+
+    monkeypatch.setattr(Calendar, "_insert", refuse)
+    event = calendar.book("r" if named == "id" else thing, 1, 2)
+    assert event.resource is thing and not calendar.is_available("r", 1, 2)
