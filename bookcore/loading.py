@@ -29,7 +29,7 @@ from bookcore.core import _adopt
 from bookcore.keys import UTC, Keyring
 from bookcore.model import BookingEvent, Resource
 from bookcore.protocols import SupportsLoad
-from bookcore.tabled import Tabled
+from bookcore.tabled import Tabled, places_in
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -196,24 +196,12 @@ def _entries(calendar: Calendar, events: list[Any]) -> tuple[Tabled, bool]:
         looked_up = [catalog.entry(resource) for resource in resources]
         own = all(entry.resource is resource for entry, resource in zip(looked_up, resources, strict=True))
         return Tabled(catalog.entries, array("I", map(attrgetter("number"), looked_up))), own
-    asked: Any = resources
-    registered: Any = catalog.objects
-    if not all(map(_by_identity, {*map(type, resources), *catalog.kinds})):
-        asked, registered = map(id, asked), map(id, registered)
-    known = dict(zip(registered, range(catalog.size), strict=True))
-    known.pop(None, None)  # what is gone
-    known.pop(id(None), None)
     try:
-        return Tabled(catalog.entries, array("I", map(known.__getitem__, asked))), True
+        return Tabled(catalog.entries, places_in(catalog.objects, resources)), True
     except KeyError:
         pass
     found = map(catalog.entry, resources)
     return Tabled(catalog.entries, array("I", map(attrgetter("number"), found))), False
-
-
-def _by_identity(cls: Any) -> bool:
-    """Tell whether instances of a class are equal only to themselves, which a dict finds out without calling their code."""
-    return cls.__hash__ is object.__hash__ and cls.__eq__ is object.__eq__
 
 
 def _plain(calendar: Calendar, entries: Tabled) -> bool:

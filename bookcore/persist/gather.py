@@ -16,6 +16,7 @@ from bookcore.persist.columns import KeyColumn
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.registry import codec_for
 from bookcore.persist.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
+from bookcore.tabled import places_in
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -79,7 +80,7 @@ def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[An
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
     return Closures(
         [closure.id for closure in closures],
-        _places([closure.resource for closure in closures], entries),
+        places_in([entry.resource for entry in entries], [closure.resource for closure in closures]),
         KeyColumn(keys),
         [closure.reason for closure in closures],
         # what stood there then and stands no more is nothing that could be restored
@@ -173,7 +174,7 @@ def _bookings(
     return Bookings(
         ids,
         [places[type(event)] for event in events] if len(types) > 1 else _same(max(places.values(), default=0), count),
-        _places([event._resource for event in events], entries),
+        places_in([entry.resource for entry in entries], [event._resource for event in events]),
         KeyColumn(keys, cls=plain),
         _same(1, count) if exclusive else [event._quantity for event in events],
         fields,
@@ -183,23 +184,3 @@ def _bookings(
 def _same(number: int, count: int) -> Sequence[int]:
     """Return so many times a number, as bytes if it fits: an eighth of the memory, which has to be had first."""
     return (bytes((number,)) if number < 256 else array("I", (number,))) * count
-
-
-def _places(resources: list[Any], entries: list[Entry]) -> array[int]:
-    """Return the place of each of *resources* among *entries*."""
-    if not resources:
-        return array("I")
-    owners = [entry.resource for entry in entries]
-    found: Any
-    if all(map(_by_identity, set(map(type, owners)))):
-        found = resources  # looked up by identity already, without a number made for each
-        numbers: dict[Any, int] = dict(zip(owners, range(len(owners)), strict=True))
-    else:
-        found = map(id, resources)
-        numbers = dict(zip(map(id, owners), range(len(owners)), strict=True))
-    return array("I", map(numbers.__getitem__, found))
-
-
-def _by_identity(cls: Any) -> bool:
-    """Tell whether instances of a class are equal only to themselves, which a dict finds out without calling their code."""
-    return cls.__hash__ is object.__hash__ and cls.__eq__ is object.__eq__

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bookcore import tabled
 from bookcore.column import Column
-from bookcore.tabled import Tabled, arranged
+from bookcore.tabled import Tabled, arranged, places_in
 from bookcore.testing import small_sizes
 
 TOP = (1 << 32) - 1
@@ -88,3 +88,24 @@ def test_a_column_filled_from_bins_holds_what_they_hold(sizes: list[int], holds_
         assert column.count == len(pairs)
         keys, numbers = column.flat()
         assert list(zip(keys, numbers, strict=True)) == pairs
+
+
+class Equal:
+    """Equal to all of its kind, and hashed alike."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("kind", [object, Equal])
+def test_places_are_found_by_identity_and_not_where_something_is_gone(kind: Any) -> None:
+    """Equal things are told apart; None, and what is not there, is refused."""
+    table = [kind(), None, kind(), None, kind()]
+    assert list(places_in(table, [table[4], table[0], table[4]])) == [4, 0, 4]
+    assert list(places_in(table, [])) == []
+    for stranger in (kind(), None):
+        with pytest.raises(KeyError):
+            places_in(table, [table[0], stranger])
