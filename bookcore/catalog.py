@@ -102,7 +102,7 @@ class Entry:
     def publish(self) -> None:
         """Let the resource itself hold what answers for it, as long as nothing but bookings decides.
 
-        Asking a random one of 100,000 resources is waiting for memory: this way past the record saves three waits of ten.
+        Asking a random one of 100,000 resources is waiting for memory, and this is a way past the record.
         """
         resource, lane = self.resource, self.free
         if getattr(resource, "_entry", None) is self:

@@ -449,18 +449,15 @@ class Timeline:
         starts: tuple[Sequence[Any], Sequence[int]],
         ends: tuple[Sequence[Any], Sequence[int]],
         unbounded: Iterable[int],
-        shared: dict[Any, Any] | None = None,
     ) -> None:
         """Replace everything: keys in order and their ordinals, for starts and for ends; who has no start.
-
-        *shared* maps each key to the object that stands for its equals, if they repeat.
 
         Complexity: O(m), one bit an event, no comparison but those that place the cuts.
         """
         keys, numbers = starts
         end_keys, end_numbers = ends
         opened = list(unbounded)
-        self._clear(size, len(keys) + len(opened), shared)
+        self._clear(size, len(keys) + len(opened), None)
         self.cuts = self._choose_cuts(keys, end_keys)
         crossing, ending = (bisect_right, bisect_left) if self.closed else (bisect_left, bisect_right)
         active = from_ordinals(opened, size)

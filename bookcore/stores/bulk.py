@@ -31,7 +31,7 @@ __all__ = ["load", "worth_it"]
 
 REBUILD = 4
 """A load goes in one piece when what stands already is at most this many times as much: past that, sorting all of it
-anew costs more than inserting (5 us a booking against 1 to 2)."""
+anew may cost more than inserting what is new."""
 
 AT_ONCE = 256
 """For how many resources schedules are made together: their bookings, which lie all over the memory, are still in the
