@@ -37,16 +37,18 @@ Span: TypeAlias = tuple[Any, Any]
 
 
 def blocked(
-    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
+    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
 ) -> Iterator[Span]:
     """Yield the spans, in order of start, that no booking of *quantity* may overlap, but for opening hours.
 
-    They may overlap each other and reach out of the window. ``quantity <= entry.capacity``.
+    They may overlap each other and reach out of the window. ``quantity <= entry.capacity``. Spans between which *length*
+    does not fit may be yielded as one: with it, who looks for time of that length need not read all that is too short.
 
     Complexity: O(log m + spans) where the store keeps a schedule or a profile, as `MemoryStore` does; for others
-    what their ``overlapping`` costs, and O(k log k) for k bookings in the window of a pool.
+    what their ``overlapping`` costs, and O(k log k) for k bookings in the window of a pool. With *length*, of a long
+    schedule, as `Widest.first` for each gap long enough.
     """
-    bookings = booked(store, entry, low, high, quantity, is_closed)
+    bookings = booked(store, entry, low, high, quantity, is_closed, length)
     if entry.closures is None:
         return bookings
     return in_order(bookings, closed(entry, low, high, is_closed))
@@ -61,12 +63,12 @@ def closed(entry: Entry, low: Any, high: Any, is_closed: bool) -> Iterator[Span]
 
 
 def booked(
-    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
+    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
 ) -> Iterator[Span]:
     """Yield where bookings leave no room for *quantity*, turnaround included."""
     state = exact_state(store, entry)
     if isinstance(state, Lane):
-        spans = _edges(state, low, high)
+        spans = _edges(state, low, high, length)
     elif entry.plain:
         spans = ((normal(e.start), normal(e.end)) for e in store.overlapping(entry, low, high))
     else:
@@ -75,22 +77,32 @@ def booked(
     return as_places(spans) if is_closed else spans
 
 
-def _edges(lane: Lane, low: Any, high: Any) -> Iterator[Span]:
-    """Yield the spans of a lane that overlap the window."""
-    parts = lane.parts()
-    if lane.long is not None:
-        firsts = lane.long.firsts
+def _edges(lane: Lane, low: Any, high: Any, length: Any) -> Iterator[Span]:
+    """Yield the spans of a lane that overlap the window; several as one where *length* does not fit between them."""
+    parts, long = lane.parts(), lane.long
+    at = 0
+    if long is not None and low is not None:
+        firsts = long.firsts
         # the last part to begin at or before `low` may hold the span across it
-        known = 1 if firsts and firsts[0] is LOWEST else 0
-        parts = parts[0 if low is None else max(bisect_right(firsts, low, known) - 1, 0) :]
-    for part in parts:
+        at = max(bisect_right(firsts, low, 1 if firsts and firsts[0] is LOWEST else 0) - 1, 0)
+    begun, end = at, len(parts)
+    if long is not None and high is not None:
+        end = max(bisect_right(long.firsts, high, min(at + 1, len(long.firsts))), at + 1)
+    while at < end:
+        if long is not None and length is not None and at > begun:
+            passed, at = at, min(long.widest.first(at, length), end - 1)
+            if passed < at:
+                yield _span(parts[passed].edges[0], parts[at - 1].edges[-1])
+        part = parts[at]
         first, last = part.range(low, high)
         edges = part.edges
         for place in range(2 * first, 2 * last, 2):
-            start, end = edges[place], edges[place + 1]
-            yield None if start is LOWEST else start, None if end is HIGHEST else end
-        if 2 * last < len(edges):
-            return
+            yield _span(edges[place], edges[place + 1])
+        at += 1
+
+
+def _span(start: Any, end: Any) -> Span:
+    return None if start is LOWEST else start, None if end is HIGHEST else end
 
 
 def _profile(store: BookingStore, entry: Entry, low: Any, high: Any, is_closed: bool) -> Profile:

@@ -87,7 +87,8 @@ class Finding(Core):
         Free is meant for *quantity* units, with turnaround, closures and opening hours. ``at_least`` leaves out shorter
         ones. A None in an answer is unbounded.
 
-        Complexity: O(log m + bookings in the span); opening hours are walked as the iterator is.
+        Complexity: O(log m + bookings in the span); opening hours are walked as the iterator is. With ``at_least``, for
+        whole numbers, dates and datetimes in a `MemoryStore`: O(log m) for each answer of an exclusive resource.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -102,7 +103,7 @@ class Finding(Core):
             self._check_length(high if low is None else low, at_least)
             if quantity > entry.capacity:
                 return iter(())
-            spans = list(blocked(self._store, entry, low, high, quantity, self._closed))
+            spans = list(blocked(self._store, entry, low, high, quantity, self._closed, at_least))
             hours = entry.hours
         found = free(spans, hours, low, high, self._closed)
         return _given(_long_enough(found, at_least), low, high, start, end)
@@ -115,7 +116,8 @@ class Finding(Core):
         None also when opening hours never hold the length: they are followed 40 years past the last thing in the way.
 
         Raises: `KeyTypeError` when *after* is None or cannot be added to, `InvalidSpanError` for a length of nothing.
-        Complexity: O(log m + bookings passed over + openings too short).
+        Complexity: O(log m + openings too short) for an exclusive resource in a `MemoryStore`, with keys that are whole
+        numbers, dates or datetimes; for others, and for pools, O(log m + bookings passed over).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -202,7 +204,7 @@ class Finding(Core):
             entries = {entry.number: entry for entry in map(self._catalog.entry, members)}
             streams = []
             for entry in entries.values():
-                spans = list(blocked(self._store, entry, low, high, 1, self._closed))
+                spans = list(blocked(self._store, entry, low, high, 1, self._closed, at_least))
                 streams.append(free(spans, entry.hours, low, high, self._closed))
         needed = len(streams) if quorum is None else quorum
         found: Iterator[Span]
@@ -370,7 +372,7 @@ class Finding(Core):
         hours = entry.hours
         if hours is not None and hours.longest is not None and isinstance(length, timedelta) and hours.longest < length:
             return None
-        spans = blocked(self._store, entry, low, None, quantity, self._closed)
+        spans = blocked(self._store, entry, low, None, quantity, self._closed, length)
         for start, end in complement(spans, Place(low, False) if self._closed else low, None):
             try:
                 key = start if not self._closed else following(start.key) if start.after else start.key
@@ -403,7 +405,7 @@ class Finding(Core):
         for reach_back in range(DOUBLINGS, -1, -1):
             further = _back(left, back) if reach_back else None
             left = None if further is None or not further < left else further
-            spans = list(blocked(self._store, entry, left, top, quantity, self._closed))
+            spans = list(blocked(self._store, entry, left, top, quantity, self._closed, length))
             found = list(free(spans, hours, left, top, self._closed))
             for start, end in reversed(found):
                 begin = _back(end, length)

@@ -34,6 +34,7 @@ from typing import Any
 
 from bookcore.keys import HIGHEST, LOWEST
 from bookcore.model import BookingEvent
+from bookcore.widest import Widest
 
 __all__ = ["ClosedSchedule", "LongSchedule", "Schedule", "make_schedule"]
 
@@ -196,10 +197,11 @@ class LongSchedule:
     """A schedule cut into parts: the same answers, O(log m + SPLIT) changes at any length.
 
     ``firsts[i]`` is the first start of ``parts[i]``; no part is empty. The part that holds the last span to begin
-    before a span is over is the only one that needs to be asked, so most methods are one bisect and a call.
+    before a span is over is the only one that needs to be asked, so most methods are one bisect and a call. What fits
+    between the bookings of a part, ``widest`` knows.
     """
 
-    __slots__ = ("closed", "count", "firsts", "parts")
+    __slots__ = ("closed", "count", "firsts", "parts", "widest")
 
     def __init__(self, closed: bool, edges: Sequence[Any], events: list[BookingEvent]) -> None:
         self.closed = closed
@@ -212,6 +214,7 @@ class LongSchedule:
             part.events = events[low : low + step]
             self.parts.append(part)
         self.firsts: list[Any] = [part.edges[0] for part in self.parts if part.events]
+        self.widest = Widest(self.parts, closed)
 
     def _begun(self, end: Any) -> int:
         """Return how many parts begin before a span that ends at *end* is over. O(log m)."""
@@ -251,6 +254,7 @@ class LongSchedule:
             del part.events[middle:]
             self.parts.insert(at + 1, half)
             self.firsts.insert(at + 1, half.edges[0])
+            self.widest.parted(at)
         return True
 
     def find(self, start: Any, end: Any) -> tuple[int, int]:
@@ -283,8 +287,10 @@ class LongSchedule:
         self.count -= 1
         if part.events:
             self.firsts[at] = part.edges[0]
+            self.widest.freed(at)
         elif len(self.parts) > 1:
             del self.parts[at], self.firsts[at]
+            self.widest.emptied(at)
         else:
             self.firsts.clear()
 
@@ -325,6 +331,7 @@ class LongSchedule:
         firsts = [part.edges[0] for part in self.parts if part.events]
         if len(firsts) != len(self.firsts) or any(one is not two for one, two in zip(firsts, self.firsts, strict=True)):
             raise AssertionError("firsts differ from the parts'")
+        self.widest.check()
         for part in self.parts:
             part.check()
             if len(part.events) > SPLIT or (not part.events and len(self.parts) > 1):

@@ -30,7 +30,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "index": {
         "bitmap", "attributes", "column", "block", "timeline", "_timeline_check", "schedule", "register", "profile",
-        "_segments", "gaps", "tabled",
+        "_segments", "gaps", "tabled", "widest",
     },
     "time": {"_wallclock", "_hours_rules", "_openings", "_recurrence_axis", "hours", "recurrence"},
     "policies": {"policies"},
@@ -193,9 +193,10 @@ def test_importing_the_package_loads_nothing_optional() -> None:
 
 
 def test_importing_the_package_costs_little_beside_the_interpreter() -> None:
-    """Counted, not timed: fewer modules than the standard library's own `asyncio` loads."""
+    """Counted, not timed: of modules not its own, two thirds of what the standard library's `asyncio` loads."""
     plain = loaded_by("")
-    assert len(loaded_by("import bookcore") - plain) < len(loaded_by("import asyncio") - plain)
+    foreign = {name for name in loaded_by("import bookcore") - plain if name.split(".")[0] != "bookcore"}
+    assert len(foreign) < len(loaded_by("import asyncio") - plain) * 2 / 3
 
 
 def test_importing_the_package_starts_no_thread() -> None:

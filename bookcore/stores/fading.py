@@ -104,6 +104,10 @@ class Fading:
             self._most = len(self._gone)
         return self._doubtful
 
+    def doubts(self, entry: Entry) -> bool:
+        """Tell whether something of a resource may have faded. O(n / 64), mostly."""
+        return bool(self._who() >> entry.number & 1)
+
     def _take(self, entry: Entry, event: BookingEvent) -> None:
         self.store.remove(entry, normal(event._start), normal(event._end), event)
         self._gone.discard(id(event))
@@ -223,4 +227,6 @@ def exact_state(store: Any, entry: Entry) -> Lane | Profile | Net | None:
     state = entry.state
     if isinstance(state, Pool):
         return Net(state, store._gone) if isinstance(store, Fading) else state.profile
-    return state if isinstance(state, Lane) and not isinstance(store, Fading) else None
+    if not isinstance(state, Lane) or (isinstance(store, Fading) and store.doubts(entry)):
+        return None
+    return state

@@ -77,6 +77,37 @@ class TimeExam:
                     with calendar.what_if():
                         assert calendar.book(id, a, b, quantity=quantity).owns_lock
 
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_long_gap_is_found_among_many_short_ones(self, store: Any, bounds: str) -> None:
+        """Hundreds of bookings with little between them, before and after some are removed and others made."""
+        calendar = Calendar(store, bounds=bounds)
+        calendar.add_resource(Resource("room"))
+        begin = datetime(2026, 1, 1)
+        starts = [begin + timedelta(hours=3 * at) for at in range(600)]
+        made = [calendar.book("room", start, start + timedelta(hours=2)) for start in starts]
+        self.compare_gaps(calendar, begin)
+        for at in (100, 300, 301, 500):  # longer gaps, far apart
+            calendar.remove_booking(made[at])
+        self.compare_gaps(calendar, begin)
+        start = starts[300] + timedelta(hours=1)
+        calendar.book("room", start, start + timedelta(hours=1))
+        self.compare_gaps(calendar, begin)
+
+    def compare_gaps(self, calendar: Calendar, begin: datetime) -> None:
+        """Hold gaps of some length against those of all gaps that are so long, and what is next and nearest against them."""
+        last = begin + timedelta(hours=1801)
+        for hours in (1, 2, 4, 7, 9):
+            length = timedelta(hours=hours)
+            for low in (begin, begin + timedelta(hours=500)):
+                long = [gap for gap in calendar.gaps("room", low, last) if gap[1] - gap[0] >= length]
+                assert list(calendar.gaps("room", low, last, at_least=length)) == long
+                assert list(calendar.common_gaps(["room"], low, last, at_least=length)) == long
+                after = [a for a, b in calendar.gaps("room", low, None) if b is None or b - a >= length]
+                assert calendar.next_available("room", low, length) == (after[0], after[0] + length)
+            before = [b for a, b in calendar.gaps("room", None, last) if a is None or b - a >= length]
+            if not calendar.is_available("room", last - length, last):
+                assert calendar.nearest("room", last - length, last)[0] == (before[-1] - length, before[-1])
+
     # -- the next, the nearest ---------------------------------------------------------------------
 
     def test_the_next_available_is_the_earliest_that_fits(self, store: Any) -> None:

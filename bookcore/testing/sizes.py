@@ -16,6 +16,7 @@ SIZES: dict[str, int] = {
     "bookcore.schedule:SPLIT": 4,
     "bookcore.timeline:STRIDE": 2,
     "bookcore.timeline:NEAR": 1,
+    "bookcore.widest:FAN": 2,
     "bookcore.stores.shelf:SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
     "bookcore.attributes:LIMIT": 4,

@@ -1,0 +1,114 @@
+"""What is known of the gaps of a long schedule, against looking at each of them; and how little is looked at."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookcore import BookingEvent, Calendar, Resource, widest
+from bookcore.schedule import LongSchedule
+from bookcore.testing import small_sizes
+
+DAY = timedelta(days=1)
+KINDS: list[Any] = [int, date.fromordinal, lambda rank: datetime.min + rank * timedelta(microseconds=1)]
+UNITS: list[Any] = [1, DAY, timedelta(microseconds=1)]
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["claim", "claim", "claim", "take"]), st.integers(1, 99), st.integers(0, 2), st.integers(0, 9)
+    ),
+    max_size=60,
+)
+
+
+def fits_behind(kept: LongSchedule, at: int, length: Any, step: Any) -> bool:
+    """Look whether a length fits into a gap of a part, or behind it."""
+    edges = list(kept.parts[at].edges)
+    if at + 1 == len(kept.parts):
+        return True
+    edges.append(kept.parts[at + 1].edges[0])
+    margin = 2 * step if kept.closed else 0 * step
+    return any(start - end - margin >= length for end, start in zip(edges[1::2], edges[2::2], strict=True))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("kind", range(3))
+@given(steps=STEPS, split=st.integers(2, 4), fan=st.integers(2, 3))
+def test_no_part_is_passed_over_that_holds_the_length(closed: bool, kind: int, steps: Any, split: int, fan: int) -> None:
+    """After each change, whatever is passed over is too narrow; and what is not first learnt is learnt by looking."""
+    key, unit = KINDS[kind], UNITS[kind]
+    with small_sizes(SPLIT=split, FAN=fan):
+        kept = LongSchedule(closed, (), [])
+        held: list[BookingEvent] = []
+        for what, rank, more, length in steps:
+            if what == "claim":
+                event = BookingEvent(None, key(rank), key(rank + more + (not closed)))
+                if kept.claim(event.start, event.end, event):
+                    held.append(event)
+            elif held:
+                event = held.pop(rank % len(held))
+                kept.take(kept.find(event.start, event.end))
+            asked = length * unit
+            for at in range(len(kept.parts)):
+                found = kept.widest.first(at, asked)
+                kept.check()
+                assert not any(fits_behind(kept, one, asked, unit) for one in range(at, found) if one)
+                assert found == at or found == len(kept.parts) - 1 or not found or fits_behind(kept, found, asked, unit)
+
+
+@pytest.mark.parametrize("make", [Fraction, float, lambda rank: (rank,)])
+def test_keys_that_are_not_measured_are_walked(make: Any) -> None:
+    """No part is passed over where gaps are of a kind whose arithmetic is not exact, or of none."""
+    with small_sizes():
+        kept = LongSchedule(False, (), [])
+        for at in range(0, 100, 2):
+            kept.claim(make(at), make(at + 1), BookingEvent(None, make(at), make(at + 1)))
+        kept.check()
+        assert set(kept.widest.bounds) == {None}
+        assert kept.widest.first(3, 99) == 3
+
+
+def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Count bounds, caps and spans that `next_available` looks at, past so many bookings with no room but at the end."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room"))
+    calendar.load(BookingEvent(room, 3 * at, 3 * at + 2) for at in range(size))
+    calls = 0
+    count_bound, count_measured = widest.Widest._bound, widest.Widest._measured
+
+    def bound(self: Any, level: int, at: int) -> Any:
+        nonlocal calls
+        calls += 1
+        return count_bound(self, level, at)
+
+    def measured(self: Any, at: int) -> Any:
+        nonlocal calls
+        calls += 96
+        return count_measured(self, at)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(widest.Widest, "_bound", bound)
+        patched.setattr(widest.Widest, "_measured", measured)
+        assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
+        first, calls = calls, 0
+        assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
+        again, calls = calls, 0
+        calendar.remove_booking(calendar.conflicts(room, 3 * (size // 2), 3 * (size // 2) + 1)[0])
+        calendar.book(room, 3 * (size // 2), 3 * (size // 2) + 2)
+        assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
+        changed = calls
+        assert list(calendar.gaps(room, 0, 3 * size, at_least=2)) == []
+    assert first <= 3 * size // 96 + 200  # each bound once, to put together what lies above
+    assert changed <= again + 96 * 3 + 200
+    return again
+
+
+def test_looking_for_time_past_many_bookings_grows_with_the_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen times as many bookings: a level more, of up to `FAN` caps on the way up and on the way down."""
+    counts = [looked_at(size, monkeypatch) for size in (2_000, 32_000, 512_000)]
+    assert all(count <= 2 * widest.FAN * level for level, count in enumerate(counts, 2))
