@@ -36,12 +36,12 @@ comes before the first change: a comparison that raises leaves the profile as it
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, islice, pairwise
+from operator import lt, ne, neg
 from typing import Any
 
-from bookcore._segments import StepList
+from bookcore._segments import Columns, StepList
 from bookcore.errors import InvalidSpanError
 
 __all__ = ["Profile"]
@@ -222,15 +222,32 @@ class Profile(StepList):
         >>> list(use.less(part, 2, 6).steps(2, 6))
         [(2, 3, 2), (3, 5, 1), (5, 6, 2)]
         """
-        s, i, _, t, j, _ = self._window(start, end)
-        level, mine = self.level(s, i), list(self.changes(s, i, t, j))
-        s, i, _, t, j, _ = other._window(start, end)
-        level -= other.level(s, i)
-        taken = [(key, side, -change) for key, side, change in other.changes(s, i, t, j)]
         fresh = Profile(self.closed)
-        # in this order, as `_sweep` asks: at each key, side 0 before side 1
-        fresh._sweep(level, [row for row in taken if not row[1]] + mine + [row for row in taken if row[1]])
+        level, columns = self._difference(other, start, end)
+        fresh._sweep(level, *columns)
         return fresh
+
+    def peak_less(self, other: Profile, start: Any, end: Any) -> int:
+        """Return the highest level in the span of this one less another. Complexity: as `less`.
+
+        >>> use, part = Profile(), Profile()
+        >>> use.add(1, 9, 2), part.add(1, 5, 1)
+        (None, None)
+        >>> use.peak_less(part, 1, 5), use.peak_less(part, 1, 9)
+        (1, 2)
+        """
+        level, columns = self._difference(other, start, end)
+        return max(self._swept(level, columns)[1])
+
+    def _difference(self, other: Profile, start: Any, end: Any) -> tuple[int, tuple[Columns, ...]]:
+        """Return the level at the start of a span of this one less another, and what changes it within."""
+        s, i, _, t, j, _ = self._window(start, end)
+        level, mine = self.level(s, i), self.changes(s, i, t, j)
+        s, i, _, t, j, _ = other._window(start, end)
+        keys, taken, sides = other.changes(s, i, t, j)
+        theirs = keys, list(map(neg, taken)), sides
+        # in this order, as `_swept` asks: at each key, side 0 before side 1
+        return level - other.level(s, i), (_on(0, theirs), mine, _on(1, theirs))
 
     def runs(self, start: Any, end: Any, at_least: int) -> list[tuple[Any, Any]]:
         """List the maximal runs with a level of *at_least* or more that overlap or touch the span, in order.
@@ -359,45 +376,59 @@ class Profile(StepList):
         >>> list(use.steps(None, None))
         [(None, 1, 0), (1, 3, 2), (3, 5, 3), (5, None, 1)]
         """
-        closed, level = self.closed, self.level(0, 0)
-        rises: list[tuple[Any, int, int]] = []
-        falls: list[tuple[Any, int, int]] = []
-        for start, end, amount in spans:
-            if start is None:
-                level += amount
-            else:
-                if end is not None and (end < start if closed else not start < end):
+        rows = list(spans)
+        if rows:
+            self.add_columns(*map(list, zip(*rows, strict=True)))
+
+    def add_columns(self, starts: list[Any], ends: list[Any], amounts: list[int]) -> None:
+        """Do what `add_all` does, for the starts, the ends and the amounts of the spans."""
+        closed, level, falls = self.closed, self.level(0, 0), list(map(neg, amounts))
+        bounded = type(None) not in {*map(type, starts), *map(type, ends)}
+        if not bounded or (any(map(lt, ends, starts)) if closed else not all(map(lt, starts, ends))):
+            for start, end in zip(starts, ends, strict=True):
+                if start is not None and end is not None and (end < start if closed else not start < end):
                     raise InvalidSpanError(start, end)
-                rises.append((start, 0, amount))
-            if end is not None:
-                falls.append((end, 1 if closed else 0, -amount))
-        rises += self.changes()
-        rises += falls
-        self._sweep(level, rises)
+            level += sum(amount for start, amount in zip(starts, amounts, strict=True) if start is None)
+            amounts = [amount for start, amount in zip(starts, amounts, strict=True) if start is not None]
+            falls = [amount for end, amount in zip(ends, falls, strict=True) if end is not None]
+            starts, ends = [start for start in starts if start is not None], [end for end in ends if end is not None]
+        over = bytearray((1,) if closed else (0,)) * len(ends)
+        self._sweep(level, (starts, amounts, bytearray(len(starts))), self.changes(), (ends, falls, over))
 
-    def _sweep(self, level: int, changes: list[tuple[Any, int, int]]) -> None:
-        """Hold instead what begins at a level and changes so: ``(key, side, by how much)``.
+    def _sweep(self, level: int, *columns: Columns) -> None:
+        """Hold instead what begins at a level and changes so; see `_swept`."""
+        keys, levels, sides = self._swept(level, columns)
+        # what changes nothing is no breakpoint
+        new = [True, *map(ne, islice(levels, 1, None), levels)]
+        self.rebuild(
+            list(compress(keys, new)),
+            list(compress(levels, new)),
+            None if sides is None else bytearray(compress(sides, new)),
+        )
 
-        In any order of keys, but at each key side 0 before side 1, which a stable sort by key alone leaves as it is.
+    def _swept(
+        self, level: int, columns: Sequence[Columns]
+    ) -> tuple[list[Any], list[int], bytearray | None]:
+        """Return the steps of what begins at a level and changes so, as their keys, levels and sides.
+
+        In any order of keys, but at each key side 0 before side 1, which a stable sort by key alone leaves as it is. All of
+        it runs in C.
         """
-        changes.sort(key=itemgetter(0))
-        keys: list[Any] = [None]
-        levels, sides = [level], bytearray(1)
-        held, held_side, total = None, 0, 0
-        for key, side, more in changes:
-            if held is None or held_side != side or held < key:
-                if total:
-                    keys.append(held)
-                    sides.append(held_side)
-                    levels.append(level := level + total)
-                held, held_side, total = key, side, more
-            else:
-                total += more
-        if total:
-            keys.append(held)
-            sides.append(held_side)
-            levels.append(level + total)
-        self.rebuild(keys, levels, sides if self.closed else None)
+        keys = list(chain.from_iterable(column[0] for column in columns))
+        changes = list(chain.from_iterable(column[1] for column in columns))
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        keys = list(map(keys.__getitem__, order))
+        levels = list(accumulate(map(changes.__getitem__, order), initial=level))
+        # of several changes at one position the last leaves the level that holds
+        last: list[Any] = [True, *map(lt, keys, islice(keys, 1, None)), True]
+        sides = None
+        if self.closed:
+            sides = bytearray(chain.from_iterable(column[2] for column in columns))
+            sides = bytearray((0, *map(sides.__getitem__, order)))
+            last = [after or one != two for after, one, two in zip(last, sides, (*sides[1:], 0), strict=False)]
+            last[0] = last[-1] = True
+            sides = bytearray(compress(sides, last))
+        return list(compress(chain((None,), keys), last)), list(compress(levels, last)), sides
 
     def check(self) -> None:
         """Prove the invariants named at the head of this file; AssertionError names the first that fails.
@@ -421,7 +452,7 @@ class Profile(StepList):
             else:
                 _prove(segment.sides is None, "half-open spans have no sides")
         at, at_side = None, 0
-        for key, side, change in self.changes():
+        for key, change, side in zip(*self.changes(), strict=True):
             _prove(key is not None, "only the first step begins at no bound")
             if at is not None:
                 _prove(at < key or (not key < at and at_side < side), "positions strictly ascend")
@@ -485,6 +516,15 @@ class Profile(StepList):
             if not over:
                 yield left, key
             left, over = key, not over
+
+
+def _on(side: int, columns: Columns) -> Columns:
+    """Return those of some changes that are on a side of their keys."""
+    keys, changes, sides = columns
+    if sides.count(side) == len(sides):
+        return columns
+    chosen = bytes(map(side.__eq__, sides))
+    return list(compress(keys, chosen)), list(compress(changes, chosen)), bytearray((side,)) * sum(chosen)
 
 
 def _prove(holds: bool, law: str) -> None:

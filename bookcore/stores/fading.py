@@ -20,7 +20,9 @@ Invariant: everything noted is in the store, under its entry and the span of its
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -46,7 +48,7 @@ class Fading:
     Answers as the store would if all that faded had been removed. Not thread-safe: it stays behind the calendar's lock.
     """
 
-    __slots__ = ("_doubtful", "_entries", "_events", "_gone", "_most", "store")
+    __slots__ = ("_doubtful", "_entries", "_events", "_gone", "_most", "_nets", "_pooled", "store")
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -56,6 +58,8 @@ class Fading:
         self._entries: list[Entry] = []  # whose they are
         self._doubtful: int | None = None  # with whom something faded, as a bitmap; some may be of the past
         self._most = 0  # how much had faded when it was made
+        self._pooled: dict[int, list[BookingEvent]] | None = None  # what faded in which pool, made when it is asked for
+        self._nets: dict[int, Net] = {}  # by pool, made when they are asked for
 
     def __len__(self) -> int:
         return len(self._gone)
@@ -69,10 +73,13 @@ class Fading:
 
     def fade(self, entries: Sequence[Entry], events: Sequence[BookingEvent]) -> None:
         """Let bookings be seen no more. O(1) each. No key is compared."""
+        if not events:
+            return
         self._gone.update(map(id, events))
         self._events += events
         self._entries += entries
-        self._doubtful = None
+        self._doubtful = self._pooled = None
+        self._nets.clear()
 
     def sweep(self, most: int) -> int:
         """Take out at most so many that faded, the latest first; return how many. O(log m + blocks crossed) for each.
@@ -93,6 +100,8 @@ class Fading:
         if not gone:
             events.clear()
             entries.clear()
+            self._pooled = None
+            self._nets.clear()
         if 2 * len(gone) < self._most:
             self._doubtful = None
         return done
@@ -108,9 +117,29 @@ class Fading:
         """Tell whether something of a resource may have faded. O(n / 64), mostly."""
         return bool(self._who() >> entry.number & 1)
 
+    def net(self, entry: Entry) -> Net:
+        """Return what knows how much of a pool is in use. O(1)."""
+        net = self._nets.get(entry.number)
+        if net is None:
+            net = self._nets[entry.number] = Net(entry.state, self._gone, partial(self._in_pool, entry))
+        return net
+
+    def _in_pool(self, entry: Entry) -> list[BookingEvent]:
+        """Return what faded in a pool, in any order. O(k); the first to ask pays for a look at all that faded."""
+        if self._pooled is None:
+            self._pooled = defaultdict(list)
+            for owner, event in zip(self._entries, self._events, strict=True):
+                if not owner.plain:
+                    self._pooled[owner.number].append(event)
+        return [event for event in self._pooled[entry.number] if id(event) in self._gone]
+
     def _take(self, entry: Entry, event: BookingEvent) -> None:
         self.store.remove(entry, normal(event._start), normal(event._end), event)
         self._gone.discard(id(event))
+        net = self._nets.pop(entry.number, None)
+        if net is not None:
+            net.without(event)
+            self._nets[entry.number] = net  # only now: where its keys could not be compared, it is to be made anew
 
     def _clear(self, entry: Entry, start: Any, end: Any) -> bool:
         """If all that overlaps the span of an exclusive resource has faded, take it out and return True."""
@@ -143,6 +172,7 @@ class Fading:
     def _empty(self, number: int, pool: Pool) -> None:
         """Take out at once all that faded in a pool where nothing else is left."""
         self._gone.difference_update(map(id, pool.overlapping(None, None)))
+        self._nets.pop(number, None)
         try:
             self.store._apply(number, pool.clear(), [])
         except Exception:  # a comparison of the user's keys failed
@@ -157,7 +187,7 @@ class Fading:
         gone = self._gone
         if entry.plain:
             return all(id(event) in gone for event in self.store.overlapping(entry, start, end))
-        return Net(entry.state, gone).has_room(*reach(entry, start, end), entry.capacity - quantity)
+        return self.net(entry).has_room(*reach(entry, start, end), entry.capacity - quantity)
 
     def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
         """See `MemoryStore.claim`. Where only what faded is in the way, O(log m + blocks crossed) for each of it.
@@ -177,6 +207,7 @@ class Fading:
         """See `MemoryStore.put`. What faded and is put again stands again."""
         if id(event) in self._gone:
             self._gone.discard(id(event))
+            self._nets.pop(entry.number, None)
             return
         if entry.plain:
             self._clear(entry, start, end)
@@ -217,6 +248,8 @@ class Fading:
                     raise AssertionError(f"{entry!r} is not known to hold what faded")
         if left:
             raise AssertionError("something faded of which nothing is known")
+        for number, net in self._nets.items():
+            net.check(self.overlapping(self.store._entries[number], None, None))
 
 
 def exact_state(store: Any, entry: Entry) -> Lane | Profile | Net | None:
@@ -226,7 +259,7 @@ def exact_state(store: Any, entry: Entry) -> Lane | Profile | Net | None:
     """
     state = entry.state
     if isinstance(state, Pool):
-        return Net(state, store._gone) if isinstance(store, Fading) else state.profile
+        return store.net(entry) if isinstance(store, Fading) else state.profile
     if not isinstance(state, Lane) or (isinstance(store, Fading) and store.doubts(entry)):
         return None
     return state

@@ -1,53 +1,101 @@
-"""How much of a pool is in use while some of its bookings have faded: found for the span asked about, never built.
+"""How much of a pool is in use while some of its bookings have faded: what lies there, less what faded.
 
     profile   ...5555|5566|6655|5544...      what lies there, cut at its segments
-    faded            |    |1122|2211         of what has let go, as far as it overlaps a stretch that is asked about
-    limit 5     yes  |  ? |  ? |  ?
-    net              |5566|5533|3333         profile less faded: no room in the second stretch alone
+    faded     ...0011|1122|1122|2211...      what of it has let go
+    limit 4     yes  |  ? |  ? | yes         the highest level there less the least that faded
+    net              |4444|5533|             worked out where that is in doubt: no room in the third stretch
 
-What the profile says is too much, never too little. So a stretch where even that leaves room is passed over; in the
-others the bookings that faded are looked up, one more stretch each time twice as long as the one before. Where
-the highest level less the least that faded leaves room, that is enough; only where it does not is the stretch worked
-out step by step. A short span is one stretch; a long one mostly costs a look at each segment.
+What the profile says is too much, never too little. So a stretch where even that leaves room is passed over, and so is one
+where it does less the least that faded in it. The others are worked out, stretch by stretch. A short span is one stretch;
+a long one mostly costs a look at each segment.
 
-Invariant: ``gone`` holds, by identity, those bookings of the pool that have faded.
+For a few stretches the bookings that faded are looked up there, and nothing is kept. Where more are in doubt, all that
+faded is summed up, once; that follows as the store takes it out (`without`).
+
+Invariant: ``gone`` holds, by identity, what faded in the pool, all of which is in it; the sum, once made, is its use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import attrgetter
 from typing import Any
 
 from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
 from bookcore.lengths import later, reach, sooner
+from bookcore.model import BookingEvent
 from bookcore.profile import Profile
 from bookcore.stores.pool import Pool
 
 __all__ = ["Net"]
 
+_start_of, _end_of, _quantity_of = attrgetter("_start"), attrgetter("_end"), attrgetter("_quantity")
+
+
+FEW = 8
+"""In how many stretches at most the bookings that faded are looked up."""
+
 
 class Net:
     """A pool's use without what has faded; asked as a `Profile` is, and to be asked while the store does not change.
 
-    Complexity, with k bookings and m steps within the span asked about: O(log m + k + m), of which steps are counted
-    only where there is doubt, and nothing is read past the first answer that is enough.
+    Complexity, with k bookings that faded: for a short span what they are there, for a long one O(k log k) once; then as
+    `Profile`, and O(m) for m steps of both where there is doubt, up to the first answer that is enough.
     """
 
-    __slots__ = ("gone", "pool")
+    __slots__ = ("_find", "_whole", "gone", "pool")
 
-    def __init__(self, pool: Pool, gone: Set[int]) -> None:
+    def __init__(self, pool: Pool, gone: set[int], find: Callable[[], Iterable[BookingEvent]] | None = None) -> None:
         self.pool, self.gone = pool, gone
+        self._find = find if find is not None else lambda: self._in(None, None)  # how to come by all that faded
+        self._whole: Profile | None = None
+
+    def _faded(self, start: Any, end: Any, stretches: int = FEW + 1) -> Profile:
+        """Return what that which faded uses, throughout the span at least."""
+        if self._whole is not None:
+            return self._whole
+        entry = self.pool.entry
+        if stretches > FEW:
+            self._whole = self._sum(self._find())
+            return self._whole
+        try:
+            start, end = sooner(start, entry.after), later(end, entry.before)
+        except KeyTypeError:  # there are no keys so far out: look at all
+            start = end = None
+        return self._sum(self._in(start, end))
+
+    def _in(self, start: Any, end: Any) -> list[BookingEvent]:
+        """Return what faded and overlaps a span."""
+        found = self.pool.overlapping(start, end)
+        return list(compress(found, map(self.gone.__contains__, map(id, found))))
+
+    def _sum(self, events: Iterable[BookingEvent]) -> Profile:
+        """Return what some bookings use."""
+        entry, found = self.pool.entry, list(events)
+        starts, ends = map(normal, map(_start_of, found)), map(normal, map(_end_of, found))
+        if not (entry.before is None and entry.after is None):
+            starts, ends = map(sooner, starts, repeat(entry.before)), map(later, ends, repeat(entry.after))
+        use = Profile(self.pool.closed)
+        use.add_columns(list(starts), list(ends), list(map(_quantity_of, found)))
+        return use
+
+    def without(self, event: BookingEvent) -> None:
+        """Follow the store, which has taken out what faded. O(log k + segments)."""
+        if self._whole is not None:
+            self._whole.add(*reach(self.pool.entry, normal(event._start), normal(event._end)), -event._quantity)
 
     def has_room(self, start: Any, end: Any, limit: int) -> bool:
         """See `Profile.has_room`."""
-        return all(net.has_room(low, high, limit) for low, high, net in self._doubtful(start, end, limit))
+        profile = self.pool.profile
+        return all(profile.peak_less(faded, a, b) <= limit for a, b, faded in self._doubtful(start, end, limit))
 
     def over(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
         """See `Profile.over`."""
         held: tuple[Any, Any] | None = None
-        for low, high, net in self._doubtful(start, end, limit):
-            for left, right in net.over(low, high, limit):
+        for low, high, faded in self._doubtful(start, end, limit):
+            for left, right in self.pool.profile.less(faded, low, high).over(low, high, limit):
                 if held is not None and held[1] < left:
                     yield held
                     held = None
@@ -58,34 +106,26 @@ class Net:
 
     def steps(self, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
         """See `Profile.steps`."""
-        return self.pool.profile.less(self._faded(start, end), start, end).steps(start, end)
+        profile = self.pool.profile
+        return profile.less(self._faded(start, end, len(profile.stretches(start, end))), start, end).steps(start, end)
 
     def _doubtful(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any, Profile]]:
-        """Yield ``(start, end, net profile)`` for stretches in which the level may be over a limit, in order."""
-        profile = self.pool.profile
-        stretches = profile.stretches(start, end)
-        at, width = 0, 1
-        while at < len(stretches):
-            some = [stretch for stretch in stretches[at : at + width] if stretch[2] > limit]
-            at, width = at + width, 2 * width
-            if not some:
-                continue
-            faded = self._faded(some[0][0], some[-1][1])
+        """Yield ``(start, end, what faded)`` for the stretches, in order, in which the level may be over a limit."""
+        some = [stretch for stretch in self.pool.profile.stretches(start, end) if stretch[2] > limit]
+        if some:
+            faded = self._faded(some[0][0], some[-1][1], len(some))
             for low, high, level in some:
                 if level - faded.lowest(low, high) > limit:
-                    yield low, high, profile.less(faded, low, high)
+                    yield low, high, faded
 
-    def _faded(self, start: Any, end: Any) -> Profile:
-        """Return what that which faded used in the span."""
-        entry, gone = self.pool.entry, self.gone
-        try:
-            near = sooner(start, entry.after), later(end, entry.before)
-        except KeyTypeError:  # there are no keys so far out: look at all
-            near = None, None
-        found = [event for event in self.pool.overlapping(*near) if id(event) in gone]
-        spans = [(normal(event._start), normal(event._end)) for event in found]
-        if not (entry.before is None and entry.after is None):
-            spans = [reach(entry, low, high) for low, high in spans]
-        faded = Profile(self.pool.closed)
-        faded.add_all((low, high, event._quantity) for (low, high), event in zip(spans, found, strict=True))
-        return faded
+    def check(self, standing: Sequence[BookingEvent]) -> None:
+        """Raise AssertionError unless this is the use of the bookings that stand. O(m log m)."""
+        entry, use = self.pool.entry, Profile(self.pool.closed)
+        use.add_all((*reach(entry, normal(e._start), normal(e._end)), e._quantity) for e in standing)
+        mine, theirs = (list(one.steps(None, None)) for one in (self, use))
+        same = len(mine) == len(theirs) and all(
+            one[2] == two[2] and (one[0] is two[0] or not (one[0] < two[0] or two[0] < one[0]))
+            for one, two in zip(mine, theirs, strict=True)
+        )
+        if not same:
+            raise AssertionError(f"{entry!r} is said to be in use as {mine}, which is {theirs}")

@@ -97,8 +97,7 @@ def test_what_faded_in_a_pool_is_not_counted(
     key: Any = (lambda rank: rank) if turnaround != (None, None) else OnlyLess
     with small_sizes():
         whole, stands = (Pool(Entry(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
-        gone = set()
-        kept = []  # what `gone` names must not be thrown away: its identity would be another's
+        gone = []
         for turn, ((_, (start, end), quantity, _), fades) in enumerate(zip(steps, chosen, strict=False), 1):
             event = BookingEvent(None, start, end, id=turn, quantity=min(quantity, capacity))
             event._start, event._end = row = None if start is None else key(start), None if end is None else key(end)
@@ -106,14 +105,19 @@ def test_what_faded_in_a_pool_is_not_counted(
             if not stands.has_room(*row, event.quantity):
                 continue
             whole.put(*row, event)
-            kept.append(event)
             if fades:
-                gone.add(id(event))
+                gone.append(event)
             else:
                 stands.put(*row, event)
         whole.check()
-        net = Net(whole, gone)
-        for low, high in asked:
+        net = Net(whole, set(map(id, gone)))
+        for turn, (low, high) in enumerate(asked):
+            if turn % 2 and gone:
+                event = gone.pop()
+                net.gone.discard(id(event))
+                whole.remove(event._start, event._end, event)
+                net.without(event)
+            net.check(stands.overlapping(None, None))
             low, high = None if low is None else key(low), None if high is None else key(high)
             for limit in range(capacity):
                 assert net.has_room(low, high, limit) is stands.profile.has_room(low, high, limit)
