@@ -29,6 +29,7 @@ from bookcore.gaps import fits, following, in_order
 from bookcore.stores.memory import MemoryStore
 from bookcore.terms import All, And, Available, Term
 from bookcore.timeline import Timeline
+from bookcore.uniform import Uniform
 
 __all__ = ["Slots"]
 
@@ -242,11 +243,11 @@ def _ends_after(
     events: list[Event] = []
     for block in blocks[bisect_right(cuts, after) :]:
         column = block.ends
-        if column.uniform:
+        if isinstance(column, Uniform):
             key = column.key
             if until < key:
                 return []
-            if (not key < after if meeting else after < key) and column.bits is not None:
+            if not key < after if meeting else after < key:
                 return [(key, [], column.bits.value() & within)]
             continue
         for pairs in column.pairs_from(after):

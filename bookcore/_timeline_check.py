@@ -1,11 +1,15 @@
-"""The invariants of a `Timeline`, checked against its columns."""
+"""The invariants of a `Timeline`, checked against its columns; nothing is absorbed by it."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import reduce
+from itertools import chain, pairwise
+from operator import or_, xor
 from typing import TYPE_CHECKING
 
-from bookcore.block import STRIDE
+from bookcore.bins import Bins
+from bookcore.block import STRIDE, TAIL
+from bookcore.column import SHARED
 
 if TYPE_CHECKING:
     from bookcore.timeline import Timeline
@@ -30,11 +34,20 @@ def check_timeline(timeline: Timeline) -> None:
     if spaced[0] != 0 or any(two - one > 2 * STRIDE for one, two in pairwise(spaced)):
         fail("bitmaps too far apart")
     active = int.from_bytes(timeline.actives[0] or b"", "little")
-    count = active.bit_count()
+    count, bins = active.bit_count(), 0
     for at, block in enumerate(timeline.blocks):
         known = timeline.actives[at]
-        if timeline._active(at) != active or (known is not None and int.from_bytes(known, "little") != active):
+        if known is not None and int.from_bytes(known, "little") != active:
             fail(f"active of block {at} is wrong")
+        if block.at != at:
+            fail(f"block {at} says that it is {block.at}")
+        if max(len(block.opening), len(block.closing)) > TAIL:
+            fail(f"block {at} puts off too much")
+        for column, by_key in ((block.starts, timeline.opens), (block.ends, timeline.closes)):
+            for one in column.bins if isinstance(column, Bins) else ():
+                bins += type(one.key) in SHARED
+                if one.block is not block or (type(one.key) in SHARED and by_key.get(one.key) is not one):
+                    fail(f"the bin of {one.key} is not found")
         for bits, made in ((block.starting, block.started), (block.flipped, block.flips)):
             if bits is not None and bits != int.from_bytes(made, "little"):
                 fail(f"the bitmaps of block {at} differ")
@@ -42,22 +55,25 @@ def check_timeline(timeline: Timeline) -> None:
         right = cuts[at] if at < len(cuts) else None
         for column, starts_like in ((block.starts, not closed), (block.ends, closed)):
             column.check()
-            for key in [column.key] if column.uniform else column.flat()[0]:
+            for key in column.flat()[0]:
                 if left is not None and (key < left if starts_like else not left < key):
                     fail(f"{key} lies before its block")
                 if right is not None and (not key < right if starts_like else right < key):
                     fail(f"{key} lies after its block")
-        seen = block.starts.bits.value() if block.starts.uniform else 0  # type: ignore[union-attr]
-        for number in block.starts.numbers():
-            seen |= 1 << number
-        if seen != block.who_starts():
+        # what is in the tails is in the columns, and not in the bitmaps
+        seen = reduce(or_, (1 << number for number in block.starts.numbers()), 0)
+        started = int.from_bytes(block.started, "little")
+        if started | reduce(or_, (1 << number for number in block.opening), 0) != seen:
             fail(f"started of block {at} is wrong")
         count += block.starts.count
         data = bytearray((timeline.size >> 3) + 1)
         block.starts.toggle(data)
         block.ends.toggle(data)
-        if int.from_bytes(data, "little") != block.who_flips():
+        flips, new = int.from_bytes(data, "little"), chain(block.opening, block.closing)
+        if int.from_bytes(block.flips, "little") ^ reduce(xor, (1 << number for number in new), 0) != flips:
             fail(f"flips of block {at} is wrong")
-        active ^= block.who_flips()
+        active ^= flips
+    if bins != len(timeline.opens) + len(timeline.closes):
+        fail("bins that are in no column")
     if count != timeline.count:
         fail(f"{count} spans, {timeline.count} counted")

@@ -1,46 +1,87 @@
-"""One block of the timeline, and how blocks are cut in two and joined.
+"""One block of the timeline: what happens between two cuts.
 
-    cut          left          |         right
-    columns      entries before|entries after            leaf by leaf; only the leaf the cut falls into is looked through
-    bitmaps      made anew from the columns of each
+    columns      the starts and the ends in it, with their ordinals, in whatever form suits them
+    bitmaps      who starts in it, and whose state differs at its two ends
+    tails        ordinals of starts and ends that are in the columns, and not yet in the bitmaps
 
-Everything that compares keys (`entries_right_of`) comes before anything that changes (`move`), so that a comparison
-that fails leaves the block as it was.
+Where keys repeat, a booking adds its ordinal to a bin and to the end of a tail. To set three bits as well would be to wait
+for memory a dozen times; done for dozens at a time, when a tail is long or somebody wants to see the bitmaps (`absorb`),
+they mostly lie in the cache. What a question may find undone is at most `TAIL` a tail.
 """
 
 from __future__ import annotations
 
-from itertools import compress
-from typing import Any
+from typing import TypeAlias
 
+from bookcore.bins import Bins
+from bookcore.bitmap import MASKS
 from bookcore.column import Column
+from bookcore.uniform import Uniform
 
-__all__ = ["STRIDE", "Block", "entries_right_of", "flip", "join", "marked", "move", "put"]
+__all__ = ["STRIDE", "TAIL", "AnyColumn", "Block", "flip", "put"]
 
 STRIDE = 8
 """Every which block has a bitmap of who is busy across its left cut. The others' are found from it: a question flips up
 to twice as many bitmaps, 1 us each for 100,000 resources; a booking sets one bit in so many blocks it crosses."""
+
+TAIL = 64
+"""How many ordinals a block puts off marking, of starts and of ends."""
+
+AnyColumn: TypeAlias = Column | Bins | Uniform
 
 
 class Block:
     """One stretch of the axis between two cuts: its events, who starts in it, and whose state differs at its two ends.
 
     Each of the two bitmaps is held as its data and as the int made of it, None since the last change: a `Bitmap` taken
-    apart, because each object on the way to a bit is a wait for memory.
+    apart, because each object on the way to a bit is a wait for memory. ``at`` is its place among the blocks.
+    ``patience`` is how long its tails may get: 0 once something was absorbed for a question, so that the next addition
+    looks whether the block has grown too long.
+
+    Invariant: the bitmaps are what `derive` makes of the columns, but for what is in the tails.
     """
 
-    __slots__ = ("ends", "flipped", "flips", "started", "starting", "starts")
+    __slots__ = ("at", "closing", "ends", "flipped", "flips", "opening", "patience", "started", "starting", "starts")
 
-    def __init__(self, closed: bool) -> None:
+    def __init__(self, closed: bool, at: int = 0) -> None:
+        self.at = at
+        self.opening: list[int] = []
+        self.closing: list[int] = []
+        self.patience = TAIL
         self.started = bytearray()
         self.starting: int | None = None
         self.flips = bytearray()
         self.flipped: int | None = None
-        self.starts = Column(not closed)
-        self.ends = Column(closed)
+        self.starts: AnyColumn = Column(not closed)
+        self.ends: AnyColumn = Column(closed)
+
+    def absorb(self) -> None:
+        """Mark in the bitmaps what is in the tails. O(TAIL). No key is compared."""
+        opening, closing, flips, masks = self.opening, self.closing, self.flips, MASKS
+        most = max(max(opening, default=-1), max(closing, default=-1))
+        if most < 0:
+            return
+        for data in (self.started, flips):
+            if most >> 3 >= len(data):
+                _make_room(data, most)
+        if opening:
+            started = self.started
+            for number in opening:
+                byte, mask = number >> 3, masks[number & 7]
+                started[byte] |= mask
+                flips[byte] ^= mask
+            self.starting = None
+            opening.clear()
+        for number in closing:
+            flips[number >> 3] ^= masks[number & 7]
+        closing.clear()
+        self.flipped = None
+        self.patience = 0
 
     def who_starts(self) -> int:
         """Return ``started`` as an int. O(1) when nothing changed since the last call, else O(n / 8)."""
+        if self.opening:
+            self.absorb()
         bits = self.starting
         if bits is None:
             bits = self.starting = int.from_bytes(self.started, "little")
@@ -48,6 +89,8 @@ class Block:
 
     def who_flips(self) -> int:
         """Return ``flips`` as an int. O(1) when nothing changed since the last call, else O(n / 8)."""
+        if self.opening or self.closing:
+            self.absorb()
         bits = self.flipped
         if bits is None:
             bits = self.flipped = int.from_bytes(self.flips, "little")
@@ -55,19 +98,32 @@ class Block:
 
     def derive(self, length: int) -> None:
         """Make both bitmaps from the columns. O(B)."""
-        self.started = marked(self.starts, length)
+        self.started = bytearray(length)
+        if isinstance(self.starts, Uniform):
+            self.starts.toggle(self.started)
+        else:
+            mark(self.starts.numbers(), self.started)
         self.flips = bytearray(length)
         self.starts.toggle(self.flips)
         self.ends.toggle(self.flips)
         self.starting = self.flipped = None
+        self.opening.clear()
+        self.closing.clear()
+        self.patience = TAIL
+
+
+def mark(numbers: list[int], data: bytearray) -> None:
+    """Set the bits of *numbers*, for which there is room."""
+    masks = MASKS  # a look-up beats a shift
+    for number in numbers:
+        data[number >> 3] |= masks[number & 7]
 
 
 def put(data: bytearray, number: int) -> None:
-    """Set a bit, with room for it made first; by an eighth more, so that a run of new ordinals does not copy each time."""
-    byte = number >> 3
-    if byte >= len(data):
-        data.extend(bytes(byte + 1 - len(data) + (len(data) >> 3)))
-    data[byte] |= 1 << (number & 7)
+    """Set a bit, with room for it made first."""
+    if number >> 3 >= len(data):
+        _make_room(data, number)
+    data[number >> 3] |= 1 << (number & 7)
 
 
 def flip(data: bytearray, number: int) -> None:
@@ -78,61 +134,6 @@ def flip(data: bytearray, number: int) -> None:
         data[number >> 3] ^= 1 << (number & 7)
 
 
-def entries_right_of(column: Column, cut: Any) -> tuple[int, list[bool] | None]:
-    """Return from which leaf on *column* lies right of a cut, and which entries of the leaf before do; None for none.
-
-    For a uniform column the leaf is 0 if its one key lies right of the cut, else 1.
-    """
-    if column.uniform:
-        right = not column.key < cut if column.holds_low else cut < column.key
-        return (0 if right else 1), None
-    at = column.leaf_of(cut)
-    keys = column.leaves[at][::2]
-    return at + 1, [not key < cut for key in keys] if column.holds_low else [cut < key for key in keys]
-
-
-def move(left: Column, right: Column, part: tuple[int, list[bool] | None]) -> None:
-    """Move the entries that `entries_right_of` named to *right*, an empty column of the same kind. Compares nothing."""
-    at, chosen = part
-    if chosen is None:
-        if not at:
-            right.uniform, right.key, right.bits, right.count = True, left.key, left.bits, left.count
-            left.uniform, left.key, left.bits, left.count = False, None, None, 0
-        return
-    leaf = left.leaves[at - 1]
-    both = [leaf[::2], leaf[1::2]]
-    after: list[Any] = [None] * (2 * sum(chosen))
-    before: list[Any] = [None] * (len(leaf) - len(after))
-    stay = [not one for one in chosen]
-    for side in (0, 1):
-        before[side::2], after[side::2] = compress(both[side], stay), compress(both[side], chosen)
-    left_leaves, left_seps = [*left.leaves[: at - 1], before], left.seps[: at - 1]
-    right_leaves, right_seps = [after, *left.leaves[at:]], left.seps[at - 1 :]
-    if not before and left_seps:
-        del left_leaves[-1], left_seps[-1]
-    if not after and right_seps:  # else what separated the cut leaf from the next one still does
-        del right_leaves[0], right_seps[0]
-    left.leaves, left.seps, right.leaves, right.seps = left_leaves, left_seps, right_leaves, right_seps
-    left.count, right.count = sum(map(len, left_leaves)) // 2, sum(map(len, right_leaves)) // 2
-
-
-def join(column: Column, cut: Any, other: Column) -> None:
-    """Put the entries of *other*, which lie right of a cut, behind those of *column*. Compares nothing."""
-    if not other.count:
-        return
-    if not column.count:
-        column.leaves, column.seps = other.leaves, other.seps
-    else:
-        column.seps = [*column.seps, cut, *other.seps]
-        column.leaves = column.leaves + other.leaves
-    column.count += other.count
-
-
-def marked(column: Column, length: int) -> bytearray:
-    """Return the bitmap of the ordinals in a column."""
-    data = bytearray(length)
-    if column.uniform:
-        column.toggle(data)
-    for number in column.numbers():
-        data[number >> 3] |= 1 << (number & 7)
-    return data
+def _make_room(data: bytearray, number: int) -> None:
+    """Lengthen a bitmap for an ordinal; by an eighth more, so that a run of new ordinals does not copy each time."""
+    data.extend(bytes((number >> 3) + 1 - len(data) + (len(data) >> 3)))

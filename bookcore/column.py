@@ -9,16 +9,17 @@ two: in a timeline of a million bookings, which is in no cache, that was most of
 whole leaves, and compares the keys of the one leaf that its own key falls into.
 
 A leaf that grows past `LEAF` is parted at the median of a few of its keys, without sorting it. A leaf of equal keys
-cannot be; it grows. A column whose keys are all equal can drop its leaves: the bitmap alone says who is in it
-(``uniform``), so that a million starts at one instant cost a bit each.
+cannot be; it grows.
 
 Which side of a separator its equals lie on follows the blocks' cuts, so that a block can be cut at a separator:
 
     holds_low        seps[i-1] <= key <  seps[i]      starts, half-open; ends, closed
     else             seps[i-1] <  key <= seps[i]      ends, half-open; starts, closed
 
+Where keys repeat, a column takes the form of `bookcore.bins` instead, where all are equal that of `bookcore.uniform`.
+
 Invariants: the line above, for each leaf i; separators ascend strictly; ``len(leaves) == len(seps) + 1``; only a single
-leaf may be empty; while ``uniform``: ``key`` is the one key, no separators, one empty leaf, bits not empty.
+leaf may be empty.
 """
 
 from __future__ import annotations
@@ -26,11 +27,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from itertools import chain, compress, pairwise, repeat
+from itertools import accumulate, compress, pairwise
 from operator import itemgetter
 from typing import Any
-
-from bookcore.bitmap import Bitmap
 
 __all__ = ["LEAF", "SHARED", "Column"]
 
@@ -51,16 +50,15 @@ def _alike(keys: list[Any]) -> bool:
 class Column:
     """Keys with ordinals. Complexity, with B of them: a change O(log B), amortised; a question O(LEAF + answers)."""
 
-    __slots__ = ("bits", "count", "holds_low", "key", "leaves", "seps", "uniform")
+    __slots__ = ("count", "holds_low", "leaves", "seps")
+    uniform = False  # whether this is a `Uniform`
+    binned = False  # whether this is `Bins`
 
     def __init__(self, holds_low: bool) -> None:
         self.holds_low = holds_low
         self.leaves: list[list[Any]] = [[]]
         self.seps: list[Any] = []
         self.count = 0
-        self.bits: Bitmap | None = None  # only while uniform
-        self.key: Any = None  # only while uniform
-        self.uniform = False
 
     def fill(self, keys: Sequence[Any], numbers: Sequence[int]) -> None:
         """Replace the content by these keys, in order, and their numbers. O(B)."""
@@ -82,32 +80,6 @@ class Column:
                 self.seps.append(keys[high] if self.holds_low else keys[high - 1])
             low = high
 
-    def fill_from(self, keys: Sequence[Any], bins: Sequence[list[int]]) -> None:
-        """Replace the content by distinct keys, in order, and the numbers that go with each. O(B + keys)."""
-        self.count = total = sum(map(len, bins))
-        if total < 8 * len(keys):  # hardly two of a kind
-            self.fill(list(chain.from_iterable(map(repeat, keys, map(len, bins)))), list(chain.from_iterable(bins)))
-            return
-        step = 2 * (LEAF * 3 // 4)  # as in `fill`, in list items
-        self.leaves, self.seps = [], []
-        leaf: list[Any] = []
-        last: Any = None
-        for key, numbers in zip(keys, bins, strict=True):
-            if not numbers:
-                continue
-            part: list[Any] = [key] * (2 * len(numbers))
-            part[1::2] = numbers
-            if not leaf:
-                leaf = part
-            elif len(leaf) + len(part) > step:
-                self.leaves.append(leaf)
-                self.seps.append(key if self.holds_low else last)
-                leaf = part
-            else:
-                leaf += part
-            last = key
-        self.leaves.append(leaf)
-
     # -- one entry ---------------------------------------------------------------------------------
 
     def leaf_of(self, key: Any) -> int:
@@ -117,9 +89,6 @@ class Column:
     def insert(self, at: int, key: Any, number: int) -> None:
         """Put an entry into its leaf. Compares nothing, unless the leaf is parted."""
         self.count += 1
-        if self.uniform:
-            self.bits.add(number)  # type: ignore[union-attr]
-            return
         leaf = self.leaves[at]
         leaf += (key, number)
         if not len(leaf) % (2 * LEAF):  # not at every entry past it: one of equal keys stays as long as it is
@@ -155,8 +124,6 @@ class Column:
 
     def find(self, at: int, key: Any, number: int) -> int:
         """Return where in its leaf an entry is. O(LEAF), in C where the resource has no other in that leaf."""
-        if self.uniform:
-            return 0
         leaf = self.leaves[at]
         numbers = leaf[1::2]
         place = numbers.index(number)
@@ -173,12 +140,6 @@ class Column:
     def delete(self, at: int, place: int, number: int) -> None:
         """Take out the entry where `find` said. Compares nothing."""
         self.count -= 1
-        if self.uniform:
-            self.bits.discard(number)  # type: ignore[union-attr]
-            if not self.count:
-                self.uniform = False
-                self.key = self.bits = None
-            return
         leaf = self.leaves[at]
         last, key = leaf.pop(), leaf.pop()
         if 2 * place < len(leaf):
@@ -251,21 +212,12 @@ class Column:
 
     def toggle(self, data: bytearray) -> None:
         """Flip in *data* the bit of every entry. O(B)."""
-        if self.uniform and self.bits is not None:
-            flipped = int.from_bytes(data, "little") ^ self.bits.value()
-            data[:] = flipped.to_bytes(len(data), "little")
-            return
         for leaf in self.leaves:
             for number in leaf[1::2]:
                 data[number >> 3] ^= 1 << (number & 7)
 
     def forget(self, number: int) -> int:
         """Take out all entries of an ordinal; return how many. Compares nothing. O(B)."""
-        if self.uniform:
-            if self.bits is None or number not in self.bits:
-                return 0
-            self.delete(0, 0, number)
-            return 1
         gone = 0
         for at in range(len(self.leaves) - 1, -1, -1):
             leaf = self.leaves[at]
@@ -275,21 +227,57 @@ class Column:
                     gone += 1
         return gone
 
-    def become_uniform(self) -> None:
-        """Drop the leaves of a column whose keys are all equal. O(B)."""
-        bits = Bitmap()
-        for number in self.numbers():
-            bits.add(number)
-        self.uniform, self.bits, self.key = True, bits, self.leaves[0][0]
-        self.leaves, self.seps = [[]], []
+    # -- in two, and together ----------------------------------------------------------------------
+
+    def middle(self) -> Any:
+        """Return a key at which a block can be cut, near the middle, or None if there is none. O(leaves)."""
+        if not self.seps and not self.part(0):
+            return None
+        # at a separator: the leaves stay as they are
+        ends = list(accumulate(map(len, self.leaves[:-1])))  # by separator, two list items an entry
+        return self.seps[min(range(len(ends)), key=lambda place: abs(ends[place] - self.count))]
+
+    def right_of(self, cut: Any) -> tuple[int, list[bool]]:
+        """Return from which leaf on all lie right of a cut, and which entries of the leaf before do."""
+        at = self.leaf_of(cut)
+        keys = self.leaves[at][::2]
+        return at + 1, [not key < cut for key in keys] if self.holds_low else [cut < key for key in keys]
+
+    def cut(self, part: tuple[int, list[bool]]) -> tuple[Column, Column]:
+        """Take out what `right_of` named; return what is left, and that, as columns. Compares nothing."""
+        at, chosen = part
+        leaf = self.leaves[at - 1]
+        both = [leaf[::2], leaf[1::2]]
+        after: list[Any] = [None] * (2 * sum(chosen))
+        before: list[Any] = [None] * (len(leaf) - len(after))
+        stay = [not one for one in chosen]
+        for side in (0, 1):
+            before[side::2], after[side::2] = compress(both[side], stay), compress(both[side], chosen)
+        left_leaves, left_seps = [*self.leaves[: at - 1], before], self.seps[: at - 1]
+        right_leaves, right_seps = [after, *self.leaves[at:]], self.seps[at - 1 :]
+        if not before and left_seps:
+            del left_leaves[-1], left_seps[-1]
+        if not after and right_seps:  # else what separated the cut leaf from the next one still does
+            del right_leaves[0], right_seps[0]
+        right = Column(self.holds_low)
+        self.leaves, self.seps, right.leaves, right.seps = left_leaves, left_seps, right_leaves, right_seps
+        self.count, right.count = sum(map(len, left_leaves)) // 2, sum(map(len, right_leaves)) // 2
+        return self, right
+
+    def join(self, cut: Any, other: Column) -> None:
+        """Put the entries of *other*, which lie right of a cut, behind these. Compares nothing."""
+        if not other.count:
+            return
+        if not self.count:
+            self.leaves, self.seps = other.leaves, other.seps
+        else:
+            self.seps = [*self.seps, cut, *other.seps]
+            self.leaves = self.leaves + other.leaves
+        self.count += other.count
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(B)."""
-        if self.uniform:
-            if self.seps or self.leaves != [[]] or self.bits is None or self.bits.value().bit_count() != self.count:
-                raise AssertionError("a uniform column out of shape")
-            return
-        if self.bits is not None or len(self.leaves) != len(self.seps) + 1 or (self.seps and not all(self.leaves)):
+        if len(self.leaves) != len(self.seps) + 1 or (self.seps and not all(self.leaves)):
             raise AssertionError("a column out of shape")
         if sum(map(len, self.leaves)) != 2 * self.count:
             raise AssertionError("a column miscounted")

@@ -29,54 +29,37 @@ c[j] < end <= c[j+1], and ``active`` is start < c < end. Closed bounds swap the 
 c[j] <= end < c[j+1], ``active`` is start <= c <= end. An unbounded start is ``active`` in block 0, whose left cut
 is minus infinity, and has no entry in ``starts``; an unbounded end has no entry in ``ends``.
 
-A block whose starts (or ends) outgrow the limit is cut in two. Where all of them share one key it cannot be, and
-need not: the bitmap alone is the answer (`Column.uniform`).
+How blocks are built, cut and joined, and in what form each keeps its events, is in `bookcore._blocks`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
-from math import isqrt
 from typing import Any
 
+from bookcore._blocks import Blocks
 from bookcore._timeline_check import check_timeline
-from bookcore.bitmap import MASKS, from_ordinals
-from bookcore.block import STRIDE, Block, entries_right_of, flip, join, move, put
+from bookcore.bins import Bin
+from bookcore.bitmap import MASKS
+from bookcore.block import TAIL, Block, flip, put
 from bookcore.column import LEAF, SHARED, Column
+from bookcore.uniform import Uniform
 
 __all__ = ["Timeline"]
-
-SMALLEST = 64
-"""The least limit: below it the objects of a block outweigh what it holds."""
 
 NEAR = 8
 """How many cuts past its start the end of a span is looked for before it is looked for everywhere."""
 
 
-class Timeline:
+class Timeline(Blocks):
     """The disjoint busy spans of many ordinals, answering for all of them at once.
 
     Complexity, with m spans in blocks of B: `add` and `remove` O(log m + blocks spanned), with a cut, O(B), once in B / 2
-    additions; `busy` O(log m + B + blocks in the window), of which a block costs one OR at machine speed.
+    additions; `add` at keys that repeat compares nothing. `busy` O(log m + B + blocks in the window), of which a block
+    costs one OR at machine speed.
     """
 
-    __slots__ = ("actives", "blocks", "closed", "count", "crossing", "cuts", "limit", "shared", "size")
-
-    def __init__(self, closed: bool = False) -> None:
-        self.closed = closed
-        self.cuts: list[Any] = []
-        self.blocks: list[Block] = [Block(closed)]
-        self.actives: list[bytearray | None] = [bytearray()]  # by block: who is busy across its left cut, of some blocks
-        self.crossing: list[int | None] = [None]  # the ints made of them
-        self.count = 0
-        self.size = 0  # ordinals are below this
-        self.limit = SMALLEST
-        self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
-
-    def __len__(self) -> int:
-        return self.count
+    __slots__ = ()
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -100,9 +83,52 @@ class Timeline:
 
         Every comparison of keys comes before the first change. Complexity: see the class.
         """
-        if start is None or end is None or self.closed:
+        kind = type(start)
+        if kind not in SHARED or type(end) is not kind:
             return self._add_anyhow(number, start, end)
-        # The common case, with `Column.leaf_of` and `Column.insert` written out: a third off the cost of a booking.
+        one, other = self.opens.get(start), self.closes.get(end)
+        if one is None or other is None:
+            return self._add_apart(number, start, end)
+        # The common case: both keys are known. Nothing is compared, and next to nothing touched.
+        one.append(number)
+        other.append(number)
+        if number >= self.size:
+            self.size = number + 1
+        self.count += 1
+        block, end_block = one.block, other.block
+        if block is not end_block:
+            at = block.at
+            byte, bit = number >> 3, 1 << (number & 7)
+            for active in self.actives[at + 1 : end_block.at + 1]:
+                at += 1
+                if active is not None:
+                    try:
+                        active[byte] |= bit
+                    except IndexError:
+                        put(active, number)
+                    self.crossing[at] = None
+        opening, closing = block.opening, end_block.closing
+        opening.append(number)
+        closing.append(number)
+        # only now: a cut makes bitmaps of what is in the columns, and drops the tails
+        if len(opening) > block.patience:
+            self._absorb(block)
+        if len(closing) > end_block.patience:
+            self._absorb(end_block)
+        return one.key, other.key
+
+    def _absorb(self, block: Block) -> None:
+        """Have a block mark what is new, and cut it if it is too long."""
+        block.absorb()
+        block.patience = TAIL
+        if self._is_crowded(block):
+            self._relieve(block.at)
+
+    def _add_apart(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
+        """`add` where keys hardly repeat: each goes into a leaf."""
+        if self.closed:
+            return self._add_anyhow(number, start, end)
+        # `Column.leaf_of` and `Column.insert` written out: a third off the cost of a booking.
         cuts, blocks = self.cuts, self.blocks
         first = bisect_right(cuts, start)
         near = first + NEAR  # most spans are short: a few cuts are looked at before all of them
@@ -114,13 +140,13 @@ class Timeline:
             last = bisect_left(cuts, end, first)
         block = blocks[first]
         starts, ends = block.starts, blocks[last].ends
-        if starts.uniform or ends.uniform:
+        if type(starts) is not Column or type(ends) is not Column:
             return self._add_anyhow(number, start, end)
         at = bisect_right(starts.seps, start)
         end_at = bisect_left(ends.seps, end)
         # nothing below compares keys
         shared = self.shared
-        if shared is not None and type(start) in SHARED and type(end) is type(start):
+        if shared is not None:
             start, end = shared.setdefault(start, start), shared.setdefault(end, end)
         if number >= self.size:
             self.size = number + 1
@@ -170,36 +196,38 @@ class Timeline:
         return start, end
 
     def _add_anyhow(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
-        """`add` for every case: either bound open, either kind of bounds, columns empty or uniform."""
+        """`add` for every case: either bound open, either kind of bounds, columns of any form."""
         blocks = self.blocks
         first, last = self._locate(start, end)
         starts = ends = None
         if start is not None:
             starts = blocks[first].starts
-            if starts.uniform and self._parted(first, starts, start):
-                return self.add(number, start, end)
+            if isinstance(starts, Uniform) and self._parted(first, starts, start):
+                return self._add_anyhow(number, start, end)
             at = starts.leaf_of(start)
         if end is not None:
             ends = blocks[last].ends
-            if ends.uniform and self._parted(last, ends, end):
-                return self.add(number, start, end)
+            if isinstance(ends, Uniform) and self._parted(last, ends, end):
+                return self._add_anyhow(number, start, end)
             end_at = ends.leaf_of(end)
         # nothing below compares keys
+        shared = self.shared
+        if shared is not None and type(start) in SHARED and type(end) is type(start):
+            start, end = shared.setdefault(start, start), shared.setdefault(end, end)
         if number >= self.size:
             self.size = number + 1
         self.count += 1
         self._cross(number, first, last, start, end)
         if ends is not None:
-            ends.insert(end_at, end, number)
+            self._binned(ends.insert(end_at, end, number), blocks[last], "ends")
         if starts is not None:
             block = blocks[first]
             put(block.started, number)
             block.starting = None
-            starts.insert(at, start, number)
-        limit = self.limit
-        if ends is not None and ends.count > limit and not ends.uniform:
+            self._binned(starts.insert(at, start, number), block, "starts")
+        if ends is not None and ends.count > self.limit and not ends.uniform:
             self._relieve(last)  # the later block first: a cut in it leaves `first` in place
-        if starts is not None and starts.count > limit and not starts.uniform:
+        if starts is not None and starts.count > self.limit and not starts.uniform:
             self._relieve(first)
         return start, end
 
@@ -216,19 +244,6 @@ class Timeline:
                 flip(active, number)
                 self.crossing[at] = None
 
-    def _active(self, at: int) -> int:
-        """Return who is busy across the left cut of a block. O(STRIDE x n / 8), at machine speed."""
-        known = at
-        while (data := self.actives[known]) is None:
-            known -= 1
-        bits = self.crossing[known]
-        if bits is None:
-            bits = self.crossing[known] = int.from_bytes(data, "little")
-        for block in self.blocks[known:at]:
-            flipped = block.flipped
-            bits ^= flipped if flipped is not None else block.who_flips()
-        return bits
-
     def remove(self, number: int, start: Any, end: Any, previous: Any, following: Any) -> None:
         """Take back a span added before. Complexity: see the class.
 
@@ -237,6 +252,9 @@ class Timeline:
         """
         first, last = self._locate(start, end)
         blocks = self.blocks
+        for at in (first, last):
+            if at >= 0:
+                blocks[at].absorb()  # or what is taken out here would be put in afterwards
         starts = ends = None
         others = False
         if start is not None:
@@ -258,15 +276,22 @@ class Timeline:
             if not others:
                 blocks[first].started[number >> 3] &= ~(1 << (number & 7))
                 blocks[first].starting = None
-            starts.delete(at, place, number)
+            self._deleted(starts.delete(at, place, number), blocks[first], "starts")
         if ends is not None:
-            ends.delete(end_at, end_place, number)
+            self._deleted(ends.delete(end_at, end_place, number), blocks[last], "ends")
         if len(blocks) > 1:
             least = self.limit >> 3
             for at in (last, first):
                 if at >= 0 and blocks[at].starts.count + blocks[at].ends.count < least:
                     self._merge_around(at)
                     break  # positions moved; the other block gets its turn at a later removal
+
+    def _deleted(self, one: Bin | None, block: Block, name: str) -> None:
+        """Follow what left a column: its bin, if that was empty then; its form, if it was uniform and nothing is left."""
+        if one is not None:
+            self._unbin((one,), name)
+        elif getattr(block, name).uniform:
+            self._form(block, name)
 
     def _is_in(self, at: int, start: Any, before: bool) -> bool:
         """Tell whether *start*, known to lie before (or after) a start in block *at*, lies in that block too."""
@@ -280,7 +305,7 @@ class Timeline:
         cut = self.cuts[at]
         return not cut < start if self.closed else bool(start < cut)
 
-    def _parted(self, at: int, column: Column, key: Any) -> bool:
+    def _parted(self, at: int, column: Uniform, key: Any) -> bool:
         """If *key* is not the one key of a uniform *column*, cut block *at* between the two and return True."""
         own = column.key
         if key < own:
@@ -294,20 +319,21 @@ class Timeline:
         self._cut(at, later if starts_like else earlier)
         return True
 
-    def _relieve(self, at: int) -> None:
-        """Cut a block that is too long, if its keys can be compared now; if not, a later addition will try again."""
-        try:
-            self._overflow(at)
-        except Exception:  # noqa: S110 - it is in; every answer is right, only the block is longer than it should be
-            pass
-
     def forget(self, number: int) -> None:
         """Take out all spans of an ordinal without comparing a key. O(m). For when keys can no longer be compared."""
         byte, bit = number >> 3, 1 << (number & 7)
         unbounded = self._active(0) >> number & 1
         for block in self.blocks:
-            self.count -= block.starts.forget(number)
-            block.ends.forget(number)
+            block.absorb()
+            before = block.starts.count
+            for name in ("starts", "ends"):
+                column = getattr(block, name)
+                gone = column.forget(number)
+                if column.binned:
+                    self._unbin(gone, name)
+                elif column.uniform:
+                    self._form(block, name)
+            self.count -= before - block.starts.count
             for data in (block.started, block.flips):
                 if byte < len(data):
                     data[byte] &= ~bit
@@ -317,69 +343,6 @@ class Timeline:
                 active[byte] &= ~bit
         self.crossing = [None] * len(self.crossing)
         self.count -= 1 if unbounded else 0
-
-    def _overflow(self, at: int) -> None:
-        """Cut block *at*, one of whose columns is past the limit, or make that column uniform. O(B + size / 8)."""
-        self.limit = max(SMALLEST, self.size // 32, isqrt(self.count) // 2)
-        if self.shared is not None and len(self.shared) > max(2048, self.count // 4):
-            self.shared = None  # keys hardly repeat
-        block = self.blocks[at]
-        for column in (block.starts, block.ends):
-            if column.uniform or column.count <= self.limit:
-                continue
-            if not column.seps and not column.part(0):
-                column.become_uniform()
-                continue
-            # at the separator nearest to the middle: the column's leaves stay as they are
-            ends = list(accumulate(map(len, column.leaves[:-1])))  # by separator, two list items an entry
-            nearest = min(range(len(ends)), key=lambda place: abs(ends[place] - column.count))
-            self._cut(at, column.seps[nearest])
-            return
-
-    def _cut(self, at: int, cut: Any) -> None:
-        """Cut block *at* in two at *cut*, a key strictly inside it. O(B + size / 8)."""
-        left, right = self.blocks[at], Block(self.closed)
-        length = (self.size >> 3) + 1
-        parts = [(old, entries_right_of(old, cut)) for old in (left.starts, left.ends)]  # compares keys: before any change
-        self.cuts.insert(at, cut)
-        self.blocks.insert(at + 1, right)
-        self.actives.insert(at + 1, None)
-        self.crossing.insert(at + 1, None)
-        for (old, part), new in zip(parts, (right.starts, right.ends), strict=True):
-            move(old, new, part)
-        left.derive(length)
-        right.derive(length)
-        self._space(at)
-
-    def _space(self, at: int) -> None:
-        """Put a bitmap of who is busy between two that have come to lie too far apart around a block."""
-        low, high = at, at + 1
-        while self.actives[low] is None:
-            low -= 1
-        while high < len(self.actives) and self.actives[high] is None:
-            high += 1
-        if high - low > 2 * STRIDE:
-            middle = (low + high) // 2
-            bits = self._active(middle)
-            self.actives[middle] = bytearray(bits.to_bytes((bits.bit_length() >> 3) + 1, "little"))
-            self.crossing[middle] = bits
-
-    def _merge_around(self, at: int) -> None:
-        """Join a nearly empty block to a neighbour that has room, if there is one. O(B + size / 8)."""
-        for left in (at - 1, at):
-            if left < 0 or left + 1 >= len(self.blocks):
-                continue
-            one, two = self.blocks[left], self.blocks[left + 1]
-            if one.starts.uniform or two.starts.uniform or one.ends.uniform or two.ends.uniform:
-                continue
-            if max(one.starts.count + two.starts.count, one.ends.count + two.ends.count) > self.limit // 2:
-                continue
-            for column, other in ((one.starts, two.starts), (one.ends, two.ends)):
-                join(column, self.cuts[left], other)
-            one.derive((self.size >> 3) + 1)
-            del self.blocks[left + 1], self.actives[left + 1], self.crossing[left + 1], self.cuts[left]
-            self._space(left)
-            return
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -397,24 +360,25 @@ class Timeline:
         result = self._active(low)
         masks = MASKS  # a look-up beats a shift by a third, and this is most of what a question costs
         if start is not None:
-            ends = blocks[low - 1].ends
+            ends: Any = blocks[low - 1].ends
             if not ends.uniform:
                 for number in ends.after(start, self.closed):
                     data[number >> 3] |= masks[number & 7]
             elif not ends.key < start if self.closed else start < ends.key:
-                result |= ends.bits.value()  # type: ignore[union-attr]
+                result |= ends.bits.value()
         for block in blocks[low:high]:
             # inlined Block.who_starts: a window of a year visits hundreds of blocks
             starting = block.starting
-            result |= starting if starting is not None else block.who_starts()
+            result |= starting if starting is not None and not block.opening else block.who_starts()
         if high < len(blocks):
             block = blocks[high]
+            starts: Any = block.starts
             if end is None:
                 result |= block.who_starts()
-            elif not block.starts.uniform:
-                for number in block.starts.before(end, self.closed):
+            elif not starts.uniform:
+                for number in starts.before(end, self.closed):
                     data[number >> 3] |= masks[number & 7]
-            elif not end < block.starts.key if self.closed else block.starts.key < end:
+            elif not end < starts.key if self.closed else starts.key < end:
                 result |= block.who_starts()
         return result | int.from_bytes(data, "little")
 
@@ -424,13 +388,14 @@ class Timeline:
         closed = self.closed
         data = bytearray(self._active(at).to_bytes((self.size >> 3) + 1, "little"))
         # half-open: a span that starts at `start` covers it; closed: it does as well, but is found below
+        column: Any
         for column in (block.starts, block.ends):
             if not column.uniform:
                 for number in column.before(start, not closed):
                     data[number >> 3] ^= 1 << (number & 7)
             elif column.key < start if closed else not start < column.key:
                 column.toggle(data)
-        starts = block.starts
+        starts: Any = block.starts
         if starts.uniform:
             begins = not starts.key < start if closed else start < starts.key
             if begins and (end is None or (not end < starts.key if closed else starts.key < end)):
@@ -441,154 +406,6 @@ class Timeline:
             data[number >> 3] |= 1 << (number & 7)
         return int.from_bytes(data, "little")
 
-    # -- building ----------------------------------------------------------------------------------
-
-    def rebuild(
-        self,
-        size: int,
-        starts: tuple[Sequence[Any], Sequence[int]],
-        ends: tuple[Sequence[Any], Sequence[int]],
-        unbounded: Iterable[int],
-    ) -> None:
-        """Replace everything: keys in order and their ordinals, for starts and for ends; who has no start.
-
-        Complexity: O(m), one bit an event, no comparison but those that place the cuts.
-        """
-        keys, numbers = starts
-        end_keys, end_numbers = ends
-        opened = list(unbounded)
-        self._clear(size, len(keys) + len(opened), None)
-        self.cuts = self._choose_cuts(keys, end_keys)
-        crossing, ending = (bisect_right, bisect_left) if self.closed else (bisect_left, bisect_right)
-        active = from_ordinals(opened, size)
-        low = end_low = 0
-        for cut in [*self.cuts, None]:
-            high = len(keys) if cut is None else crossing(keys, cut, low)
-            end_high = len(end_keys) if cut is None else ending(end_keys, cut, end_low)
-            own, end_own = numbers[low:high], end_numbers[end_low:end_high]
-            block, active = self._stack(active, own, end_own)
-            block.starts.fill(keys[low:high], own)
-            block.ends.fill(end_keys[end_low:end_high], end_own)
-            low, end_low = high, end_high
-        for at in range(len(self.blocks) - 1, -1, -1):
-            self._settle(at)
-
-    def rebuild_from(
-        self, size: int, keys: Sequence[Any], starts: Sequence[list[int]], ends: Sequence[list[int]]
-    ) -> None:
-        """Replace everything, as `rebuild` does, where keys repeat and no span is unbounded.
-
-        *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each.
-
-        Complexity: O(m + keys), one bit an event, no comparison.
-        """
-        shared = dict(zip(keys, keys, strict=True)) if type(keys[0]) in SHARED else None
-        self._clear(size, sum(map(len, starts)), shared)
-        cuts = self._choose_cuts(_Repeated(starts), _Repeated(ends))  # as places among the keys
-        self.cuts = [keys[cut] for cut in cuts]
-        begun, ended = (1, 0) if self.closed else (0, 1)  # does a start at the cut lie left of it, does an end?
-        active = low = end_low = 0
-        for cut in [*cuts, len(keys)]:
-            high, end_high = cut + begun, cut + ended
-            own, end_own = starts[low:high], ends[end_low:end_high]
-            block, active = self._stack(active, list(chain.from_iterable(own)), list(chain.from_iterable(end_own)))
-            block.starts.fill_from(keys[low:high], own)
-            block.ends.fill_from(keys[end_low:end_high], end_own)
-            low, end_low = high, end_high
-        for at in range(len(self.blocks) - 1, -1, -1):
-            self._settle(at)
-
-    def _clear(self, size: int, count: int, shared: dict[Any, Any] | None) -> None:
-        """Leave no block at all, and make ready for so many spans."""
-        self.size, self.count, self.shared = size, count, shared
-        self.limit = max(SMALLEST, size // 32, isqrt(count) // 2)
-        self.blocks, self.actives, self.crossing = [], [], []
-
-    def _stack(self, active: int, numbers: Sequence[int], end_numbers: Sequence[int]) -> tuple[Block, int]:
-        """Append a block whose columns are still to be filled; return it and who is active at its right cut.
-
-        *active* is who is at its left one. O(size / 8), and a bit an event.
-        """
-        length = (self.size >> 3) + 1
-        block = Block(self.closed)
-        self.actives.append(bytearray(active.to_bytes(length, "little")) if not len(self.blocks) % STRIDE else None)
-        self.crossing.append(None)
-        self.blocks.append(block)
-        block.started = _marked(numbers, length)
-        begun = int.from_bytes(block.started, "little")
-        ended = int.from_bytes(_marked(end_numbers, length), "little")
-        if begun.bit_count() == len(numbers) and ended.bit_count() == len(end_numbers):
-            flips = begun ^ ended
-        else:  # some start or end twice here: one of each pair undoes the other
-            data = bytearray(length)
-            for number in chain(numbers, end_numbers):
-                data[number >> 3] ^= 1 << (number & 7)
-            flips = int.from_bytes(data, "little")
-        block.flips = bytearray(flips.to_bytes(length, "little"))
-        return block, active ^ flips
-
-    def _choose_cuts(self, keys: Sequence[Any], end_keys: Sequence[Any]) -> list[Any]:
-        """Return cuts that leave about three quarters of a limit in each block. O(blocks x log m)."""
-        fill = self.limit * 3 // 4  # room to grow before the first cut
-        cuts: list[Any] = []
-        low = 0
-        previous = None
-        for cut in [*_rising(keys[fill::fill], None, None), None]:
-            high = len(end_keys) if cut is None else bisect_left(end_keys, cut, low)
-            if high - low > self.limit:  # ends crowd where starts do not
-                cuts += _rising(end_keys[low + fill : high : fill], previous, cut)
-            if cut is not None:
-                cuts.append(cut)
-            low, previous = high, cut
-        return cuts
-
-    def _settle(self, at: int) -> None:
-        """Cut block *at* until no list in it is past the limit."""
-        pending = [at]
-        while pending:
-            at = pending.pop()
-            block = self.blocks[at]
-            if any(column.count > self.limit and not column.uniform for column in (block.starts, block.ends)):
-                before = len(self.blocks)
-                self._overflow(at)
-                pending += [at, at + 1] if len(self.blocks) > before else [at]
-
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
         check_timeline(self)
-
-
-class _Repeated(Sequence[int]):
-    """The places 0, 1, 2 ... of some bins in turn, each as often as its bin has members; not written out."""
-
-    def __init__(self, bins: Sequence[list[int]]) -> None:
-        self.until = list(accumulate(map(len, bins)))
-
-    def __len__(self) -> int:
-        return self.until[-1]
-
-    def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            return [bisect_right(self.until, one) for one in range(*at.indices(len(self)))]
-        return bisect_right(self.until, at)
-
-
-def _marked(numbers: Iterable[int], length: int) -> bytearray:
-    """Return the bitmap of *numbers*, so many bytes long."""
-    data = bytearray(length)
-    masks = MASKS  # a look-up beats a shift
-    for number in numbers:
-        data[number >> 3] |= masks[number & 7]
-    return data
-
-
-def _rising(keys: Sequence[Any], above: Any, below: Any) -> list[Any]:
-    """Return the strictly rising ones of sorted *keys* that lie strictly between two keys (None: no limit)."""
-    found: list[Any] = []
-    for key in keys:
-        if (above is None or above < key) and (below is None or key < below):
-            found.append(key)
-            above = key
-    return found
-
-

@@ -29,7 +29,8 @@ LAYERS: dict[str, set[str]] = {
         "errors", "keys", "lengths", "model", "protocols", "changes", "terms", "catalog", "explanation",
     },
     "index": {
-        "bitmap", "attributes", "column", "block", "timeline", "_timeline_check", "schedule", "register", "profile",
+        "bitmap", "attributes", "column", "bins", "uniform", "block", "_blocks", "timeline", "_timeline_check",
+        "schedule", "register", "profile",
         "_segments", "gaps", "tabled", "widest",
     },
     "time": {"_wallclock", "_hours_rules", "_openings", "_recurrence_axis", "hours", "recurrence"},

@@ -10,11 +10,17 @@ from typing import Any
 __all__ = ["SIZES", "small_sizes"]
 
 SIZES: dict[str, int] = {
-    "bookcore.timeline:SMALLEST": 8,
+    "bookcore._blocks:SMALLEST": 8,
     "bookcore.timeline:LEAF": 4,
     "bookcore.column:LEAF": 4,
+    "bookcore._blocks:OFTEN": 2,
+    "bookcore.bins:OFTEN": 2,
+    "bookcore.timeline:TAIL": 2,
+    "bookcore.block:TAIL": 2,
+    "bookcore._timeline_check:TAIL": 2,
     "bookcore.schedule:SPLIT": 4,
-    "bookcore.timeline:STRIDE": 2,
+    "bookcore._blocks:STRIDE": 2,
+    "bookcore._timeline_check:STRIDE": 2,
     "bookcore.timeline:NEAR": 1,
     "bookcore.widest:FAN": 2,
     "bookcore.stores.shelf:SPLIT": 4,
@@ -35,9 +41,9 @@ def small_sizes(**changes: int) -> Iterator[None]:
 
     Structures made before keep what they were made with. Not for several threads: the sizes are the modules' own.
 
-    >>> from bookcore import timeline
-    >>> with small_sizes(SMALLEST=2):
-    ...     timeline.SMALLEST
+    >>> from bookcore import schedule
+    >>> with small_sizes(SPLIT=2):
+    ...     schedule.SPLIT
     2
     """
     before: list[tuple[Any, str, int]] = []

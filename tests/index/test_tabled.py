@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import tabled
-from bookcore.column import Column
 from bookcore.tabled import Tabled, arranged, places_in
-from bookcore.testing import small_sizes
 
 TOP = (1 << 32) - 1
 
@@ -68,26 +66,6 @@ def test_a_machine_of_the_other_order_of_bytes_gets_the_same_bytes(monkeypatch: 
     turned = tabled._bytes(column)
     assert turned == b"".join(plain[at : at + 4][::-1] for at in (0, 4, 8))
     assert tabled._array("I", turned) == column and column == array("I", [1, 258, 1 << 24])
-
-
-@given(
-    sizes=st.lists(st.integers(0, 30), min_size=1, max_size=20).filter(any),
-    holds_low=st.booleans(),
-    leaf=st.sampled_from([4, 16]),
-)
-def test_a_column_filled_from_bins_holds_what_they_hold(sizes: list[int], holds_low: bool, leaf: int) -> None:
-    """The same entries, in order, as when they are written out; equal keys in one leaf."""
-    bins = [[100 * key + at for at in range(size)] for key, size in enumerate(sizes)]
-    with small_sizes(LEAF=leaf):
-        one, other = Column(holds_low), Column(holds_low)
-        one.fill_from(range(len(bins)), bins)
-        pairs: list[Any] = [(key, number) for key, numbers in enumerate(bins) for number in numbers]
-        other.fill([key for key, _ in pairs], [number for _, number in pairs])
-    for column in (one, other):
-        column.check()
-        assert column.count == len(pairs)
-        keys, numbers = column.flat()
-        assert list(zip(keys, numbers, strict=True)) == pairs
 
 
 class Equal:

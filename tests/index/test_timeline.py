@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookcore import timeline
+from bookcore import _blocks
 from bookcore.bitmap import ordinals
 from bookcore.testing import rank_spans, small_sizes
 from bookcore.testing.families import OnlyLess
@@ -196,14 +196,14 @@ def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set
 def test_a_column_of_one_key_drops_its_lists() -> None:
     """A million equal starts are one key and one bitmap; another key cuts the block and leaves that as it is."""
     line = Timeline()
-    for number in range(10 * timeline.SMALLEST):
+    for number in range(10 * _blocks.SMALLEST):
         line.add(number, 5, 9)
     assert any(block.starts.uniform for block in line.blocks)
     line.add(10_000, 3, 4)
     line.add(10_001, 9, 12)
     line.check()
     assert list(ordinals(line.busy(3, 4))) == [10_000]
-    assert line.busy(5, 9).bit_count() == 10 * timeline.SMALLEST
+    assert line.busy(5, 9).bit_count() == 10 * _blocks.SMALLEST
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
