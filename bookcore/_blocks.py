@@ -75,11 +75,12 @@ class Blocks:
     def _known(self, name: str) -> dict[Any, Bin]:
         return self.opens if name == "starts" else self.closes
 
-    def _bin(self, block: Block, name: str, bins: Iterable[tuple[Any, Sequence[int]]]) -> None:
-        """Give a block a column of bins: distinct keys, in order, and the ordinals of each. O(B)."""
-        made = [Bin(key, block, numbers) for key, numbers in bins if numbers]
-        setattr(block, name, Bins((name == "starts" and not self.closed) or (name == "ends" and self.closed), made))
-        self._known(name).update((one.key, one) for one in made)
+    def _bin(self, block: Block, name: str, bins: list[Bin]) -> None:
+        """Give a block a column of bins, in order, none of them empty. O(bins)."""
+        for one in bins:
+            one.block = block
+        setattr(block, name, Bins((name == "starts") is not self.closed, bins))
+        self._known(name).update((one.key, one) for one in bins)
 
     def _unbin(self, bins: Iterable[Bin], name: str) -> None:
         """Find these bins no more."""
@@ -253,11 +254,12 @@ class Blocks:
             self._settle(at)
 
     def rebuild_from(
-        self, size: int, keys: Sequence[Any], starts: Sequence[list[int]], ends: Sequence[list[int]]
+        self, size: int, keys: Sequence[Any], starts: Sequence[Bin], ends: Sequence[Bin]
     ) -> None:
         """Replace everything, as `rebuild` does, where keys repeat and no span is unbounded.
 
-        *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each.
+        *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each, in bins,
+        which go to the timeline; some of them may be empty.
 
         Complexity: O(m + keys), one bit an event, no comparison.
         """
@@ -271,8 +273,8 @@ class Blocks:
             high, end_high = cut + begun, cut + ended
             own, end_own = starts[low:high], ends[end_low:end_high]
             block, active = self._stack(active, list(chain.from_iterable(own)), list(chain.from_iterable(end_own)))
-            self._fill_from(block, "starts", keys[low:high], own)
-            self._fill_from(block, "ends", keys[end_low:end_high], end_own)
+            self._fill_from(block, "starts", own)
+            self._fill_from(block, "ends", end_own)
             low, end_low = high, end_high
         for at in range(len(self.blocks) - 1, -1, -1):
             self._settle(at)
@@ -314,13 +316,14 @@ class Blocks:
         else:
             getattr(block, name).fill(keys, numbers)
 
-    def _fill_from(self, block: Block, name: str, keys: Sequence[Any], bins: Sequence[list[int]]) -> None:
-        """Give a block a column of distinct keys, in order, and the ordinals that go with each. O(B + keys)."""
-        if type(keys[0] if keys else None) in SHARED and sum(map(len, bins)) >= OFTEN * sum(map(bool, bins)):
-            self._bin(block, name, zip(keys, bins, strict=True))
+    def _fill_from(self, block: Block, name: str, bins: Sequence[Bin]) -> None:
+        """Give a block a column of the entries in some bins, in order, in the form that suits them. O(B), or O(bins)."""
+        kept = [one for one in bins if one]
+        if kept and type(kept[0].key) in SHARED and sum(map(len, kept)) >= OFTEN * len(kept):
+            self._bin(block, name, kept)
         else:
-            every = list(chain.from_iterable(map(repeat, keys, map(len, bins))))
-            getattr(block, name).fill(every, list(chain.from_iterable(bins)))
+            every = list(chain.from_iterable(repeat(one.key, len(one)) for one in kept))
+            getattr(block, name).fill(every, list(chain.from_iterable(kept)))
 
     def _choose_cuts(self, keys: Sequence[Any], end_keys: Sequence[Any]) -> list[Any]:
         """Return cuts that leave about three quarters of a limit in each block. O(blocks x log m)."""

@@ -33,15 +33,6 @@ def well_binned(keys: Sequence[Any]) -> bool:
     return len(kinds) == 1 and kinds <= SHARED and len(set(keys)) * OFTEN <= len(keys)
 
 
-def grouped(keys: Sequence[Any], numbers: Sequence[int]) -> Iterator[tuple[Any, Sequence[int]]]:
-    """Yield each distinct one of keys in order, and the ordinals that go with it. O(d log B)."""
-    low = 0
-    while low < len(keys):
-        high = bisect_right(keys, keys[low], low)
-        yield keys[low], numbers[low:high]
-        low = high
-
-
 class Bin(list[int]):
     """The ordinals that go with one key of one column, and the block that the column is in."""
 
@@ -50,6 +41,17 @@ class Bin(list[int]):
     def __init__(self, key: Any, block: Any, numbers: Sequence[int] = ()) -> None:
         super().__init__(numbers)
         self.key, self.block = key, block
+
+
+def grouped(keys: Sequence[Any], numbers: Sequence[int]) -> list[Bin]:
+    """Return a bin for each distinct one of keys in order, with the ordinals that go with it. O(B + d log B)."""
+    found: list[Bin] = []
+    low = 0
+    while low < len(keys):
+        high = bisect_right(keys, keys[low], low)
+        found.append(Bin(keys[low], None, numbers[low:high]))
+        low = high
+    return found
 
 
 class Bins:

@@ -21,9 +21,11 @@ from itertools import accumulate, chain, islice, repeat
 from operator import attrgetter, le, lt
 from typing import Any
 
+from bookcore.bins import Bin
 from bookcore.catalog import Entry
 from bookcore.column import SHARED
 from bookcore.model import BookingEvent
+from bookcore.stores.lane import fill_all
 from bookcore.tabled import Tabled, arranged
 from bookcore.timeline import Timeline
 
@@ -99,7 +101,7 @@ def _load_ranked(
     firsts = list(map(entries.__getitem__, map(rows.__getitem__, bounds[:-1])))
     # the ordinals as few objects, one after the other
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts.values())))
-    bins = _bins(ranks, ordinals, len(keys)), _bins(end_ranks, ordinals, len(keys))
+    bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
     timeline.rebuild_from(max(owners[-1] + 1, timeline.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
@@ -110,10 +112,9 @@ def _load_ranked(
         held = list(map(events.__getitem__, rows[low:high]))
         cuts = [bound - low for bound in some]
         doubled = [2 * cut for cut in cuts]
-        spans = map(edges.__getitem__, map(slice, doubled, doubled[1:]))
-        parts = map(held.__getitem__, map(slice, cuts, cuts[1:]))
-        for entry, span, part in zip(firsts[at : at + AT_ONCE], spans, parts, strict=True):
-            entry.state.fill(span, part)
+        spans = list(map(edges.__getitem__, map(slice, doubled, doubled[1:])))
+        parts = list(map(held.__getitem__, map(slice, cuts, cuts[1:])))
+        fill_all(list(map(attrgetter("state"), firsts[at : at + AT_ONCE])), spans, parts)
     return True
 
 
@@ -159,9 +160,9 @@ def _overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: lis
     return sum(hit) > sum(map(hit.__getitem__, (bound - 1 for bound in bounds[1:-1])))
 
 
-def _bins(ranks: array[int], ordinals: list[int], count: int) -> list[list[int]]:
-    """Return the ordinals of each rank."""
-    bins: list[list[int]] = [[] for _ in range(count)]
+def _bins(ranks: array[int], ordinals: list[int], keys: list[Any]) -> list[Bin]:
+    """Return the ordinals of each rank, of the key that has it."""
+    bins = [Bin(key, None) for key in keys]
     deque(map(list.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
     return bins
 

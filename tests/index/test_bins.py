@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore.bins import Bin, Bins, grouped, well_binned
+from bookcore.bins import Bins, grouped, well_binned
 from bookcore.column import Column
 from bookcore.testing import small_sizes
 
@@ -21,7 +21,7 @@ def both(sizes: list[int], holds_low: bool) -> tuple[Bins, Column]:
     keys, numbers = [key for key, _ in pairs], [number for _, number in pairs]
     leaves = Column(holds_low)
     leaves.fill(keys, numbers)
-    return Bins(holds_low, [Bin(key, None, some) for key, some in grouped(keys, numbers)]), leaves
+    return Bins(holds_low, grouped(keys, numbers)), leaves
 
 
 def same(one: Any, other: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bookcore import _blocks
+from bookcore.bins import Bin
 from bookcore.bitmap import ordinals
 from bookcore.testing import rank_spans, small_sizes
 from bookcore.testing.families import OnlyLess
@@ -106,12 +107,14 @@ class TimelineMachine(RuleBasedStateMachine):
         rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
         ranks = sorted({key for _, start, end in rows for key in (start, end)})
         if rows:
-            self.timeline.rebuild_from(
-                max(self.timeline.size, max(n for n, _, _ in rows) + 1),
-                [type(self).make(rank) for rank in ranks],
-                [[n for n, s, _ in rows if s == rank] for rank in ranks],
-                [[n for n, _, e in rows if e == rank] for rank in ranks],
-            )
+            keys = [type(self).make(rank) for rank in ranks]
+            both = zip(ranks, keys, strict=True)
+            bins = [
+                (Bin(key, None, [n for n, s, _ in rows if s == rank]), Bin(key, None, [n for n, _, e in rows if e == rank]))
+                for rank, key in both
+            ]
+            size = max(self.timeline.size, max(n for n, _, _ in rows) + 1)
+            self.timeline.rebuild_from(size, keys, *map(list, zip(*bins, strict=True)))
         else:
             self.rebuild()
 
