@@ -135,6 +135,7 @@ class Blocks:
         if self.shared is not None and len(self.shared) > max(2048, self.count // 4):
             self.shared = None  # keys hardly repeat
         block = self.blocks[at]
+        block.absorb()
         for name in COLUMNS:
             column = getattr(block, name)
             if column.uniform or column.count <= self.limit:
@@ -151,6 +152,7 @@ class Blocks:
     def _cut(self, at: int, cut: Any) -> None:
         """Cut block *at* in two at *cut*, a key strictly inside it. O(B + size / 8)."""
         left, right = self.blocks[at], Block(self.closed, at + 1)
+        left.absorb()
         parts = [getattr(left, name).right_of(cut) for name in COLUMNS]  # compares keys: before any change
         self.cuts.insert(at, cut)
         self.blocks.insert(at + 1, right)
@@ -185,6 +187,8 @@ class Blocks:
             if left < 0 or left + 1 >= len(self.blocks):
                 continue
             one, two = self.blocks[left], self.blocks[left + 1]
+            one.absorb()
+            two.absorb()
             if one.starts.uniform or two.starts.uniform or one.ends.uniform or two.ends.uniform:
                 continue
             if max(one.starts.count + two.starts.count, one.ends.count + two.ends.count) > self.limit // 2:

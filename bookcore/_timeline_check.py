@@ -44,6 +44,11 @@ def check_timeline(timeline: Timeline) -> None:
         if max(len(block.opening), len(block.closing)) > TAIL:
             fail(f"block {at} puts off too much")
         for column, by_key in ((block.starts, timeline.opens), (block.ends, timeline.closes)):
+            tail = block.opening if column is block.starts else block.closing
+            if isinstance(column, Bins) and column.count + len(tail) != sum(map(len, column.bins)):
+                fail(f"a column of block {at} miscounted")
+            if tail and not isinstance(column, Bins):
+                fail(f"block {at} puts off what is in no bin")
             for one in column.bins if isinstance(column, Bins) else ():
                 bins += type(one.key) in SHARED
                 if one.block is not block or (type(one.key) in SHARED and by_key.get(one.key) is not one):
@@ -65,7 +70,7 @@ def check_timeline(timeline: Timeline) -> None:
         started = int.from_bytes(block.started, "little")
         if started | reduce(or_, (1 << number for number in block.opening), 0) != seen:
             fail(f"started of block {at} is wrong")
-        count += block.starts.count
+        count += block.starts.count + len(block.opening)
         data = bytearray((timeline.size >> 3) + 1)
         block.starts.toggle(data)
         block.ends.toggle(data)

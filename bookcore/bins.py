@@ -9,7 +9,8 @@ compares nothing, and touches the ends of two lists. A question sees whole bins;
 A bin costs some two hundred bytes, so this form is for columns in which a key has `OFTEN` ordinals or more on average
 (see `well_binned`); `Column` is for the others, and says what columns are.
 
-Invariants: keys ascend strictly; ``bins[i].key is keys[i]``; no bin is empty.
+Invariants: keys ascend strictly; ``bins[i].key is keys[i]``; no bin is empty. ``count`` is what they hold, less what is in
+the block's tail.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def grouped(keys: Sequence[Any], numbers: Sequence[int]) -> list[Bin]:
 class Bins:
     """Keys with ordinals. Complexity, with d keys: a change O(log d + bin), a question O(log d + answers)."""
 
-    __slots__ = ("bins", "holds_low", "keys")
+    __slots__ = ("bins", "count", "holds_low", "keys")
     uniform = False
     binned = True
 
@@ -65,11 +66,7 @@ class Bins:
         self.holds_low = holds_low
         self.bins = bins
         self.keys = [one.key for one in bins]
-
-    @property
-    def count(self) -> int:
-        """How many entries there are. O(d)."""
-        return sum(map(len, self.bins))
+        self.count = sum(map(len, bins))  # whoever appends to a bin directly has this follow
 
     # -- one entry ---------------------------------------------------------------------------------
 
@@ -80,6 +77,7 @@ class Bins:
 
     def insert(self, at: int, key: Any, number: int) -> Bin | None:
         """Put an entry where `leaf_of` said. Compares nothing. Returns the bin if it is new: its block is to be set."""
+        self.count += 1
         if not at & 1:
             self.bins[at >> 1].append(number)
             return None
@@ -94,6 +92,7 @@ class Bins:
 
     def delete(self, at: int, place: int, number: int) -> Bin | None:
         """Take out the entry where `find` said. Compares nothing. Returns the bin if it is no more."""
+        self.count -= 1
         one = self.bins[at >> 1]
         last = one.pop()
         if place < len(one):
@@ -147,6 +146,7 @@ class Bins:
         gone = [one for one in self.bins if not one]
         self.bins = [one for one in self.bins if one]
         self.keys = [one.key for one in self.bins]
+        self.count = sum(map(len, self.bins))
         return gone
 
     # -- in two, and together ----------------------------------------------------------------------
@@ -167,6 +167,7 @@ class Bins:
         """Take out what `right_of` named; return what is left, and that, as columns. Compares nothing."""
         right = Bins(self.holds_low, self.bins[at:])
         del self.bins[at:], self.keys[at:]
+        self.count = sum(map(len, self.bins))
         return self, right
 
     def check(self) -> None:

@@ -2,7 +2,7 @@
 
     columns      the starts and the ends in it, with their ordinals, in whatever form suits them
     bitmaps      who starts in it, and whose state differs at its two ends
-    tails        ordinals of starts and ends that are in the columns, and not yet in the bitmaps
+    tails        ordinals of starts and ends that are in bins, and not yet in the bitmaps
 
 Where keys repeat, a booking adds its ordinal to a bin and to the end of a tail. To set three bits as well would be to wait
 for memory a dozen times; done for dozens at a time, when a tail is long or somebody wants to see the bitmaps (`absorb`),
@@ -56,7 +56,7 @@ class Block:
         self.ends: AnyColumn = Column(closed)
 
     def absorb(self) -> None:
-        """Mark in the bitmaps what is in the tails. O(TAIL). No key is compared."""
+        """Mark in the bitmaps, and count, what is in the tails. O(TAIL). No key is compared."""
         opening, closing, flips, masks = self.opening, self.closing, self.flips, MASKS
         most = max(max(opening, default=-1), max(closing, default=-1))
         if most < 0:
@@ -65,6 +65,7 @@ class Block:
             if most >> 3 >= len(data):
                 _make_room(data, most)
         if opening:
+            self.starts.count += len(opening)
             started = self.started
             for number in opening:
                 byte, mask = number >> 3, masks[number & 7]
@@ -72,6 +73,7 @@ class Block:
                 flips[byte] ^= mask
             self.starting = None
             opening.clear()
+        self.ends.count += len(closing)
         for number in closing:
             flips[number >> 3] ^= masks[number & 7]
         closing.clear()

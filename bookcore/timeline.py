@@ -250,7 +250,11 @@ class Timeline(Blocks):
         *previous* and *following* are the starts of the ordinal's neighbouring spans, None where there is none:
         they tell whether it still has a start in the block.
         """
-        first, last = self._locate(start, end)
+        kind = type(start)
+        one = other = None
+        if kind in SHARED and type(end) is kind:
+            one, other = self.opens.get(start), self.closes.get(end)
+        first, last = (one.block.at, other.block.at) if one is not None and other is not None else self._locate(start, end)
         blocks = self.blocks
         for at in (first, last):
             if at >= 0:
