@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bookcore.bitmap import from_ordinals
+from bookcore.bitmap import from_ordinals, pick
 from bookcore.catalog import Catalog
+from bookcore.errors import QueryError, brief
 from bookcore.terms import (
     All,
     And,
@@ -27,7 +28,7 @@ from bookcore.terms import (
     Xor,
 )
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "pick_first", "sorted_by"]
 
 
 class Answers:
@@ -103,3 +104,36 @@ def _cost(term: Term) -> int:
     if isinstance(term, And | Or):
         return max(map(_cost, term.terms), default=0)
     return 2
+
+
+def pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
+    """Return the first *n* objects of *bits*, reading it 4,096 numbers at a time."""
+    found: list[Any] = []
+    base = 0
+    while len(found) < n and bits:
+        found += pick(bits & ((1 << 4096) - 1), objects[base : base + 4096])
+        bits >>= 4096
+        base += 4096
+    return found[:n]
+
+
+def sorted_by(found: list[Any], key: Callable[[Any], Any]) -> list[Any]:
+    """Return *found* in order of *key*, stable, those without a value last."""
+    valued, missing = [], []
+    for resource in found:
+        try:
+            value = key(resource)
+            has = value is not None and bool(value == value)
+        except (AttributeError, LookupError):
+            has = False
+        except Exception as exc:
+            raise QueryError(resource, f"the key of order_by raised {type(exc).__name__}: {exc}") from exc
+        if has:
+            valued.append((value, resource))
+        else:
+            missing.append(resource)
+    try:
+        valued.sort(key=lambda pair: pair[0])
+    except Exception as exc:
+        raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
+    return [resource for _, resource in valued] + missing

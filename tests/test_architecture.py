@@ -38,8 +38,8 @@ LAYERS: dict[str, set[str]] = {
     "stores": {"stores"},
     "questions": {"selection", "answers"},
     "calendar": {
-        "core", "expiry", "_keepers", "transactions", "closing", "requests", "life", "loading", "_free", "_fit", "_slots",
-        "finding", "calendar",
+        "_base", "core", "expiry", "_keepers", "transactions", "closing", "requests", "life", "loading", "_free", "_fit",
+        "_slots", "explaining", "finding", "selecting", "calendar",
     },
     "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__"},
 }  # fmt: skip

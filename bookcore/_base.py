@@ -1,0 +1,290 @@
+"""The state of a calendar, its lock, and what is told of changes.
+
+One lock. A command holds it from its first check to its last change, a question while it reads. The one question
+that does not take it is `Calendar.is_available` on its fast path: it reads ``_version`` before and after and starts
+over, under the lock, if a change began in between (``_writing`` is nonzero while one is under way).
+
+What is noted of a change is how to undo it (inside a transaction) and one frozen record for subscribers: the same a
+journal would write.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from bookcore._keepers import Keepers
+from bookcore.answers import Answers
+from bookcore.catalog import Catalog, Entry
+from bookcore.changes import (
+    Change,
+)
+from bookcore.errors import (
+    BookcoreError,
+    QueryError,
+    StoreError,
+    UnknownBookingError,
+)
+from bookcore.expiry import expire, finish
+from bookcore.keys import Keyring, normal
+from bookcore.model import BookingEvent, Closure, Status
+from bookcore.policies import Decider
+from bookcore.protocols import BookingStore, SupportsAvailability
+from bookcore.register import Register
+from bookcore.stores.fading import Fading
+from bookcore.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from bookcore.core import Core
+
+__all__ = ["Base"]
+
+_BOUNDS = ("[)", "[]")
+
+
+class Base:
+    """State of one calendar, its lock, and what is told of changes; no public names of its own."""
+
+    __slots__ = (  # past thirty attributes Python no longer reads them out of a shared layout
+        "_answers",
+        "_bounds",
+        "_by_id",
+        "_catalog",
+        "_changes",
+        "_claim",
+        "_clock",
+        "_closed",
+        "_closure_ids",
+        "_closures",
+        "_deadlines",
+        "_event_type",
+        "_events",
+        "_fading",
+        "_holds",
+        "_hours",
+        "_index",
+        "_is_free",
+        "_keepers",
+        "_keys",
+        "_lock",
+        "_noting",
+        "_own_index",
+        "_own_store",
+        "_passed",
+        "_pending",
+        "_ran_out",
+        "_seq",
+        "_standing_closures",
+        "_store",
+        "_subscribers",
+        "_telling",
+        "_undo",
+        "_version",
+        "_writing",
+    )
+
+    def __init__(
+        self,
+        store: BookingStore | None = None,
+        *,
+        bounds: str = "[)",
+        clock: Callable[[], Any] | None = None,
+        event_type: type[BookingEvent] = BookingEvent,
+    ) -> None:
+        if not isinstance(bounds, str) or bounds not in _BOUNDS:
+            raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
+        if clock is not None and not callable(clock):
+            raise QueryError(clock, "a clock is a function that returns the present instant")
+        if not (isinstance(event_type, type) and issubclass(event_type, BookingEvent)):
+            raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
+        store = MemoryStore() if store is None else store
+        if not isinstance(store, BookingStore):
+            raise StoreError(store, "has not the methods of bookcore.BookingStore")
+        self._closed = closed = bounds == "[]"
+        store.bind(closed)
+        self._bounds = bounds
+        self._clock = clock
+        self._event_type = event_type
+        self._lock = threading.RLock()
+        self._version = 0
+        self._writing = 0
+        self._catalog = Catalog()
+        self._by_id = self._catalog.by_id
+        self._store = store
+        self._index: SupportsAvailability = (
+            store if isinstance(store, SupportsAvailability) else Decider(store, self._catalog, closed)
+        )
+        self._is_free = self._index.is_free
+        self._claim = self._index.claim
+        self._events = Register()
+        self._seq = 0
+        self._keys = Keyring(closed, self._held_keys)
+        self._holds: dict[Hashable, Any] = {}  # by booking id: when it runs out, or None
+        self._ran_out: dict[Hashable, Any] = {}  # the last few that ran out, so that `confirm` can say so
+        self._deadlines: list[tuple[Any, int, Hashable]] = []  # (until, seq, id) in order, some of them stale
+        self._passed = 0  # how many of them have passed
+        self._own_store, self._own_index = store, self._index  # `_store`, `_index` but for while something fades
+        self._fading = Fading(store) if isinstance(store, MemoryStore) else None
+        self._closures = MemoryStore()  # closures are held like bookings of a pool that is never asked for room
+        self._closures.bind(closed)
+        self._standing_closures: dict[int, Closure] = {}
+        self._closure_ids = 0
+        self._keepers = Keepers()
+        self._hours = self._keepers.by_rule  # who keeps which opening hours
+        self._answers = Answers(self._catalog, cast("Core", self)._available)
+        self._undo: list[Callable[[], None]] | None = None  # a list while a transaction is open
+        self._changes: list[Change] = []  # what the open transaction did
+        self._subscribers: list[Callable[[Change], Any]] = []
+        self._noting = False  # a transaction is open or somebody listens
+        self._pending: deque[Change] = deque()  # what subscribers have not been told yet
+        self._telling = threading.Lock()
+
+    # -- locking -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writer(self) -> Iterator[None]:
+        """Hold the lock and let lock-free readers know."""
+        with self._lock:
+            self._writing += 1
+            self._version += 1
+            try:
+                yield
+            finally:
+                self._writing -= 1
+        if self._pending:
+            self._tell()
+
+    @contextmanager
+    def _reader(self) -> Iterator[None]:
+        """Hold the lock for a question, once the holds whose time has come are released."""
+        try:
+            with self._lock:
+                if self._deadlines:
+                    self._expire()
+                yield
+        finally:
+            if self._pending:
+                self._tell()
+
+    # -- noting what happens -----------------------------------------------------------------------
+
+    def _note(self, undo: Callable[[], None], change: Change) -> None:
+        """Keep how to undo a change while a transaction is open, and tell of it once it has taken effect."""
+        if self._undo is not None:
+            self._undo.append(undo)
+            self._changes.append(change)
+        elif self._subscribers:
+            self._pending.append(change)
+
+    def _tell(self) -> None:
+        """Give subscribers the pending changes, in order, each once, outside the lock.
+
+        Whoever finds another thread telling leaves its changes to it. A subscriber that raises ends neither the change
+        nor the telling; its exception goes to `sys.unraisablehook`, as that of a callback nobody waits for.
+        """
+        if self._undo is not None:
+            return
+        while self._pending and self._telling.acquire(blocking=False):
+            try:
+                while self._pending:
+                    change = self._pending.popleft()
+                    for subscriber in tuple(self._subscribers):
+                        try:
+                            subscriber(change)
+                        except Exception as exc:
+                            _report(subscriber, exc)
+            finally:
+                self._telling.release()
+
+    # -- holds that run out ------------------------------------------------------------------------
+
+    def _now(self) -> Any:
+        """Ask the clock."""
+        if self._clock is None:
+            raise QueryError(None, "this needs to know the time: Calendar(clock=...)")
+        return normal(self._clock())
+
+    def _expire(self) -> None:
+        """Release the holds whose time has come, if `_deadlines` says that there may be any. The lock is held."""
+        expire(cast("Core", self))
+
+    def _work_on(self, store: BookingStore, index: SupportsAvailability) -> None:
+        """Have every question and change go to *store*, decided by *index*."""
+        self._store, self._index = store, index
+        self._is_free, self._claim = index.is_free, index.claim
+
+    def _forget_keys(self) -> None:
+        """Let the calendar take keys of any family once it holds none; what fades in the store is held there."""
+        if not self._events and not self._standing_closures and self._store is self._own_store:
+            self._keys.reset()
+
+    # -- looking up --------------------------------------------------------------------------------
+
+    def _held_keys(self) -> Iterator[Any]:
+        finish(cast("Core", self))
+        for event in self._events.values():
+            for key in (event._start, event._end):
+                if key is not None:
+                    yield normal(key)
+        for closure in self._standing_closures.values():
+            for key in (closure.start, closure.end):
+                if key is not None:
+                    yield normal(key)
+
+    def _standing(self, event_or_id: Any) -> BookingEvent:
+        """Return the booking meant, which stands in this calendar, or raise `UnknownBookingError`."""
+        try:
+            if isinstance(event_or_id, BookingEvent):
+                found = self._events.get(event_or_id._id)
+                if found is not event_or_id:
+                    why = "it is not booked in this calendar"
+                    if found is not None:
+                        why += "; another booking has its id (was it moved, or booked again?)"
+                    raise UnknownBookingError(event_or_id, why)
+            else:
+                found = self._events.get(event_or_id)
+        except BookcoreError:
+            raise
+        except Exception:  # unhashable, or the object's own code
+            found = None
+        if found is None:
+            raise UnknownBookingError(event_or_id)
+        return found
+
+    def _entry_of(self, event: BookingEvent) -> Entry:
+        """Return the record of a standing booking's resource."""
+        resource = event._resource
+        try:
+            entry = getattr(resource, "_entry", None)
+            if entry is not None and entry.calendar is self:
+                return entry  # type: ignore[no-any-return]
+            entry = self._by_id[resource.id]
+            if entry.resource is resource:
+                return entry
+        except Exception:  # noqa: S110 - the object's own code, or its id is another by now
+            pass
+        return next(entry for entry in self._by_id.values() if entry.resource is resource)
+
+    def _holds_lock(self, event: BookingEvent) -> bool:
+        if self._deadlines:
+            with self._reader():
+                return event._home is self
+        return event._home is self
+
+    def _status(self, event: BookingEvent) -> Status:
+        if not self._holds_lock(event):
+            return Status.RELEASED
+        return Status.HELD if event._id in self._holds else Status.CONFIRMED
+
+
+def _report(subscriber: object, exc: Exception) -> None:
+    """Hand an exception that nobody waits for to the interpreter's hook for such, which prints it by default."""
+    facts = SimpleNamespace(
+        exc_type=type(exc), exc_value=exc, exc_traceback=exc.__traceback__, err_msg="In a subscriber", object=subscriber
+    )
+    sys.unraisablehook(facts)

@@ -1,0 +1,124 @@
+"""Selecting: questions as values, and the tags and indexes that they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from bookcore import changes
+from bookcore.core import Core
+from bookcore.errors import (
+    QueryError,
+)
+from bookcore.selection import IndexView, Selection
+from bookcore.terms import All, And, Available, Not, Tagged, Term, as_term, check_quantity
+
+if TYPE_CHECKING:
+    from bookcore.calendar import Calendar
+
+__all__ = ["Selecting"]
+
+
+class Selecting(Core):
+    """The calls that make selections. A mixin of `Calendar`."""
+
+    __slots__ = ()
+
+    # -- finding -----------------------------------------------------------------------------------
+
+    def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> Selection:
+        """Return the resources for which `book` would succeed, among those that match all terms.
+
+        Complexity: nothing until it is read; see `Selection` and `Timeline.busy`.
+        """
+        return self._find(self._span_term(start, end, quantity), terms)
+
+    def find_booked(self, start: Any, end: Any, *terms: Any) -> Selection:
+        """Return the resources for which `book` would fail, among those that match all terms."""
+        return self._find(Not(self._span_term(start, end, 1)), terms)
+
+    def find(self, *terms: Any) -> Selection:
+        """Return the resources that match all terms.
+
+        A term is a class (its instances, and those of subclasses and virtual subclasses), a `Selection`, an iterable
+        of resources or ids, a list of terms (any of them), or ``no(term)``.
+
+        Raises: `QueryError` for anything else.
+        """
+        return self._find(None, terms)
+
+    def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
+        with self._lock:
+            self._keys.admit(start, end)
+        return Available(start, end, check_quantity(quantity))
+
+    def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection:
+        parts = [] if first is None else [first]
+        parts += [as_term(term, self) for term in terms]
+        if len(parts) == 1:
+            return Selection(cast("Calendar", self), parts[0])
+        return Selection(cast("Calendar", self), And(tuple(parts)) if parts else All())
+
+    # -- tags and indexes --------------------------------------------------------------------------
+
+    def tag(self, resource: Any, *labels: Hashable) -> None:
+        """Put labels on a resource. Labels it has already stay. Raises: `UnknownResourceError`, `QueryError`. O(1)."""
+        self._label(resource, labels, True)
+
+    def untag(self, resource: Any, *labels: Hashable) -> None:
+        """Take labels off a resource. Labels it has not are ignored."""
+        self._label(resource, labels, False)
+
+    def _label(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
+        with self._writer():
+            entry = self._catalog.entry(resource)
+            for label in labels:
+                try:
+                    hash(label)
+                except Exception as exc:
+                    raise QueryError(label, "a label must be hashable") from exc
+            put, take = self._catalog.tag, self._catalog.untag
+            for label in labels:
+                if (put if on else take)(entry, label) and self._noting:
+                    change = (changes.Tagged if on else changes.Untagged)(entry.resource, label)
+                    back: Any = partial(take if on else put, entry, label)
+                    self._note(back, change)
+
+    def tagged(self, label: Hashable) -> Selection:
+        """Return the resources that carry the label."""
+        try:
+            hash(label)
+        except Exception as exc:
+            raise QueryError(label, "a label must be hashable") from exc
+        return Selection(cast("Calendar", self), Tagged(label))
+
+    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> IndexView:
+        """Keep the resources in order of ``key(resource)``, to select by and to order by; return the index.
+
+        *key* is asked once for each resource, now, when one is added and at `reindex`, under the calendar's lock. A
+        resource for which it raises AttributeError or a lookup error, or gives None or NaN, has no value: it is in no
+        range and sorts last. Indexes are not part of a snapshot.
+
+        Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError`.
+        Complexity: O(n log n).
+        """
+        if not isinstance(name, str) or not callable(key):
+            raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
+        with self._writer():
+            self._catalog.create_index(name, key)
+            if self._undo is not None:
+                back: Any = partial(self._catalog.indexes.pop, name, None)
+                self._undo.append(back)
+        return IndexView(cast("Calendar", self), name)
+
+    def index(self, name: str) -> IndexView:
+        """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`."""
+        with self._lock:
+            self._catalog.index(name)
+        return IndexView(cast("Calendar", self), name)
+
+    def reindex(self, resource: Any) -> None:
+        """Ask every index's key again for a resource whose attributes have changed. O(log n) for each index."""
+        with self._writer():
+            self._catalog.reindex(self._catalog.entry(resource))
