@@ -54,11 +54,14 @@ def load_events(calendar: Calendar, events: list[Any]) -> int:
 
 
 @contextmanager
-def garbage_paused() -> Iterator[None]:
+def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     """Keep the cyclic garbage collector from running inside the block, if it is on.
 
     A bulk load makes hundreds of thousands of lists and no garbage; the collector would walk all of them, and every
     booking, several times over (it took half of the time of a load of a million).
+
+    With *aged*, what is young when the block ends counts as old, without being walked: for what makes much at once, and
+    seldom. Garbage that was young waits for a full collection then. Not where a program has frozen something.
     """
     if not gc.isenabled():
         yield
@@ -66,6 +69,9 @@ def garbage_paused() -> Iterator[None]:
     gc.disable()
     try:
         yield
+        if aged and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation
     finally:
         gc.enable()
 

@@ -91,13 +91,13 @@ def load(
     `SnapshotKeyError`, and `SnapshotError` for a file that cannot be read. Nothing else, whatever the file
     holds; only what *make* raises comes as it is.
 
-    Complexity: O(everything), about 4 us a booking. Python's cyclic garbage collector rests meanwhile, in the
-    whole process.
+    Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector rests meanwhile, in the
+    whole process, and takes what is young then for old (unless the program has called `gc.freeze`).
     """
     name = path_text(path)
     known = handed_in(name, types)
     facts, sections = read_file(name, key, limits or Limits(), fs or FileSystem())
-    with garbage_paused():
+    with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
             state = decode_state(sections)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:

@@ -997,3 +997,26 @@ def test_file_of_format_1_still_opens() -> None:
     found.check()
     assert portrait(found) == portrait(full_calendar())
     assert read_file(GOLDEN, b"golden")[0].rows == len(found)
+
+
+def test_restoring_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+    """Running, with nothing frozen; and where a program has frozen something, that is frozen still."""
+    calendar = Calendar()
+    calendar.book(calendar.add_resource(Resource("room")), 1, 2)
+    calendar.snapshot(tmp_path / "c.bks")
+    assert gc.isenabled() and not gc.get_freeze_count()
+    Calendar.restore(tmp_path / "c.bks")
+    assert gc.isenabled() and not gc.get_freeze_count()
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        Calendar.restore(tmp_path / "c.bks")
+        assert 0 < gc.get_freeze_count() <= frozen
+    finally:
+        gc.unfreeze()
+    gc.disable()
+    try:
+        Calendar.restore(tmp_path / "c.bks")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
