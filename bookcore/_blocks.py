@@ -9,14 +9,14 @@ its starts (or ends) share one key it cannot be, and need not: the bitmap alone 
 nearly empty is joined to a neighbour.
 
 Invariants, beside those of `bookcore.timeline`: ``blocks[i].at == i``; ``opens`` and ``closes`` hold each bin of starts, and
-of ends, by its key, and no others; a bin's ``block`` is the one it is in; of any STRIDE x 2 neighbouring blocks one has its
-``active`` in ``actives``, and so has the first.
+of ends, by its key if that is of a type in `SHARED`, and no others; a bin's ``block`` is the one it is in; of any
+STRIDE x 2 neighbouring blocks one has its ``active`` in ``actives``, and so has the first.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from itertools import accumulate, chain, repeat
 from math import isqrt
 from typing import Any
@@ -97,17 +97,15 @@ class Blocks:
                 self._known(name)[one.key] = one
 
     def _form(self, block: Block, name: str) -> None:
-        """Give a column of a block the form that suits it now. O(B), if that is another."""
+        """Give a column of a block the form that suits it now. Compares no keys but of `SHARED`. O(B), or less."""
         column = getattr(block, name)
         if isinstance(column, Bins):
             if column.count * 2 >= len(column.bins) * OFTEN and column.bins:
                 for one in column.bins:
                     one.block = block
                 return
-            fresh = Column(column.holds_low)
-            fresh.fill(*column.flat())
             self._unbin(column.bins, name)
-            setattr(block, name, fresh)
+            setattr(block, name, column.as_column())
         elif isinstance(column, Column):
             if column.count >= OFTEN and well_binned(list(chain.from_iterable(leaf[::2] for leaf in column.leaves))):
                 self._bin(block, name, grouped(*column.flat()))
@@ -145,6 +143,8 @@ class Blocks:
                 self._cut(at, cut)
                 return
             keys, numbers = column.flat()
+            if keys[0] < keys[-1]:  # a comparison failed when a leaf was to be parted; a later addition will try again
+                continue
             setattr(block, name, Uniform(column.holds_low, keys[0], numbers))
             if column.binned:
                 self._unbin(column.bins, name)
@@ -214,9 +214,7 @@ class Blocks:
             for part in (column, other):
                 if part.binned:
                     self._unbin(part.bins, name)
-                    leaves = Column(part.holds_low)
-                    leaves.fill(*part.flat())
-                    part = leaves
+                    part = part.as_column()
                 parts.append(part)
             parts[0].join(cut, parts[1])
             setattr(one, name, parts[0])
@@ -236,8 +234,25 @@ class Blocks:
     ) -> None:
         """Replace everything: keys in order and their ordinals, for starts and for ends; who has no start.
 
-        Complexity: O(m), one bit an event, no comparison but those that place the cuts.
+        Complexity: O(m), one bit an event, few comparisons. After an exception nothing has changed.
         """
+        fresh = type(self)(self.closed)
+        fresh._build(size, starts, ends, unbounded)
+        self._become(fresh)
+
+    def _become(self, fresh: Blocks) -> None:
+        """Take over all that another has, which is of no use then."""
+        for name in Blocks.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+    def _build(
+        self,
+        size: int,
+        starts: tuple[Sequence[Any], Sequence[int]],
+        ends: tuple[Sequence[Any], Sequence[int]],
+        unbounded: Iterable[int],
+    ) -> None:
+        """`rebuild` of one that holds nothing."""
         keys, numbers = starts
         end_keys, end_numbers = ends
         opened = list(unbounded)
@@ -265,7 +280,7 @@ class Blocks:
         *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each, in bins,
         which go to the timeline; some of them may be empty.
 
-        Complexity: O(m + keys), one bit an event, no comparison.
+        Complexity: O(m + keys), one bit an event, few comparisons.
         """
         shared = dict(zip(keys, keys, strict=True)) if type(keys[0]) in SHARED else None
         self._clear(size, sum(map(len, starts)), shared)
@@ -359,7 +374,7 @@ class Blocks:
 class _Repeated(Sequence[int]):
     """The places 0, 1, 2 ... of some bins in turn, each as often as its bin has members; not written out."""
 
-    def __init__(self, bins: Sequence[list[int]]) -> None:
+    def __init__(self, bins: Sequence[Sized]) -> None:
         self.until = list(accumulate(map(len, bins)))
 
     def __len__(self) -> int:

@@ -3,8 +3,9 @@
     keys         7        8       9           in order, each once
     bins     [4 0 1 6]  [1 3]   [0 2]         ordinals, in any order
 
-The timeline finds a bin by its key, in a dict, and by the bin its block: a booking at keys that have occurred before
-compares nothing, and touches the ends of two lists. A question sees whole bins; one bisect says which.
+The timeline finds a bin by its key, in a dict (where the key is of a type in `SHARED`), and by the bin its block: a booking
+at keys that have occurred before compares nothing, and touches the ends of two bins. A question sees whole bins; one
+bisect says which.
 
 A bin costs some two hundred bytes, so this form is for columns in which a key has `OFTEN` ordinals or more on average
 (see `well_binned`); `Column` is for the others, and says what columns are.
@@ -15,12 +16,14 @@ the block's tail.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from sys import byteorder
+from typing import TYPE_CHECKING, Any, Self
 
-from bookcore.column import SHARED
+from bookcore.column import LEAF, SHARED, Column
 
 __all__ = ["OFTEN", "Bin", "Bins", "grouped", "well_binned"]
 
@@ -34,14 +37,36 @@ def well_binned(keys: Sequence[Any]) -> bool:
     return len(kinds) == 1 and kinds <= SHARED and len(set(keys)) * OFTEN <= len(keys)
 
 
-class Bin(list[int]):
-    """The ordinals that go with one key of one column, and the block that the column is in."""
+if TYPE_CHECKING:
+    Ordinals = array[int]
+else:
+    Ordinals = array
+
+
+class Bin(Ordinals):
+    """The ordinals that go with one key of one column, and the block that the column is in.
+
+    Four bytes each, side by side, where a list would hold pointers to numbers that lie anywhere: to find one among a
+    thousand that are compared one by one is to wait for a thousand places in memory, a hundred times as long.
+    """
 
     __slots__ = ("block", "key")
+    block: Any
+    key: Any
 
-    def __init__(self, key: Any, block: Any, numbers: Sequence[int] = ()) -> None:
-        super().__init__(numbers)
-        self.key, self.block = key, block
+    def __new__(cls, key: Any, block: Any, numbers: Iterable[int] = ()) -> Self:
+        """Make one of the ordinals given."""
+        made: Any = super().__new__(cls, "I", numbers)
+        made.key, made.block = key, block
+        return made  # type: ignore[no-any-return]
+
+    def place_of(self, number: int) -> int:
+        """Return where an ordinal is. O(bin), by a search of bytes."""
+        data, sought = self.tobytes(), number.to_bytes(self.itemsize, byteorder)
+        at = data.index(sought)
+        while at % self.itemsize:  # across two ordinals
+            at = data.index(sought, at + 1)
+        return at // self.itemsize
 
 
 def grouped(keys: Sequence[Any], numbers: Sequence[int]) -> list[Bin]:
@@ -88,7 +113,7 @@ class Bins:
 
     def find(self, at: int, key: Any, number: int) -> int:
         """Return where in its bin an entry is. O(bin), in C."""
-        return self.bins[at >> 1].index(number)
+        return self.bins[at >> 1].place_of(number)
 
     def delete(self, at: int, place: int, number: int) -> Bin | None:
         """Take out the entry where `find` said. Compares nothing. Returns the bin if it is no more."""
@@ -150,6 +175,22 @@ class Bins:
         return gone
 
     # -- in two, and together ----------------------------------------------------------------------
+
+    def as_column(self) -> Column:
+        """Return the same entries in leaves. Compares nothing, for bins are in order already. O(B)."""
+        column = Column(self.holds_low)
+        leaves: list[list[Any]] = []
+        for at, one in enumerate(self.bins):
+            part: list[Any] = [one.key] * (2 * len(one))
+            part[1::2] = one
+            if leaves and len(leaves[-1]) + len(part) <= 2 * LEAF:
+                leaves[-1] += part
+                continue
+            if leaves:
+                column.seps.append(one.key if self.holds_low else self.keys[at - 1])
+            leaves.append(part)
+        column.leaves, column.count = leaves or [[]], sum(map(len, self.bins))
+        return column
 
     def middle(self) -> Any:
         """Return a key at which a block can be cut, near the middle, or None if there is none. O(d)."""

@@ -35,8 +35,8 @@ class Block:
 
     Each of the two bitmaps is held as its data and as the int made of it, None since the last change: a `Bitmap` taken
     apart, because each object on the way to a bit is a wait for memory. ``at`` is its place among the blocks.
-    ``patience`` is how long its tails may get: 0 once something was absorbed for a question, so that the next addition
-    looks whether the block has grown too long.
+    ``patience`` is how long its tails may get: 0 once something was absorbed for others than an addition, so that the next
+    one looks whether the block has grown too long.
 
     Invariant: the bitmaps are what `derive` makes of the columns, but for what is in the tails.
     """

@@ -151,7 +151,7 @@ def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
         own_ids = events[0]._id is None
         if not store.load(entries, *spans, events):
             return False
-    except (AttributeError, TypeError, LookupError):  # the long way will meet it again and say what it is
+    except Exception:  # nothing has changed; the long way will meet it again and say what it is
         return False
     facts = [(event._seq, event._id, event._resource) for event in events] if calendar._noting else []
     # ids that are the numbers of their bookings are one object with them

@@ -29,8 +29,8 @@ that changes nothing any more is gone; every segment but an only one has ``fewes
 peaks and lows say what the segments hold. And as long as only what was added is taken back: no level is below
 zero; closed spans rise at side 0 and fall at side 1.
 
-Keys are compared by ``<`` and nothing else, in `_find` and `_window` (and the sort of `_sweep`), and all of it
-comes before the first change: a comparison that raises leaves the profile as it was.
+Keys are compared by ``<`` and nothing else, in `_find` and `_window` (and, many at a time, in `add_columns` and
+`_swept`), and all of it comes before the first change: a comparison that raises leaves the profile as it was.
 """
 
 from __future__ import annotations
@@ -461,7 +461,7 @@ class Profile(StepList):
                 _prove(side == (change < 0), "closed spans rise at their keys and fall just after them")
             at, at_side = key, side
 
-    # ---- finding places: the only code that compares keys
+    # ---- finding places: the only code that compares keys one by one
 
     def _find(self, key: Any, after: bool) -> tuple[int, int, bool]:
         """Return the last step that begins at or before a position, and whether it begins exactly there.

@@ -55,8 +55,8 @@ class Timeline(Blocks):
     """The disjoint busy spans of many ordinals, answering for all of them at once.
 
     Complexity, with m spans in blocks of B: `add` and `remove` O(log m + blocks spanned), with a cut, O(B), once in B / 2
-    additions; `add` at keys that repeat compares nothing. `busy` O(log m + B + blocks in the window), of which a block
-    costs one OR at machine speed.
+    additions; at keys that repeat `add` compares nothing, and `remove` is O(bin). `busy` O(log m + B + blocks in the
+    window), of which a block costs one OR at machine speed.
     """
 
     __slots__ = ()

@@ -8,7 +8,7 @@
 Where keys hardly repeat, the same by the keys themselves: rows collected by resource and sorted by start, starts and
 ends sorted once (`Timeline.rebuild`).
 
-Everything is built aside and only then put in place.
+Everything that compares keys comes before anything is put in place.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _load_ranked(
     end_ranks: array[int],
     events: Sequence[BookingEvent],
 ) -> bool:
-    """Do what `load` does where few keys repeat: the distinct ones, in order, and which of them each row has.
+    """Do what `load` does where keys repeat: the distinct ones, in order, and which of them each row has.
 
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
@@ -163,7 +163,7 @@ def _overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: lis
 def _bins(ranks: array[int], ordinals: list[int], keys: list[Any]) -> list[Bin]:
     """Return the ordinals of each rank, of the key that has it."""
     bins = [Bin(key, None) for key in keys]
-    deque(map(list.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
+    deque(map(array.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
     return bins
 
 

@@ -131,7 +131,8 @@ class Fading:
             for owner, event in zip(self._entries, self._events, strict=True):
                 if not owner.plain:
                     self._pooled[owner.number].append(event)
-        return [event for event in self._pooled[entry.number] if id(event) in self._gone]
+        # what faded, was put again and faded again is there twice
+        return list({id(event): event for event in self._pooled[entry.number] if id(event) in self._gone}.values())
 
     def _take(self, entry: Entry, event: BookingEvent) -> None:
         self.store.remove(entry, normal(event._start), normal(event._end), event)

@@ -166,8 +166,8 @@ def fill_all(lanes: Sequence[Lane], edges: Sequence[tuple[Any, ...]], events: Se
     if lanes and not lanes[0].closed:  # a closed lane shows itself
         holders = list(map(_holder_of, lanes))
         shown = edges
-        if None in holders:
-            held = [holder is not None for holder in holders]
+        held = [holder is not None for holder in holders]  # `None in holders` would call code of the resources' class
+        if not all(held):
             holders, shown = list(compress(holders, held)), list(compress(edges, held))
         deque(map(_show, holders, shown), maxlen=0)
 

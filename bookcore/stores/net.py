@@ -12,7 +12,8 @@ a long one mostly costs a look at each segment.
 For a few stretches the bookings that faded are looked up there, and nothing is kept. Where more are in doubt, all that
 faded is summed up, once; that follows as the store takes it out (`without`).
 
-Invariant: ``gone`` holds, by identity, what faded in the pool, all of which is in it; the sum, once made, is its use.
+Invariant: ``gone`` holds, by identity, what faded in the store, so also what did in the pool, all of which is in it; the
+sum, once made, is its use.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookingEvent, Calendar, ConflictError, DuplicateBookingError, Resource
+from bookcore import BookcoreError, BookingEvent, Calendar, ConflictError, DuplicateBookingError, Resource
 from bookcore.loading import FEWEST
 from bookcore.testing import small_sizes
 
@@ -143,3 +143,54 @@ def test_a_load_takes_resources_by_identity_or_else_by_id(cls: type[Resource]) -
             assert all(event.resource is resource for event, resource in zip(events, shared, strict=True))
         calendar.check()
         assert calendar.find_booked(2, 3).ids() == list(range(FEWEST))
+
+
+def test_a_load_asks_resources_nothing_but_their_id() -> None:
+    """Not whether they equal anything, which may raise."""
+
+    class Picky(Resource):
+        def __eq__(self, other: Any) -> bool:
+            return bool(self.id == other.id)
+
+        __hash__ = Resource.__hash__
+
+    calendar = Calendar()
+    rooms = [calendar.add_resource(Picky(number)) for number in range(8)]
+    rows = [BookingEvent(rooms[at % 8], 10 * (at // 8), 10 * (at // 8) + 5) for at in range(160)]
+    assert calendar.load(rows) == 160
+    calendar.check()
+
+
+def test_a_load_whose_keys_fail_to_compare_changes_nothing() -> None:
+    """The error is one of ours, and what stood stands."""
+
+    class Moody:
+        left = 0
+
+        def __init__(self, rank: float) -> None:
+            self.rank = rank
+
+        def __lt__(self, other: Any) -> bool:
+            if Moody.left:
+                Moody.left -= 1
+                if not Moody.left:
+                    Moody.left = 1  # from here on at every one
+                    raise RuntimeError("not now")
+            return bool(self.rank < other.rank)
+
+    for failing in (1, 300, 2000, 2700, 2800):
+        Moody.left = 0
+        calendar = Calendar()
+        rooms = [calendar.add_resource(Resource(number)) for number in range(8)]
+        for number, room in enumerate(rooms):
+            calendar.book(room, Moody(100_000 + number), Moody(100_000.5 + number))
+        rows = [
+            BookingEvent(rooms[at % 8], Moody(10 * (at // 8) + at % 8), Moody(10 * (at // 8) + at % 8 + 1))
+            for at in range(300)
+        ]
+        Moody.left = failing
+        with pytest.raises(BookcoreError):
+            calendar.load(rows)
+        Moody.left = 0
+        calendar.check()
+        assert len(calendar) == 8

@@ -229,3 +229,133 @@ def test_blocks_stay_within_their_limit_in_whatever_order_spans_come(order: str)
         assert len(line) == 0
         assert line.busy(None, None) == 0
         assert len(line.blocks) < most
+
+
+class Failing:
+    """A key of the user's own that compares with numbers, and raises at one comparison."""
+
+    left = 0  # comparisons to the one that raises, 0: none does
+
+    def __init__(self, rank: float) -> None:
+        self.rank = rank
+
+    def _ask(self, other: Any) -> Any:
+        if Failing.left:
+            Failing.left -= 1
+            if not Failing.left:
+                raise RuntimeError("not now")
+        return other.rank if isinstance(other, Failing) else other
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.rank < self._ask(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.rank > self._ask(other))
+
+
+@pytest.fixture
+def no_failure() -> Any:
+    """Have comparisons work again afterwards."""
+    yield
+    Failing.left = 0
+
+
+def agrees(line: Timeline, spans: dict[int, tuple[Any, Any]]) -> None:
+    """Hold a timeline to be sound, and to say of some windows what its spans say."""
+    Failing.left = 0
+    line.check()
+    rank = {number: tuple(getattr(key, "rank", key) for key in span) for number, span in spans.items()}
+    for low in range(0, 40, 3):
+        right = sorted(number for number, (start, end) in rank.items() if start < low + 0.5 and low < end)
+        assert list(ordinals(line.busy(Failing(low), Failing(low + 0.5)))) == right
+
+
+def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
+    """The block stays longer than it should be, until a later addition."""
+    for failing in range(1, 360, 7):
+        line, spans = Timeline(), {}
+        Failing.left = failing
+        for number in range(66):
+            span = Failing(number % 5 + number / 1000), Failing(number % 5 + number / 1000 + 0.5)
+            try:
+                line.add(number, *span)
+            except RuntimeError:
+                continue
+            spans[number] = span
+        agrees(line, spans)
+
+
+def binned(spans: dict[int, tuple[Any, Any]], size: int) -> Timeline:
+    """Return a timeline whose columns are in bins: twenty spans at each even number."""
+    keys = [key for key in range(0, 40, 2) for _ in range(20)]
+    spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
+    line = Timeline()
+    numbers = list(range(len(keys)))
+    line.rebuild(size, (keys, numbers), ([key + 1 for key in keys], numbers), ())
+    assert all(block.starts.binned for block in line.blocks)
+    return line
+
+
+def test_a_comparison_that_fails_while_a_block_is_cut_changes_nothing(no_failure: Any) -> None:
+    """Keys of another kind among bins: the two halves take their forms without comparing them."""
+    for failing in range(1, 200, 9):
+        spans: dict[int, tuple[Any, Any]] = {}
+        line = binned(spans, 20_000)
+        for number in range(1000, 1300):
+            span = Failing(number % 300 * 40 / 300 + 0.001), Failing(number % 300 * 40 / 300 + 0.1)
+            if number > 1200:
+                Failing.left = failing
+            try:
+                line.add(number, *span)
+            except RuntimeError:
+                continue
+            spans[number] = span
+        agrees(line, spans)
+
+
+def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -> None:
+    """Joining blocks, bins and leaves, compares nothing."""
+    for failing in (1, 4, 16, 64):
+        spans: dict[int, tuple[Any, Any]] = {}
+        line = Timeline()
+        keys = [key for key in range(0, 60, 2) for _ in range(32)] + [1000 + 2 * at for at in range(600)]
+        numbers = list(range(len(keys)))
+        spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
+        line.rebuild(40_000, (keys, numbers), ([key + 1 for key in keys], numbers), ())
+        for number in [number for number, (start, _) in spans.items() if 4 <= start < 60]:
+            line.remove(number, *spans.pop(number), None, None)
+        for number in range(20_000, 20_060):
+            start = 10 + (number - 20_000) * 0.3
+            spans[number] = Failing(start), Failing(start + 0.1)
+            line.add(number, *spans[number])
+        before = len(line.blocks)
+        for number in [number for number, (start, _) in spans.items() if type(start) is int and start >= 1010]:
+            Failing.left = failing
+            try:
+                line.remove(number, *spans[number], None, None)
+            except RuntimeError:
+                continue
+            del spans[number]
+        agrees(line, spans)
+        assert len(line.blocks) < before
+
+
+def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(no_failure: Any) -> None:
+    """Whatever fails, and however late."""
+    spans: dict[int, tuple[Any, Any]] = {}
+    line = binned(spans, 400)
+    keys = [Failing(at) for at in range(300)]
+    numbers = list(range(300))
+    failed = 0
+    for failing in range(1, 2000, 13):
+        Failing.left = failing
+        other = Timeline()
+        try:
+            other.rebuild(300, (keys, numbers), ([Failing(at + 0.5) for at in range(300)], numbers), ())
+        except RuntimeError:
+            failed += 1
+            Failing.left = failing
+            with pytest.raises(RuntimeError):
+                line.rebuild(300, (keys, numbers), ([Failing(at + 0.5) for at in range(300)], numbers), ())
+            agrees(line, spans)
+    assert failed > 3

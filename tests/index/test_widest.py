@@ -112,3 +112,25 @@ def test_looking_for_time_past_many_bookings_grows_with_the_logarithm(monkeypatc
     """Sixteen times as many bookings: a level more, of up to `FAN` caps on the way up and on the way down."""
     counts = [looked_at(size, monkeypatch) for size in (2_000, 32_000, 512_000)]
     assert all(count <= 2 * widest.FAN * level for level, count in enumerate(counts, 2))
+
+
+def test_keys_of_another_kind_may_come_into_a_part_that_was_measured() -> None:
+    """A bound stays true when gaps get shorter, whatever shortens them."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room"))
+    for at in range(600):
+        calendar.book(room, 10 * at, 10 * at + 4)
+    calendar.check()
+    calendar.book(room, 3005.5, 3006)
+    calendar.check()
+    assert calendar.next_available(room, 0, 7) == (5994, 6001)
+
+
+def test_hours_between_dates_are_as_many_gaps_among_many_bookings_as_among_few() -> None:
+    """A length that dates cannot hold is not measured in."""
+    for size in (100, 600):
+        calendar = Calendar()
+        room = calendar.add_resource(Resource("room"))
+        days = [date(2000, 1, 1) + 2 * at * DAY for at in range(size)]
+        calendar.load(BookingEvent(room, day, day + DAY) for day in days)
+        assert len(list(calendar.gaps(room, None, None, at_least=timedelta(hours=30)))) == size + 1

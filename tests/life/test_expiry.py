@@ -439,3 +439,24 @@ def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
         there = Calendar(ListStore(), clock=two, bounds=bounds)
         for mine, right in zip(run(here, one, steps), run(there, two, steps), strict=True):
             assert mine == right
+
+
+def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:
+    """A hold that ran out inside a what-if stands again after it, and runs out again."""
+    now = [0]
+    calendar = Calendar(clock=lambda: now[0])
+    pool, room = calendar.add_resource(Resource("pool", capacity=3)), calendar.add_resource(Resource("room"))
+    for at in range(3000):
+        calendar.book(pool, 10 + 2 * at, 11 + 2 * at)
+    calendar.book(pool, 10, 7000)
+    calendar.hold(pool, 10, 7000, until=5)
+    for at in range(300):
+        calendar.hold(room, at, at + 1, until=5)
+    with calendar.what_if():
+        now[0] = 6
+        assert calendar.is_available(pool, 10, 11)
+    now[0] = 6
+    assert list(calendar.occupancy(pool, 10, 6900))[:3] == [(10, 11, 2), (11, 12, 1), (12, 13, 2)]
+    assert calendar.next_available(pool, 10, 6000, quantity=3) == (7000, 13000)
+    assert not calendar.is_available(pool, 10, 6000, quantity=2)
+    calendar.check()
