@@ -296,7 +296,7 @@ class Calendar(Finding, Life, Selecting):
                 self._tell()
 
     def load(self, events: Iterable[BookingEvent]) -> int:
-        """Add many events at once, all or none, several times faster each than `add_booking`; return how many.
+        """Add many events at once, all or none, about three times as fast as one by one; return how many.
 
         Python's cyclic garbage collector is paused meanwhile.
 
