@@ -61,7 +61,8 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     booking, several times over (it took half of the time of a load of a million).
 
     With *aged*, what is young when the block ends counts as old, without being walked: for what makes much at once, and
-    seldom. Garbage that was young waits for a full collection then. Not where a program has frozen something.
+    seldom. Garbage that was young waits for a full collection then. Not where something is frozen: by the program, which
+    is to stay so, or by Python 3.12 as it starts.
     """
     if not gc.isenabled():
         yield

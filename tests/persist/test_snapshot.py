@@ -1000,13 +1000,13 @@ def test_file_of_format_1_still_opens() -> None:
 
 
 def test_restoring_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
-    """Running, with nothing frozen; and where a program has frozen something, that is frozen still."""
+    """Running, with nothing more frozen; and where a program has frozen something, that is frozen still."""
     calendar = Calendar()
     calendar.book(calendar.add_resource(Resource("room")), 1, 2)
     calendar.snapshot(tmp_path / "c.bks")
-    assert gc.isenabled() and not gc.get_freeze_count()
+    frozen = gc.get_freeze_count()  # Python 3.12 starts with some
     Calendar.restore(tmp_path / "c.bks")
-    assert gc.isenabled() and not gc.get_freeze_count()
+    assert gc.isenabled() and gc.get_freeze_count() <= frozen
     gc.freeze()
     try:
         frozen = gc.get_freeze_count()
