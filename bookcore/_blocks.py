@@ -360,7 +360,7 @@ class Blocks:
         return cuts
 
     def _settle(self, at: int) -> None:
-        """Cut block *at* until no list in it is past the limit."""
+        """Cut block *at* until no column in it is past the limit that can be cut."""
         pending = [at]
         while pending:
             at = pending.pop()
@@ -368,7 +368,8 @@ class Blocks:
             if self._is_crowded(block):
                 before = len(self.blocks)
                 self._overflow(at)
-                pending += [at, at + 1] if len(self.blocks) > before else [at]
+                if len(self.blocks) > before:  # else it cannot be cut, or not now
+                    pending += [at, at + 1]
 
 
 class _Repeated(Sequence[int]):

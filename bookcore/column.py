@@ -47,6 +47,15 @@ def _alike(keys: list[Any]) -> bool:
     return type(keys[0]) in SHARED and keys.count(keys[0]) == len(keys)
 
 
+def _highest(keys: list[Any]) -> Any:
+    """Return a key that no other is after, by ``<`` alone: `max` would ask ``>``."""
+    highest = keys[0]
+    for key in keys:
+        if highest < key:
+            highest = key
+    return highest
+
+
 class Column:
     """Keys with ordinals. Complexity, with B of them: a change O(log B), amortised; a question O(LEAF + answers)."""
 
@@ -101,7 +110,7 @@ class Column:
         if _alike(keys):
             return False
         try:
-            low, high = min(keys), max(keys)
+            low, high = min(keys), _highest(keys)
             if not low < high:
                 return False
             sample = sorted(keys[:: max(1, len(keys) // 15)])

@@ -359,3 +359,32 @@ def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(n
                 line.rebuild(300, (keys, numbers), ([Failing(at + 0.5) for at in range(300)], numbers), ())
             agrees(line, spans)
     assert failed > 3
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_keys_are_asked_nothing_but_whether_one_is_less(built: bool) -> None:
+    """A key whose other comparisons fail is cut by, parted by and answered for like any; nothing waits for ever."""
+
+    class OneWay:
+        def __init__(self, rank: int) -> None:
+            self.rank = rank
+
+        def __lt__(self, other: Any) -> bool:
+            return bool(self.rank < other.rank)
+
+        def __gt__(self, other: Any) -> bool:
+            raise RuntimeError("only < is to be asked")
+
+        __le__ = __ge__ = __gt__
+
+    line = Timeline()
+    keys = [OneWay(at // 3) for at in range(900)]
+    ends = [OneWay(at // 3 + 1) for at in range(900)]
+    if built:
+        line.rebuild(900, (keys, list(range(900))), (ends, list(range(900))), ())
+    else:
+        for number, span in enumerate(zip(keys, ends, strict=True)):
+            line.add(number, *span)
+    line.check()
+    assert len(line.blocks) > 5
+    assert list(ordinals(line.busy(OneWay(100), OneWay(102)))) == list(range(300, 306))
