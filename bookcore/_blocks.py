@@ -22,8 +22,8 @@ from math import isqrt
 from typing import Any
 
 from bookcore.bins import OFTEN, Bin, Bins, grouped, well_binned
-from bookcore.bitmap import MASKS, from_ordinals
-from bookcore.block import STRIDE, Block
+from bookcore.bitmap import from_ordinals
+from bookcore.block import STRIDE, Block, marked
 from bookcore.column import SHARED, Column
 from bookcore.uniform import Uniform
 
@@ -79,7 +79,7 @@ class Blocks:
         """Give a block a column of bins, in order, none of them empty. O(bins)."""
         for one in bins:
             one.block = block
-        setattr(block, name, Bins((name == "starts") is not self.closed, bins))
+        setattr(block, name, Bins(getattr(block, name).holds_low, bins))
         self._known(name).update((one.key, one) for one in bins)
 
     def _unbin(self, bins: Iterable[Bin], name: str) -> None:
@@ -107,7 +107,7 @@ class Blocks:
             self._unbin(column.bins, name)
             setattr(block, name, column.as_column())
         elif isinstance(column, Column):
-            if column.count >= OFTEN and well_binned(list(chain.from_iterable(leaf[::2] for leaf in column.leaves))):
+            if well_binned(list(chain.from_iterable(leaf[::2] for leaf in column.leaves))):
                 self._bin(block, name, grouped(*column.flat()))
         elif not column.count:
             setattr(block, name, Column(column.holds_low))
@@ -280,8 +280,14 @@ class Blocks:
         *keys* are the distinct ones, in order; *starts* and *ends* the ordinals that start and that end at each, in bins,
         which go to the timeline; some of them may be empty.
 
-        Complexity: O(m + keys), one bit an event, few comparisons.
+        Complexity: O(m + keys), one bit an event, few comparisons. After an exception nothing has changed.
         """
+        fresh = type(self)(self.closed)
+        fresh._build_from(size, keys, starts, ends)
+        self._become(fresh)
+
+    def _build_from(self, size: int, keys: Sequence[Any], starts: Sequence[Bin], ends: Sequence[Bin]) -> None:
+        """`rebuild_from` of one that holds nothing."""
         shared = dict(zip(keys, keys, strict=True)) if type(keys[0]) in SHARED else None
         self._clear(size, sum(map(len, starts)), shared)
         cuts = self._choose_cuts(_Repeated(starts), _Repeated(ends))  # as places among the keys
@@ -303,7 +309,6 @@ class Blocks:
         self.size, self.count, self.shared = size, count, shared
         self.limit = max(SMALLEST, size // 32, isqrt(count) // 2)
         self.blocks, self.actives, self.crossing = [], [], []
-        self.opens, self.closes = {}, {}
 
     def _stack(self, active: int, numbers: Sequence[int], end_numbers: Sequence[int]) -> tuple[Block, int]:
         """Append a block whose columns are still to be filled; return it and who is active at its right cut.
@@ -315,9 +320,9 @@ class Blocks:
         self.actives.append(bytearray(active.to_bytes(length, "little")) if not len(self.blocks) % STRIDE else None)
         self.crossing.append(None)
         self.blocks.append(block)
-        block.started = _marked(numbers, length)
+        block.started = marked(numbers, length)
         begun = int.from_bytes(block.started, "little")
-        ended = int.from_bytes(_marked(end_numbers, length), "little")
+        ended = int.from_bytes(marked(end_numbers, length), "little")
         if begun.bit_count() == len(numbers) and ended.bit_count() == len(end_numbers):
             flips = begun ^ ended
         else:  # some start or end twice here: one of each pair undoes the other
@@ -330,7 +335,7 @@ class Blocks:
 
     def _fill(self, block: Block, name: str, keys: Sequence[Any], numbers: Sequence[int]) -> None:
         """Give a block a column of keys, in order, and their ordinals, in the form that suits them. O(B)."""
-        if len(keys) >= OFTEN and well_binned(keys):
+        if well_binned(keys):
             self._bin(block, name, grouped(keys, numbers))
         else:
             getattr(block, name).fill(keys, numbers)
@@ -385,15 +390,6 @@ class _Repeated(Sequence[int]):
         if isinstance(at, slice):
             return [bisect_right(self.until, one) for one in range(*at.indices(len(self)))]
         return bisect_right(self.until, at)
-
-
-def _marked(numbers: Iterable[int], length: int) -> bytearray:
-    """Return the bitmap of *numbers*, so many bytes long."""
-    data = bytearray(length)
-    masks = MASKS  # a look-up beats a shift
-    for number in numbers:
-        data[number >> 3] |= masks[number & 7]
-    return data
 
 
 def _rising(keys: Sequence[Any], above: Any, below: Any) -> list[Any]:

@@ -11,6 +11,7 @@ they mostly lie in the cache. What a question may find undone is at most `TAIL` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from bookcore.bins import Bins
@@ -18,7 +19,7 @@ from bookcore.bitmap import MASKS
 from bookcore.column import Column
 from bookcore.uniform import Uniform
 
-__all__ = ["STRIDE", "TAIL", "AnyColumn", "Block", "flip", "put"]
+__all__ = ["STRIDE", "TAIL", "AnyColumn", "Block", "flip", "marked", "put"]
 
 STRIDE = 8
 """Every which block has a bitmap of who is busy across its left cut. The others' are found from it: a question flips up
@@ -100,11 +101,11 @@ class Block:
 
     def derive(self, length: int) -> None:
         """Make both bitmaps from the columns. O(B)."""
-        self.started = bytearray(length)
-        if isinstance(self.starts, Uniform):
+        if isinstance(self.starts, Uniform):  # all at once, not one by one
+            self.started = bytearray(length)
             self.starts.toggle(self.started)
         else:
-            mark(self.starts.numbers(), self.started)
+            self.started = marked(self.starts.numbers(), length)
         self.flips = bytearray(length)
         self.starts.toggle(self.flips)
         self.ends.toggle(self.flips)
@@ -114,11 +115,13 @@ class Block:
         self.patience = TAIL
 
 
-def mark(numbers: list[int], data: bytearray) -> None:
-    """Set the bits of *numbers*, for which there is room."""
+def marked(numbers: Iterable[int], length: int) -> bytearray:
+    """Return the bitmap of *numbers*, so many bytes long."""
+    data = bytearray(length)
     masks = MASKS  # a look-up beats a shift
     for number in numbers:
         data[number >> 3] |= masks[number & 7]
+    return data
 
 
 def put(data: bytearray, number: int) -> None:

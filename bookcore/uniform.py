@@ -69,9 +69,6 @@ class Uniform:
         """Return a key for each entry, and their ordinals."""
         return [self.key] * self.count, self.numbers()
 
-    def middle(self) -> None:
-        """Return None: nowhere can it be cut."""
-
     def right_of(self, cut: Any) -> bool:
         """Tell whether the one key lies right of a cut."""
         return not self.key < cut if self.holds_low else bool(cut < self.key)

@@ -8,11 +8,11 @@
 
 A booking only makes gaps shorter, so it leaves the bounds as they are: still true, perhaps more than is there. A removal
 may make one longer, which nobody then knows (None) until somebody looks. Who looks, and finds less than the bound
-said, writes down what is there. So a change costs O(1), and a question O(log m), and `SPLIT` more for each part that
-changed since it was last looked at.
+said, writes down what is there. So a change costs O(1), and a question O(log m), `SPLIT` more for each part that changed
+since it was last looked at, and after a part was cut in two (by one booking in some sixty) a look at each bound behind it.
 
 Gaps are measured by subtraction, of whole numbers, dates and datetimes alone: of these ``start - end >= length`` is the
-same as ``end + length <= start``, exactly and at all times. Schedules of other keys are walked, as `first` says.
+same as ``end + length <= start``, exactly and at all times. In schedules of other keys no part is passed over.
 
 Invariants: ``bounds[i]`` is None, or nothing longer fits into a gap of part i. Of the first and the last part, where
 bookings come into time that was in no gap, it is None. A cap is None, or the most of the bounds below it, of which none is.
@@ -103,7 +103,8 @@ class Widest:
     def first(self, at: int, length: Any) -> int:
         """Return the first part from a place on into which, or behind which, a length may fit; the last always may.
 
-        Complexity: O(log m), and O(SPLIT) for each part that has changed since and is looked into in vain.
+        Complexity: O(log m), O(SPLIT) for each part that has changed since and is looked into in vain, and O(1) for each
+        part behind one that has been cut, or has gone, since.
         """
         last = len(self.parts) - 1
         if at >= last or not self._knows(length):

@@ -34,7 +34,6 @@ __all__ = ["Net"]
 
 _start_of, _end_of, _quantity_of = attrgetter("_start"), attrgetter("_end"), attrgetter("_quantity")
 
-
 FEW = 8
 """In how many stretches at most the bookings that faded are looked up."""
 
@@ -48,12 +47,12 @@ class Net:
 
     __slots__ = ("_find", "_whole", "gone", "pool")
 
-    def __init__(self, pool: Pool, gone: set[int], find: Callable[[], Iterable[BookingEvent]] | None = None) -> None:
+    def __init__(self, pool: Pool, gone: set[int], find: Callable[[], Iterable[BookingEvent]]) -> None:
         self.pool, self.gone = pool, gone
-        self._find = find if find is not None else lambda: self._in(None, None)  # how to come by all that faded
+        self._find = find  # how to come by all that faded
         self._whole: Profile | None = None
 
-    def _faded(self, start: Any, end: Any, stretches: int = FEW + 1) -> Profile:
+    def _faded(self, start: Any, end: Any, stretches: int) -> Profile:
         """Return what that which faded uses, throughout the span at least."""
         if self._whole is not None:
             return self._whole

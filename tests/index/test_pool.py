@@ -110,7 +110,7 @@ def test_what_faded_in_a_pool_is_not_counted(
             else:
                 stands.put(*row, event)
         whole.check()
-        net = Net(whole, set(map(id, gone)))
+        net = Net(whole, set(map(id, gone)), lambda: gone)
         for turn, (low, high) in enumerate(asked):
             if turn % 2 and gone:
                 event = gone.pop()

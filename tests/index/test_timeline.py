@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -361,30 +362,54 @@ def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(n
     assert failed > 3
 
 
-@pytest.mark.parametrize("built", [False, True])
-def test_keys_are_asked_nothing_but_whether_one_is_less(built: bool) -> None:
-    """A key whose other comparisons fail is cut by, parted by and answered for like any; nothing waits for ever."""
+class OneWay:
+    """A key that is to be asked ``<`` alone."""
 
-    class OneWay:
-        def __init__(self, rank: int) -> None:
-            self.rank = rank
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
 
-        def __lt__(self, other: Any) -> bool:
-            return bool(self.rank < other.rank)
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.rank < other.rank)
 
-        def __gt__(self, other: Any) -> bool:
-            raise RuntimeError("only < is to be asked")
+    def __gt__(self, other: Any) -> bool:
+        raise RuntimeError("only < is to be asked")
 
-        __le__ = __ge__ = __gt__
+    __le__ = __ge__ = __gt__
 
+
+def test_keys_are_asked_nothing_but_whether_one_is_less() -> None:
+    """A key whose other comparisons fail is parted by, cut by and answered for like any."""
     line = Timeline()
-    keys = [OneWay(at // 3) for at in range(900)]
-    ends = [OneWay(at // 3 + 1) for at in range(900)]
-    if built:
-        line.rebuild(900, (keys, list(range(900))), (ends, list(range(900))), ())
-    else:
-        for number, span in enumerate(zip(keys, ends, strict=True)):
-            line.add(number, *span)
+    for number in range(900):
+        line.add(number, OneWay(number // 3), OneWay(number // 3 + 1))
     line.check()
     assert len(line.blocks) > 5
     assert list(ordinals(line.busy(OneWay(100), OneWay(102)))) == list(range(300, 306))
+
+
+class NoGreater(BaseException):
+    """Not to be taken for a comparison that fails."""
+
+
+def test_a_block_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built anew with a leaf that cannot be parted, it is tried once and not for ever."""
+    tries = 0
+
+    def part(self: Any, at: int) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries > 1000:
+            raise NoGreater
+        return False
+
+    monkeypatch.setattr("bookcore.column.Column.part", part)
+    chosen = random.Random(38)
+    count = chosen.randrange(60, 200)
+    most = chosen.choice([1, 2, 3, 5, 50])
+    starts = sorted(chosen.randrange(most) for _ in range(count))
+    ends = sorted(start + 1 + chosen.randrange(most) for start in starts)
+    numbers = list(range(count))
+    line = Timeline()
+    line.rebuild(count, (list(map(OneWay, starts)), numbers), (list(map(OneWay, ends)), numbers), ())
+    line.check()
+    assert 0 < tries < 20
