@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 from bookcore.catalog import Entry
 from bookcore.changes import Booked
+from bookcore.column import SHARED
 from bookcore.core import _adopt
 from bookcore.keys import UTC, Keyring
 from bookcore.model import BookingEvent, Resource
 from bookcore.protocols import SupportsLoad
-from bookcore.tabled import Tabled, places_in
+from bookcore.tabled import Tabled, places_in, tabled
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -173,7 +174,7 @@ def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
     return True
 
 
-_start_of, _end_of = attrgetter("_start"), attrgetter("_end")
+_start_of, _end_of, _zone_of = attrgetter("_start"), attrgetter("_end"), attrgetter("tzinfo")
 _slots: Any = BookingEvent  # a type checker sees in a slot what it holds, not the descriptor
 _set_seq, _set_id = _slots._seq.__set__, _slots._id.__set__
 _set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
@@ -198,16 +199,16 @@ def _ids(calendar: Calendar, events: list[Any]) -> list[Any] | None:
 def _entries(calendar: Calendar, events: list[Any]) -> tuple[Tabled, bool]:
     """Return the record of each event's resource, by number, and whether each event holds the very object registered."""
     catalog = calendar._catalog
-    resources = list(map(attrgetter("_resource"), events))
+    resource_of = attrgetter("_resource")
     if FEW * len(events) < catalog.size:  # a table of all resources would cost more than a look at each that is asked for
-        looked_up = [catalog.entry(resource) for resource in resources]
-        own = all(entry.resource is resource for entry, resource in zip(looked_up, resources, strict=True))
+        looked_up = list(map(catalog.entry, map(resource_of, events)))
+        own = all(entry.resource is event._resource for entry, event in zip(looked_up, events, strict=True))
         return Tabled(catalog.entries, array("I", map(attrgetter("number"), looked_up))), own
     try:
-        return Tabled(catalog.entries, places_in(catalog.objects, resources)), True
+        return Tabled(catalog.entries, places_in(catalog.objects, map(resource_of, events))), True
     except KeyError:
         pass
-    found = map(catalog.entry, resources)
+    found = map(catalog.entry, map(resource_of, events))
     return Tabled(catalog.entries, array("I", map(attrgetter("number"), found))), False
 
 
@@ -219,21 +220,28 @@ def _plain(calendar: Calendar, entries: Tabled) -> bool:
     return all(entry.plain and not entry.guarded for entry in used)
 
 
-def _spans(keys: Keyring, starts: list[Any], ends: list[Any]) -> tuple[list[Any], list[Any]] | None:
-    """Return both columns if they hold keys of one simple kind, all spans in order; None if not sure."""
+def _spans(keys: Keyring, starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]] | None:
+    """Return both columns if they hold keys of one simple kind, all spans in order; None if not sure.
+
+    Where keys repeat, as places in one table of the distinct ones.
+    """
     types = set(map(type, starts)) | set(map(type, ends))
     if len(types) != 1:
         return None
     (cls,) = types
-    if issubclass(cls, tuple):
+    if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
-    if issubclass(cls, datetime):
-        zones = set(map(attrgetter("tzinfo"), starts)) | set(map(attrgetter("tzinfo"), ends))
-        if cls is not datetime or (zones != {None} and zones != {UTC}):
+    columns = tabled(starts, ends) if cls in SHARED else None
+    if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):  # no zoned one equals these
+        zones = set(map(_zone_of, starts)) | set(map(_zone_of, ends))
+        if zones not in ({None}, {UTC}):
             return None
     keys.admit(starts[0], ends[0])  # is this kind at home here? One key speaks for all of its kind
+    low, high = (starts, ends) if columns is None else (column.places for column in columns)  # in the same order
     if keys.closed:
-        right = not any(map(lt, ends, starts)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
+        right = not any(map(lt, high, low)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
     else:
-        right = all(map(lt, starts, ends))  # which no NaN passes
-    return (starts, ends) if right else None
+        right = all(map(lt, low, high))  # which no NaN passes
+    if not right:
+        return None
+    return (starts, ends) if columns is None else (columns[0], columns[1])

@@ -80,7 +80,7 @@ def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[An
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
     return Closures(
         [closure.id for closure in closures],
-        places_in([entry.resource for entry in entries], [closure.resource for closure in closures]),
+        places_in([entry.resource for entry in entries], map(attrgetter("resource"), closures)),
         KeyColumn(keys),
         [closure.reason for closure in closures],
         # what stood there then and stands no more is nothing that could be restored
@@ -174,7 +174,7 @@ def _bookings(
     return Bookings(
         ids,
         [places[type(event)] for event in events] if len(types) > 1 else _same(max(places.values(), default=0), count),
-        places_in([entry.resource for entry in entries], [event._resource for event in events]),
+        places_in([entry.resource for entry in entries], map(attrgetter("_resource"), events)),
         KeyColumn(keys, cls=plain),
         _same(1, count) if exclusive else [event._quantity for event in events],
         fields,

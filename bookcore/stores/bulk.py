@@ -14,11 +14,11 @@ Everything that compares keys comes before anything is put in place.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import accumulate, chain, islice, repeat
-from operator import attrgetter, le, lt
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, lt
 from typing import Any
 
 from bookcore.bins import Bin
@@ -26,7 +26,7 @@ from bookcore.catalog import Entry
 from bookcore.column import SHARED
 from bookcore.model import BookingEvent
 from bookcore.stores.lane import fill_all
-from bookcore.tabled import Tabled, arranged
+from bookcore.tabled import Tabled, arranged, gathered, overlap, runs, tabled
 from bookcore.timeline import Timeline
 
 __all__ = ["load", "worth_it"]
@@ -91,16 +91,20 @@ def _load_ranked(
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
     numbers, size = _numbers(entries)
-    rows, owners, ranks = arranged(numbers, ranks, (size - 1, len(keys) - 1))
-    end_ranks = array(ranks.typecode, map(end_ranks.__getitem__, rows))
-    by_place = isinstance(entries, Tabled) and numbers is entries.places
-    counts = entries.tally(owners) if isinstance(entries, Tabled) and by_place else Counter(owners)
-    bounds = list(accumulate(counts.values(), initial=0))
-    if _overlap(closed, ranks, end_ranks, bounds):
+    rows, owners, ranks, end_ranks = arranged(numbers, ranks, end_ranks, (size - 1, len(keys) - 1))
+    counts = runs(owners)
+    bounds = list(accumulate(counts, initial=0))
+    if overlap(closed, ranks, end_ranks, bounds):
         return False
-    firsts = list(map(entries.__getitem__, map(rows.__getitem__, bounds[:-1])))
+    begun = bounds[:-1]
+    if isinstance(entries, Tabled) and numbers is entries.places:
+        places = gathered(owners, begun)
+        entries.counted(dict(zip(places, counts, strict=True)))
+        firsts = gathered(entries.table, places)
+    else:
+        firsts = gathered(entries, gathered(rows, begun))
     # the ordinals as few objects, one after the other
-    ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts.values())))
+    ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
     bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
     timeline.rebuild_from(max(owners[-1] + 1, timeline.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
@@ -108,8 +112,8 @@ def _load_ranked(
     for at in range(0, len(firsts), AT_ONCE):
         some = bounds[at : at + AT_ONCE + 1]
         low, high = some[0], some[-1]
-        edges = tuple(map(keys.__getitem__, both[2 * low : 2 * high]))
-        held = list(map(events.__getitem__, rows[low:high]))
+        edges = gathered(keys, both[2 * low : 2 * high])
+        held = list(gathered(events, rows[low:high]))
         cuts = [bound - low for bound in some]
         doubled = [2 * cut for cut in cuts]
         spans = list(map(edges.__getitem__, map(slice, doubled, doubled[1:])))
@@ -152,14 +156,6 @@ def _numbers(entries: Sequence[Entry]) -> tuple[array[int], int]:
     return found, max(found) + 1
 
 
-def _overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: list[int]) -> bool:
-    """Tell whether any row overlaps the next of its owner, rows being by owner and start; *bounds*: where owners begin."""
-    late = le if closed else lt
-    hit = bytes(map(late, islice(ranks, 1, None), end_ranks))
-    # a row before a bound is followed by another owner's, which it cannot overlap
-    return sum(hit) > sum(map(hit.__getitem__, (bound - 1 for bound in bounds[1:-1])))
-
-
 def _bins(ranks: array[int], ordinals: list[int], keys: list[Any]) -> list[Bin]:
     """Return the ordinals of each rank, of the key that has it."""
     bins = [Bin(key, None) for key in keys]
@@ -193,18 +189,8 @@ def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], arra
     kinds.update(map(type, ends))
     if not kinds <= SHARED or len(kinds) > 1:
         return None
-    distinct = set(starts)
-    if len(distinct) <= len(starts) // 2:
-        distinct.update(ends)
-    if len(distinct) > len(starts) // 2:
-        return None
-    keys = sorted(distinct)
-    rank_of = dict(zip(keys, range(len(keys)), strict=True)).__getitem__
-    if kinds == {datetime}:
-        # new ones, side by side: those given lie wherever their bookings were made
-        keys = [key.replace() for key in keys]
-    code = _code(keys)
-    return keys, array(code, map(rank_of, starts)), array(code, map(rank_of, ends))
+    columns = tabled(starts, ends)
+    return None if columns is None else _told(*columns)
 
 
 def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
@@ -217,15 +203,17 @@ def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[
     if len(set(table)) < len(table):
         return None
     order = sorted(range(len(table)), key=table.__getitem__)
-    ranks = [0] * len(table)
-    for rank, place in enumerate(order):
-        ranks[place] = rank
-    code, rank_of = _code(table), ranks.__getitem__
-    return (
-        [table[place] for place in order],
-        array(code, map(rank_of, starts.places)),
-        array(code, map(rank_of, ends.places)),
-    )
+    keys, places, end_places = [table[place] for place in order], starts.places, ends.places
+    if order != list(range(len(order))):
+        ranks = [0] * len(table)
+        for rank, place in enumerate(order):
+            ranks[place] = rank
+        places, end_places = list(map(ranks.__getitem__, places)), list(map(ranks.__getitem__, end_places))
+    if type(keys[0]) is datetime:
+        # new ones, side by side: those given lie wherever their bookings were made
+        keys = [key.replace() for key in keys]
+    code = _code(keys)
+    return keys, array(code, places), array(code, end_places)
 
 
 def _code(keys: Sequence[Any]) -> str:

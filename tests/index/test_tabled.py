@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from array import array
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import tabled
-from bookcore.tabled import Tabled, arranged, places_in
+import bookcore.tabled as module
+from bookcore.tabled import Tabled, arranged, overlap, places_in, runs, tabled
 
 TOP = (1 << 32) - 1
 
 
-def expected(owners: list[int], ranks: list[int]) -> tuple[list[int], list[int], list[int]]:
-    """Return the rows by owner, then rank, then as they stand, and both in that order."""
-    rows = sorted(range(len(owners)), key=lambda row: (owners[row], ranks[row], row))
-    return rows, [owners[row] for row in rows], [ranks[row] for row in rows]
+def check_arranged(owners: list[int], ranks: list[int], ends: list[int], code: str, most: tuple[int, int]) -> None:
+    """Fail unless `arranged` gives all rows by owner, then rank, with what is theirs."""
+    found = arranged(array("I", owners), array(code, ranks), array(code, ends), most)
+    rows, *columns = map(list, found)
+    assert sorted(rows) == list(range(len(owners)))
+    assert columns == [[column[row] for row in rows] for column in (owners, ranks, ends)]
+    assert sorted(zip(owners, ranks, strict=True)) == list(zip(*columns[:2], strict=True))
 
 
 def numbers(most: int) -> Any:
@@ -33,21 +37,50 @@ def numbers(most: int) -> Any:
 def test_rows_are_arranged_as_sorted_does(code: str, most: int, data: st.DataObject) -> None:
     """Whatever the width of the numbers, the highest included."""
     highest = min(most, 65_535 if code == "H" else TOP)
-    rows = data.draw(st.lists(st.tuples(numbers(most), numbers(highest)), min_size=1, max_size=300))
-    owners, ranks = [owner for owner, _ in rows], [rank for _, rank in rows]
-    found = arranged(array("I", owners), array(code, ranks), (max(owners), max(ranks)))
-    assert tuple(map(list, found)) == expected(owners, ranks)
-    found = arranged(array("I", owners), array(code, ranks), (most, highest))
-    assert tuple(map(list, found)) == expected(owners, ranks)
+    row = st.tuples(numbers(most), numbers(highest), numbers(highest))
+    owners, ranks, ends = map(list, zip(*data.draw(st.lists(row, min_size=1, max_size=300)), strict=True))
+    check_arranged(owners, ranks, ends, code, (max(owners), max(*ranks, *ends)))
+    check_arranged(owners, ranks, ends, code, (most, highest))
 
 
-def test_many_rows_are_arranged_as_sorted_does() -> None:
-    """So many that their own numbers take three bytes."""
+@pytest.mark.parametrize("owners", [1, 63, 64, 65, 1_000, 65_537, 300_007])
+@pytest.mark.parametrize("keys", [2, 8_760, 65_536, 70_000])
+def test_many_rows_are_arranged_as_sorted_does(owners: int, keys: int) -> None:
+    """So many that their own numbers take three bytes; with 70,000 keys the ends are looked up afterwards."""
     count = 70_000
-    owners = [row * 7_919 % 1_000 for row in range(count)]
-    ranks = [row * 104_729 % 8_760 for row in range(count)]
-    found = arranged(array("I", owners), array("H", ranks), (999, 8_759))
-    assert tuple(map(list, found)) == expected(owners, ranks)
+    whose = [row * 7_919 % owners for row in range(count)]
+    ranks, ends = ([row * prime % keys for row in range(count)] for prime in (104_729, 1_299_709))
+    check_arranged(whose, ranks, ends, "H" if keys <= 65_536 else "I", (owners - 1, keys - 1))
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 255, 256, 65_536, (1 << 31) - 1]), max_size=40), st.sampled_from("IQ"))
+def test_runs_are_what_groupby_finds(numbers: list[int], code: str) -> None:
+    """How often each stands in turn, the largest numbers included."""
+    assert runs(array(code, numbers)) == [len(list(same)) for _, same in groupby(numbers)]
+
+
+@given(st.lists(st.lists(st.tuples(numbers(1 << 16), numbers(3)), min_size=1, max_size=5), min_size=1, max_size=9))
+def test_overlap_is_told_of_neighbours_of_one_owner_alone(owned: list[list[tuple[int, int]]]) -> None:
+    """Touching overlaps where the end belongs to the span, and not where it does not; the highest ranks as well."""
+    shift = (1 << 31) - (1 << 16) - 4 if len(owned) % 2 else 0
+    spans = [sorted((shift + start, shift + start + length) for start, length in one) for one in owned]
+    bounds = list(accumulate(map(len, spans), initial=0))
+    starts, ends = (array("I", [span[side] for one in spans for span in one]) for side in (0, 1))
+    pairs = [pair for one in spans for pair in pairwise(one)]
+    assert overlap(False, starts, ends, bounds) == any(later[0] < earlier[1] for earlier, later in pairs)
+    assert overlap(True, starts, ends, bounds) == any(later[0] <= earlier[1] for earlier, later in pairs)
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), st.lists(st.integers(0, 9), max_size=60))
+def test_columns_are_tabled_unless_values_hardly_repeat(first: list[int], second: list[int]) -> None:
+    """One table, in order, for all columns; at most half of a column's length on the average."""
+    distinct = sorted({*first, *second})
+    found = tabled(first, second)
+    if len(distinct) > (len(first) + len(second)) // 4:
+        assert found is None
+    else:
+        assert found is not None and list(map(list, found)) == [first, second]
+        assert found[0].table is found[1].table and found[0].table == distinct
 
 
 def test_a_tabled_column_reads_like_a_list() -> None:
@@ -61,11 +94,11 @@ def test_a_tabled_column_reads_like_a_list() -> None:
 def test_a_machine_of_the_other_order_of_bytes_gets_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays are turned around on the way in and on the way out, and nowhere else."""
     column = array("I", [1, 258, 1 << 24])
-    plain = tabled._bytes(column)
-    monkeypatch.setattr(tabled, "_SWAP", not tabled._SWAP)
-    turned = tabled._bytes(column)
+    plain = module._bytes(column)
+    monkeypatch.setattr(module, "_SWAP", not module._SWAP)
+    turned = module._bytes(column)
     assert turned == b"".join(plain[at : at + 4][::-1] for at in (0, 4, 8))
-    assert tabled._array("I", turned) == column and column == array("I", [1, 258, 1 << 24])
+    assert module._array("I", turned) == column and column == array("I", [1, 258, 1 << 24])
 
 
 class Equal:
