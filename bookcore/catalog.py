@@ -24,7 +24,9 @@ from bookcore.errors import (
     QueryError,
     ResourceError,
     UnknownResourceError,
+    brief,
 )
+from bookcore.lengths import wrong_with
 from bookcore.model import Resource, check_capacity
 
 __all__ = ["Catalog", "Entry"]
@@ -173,6 +175,9 @@ class Catalog:
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
             after = resource.after if after is None else after
+        for name, length in ("before", before), ("after", after):
+            if length is not None and (wrong := wrong_with(length)):
+                raise ResourceError(resource, f"its {name} is {brief(length)}, {wrong}")
         return Entry(id, resource, self.size, check_capacity(resource, 1 if capacity is None else capacity), before, after)
 
     def add(self, entry: Entry) -> None:

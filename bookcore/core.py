@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -34,10 +35,13 @@ from bookcore.errors import (
     DuplicateBookingError,
     FieldError,
     KeyTypeError,
+    ResourceError,
     ResourceInUseError,
+    brief,
 )
 from bookcore.expiry import watch
 from bookcore.keys import normal
+from bookcore.lengths import is_movable
 from bookcore.model import BookingEvent, Closure, Resource, _homes
 from bookcore.policies import in_the_way
 from bookcore.terms import All, Available, Term
@@ -154,6 +158,7 @@ class Core(Base):
         except Exception as exc:  # unhashable, or the object's own code
             raise FieldError(type(event), ["id"], "an id must be hashable") from exc
         if standing is not None:
+            event._id = id
             raise DuplicateBookingError(event, standing)
         seq = self._seq + 1
         while id is None and seq in events:
@@ -271,6 +276,7 @@ class Core(Base):
 
     def _add_entry(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Entry:
         entry = self._catalog.prepare(resource, capacity, before, after)
+        self._check_turnaround(entry)
         entry.calendar = self
         self._catalog.add(entry)
         try:
@@ -283,6 +289,14 @@ class Core(Base):
             change = ResourceAdded(resource, entry.capacity, entry.before, entry.after)
             self._note(lambda: self._remove_entry(entry, last=True), change)
         return entry
+
+    def _check_turnaround(self, entry: Entry) -> None:
+        """Raise `ResourceError` unless the keys that the calendar holds can be moved by the lengths of a new resource."""
+        for name in ("before", "after"):
+            length = getattr(entry, name)
+            if length is not None and not self._keys.suit(partial(is_movable, length=length)):
+                reason = f"its {name} is {brief(length)}, by which the keys of this calendar cannot be moved"
+                raise ResourceError(entry.resource, reason)
 
     def _remove_entry(self, entry: Entry, last: bool = False) -> None:
         """Forget a resource without bookings, and its closures and hours; with *last*, its number as well."""

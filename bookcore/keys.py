@@ -175,14 +175,17 @@ class Keyring:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)
         if refused is not None and self._kinds:
-            # A kind may be remembered from bookings that are gone. Before refusing, look at what is held.
-            self._kinds = {}
-            for held in self._held():
-                self._kinds.setdefault(_kind(held), held)
-            self._settle()
+            self._look_again()
             refused = self._against(self._kinds, key)
         if refused is not None:
             raise KeyTypeError(key, f"cannot be compared with the keys of this calendar, such as {brief(refused)}")
+
+    def _look_again(self) -> None:
+        """Forget the kinds of keys that are gone; a kind may be remembered from bookings that are. O(bookings)."""
+        self._kinds = {}
+        for held in self._held():
+            self._kinds.setdefault(_kind(held), held)
+        self._settle()
 
     @staticmethod
     def _against(kinds: dict[Any, Any], key: Any) -> Any:
@@ -199,6 +202,13 @@ class Keyring:
                 if kind not in self._kinds:
                     self._kinds[kind] = key
                     self._settle()
+
+    def suit(self, asked: Callable[[Any], bool]) -> bool:
+        """Tell whether the answer is yes for a key of each kind in the calendar. O(1); before a no O(bookings)."""
+        if all(map(asked, self._kinds.values())):
+            return True
+        self._look_again()
+        return all(map(asked, self._kinds.values()))
 
     def reset(self) -> None:
         """Forget all kinds: the calendar holds no key any more."""

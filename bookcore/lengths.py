@@ -10,7 +10,7 @@ from typing import Any
 from bookcore.errors import KeyTypeError, brief
 from bookcore.keys import normal
 
-__all__ = ["later", "reach", "sooner"]
+__all__ = ["is_movable", "later", "reach", "sooner", "wrong_with"]
 
 
 def later(key: Any, length: Any) -> Any:
@@ -56,6 +56,39 @@ def sooner(key: Any, length: Any) -> Any:
     return moved
 
 
+def wrong_with(length: Any) -> str:
+    """Say why no key at all can be moved by a length: it is negative, no number, or nothing that can be added; or nothing.
+
+    Whether a certain key can be, `later` finds out.
+
+    >>> wrong_with(2), wrong_with(-2), wrong_with("2")
+    ('', 'which is negative', 'which is no length')
+    """
+    if isinstance(length, str | bytes | bytearray | list | tuple | bool) or not (
+        hasattr(type(length), "__add__") or hasattr(type(length), "__radd__")
+    ):
+        return "which is no length"
+    try:
+        if length != length:
+            return "which is no number"
+        return "which is negative" if length < length - length else ""
+    except ArithmeticError:  # a signalling NaN
+        return "which is no number"
+    except Exception:  # one that cannot be compared, as a month cannot
+        return ""
+
+
+def is_movable(key: Any, length: Any) -> bool:
+    """Tell whether a key can be moved by a length, in the one direction or the other: it may lie at the end of time."""
+    for move in (later, sooner):
+        try:
+            move(key, length)
+        except KeyTypeError:
+            continue
+        return True
+    return False
+
+
 def _is_whole(low: Any, high: Any, length: Any) -> bool:
     """Tell whether two keys, one made from the other and a length, are as far apart as the length says.
 
@@ -75,5 +108,11 @@ def _lost(key: Any, length: Any) -> KeyTypeError:
 
 
 def reach(entry: Any, start: Any, end: Any) -> tuple[Any, Any]:
-    """Return what a booking of *entry* over the span keeps occupied: the span and its turnaround."""
-    return sooner(start, entry.before), later(end, entry.after)
+    """Return what a booking of *entry* over the span keeps occupied: the span and its turnaround.
+
+    Raises: `KeyTypeError`, which names the resource.
+    """
+    try:
+        return sooner(start, entry.before), later(end, entry.after)
+    except KeyTypeError as exc:
+        raise KeyTypeError(exc.key, f"{exc.reason}, the turnaround of resource {brief(entry.id)}") from exc.__cause__

@@ -11,6 +11,7 @@ from itertools import chain, islice, repeat
 from operator import eq, is_not, lt
 from typing import Any
 
+from bookcore.lengths import wrong_with
 from bookcore.persist.blob import Unreadable
 from bookcore.persist.columns import KeyColumn
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_closure_ids",
     "check_fields",
     "check_ids",
+    "check_lengths",
     "check_members",
     "check_positive",
     "check_spans",
@@ -70,6 +72,12 @@ def check_positive(values: Sequence[int]) -> None:
     """Refuse a capacity or quantity of zero."""
     if 0 in values:
         raise Unreadable("a capacity or quantity of 0")
+
+
+def check_lengths(values: Sequence[Any]) -> None:
+    """Refuse turnaround by which no key can be moved."""
+    if any(wrong_with(value) for value in values if value is not None):
+        raise Unreadable("a turnaround that is no length")
 
 
 def check_members(members: list[Any], below: int) -> None:

@@ -30,6 +30,7 @@ from bookcore.persist.checks import (
     check_closure_ids,
     check_fields,
     check_ids,
+    check_lengths,
     check_members,
     check_positive,
     check_spans,
@@ -202,6 +203,8 @@ def decode_state(sections: Sequence[Section]) -> State:
     state.resources = Resources(*columns)
     check_ids(state.resources.ids)
     check_positive(state.resources.capacities)
+    check_lengths(state.resources.before)
+    check_lengths(state.resources.after)
     resource = _places(count)
 
     _, columns = take("tags", decode_column, decode_column)

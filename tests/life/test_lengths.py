@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookcore import BookcoreError, Calendar, ConflictError, KeyTypeError, MemoryStore, Resource
+from bookcore import (
+    BookcoreError,
+    Calendar,
+    ConflictError,
+    KeyTypeError,
+    MemoryStore,
+    Resource,
+    ResourceError,
+)
 from bookcore.keys import normal
 from bookcore.lengths import later, sooner
 from bookcore.stores.tree import TreeStore
@@ -25,6 +33,41 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
     """Return a maker of calendars on one kind of store."""
     return lambda **kwargs: Calendar(request.param(), **kwargs)
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+@pytest.mark.parametrize(
+    "length",
+    [-1, -0.5, timedelta(-1), Decimal(-1), float("nan"), Decimal("sNaN"), "1", b"1", True, [1], (1,), object(), {}],
+    ids=lambda length: type(length).__name__,
+)
+def test_turnaround_that_is_no_length_is_refused_with_the_resource(
+    make: Callable[..., Calendar], name: str, length: Any
+) -> None:
+    """When it is added: one such resource would be in the way of every question about all."""
+    calendar = make()
+    calendar.add_resource(Resource("good"))
+    with pytest.raises(ResourceError, match=f"'bad'.* its {name} is "):
+        calendar.add_resource(Resource("bad", **{name: length}))
+    with pytest.raises(ResourceError, match=f"its {name} is "):
+        calendar.add_resource(Resource("bad"), **{name: length})
+    assert calendar.find_available(1, 2).ids() == ["good"]
+
+
+def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[..., Calendar]) -> None:
+    """With the resource once the calendar has keys; where it has none yet, the question names the resource."""
+    calendar = make()
+    calendar.add_resource(Resource("good"))
+    booked = calendar.book("good", 1, 2)
+    with pytest.raises(ResourceError, match=r"'late'.*after is .*keys of this calendar"):
+        calendar.add_resource(Resource("late", after=HOURS))
+    calendar.remove_booking(booked)
+    calendar.add_resource(Resource("late", after=HOURS))
+    with pytest.raises(KeyTypeError, match=r"turnaround of resource 'late'"):
+        calendar.find_available(1, 2).ids()
+    calendar.remove_resource("late")
+    calendar.book("good", datetime.max - timedelta(minutes=1), datetime.max)
+    calendar.add_resource(Resource("late", after=HOURS))  # by which the last of all keys cannot be moved, but others
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])

@@ -134,6 +134,8 @@ BROKEN: dict[str, dict[str, Any]] = {
     "resource id without hash": {"resources__ids": ["a", [1], "b"]},
     "resource of an unknown class": {"resources__kinds": [0, 2, 0]},
     "capacity zero": {"resources__capacities": [1, 0, 1]},
+    "turnaround negative": {"resources__before": [None, -1, None]},
+    "turnaround no length": {"resources__after": ["1", 2, None]},
     "column too short": {"resources__before": [None, None]},
     "column too long": {"resources__after": [None] * 4},
     "label twice": {"tags__labels": ["sea", "sea"]},
