@@ -10,12 +10,10 @@ journal would write.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from bookcore._keepers import Keepers
@@ -29,6 +27,7 @@ from bookcore.errors import (
     QueryError,
     StoreError,
     UnknownBookingError,
+    brief,
 )
 from bookcore.expiry import expire, finish
 from bookcore.keys import Keyring, normal
@@ -103,6 +102,8 @@ class Base:
         if not (isinstance(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         store = MemoryStore() if store is None else store
+        if isinstance(store, type):
+            raise StoreError(store, f"is a class, not a store: {store.__name__}()")
         if not isinstance(store, BookingStore):
             raise StoreError(store, "has not the methods of bookcore.BookingStore")
         self._closed = closed = bounds == "[]"
@@ -185,7 +186,7 @@ class Base:
         """Give subscribers the pending changes, in order, each once, outside the lock.
 
         Whoever finds another thread telling leaves its changes to it. A subscriber that raises ends neither the change
-        nor the telling; its exception goes to `sys.unraisablehook`, as that of a callback nobody waits for.
+        nor the telling; its exception is logged.
         """
         if self._undo is not None:
             return
@@ -283,8 +284,7 @@ class Base:
 
 
 def _report(subscriber: object, exc: Exception) -> None:
-    """Hand an exception that nobody waits for to the interpreter's hook for such, which prints it by default."""
-    facts = SimpleNamespace(
-        exc_type=type(exc), exc_value=exc, exc_traceback=exc.__traceback__, err_msg="In a subscriber", object=subscriber
-    )
-    sys.unraisablehook(facts)
+    """Log an exception that nobody waits for; Python prints what is logged as an error and not handled."""
+    import logging
+
+    logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)

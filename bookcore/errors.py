@@ -239,13 +239,16 @@ class UnknownBookingError(_LookupError):
 
 
 class DuplicateBookingError(BookcoreError):
-    """A booking with that id stands already. Attributes: ``booking`` (as given), ``standing`` (the one there)."""
+    """A booking with that id stands already.
+
+    Attributes: ``booking`` (the one refused; its id where none was made yet), ``standing`` (the one there).
+    """
 
     http_hint = 409
 
     def __init__(self, booking: object, standing: object = None) -> None:
         self.booking, self.standing = booking, standing
-        super().__init__(f"a booking with id {_name(booking)} stands already")
+        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already")
 
 
 class HoldExpiredError(BookcoreError):

@@ -192,7 +192,7 @@ class Life(Requests, Closing):
 
         Changes are frozen records (`bookcore.changes`), given in order, each once, after it took effect and outside the
         lock; those of a transaction when it has ended. A callback that raises neither undoes nor hides the change: its
-        exception goes to `sys.unraisablehook`.
+        exception is logged as an error, by the logger ``bookcore``.
         """
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")

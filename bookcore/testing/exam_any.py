@@ -174,7 +174,7 @@ class AnyExam:
         assert calendar.book_any(free, 1, 5, id="x", quantity=3, if_exists="return") is first
         others: list[dict[str, Any]] = [{"quantity": 1}, {"if_exists": "raise"}, {"guest": "Bob"}]
         for other in others:
-            with pytest.raises(DuplicateBookingError) as caught:
+            with pytest.raises(DuplicateBookingError, match="'x'") as caught:
                 calendar.book_any(free, 1, 5, **{"id": "x", "quantity": 3, "if_exists": "return", **other})
             assert caught.value.standing is first
 

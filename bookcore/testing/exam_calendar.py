@@ -220,9 +220,10 @@ class CalendarExam:
         calendar, flat = room(store)
         stay = calendar.book(flat, 1, 5, id="x")
         for start, end in ((10, 20), (1, 5)):
-            with pytest.raises(DuplicateBookingError) as caught:
+            with pytest.raises(DuplicateBookingError, match="'x'") as caught:
                 calendar.book(flat, start, end, id="x")
-            assert caught.value.standing is stay
+            refused: Any = caught.value.booking
+            assert (caught.value.standing, refused.id, refused.start) == (stay, "x", start)
         with pytest.raises(DuplicateBookingError):
             calendar.add_booking(stay)
         assert len(calendar) == 1
@@ -269,10 +270,13 @@ class CalendarExam:
         assert len(calendar) == 0
 
     def test_one_store_serves_one_calendar(self, store: Any) -> None:
-        """A second calendar on the same store is refused."""
+        """A second calendar on the same store is refused; so is the class of it."""
         Calendar(store)
         with pytest.raises(StoreError):
             Calendar(store)
+        cls: Any = type(store)
+        with pytest.raises(StoreError, match="is a class"):
+            Calendar(cls)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_closed_bounds_take_spans_without_length_and_half_open_ones_do_not(self, store: Any, bounds: str) -> None:

@@ -390,7 +390,7 @@ class LifeExam:
         assert ask() is first
         others: list[dict[str, Any]] = [{"end": 6}, {"start": 2}, {"guest": "Bob"}, {"resource": "q"}, {"quantity": 2}]
         for other in [*others, {"if_exists": "raise"}]:
-            with pytest.raises(DuplicateBookingError) as caught:
+            with pytest.raises(DuplicateBookingError, match="'x'") as caught:
                 ask(**other)
             assert caught.value.standing is first
         with pytest.raises(QueryError):
