@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from bookcore._recurrence_axis import Axis, axis_of
 from bookcore._wallclock import EPOCH, choice
-from bookcore.errors import HoursError, InvalidSpanError, MissingExtraError
+from bookcore.errors import HoursError, InvalidSpanError, KeyTypeError, MissingExtraError
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -89,7 +89,7 @@ def recurring(
       yielded. Naive datetimes are wall-clock times.
     - ``until``: the last start there may be, itself included, all of its day if it is a date. ``limit``: how
       many pairs to yield at most. The rule's own UNTIL and COUNT are about what the rule produces, excluded
-      or not.
+      or not; among naive datetimes an UNTIL in UTC is read as a wall-clock time.
     - ``keep``: what an occurrence has in common with the first. ``"elapsed"``: the time that passes, as RFC
       5545 has it for a DTEND. ``"wall"``: the times on the wall, so that a night shift ends at 06:00 also
       when it lasts an hour more.
@@ -121,6 +121,8 @@ def recurring(
     _check_limit(limit)
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
+    if isinstance(start, datetime) and (start.utcoffset() is None) != (end.utcoffset() is None):  # type: ignore[attr-defined]
+        raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
     length, wall_length = last - first, axis.wall(end) - axis.wall(start)

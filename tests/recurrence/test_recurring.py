@@ -365,12 +365,13 @@ def test_argument_that_cannot_be_read_is_refused_at_the_call(arguments: dict[str
 @pytest.mark.parametrize(
     ("start", "end"),
     [(1, 2), ("a", "b"), (None, MONDAY), (MONDAY, None), (MONDAY, date(2026, 5, 5)), (date(2026, 5, 4), MONDAY),
-     (MONDAY, MONDAY.replace(tzinfo=UTC)), (MONDAY.time(), MONDAY.time())],
+     (MONDAY, MONDAY.replace(tzinfo=UTC)), (MONDAY.replace(tzinfo=UTC), MONDAY + HOUR), (MONDAY.time(), MONDAY.time())],
 )
 def test_keys_that_do_not_go_together_are_refused(start: Any, end: Any) -> None:
     """Recurrence needs two dates, two naive or two aware datetimes."""
-    with pytest.raises(KeyTypeError):
-        recurring(start, end, "FREQ=DAILY")
+    for zone in (None, "Europe/Berlin") if isinstance(start, datetime) else (None,):
+        with pytest.raises(KeyTypeError):
+            recurring(start, end, "FREQ=DAILY", zone=zone)
 
 
 def test_reversed_span_and_whole_days_with_a_zone_are_refused() -> None:
