@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from bookcore.errors import BookcoreError, HoursError, MissingExtraError
@@ -51,14 +53,16 @@ class IcsEvent:
         )
 
 
-def read_ics(text: str | bytes) -> list[IcsEvent]:
-    """Return the events of an iCalendar text, in its order, moved occurrences as events of their own.
+def read_ics(source: str | bytes | PathLike[str]) -> list[IcsEvent]:
+    """Return the events of an iCalendar, in its order, moved occurrences as events of their own.
+
+    *source* is the text itself, or a `pathlib.Path` to read it from.
 
     Zones are those of icalendar: IANA and Windows names, and what a VTIMEZONE describes. Of two that move one
     occurrence the higher SEQUENCE counts.
 
-    Raises: `HoursError` for what cannot be read, or has no one meaning here (EXRULE, a second RRULE, RANGE,
-    no DTSTART); `MissingExtraError` without icalendar.
+    Raises: `HoursError` for what cannot be read, a file that is not there as well, or has no one meaning here (EXRULE, a
+    second RRULE, RANGE, no DTSTART); `MissingExtraError` without icalendar.
     Complexity: O(length of the text).
 
     >>> events = read_ics('''BEGIN:VCALENDAR
@@ -77,6 +81,7 @@ def read_ics(text: str | bytes) -> list[IcsEvent]:
         from icalendar import Calendar
     except ImportError as exc:
         raise MissingExtraError("icalendar", "ical") from exc
+    text = _text(source)
     masters: list[IcsEvent] = []
     moved: dict[tuple[str, date], tuple[int, IcsEvent]] = {}
     try:
@@ -96,7 +101,7 @@ def read_ics(text: str | bytes) -> list[IcsEvent]:
     except BookcoreError:
         raise
     except Exception as exc:  # a parser of foreign text raises what it raises; the reader's caller gets one kind
-        raise HoursError(text, f"not an iCalendar that can be read: {type(exc).__name__}: {exc}") from exc
+        raise HoursError(source, f"not an iCalendar that can be read: {type(exc).__name__}: {exc}") from exc
     gone: dict[str, list[date]] = {}
     for uid, when in moved:
         gone.setdefault(uid, []).append(when)
@@ -105,6 +110,22 @@ def read_ics(text: str | bytes) -> list[IcsEvent]:
         left = _fitting(gone.get(event.uid, ()), event.start)
         events.append(replace(event, exclude=(*event.exclude, *left)))
     return events + [event for _, event in moved.values()]
+
+
+def _text(source: Any) -> str | bytes:
+    """Return the text of an iCalendar that was given as a text or as the path of one."""
+    if isinstance(source, PathLike):
+        try:
+            return Path(source).read_bytes()
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or str(exc)
+            raise HoursError(str(source), f"this file cannot be read: {reason}") from exc
+    if not isinstance(source, str | bytes):
+        raise HoursError(source, "an iCalendar is a text, or the pathlib.Path of one")
+    mark: Any = "BEGIN:" if isinstance(source, str) else b"BEGIN:"
+    if mark not in source.upper():
+        raise HoursError(source, "no iCalendar: it has no BEGIN:VCALENDAR. A file is given as pathlib.Path(name)")
+    return source
 
 
 def _event(component: Any) -> IcsEvent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +112,19 @@ def test_missing_icalendar_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "icalendar", None)
     with pytest.raises(MissingExtraError, match=r"bookcore\[ical\]"):
         read_ics("")
+
+
+def test_a_calendar_is_read_from_its_path_as_from_its_text(tmp_path: Path) -> None:
+    """A `Path` is a file; a text that is the name of one gets told so."""
+    text = ics("DTSTART:20260504T090000Z\nSUMMARY:Übung")
+    path = tmp_path / "one.ics"
+    path.write_text(text, encoding="utf-8")
+    assert read_ics(path) == read_ics(text) == read_ics(text.encode())
+    with pytest.raises(HoursError, match=r"pathlib\.Path"):
+        read_ics(str(path))
+    with pytest.raises(HoursError, match="cannot be read: No such file"):
+        read_ics(tmp_path / "none.ics")
+    with path.open("rb") as file:
+        for thing in (None, 5, file):
+            with pytest.raises(HoursError, match="a text, or"):
+                read_ics(thing)  # type: ignore[arg-type]
