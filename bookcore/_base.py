@@ -207,7 +207,7 @@ class Base:
     def _now(self) -> Any:
         """Ask the clock."""
         if self._clock is None:
-            raise QueryError(None, "this needs to know the time: Calendar(clock=...)")
+            raise QueryError(self, "it cannot know the time: Calendar(clock=...) takes a function that tells it")
         return normal(self._clock())
 
     def _expire(self) -> None:

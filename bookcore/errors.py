@@ -118,7 +118,8 @@ class FieldError(BookcoreError, TypeError):
 
     def __init__(self, event_type: type, fields: Iterable[str], reason: str) -> None:
         self.event_type, self.fields, self.reason = event_type, tuple(fields), reason
-        super().__init__(f"{event_type.__name__} does not take {', '.join(self.fields) or 'that'}: {reason}")
+        given = f" with {', '.join(self.fields)}" if self.fields else ""
+        super().__init__(f"{event_type.__name__} cannot be made{given}: {reason}")
 
 
 class ConflictError(BookcoreError):
@@ -182,7 +183,8 @@ class NoneAvailableError(BookcoreError):
         if asked > len(why) > 0:
             why.append(f"{asked - len(why)} more")
         shown = f": {'; '.join(why)}" if why else ""
-        super().__init__(f"no resource of {asked} is available{many} in {_span(start, end, bounds)}{shown}")
+        who = f"no resource of {asked:,} is" if asked else "no resource matches, and none is"
+        super().__init__(f"{who} available{many} in {_span(start, end, bounds)}{shown}")
 
 
 class ResourceError(BookcoreError):
@@ -227,7 +229,8 @@ class ResourceInUseError(BookcoreError):
 
     def __init__(self, resource: object, count: int) -> None:
         self.resource, self.count = resource, count
-        super().__init__(f"resource {_name(resource)} still has {count} bookings; remove or move them first")
+        held = "a booking; remove or move it" if count == 1 else f"{count:,} bookings; remove or move them"
+        super().__init__(f"resource {_name(resource)} still has {held} first")
 
 
 class UnknownBookingError(_LookupError):
