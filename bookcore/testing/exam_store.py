@@ -6,8 +6,10 @@ So `put` is not judged by a calendar's answers alone, nor a calendar by the stor
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -107,6 +109,25 @@ class StoreExam:
         assert list(store.overlapping(entry, key(12), None)) == ([events[0], events[3]] if bounds == "[]" else [events[3]])
         store.remove(entry, key(5), key(7), events[2])
         assert list(store.overlapping(entry, key(1), key(6))) == [events[1]]
+        check(store)
+
+    def test_the_span_handed_in_decides_and_not_what_the_event_says(self, store: Any) -> None:
+        """The calendar hands in instants; an event says what the clock on its wall does, one hour of the year twice."""
+        entry = new_entry(bound(store))
+        shown = [datetime(2026, 10, 25, 2, minute, tzinfo=ZoneInfo("Europe/Berlin")) for minute in (15, 45)]
+        events = []
+        for seq, fold in enumerate((1, 0), 1):
+            start, end = (moment.replace(fold=fold) for moment in shown)
+            event = BookingEvent(entry.resource, start, end)
+            event._seq = seq
+            store.put(entry, start.astimezone(UTC), end.astimezone(UTC), event)
+            events.append(event)
+        second, first = events
+        assert list(store.overlapping(entry, None, None)) == [first, second]
+        midst = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+        assert list(store.overlapping(entry, midst, midst + timedelta(minutes=1))) == [first]
+        store.remove(entry, *(moment.replace(fold=1).astimezone(UTC) for moment in shown), second)
+        assert list(store.overlapping(entry, None, None)) == [first]
         check(store)
 
     @pytest.mark.parametrize("bounds", BOUNDS)

@@ -108,6 +108,14 @@ class HalfDone(ListStore):
             _ = start < end
 
 
+class ReadsTheEvent(ListStore):
+    """Goes by what the event says of itself."""
+
+    def put(self, entry: Any, start: Any, end: Any, event: Any) -> None:
+        """Put it where the clock on its wall says."""
+        super().put(entry, event.start, event.end, event)
+
+
 class Promiscuous(ListStore):
     """Serves any number of calendars."""
 
@@ -193,6 +201,7 @@ NOTICED: list[tuple[type[ListStore], str, tuple[Any, ...]]] = [
     (ForgetsOpenEnds, "test_unbounded_spans_reach_everywhere_and_come_first", ("[)",)),
     (ForgetsOpenEnds, "test_unbounded_bookings_and_questions_reach_everywhere", ()),
     (HalfDone, "test_a_comparison_that_fails_leaves_the_store_as_it_was", ("[)", 1, "put")),
+    (ReadsTheEvent, "test_the_span_handed_in_decides_and_not_what_the_event_says", ()),
     (Promiscuous, "test_binding_twice_is_refused", ()),
     (Promiscuous, "test_one_store_serves_one_calendar", ()),
     (SaysYes, "test_availability_says_what_claim_does", ("[)", 1)),
