@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import TypeVar
 
-__all__ = ["MASKS", "Bitmap", "from_ordinals", "ordinals", "pick"]
+__all__ = ["MASKS", "Bitmap", "first_ordinals", "from_ordinals", "ordinals", "pick"]
 
 T = TypeVar("T")
 
@@ -105,3 +105,18 @@ def ordinals(bits: int) -> Iterator[int]:
         base = match.start() << 3
         for offset in _OFFSETS[match.group()[0]]:
             yield base + offset
+
+
+def first_ordinals(bits: int) -> Iterator[int]:
+    """Yield the set ordinals in ascending order, for who may stop early. As `ordinals`, to the last that is taken.
+
+    >>> next(first_ordinals(1 << 5000 | 1 << 6000))
+    5000
+    """
+    base, width = 0, 4096
+    while bits:
+        for number in ordinals(bits & ((1 << width) - 1)):
+            yield base + number
+        bits >>= width
+        base += width
+        width *= 2  # so that who is to be found at the very end is found in a few steps as well

@@ -18,7 +18,7 @@ from typing import Any
 
 from bookcore._base import Base
 from bookcore.answers import pick_first, sorted_by
-from bookcore.bitmap import from_ordinals, ordinals, pick
+from bookcore.bitmap import first_ordinals, from_ordinals, ordinals, pick
 from bookcore.catalog import Entry
 from bookcore.changes import (
     Booked,
@@ -116,9 +116,10 @@ class Core(Base):
         if isinstance(term, All):
             return candidates
         found = asked = 0
-        numbers = ordinals(candidates)
+        numbers = first_ordinals(candidates)
         for width in (2 * n + 8, FEW, FEW):
-            window = from_ordinals(islice(numbers, width), self._catalog.size)
+            some = list(islice(numbers, width))
+            window = from_ordinals(some, some[-1] + 1) if some else 0
             found |= self._answers.evaluate(term, window)
             asked |= window
             if found.bit_count() >= n or not window:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bookcore import KeyTypeError, QueryError
 from bookcore.attributes import MISSING, AttributeIndex
-from bookcore.bitmap import Bitmap, from_ordinals, ordinals, pick
+from bookcore.bitmap import Bitmap, first_ordinals, from_ordinals, ordinals, pick
 from bookcore.testing import small_sizes
 from bookcore.testing.families import OnlyLess
 
@@ -85,7 +85,8 @@ def test_a_bitmap_is_a_set_of_small_numbers(numbers: set[int], more: set[int], s
     """Made at once or number by number; `int` operators are those of sets."""
     bits = from_ordinals(numbers, 301)
     assert set(ordinals(bits)) == numbers
-    assert list(ordinals(bits)) == sorted(numbers)
+    assert list(ordinals(bits)) == list(first_ordinals(bits)) == sorted(numbers)
+    assert list(first_ordinals(bits << 4090)) == [4090 + number for number in sorted(numbers)]
     assert list(ordinals(bits & from_ordinals(more, 301))) == sorted(numbers & more)
     assert pick(bits, range(301)) == sorted(numbers)
     bitmap, right = Bitmap(), set[int]()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
+from bookcore.bitmap import ordinals
 from bookcore.column import LEAF
 from bookcore.stores.memory import MemoryStore
 
@@ -194,6 +195,29 @@ def test_the_first_ten_cost_about_ten() -> None:
         assert len(free.first(10)) == 10
         assert store.visits <= 64
         assert comparisons(free.first, 10) <= 64 * 30
+
+
+def test_the_first_ten_read_as_much_of_a_bitmap_however_many_resources_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 100,000 resources, most of them free, no more is read than of 10,000."""
+    read: list[int] = []
+
+    def counted(bits: int) -> Any:
+        read[-1] += bits.bit_length()
+        return ordinals(bits)
+
+    monkeypatch.setattr("bookcore.bitmap.ordinals", counted)
+    monkeypatch.setattr("bookcore.core.ordinals", counted)
+    for size in (10_000, 100_000):
+        calendar = Calendar()
+        for number in range(size):
+            calendar.add_resource(Resource(number))
+        calendar.load([BookingEvent(number, 0, 5) for number in range(0, size, 3)])
+        read.append(0)
+        free = calendar.find_available(1, 2)
+        assert [resource.id for resource in free.first(10)] == [number for number in range(16) if number % 3][:10]
+    assert read[0] == read[1] < 10_000
 
 
 def test_a_write_is_not_paid_for_at_the_next_question() -> None:
