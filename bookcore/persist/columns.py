@@ -30,6 +30,7 @@ from bookcore.persist.containers import CONTAINERS
 from bookcore.persist.foreign import FOREIGN, foreign_family, foreign_kind
 from bookcore.persist.scalars import SCALARS, Family, by_value
 from bookcore.persist.times import TIMES, zone_groups
+from bookcore.tabled import gathered
 
 __all__ = [
     "FAMILIES",
@@ -357,4 +358,4 @@ def _repeats(values: list[Any], same: Callable[[list[Any]], Iterable[Hashable]])
 def _numbered(things: Iterable[Any]) -> tuple[dict[Any, int], array[Any]]:
     """Return the distinct things in order of appearance, numbered, and the number of each."""
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
-    return numbers, array("I", map(numbers.__getitem__, things))
+    return numbers, array("I", gathered(numbers, tuple(things)))

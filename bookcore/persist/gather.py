@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import chain, islice
-from operator import attrgetter, lt
+from operator import attrgetter, is_, lt
 from typing import TYPE_CHECKING, Any
 
 from bookcore.bitmap import ordinals
@@ -50,7 +50,7 @@ def gather(calendar: Calendar, path: object) -> State:
         rules = [(hours, bits.value()) for hours, bits in calendar._hours.items()]
         plain = calendar._keys.plain
         state = State(bounds=calendar.bounds, last_sequence=calendar._seq, last_closure=calendar._closure_ids)
-    order: list[Any] = [event._seq for event in events]
+    order = list(map(attrgetter("_seq"), events))
     if not all(map(lt, order, islice(order, 1, None))):
         events.sort(key=attrgetter("_seq"))
         ids = [event._id for event in events]
@@ -77,6 +77,8 @@ def gather(calendar: Calendar, path: object) -> State:
 
 
 def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[Any, int]) -> Closures:
+    if not closures:
+        return Closures()
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
     return Closures(
         [closure.id for closure in closures],
@@ -91,11 +93,23 @@ def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[An
     )
 
 
+_FACTS = "id", "capacity", "before", "after"
+"""What the calendar read of a resource when it was registered."""
+
+
 def _resources(entries: list[Entry], classes: ClassNames, path: object) -> Resources:
     kinds: list[int] = []
     attributes: list[Any] = []
-    for each in {type(entry.resource) for entry in entries}:
+    ids, capacities, before, after = columns = [list(map(attrgetter(name), entries)) for name in _FACTS]
+    resources = [entry.resource for entry in entries]
+    types = set(map(type, resources))
+    for each in types:
         _check_carried(each, path)
+    if types == {Resource} and all(
+        all(map(is_, map(attrgetter(name), resources), column)) for name, column in zip(_FACTS, columns, strict=True)
+    ):  # most often, and told a column at a time
+        kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
+        return Resources(ids, kinds, capacities, before, after, attributes)
     for entry in entries:
         resource = entry.resource
         cls: Any = type(resource)
@@ -107,10 +121,7 @@ def _resources(entries: list[Entry], classes: ClassNames, path: object) -> Resou
             cls = CODEC
             attributes.append(resource)
         kinds.append(classes.place(cls))
-    return Resources(
-        [entry.id for entry in entries], kinds, [entry.capacity for entry in entries],
-        [entry.before for entry in entries], [entry.after for entry in entries], attributes,
-    )  # fmt: skip
+    return Resources(ids, kinds, capacities, before, after, attributes)
 
 
 def _as_registered(resource: Resource, entry: Entry) -> bool:
@@ -164,7 +175,7 @@ def _bookings(
     types = set(map(type, events))
     places = {cls: classes.place(cls) for cls in types}
     if types <= {BookingEvent}:
-        fields: list[Any] = [event._fields for event in events]
+        fields: list[Any] = list(map(attrgetter("_fields"), events))
     else:
         fields = [dict(event.fields) or None for event in events]
     # A pass for each column, in order of booking: events and keys mostly lie in memory in the order they were made in,
