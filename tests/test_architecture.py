@@ -39,7 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "questions": {"selection", "answers"},
     "calendar": {
         "_base", "core", "expiry", "_keepers", "transactions", "closing", "requests", "life", "loading", "_free", "_fit",
-        "_slots", "explaining", "finding", "selecting", "calendar",
+        "_slots", "explaining", "finding", "selecting", "booking", "calendar",
     },
     "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__"},
 }  # fmt: skip
