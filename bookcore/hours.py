@@ -1,19 +1,9 @@
 """Opening hours: weekly rules on the wall clock of a zone, with other rules for some dates.
 
-The rule is wall-clock time, the question is a span of keys, and a zone stands between them. So the axis is
-cut into weeks of UTC, and each week that is asked about is resolved once into disjoint open spans, kept as
-lengths since the week began in two parallel sorted tuples; a question is then one bisect::
-
-    rule         Mon 09-17   Tue 09-17   ...   Fri 22-26
-    week 2920    [ 08:00 , 16:00 )  [ 08:00 , 16:00 ) ...  [ 21:00 , 01:00 )     UTC, clipped to the week
-    question          [ 10:00 , 12:00 )                     inside one span: open
-
-Weeks far from an exception and from a change of the clock look alike, but for the offset from UTC. Such a week is
-resolved once for each offset (a year of Berlin is two of them, and the few around its changes), so that a question
-about a week nobody asked about before costs little more than any other.
-
-Openings that touch are one before the zone is asked (Mon 00-24 and Tue 00-24 are two days open), and spans
-that touch at the border of two weeks are joined when a question reaches it.
+    Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")      how it is written      `_hours_rules`
+      keys      datetimes of the calendar                        here
+      points    lengths since 1970, in UTC                       `_weeks`, which resolves and keeps them
+      changes of the clock                                       `_openings`
 
 What becomes of times that a clock change skips or repeats is told, with the policies, in `_openings`: by
 default an instant is open exactly when the wall clock, read at that instant, shows an open time.
@@ -21,36 +11,21 @@ default an instant is open exactly when the wall clock, read at that instant, sh
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bookcore._hours_rules import Day, DayRule, check_day, day_text, read_date, read_day, read_week, week_text
-from bookcore._openings import AMBIGUOUS, NONEXISTENT, Piece, instants, longest_run, merged, runs
-from bookcore._wallclock import EPOCH, EPOCH_UTC, choice, load_zone, steady_offset
+from bookcore._openings import AMBIGUOUS, NONEXISTENT, Piece
+from bookcore._wallclock import EPOCH, EPOCH_UTC, choice, load_zone
+from bookcore._weeks import HIGHEST, LOWEST, Weeks
 from bookcore.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 
 __all__ = ["Hours"]
 
-_Week: TypeAlias = tuple[tuple[timedelta, ...], tuple[timedelta, ...]]
-
-_WEEK: Final = timedelta(weeks=1)
-_NONE: Final = timedelta(0)
 _DAY_ZERO: Final = EPOCH.toordinal()
-# the first and last week lie beyond all that a datetime can name in any zone; their outer ends stand for "unbounded"
-_FIRST_WEEK: Final = (datetime.min - EPOCH).days // 7 - 2
-_LAST_WEEK: Final = (datetime.max - EPOCH).days // 7 + 2
-_LOWEST: Final = _FIRST_WEEK * _WEEK
-_HIGHEST: Final = (_LAST_WEEK + 1) * _WEEK
-# a zone is up to a day off UTC, a clock has been moved by up to a day, and a day's opening may run on for another
-_FAR: Final = timedelta(days=2)
-_REACH_BACK: Final = 3
-_REACH_ON: Final = 2
-_KEPT_WEEKS: Final = 512
-_HORIZON: Final = 40 * 53  # weeks: every date falls on every weekday within 28 years, save around 1900 or 2100
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -94,11 +69,7 @@ class Hours:
     longest: timedelta | None
     _hash: int
     _epoch: datetime
-    _by_day: dict[int, Day]
-    _steady: bool | None  # what every week far from an exception is: open throughout, closed throughout, or neither
-    _eventful: tuple[int, ...]  # the weeks that an exception may touch, in order
-    _weeks: dict[int, _Week]
-    _usual: dict[timedelta, _Week]  # by offset from UTC: the weeks in which nothing is special
+    _weeks: Weeks
 
     def __init__(
         self,
@@ -136,16 +107,9 @@ class Hours:
         put(self, "_hash", hash(self._content()))
         put(self, "_epoch", EPOCH if zone is None else EPOCH_UTC)
         by_day = {day.toordinal() - _DAY_ZERO: rule for day, rule in self.exceptions}
-        put(self, "_by_day", by_day)
-        week_runs = runs(week, {}, -7, 14)
-        whole = any(opens <= timedelta(0) and closes >= _WEEK for opens, closes in week_runs)
-        put(self, "_steady", True if whole else None if week_runs else False)
-        slack = timedelta(days=0 if zone is None else 2)
-        put(self, "longest", None if whole else longest_run(week, by_day) + slack)
-        touched = {(day + near) // 7 for day in by_day for near in range(-_REACH_ON, _REACH_BACK + 1)}
-        put(self, "_eventful", tuple(sorted(touched)))
-        put(self, "_weeks", {})
-        put(self, "_usual", {})
+        weeks = Weeks(week, by_day, self.zone, nonexistent, ambiguous)
+        put(self, "_weeks", weeks)
+        put(self, "longest", weeks.longest)
 
     # ---- questions
 
@@ -178,25 +142,7 @@ class Hours:
 
         Complexity: as `is_open`; O(1) for a span longer than ``longest``.
         """
-        longest, length = self.longest, high - low
-        if longest is not None and longest < length:
-            return False
-        week = low.days // 7
-        starts, ends = self._weeks.get(week) or self._resolved(week)
-        since = week * _WEEK
-        within = low - since
-        index = bisect_right(starts, within) - 1
-        if index >= 0:
-            until = ends[index]
-            if within < until or (closed and within == until):
-                if within + length <= until:
-                    return True
-                # closed before the span ends, unless the opening runs on into the next week
-                return until == _WEEK and self._is_open_long(low, high)
-        if closed and low == high == since:
-            ends = (self._weeks.get(week - 1) or self._resolved(week - 1))[1]
-            return bool(ends) and ends[-1] == _WEEK
-        return False
+        return self._weeks.holds(low, high, closed)
 
     def open_spans(
         self, start: datetime | None, end: datetime | None
@@ -217,7 +163,7 @@ class Hours:
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
         window = self._window(start, end)
-        return self._as_keys(self._open_points(*window), start, end, window)
+        return self._as_keys(self._weeks.open_points(*window), start, end, window)
 
     def closed_spans(
         self, start: datetime | None, end: datetime | None
@@ -232,7 +178,7 @@ class Hours:
         2026-05-01 17:00:00 to 2026-05-04 09:00:00
         """
         window = self._window(start, end)
-        return self._as_keys(self._closed_points(*window), start, end, window)
+        return self._as_keys(self._weeks.closed_points(*window), start, end, window)
 
     def next_open(
         self, after: datetime, *, at_least: timedelta | None = None
@@ -254,9 +200,9 @@ class Hours:
         wanted = at_least or timedelta.resolution
         if self.longest is not None and wanted > self.longest:
             return None
-        horizon = (max([a.days // 7, *self._eventful[-1:]]) + _HORIZON) * _WEEK
-        for opens, closes in self._open_points(a, _HIGHEST):
-            if closes == _HIGHEST:
+        horizon = self._weeks.horizon(a)
+        for opens, closes in self._weeks.open_points(a, HIGHEST):
+            if closes == HIGHEST:
                 return (after if opens == a else self._key(opens)), None
             if closes - opens >= wanted:
                 return (after if opens == a else self._key(opens)), self._key(closes)
@@ -353,8 +299,8 @@ class Hours:
         return KeyTypeError(key, "cannot be measured from 1970")
 
     def _window(self, start: Any, end: Any) -> Piece:
-        a = _LOWEST if start is None else self._point(start)
-        b = _HIGHEST if end is None else self._point(end)
+        a = LOWEST if start is None else self._point(start)
+        b = HIGHEST if end is None else self._point(end)
         if b < a:
             raise InvalidSpanError(start, end, "the end lies before the start")
         return a, b
@@ -371,87 +317,6 @@ class Hours:
         a, b = window
         for opens, closes in spans:
             yield (start if opens == a else self._key(opens)), (end if closes == b else self._key(closes))
-
-    # ---- the walk over weeks
-
-    def _is_open_long(self, a: timedelta, b: timedelta) -> bool:
-        return next(self._open_points(a, b), None) == (a, b)
-
-    def _open_points(self, a: timedelta, b: timedelta) -> Iterator[Piece]:
-        held: Piece | None = None
-        if a == b:
-            return
-        for opens, closes in self._pieces(a.days // 7, b.days // 7):
-            if closes <= a:
-                continue
-            if held is not None:
-                if opens == held[1]:
-                    held = held[0], closes
-                    continue
-                yield held[0], min(held[1], b)
-            if opens >= b:
-                return
-            held = max(opens, a), closes
-        if held is not None:
-            yield held[0], min(held[1], b)
-
-    def _closed_points(self, a: timedelta, b: timedelta) -> Iterator[Piece]:
-        for opens, closes in self._open_points(a, b):
-            if a < opens:
-                yield a, opens
-            a = closes
-        if a < b:
-            yield a, b
-
-    def _pieces(self, week: int, last: int) -> Iterator[Piece]:
-        """Yield open spans week by week, cut at the weeks' borders; steady stretches are one piece, or none."""
-        while week <= last:
-            index = bisect_right(self._eventful, week)
-            if self._steady is None or (index and self._eventful[index - 1] == week):
-                since = week * _WEEK
-                for opens, closes in zip(*(self._weeks.get(week) or self._resolved(week)), strict=True):
-                    yield since + opens, since + closes
-                week += 1
-            else:
-                following = self._eventful[index] if index < len(self._eventful) else last + 1
-                if self._steady:
-                    yield week * _WEEK, following * _WEEK
-                week = following
-
-    def _resolved(self, week: int) -> _Week:
-        """Return the open spans of one week of UTC, cut at its borders, since it began; and remember them."""
-        offset = None
-        index = bisect_right(self._eventful, week)
-        if _FIRST_WEEK < week < _LAST_WEEK and not (index and self._eventful[index - 1] == week):
-            # a change of the clock two days away moves no edge into the week, out of it or within it
-            offset = _NONE if self.zone is None else steady_offset(self.zone, week * 7 - 2, week * 7 + 9)
-        if offset is None:
-            found = self._resolve(week)
-        else:
-            found = self._usual.get(offset) or self._resolve(week)
-            self._usual[offset] = found
-        if len(self._weeks) >= _KEPT_WEEKS:
-            self._weeks.clear()  # one step, so that threads need no lock; a week that is lost is resolved again
-        self._weeks[week] = found
-        return found
-
-    def _resolve(self, week: int) -> _Week:
-        """Work out the open spans of one week of UTC, cut at its borders, since it began."""
-        low, high = week * _WEEK, (week + 1) * _WEEK
-        first, last = week * 7 - _REACH_BACK, week * 7 + 7 + _REACH_ON
-        pieces = runs(self.week, self._by_day, first, last)
-        if self.zone is not None:
-            zone = self.zone
-            pieces = merged(
-                piece
-                for opens, closes in pieces
-                if closes > low - _FAR and opens < high + _FAR
-                for piece in instants(zone, opens, closes, self.nonexistent, self.ambiguous)
-            )
-        inside = [(max(opens, low), min(closes, high)) for opens, closes in pieces if closes > low and opens < high]
-        if not _FIRST_WEEK < week < _LAST_WEEK and self._steady is None:
-            inside = []  # no key is out here, and what never begins or ends should not seem to
-        return tuple(opens - low for opens, _ in inside), tuple(closes - low for _, closes in inside)
 
 
 def _plain_day(openings: object) -> Day:

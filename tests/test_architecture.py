@@ -33,7 +33,7 @@ LAYERS: dict[str, set[str]] = {
         "schedule", "register", "profile",
         "_segments", "_levels", "gaps", "tabled", "widest",
     },
-    "time": {"_wallclock", "_hours_rules", "_openings", "_recurrence_axis", "hours", "recurrence"},
+    "time": {"_wallclock", "_hours_rules", "_openings", "_weeks", "_recurrence_axis", "hours", "recurrence"},
     "policies": {"policies"},
     "stores": {"stores"},
     "questions": {"selection", "answers"},

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import hours as module
+from bookcore import _weeks
 from bookcore.errors import BookcoreError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.hours import Hours
 
@@ -293,9 +293,9 @@ def test_memory_of_weeks_stays_bounded_and_answers_do_not_change(zone: str | Non
     """Asking about more weeks than are remembered changes neither the answers nor the bound."""
     hours = Hours({"mon": "09:00-17:00"}, zone=zone)
     nine = datetime(2000, 1, 3, 9, tzinfo=ZoneInfo(zone) if zone else None)
-    for week in range(module._KEPT_WEEKS + 50):
+    for week in range(_weeks._KEPT_WEEKS + 50):
         assert hours.is_open(nine + 7 * week * DAY, nine + 7 * week * DAY + HOUR)
-    assert len(hours._weeks) <= module._KEPT_WEEKS
+    assert len(hours._weeks.kept) <= _weeks._KEPT_WEEKS
     assert hours.is_open(nine, nine + HOUR)
 
 
@@ -305,7 +305,7 @@ def test_century_of_round_the_clock_hours_costs_its_exceptions_not_its_weeks() -
     start, end = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
     assert not hours.is_open(start, end)
     assert hours.is_open(end, end.replace(year=9000))
-    assert len(hours._weeks) < 10
+    assert len(hours._weeks.kept) < 10
 
 
 def test_threads_that_share_hours_all_get_the_answers() -> None:
