@@ -128,7 +128,7 @@ class Timeline(Blocks):
         """`add` where keys hardly repeat: each goes into a leaf."""
         if self.closed:
             return self._add_anyhow(number, start, end)
-        # `Column.leaf_of` and `Column.insert` written out: a third off the cost of a booking.
+        # `Column.leaf_of` and `Column.insert` written out: an eighth off the cost of a booking (6.3 us for 7.2).
         cuts, blocks = self.cuts, self.blocks
         first = bisect_right(cuts, start)
         near = first + NEAR  # most spans are short: a few cuts are looked at before all of them
