@@ -14,6 +14,7 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     part               asks
     StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
     CalendarExam       each call and each error of `Calendar(store)`
+    SpanExam           spans, keys of every family, capacity, turnaround
     LifeExam           units, holds, moves, splits, the same request twice
     ClosingExam        closures, opening hours, turnaround
     ChangeExam         transactions, what-if, many requests at once, subscribers
@@ -39,6 +40,7 @@ from bookcore.testing.exam_closing import ClosingExam
 from bookcore.testing.exam_laws import LawExam
 from bookcore.testing.exam_life import LifeExam
 from bookcore.testing.exam_selection import SelectionExam
+from bookcore.testing.exam_spans import SpanExam
 from bookcore.testing.exam_store import StoreExam
 from bookcore.testing.exam_threads import ThreadExam
 from bookcore.testing.exam_time import TimeExam
@@ -49,6 +51,7 @@ __all__ = ["StoreContract"]
 class StoreContract(
     StoreExam,
     CalendarExam,
+    SpanExam,
     LifeExam,
     ClosingExam,
     ChangeExam,

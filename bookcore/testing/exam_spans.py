@@ -1,0 +1,178 @@
+"""The exam of spans and keys, of capacity and turnaround: what a span is, and when there is room in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookingEvent,
+    ConflictError,
+    InvalidKeyError,
+    InvalidQuantityError,
+    InvalidSpanError,
+    KeyTypeError,
+)
+from bookcore.testing.exam_calendar import room
+from bookcore.testing.exam_store import BOUNDS
+from bookcore.testing.families import Family, families
+
+__all__ = ["SpanExam"]
+
+
+class SpanExam:
+    """What a span may be, keys of every family, and the peak that decides."""
+
+    # -- spans and keys ----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_reversed_span_is_refused_everywhere(self, store: Any, bounds: str) -> None:
+        """Every call that takes a span says `InvalidSpanError`, with the span, at once."""
+        calendar, flat = room(store, bounds)
+        for call in (
+            lambda: calendar.book(flat, 5, 2),
+            lambda: calendar.add_booking(BookingEvent(flat, 5, 2)),
+            lambda: calendar.is_available(flat, 5, 2),
+            lambda: calendar.conflicts(flat, 5, 2),
+            lambda: calendar.bookings(flat, 5, 2),
+            lambda: calendar.bookings(None, 5, 2),
+            lambda: calendar.find_available(5, 2),
+            lambda: calendar.find_booked(5, 2),
+            lambda: calendar.load([BookingEvent(flat, 5, 2)]),
+        ):
+            with pytest.raises(InvalidSpanError) as caught:
+                call()
+            assert (caught.value.start, caught.value.end) == (5, 2)
+        assert len(calendar) == 0
+
+    @pytest.mark.parametrize("family", families(), ids=str)
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_every_family_of_keys_can_be_booked_and_asked(self, store: Any, family: Family, bounds: str) -> None:
+        """Whatever spells the points, bookings hold what was given and answers follow the order."""
+        calendar, flat = room(store, bounds)
+        key = family.key
+        given = [(key(rank, form), key(rank + 3, form + 1)) for form, rank in enumerate((8, 0, 4, 20))]
+        events = [calendar.book(flat, *span) for span in given]
+        assert all(event.start is span[0] and event.end is span[1] for event, span in zip(events, given, strict=True))
+        assert list(calendar.bookings()) == [events[at] for at in (1, 2, 0, 3)]
+        assert calendar.conflicts(flat, key(2, 2), key(5, 3)) == (events[1], events[2])
+        assert calendar.is_available(flat, key(12, 3), key(19, 1))
+        assert not calendar.is_available(flat, key(12, 1), key(21, 2))
+        with pytest.raises(ConflictError):
+            calendar.book(flat, key(9, 2), key(10, 4))
+        for event in events:
+            calendar.remove_booking(event)
+        assert calendar.is_available(flat, None, None)
+
+    @pytest.mark.parametrize("family", families(), ids=str)
+    def test_keys_of_another_kind_are_refused_while_some_are_held(self, store: Any, family: Family) -> None:
+        """`KeyTypeError` names the stranger; once the calendar is empty any family may move in."""
+        calendar, flat = room(store)
+        stay = calendar.book(flat, family.key(1), family.key(5))
+        strangers = [object(), {1}, 1j, [] if family.name != "str" else 5, "x" if family.name != "str" else b"x"]
+        for stranger in strangers:
+            for call in (
+                lambda a: calendar.book(flat, a, None),
+                lambda a: calendar.is_available(flat, None, a),
+                lambda a: list(calendar.find_available(a, None)),
+                lambda a: calendar.conflicts(flat, a, None),
+            ):
+                with pytest.raises(KeyTypeError):
+                    call(stranger)
+        assert list(calendar.bookings()) == [stay]
+        calendar.remove_booking(stay)
+        other = next(one for one in families() if one.name not in (family.name, "own"))
+        calendar.book(flat, other.key(1), other.key(5))
+
+    @pytest.mark.parametrize("nan", [float("nan"), (1, float("nan"))], ids=["nan", "in a tuple"])
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_a_nan_is_no_key(self, store: Any, nan: Any, bounds: str) -> None:
+        """A NaN is an `InvalidSpanError` and a `KeyTypeError` at once, as start and as end, among floats and alone."""
+        calendar, flat = room(store, bounds)
+        good = (0, 1.0) if isinstance(nan, tuple) else 0.5
+        held = calendar.book(flat, (-9, 1.0), (-8, 1.0)) if isinstance(nan, tuple) else calendar.book(flat, -9.0, -8.0)
+        for span in ((nan, good), (good, nan), (nan, None), (None, nan), (nan, nan)):
+            with pytest.raises(InvalidKeyError) as caught:
+                calendar.book(flat, *span)
+            assert isinstance(caught.value, InvalidSpanError)
+            assert isinstance(caught.value, KeyTypeError)
+            with pytest.raises(InvalidKeyError):
+                calendar.find_booked(*span)
+            with pytest.raises(InvalidKeyError):
+                calendar.bookings(flat, *span)
+        calendar.remove_booking(held)
+        for span in ((nan, None), (None, nan), (nan, nan)):
+            with pytest.raises(InvalidKeyError):
+                calendar.is_available(flat, *span)
+        assert len(calendar) == 0
+
+    def test_unbounded_bookings_and_questions_reach_everywhere(self, store: Any) -> None:
+        """None is before and after every key, also where no key is held yet."""
+        calendar, flat = room(store)
+        assert calendar.is_available(flat, None, None)
+        early = calendar.book(flat, None, 5)
+        late = calendar.book(flat, 9, None)
+        assert not calendar.is_available(flat, -(10**9), -(10**8))
+        assert not calendar.is_available(flat, 10**9, None)
+        assert calendar.is_available(flat, 5, 9)
+        assert calendar.conflicts(flat, None, None) == (early, late)
+        assert list(calendar.find_booked(None, 1)) == [flat]
+        calendar.remove_booking(early)
+        calendar.remove_booking(late)
+        whole = calendar.book(flat, None, None)
+        assert list(calendar.bookings(flat, 3, 4)) == [whole]
+        assert not calendar.find_available(None, None)
+
+    # -- capacity and turnaround -------------------------------------------------------------------
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_capacity_is_decided_by_the_peak_and_not_by_the_count(self, store: Any, bounds: str) -> None:
+        """Two bookings that both meet a span, but not each other, need one unit there."""
+        calendar, pool = room(store, bounds, capacity=3)
+        calendar.book(pool, 1, 4, quantity=2)
+        calendar.book(pool, 6, 9, quantity=2)
+        assert calendar.is_available(pool, 2, 8)
+        assert not calendar.is_available(pool, 2, 8, quantity=2)
+        calendar.book(pool, 2, 8)
+        assert not calendar.is_available(pool, 3, 7)
+        assert calendar.is_available(pool, 5, 5.5, quantity=2)
+        assert list(calendar.find_booked(3, 7)) == [pool]
+        with pytest.raises(ConflictError):
+            calendar.book(pool, 3, 7)
+        with pytest.raises(ConflictError) as caught:
+            calendar.book(pool, 100, 101, quantity=4)
+        assert caught.value.conflicts == ()
+        assert caught.value.quantity == 4
+        assert not calendar.find_available(100, 101, quantity=4)
+
+    @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None])
+    def test_a_quantity_that_is_no_count_is_refused(self, store: Any, quantity: Any) -> None:
+        """Zero, negative, or not an int: `InvalidQuantityError`, whoever is asked."""
+        calendar, flat = room(store)
+        for call in (
+            lambda: calendar.book(flat, 1, 5, quantity=quantity),
+            lambda: calendar.is_available(flat, 1, 5, quantity=quantity),
+            lambda: calendar.find_available(1, 5, quantity=quantity),
+            lambda: calendar.add_booking(BookingEvent(flat, 1, 5, quantity=quantity)),
+            lambda: calendar.load([BookingEvent(flat, 1, 5, quantity=quantity)] * 1),
+        ):
+            with pytest.raises(InvalidQuantityError):
+                call()
+        assert len(calendar) == 0
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_turnaround_keeps_neighbours_apart_on_both_sides(self, store: Any, bounds: str) -> None:
+        """``before`` and ``after`` are asymmetric and no part of the booking."""
+        calendar, flat = room(store, bounds, before=2, after=5)
+        stay = calendar.book(flat, 20, 30)
+        gap = 0 if bounds == "[)" else 1
+        assert calendar.is_available(flat, 37 + gap, 40)
+        assert not calendar.is_available(flat, 36 + gap, 40)
+        assert calendar.is_available(flat, 10, 13 - gap)
+        assert not calendar.is_available(flat, 10, 14 - gap)
+        assert calendar.conflicts(flat, 10, 14) == (stay,)
+        assert list(calendar.bookings(flat, 10, 14)) == []
+        assert [bool(calendar.find_available(10, end)) for end in (13 - gap, 14 - gap)] == [True, False]
+        calendar.book(flat, 37 + gap, 40)
+        calendar.check()
