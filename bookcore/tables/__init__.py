@@ -8,12 +8,14 @@ Needs no extra. `bookcore.tables.filling.fill` puts the rows into a calendar.
 from __future__ import annotations
 
 from bookcore.tables.csvfile import BadRow, ColumnError, CsvTable, Reason, Row, TableError, read_csv
+from bookcore.tables.formats import DateFormatError
 from bookcore.tables.kinds import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 
 __all__ = [
     "BadRow",
     "ColumnError",
     "CsvTable",
+    "DateFormatError",
     "KeyKind",
     "KeyReader",
     "Reason",

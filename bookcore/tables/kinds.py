@@ -22,11 +22,13 @@ from math import isfinite
 from typing import Any
 
 from bookcore.errors import BookcoreError, brief
+from bookcore.tables.formats import check_format, codes_of
 
 __all__ = ["KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
 _INT = re.compile(r"[+-]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")  # a decimal comma, or commas between thousands
 _ISO = re.compile(r"[0-9]{4}-?[0-9W]")
 _LIKE_A_TIME = re.compile(
     r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{1,2}[ -][A-Za-z]{3}"
@@ -73,27 +75,40 @@ class UnreadableKeyError(BookcoreError, ValueError):
     """A piece of text that is no key of the kind asked for.
 
     Attributes: ``text``, ``kind``, ``reason``; ``mixed`` is true if it is a time, but with a zone where the
-    others have none or the other way round.
+    others have none or the other way round. ``found`` is the kind that it would be of.
     """
 
     def __init__(self, text: str, kind: KeyKind, reason: str, *, mixed: bool = False) -> None:
         self.text, self.kind, self.reason, self.mixed = text, kind, reason, mixed
+        self.found = kind_of(text)
         super().__init__(f"{brief(text)} {reason}")
 
 
 class UnclearKeysError(BookcoreError, ValueError):
-    """The keys look like dates or times, but not like ISO 8601. Attribute: ``text``, one of them."""
+    """The keys look like dates or times, but not like ISO 8601, or like numbers with commas in them.
+
+    Attributes: ``text``, one of them; ``is_number``.
+    """
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(
-            f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their "
-            "format, or say that they are text, to be compared letter by letter"
-        )
+        self.text, self.is_number = text, has_comma(text)
+        if self.is_number:
+            sentence = (
+                f"numbers like {brief(text)} are not read: a comma in a number is either a decimal comma or parts the "
+                "thousands; write them with a point (9.5), or say that they are text, to be compared letter by letter"
+            )
+        else:
+            sentence = (
+                f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their "
+                "format, or say that they are text, to be compared letter by letter"
+            )
+        super().__init__(sentence)
 
 
 class KeyReader:
     """Reads the keys of one table; equal cells give the same object.
+
+    ``refused`` counts what could not be read: by kind, and under ``"like a time"`` text that looks like one.
 
     >>> reader = KeyReader(KeyKind.DATE)
     >>> reader("2026-07-04")
@@ -103,11 +118,14 @@ class KeyReader:
     bookcore.tables.kinds.UnreadableKeyError: '04.07.2026' is not a date like 2026-07-04
     """
 
-    __slots__ = ("_known", "_parse", "date_format", "kind")
+    __slots__ = ("_known", "_parse", "date_format", "kind", "refused")
 
     def __init__(self, kind: KeyKind, *, date_format: str | None = None) -> None:
+        if date_format is not None:
+            check_format(date_format)
         self.date_format = date_format
         self.kind = kind
+        self.refused: Counter[str] = Counter()
         self._known: dict[str, Any] = {}
         self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _PARSERS[kind]
         if date_format is not None:
@@ -121,7 +139,12 @@ class KeyReader:
         try:
             return self._known[text]
         except KeyError:
+            pass
+        try:
             key = self._parse(text)
+        except UnreadableKeyError as fault:
+            self.refused["like a time" if looks_like_a_time(text) else fault.found] += 1
+            raise
         if len(self._known) < _REMEMBERED:
             self._known[text] = key
         return key
@@ -153,7 +176,7 @@ class KeyReader:
         for cell in cells:
             kind = kind_of(cell)
             counts[kind] += 1
-            if kind is KeyKind.TEXT and odd is None and _LIKE_A_TIME.search(cell):
+            if kind is KeyKind.TEXT and odd is None and (looks_like_a_time(cell) or has_comma(cell)):
                 odd = cell
         if counts[KeyKind.FLOAT]:
             counts[KeyKind.FLOAT] += counts.pop(KeyKind.INT, 0)
@@ -209,6 +232,24 @@ def kind_of(text: str) -> KeyKind:
     return KeyKind.TEXT
 
 
+def looks_like_a_time(text: str) -> bool:
+    """Tell whether *text* looks like a date or a time, but is none in ISO 8601.
+
+    >>> [looks_like_a_time(text) for text in ("04/07/2026", "9:30", "2026-07-04", "spring")]
+    [True, True, False, False]
+    """
+    return kind_of(text) is KeyKind.TEXT and _LIKE_A_TIME.search(text) is not None
+
+
+def has_comma(text: str) -> bool:
+    """Tell whether *text* is a number with a comma in it.
+
+    >>> [has_comma(text) for text in ("9,5", "1.234,5", "1,234", "9.5", "a,b")]
+    [True, True, True, False, False]
+    """
+    return _COMMA.fullmatch(text) is not None
+
+
 def _unlike(text: str, kind: KeyKind) -> UnreadableKeyError:
     """Return the error for *text* where *kind* was wanted, saying what is the matter with it."""
     found = kind_of(text)
@@ -220,6 +261,8 @@ def _unlike(text: str, kind: KeyKind) -> UnreadableKeyError:
         return UnreadableKeyError(
             text, kind, f"is a date without a time; needed is one like {_EXAMPLES[kind]}"
         )
+    if has_comma(text):
+        return UnreadableKeyError(text, kind, "has a comma in it, which is not read in numbers; write a point")
     noun = {"int": "whole number", "float": "number", "date": "date"}.get(kind.value, "time")
     return UnreadableKeyError(text, kind, f"is not a {noun} like {_EXAMPLES[kind]}")
 
@@ -281,7 +324,7 @@ def _exactly(exact: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _kind_of_format(date_format: str) -> KeyKind:
     """Return what a `strptime` format yields: a time if it names one, with a zone if it names one."""
-    codes = set(re.findall("%(.)", date_format.replace("%%", "")))
+    codes = set(codes_of(date_format))
     if "z" in codes:
         return KeyKind.ZONED
     return KeyKind.TIME if codes & set("HIMSfcX") else KeyKind.DATE

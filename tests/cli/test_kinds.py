@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore.tables import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
+from bookcore.tables import DateFormatError, KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 
 CELLS = {
     KeyKind.INT: ["7", "-7", "+7", "007"],
@@ -166,3 +166,33 @@ def test_any_sample_has_a_kind_or_is_unclear(cells: list[str]) -> None:
         assert KeyReader.for_cells(cells).kind in KeyKind
     except UnclearKeysError as fault:
         assert fault.text in cells
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ("", "is empty"),
+        ("day", "no directive"),
+        ("%%d", "no directive"),
+        ("%d %Q", "%Q"),
+        ("%d/%-m", "%-"),
+        ("%d%", "no directive of"),
+        ("%d\n%", "no directive of"),
+        ("%G-%d", "reads nothing"),
+        ("%d %d", "reads nothing"),
+    ],
+)
+def test_date_format_that_can_read_nothing_is_refused(form: str, says: str) -> None:
+    """Before the first cell is."""
+    with pytest.raises(DateFormatError, match=says) as caught:
+        KeyReader(KeyKind.TIME, date_format=form)
+    assert caught.value.date_format == form
+
+
+def test_reader_counts_what_it_refused_by_kind() -> None:
+    """So that advice can be given that fits."""
+    reader = KeyReader(KeyKind.DATE)
+    for text in ("4/7/2026", "2026-07-04T09:30", "7", "soon", "5/7/2026"):
+        with pytest.raises(UnreadableKeyError):
+            reader(text)
+    assert reader.refused == {"like a time": 2, KeyKind.TIME: 1, KeyKind.INT: 1, KeyKind.TEXT: 1}
