@@ -1,13 +1,15 @@
 """Bookings from tables: CSV files read row by row, with every bad row named by its line and its reason.
 
-    from bookcore.tables import BadRow, read_csv
+    from bookcore.tables import BadRow, fill, read_csv
 
-Needs no extra. `bookcore.tables.filling.fill` puts the rows into a calendar.
+Needs no extra. `read_csv` shows how its rows become bookings, which is what `fill` does.
 """
 
 from __future__ import annotations
 
-from bookcore.tables.csvfile import BadRow, ColumnError, CsvTable, Reason, Row, TableError, read_csv
+from bookcore.tables.csvfile import BadRow, CsvTable, Reason, Row, read_csv
+from bookcore.tables.errors import ColumnError, DelimiterError, TableError
+from bookcore.tables.filling import fill
 from bookcore.tables.formats import DateFormatError
 from bookcore.tables.kinds import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 
@@ -16,6 +18,7 @@ __all__ = [
     "ColumnError",
     "CsvTable",
     "DateFormatError",
+    "DelimiterError",
     "KeyKind",
     "KeyReader",
     "Reason",
@@ -23,5 +26,6 @@ __all__ = [
     "TableError",
     "UnclearKeysError",
     "UnreadableKeyError",
+    "fill",
     "read_csv",
 ]

@@ -7,10 +7,10 @@
             else:
                 calendar.book(row.resource, row.start, row.end, id=row.id)
 
-What is wrong with the file as a whole (not there, no such columns, not text) is a `TableError` from
-`read_csv`, before the first row. What is wrong with one row is a `BadRow` with the number of its line, and
-reading goes on. Gzipped files are read as they are. The first line names the columns; only four of them
-matter.
+`bookcore.tables.fill` does the booking, with resources added as they are named. What is wrong with the file as
+a whole (not there, no such columns, not text) is a `TableError` from `read_csv`, before the first row. What is wrong
+with one row is a `BadRow` with the number of its line, and reading goes on. Gzipped files are read as they are. The
+first line names the columns; only four of them matter.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from bookcore.errors import BookcoreError, brief
+from bookcore.errors import brief
+from bookcore.tables.errors import TableError
+from bookcore.tables.header import read_head
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
+from bookcore.tables.opening import Source, open_source
 
-__all__ = ["BadRow", "ColumnError", "CsvTable", "Reason", "Row", "TableError", "read_csv"]
+__all__ = ["BadRow", "CsvTable", "Reason", "Row", "read_csv"]
 
 SAMPLE = 1000  # rows that decide what kind the keys are
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # what databases write for NULL
-DELIMITERS = (",", ";", "\t", "|")
-ALIASES = {"resource": ("resource", "resource_id"), "id": ("id", "booking_id")}
 
 
 class Reason(StrEnum):
@@ -50,6 +51,7 @@ class Reason(StrEnum):
     COLUMNS = "wrong number of columns"
     NOT_TEXT = "not in the file's encoding"
     QUOTES = "broken quotes"
+    TOO_LONG = "field too long"
     DUPLICATE = "duplicate id"
     OVERLAP = "overlap"
     REFUSED = "refused"
@@ -76,33 +78,8 @@ class BadRow(NamedTuple):
         return f"line {self.line}: {self.reason}: {self.detail}"
 
 
-class TableError(BookcoreError):
-    """A file that cannot be read as a table at all. Attributes: ``path``, ``reason``."""
-
-    def __init__(self, path: object, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(f"{path}: {reason}")
-
-
-class ColumnError(TableError):
-    """A column asked for is not in the file.
-
-    Attributes: ``missing`` (names), ``roles`` (what each is wanted as: resource, start, end, id), ``columns``
-    (those there are).
-    """
-
-    def __init__(
-        self, path: object, missing: tuple[str, ...], roles: tuple[str, ...], columns: tuple[str, ...]
-    ) -> None:
-        self.missing, self.roles, self.columns = missing, roles, columns
-        there = ", ".join(brief(name, 40) for name in columns[:30])
-        more = f" and {len(columns) - 30} more" if len(columns) > 30 else ""
-        names = ", ".join(map(brief, missing))
-        super().__init__(path, f"there is no column {names}; the columns are {there}{more}")
-
-
 def read_csv(
-    path: str | os.PathLike[str],
+    source: Source,
     *,
     resource: str | None = None,
     start: str = "start",
@@ -115,25 +92,44 @@ def read_csv(
     bounds: str = "[)",
     open_ends: bool = False,
 ) -> CsvTable:
-    """Open *path* and return an iterator over its rows, in the order of the file.
+    r"""Open *source* and return an iterator over its rows, in the order of the file.
+
+    *source* is a path, or an open file of bytes or of text: that is read from where it stands, once, and left open;
+    ``encoding`` says nothing about one of text.
 
     ``resource``, ``start``, ``end`` and ``id`` name the columns; unnamed, ``resource`` or ``resource_id`` is
-    taken, and ``id`` or ``booking_id`` if there is one. ``delimiter`` None: the first of ``, ; tab |`` under
-    which the columns are found. ``keys`` None: decided by a sample, see `KeyReader.for_cells`. With
-    *open_ends* a missing start or end means unbounded instead of a bad row. ``bounds="[]"`` lets a span have
-    one point.
+    taken, and ``id`` or ``booking_id`` if there is one. Capitals matter only where a name would be two columns'
+    without. ``delimiter`` None: the first of ``, ; tab |`` under which the columns are found. ``keys`` None: decided
+    by a sample, see `KeyReader.for_cells`; ``date_format`` is one of `datetime.strptime`. With *open_ends* a missing
+    start or end means unbounded instead of a bad row. ``bounds="[]"`` lets a span have one point.
 
     Complexity: O(1) memory besides the keys, which are shared between equal cells; about 1.5 us a row.
-    Raises: `TableError`, `ColumnError`, `UnclearKeysError`.
+    Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`, `DateFormatError`.
+
+    The rows become bookings through `fill`, which yields each again, as it is or as a bad row:
+
+    >>> import io
+    >>> from bookcore import Calendar
+    >>> from bookcore.tables import BadRow, fill, read_csv
+    >>> file = io.StringIO("resource,start,end,id\nloft,1,5,ada\nloft,4,6,ben\nbarn,x,6,cy\n")
+    >>> calendar = Calendar()
+    >>> with read_csv(file) as table:
+    ...     for row in fill(calendar, table):
+    ...         if isinstance(row, BadRow):
+    ...             print(row)
+    line 3: overlap: 'loft' 4 to 6 is taken by 'ada' (1 to 5)
+    line 4: unreadable time: start 'x' is not a whole number like 42
+    >>> list(calendar.bookings("loft"))
+    [BookingEvent('loft', 1, 5, id='ada')]
     """
-    file = _open(path)
+    name, file, is_text = open_source(source)
     try:
         return CsvTable(
-            Path(path),
+            name,
             file,
             named={"resource": resource, "start": start, "end": end, "id": id},
             delimiter=delimiter,
-            encoding=encoding,
+            encoding="utf-8" if is_text else encoding,
             keys=KeyKind(keys) if keys is not None else None,
             date_format=date_format,
             closed=bounds == "[]",
@@ -144,33 +140,18 @@ def read_csv(
         raise
 
 
-def _open(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open *path*, a file with something in it."""
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - handed to the table, which closes it
-    except FileNotFoundError:
-        raise TableError(path, "there is no such file; look at the name and the folder") from None
-    except IsADirectoryError:
-        raise TableError(path, "that is a folder; name a file in it") from None
-    except (OSError, ValueError) as fault:
-        raise TableError(path, f"cannot be opened ({getattr(fault, 'strerror', None) or fault})") from fault
-    if not file.peek(1):
-        file.close()
-        raise TableError(path, "the file is empty; its first line has to name the columns")
-    return file
-
-
 class CsvTable:
     """The rows of one CSV file, once, in order. Close it, or use it in a ``with``, if not read to the end.
 
     ``keys`` reads further keys as those of the file are read; ``columns`` are the names in the first line;
-    ``size`` and ``position`` are bytes of the file, for a progress bar.
+    ``size`` and ``position`` are bytes of the file, for a progress bar; the size of what is no file on disk is 0.
+    ``has_ids`` tells whether there is a column of ids.
     """
 
     def __init__(
         self,
         path: Path,
-        file: BinaryIO,
+        file: io.BufferedReader,
         *,
         named: dict[str, str | None],
         delimiter: str | None,
@@ -183,11 +164,16 @@ class CsvTable:
         self.path = path
         self._file = file
         self._closed, self._open_ends = closed, open_ends
-        self.size = os.fstat(file.fileno()).st_size
+        try:
+            self.size = os.fstat(file.fileno()).st_size
+        except (OSError, ValueError):  # a file that someone else opened need not be one of the system's
+            self.size = 0
         self._encoding = encoding
         self._text = self._decoded(encoding)
         first = self._first_line()
-        self.delimiter, self.columns, self._places = self._header(first, named, delimiter)
+        head = read_head(self.path, first, named, delimiter)
+        self.delimiter, self.columns, self._places = head.mark, head.columns, head.places
+        self.has_ids = self._places[3] >= 0
         self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
         self._line = 1 + first.count("\n", 0, len(first.rstrip("\r\n")))
         self._before = self._line
@@ -202,7 +188,7 @@ class CsvTable:
     # -- the file as text ---------------------------------------------------------------------------------
 
     def _decoded(self, encoding: str) -> io.TextIOBase:
-        head = self._file.peek(8)[:8192]  # type: ignore[attr-defined]
+        head = self._file.peek(8)[:8192]
         stream: Any = self._file
         if head[:2] == b"\x1f\x8b":
             stream = io.BufferedReader(gzip.GzipFile(fileobj=self._file))
@@ -239,37 +225,6 @@ class CsvTable:
             raise TableError(self.path, f"cannot be read ({fault})") from fault
         raise TableError(self.path, "the file is empty; its first line has to name the columns")
 
-    def _header(
-        self, line: str, named: dict[str, str | None], delimiter: str | None
-    ) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-        """Return the delimiter, the columns, and where the four stand (-1: there are no ids)."""
-        if delimiter is not None and len(delimiter) != 1:
-            raise TableError(self.path, f"a delimiter is one character, got {brief(delimiter)}")
-        tried: list[tuple[int, str, tuple[str, ...], list[int], list[str]]] = []
-        for mark in DELIMITERS if delimiter is None else (delimiter,):
-            try:
-                columns = tuple(name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=mark)))
-            except (csv.Error, StopIteration, TypeError, ValueError) as fault:
-                raise TableError(self.path, f"the first line cannot be read ({fault})") from None
-            places, missing = [], []
-            for what, name in named.items():
-                names = (name,) if name is not None else ALIASES[what]
-                found = next((n for n in names if n in columns), None)
-                places.append(columns.index(found) if found is not None else -1)
-                if found is None and not (what == "id" and name is None):
-                    missing.append(what)
-                if found is not None and columns.count(found) > 1:
-                    raise TableError(
-                        self.path, f"there are {columns.count(found)} columns named {brief(found)}"
-                    )
-            tried.append((len(missing), mark, columns, places, missing))
-        # most columns found wins; if nothing is, the split that yields most names is the likeliest
-        _, mark, columns, places, missing = min(tried, key=lambda t: (t[0], -len(t[2])))
-        if missing:
-            wanted = tuple(named[what] or what for what in missing)
-            raise ColumnError(self.path, wanted, tuple(missing), columns)
-        return mark, columns, tuple(places)
-
     # -- records: lines joined and split -------------------------------------------------------------------
 
     def _records(self) -> Iterator[tuple[int, list[str] | BadRow]]:
@@ -285,8 +240,7 @@ class CsvTable:
                 return
             except csv.Error as fault:
                 self._line += reader.line_num - done
-                reached = f" (lines {line} to {self._line} are lost)" if self._line > line else ""
-                yield line, BadRow(line, Reason.QUOTES, f"{fault}{reached}")
+                yield line, self._broken(line, str(fault))
                 continue
             except UnicodeError as fault:
                 raise TableError(
@@ -302,6 +256,17 @@ class CsvTable:
                 yield line, BadRow(line, Reason.COLUMNS, detail)
                 continue
             yield line, cells
+
+    def _broken(self, line: int, fault: str) -> BadRow:
+        """Return the bad row for a record that cannot be parted; several lines hint at a quote left open."""
+        lost = self._line > line
+        if fault.startswith("field larger"):  # the csv module's errors carry nothing but their text
+            limit = f"a field has more than {csv.field_size_limit():,} characters"
+            if not lost:
+                return BadRow(line, Reason.TOO_LONG, limit)
+            fault = f"{limit}; a quote was left open, most likely"
+        reached = f" (lines {line} to {self._line} are lost)" if lost else ""
+        return BadRow(line, Reason.QUOTES, f"{fault}{reached}")
 
     def _key_reader(self, keys: KeyKind | None, date_format: str | None) -> KeyReader:
         if keys is not None or date_format is not None:

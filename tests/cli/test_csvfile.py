@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bookcore.errors import BookcoreError
-from bookcore.tables import BadRow, ColumnError, KeyKind, Reason, Row, TableError, read_csv
+from bookcore.tables import (
+    BadRow,
+    ColumnError,
+    DelimiterError,
+    KeyKind,
+    Reason,
+    Row,
+    TableError,
+    UnclearKeysError,
+    read_csv,
+)
 
 HEAD = "resource,start,end,id\n"
 
@@ -252,3 +263,101 @@ def test_any_bytes_give_rows_or_an_error_of_ours(tmp_path: Path, noise: bytes) -
             continue
         assert all(isinstance(row, Row | BadRow) for row in rows)
         assert [row.line for row in rows] == sorted(row.line for row in rows)
+
+
+def test_open_files_are_read_and_left_open() -> None:
+    """Of bytes and of text, with a mark at the start, gzipped, or that cannot be rewound."""
+    text = HEAD + "Café,1,2,a\n"
+    wanted = [Row(2, "Café", 1, 2, "a")]
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: int) -> int:
+            raise io.UnsupportedOperation
+
+    for file in (
+        io.BytesIO(text.encode()), io.BytesIO(gzip.compress(text.encode())), io.StringIO(text), io.StringIO("\ufeff" + text),
+        Pipe(text.encode()), io.TextIOWrapper(io.BytesIO(text.encode("latin-1")), encoding="latin-1"),
+    ):  # fmt: skip
+        with read_csv(file, encoding="utf-8") as table:
+            assert list(table) == wanted
+            assert (table.size, table.keys.kind) == (0, KeyKind.INT)
+        assert not file.closed
+
+
+def test_open_file_is_read_from_where_it_stands_and_names_itself(tmp_path: Path) -> None:
+    """A first line that is not the table's can be taken off."""
+    file = write(tmp_path, "made by hand\n" + HEAD + "loft,1,2,a\n" * 3000)
+    for mode in ("r", "rb"):
+        with file.open(mode) as stream:
+            stream.readline()
+            with read_csv(stream) as table:
+                assert table.path == file
+                assert len(list(table)) == 3000
+                assert table.position > 30_000
+
+
+@pytest.mark.parametrize("source", [None, 3, b"table.csv", ["a"], object()])
+def test_what_is_no_table_is_an_error_of_ours(source: object) -> None:
+    """Nothing is opened by its number, or by accident."""
+    with pytest.raises(TableError, match="a path or an open file"):
+        read_csv(source)  # type: ignore[arg-type]
+
+
+def test_file_that_is_closed_or_only_written_is_refused(tmp_path: Path) -> None:
+    """In words of ours."""
+    file = write(tmp_path, HEAD)
+    with file.open("ab") as stream, pytest.raises(TableError, match="cannot be opened"):
+        read_csv(stream)
+    with pytest.raises(TableError, match="cannot be opened"):
+        read_csv(stream)
+    with pytest.raises(TableError, match="an open file: the file is empty"):
+        read_csv(io.BytesIO())
+
+
+def test_capitals_in_names_do_not_matter_unless_they_must(tmp_path: Path) -> None:
+    """An exact name wins; two that differ in capitals alone are none."""
+    assert read(tmp_path, "Resource,START,End,ID\nloft,1,2,a\n") == [Row(2, "loft", 1, 2, "a")]
+    assert read(tmp_path, "Start,start,resource,end\n1,2,loft,5\n") == [Row(2, "loft", 2, 5, None)]
+    assert read(tmp_path, "Booking_ID,resource,start,end\nx,loft,1,2\n") == [Row(2, "loft", 1, 2, "x")]
+    with pytest.raises(ColumnError):
+        read(tmp_path, "Start,START,resource,end\n1,2,loft,5\n")
+
+
+def test_long_field_is_told_from_broken_quotes(tmp_path: Path) -> None:
+    """On one line it is too long; over many, a quote was left open."""
+    long = "x" * 140_000
+    bad, good = read(tmp_path, HEAD + f"{long},1,2,a\nloft,1,2,b\n")
+    assert isinstance(bad, BadRow)
+    assert (bad.line, bad.reason, bad.detail) == (2, Reason.TOO_LONG, "a field has more than 131,072 characters")
+    assert good == Row(3, "loft", 1, 2, "b")
+    first, *_ = read(tmp_path, HEAD + 'loft,1,2,"b\n' + "loft,1,2,b\n" * 20_000)
+    assert isinstance(first, BadRow)
+    assert first.reason is Reason.QUOTES
+    assert "a quote was left open" in first.detail
+
+
+def test_delimiter_named_wrongly_is_told_with_the_likely_one(tmp_path: Path) -> None:
+    """Where another finds more of the columns, or at least more columns."""
+    with pytest.raises(DelimiterError) as caught:
+        read(tmp_path, HEAD, delimiter=";")
+    assert (caught.value.delimiter, caught.value.likely) == (";", ",")
+    with pytest.raises(DelimiterError):
+        read(tmp_path, "room,from,to\n", delimiter=";")
+    with pytest.raises(ColumnError):
+        read(tmp_path, "room;from;to\n", delimiter=";")
+
+
+def test_number_with_a_comma_is_unclear_or_a_bad_row(tmp_path: Path) -> None:
+    """By what the others are; as text if that is asked for."""
+    text = "resource;start;end\nloft;9,5;10,5\n"
+    with pytest.raises(UnclearKeysError, match="'9,5'") as caught:
+        read(tmp_path, text)
+    assert caught.value.is_number
+    assert read(tmp_path, text.replace("9,5", "09,5"), keys="text") == [Row(2, "loft", "09,5", "10,5", None)]
+    good, bad = read(tmp_path, "resource;start;end\nloft;9;10\nloft;11;12,5\n")
+    assert good == Row(2, "loft", 9, 10, None)
+    assert isinstance(bad, BadRow)
+    assert "comma" in bad.detail
