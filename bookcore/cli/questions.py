@@ -141,7 +141,7 @@ def _follow(
     strict: bool,
 ) -> None:
     task = progress.add_task(f"Loading {table.path.name}", total=table.size)
-    for n, row in enumerate(fill(calendar, table, capacity=capacity)):
+    for n, row in enumerate(fill(calendar, table, capacity=capacity, name_by_line=not table.has_ids)):
         if isinstance(row, BadRow):
             on_bad(row)
             if strict:

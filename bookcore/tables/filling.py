@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from bookcore.calendar import Calendar
-from bookcore.errors import BookcoreError, ConflictError, DuplicateBookingError, brief
+from bookcore.errors import (
+    BookcoreError,
+    ConflictError,
+    DuplicateBookingError,
+    InvalidSpanError,
+    KeyTypeError,
+    brief,
+)
 from bookcore.model import Resource
 from bookcore.tables.csvfile import BadRow, Reason, Row
 
-__all__ = ["fill"]
+__all__ = ["fill", "sentence", "span"]
 
 
-def fill(calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1) -> Iterator[Row | BadRow]:
+def fill(
+    calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1, name_by_line: bool = False
+) -> Iterator[Row | BadRow]:
     """Book *rows* one by one as they are asked for, and yield each: itself if booked, else why not.
 
-    Resources are added when they are first named, with *capacity*. A row without an id is booked under the
-    number of its line, as ``"line 12"``, so that it can be found in the file. Of two rows that overlap the
-    later one is refused.
+    Resources are added when they are first named, with *capacity*. Of two rows that overlap the later one is refused.
+
+    A row without an id gets a number from the calendar, which no id in a table can be, as those are text. With
+    *name_by_line* it is booked as ``"line 12"``, so that it can be found in the file; that is for tables without a
+    column of ids, since an id in such a column may be called so too.
 
     Complexity: that of `Calendar.book` a row.
 
@@ -28,6 +39,7 @@ def fill(calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1)
     ["line 3: overlap: 'loft' 4 to 6 is taken by 'a' (1 to 5)"]
     """
     resources: dict[str, Resource] = {}
+    lines: dict[Hashable, int] = {}  # of the bookings that have a number for an id
     book = calendar.book
     for row in rows:
         if isinstance(row, BadRow):
@@ -38,16 +50,22 @@ def fill(calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1)
         if resource is None:
             resource = resources[name] = calendar.add_resource(Resource(name, capacity))
         try:
-            book(resource, start, end, id=id if id is not None else f"line {line}")
+            try:
+                event = book(resource, start, end, id=f"line {line}" if id is None and name_by_line else id)
+            except DuplicateBookingError:
+                if id is not None:
+                    raise
+                event = book(resource, start, end)  # another table's row of that line: a number will do
         except ConflictError as fault:
-            yield BadRow(
-                line, Reason.OVERLAP, f"{brief(name, 40)} {span(start, end)} is taken by {takers(fault)}"
-            )
+            text = f"{brief(name, 40)} {span(start, end)} is taken by {takers(fault, lines)}"
+            yield BadRow(line, Reason.OVERLAP, text)
         except DuplicateBookingError as fault:
             yield BadRow(line, Reason.DUPLICATE, f"{brief(id, 60)} is {_who(fault.standing)}")
         except BookcoreError as fault:
-            yield BadRow(line, Reason.REFUSED, str(fault))
+            yield BadRow(line, Reason.REFUSED, sentence(fault))
         else:
+            if id is None and not name_by_line:
+                lines[event.id] = line
             yield row
 
 
@@ -56,12 +74,30 @@ def span(start: Any, end: Any) -> str:
     return f"{'...' if start is None else start} to {'...' if end is None else end}"
 
 
-def takers(fault: ConflictError) -> str:
-    """Return who is in the way, the first three by name."""
-    shown = [f"{brief(event.id, 60)} ({span(event.start, event.end)})" for event in fault.conflicts[:3]]
+def sentence(fault: BookcoreError) -> str:
+    """Return what an error says, with keys as text rather than as Python writes them.
+
+    >>> from datetime import date
+    >>> sentence(InvalidSpanError(date(2026, 7, 8), None, "it is empty"))
+    'not a span: 2026-07-08 to ...: it is empty'
+    """
+    if isinstance(fault, InvalidSpanError):
+        return f"not a span: {span(fault.start, fault.end)}: {fault.reason}"
+    if isinstance(fault, KeyTypeError):
+        return f"{fault.key}: {fault.reason}"
+    return str(fault)
+
+
+def takers(fault: ConflictError, lines: dict[Hashable, int]) -> str:
+    """Return who is in the way, the first three by name, or by line if they had none."""
+    shown = [f"{_called(event.id, lines)} ({span(event.start, event.end)})" for event in fault.conflicts[:3]]
     if len(fault.conflicts) > 3:
         shown.append(f"{len(fault.conflicts) - 3} more")
     return ", ".join([*shown, *fault.causes])
+
+
+def _called(id: Hashable, lines: dict[Hashable, int]) -> str:
+    return f"line {lines[id]}" if id in lines else brief(id, 60)
 
 
 def _who(event: Any) -> str:

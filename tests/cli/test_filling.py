@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bookcore import Calendar
 from bookcore.tables import BadRow, Reason, Row
 from bookcore.tables.filling import fill
@@ -36,11 +38,38 @@ def test_duplicate_id_is_refused_and_says_where_it_stands() -> None:
     assert bad == (3, Reason.DUPLICATE, "'a' is booked already: 'loft' 1 to 5")
 
 
-def test_row_without_id_is_booked_under_its_line() -> None:
-    """So that it can be found in the file."""
+def test_row_without_id_is_booked_under_a_number_that_no_id_can_be() -> None:
+    """Whatever ids come after it, or stood before; in a refusal it goes by its line."""
     calendar = Calendar()
-    assert refused(calendar, [Row(17, "loft", 1, 5, None)]) == []
+    rows: list[Row | BadRow] = [
+        Row(2, "loft", 1, 5, "line 3"),
+        Row(3, "loft", 5, 9, None),
+        Row(4, "loft", 9, 12, "line 4"),
+        Row(5, "loft", 12, 13, None),
+        Row(6, "loft", 14, 15, "1"),
+        Row(7, "loft", 6, 7, None),
+    ]
+    assert refused(calendar, rows) == [(7, Reason.OVERLAP, "'loft' 6 to 7 is taken by line 3 (5 to 9)")]
+    assert len(calendar) == 5
+    assert len({str(event.id) for event in calendar.bookings("loft")}) >= 4
+
+
+def test_row_of_a_table_without_ids_is_booked_under_its_line() -> None:
+    """So that it can be found in the file; two such tables in one calendar do not get in each other's way."""
+    calendar = Calendar()
+    assert list(fill(calendar, [Row(17, "loft", 1, 5, None)], name_by_line=True))
     assert calendar.get("line 17").start == 1
+    other: list[Row | BadRow] = [Row(17, "attic", 1, 5, None)]
+    assert list(fill(calendar, other, name_by_line=True)) == other
+    assert len(calendar) == 2
+
+
+def test_refusal_has_its_keys_as_text() -> None:
+    """As in the file, not as Python writes them."""
+    rows: list[Row | BadRow] = [Row(2, "loft", date(2026, 7, 4), date(2026, 7, 4), None)]
+    assert refused(Calendar(), rows) == [
+        (2, Reason.REFUSED, "not a span: 2026-07-04 to 2026-07-04: the end must come after the start")
+    ]
 
 
 def test_bad_rows_pass_through_and_book_nothing() -> None:
