@@ -41,7 +41,7 @@ LAYERS: dict[str, set[str]] = {
         "_base", "core", "expiry", "_keepers", "transactions", "closing", "requests", "life", "loading", "_free", "_fit",
         "_slots", "explaining", "finding", "selecting", "booking", "calendar",
     },
-    "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__"},
+    "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__", "__main__"},
 }  # fmt: skip
 """Each module or folder at the top of the package, in the layer it belongs to."""
 

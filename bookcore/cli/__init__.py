@@ -1,5 +1,6 @@
 """The command line, ``bookcore``. Needs the extra ``cli``; without it `main` says so and returns.
 
+streams.py     outputs that take whatever is printed
 app.py         the commands and their options
 questions.py   a file as a calendar, and what is asked of it
 show.py        tables, plain text, JSON

@@ -15,8 +15,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import bookcore
 from bookcore.cli.questions import Loaded, Options, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
+from bookcore.cli.streams import guarded, visible
 from bookcore.errors import BookcoreError
 from bookcore.tables import ColumnError, KeyKind, UnclearKeysError
 
@@ -25,11 +27,9 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="bookcore",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="What is booked, what is free, and may I have it? For a year of real flights, or for your own CSV.",
 )
 
 
@@ -123,11 +123,33 @@ CapacityOpt = Annotated[
 
 def run() -> int:
     """Run the command line on the process's arguments; return the exit code."""
-    try:
-        app(prog_name="bookcore")
-    except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else 2 if exit_.code else 0
-    return 0
+
+    def program() -> int:
+        try:
+            app(prog_name="bookcore")
+        except SystemExit as exit_:
+            return exit_.code if isinstance(exit_.code, int) else 2 if exit_.code else 0
+        return 0
+
+    return guarded(program)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bookcore {bookcore.__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    help="What is booked, what is free, and may I have it? For a year of real flights, or for your own CSV."
+)
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Take what may be given without a command."""
 
 
 def errors() -> Console:
@@ -138,9 +160,9 @@ def errors() -> Console:
 def stop(reason: str, hint: str = "") -> NoReturn:
     """Say what is wrong and what to do about it, and exit with 2."""
     console = errors()
-    console.print(f"[bold red]bookcore:[/] {escape(reason)}")
+    console.print(f"[bold red]bookcore:[/] {escape(visible(reason))}")
     if hint:
-        console.print(escape(hint))
+        console.print(escape(visible(hint)))
     raise typer.Exit(2)
 
 

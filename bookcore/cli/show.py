@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bookcore.cli.questions import Free, Loaded, Reasons
+from bookcore.cli.streams import visible
 from bookcore.tables import BadRow, Reason
 
 __all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
@@ -51,7 +52,7 @@ class BadRows:
             if self.quiet:
                 self.kept.append(row)
             else:
-                self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(row.detail)}")
+                self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(visible(row.detail))}")
 
     def as_json(self) -> dict[str, Any]:
         """Return all that is known of the bad rows as plain values."""
@@ -74,7 +75,7 @@ def words(key: Any, unbounded: str = "...") -> str:
     """Return a key as a reader has it."""
     if key is None:
         return unbounded
-    return key.isoformat(sep=" ") if isinstance(key, datetime) else str(key)
+    return key.isoformat(sep=" ") if isinstance(key, datetime) else visible(key)
 
 
 def count(number: int, noun: str) -> str:
@@ -137,7 +138,7 @@ def show_free(free: Free, *, as_json: bool) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         for id in ids:
-            print(id)
+            print(visible(id))
         return
     many = f" with room for {free.quantity}" if free.quantity > 1 else ""
     console.print(
@@ -146,7 +147,7 @@ def show_free(free: Free, *, as_json: bool) -> None:
     )
     shown = ids[:LISTED]
     if shown:
-        console.print(Columns([escape(str(id)) for id in shown], padding=(0, 2), column_first=False))
+        console.print(Columns([escape(visible(id)) for id in shown], padding=(0, 2), column_first=False))
     if len(ids) > len(shown):
         console.print(f"[dim]and {len(ids) - len(shown):,} more; all of them:  --first {len(ids)} | less[/]")
 
@@ -158,7 +159,7 @@ def show_reasons(answer: Reasons, *, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {words(answer.start)} to {words(answer.end)}"
-    who = escape(str(answer.resource.id))
+    who = escape(visible(answer.resource.id))
     if answer.available:
         console.print(f"[bold]{who}[/] is [bold green]available[/] {span}: nothing is in the way")
         return
@@ -166,12 +167,12 @@ def show_reasons(answer: Reasons, *, as_json: bool) -> None:
     if console.is_terminal:
         table = _table("in the way", "", "from", "to")
         for cause in answer.causes:
-            name = cause.text or str(cause.id)
+            name = visible(cause.text or cause.id)
             table.add_row(cause.kind, escape(name), words(cause.start, ""), words(cause.end, ""))
         console.print(table)
     else:
         for cause in answer.causes:
-            print("\t".join((cause.kind, cause.text or str(cause.id), words(cause.start), words(cause.end))))
+            print("\t".join((cause.kind, visible(cause.text or cause.id), words(cause.start), words(cause.end))))
     for side, offer in answer.nearest.items():
         if offer is not None:
             console.print(f"nearest free {side}: [green]{words(offer[0])}[/] to [green]{words(offer[1])}[/]")

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from bookcore import Calendar
-from bookcore.cli.app import app
 
 GOOD = """resource,start,end,id
 loft,2026-07-01,2026-07-05,a
@@ -26,30 +25,6 @@ BAD = (
 Run = Callable[..., Result]
 
 needs_snapshots = pytest.mark.skipif(not hasattr(Calendar, "snapshot"), reason="Calendar has no snapshot yet")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command line in a terminal of a given width (not a terminal, in fact: output is captured)."""
-
-    def call(*arguments: object, columns: int = 100, terminal: bool = False) -> Result:
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.delenv("NO_COLOR", raising=False)
-        if terminal:
-            monkeypatch.setenv("FORCE_COLOR", "1")
-        else:
-            monkeypatch.delenv("FORCE_COLOR", raising=False)
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="bookcore")
-
-    return call
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    """Three bookings of two resources."""
-    file = tmp_path / "good.csv"
-    file.write_text(GOOD)
-    return file
 
 
 @pytest.fixture

@@ -1,0 +1,5 @@
+"""``python -m bookcore``, for where the command is not on the path."""
+
+from bookcore.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""No encoding, pipe or full disk ends in a traceback, and a stream is read as a file is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from bookcore.cli.streams import visible
+
+Run = Callable[..., Result]
+Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+NAMES = "resource,start,end\n東京,1,5\n大阪,2,6\nCafé,3,4\n"
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_name_outside_the_encoding_is_written_otherwise(shell: Shell, tmp_path: Path, encoding: str) -> None:
+    """Two names stay two names."""
+    (tmp_path / "names.csv").write_text(NAMES, encoding="utf-8")
+    environment = {"PYTHONIOENCODING": encoding, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    found = shell("$bookcore available names.csv 8 9", **environment)
+    assert (found.returncode, found.stderr) == (0, b"")
+    cafe = b"Caf\\xe9" if encoding == "ascii" else "Café".encode(encoding)
+    assert found.stdout.splitlines() == [b"\\u6771\\u4eac", b"\\u5927\\u962a", cafe]
+    found = shell("$bookcore why names.csv 東京 1 9", **environment)
+    assert found.returncode in (0, 2)  # under LC_ALL=C the argument itself may come in as other text
+    assert b"Traceback" not in found.stderr
+    assert shell("$bookcore load --help", **environment).returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_demo_prints_on_any_encoding(shell: Shell, encoding: str) -> None:
+    """Its blocks and lines become letters that look alike, each in one column."""
+    found = shell("$bookcore demo", PYTHONIOENCODING=encoding, LC_ALL="C", PYTHONUTF8="0")
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert b"######" in found.stdout
+    assert b"-----" in found.stdout
+    assert b"\\u2" not in found.stdout
+
+
+@needs_full
+def test_full_disk_is_one_line_and_exit_code_one(shell: Shell, good: Path) -> None:
+    """Whichever of the outputs it is; whatever is printed."""
+    for words in ("load good.csv", "available good.csv 2027-01-01 2027-01-02 --json", "--help", "--version"):
+        found = shell(f"$bookcore {words} > /dev/full")
+        assert found.returncode == 1, words
+        assert found.stderr == b"bookcore: cannot write the output (No space left on device)\n", words
+    found = shell("$bookcore load nothing.csv 2> /dev/full")
+    assert (found.returncode, found.stderr) == (1, b"")
+
+
+def test_closed_pipe_ends_it_as_it_ends_other_tools(shell: Shell, tmp_path: Path) -> None:
+    """By the signal, silently: 141 in a shell."""
+    rows = "".join(f"a resource with a long name {n},1,2\n" for n in range(20_000))
+    (tmp_path / "many.csv").write_text("resource,start,end\n" + rows)
+    found = shell("$bookcore available many.csv 5 6 | head -n 1; echo ${PIPESTATUS[0]}")
+    assert found.stdout == b"a resource with a long name 0\n141\n"
+    assert found.stderr == b""
+
+
+def test_control_characters_are_shown_and_not_sent(run: Run, tmp_path: Path) -> None:
+    """In every place where a name of the file's is printed; JSON has its own way."""
+    file = tmp_path / "evil.csv"
+    file.write_text('resource,start,end,id\nlo\x1b[31mft,1,5,"a\nb"\n"att\tic",7,9,\u202eb\nloft,z\x9b,1,c\n')
+    out = run("available", file, "10", "11").stdout
+    assert out == "lo\\x1b[31mft\natt\\tic\n"
+    out = run("why", file, "lo\x1b[31mft", "1", "2").stdout
+    assert out.splitlines()[:2] == [
+        "lo\\x1b[31mft is not available from 1 to 2", "booking\ta\\nb\t1\t5",
+    ]  # fmt: skip
+    for words in (["load", file], ["why", file, "att\tic", "7", "8"], ["why", file, "\x1b[2J", "7", "8"]):
+        found = run(*words)
+        assert not set("\x1b\x9b\u202e") & set(found.stdout + found.stderr)
+    assert visible("Zoë 東\u200d京") == "Zoë 東\u200d京"
+
+
+def test_command_is_also_a_module_and_tells_its_version(shell: Shell, run: Run) -> None:
+    """``python -m bookcore``; ``--version``."""
+    import bookcore
+
+    assert run("--version").stdout == f"bookcore {bookcore.__version__}\n"
+    assert shell("${bookcore%.cli} --version").stdout.decode() == f"bookcore {bookcore.__version__}\n"
+
+
+def test_shells_are_offered_completion(run: Run) -> None:
+    """By Typer, which knows how."""
+    assert "--install-completion" in run("--help").stdout
