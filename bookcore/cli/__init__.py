@@ -1,9 +1,12 @@
 """The command line, ``bookcore``. Needs the extra ``cli``; without it `main` says so and returns.
 
 streams.py     outputs that take whatever is printed
-app.py         the commands and their options
+faults.py      what is said when something is wrong
+options.py     the options that commands share
+sources.py     FILE: a path or a stream, and what may be written over
 questions.py   a file as a calendar, and what is asked of it
 show.py        tables, plain text, JSON
+app.py         the commands
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and exit: 0 fine, 1 a bad row under ``--strict``, 2 cannot be done."""
+    """Run the command line and exit: 0 fine, 1 bad rows, 2 cannot be done; see README.md."""
     try:
         from bookcore.cli.app import run
     except ModuleNotFoundError as fault:

@@ -1,26 +1,43 @@
-"""The commands of ``bookcore`` and their options."""
+"""The commands of ``bookcore``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 import bookcore
-from bookcore.cli.questions import Loaded, Options, find_free, find_reasons, load_file
+from bookcore.cli.faults import BAD, errors, stop, stop_json, user_errors
+from bookcore.cli.options import (
+    Bounds,
+    BoundsOpt,
+    CapacityOpt,
+    Command,
+    DelimiterOpt,
+    EncodingOpt,
+    EndArg,
+    EndOpt,
+    FileArg,
+    FormatOpt,
+    IdOpt,
+    JsonOpt,
+    KeysOpt,
+    OpenOpt,
+    Options,
+    ResourceOpt,
+    StartArg,
+    StartOpt,
+    StrictOpt,
+)
+from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
+from bookcore.cli.sources import check_target
 from bookcore.cli.streams import guarded, visible
-from bookcore.errors import BookcoreError
-from bookcore.tables import ColumnError, KeyKind, UnclearKeysError
 
 __all__ = ["app", "run"]
 
@@ -31,94 +48,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Bounds(StrEnum):
-    """Whether the end of a booking is free again."""
-
-    HALF_OPEN = "[)"
-    CLOSED = "[]"
-
-
-class Keys(StrEnum):
-    """What the starts and ends of a file are."""
-
-    INT = "int"
-    FLOAT = "float"
-    DATE = "date"
-    TIME = "datetime"
-    ZONED = "zoned"
-    TEXT = "text"
-
-
-_CSV = "How to read the CSV"
-FileArg = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A CSV file (gzipped or not) or a saved snapshot.")
-]
-StartArg = Annotated[str, typer.Argument(metavar="START", help="From when; [b]-[/] means from ever.")]
-EndArg = Annotated[str, typer.Argument(metavar="END", help="Until when; [b]-[/] means for ever.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-ResourceOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--resource-column",
-        metavar="NAME",
-        help="Column of the resource [dim]\\[resource][/]",
-        rich_help_panel=_CSV,
-    ),
-]
-StartOpt = Annotated[
-    str, typer.Option("--start-column", metavar="NAME", help="Column of the start", rich_help_panel=_CSV)
-]
-EndOpt = Annotated[
-    str, typer.Option("--end-column", metavar="NAME", help="Column of the end", rich_help_panel=_CSV)
-]
-IdOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--id-column",
-        metavar="NAME",
-        help="Column of the booking's id [dim]\\[id, if any][/]",
-        rich_help_panel=_CSV,
-    ),
-]
-KeysOpt = Annotated[
-    Keys | None,
-    typer.Option(
-        "--keys",
-        help="What starts and ends are; found by looking if not given. [b]zoned[/]: times with a zone.",
-        rich_help_panel=_CSV,
-    ),
-]
-FormatOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--date-format",
-        metavar="FMT",
-        help="If not ISO 8601, such as '%d/%m/%Y %H:%M'.",
-        rich_help_panel=_CSV,
-    ),
-]
-DelimiterOpt = Annotated[
-    str | None,
-    typer.Option("--delimiter", metavar="CHAR", help="Found by looking if not given.", rich_help_panel=_CSV),
-]
-EncodingOpt = Annotated[
-    str, typer.Option("--encoding", metavar="NAME", help="Of the text.", rich_help_panel=_CSV)
-]
-BoundsOpt = Annotated[
-    Bounds,
-    typer.Option(
-        "--bounds", help="[b]\\[][/]: the end is taken too, as in whole-day rentals.", rich_help_panel=_CSV
-    ),
-]
-OpenOpt = Annotated[
-    bool, typer.Option("--open-ends", help="An empty start or end means for ever.", rich_help_panel=_CSV)
-]
-CapacityOpt = Annotated[
-    int,
-    typer.Option("--capacity", metavar="N", min=1, help="How many fit at one time.", rich_help_panel=_CSV),
-]
+_CODES = (
+    "Exit code: 0 done; 1 a bad row under --strict, or nothing but bad rows, or the output cannot be written; "
+    "2 it cannot be done as asked."
+)
+_NEGATIVE = {"ignore_unknown_options": True}  # START and END may be -5; `Command` refuses what is no number
 
 
 def run() -> int:
@@ -152,34 +86,7 @@ def main(
     """Take what may be given without a command."""
 
 
-def errors() -> Console:
-    """Return the error output, where lines are left as long as they are."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def stop(reason: str, hint: str = "") -> NoReturn:
-    """Say what is wrong and what to do about it, and exit with 2."""
-    console = errors()
-    console.print(f"[bold red]bookcore:[/] {escape(visible(reason))}")
-    if hint:
-        console.print(escape(visible(hint)))
-    raise typer.Exit(2)
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Turn an error of ours into a sentence and exit code 2; all others are bugs and show as such."""
-    try:
-        yield
-    except ColumnError as fault:
-        stop(str(fault), f"Say which it is:  {' '.join(f'--{role}-column NAME' for role in fault.roles)}")
-    except UnclearKeysError as fault:
-        stop(str(fault), "For example:  --date-format '%d/%m/%Y %H:%M'   or:  --keys text")
-    except BookcoreError as fault:
-        stop(str(fault))
-
-
-@app.command()
+@app.command(epilog="Exit code: 0, or 1 if an answer differed from SQLite's.")
 def demo(
     day: Annotated[
         str, typer.Option("--day", metavar="DATE", help="The day asked about, in 2013.")
@@ -220,17 +127,25 @@ def demo(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command, epilog=_CODES)
 def load(
+    ctx: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", help="The bookings, one a line, gzipped or not.")
+        str,
+        typer.Argument(
+            metavar="FILE.csv",
+            help="The bookings, one a line, gzipped or not; [b]-[/] is standard input.",
+        ),
     ],
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE.bks", help="Write a snapshot, to start from.")
+        str | None,
+        typer.Option(
+            "--save",
+            metavar="FILE.bks",
+            help="Write a snapshot, to start from: a new file, or in the place of a snapshot.",
+        ),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first bad row, with exit code 1.")
-    ] = False,
+    strict: StrictOpt = False,
     show_all: Annotated[
         bool, typer.Option("--show-all", help="Print every bad row, not just the first 20.")
     ] = False,
@@ -257,25 +172,30 @@ def load(
     bookcore load rentals.csv --resource-column car --bounds "\[]"
     bookcore load trips.csv --date-format "%d/%m/%Y %H:%M" --strict --save trips.bks[/]
     """
-    options = _options(
-        resource, start, end, id, keys, date_format, delimiter, encoding, bounds, open_ends, capacity
-    )
-    with user_errors():
+    options = Options.of(ctx)  # of the eleven parameters after --json
+    with user_errors(as_json=as_json):
+        target = check_target(save, file) if save is not None else None
         console = errors()
         bad = BadRows(console, limit=None if show_all else 20, quiet=as_json)
         found = load_file(file, options, console, on_bad=bad, strict=strict, snapshots=False)
         if strict and bad.count:
             if as_json:
                 typer.echo(json.dumps(bad.as_json()))
+                stop_json("stopped at the first bad row (--strict); nothing was saved", code=BAD)
             console.print("[bold]stopped at the first bad row (--strict); nothing was saved[/]")
-            raise typer.Exit(1)
-        if save is not None:
-            found.calendar.snapshot(save)
-        show_loaded(found, bad, save, as_json=as_json)
+            raise typer.Exit(BAD)
+        nothing = bad.count > 0 and not len(found.calendar)
+        if target is not None and not nothing:
+            found.calendar.snapshot(target)
+        show_loaded(found, bad, None if nothing else target, as_json=as_json)
+        if nothing:
+            kept = "; nothing was saved" if target is not None else ""
+            stop(f"not one row of {found.source.name} could be booked{kept}", code=BAD, as_json=as_json)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
 def available(
+    ctx: typer.Context,
     file: FileArg,
     start_: StartArg,
     end_: EndArg,
@@ -285,6 +205,7 @@ def available(
     first: Annotated[
         int | None, typer.Option("--first", "-n", metavar="N", min=0, help="No more than so many.")
     ] = None,
+    strict: StrictOpt = False,
     as_json: JsonOpt = False,
     resource: ResourceOpt = None,
     start: StartOpt = "start",
@@ -307,16 +228,16 @@ def available(
     [dim]bookcore available bookings.csv 2026-07-04 2026-07-11
     bookcore available trips.bks 2026-07-04T09:00Z 2026-07-04T17:00Z --first 10[/]
     """
-    options = _options(
-        resource, start, end, id, keys, date_format, delimiter, encoding, bounds, open_ends, capacity
-    )
-    with user_errors():
-        found = _load(file, options)
-        show_free(find_free(found, start_, end_, quantity, first), as_json=as_json)
+    options = Options.of(ctx)  # of the eleven parameters after --json
+    with user_errors(as_json=as_json):
+        found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+    with user_errors(as_json=as_json, may_close=found.may_close):
+        show_free(find_free(found, start_, end_, quantity, first), bad_rows, as_json=as_json)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
 def why(
+    ctx: typer.Context,
     file: FileArg,
     who: Annotated[str, typer.Argument(metavar="RESOURCE", help="Which resource.")],
     start_: StartArg,
@@ -324,6 +245,7 @@ def why(
     quantity: Annotated[
         int, typer.Option("--quantity", "-q", metavar="N", min=1, help="Units needed at one time.")
     ] = 1,
+    strict: StrictOpt = False,
     as_json: JsonOpt = False,
     resource: ResourceOpt = None,
     start: StartOpt = "start",
@@ -344,41 +266,30 @@ def why(
     [dim]bookcore why bookings.csv loft 2026-07-04 2026-07-11
     bookcore why trips.bks bike473 2026-07-04T09:00Z - --json[/]
     """
-    options = _options(
-        resource, start, end, id, keys, date_format, delimiter, encoding, bounds, open_ends, capacity
-    )
-    with user_errors():
-        found = _load(file, options)
-        show_reasons(find_reasons(found, who, start_, end_, quantity), as_json=as_json)
+    options = Options.of(ctx)  # of the eleven parameters after --json
+    with user_errors(as_json=as_json):
+        found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+    with user_errors(as_json=as_json, may_close=found.may_close):
+        show_reasons(find_reasons(found, who, start_, end_, quantity), bad_rows, as_json=as_json)
 
 
-def _options(
-    resource: str | None,
-    start: str,
-    end: str,
-    id: str | None,
-    keys: Keys | None,
-    date_format: str | None,
-    delimiter: str | None,
-    encoding: str,
-    bounds: Bounds,
-    open_ends: bool,
-    capacity: int,
-) -> Options:
-    if delimiter in ("\\t", "tab"):
-        delimiter = "\t"
-    kind = KeyKind(keys.value) if keys is not None else None
-    return Options(
-        resource, start, end, id, kind, date_format, delimiter, encoding, bounds.value, open_ends, capacity
-    )
-
-
-def _load(file: Path, options: Options) -> Loaded:
-    """Load quietly, for a question; only say how many rows had to be left out."""
+def _load(file: str, options: Options, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:
+    """Load quietly, for a question; return how many rows had to be left out, and unless in JSON, say so."""
     console = errors()
     bad = BadRows(console, quiet=True)
-    found = load_file(file, options, console, on_bad=bad)
-    if bad.count:
+    found = load_file(file, options, console, on_bad=bad, strict=strict)
+    if not bad.count:
+        return found, 0
+    if strict:
+        if as_json:
+            stop_json(str(bad.kept[0]), "stopped at the first bad row (--strict)", BAD)
+        bad.print(bad.kept[0])
+        console.print("[bold]stopped at the first bad row (--strict)[/]")
+        raise typer.Exit(BAD)
+    again = f"which and why:  bookcore load {options.as_typed(file)}"
+    if not len(found.calendar):
+        stop(f"not one row of {found.source.name} could be booked", again, code=BAD, as_json=as_json)
+    if not as_json:
         rows = "1 bad row was" if bad.count == 1 else f"{bad.count:,} bad rows were"
-        console.print(f"[yellow]{rows} left out; 'bookcore load {escape(str(file))}' says which and why[/]")
-    return found
+        console.print(f"[yellow]{rows} left out; {escape(visible(again))}[/]")
+    return found, bad.count

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
+from itertools import chain
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,38 +20,41 @@ from rich.progress import (
 )
 
 from bookcore.calendar import Calendar
-from bookcore.errors import BookcoreError, KeyTypeError, brief
-from bookcore.persist.format import MAGIC
-from bookcore.tables import BadRow, CsvTable, KeyKind, KeyReader, TableError, UnreadableKeyError, read_csv
-from bookcore.tables.filling import fill
+from bookcore.cli.options import Options
+from bookcore.cli.sources import Source, UsageError, open_source
+from bookcore.cli.streams import visible
+from bookcore.errors import KeyTypeError, brief
+from bookcore.tables import (
+    BadRow,
+    CsvTable,
+    KeyKind,
+    KeyReader,
+    TableError,
+    UnreadableKeyError,
+    fill,
+    read_csv,
+)
 
-__all__ = ["Free", "Loaded", "Options", "Reasons", "find_free", "find_reasons", "load_file"]
+__all__ = ["Free", "Loaded", "Reasons", "find_free", "find_reasons", "load_file"]
 
 _EACH = 512  # rows between two looks at the progress bar
-
-
-class Options(NamedTuple):
-    """How a CSV is to be read, as the command line was told."""
-
-    resource: str | None = None
-    start: str = "start"
-    end: str = "end"
-    id: str | None = None
-    keys: KeyKind | None = None
-    date_format: str | None = None
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    bounds: str = "[)"
-    open_ends: bool = False
-    capacity: int = 1
+_NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # compared with each other; the calendar knows what is no number
 
 
 class Loaded(NamedTuple):
-    """A file that has become a calendar. ``keys`` reads further keys as those of the file were read."""
+    """A file that has become a calendar.
 
-    path: Path
+    ``keys`` reads further keys as those of the file were read; None: the file has none, and nobody said what they are.
+    """
+
+    source: Source
     calendar: Calendar
     keys: KeyReader | None
+
+    @property
+    def may_close(self) -> bool:
+        """Whether the file could have been read with closed bounds, and was not."""
+        return not self.source.is_snapshot and self.calendar.bounds == "[)"
 
 
 class Free(NamedTuple):
@@ -86,16 +90,8 @@ class Reasons(NamedTuple):
     nearest: dict[str, tuple[Any, Any] | None]
 
 
-class UsageError(BookcoreError):
-    """What was typed does not fit the file. Attribute: ``reason``."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
 def load_file(
-    path: Path,
+    file: str,
     options: Options,
     console: Console,
     *,
@@ -103,33 +99,45 @@ def load_file(
     strict: bool = False,
     snapshots: bool = True,
 ) -> Loaded:
-    """Return *path*, a CSV or a snapshot, as a calendar; bad rows go to *on_bad*, *strict* stops at one.
+    """Return *file*, a CSV or a snapshot, as a calendar; bad rows go to *on_bad*, *strict* stops at one.
 
     Shows a progress bar on *console*, if that is a terminal; what *on_bad* prints must go there as well.
-    Raises: `TableError` and its kin, `SnapshotError`.
+    Raises: `TableError` and its kin, `SnapshotError`, `UsageError`.
     """
-    if _is_snapshot(path):
-        if not snapshots:
-            raise TableError(
-                path, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'"
-            )
-        calendar = Calendar.restore(path)
-        return Loaded(path, calendar, _keys_of(calendar, options))
-    calendar = Calendar(bounds=options.bounds)
-    table = read_csv(path, **{name: value for name, value in options._asdict().items() if name != "capacity"})
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    with table, progress:
-        _follow(table, calendar, progress, options.capacity, on_bad, strict)
-    return Loaded(path, calendar, table.keys)
+    with open_source(file) as source:
+        if source.is_snapshot:
+            return _restored(source, options, snapshots)
+        calendar = Calendar(bounds=options.bounds)
+        table = read_csv(source.table(), **options.reading())
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        with table, progress:
+            any_bad = _follow(table, calendar, progress, options.capacity, on_bad, strict)
+        told = options.keys is not None or options.date_format is not None
+        return Loaded(source, calendar, table.keys if told or any_bad or len(calendar) else None)
+
+
+def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
+    if not snapshots:
+        raise TableError(
+            source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'"
+        )
+    wrong = options.for_csv_only()
+    if wrong:
+        verb = "says" if len(wrong) == 1 else "say"
+        raise UsageError(
+            f"{source.name} is a snapshot; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with one"
+        )
+    calendar = source.restore()
+    return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 
 def _follow(
@@ -139,44 +147,50 @@ def _follow(
     capacity: int,
     on_bad: Callable[[BadRow], None],
     strict: bool,
-) -> None:
-    task = progress.add_task(f"Loading {table.path.name}", total=table.size)
+) -> bool:
+    """Book the rows and show how far they are; return whether any was bad."""
+    task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
+    any_bad = False
     for n, row in enumerate(fill(calendar, table, capacity=capacity, name_by_line=not table.has_ids)):
         if isinstance(row, BadRow):
+            any_bad = True
             on_bad(row)
             if strict:
                 break
         if n % _EACH == 0:
             progress.update(task, completed=table.position)
     progress.update(task, completed=table.size)
+    return any_bad
 
 
-def _is_snapshot(path: Path) -> bool:
-    if path.suffix == ".bks":
-        return True
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except (OSError, ValueError):
-        return False  # whoever reads it next says what is the matter
+def _keys_of(name: str, calendar: Calendar, options: Options) -> KeyReader | None:
+    """Return what reads keys like those of *calendar*; None if it holds none and none are named.
+
+    Raises: `UsageError` if those named are not like those it holds.
+    """
+    held = _a_key(calendar)
+    like = KeyReader.like(held) if held is not None else None
+    if options.keys is None and options.date_format is None:
+        return like
+    told = KeyReader(options.keys or KeyKind.TIME, date_format=options.date_format)
+    if like is not None and like.kind is not told.kind and not {like.kind, told.kind} <= _NUMBERS:
+        flag = "--date-format" if options.date_format is not None else "--keys"
+        raise UsageError(f"{name} has {like.kind.plural}; {flag} says {told.kind.plural}")
+    return told
 
 
-def _keys_of(calendar: Calendar, options: Options) -> KeyReader | None:
-    """Return what reads keys like those of *calendar*; None if it holds none and none are named."""
-    if options.keys is not None or options.date_format is not None:
-        return KeyReader(options.keys or KeyKind.TIME, date_format=options.date_format)
-    for event in calendar.bookings():
-        for key in (event.start, event.end):
-            if key is not None:
-                return KeyReader.like(key)
-    return None
+def _a_key(calendar: Calendar) -> Any:
+    """Return a key of the calendar, or None if it holds none."""
+    taken: Iterator[Any] = chain(calendar.bookings(), calendar.closures())
+    return next((key for one in taken for key in (one.start, one.end) if key is not None), None)
 
 
 def _span(found: Loaded, start: str, end: str) -> tuple[Any, Any]:
     """Return what was typed as two keys like those of the file; ``-`` is unbounded."""
-    keys = found.keys
+    keys, has = found.keys, f"the file has {found.keys.kind.plural}" if found.keys is not None else ""
     if keys is None:
         keys = KeyReader.for_cells(text for text in (start, end) if text != "-")
+        has = "the file has no bookings, but START and END have to be alike"
 
     def read(text: str, name: str) -> Any:
         if text == "-":
@@ -189,7 +203,7 @@ def _span(found: Loaded, start: str, end: str) -> tuple[Any, Any]:
                     return keys(f"{text}T00:00")  # midnight is what a date means where times have no zone
                 except UnreadableKeyError:
                     pass
-            raise UsageError(f"{name} {fault} (the file has {keys.kind.plural})") from None
+            raise UsageError(f"{name} {fault} ({has})") from None
 
     return read(start, "START"), read(end, "END")
 
@@ -245,5 +259,9 @@ def _named(found: Loaded, who: str) -> Any:
         return by_text[who]
     except KeyError:
         close = get_close_matches(who, by_text, 5, 0.5)
-        hint = f"; near to it: {', '.join(close)}" if close else f"; it has {len(by_text):,} others"
-        raise UsageError(f"{found.path} has no resource {brief(who)}{hint}") from None
+    hint = f"; it has {len(by_text):,} other{'s' if len(by_text) > 1 else ''}"
+    if not by_text:
+        hint = ", nor any other"
+    elif close:
+        hint = f"; near to it: {', '.join(close)}"
+    raise UsageError(f"{found.source.name} has no resource {brief(who)}{hint}")

@@ -52,7 +52,11 @@ class BadRows:
             if self.quiet:
                 self.kept.append(row)
             else:
-                self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(visible(row.detail))}")
+                self.print(row)
+
+    def print(self, row: BadRow) -> None:
+        """Print one row."""
+        self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(visible(row.detail))}")
 
     def as_json(self) -> dict[str, Any]:
         """Return all that is known of the bad rows as plain values."""
@@ -78,6 +82,11 @@ def words(key: Any, unbounded: str = "...") -> str:
     return key.isoformat(sep=" ") if isinstance(key, datetime) else visible(key)
 
 
+def marked(key: Any, unbounded: str = "...") -> str:
+    """Return a key as a reader has it, to stand among Rich's markup."""
+    return escape(words(key, unbounded))
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun.
 
@@ -100,14 +109,15 @@ def show_loaded(found: Loaded, bad: BadRows, saved: Path | None, *, as_json: boo
     resources, bookings = len(calendar.resources), len(calendar)
     kind = found.keys.kind.plural if found.keys is not None else "nothing"
     if as_json:
-        facts = {"file": str(found.path), "bookings": bookings, "resources": resources, "keys": kind}
+        facts: dict[str, Any] = {"file": found.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
         facts |= bad.as_json() | {"saved": None if saved is None else str(saved)}
         print(json.dumps(facts))
         return
     console = Console(highlight=False)
     console.print(
         f"[bold green]{count(bookings, 'booking')}[/] of [bold]{count(resources, 'resource')}[/] from "
-        f"{escape(str(found.path))}; starts and ends are {kind}",
+        f"{escape(visible(found.source.name))}"
+        + (f"; starts and ends are {kind}" if bookings or bad.count else ""),
         soft_wrap=True,
     )
     if bad.count:
@@ -121,19 +131,16 @@ def show_loaded(found: Loaded, bad: BadRows, saved: Path | None, *, as_json: boo
         for hint in dict.fromkeys(HINTS[reason] for reason in bad.reasons if reason in HINTS):
             console.print(f"[dim]{escape(hint)}[/]", soft_wrap=True)
     if saved is not None:
-        console.print(f"saved as {escape(str(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
+        console.print(f"saved as {escape(visible(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
 
 
-def show_free(free: Free, *, as_json: bool) -> None:
+def show_free(free: Free, bad_rows: int, *, as_json: bool) -> None:
     """Print the answer of ``available``."""
     ids = [resource.id for resource in free.resources]
     if as_json:
         facts = {"start": plain(free.start), "end": plain(free.end), "quantity": free.quantity}
-        print(
-            json.dumps(
-                {**facts, "count": free.number, "of": free.total, "resources": [plain(id) for id in ids]}
-            )
-        )
+        facts |= {"count": free.number, "of": free.total, "resources": [plain(id) for id in ids]}
+        print(json.dumps(facts | {"bad_rows": bad_rows}))
         return
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -142,8 +149,8 @@ def show_free(free: Free, *, as_json: bool) -> None:
         return
     many = f" with room for {free.quantity}" if free.quantity > 1 else ""
     console.print(
-        f"[bold green]{free.number:,}[/] of {free.total:,} resources are free{many} "
-        f"from {words(free.start)} to {words(free.end)}"
+        f"[bold green]{free.number:,}[/] of {count(free.total, 'resource')} are free{many} "
+        f"from {marked(free.start)} to {marked(free.end)}"
     )
     shown = ids[:LISTED]
     if shown:
@@ -152,10 +159,10 @@ def show_free(free: Free, *, as_json: bool) -> None:
         console.print(f"[dim]and {len(ids) - len(shown):,} more; all of them:  --first {len(ids)} | less[/]")
 
 
-def show_reasons(answer: Reasons, *, as_json: bool) -> None:
+def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
     """Print the answer of ``why``."""
     if as_json:
-        print(json.dumps(_reasons_json(answer)))
+        print(json.dumps(_reasons_json(answer) | {"bad_rows": bad_rows}))
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {words(answer.start)} to {words(answer.end)}"

@@ -164,7 +164,7 @@ def test_available_json_has_count_and_resources(run: Run, good: Path) -> None:
     """The count is of all, the list as long as asked for; keys are text that can be typed again."""
     facts = json.loads(run("available", good, "2026-08-01", "-", "--first", "1", "--json").stdout)
     assert facts == {
-        "start": "2026-08-01", "end": None, "quantity": 1, "count": 2, "of": 2, "resources": ["loft"],
+        "start": "2026-08-01", "end": None, "quantity": 1, "count": 2, "of": 2, "resources": ["loft"], "bad_rows": 0,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,57 @@ def test_control_characters_are_shown_and_not_sent(run: Run, tmp_path: Path) -> 
         found = run(*words)
         assert not set("\x1b\x9b\u202e") & set(found.stdout + found.stderr)
     assert visible("Zoë 東\u200d京") == "Zoë 東\u200d京"
+
+
+def test_standard_input_is_read_as_a_file_is(run: Run, good: Path, tmp_path: Path) -> None:
+    """As ``-``, for every command, a snapshot as well as a CSV."""
+    assert run("load", "-", stdin=good.read_bytes()).stdout == (
+        "3 bookings of 2 resources from standard input; starts and ends are dates\n"
+    )
+    saved = tmp_path / "saved.bks"
+    run("load", "-", "--save", saved, stdin=good.read_bytes())
+    for content in (good.read_bytes(), saved.read_bytes()):
+        assert run("available", "-", "2026-07-01", "-", stdin=content).stdout == ""
+        assert run("available", "-", "2026-07-04", "2026-07-05", stdin=content).stdout == "attic\n"
+        assert "not available" in run("why", "-", "loft", "-", "2026-07-05", stdin=content).stdout
+    found = run("load", "-", stdin=b"room,start,end\n1,2,3\n")
+    assert found.exit_code == 2
+    assert found.stderr.startswith("bookcore: standard input: there is no column 'resource'")
+    found = run("available", "-", "1", "2", stdin=saved.read_bytes()[:-9])
+    assert found.exit_code == 2
+    assert "snapshot standard input" in found.stderr
+
+
+def test_pipes_of_a_shell_are_read_whole(shell: Shell, good: Path) -> None:
+    """However they are named."""
+    for line in (
+        "cat good.csv | $bookcore load /dev/stdin",
+        "$bookcore load <(cat good.csv)",
+        "$bookcore load - < good.csv",
+    ):
+        found = shell(line)
+        assert (found.returncode, found.stderr) == (0, b""), line
+        assert found.stdout.startswith(b"3 bookings of 2 resources from "), line
+    found = shell("$bookcore load /dev/null")
+    assert found.returncode == 2
+    assert b"/dev/null: the file is empty" in found.stderr
+
+
+def test_errors_are_json_where_json_is_asked_for(run: Run, good: Path, tmp_path: Path) -> None:
+    """One line on the error output, nothing on the other; what Typer refuses as well."""
+    for words in (
+        ["load", tmp_path / "nothing.csv"],
+        ["available", good, "soon", "later"],
+        ["why", good, "nobody", "2026-07-01", "2026-07-02"],
+        ["available", good, "2026-07-01"],
+        ["available", good, "2026-07-01", "2026-07-02", "--qantity", "2"],
+    ):
+        found = run(*words, "--json")
+        assert (found.exit_code, found.stdout) == (2, "")
+        facts = json.loads(found.stderr)
+        assert facts["exit_code"] == 2
+        assert facts["error"]
+        assert "hint" in facts
 
 
 def test_command_is_also_a_module_and_tells_its_version(shell: Shell, run: Run) -> None:

@@ -1,0 +1,79 @@
+"""What the command line says when something is wrong, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from bookcore.cli.streams import visible
+from bookcore.errors import BookcoreError, InvalidSpanError
+from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
+from bookcore.tables.filling import sentence
+from bookcore.tables.formats import likely_format
+
+__all__ = ["BAD", "CANNOT", "CLOSED_HINT", "errors", "stop", "stop_json", "user_errors"]
+
+BAD = 1
+"""Exit code: bad rows, of which ``--strict`` wants none or that are all there is; or what was found cannot be printed."""
+
+CANNOT = 2
+"""Exit code: it cannot be done as it was asked."""
+
+CLOSED_HINT = 'if the end is part of a booking:  --bounds "[]"'
+
+
+def errors() -> Console:
+    """Return the error output, where lines are left as long as they are."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def stop(reason: str, hint: str = "", *, code: int = CANNOT, as_json: bool = False) -> NoReturn:
+    """Say what is wrong and what to do about it, and exit."""
+    if as_json:
+        stop_json(reason, hint, code)
+    console = errors()
+    console.print(f"[bold red]bookcore:[/] {escape(visible(reason))}")
+    if hint:
+        console.print(escape(visible(hint)))
+    raise typer.Exit(code)
+
+
+def stop_json(reason: str, hint: str = "", code: int = CANNOT) -> NoReturn:
+    """Say it in one line of JSON, on the error output as well, and exit."""
+    typer.echo(json.dumps({"error": reason, "hint": hint or None, "exit_code": code}), err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[None]:
+    """Turn an error of ours into a sentence and exit code 2; all others are bugs and show as such.
+
+    With *may_close* it may help to take bounds as closed: an empty span is told so.
+    """
+    try:
+        yield
+    except BookcoreError as fault:
+        stop(sentence(fault), _hint(fault, may_close), as_json=as_json)
+
+
+def _hint(fault: BookcoreError, may_close: bool) -> str:
+    """Return what to do about it, as far as the command line knows."""
+    match fault:
+        case ColumnError():
+            return f"Say which it is:  {' '.join(f'--{role}-column NAME' for role in fault.roles)}"
+        case DelimiterError():
+            likely = "tab" if fault.likely == "\t" else f"'{fault.likely}'"
+            return f"Leave --delimiter out, or:  --delimiter {likely}"
+        case UnclearKeysError(is_number=True):
+            return "As text:  --keys text"
+        case UnclearKeysError():
+            return f"For example:  --date-format '{likely_format(fault.text)}'   or:  --keys text"
+        case InvalidSpanError() if may_close and fault.start is not None and fault.start == fault.end:
+            return CLOSED_HINT[0].upper() + CLOSED_HINT[1:]
+    return ""

@@ -1,0 +1,125 @@
+"""FILE as it was typed: a path, or a stream that can be read but once and is therefore copied first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, NamedTuple
+
+from bookcore.calendar import Calendar
+from bookcore.errors import BookcoreError, SnapshotError
+from bookcore.persist.format import MAGIC
+from bookcore.tables import TableError
+
+__all__ = ["Source", "UsageError", "check_target", "open_source"]
+
+STDIN = "-"
+
+
+class UsageError(BookcoreError):
+    """What was typed does not fit the file. Attribute: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Source(NamedTuple):
+    """A file to be read: ``typed`` as it was named, ``name`` for people; ``copy`` holds it if it is a stream."""
+
+    typed: str
+    name: str
+    is_snapshot: bool
+    copy: IO[bytes] | None = None
+
+    def table(self) -> str | IO[bytes]:
+        """Return what `read_csv` is to read."""
+        return self.typed if self.copy is None else self.copy
+
+    def restore(self) -> Calendar:
+        """Return the calendar in the snapshot. Raises: `SnapshotError`."""
+        if self.copy is None:
+            return Calendar.restore(self.typed)
+        with TemporaryDirectory(prefix="bookcore-") as folder:
+            path = Path(folder, "snapshot")
+            with path.open("wb") as file:
+                shutil.copyfileobj(self.copy, file)
+            try:
+                return Calendar.restore(path)
+            except SnapshotError as fault:
+                raise SnapshotError(self.name, fault.reason, offset=fault.offset) from fault
+
+
+@contextmanager
+def open_source(typed: str) -> Iterator[Source]:
+    """Return what was typed as a source, to be read within the block.
+
+    Raises: `UsageError`, `TableError` for a stream that cannot be read.
+    """
+    if not typed:
+        raise UsageError(f"FILE is empty; name a file, or {STDIN} for standard input")
+    if not _is_stream(typed):
+        yield Source(typed, typed, Path(typed).suffix == ".bks" or _is_snapshot(typed))
+        return
+    name = "standard input" if typed in (STDIN, "/dev/stdin") else typed
+    with TemporaryFile(prefix="bookcore-") as copy:
+        try:
+            if name == typed:
+                with open(typed, "rb") as stream:
+                    shutil.copyfileobj(stream, copy)
+            elif sys.stdin is not None:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+        except (OSError, ValueError) as fault:
+            raise TableError(name, f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+        copy.seek(0)
+        # opened once more under the name of what it is a copy of, for errors to tell
+        with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
+            is_snapshot = named.peek(len(MAGIC))[: len(MAGIC)] == MAGIC
+            yield Source(typed, name, is_snapshot, named)
+
+
+def check_target(target: str, source: str) -> Path:
+    """Return where a snapshot may be written: where nothing is yet, or a snapshot that is not the file read.
+
+    Raises: `UsageError`.
+    """
+    if not target.strip():
+        raise UsageError("--save needs the name of a file, such as bookings.bks")
+    if target == STDIN:
+        raise UsageError("--save needs the name of a file; a snapshot is not written to the output")
+    path = Path(target)
+    if path.is_dir():
+        raise UsageError(f"--save {target}: that is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"--save {target}: there is no folder {path.parent}")
+    if not path.exists():
+        return path
+    if source != STDIN and os.path.exists(source) and path.samefile(source):
+        raise UsageError(f"--save {target}: that is the file that is read; name another")
+    if not path.is_file() or not _is_snapshot(target):
+        raise UsageError(f"--save {target}: that file is there, and no snapshot; name another, or remove it first")
+    return path
+
+
+def _is_stream(typed: str) -> bool:
+    if typed in (STDIN, "/dev/stdin"):
+        return True
+    try:
+        mode = os.stat(typed).st_mode
+    except (OSError, ValueError):
+        return False  # whoever reads it next says what is the matter
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def _is_snapshot(typed: str) -> bool:
+    try:
+        with open(typed, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):
+        return False
