@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from bookcore.calendar import Calendar
 from bookcore.cli.options import Options
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
-from bookcore.errors import KeyTypeError, brief
+from bookcore.errors import InvalidSpanError, KeyTypeError, brief
+from bookcore.explanation import CauseKind
 from bookcore.tables import (
     BadRow,
     CsvTable,
@@ -35,7 +37,7 @@ from bookcore.tables import (
     read_csv,
 )
 
-__all__ = ["Free", "Loaded", "Reasons", "find_free", "find_reasons", "load_file"]
+__all__ = ["Cause", "Free", "Loaded", "Reasons", "find_free", "find_reasons", "load_file"]
 
 _EACH = 512  # rows between two looks at the progress bar
 _NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # compared with each other; the calendar knows what is no number
@@ -69,17 +71,25 @@ class Free(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """One thing in the way: what it is, its id if it has one, its span, and a sentence."""
+    """One thing in the way: what it is, its id if it has one, its span, and a sentence.
+
+    ``name`` is what to call it in a line of its own, ``note`` what else there is to say there.
+    """
 
     kind: str
     id: Any
     start: Any
     end: Any
     text: str
+    name: str
+    note: str = ""
 
 
 class Reasons(NamedTuple):
-    """The answer of ``why``. ``nearest``: free spans of the same length, before and after (None: none)."""
+    """The answer of ``why``.
+
+    ``before`` and ``after`` are the nearest free spans of the same length; None: there is none, or nothing is in the way.
+    """
 
     resource: Any
     start: Any
@@ -87,7 +97,8 @@ class Reasons(NamedTuple):
     quantity: int
     available: bool
     causes: list[Cause]
-    nearest: dict[str, tuple[Any, Any] | None]
+    before: tuple[Any, Any] | None
+    after: tuple[Any, Any] | None
 
 
 def load_file(
@@ -228,28 +239,44 @@ def find_reasons(found: Loaded, who: str, start: str, end: str, quantity: int) -
     calendar = found.calendar
     resource = _named(found, who)
     low, high = _span(found, start, end)
-    free = calendar.is_available(resource, low, high, quantity)
-    causes = [] if free else _causes(calendar, resource, low, high, quantity)
-    nearest: dict[str, tuple[Any, Any] | None] = {}
-    if not free and low is not None and high is not None and hasattr(calendar, "nearest"):
-        with suppress(KeyTypeError):  # keys without lengths have no nearest span of the same length
-            nearest = _nearest(calendar, resource, low, high, quantity)
-    return Reasons(resource, low, high, quantity, free, causes, nearest)
+    why = calendar.explain(resource, low, high, quantity)
+    causes = [_cause(cause, resource, low) for cause in why.causes]
+    before = after = None
+    if causes and low is not None and high is not None:
+        with suppress(KeyTypeError, InvalidSpanError):  # keys without lengths have no span of the same length
+            near = calendar.nearest(resource, low, high, quantity=quantity)
+            before, after = (_in_zone(span, low) for span in near)
+    return Reasons(resource, low, high, quantity, not causes, causes, before, after)
 
 
-def _causes(calendar: Calendar, resource: Any, low: Any, high: Any, quantity: int) -> list[Cause]:
-    if quantity > resource.capacity:
-        text = f"{quantity} are asked for, its capacity is {resource.capacity}"
-        return [Cause("capacity", None, None, None, text)]
-    conflicts = calendar.conflicts(resource, low, high)
-    return [Cause("booking", event.id, event.start, event.end, "") for event in conflicts]
+def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
+    """Return a cause of `Calendar.explain` as a line of output; *asked* is where the question starts."""
+    what, note, start, end = cause.what, "", cause.start, cause.end
+    match cause.kind:
+        case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
+            id, name = what.id, str(what.id)
+            if cause.kind is CauseKind.TURNAROUND:
+                needs = [f"{n} {side}" for side in ("before", "after") if (n := getattr(resource, side)) is not None]
+                note = f"needs {' and '.join(needs)}"
+            elif resource.capacity > 1:
+                note = f"takes {what.quantity} of {resource.capacity}"
+        case CauseKind.CLOSURE:
+            id, name = what.id, str(what.reason)
+        case CauseKind.HOURS:
+            id, name = None, "outside its opening hours"
+            start, end = _in_zone((start, end), asked) or (start, end)
+        case _:
+            id, name = None, str(cause)
+    return Cause(str(cause.kind), id, start, end, str(cause), name, note)
 
 
-def _nearest(
-    calendar: Any, resource: Any, low: Any, high: Any, quantity: int
-) -> dict[str, tuple[Any, Any] | None]:
-    before, after = calendar.nearest(resource, low, high)
-    return {"before": before, "after": after}
+def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None:
+    """Return the same instants in the zone of the question; what is no time, or has no zone, as it is."""
+    zone = asked.tzinfo if isinstance(asked, datetime) else None
+    if span is None or zone is None:
+        return span
+    start, end = (key.astimezone(zone) if isinstance(key, datetime) else key for key in span)
+    return start, end
 
 
 def _named(found: Loaded, who: str) -> Any:

@@ -165,33 +165,42 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
         print(json.dumps(_reasons_json(answer) | {"bad_rows": bad_rows}))
         return
     console = Console(highlight=False, soft_wrap=True)
-    span = f"from {words(answer.start)} to {words(answer.end)}"
+    span = f"from {marked(answer.start)} to {marked(answer.end)}"
     who = escape(visible(answer.resource.id))
     if answer.available:
         console.print(f"[bold]{who}[/] is [bold green]available[/] {span}: nothing is in the way")
         return
     console.print(f"[bold]{who}[/] is [bold red]not available[/] {span}")
     if console.is_terminal:
-        table = _table("in the way", "", "from", "to")
+        table = _table("in the way", "", "from", "to", "")
         for cause in answer.causes:
-            name = visible(cause.text or cause.id)
-            table.add_row(cause.kind, escape(name), words(cause.start, ""), words(cause.end, ""))
+            name, note = escape(visible(cause.name)), escape(visible(cause.note))
+            table.add_row(cause.kind, name, marked(cause.start, ""), marked(cause.end, ""), note)
         console.print(table)
     else:
         for cause in answer.causes:
-            print("\t".join((cause.kind, visible(cause.text or cause.id), words(cause.start), words(cause.end))))
-    for side, offer in answer.nearest.items():
+            cells = [cause.kind, visible(cause.name), words(cause.start), words(cause.end), visible(cause.note)]
+            print("\t".join(cells).rstrip("\t"))
+    for side, offer in (("before", answer.before), ("after", answer.after)):
         if offer is not None:
-            console.print(f"nearest free {side}: [green]{words(offer[0])}[/] to [green]{words(offer[1])}[/]")
+            console.print(f"nearest free {side}: [green]{marked(offer[0])}[/] to [green]{marked(offer[1])}[/]")
 
 
 def _reasons_json(answer: Reasons) -> dict[str, Any]:
     causes = [
-        {"kind": cause.kind, "id": plain(cause.id), "start": plain(cause.start), "end": plain(cause.end)}
-        | ({"text": cause.text} if cause.text else {})
+        {
+            "kind": cause.kind,
+            "id": plain(cause.id),
+            "start": plain(cause.start),
+            "end": plain(cause.end),
+            "text": cause.text,
+        }
         for cause in answer.causes
     ]
-    nearest = {side: None if s is None else [plain(s[0]), plain(s[1])] for side, s in answer.nearest.items()}
+    nearest = {
+        side: None if span is None else [plain(key) for key in span]
+        for side, span in (("before", answer.before), ("after", answer.after))
+    }
     return {
         "resource": plain(answer.resource.id),
         "start": plain(answer.start),
