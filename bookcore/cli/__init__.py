@@ -5,6 +5,7 @@ faults.py      what is said when something is wrong
 options.py     the options that commands share
 sources.py     FILE: a path or a stream, and what may be written over
 questions.py   a file as a calendar, and what is asked of it
+tips.py        what may help with bad rows
 show.py        tables, plain text, JSON
 app.py         the commands
 """

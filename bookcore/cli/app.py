@@ -187,7 +187,7 @@ def load(
         nothing = bad.count > 0 and not len(found.calendar)
         if target is not None and not nothing:
             found.calendar.snapshot(target)
-        show_loaded(found, bad, None if nothing else target, as_json=as_json)
+        show_loaded(found, options, bad, None if nothing else target, as_json=as_json)
         if nothing:
             kept = "; nothing was saved" if target is not None else ""
             stop(f"not one row of {found.source.name} could be booked{kept}", code=BAD, as_json=as_json)

@@ -13,22 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
 from bookcore.cli.streams import visible
+from bookcore.cli.tips import tips
 from bookcore.tables import BadRow, Reason
 
 __all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
 
 LISTED = 200  # resources printed on a terminal when no number is asked for
-HINTS = {
-    Reason.NO_START: "if a missing start or end means for ever:  --open-ends",
-    Reason.NO_END: "if a missing start or end means for ever:  --open-ends",
-    Reason.NO_SPAN: "if a missing start or end means for ever:  --open-ends",
-    Reason.NOT_TEXT: "if the text is not UTF-8:  --encoding latin-1",
-    Reason.UNREADABLE: "if they are written otherwise:  --date-format '%d/%m/%Y %H:%M'",
-    Reason.MIXED_ZONES: "to take those with a zone:  --keys zoned   those without:  --keys datetime",
-    Reason.EMPTY: 'if the end is part of a booking:  --bounds "[]"',
-}
 
 
 class BadRows:
@@ -103,7 +96,7 @@ def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
     return table
 
 
-def show_loaded(found: Loaded, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
+def show_loaded(found: Loaded, options: Options, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
     """Print what ``load`` did."""
     calendar = found.calendar
     resources, bookings = len(calendar.resources), len(calendar)
@@ -128,8 +121,8 @@ def show_loaded(found: Loaded, bad: BadRows, saved: Path | None, *, as_json: boo
         for reason, rows in bad.reasons.most_common():
             table.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
         console.print(table)
-        for hint in dict.fromkeys(HINTS[reason] for reason in bad.reasons if reason in HINTS):
-            console.print(f"[dim]{escape(hint)}[/]", soft_wrap=True)
+        for tip in tips(options, found.keys, bad.reasons, nothing_loaded=not bookings):
+            console.print(f"[dim]{escape(tip)}[/]", soft_wrap=True)
     if saved is not None:
         console.print(f"saved as {escape(visible(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""What cannot be read is refused beforehand, with advice that fits the file."""
+"""Advice fits the file: nothing is proposed that could not read it, or that is in force already."""
 
 from __future__ import annotations
 
@@ -16,6 +16,55 @@ def load(run: Run, tmp_path: Path, rows: str, *options: str) -> Result:
     file = tmp_path / "rows.csv"
     file.write_text("resource,start,end\n" + rows)
     return run("load", file, *options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "tip"),
+    [
+        ("a,4/7/2026,5/7/2026\n", ["--keys", "date"], "--date-format '%d/%m/%Y'\n"),
+        ("a,4/7/2026 9:30,5/7/2026 9:30\n", ["--keys", "datetime"], "--date-format '%d/%m/%Y %H:%M'\n"),
+        ("a,2026-07-04,2026-07-05\n", ["--keys", "datetime"], "if they are dates:  --keys date\n"),
+        ("a,2026-07-04,2026-07-05\n", ["--date-format", "%d/%m/%Y"], "leave --date-format out\n"),
+        ("a,1.5,2.5\n", ["--keys", "int"], "if they are numbers:  --keys float\n"),
+        ("a,2026-07-04T09:00,2026-07-05T09:00\n", ["--keys", "zoned"], "--keys datetime\n"),
+    ],
+)
+def test_tip_reads_the_file(run: Run, tmp_path: Path, rows: str, options: list[str], tip: str) -> None:
+    """What it proposes, given instead, loads every row."""
+    found = load(run, tmp_path, rows, *options)
+    assert found.exit_code == 1
+    assert tip in found.stdout
+    words = tip.rsplit("  ", maxsplit=1)[-1].strip().partition(" ")
+    again = [] if "leave" in tip else [words[0], words[2].strip("'")]
+    assert load(run, tmp_path, rows, *again).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("a,1,2\na,1_000,2_000\n", []),
+        ("a,1_000,2_000\n", ["--keys", "int"]),
+        ("a,2026-07-04,2026-07-05\na,4/7/2026,5/7/2026\n", []),
+        ("a,2026-07-04,2026-07-05\na,soon,later\n", []),
+        ("a,soon,later\n", ["--date-format", "%d/%m/%Y"]),
+        ("a,2026-07-04T09:00,2026-07-05T09:00\n", ["--keys", "zoned"]),
+    ],
+)
+def test_tip_that_cannot_help_is_not_given(run: Run, tmp_path: Path, rows: str, options: list[str]) -> None:
+    """No format for numbers, none beside what was read, not what is in force."""
+    found = load(run, tmp_path, rows, *options)
+    assert "bad row" in found.stdout
+    assert "--date-format" not in found.stdout
+    assert "--keys zoned" not in found.stdout
+
+
+def test_mixed_zones_propose_the_other_kind(run: Run, tmp_path: Path) -> None:
+    """That which is not in force."""
+    with_, without = "a,2026-07-04T09:00Z,2026-07-05T09:00Z\n", "a,2026-07-06T09:00,2026-07-07T09:00\n"
+    found = load(run, tmp_path, with_ + without)
+    assert "--keys datetime" in found.stdout and "--keys zoned" not in found.stdout
+    found = load(run, tmp_path, without + with_)
+    assert "--keys zoned" in found.stdout and "--keys datetime" not in found.stdout
 
 
 @pytest.mark.parametrize("form", ["", "  ", "today", "%%", "%Q", "%d/%-m/%Y", "%d/%m/%", "%d %d"])
