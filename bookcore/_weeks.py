@@ -34,9 +34,14 @@ _Week: TypeAlias = tuple[tuple[timedelta, ...], tuple[timedelta, ...]]
 
 _WEEK: Final = timedelta(weeks=1)
 _NONE: Final = timedelta(0)
+# what a datetime can name, and the weeks that this ends in
+_MIN: Final = datetime.min - EPOCH
+_MAX: Final = datetime.max - EPOCH + timedelta.resolution
+_MIN_WEEK: Final = _MIN.days // 7
+_MAX_WEEK: Final = _MAX.days // 7
 # the first and last week lie beyond all that a datetime can name in any zone; their outer ends stand for "unbounded"
-_FIRST_WEEK: Final = (datetime.min - EPOCH).days // 7 - 2
-_LAST_WEEK: Final = (datetime.max - EPOCH).days // 7 + 2
+_FIRST_WEEK: Final = _MIN_WEEK - 2
+_LAST_WEEK: Final = _MAX_WEEK + 2
 LOWEST: Final = _FIRST_WEEK * _WEEK
 HIGHEST: Final = (_LAST_WEEK + 1) * _WEEK
 # a zone is up to a day off UTC, a clock has been moved by up to a day, and a day's opening may run on for another
@@ -153,7 +158,7 @@ class Weeks:
         """Return the open spans of one week of UTC, cut at its borders, since it began; and remember them."""
         offset = None
         index = bisect_right(self._eventful, week)
-        if _FIRST_WEEK < week < _LAST_WEEK and not (index and self._eventful[index - 1] == week):
+        if _MIN_WEEK < week < _MAX_WEEK and not (index and self._eventful[index - 1] == week):
             # a change of the clock two days away moves no edge into the week, out of it or within it
             offset = _NONE if self._zone is None else steady_offset(self._zone, week * 7 - 2, week * 7 + 9)
         if offset is None:
@@ -179,7 +184,12 @@ class Weeks:
                 if closes > low - _FAR and opens < high + _FAR
                 for piece in instants(zone, opens, closes, self._nonexistent, self._ambiguous)
             )
-        inside = [(max(opens, low), min(closes, high)) for opens, closes in pieces if closes > low and opens < high]
-        if not _FIRST_WEEK < week < _LAST_WEEK and self._steady is None:
-            inside = []  # no key is out here, and what never begins or ends should not seem to
+        first_point, last_point = low, high
+        if self._steady is None:  # where no key can be nothing opens: what never begins or ends should not seem to
+            first_point, last_point = max(low, _MIN), min(high, _MAX)
+        inside = [
+            (max(opens, first_point), min(closes, last_point))
+            for opens, closes in pieces
+            if closes > first_point and opens < last_point
+        ]
         return tuple(opens - low for opens, _ in inside), tuple(closes - low for _, closes in inside)

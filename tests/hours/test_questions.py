@@ -111,7 +111,12 @@ def test_unbounded_window_is_walked_lazily() -> None:
     assert [a for a, _ in islice(OFFICE.open_spans(MONDAY, None), 3)] == [
         MONDAY + day * DAY + 9 * HOUR for day in range(3)
     ]
-    assert next(OFFICE.closed_spans(None, None))[0] is None
+    # time begins on a Monday, and all of it that is closed before the first opening is one span
+    first = datetime.min + 9 * HOUR
+    assert list(islice(OFFICE.open_spans(None, None), 2)) == [(first, first + 8 * HOUR), (first + DAY, first + 32 * HOUR)]
+    assert next(OFFICE.closed_spans(None, None)) == (None, first)
+    last = Hours({"fri": "20:00-24:00"}, zone="UTC").closed_spans(datetime(9999, 12, 31, 23, tzinfo=UTC), None)
+    assert [end for _, end in last] == [None]
     assert list(ALWAYS.open_spans(None, None)) == [(None, None)]
     assert list(ALWAYS.closed_spans(None, None)) == []
     assert list(NEVER.closed_spans(None, None)) == [(None, None)]
