@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import eq
+from sys import hash_info
 from typing import cast
 
 from bookcore.model import BookingEvent
 
 __all__ = ["Register"]
 
+_MODULUS = hash_info.modulus
 PARTS = 64
 SHIFT = 16
 
@@ -108,5 +110,6 @@ def _count_up(ids: Sequence[Hashable]) -> bool:
     return (
         type(first) is type(last) is int
         and last - first == len(ids) - 1
+        and -_MODULUS < first <= last < _MODULUS  # so far an int is its own hash
         and all(map(eq, ids, range(first, last + 1)))
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sys import hash_info
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +46,16 @@ def test_many_at_once_fall_where_each_belongs(first: int, count: int) -> None:
     assert first in register and first + count - 1 in register and first + count not in register
     if first + count < 64 << 16:
         assert list(register) == ids
+    register.check()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ids_that_are_not_their_own_hashes_are_found_again(sign: int) -> None:
+    """A hash is a number modulo 2**61 - 1, or another prime."""
+    register = Register()
+    ids = sorted(sign * (hash_info.modulus - 20 + at) for at in range(40))
+    register.put_all(ids, [BookingEvent("room", 1, 2)] * 40)
+    assert all(id in register for id in ids)
     register.check()
 
 
