@@ -39,7 +39,7 @@ from bookcore.errors import (
     ResourceInUseError,
     brief,
 )
-from bookcore.expiry import watch
+from bookcore.expiry import place_of
 from bookcore.keys import normal
 from bookcore.lengths import is_movable
 from bookcore.model import BookingEvent, Closure, Resource, _homes
@@ -164,6 +164,7 @@ class Core(Base):
         seq = self._seq + 1
         while id is None and seq in events:
             seq += 1
+        place = place_of(self, until, seq) if until is not None and self._clock is not None else None
         before = event._seq
         facts = (before, event._id, event._resource) if self._noting else None
         event._seq = seq
@@ -187,7 +188,7 @@ class Core(Base):
         events[id] = event
         entry.count += 1
         if held:
-            self._hold(event, until)
+            self._hold(event, until, place)
         if self._noting:
             self._note(lambda: self._take_back(event, facts), Booked(event, held, until))
 
@@ -196,11 +197,15 @@ class Core(Base):
         self._delete(event)
         event._seq, event._id, event._resource = facts
 
-    def _hold(self, event: BookingEvent, until: Any) -> None:
-        """Mark a standing booking as held, until an instant or without end."""
-        self._holds[event._id] = until
+    def _hold(self, event: BookingEvent, until: Any, place: int | None = None) -> None:
+        """Mark a standing booking as held, until an instant or without end; *place*: see `place_of`, if it is known.
+
+        O(log holds), and a move of memory where later ones are watched.
+        """
         if until is not None and self._clock is not None:  # without a clock, it runs out when a change says so
-            watch(self, until, event)
+            seq = event._seq or 0
+            self._deadlines.insert(place_of(self, until, seq) if place is None else place, (until, seq, event._id))
+        self._holds[event._id] = until
 
     def _delete(self, event: BookingEvent) -> None:
         """Release a standing booking."""

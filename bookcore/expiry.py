@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bookcore.core import Core
     from bookcore.model import BookingEvent
 
-__all__ = ["expire", "finish", "watch"]
+__all__ = ["expire", "finish", "place_of"]
 
 AT_ONCE = 128
 """How many that fade a call takes out of the store: about a millisecond."""
@@ -46,13 +46,19 @@ _by_deadline = itemgetter(0)
 _by_seq = itemgetter(1)
 
 
-def watch(core: Core, until: Any, event: BookingEvent) -> None:
-    """Have a hold run out at an instant. O(log holds), and a move of memory where later ones are watched."""
-    deadlines, seq = core._deadlines, event._seq or 0
-    # among equal deadlines in order of booking, also for what an undone transaction puts back; ids need not compare
-    high = bisect_right(deadlines, until, core._passed, key=_by_deadline)
-    low = bisect_left(deadlines, until, core._passed, high, key=_by_deadline)
-    deadlines.insert(bisect_right(deadlines, seq, low, high, key=_by_seq), (until, seq, event._id))
+def place_of(core: Core, until: Any, seq: int) -> int:
+    """Return where among the deadlines one of a booking with this number is to be. O(log holds).
+
+    Raises: `KeyTypeError` when the deadlines cannot be compared.
+    """
+    deadlines = core._deadlines
+    try:
+        # among equal deadlines in order of booking, also for what an undone transaction puts back; ids need not compare
+        high = bisect_right(deadlines, until, core._passed, key=_by_deadline)
+        low = bisect_left(deadlines, until, core._passed, high, key=_by_deadline)
+    except Exception as exc:
+        raise KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})") from exc
+    return bisect_right(deadlines, seq, low, high, key=_by_seq)
 
 
 def expire(core: Core) -> None:

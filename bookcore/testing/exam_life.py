@@ -243,6 +243,16 @@ class LifeExam:
         clock.now = 120
         assert later.status == "held"
 
+    def test_a_hold_whose_deadline_cannot_be_compared_with_others_is_refused(self, store: Any) -> None:
+        """Before anything has changed."""
+        calendar = Calendar(store, clock=lambda: (1,))
+        calendar.add_resource(Resource("r"))
+        calendar.hold("r", 1, 2, until=(2, "a"))
+        with pytest.raises(KeyTypeError, match="other deadlines"):
+            calendar.hold("r", 5, 6, until=(2, 7))
+        assert (len(calendar), calendar.is_available("r", 5, 6)) == (1, True)
+        calendar.hold("r", 5, 6, until=(2, "b"))
+
     def test_a_hold_that_cannot_be_is_refused(self, store: Any) -> None:
         """Taken, past, two deadlines, or a deadline without a clock: nothing is held."""
         clock = Clock()
