@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from bookcore._keepers import Keepers
 from bookcore.answers import Answers
@@ -41,9 +41,22 @@ from bookcore.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from bookcore.core import Core
 
-__all__ = ["Base"]
+__all__ = ["Base", "Subscription"]
 
 _BOUNDS = ("[)", "[]")
+
+
+class Subscription:
+    """One request to be told of changes. ``ended``: it is to be told no more, not even of what waits."""
+
+    __slots__ = ("callback", "ended")
+
+    def __init__(self, callback: Callable[[Change], Any]) -> None:
+        self.callback = callback
+        self.ended = False
+
+
+_Told: TypeAlias = tuple[Change, tuple[Subscription, ...]]
 
 
 class Base:
@@ -139,10 +152,10 @@ class Base:
         self._hours = self._keepers.by_rule  # who keeps which opening hours
         self._answers = Answers(self._catalog, cast("Core", self)._available)
         self._undo: list[Callable[[], None]] | None = None  # a list while a transaction is open
-        self._changes: list[Change] = []  # what the open transaction did
-        self._subscribers: list[Callable[[Change], Any]] = []
+        self._changes: list[_Told] = []  # what the open transaction did
+        self._subscribers: tuple[Subscription, ...] = ()
         self._noting = False  # a transaction is open or somebody listens
-        self._pending: deque[Change] = deque()  # what subscribers have not been told yet
+        self._pending: deque[_Told] = deque()  # what subscribers have not been told yet
         self._telling = threading.Lock()
 
     # -- locking -----------------------------------------------------------------------------------
@@ -150,15 +163,17 @@ class Base:
     @contextmanager
     def _writer(self) -> Iterator[None]:
         """Hold the lock and let lock-free readers know."""
-        with self._lock:
-            self._writing += 1
-            self._version += 1
-            try:
-                yield
-            finally:
-                self._writing -= 1
-        if self._pending:
-            self._tell()
+        try:
+            with self._lock:
+                self._writing += 1
+                self._version += 1
+                try:
+                    yield
+                finally:
+                    self._writing -= 1
+        finally:  # a call that is refused may have found that holds ran out
+            if self._pending:
+                self._tell()
 
     @contextmanager
     def _reader(self) -> Iterator[None]:
@@ -176,11 +191,12 @@ class Base:
 
     def _note(self, undo: Callable[[], None], change: Change) -> None:
         """Keep how to undo a change while a transaction is open, and tell of it once it has taken effect."""
+        told = change, self._subscribers  # who listens now; who comes later hears of later changes
         if self._undo is not None:
             self._undo.append(undo)
-            self._changes.append(change)
+            self._changes.append(told)
         elif self._subscribers:
-            self._pending.append(change)
+            self._pending.append(told)
 
     def _tell(self) -> None:
         """Give subscribers the pending changes, in order, each once, outside the lock.
@@ -193,12 +209,14 @@ class Base:
         while self._pending and self._telling.acquire(blocking=False):
             try:
                 while self._pending:
-                    change = self._pending.popleft()
-                    for subscriber in tuple(self._subscribers):
+                    change, listening = self._pending.popleft()
+                    for subscription in listening:
+                        if subscription.ended:
+                            continue
                         try:
-                            subscriber(change)
+                            subscription.callback(change)
                         except Exception as exc:
-                            _report(subscriber, exc)
+                            _report(subscription.callback, exc)
             finally:
                 self._telling.release()
 
@@ -272,15 +290,14 @@ class Base:
         return next(entry for entry in self._by_id.values() if entry.resource is resource)
 
     def _holds_lock(self, event: BookingEvent) -> bool:
-        if self._deadlines:
-            with self._reader():
-                return event._home is self
-        return event._home is self
+        with self._reader():
+            return event._home is self
 
     def _status(self, event: BookingEvent) -> Status:
-        if not self._holds_lock(event):
-            return Status.RELEASED
-        return Status.HELD if event._id in self._holds else Status.CONFIRMED
+        with self._reader():
+            if event._home is not self:
+                return Status.RELEASED
+            return Status.HELD if event._id in self._holds else Status.CONFIRMED
 
 
 def _report(subscriber: object, exc: Exception) -> None:

@@ -101,9 +101,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         calendar = self.calendar
         room = Available(start, until, self.quantity)
         question = room if isinstance(self.term, All) else And((self.term, room))
-        with calendar._lock:
-            if calendar._deadlines:
-                calendar._expire()
+        with calendar._reader():
             bits = calendar._catalog.everything.value() if bits is None else bits
             found = calendar._answers.evaluate(question, bits)
             version = calendar._version
@@ -111,9 +109,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             return
         shown = self.given if start is self.low else start
         for number in ordinals(found):
-            with calendar._lock:
-                if calendar._deadlines:
-                    calendar._expire()
+            with calendar._reader():
                 entry = calendar._catalog.entries[number]
                 if entry is None or (version != calendar._version and not self._still(entry, question)):
                     continue
@@ -127,9 +123,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """As `_at`, of a few: each is asked by itself, which is cheaper than a bitmap."""
         calendar = self.calendar
         for number in sorted(set(numbers)):
-            with calendar._lock:
-                if calendar._deadlines:
-                    calendar._expire()
+            with calendar._reader():
                 entry = calendar._catalog.entries[number]
                 if entry is None or not calendar._room(entry, start, until, self.quantity):
                     continue
@@ -162,9 +156,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     def _next_gap(self, number: int, after: Any) -> Any:
         """Return where the next gap of a resource that is long enough begins after a key, or None."""
         calendar = self.calendar
-        with calendar._lock:
-            if calendar._deadlines:
-                calendar._expire()
+        with calendar._reader():
             entry = calendar._catalog.entries[number]
             if entry is None or self.quantity > entry.capacity:
                 return None
@@ -203,9 +195,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         calendar = self.calendar
         at, meeting = after, calendar._closed  # [.., at] leaves a gap that begins after `at`
         while True:
-            with calendar._lock:
-                if calendar._deadlines:
-                    calendar._expire()
+            with calendar._reader():
                 within = self._within(calendar._catalog.everything.value())
                 events = _ends_after(timeline, at, meeting, self.high, within)
             if not events:

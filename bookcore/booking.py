@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from bookcore.core import Core
 from bookcore.errors import BookcoreError, DuplicateBookingError, QueryError
 from bookcore.expiry import finish
 from bookcore.keys import normal
 from bookcore.loading import load_events
 from bookcore.model import BookingEvent
 from bookcore.terms import check_quantity
+from bookcore.transactions import Transactions
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -32,7 +32,7 @@ RAISE = "raise"
 _new = BookingEvent.__new__
 
 
-class Booking(Core):
+class Booking(Transactions):
     """Bookings made, added, loaded and released. A mixin of `Calendar`."""
 
     # -- booking -----------------------------------------------------------------------------------
@@ -255,7 +255,13 @@ class Booking(Core):
             if self._deadlines:
                 self._expire()
             finish(self, len(rows))
-            return load_events(cast("Calendar", self), rows)
+            if load_events(cast("Calendar", self), rows):
+                return len(rows)
+        with self.transaction():  # one by one: the first that cannot be added says why, and the others are taken back
+            for event in rows:
+                low, high, entry = self._examine(event)
+                self._insert(entry, low, high, event, event._id)
+        return len(rows)
 
 
 def _alike(one: Any, other: Any) -> bool:

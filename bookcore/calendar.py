@@ -187,10 +187,8 @@ class Calendar(Booking, Finding, Life, Selecting):
 
     def __len__(self) -> int:
         """Return the number of bookings. O(1)."""
-        if self._deadlines:
-            with self._reader():
-                return len(self._events)
-        return len(self._events)
+        with self._reader():
+            return len(self._events)
 
     def __bool__(self) -> bool:
         """Return True: a calendar is one, with bookings or without."""
@@ -248,7 +246,9 @@ class Calendar(Booking, Finding, Life, Selecting):
             self._check()
 
     def __repr__(self) -> str:
+        with self._lock:  # and no look at the clock, which might fail
+            resources, bookings = len(self._by_id), len(self._events)
         return (
-            f"<Calendar of {len(self._by_id)} resources and {len(self._events)} bookings, bounds {self._bounds!r}, "
+            f"<Calendar of {resources} resources and {bookings} bookings, bounds {self._bounds!r}, "
             f"in a {type(self._own_store).__name__}>"
         )

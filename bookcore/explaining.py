@@ -47,7 +47,7 @@ class Explaining(Core):
         >>> [(a, b, str(state)) for a, b, state in calendar.free_busy(room, 8, 13)]
         [(8, 9, 'free'), (9, 12, 'busy'), (12, 13, 'free')]
         """
-        with self._lock:
+        with self._reader():
             entry, low, high = self._asked(resource, start, end)
             hours = entry.hours
             if hours is not None and (low is None or high is None):
@@ -97,7 +97,7 @@ class Explaining(Core):
           booking 'daily' [9, 12)
           booking 'call' [14, 15) is too near: turnaround of 1 after
         """
-        with self._lock:
+        with self._reader():
             entry, low, high = self._asked(resource, start, end)
             check_quantity(quantity)
             causes: list[Cause] = []
@@ -108,9 +108,7 @@ class Explaining(Core):
     # -- how -----------------------------------------------------------------------------------------
 
     def _asked(self, resource: Any, start: Any, end: Any) -> tuple[Entry, Any, Any]:
-        """Return the record and the span that a question is about. The lock is held."""
-        if self._deadlines:
-            self._expire()
+        """Return the record and the span that a question is about. A `_reader` holds the lock."""
         entry = self._catalog.entry(resource)
         return entry, *self._keys.admit(start, end)
 

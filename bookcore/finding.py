@@ -64,7 +64,7 @@ class Finding(Explaining):
         >>> list(calendar.occupancy(van, 0, 6))
         [(0, 1, 0), (1, 3, 2), (3, 4, 7), (4, 6, 5)]
         """
-        with self._lock:
+        with self._reader():
             entry, low, high = self._asked(resource, start, end)
             kept = exact_state(self._store, entry)
             if isinstance(kept, Profile | Net) and entry.before is None and entry.after is None:
@@ -94,7 +94,7 @@ class Finding(Explaining):
         >>> list(calendar.gaps(room, 8, 18)), list(calendar.gaps(room, 8, 18, at_least=2))
         ([(8, 9), (12, 13), (15, 18)], [(15, 18)])
         """
-        with self._lock:
+        with self._reader():
             entry, low, high = self._asked(resource, start, end)
             check_quantity(quantity)
             self._check_length(high if low is None else low, at_least)
@@ -123,7 +123,7 @@ class Finding(Explaining):
         >>> calendar.next_available(room, 10, 1), calendar.next_available(room, 10, 2)
         ((12, 13), (15, 17))
         """
-        with self._lock:
+        with self._reader():
             entry, low, _ = self._asked(resource, after, None)
             if low is None:
                 raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
@@ -152,7 +152,7 @@ class Finding(Explaining):
         >>> calendar.nearest(room, 11, 13)
         ((7, 9), (15, 17))
         """
-        with self._lock:
+        with self._reader():
             entry, low, high = self._asked(resource, start, end)
             if low is None or high is None:
                 raise InvalidSpanError(start, end, "a span without bound has no length to look for")
@@ -193,9 +193,7 @@ class Finding(Explaining):
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
         members = _members(resources)
-        with self._lock:
-            if self._deadlines:
-                self._expire()
+        with self._reader():
             low, high = self._keys.admit(start, end)
             self._check_length(high if low is None else low, at_least)
             entries = {entry.number: entry for entry in map(self._catalog.entry, members)}
@@ -239,7 +237,7 @@ class Finding(Explaining):
         check_quantity(quantity)
         parts = [as_term(term, self) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-        with self._lock:
+        with self._reader():
             low, high = self._keys.admit(start, end)
             if low is None or high is None:
                 raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bookcore import changes
+from bookcore._base import Subscription
 from bookcore.catalog import Entry
 from bookcore.closing import Closing
 from bookcore.errors import (
@@ -196,14 +197,15 @@ class Life(Requests, Closing):
         """
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
+        subscription = Subscription(callback)
         with self._lock:
-            self._subscribers.append(callback)
+            self._subscribers = (*self._subscribers, subscription)
             self._noting = True
 
         def unsubscribe() -> None:
             with self._lock:
-                if callback in self._subscribers:
-                    self._subscribers.remove(callback)
+                subscription.ended = True
+                self._subscribers = tuple(one for one in self._subscribers if one is not subscription)
                 self._noting = bool(self._subscribers) or self._undo is not None
 
         return unsubscribe

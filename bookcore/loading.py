@@ -6,8 +6,8 @@
             ->  _seq, _id, _home               written by C loops
 
 Whenever anything is out of the ordinary (a None, a second type of key, a pool, an id that is taken, a span that is
-not free, a store that cannot load), nothing has been changed yet, and the events go in one by one instead, which finds
-the first that cannot be added, says why, and takes the others back.
+not free, a store that cannot load), nothing has been changed yet, and the events go in one by one instead, in a
+transaction, which finds the first that cannot be added and says why.
 """
 
 from __future__ import annotations
@@ -44,14 +44,12 @@ FEW = 4
 """With more than so many resources for each event, resources are looked up one by one."""
 
 
-def load_events(calendar: Calendar, events: list[Any]) -> int:
-    """Add all events, or none; the calendar's lock is held."""
-    if len(events) >= FEWEST:
-        with garbage_paused():
-            if _load_columns(calendar, events):
-                return len(events)
-    _load_each(calendar, events)
-    return len(events)
+def load_events(calendar: Calendar, events: list[Any]) -> bool:
+    """Add all events in one piece, or return False with nothing changed; the calendar's lock is held."""
+    if len(events) < FEWEST:
+        return False
+    with garbage_paused():
+        return _load_columns(calendar, events)
 
 
 @contextmanager
@@ -109,25 +107,6 @@ def add_resources(
         else:
             add(entry)
             _adopt(entry, calendar)
-
-
-def _load_each(calendar: Calendar, events: list[Any]) -> None:
-    done: list[tuple[BookingEvent, Any, Any, Any]] = []
-    undo = calendar._undo
-    mark = 0 if undo is None else len(undo)
-    try:
-        for event in events:
-            low, high, entry = calendar._examine(event)
-            facts = event, event._seq, event._id, event._resource
-            calendar._insert(entry, low, high, event, event._id)
-            done.append(facts)
-    except BaseException:
-        for event, seq, id, resource in reversed(done):
-            calendar._delete(event)
-            event._seq, event._id, event._resource = seq, id, resource  # it was never booked, and can be changed again
-        if undo is not None:
-            del undo[mark:]
-        raise
 
 
 def _load_columns(calendar: Calendar, events: list[Any]) -> bool:

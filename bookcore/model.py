@@ -105,6 +105,20 @@ def _homes(resource: Any) -> tuple[Calendar, ...]:
     return homes
 
 
+def _home_of(event: BookingEvent) -> Calendar | None:
+    """Return the calendar in which a booking stands."""
+    home = getattr(event, "_home", None)
+    resource = getattr(event, "_resource", None)
+    if home is None and isinstance(resource, Resource):
+        # another thread's transaction may have released it for the time being: that is not to be seen
+        for calendar in _homes(resource):
+            with calendar._lock:
+                home = event._home
+            if home is not None:
+                break
+    return home
+
+
 @dataclass(eq=False, init=False)
 class _EventFields:
     """The fields of a booking as dataclass subclasses of `BookingEvent` inherit them; holds nothing itself."""
@@ -167,13 +181,13 @@ class BookingEvent(_EventFields):
     @property
     def owns_lock(self) -> bool:
         """Whether this booking holds its span on its resource now."""
-        home = getattr(self, "_home", None)
+        home = _home_of(self)
         return home is not None and home._holds_lock(self)
 
     @property
     def status(self) -> Status:
         """`Status.HELD`, `Status.CONFIRMED`, or `Status.RELEASED` when it does not own its lock (any more)."""
-        home = getattr(self, "_home", None)
+        home = _home_of(self)
         return Status.RELEASED if home is None else home._status(self)
 
     @property

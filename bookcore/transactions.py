@@ -35,33 +35,34 @@ class Transactions(Core):
         yield from self._transact(keep=False)
 
     def _transact(self, keep: bool) -> Iterator[None]:
-        with self._lock:
-            self._expire_if_due()  # first: if the clock fails, nothing has begun
-            outermost = self._undo is None
-            if outermost:
-                self._undo, self._noting = [], True
-                self._writing += 1  # readers without the lock must not look in
-                self._version += 1
-            mark, told = len(self._undo or ()), len(self._changes)
-            seq, closures = self._seq, self._closure_ids
-            kept = False
-            try:
-                yield
-                kept = keep
-            finally:
+        try:
+            with self._lock:
+                self._expire_if_due()  # first: if the clock fails, nothing has begun
+                outermost = self._undo is None
+                if outermost:
+                    self._undo, self._noting = [], True
+                    self._writing += 1  # readers without the lock must not look in
+                    self._version += 1
+                mark, told = len(self._undo or ()), len(self._changes)
+                seq, closures = self._seq, self._closure_ids
+                kept = False
                 try:
-                    if not kept:
-                        self._roll_back(mark, told)
-                        self._seq, self._closure_ids = seq, closures
+                    yield
+                    kept = keep
                 finally:
-                    if outermost:
-                        if self._subscribers:
-                            self._pending.extend(self._changes)
-                        self._changes, self._undo = [], None
-                        self._noting = bool(self._subscribers)
-                        self._writing -= 1
-        if self._pending:  # inside another transaction, that one tells
-            self._tell()
+                    try:
+                        if not kept:
+                            self._roll_back(mark, told)
+                            self._seq, self._closure_ids = seq, closures
+                    finally:
+                        if outermost:
+                            self._pending.extend(told for told in self._changes if told[1])
+                            self._changes, self._undo = [], None
+                            self._noting = bool(self._subscribers)
+                            self._writing -= 1
+        finally:
+            if self._pending:  # inside another transaction, that one tells
+                self._tell()
 
     def _roll_back(self, mark: int, told: int) -> None:
         """Undo what was noted since, the latest first. Undoing is not noted itself."""
@@ -69,7 +70,7 @@ class Transactions(Core):
         noting, self._noting = self._noting, False
         self._undo = None
         done = self._changes[told:]
-        ran_out = [change.event._id for change in done if isinstance(change, Released) and change.expired]
+        ran_out = [change.event._id for change, _ in done if isinstance(change, Released) and change.expired]
         try:
             while len(undo) > mark:
                 undo.pop()()

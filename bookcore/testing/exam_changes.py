@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from bookcore import (
     MemoryStore,
     QueryError,
     Resource,
+    Status,
     TransactionError,
     UnknownBookingError,
     UnknownResourceError,
@@ -29,6 +31,16 @@ from bookcore.testing.exam_threads import run_together
 __all__ = ["ChangeExam"]
 
 Told = list[changes.Change]
+
+
+def _refused(calendar: Calendar) -> None:
+    with pytest.raises(ConflictError):
+        calendar.book("q", 0, 9, quantity=4)
+
+
+def _refused_at_the_end(calendar: Calendar) -> None:
+    with pytest.raises(ConflictError), calendar.transaction():
+        calendar.book("q", 0, 9, quantity=4)
 
 
 def upheaval(calendar: Calendar, booking: BookingEvent, hold: BookingEvent, closure: Any) -> None:
@@ -237,6 +249,26 @@ class ChangeExam:
         run_together(4, work)
         assert seen <= {0, 2}
 
+    def test_what_one_booking_and_all_are_said_to_be_waits_for_the_end_as_well(self, store: Any) -> None:
+        """`len`, `owns_lock`, `status` and `repr`, asked from another thread while a transaction is open."""
+        calendar = rooms(store)
+        stay = calendar.book("r", 1, 5)
+        before = [1, True, Status.CONFIRMED, repr(calendar)]
+        seen: list[Any] = []
+        readers = [
+            threading.Thread(target=lambda read=read: seen.append((read, read())))
+            for read in (lambda: len(calendar), lambda: stay.owns_lock, lambda: stay.status, lambda: repr(calendar))
+        ]
+        with calendar.what_if():
+            calendar.remove_booking(stay)
+            for reader in readers:
+                reader.start()
+            assert (len(calendar), stay.owns_lock, stay.status) == (0, False, Status.RELEASED)
+        for reader in readers:
+            reader.join()
+        assert all(answer in before for _, answer in seen)
+        assert len(seen) == len(before)
+
     # -- many requests -----------------------------------------------------------------------------
 
     def test_book_all_books_all_or_none(self, store: Any) -> None:
@@ -295,6 +327,70 @@ class ChangeExam:
         stop()
         calendar.book("r", 20, 21)
         assert len(told) == 6
+
+    def test_a_subscription_begins_and_ends_by_itself(self, store: Any) -> None:
+        """Inside a transaction it begins with the next change; the same callback twice is two of them."""
+        calendar = rooms(store)
+        told: Told = []
+        with calendar.transaction():
+            calendar.book("r", 1, 2)
+            stop = calendar.subscribe(told.append)
+            again = calendar.subscribe(told.append)
+            calendar.book("r", 3, 4)
+        assert [change.event.start for change in told if isinstance(change, changes.Booked)] == [3, 3]
+        stop()
+        stop()
+        calendar.book("r", 5, 6)
+        assert len(told) == 3
+        with calendar.transaction():
+            calendar.book("r", 7, 8)
+            again()
+        assert len(told) == 3
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda calendar: list(calendar.gaps("r", 0, 9)),
+            lambda calendar: calendar.explain("r", 0, 9),
+            lambda calendar: calendar.free_busy("r", 0, 9),
+            lambda calendar: list(calendar.occupancy("r", 0, 9)),
+            lambda calendar: calendar.next_available("r", 0, 1),
+            lambda calendar: calendar.nearest("r", 0, 9),
+            lambda calendar: list(calendar.common_gaps(["r", "q"], 0, 9)),
+            lambda calendar: next(calendar.find_slots(1, 0, 9)),
+            lambda calendar: calendar.is_available("r", 0, 9),
+            _refused,
+            _refused_at_the_end,
+        ],
+    )
+    def test_whoever_finds_that_a_hold_ran_out_tells(self, store: Any, ask: Callable[[Calendar], Any]) -> None:
+        """At once, whatever the question; a call that is refused as well."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        told: Told = []
+        hold = calendar.hold("r", 1, 5, until=110)
+        calendar.subscribe(told.append)
+        clock.now = 110
+        ask(calendar)
+        assert told == [changes.Released(hold, True)]
+
+    def test_a_refused_load_tells_nothing_and_takes_no_numbers(self, store: Any) -> None:
+        """In one piece or one by one, alone or in a transaction that goes on: a follower stays the same calendar."""
+        calendar, follower = Calendar(store), Calendar(MemoryStore())
+        calendar.subscribe(follower.apply)
+        calendar.add_resource(Resource("r"))
+        for count in (2, 100):
+            events = [BookingEvent("r", at, at + 1) for at in (*range(count), 0)]
+            with pytest.raises(ConflictError):
+                calendar.load(events)
+            with calendar.transaction():
+                with pytest.raises(ConflictError):
+                    calendar.load(events)
+                calendar.tag("r", f"after {count}")
+            assert [(event.id, event.owns_lock) for event in events] == [(None, False)] * (count + 1)
+            assert fingerprint(calendar) == fingerprint(follower)
+            assert len(follower) == 0
+        assert calendar.book("r", 1, 2).id == 1
 
     def test_a_failing_subscriber_neither_undoes_nor_hides(self, store: Any, caplog: Any) -> None:
         """The change stands, the next subscriber hears of it, and the failure is logged."""
