@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from bookcore._keepers import Keepers
+from bookcore._turnarounds import Turnarounds
 from bookcore.answers import Answers
 from bookcore.catalog import Catalog, Entry
 from bookcore.changes import (
@@ -95,6 +96,7 @@ class Base:
         "_store",
         "_subscribers",
         "_telling",
+        "_turnarounds",
         "_undo",
         "_version",
         "_writing",
@@ -149,6 +151,7 @@ class Base:
         self._standing_closures: dict[int, Closure] = {}
         self._closure_ids = 0
         self._keepers = Keepers()
+        self._turnarounds = Turnarounds()
         self._hours = self._keepers.by_rule  # who keeps which opening hours
         self._answers = Answers(self._catalog, cast("Core", self)._available)
         self._undo: list[Callable[[], None]] | None = None  # a list while a transaction is open

@@ -23,7 +23,7 @@ from bookcore.catalog import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.gaps import Place, as_keys, as_places, complement, following, in_order, preceding
 from bookcore.keys import HIGHEST, LOWEST, normal
-from bookcore.lengths import later, reach, sooner
+from bookcore.lengths import clear_after, clear_before, reach
 from bookcore.policies import in_the_way
 from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
@@ -73,7 +73,7 @@ def booked(
         spans = ((normal(e.start), normal(e.end)) for e in store.overlapping(entry, low, high))
     else:
         use = _profile(store, entry, low, high, is_closed) if state is None else state
-        spans = _widened(use, entry, low, high, quantity)
+        spans = _widened(use, entry, low, high, quantity, is_closed)
     return as_places(spans) if is_closed else spans
 
 
@@ -113,12 +113,15 @@ def _profile(store: BookingStore, entry: Entry, low: Any, high: Any, is_closed: 
     return profile
 
 
-def _widened(use: Profile | Net, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Span]:
+def _widened(
+    use: Profile | Net, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool
+) -> Iterator[Span]:
     """Yield the runs without room for *quantity*, widened by what a booking keeps around itself."""
     first, last = reach(entry, low, high)
     for start, end in use.over(first, last, entry.capacity - quantity):
         # cut at the window's own reach: the booking itself is out of room from the window's end on, or up to it
-        yield low if start is first else sooner(start, entry.after), high if end is last else later(end, entry.before)
+        left = low if start is first else clear_before(start, entry.after, is_closed)
+        yield left, high if end is last else clear_after(end, entry.before, is_closed)
 
 
 def free(spans: Iterable[Span], hours: Any, low: Any, high: Any, is_closed: bool) -> Iterator[Span]:

@@ -10,11 +10,27 @@ from __future__ import annotations
 from typing import Any
 
 from bookcore.bitmap import Bitmap
+from bookcore.errors import KeyTypeError
 
-__all__ = ["Keepers"]
+__all__ = ["Keepers", "suits"]
 
 _KEPT = 64
 """How many bitmaps are remembered: 0.8 MB at 100,000 resources."""
+
+
+UNFIT = ("unfit",)
+
+
+def suits(hours: Any, low: Any, high: Any) -> bool:
+    """Tell whether hours go with the keys of a span: only times of day do, with a zone or without as the hours."""
+    return _points(hours, low, high) is not UNFIT
+
+
+def _points(hours: Any, low: Any, high: Any) -> Any:
+    try:
+        return hours.points(low, high)
+    except KeyTypeError:  # no times of day, or none of a zone
+        return UNFIT
 
 
 class Keepers:
@@ -42,21 +58,30 @@ class Keepers:
                 self.by_rule[after] = Bitmap()
             self.by_rule[after].add(number)
 
-    def closed(self, low: Any, high: Any, is_closed: bool) -> int:
-        """Return, as a bitmap, who keeps hours that are not open over the whole span.
+    def unfit(self, low: Any, high: Any) -> int:
+        """Return, as a bitmap, who keeps hours that do not go with the keys of a span. O(rules)."""
+        found = 0
+        for hours, bits in self.by_rule.items():
+            if not suits(hours, low, high):
+                found |= bits.value()
+        return found
 
-        *is_closed*: the span holds its end. Raises: as `Hours.is_open`.
+    def closed(self, low: Any, high: Any, is_closed: bool) -> int:
+        """Return, as a bitmap, who keeps hours that are not open over the whole span, or do not go with its keys.
+
+        *is_closed*: the span holds its end. What a booking raises for, no search offers, and fails for nobody else.
         Complexity: O(log openings a week) for each rule, and one OR for each closed rule when just these were not closed
         together before.
         """
-        zoned = local = None
+        zoned: Any = None
+        local: Any = None
         mask, bit = 0, 1
         for hours in self.by_rule:
             if hours.zone is None:
-                points = local = local or hours.points(low, high)
+                points = local = local or _points(hours, low, high)
             else:
-                points = zoned = zoned or hours.points(low, high)
-            if not hours.holds(*points, is_closed):
+                points = zoned = zoned or _points(hours, low, high)
+            if points is UNFIT or not hours.holds(*points, is_closed):
                 mask |= bit
             bit <<= 1
         if not mask:

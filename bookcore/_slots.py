@@ -22,6 +22,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 from bookcore._free import blocked, free
+from bookcore._keepers import suits
 from bookcore.bitmap import from_ordinals, ordinals
 from bookcore.catalog import Entry
 from bookcore.core import FEW, Core
@@ -93,7 +94,9 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         return self._by_event(after)
 
     def _within(self, bits: int) -> int:
-        """Return which of *bits* match the terms now. The lock is held."""
+        """Return which of *bits* match the terms now, and can be booked at all. The lock is held."""
+        if self.calendar._hours or self.calendar._turnarounds:
+            bits &= ~self.calendar._unfit(self.low, self.high)
         return bits if isinstance(self.term, All) else self.calendar._answers.evaluate(self.term, bits)
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
@@ -125,7 +128,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         for number in sorted(set(numbers)):
             with calendar._reader():
                 entry = calendar._catalog.entries[number]
-                if entry is None or not calendar._room(entry, start, until, self.quantity):
+                if entry is None or not calendar._may(entry, start, until, self.quantity):
                     continue
                 if not isinstance(self.term, All) and not self._still(entry, self.term):
                     continue
@@ -172,7 +175,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Yield where something ends or opens after a key, and for whom."""
         calendar = self.calendar
         with calendar._lock:
-            hours = list(calendar._hours)
+            hours = [one for one in calendar._hours if suits(one, self.low, self.high)]
         timelines = [calendar._store._timeline, calendar._closures._timeline]  # type: ignore[attr-defined]
         streams = [self._ends(timeline, after) for timeline in timelines]
         streams += [self._openings(one, after) for one in hours]

@@ -72,6 +72,17 @@ class Core(Base):
                 return False
         return self._is_free(entry, low, high, quantity)
 
+    def _may(self, entry: Entry, low: Any, high: Any, quantity: int) -> bool:
+        """Tell what `_room` does; no where a booking would raise, as turnaround or hours do not go with the keys."""
+        try:
+            return self._room(entry, low, high, quantity)
+        except KeyTypeError:
+            return False
+
+    def _unfit(self, low: Any, high: Any) -> int:
+        """Return, as a bitmap, who cannot be booked at all as turnaround or hours do not go with the keys of a span."""
+        return self._turnarounds.unfit(low, high) | self._keepers.unfit(low, high)
+
     def _available(self, term: Available, within: int) -> int:
         """Return who of *within* has room, as `_room` says, for all at once."""
         low, high = self._keys.admit(term.start, term.end)
@@ -81,7 +92,7 @@ class Core(Base):
             found = 0
             for number in ordinals(within):
                 entry = self._catalog.entries[number]
-                if entry is not None and self._room(entry, low, high, quantity):
+                if entry is not None and self._may(entry, low, high, quantity):
                     found |= 1 << number
             return found
         taken = self._index.busy(low, high, quantity)
@@ -89,6 +100,8 @@ class Core(Base):
             taken |= self._closures.busy(low, high, 1)
         if self._hours:
             taken |= self._keepers.closed(low, high, self._closed)
+        if self._turnarounds:
+            taken |= self._turnarounds.unfit(low, high)
         return within ^ (within & taken)
 
     # -- answering ---------------------------------------------------------------------------------
@@ -291,6 +304,7 @@ class Core(Base):
         except BaseException:
             self._catalog.remove(entry)
             raise
+        self._turnarounds.add(entry.number, entry.before, entry.after)
         if self._noting:
             change = ResourceAdded(resource, entry.capacity, entry.before, entry.after)
             self._note(lambda: self._remove_entry(entry, last=True), change)
@@ -317,6 +331,7 @@ class Core(Base):
         labels = self._catalog.labels(entry)
         self._store.remove_resource(entry)
         self._catalog.remove(entry)
+        self._turnarounds.remove(entry.number, entry.before, entry.after)
         _abandon(entry, self)
         if last:
             self._catalog.objects.pop()
@@ -325,6 +340,7 @@ class Core(Base):
 
             def undo() -> None:
                 self._catalog.restore(entry, labels)
+                self._turnarounds.add(entry.number, entry.before, entry.after)
                 self._store.add_resource(entry)
                 _adopt(entry, self)
 

@@ -17,7 +17,7 @@ from bookcore.errors import InvalidSpanError, brief
 from bookcore.explanation import Cause, CauseKind, Explanation, State, span_text
 from bookcore.gaps import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.keys import normal
-from bookcore.lengths import later, reach, sooner
+from bookcore.lengths import clear_after, clear_before, reach
 from bookcore.policies import in_the_way, overlaps
 from bookcore.profile import Profile
 from bookcore.terms import check_quantity
@@ -121,7 +121,10 @@ class Explaining(Core):
         )
         first, last = reach(entry, low, high)
         runs = [
-            (low if a is first else sooner(a, entry.after), high if b is last else later(b, entry.before))
+            (
+                low if a is first else clear_before(a, entry.after, self._closed),
+                high if b is last else clear_after(b, entry.before, self._closed),
+            )
             for a, b in use.over(first, last, entry.capacity - 1)
         ]
         return list(as_places(runs)) if self._closed else runs

@@ -28,7 +28,7 @@ from bookcore.explaining import Explaining
 from bookcore.gaps import Place, as_keys, as_places, complement, fits, following
 from bookcore.gaps import quorum as quorum_of
 from bookcore.keys import normal
-from bookcore.lengths import later, sooner
+from bookcore.lengths import back, is_too_far, later
 from bookcore.profile import Profile
 from bookcore.stores.fading import exact_state
 from bookcore.stores.net import Net
@@ -262,7 +262,7 @@ class Finding(Explaining):
         try:
             until = later(key, length)
         except KeyTypeError as exc:
-            if isinstance(exc.__cause__, OverflowError) or type(exc.__cause__).__name__ == "OutOfBoundsDatetime":
+            if is_too_far(exc):
                 return  # too long for any span, but a length
             raise
         except Exception as exc:
@@ -314,21 +314,21 @@ class Finding(Explaining):
         ):
             return None
         # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
-        left, top, back = low, high, length
+        left, top, step = low, high, length
         for reach_back in range(DOUBLINGS, -1, -1):
-            further = _back(left, back) if reach_back else None
+            further = back(left, step) if reach_back else None
             left = None if further is None or not further < left else further
             spans = list(blocked(self._store, entry, left, top, quantity, self._closed, length))
             found = list(free(spans, hours, left, top, self._closed))
             for start, end in reversed(found):
-                begin = _back(end, length)
+                begin = back(end, length)
                 if begin is not None and (start is None or not begin < start):
                     return begin, end
-            if left is None or (hours is not None and not spans and isinstance(back, timedelta) and not back < FAR):
+            if left is None or (hours is not None and not spans and isinstance(step, timedelta) and not step < FAR):
                 return None
             # what is free at the very left may go on further left
             top = found[0][1] if found and not left < found[0][0] else left
-            back = back + back
+            step = step + step
         return None
 
 
@@ -342,16 +342,6 @@ def _members(resources: Any) -> list[Any]:
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc
     raise QueryError(resources, "is no iterable of resources or ids")
-
-
-def _back(key: Any, length: Any) -> Any:
-    """Return ``key - length``, or None where there is no such key."""
-    try:
-        return sooner(key, length)
-    except KeyTypeError as exc:
-        if isinstance(exc.__cause__, OverflowError) or type(exc.__cause__).__name__ == "OutOfBoundsDatetime":
-            return None
-        raise
 
 
 def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:

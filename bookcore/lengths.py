@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import inf, nextafter
 from numbers import Number
 from typing import Any
 
 from bookcore.errors import KeyTypeError, brief
 from bookcore.keys import normal
 
-__all__ = ["is_movable", "later", "reach", "sooner", "wrong_with"]
+__all__ = [
+    "ahead", "back", "clear_after", "clear_before", "is_movable", "is_too_far", "later", "reach", "sooner", "wrong_with",
+]  # fmt: skip
 
 
 def later(key: Any, length: Any) -> Any:
@@ -71,7 +74,10 @@ def wrong_with(length: Any) -> str:
     try:
         if length != length:
             return "which is no number"
-        return "which is negative" if length < length - length else ""
+        nothing = length - length
+        if nothing != nothing:
+            return "which is without end"
+        return "which is negative" if length < nothing else ""
     except ArithmeticError:  # a signalling NaN
         return "which is no number"
     except Exception:  # one that cannot be compared, as a month cannot
@@ -79,14 +85,14 @@ def wrong_with(length: Any) -> str:
 
 
 def is_movable(key: Any, length: Any) -> bool:
-    """Tell whether a key can be moved by a length, in the one direction or the other: it may lie at the end of time."""
+    """Tell whether a key can be moved by a length, as far as there are keys."""
     for move in (later, sooner):
         try:
             move(key, length)
-        except KeyTypeError:
-            continue
-        return True
-    return False
+        except KeyTypeError as exc:
+            if not is_too_far(exc):
+                return False
+    return True
 
 
 def _is_whole(low: Any, high: Any, length: Any) -> bool:
@@ -107,12 +113,64 @@ def _lost(key: Any, length: Any) -> KeyTypeError:
     return KeyTypeError(key, f"cannot be moved by {brief(length)}: part of that length would be lost")
 
 
+def is_too_far(exc: KeyTypeError) -> bool:
+    """Tell whether a key could not be moved so far only because there are no keys there."""
+    cause = exc.__cause__
+    return isinstance(cause, OverflowError) or type(cause).__name__ == "OutOfBoundsDatetime"
+
+
+def back(key: Any, length: Any) -> Any:
+    """Return ``key - length``, or None, which is no bound, where there are no keys so far out. Raises: as `sooner`."""
+    try:
+        return sooner(key, length)
+    except KeyTypeError as exc:
+        if is_too_far(exc):
+            return None
+        raise
+
+
+def ahead(key: Any, length: Any) -> Any:
+    """Return ``key + length``, or None, which is no bound, where there are no keys so far out. Raises: as `later`."""
+    try:
+        return later(key, length)
+    except KeyTypeError as exc:
+        if is_too_far(exc):
+            return None
+        raise
+
+
+def clear_after(key: Any, before: Any, closed: bool) -> Any:
+    """Return up to where what is in use until a key blocks those that keep *before* clear; None: for ever.
+
+    It is ``key + before``, save that a float rounds: 8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less than 8.0, so that a booking at
+    8.2 would come too near. *closed*: the key is in use itself, and the one returned is blocked.
+    """
+    found = ahead(key, before)
+    if not isinstance(found, float) or before is None:
+        return found
+    bound = nextafter(key, inf) if closed else key
+    while (short := bound - sooner(found, before)) > 0:
+        found = max(nextafter(found, inf), found + short)
+    return nextafter(found, -inf) if closed else found
+
+
+def clear_before(key: Any, after: Any, closed: bool) -> Any:
+    """Return from where on what is in use from a key blocks those that keep *after* clear; see `clear_after`."""
+    found = back(key, after)
+    if not isinstance(found, float) or after is None:
+        return found
+    bound = nextafter(key, -inf) if closed else key
+    while (over := later(found, after) - bound) > 0:
+        found = min(nextafter(found, -inf), found - over)
+    return nextafter(found, inf) if closed else found
+
+
 def reach(entry: Any, start: Any, end: Any) -> tuple[Any, Any]:
     """Return what a booking of *entry* over the span keeps occupied: the span and its turnaround.
 
-    Raises: `KeyTypeError`, which names the resource.
+    None, no bound, where that goes beyond all keys. Raises: `KeyTypeError`, which names the resource.
     """
     try:
-        return sooner(start, entry.before), later(end, entry.after)
+        return back(start, entry.before), ahead(end, entry.after)
     except KeyTypeError as exc:
         raise KeyTypeError(exc.key, f"{exc.reason}, the turnaround of resource {brief(entry.id)}") from exc.__cause__

@@ -95,6 +95,9 @@ def add_resources(
     for entry in entries:
         entry.calendar = calendar
     calendar._catalog.add_all(entries)
+    for entry in entries:
+        if entry.before is not None or entry.after is not None:
+            calendar._turnarounds.add(entry.number, entry.before, entry.after)
     homes = (calendar,)
     for entry in entries:
         resource = entry.resource

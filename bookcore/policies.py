@@ -12,8 +12,9 @@ from typing import Any
 
 from bookcore.bitmap import from_ordinals
 from bookcore.catalog import Catalog, Entry
+from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
-from bookcore.lengths import later, reach, sooner
+from bookcore.lengths import ahead, back, reach
 from bookcore.model import BookingEvent
 from bookcore.protocols import BookingStore
 
@@ -64,7 +65,7 @@ def in_the_way(
         return list(overlapping(entry, start, end))
     low, high = reach(entry, start, end)
     # no booking further away than its own turnaround can reach into ours
-    near = overlapping(entry, sooner(low, entry.after), later(high, entry.before))
+    near = overlapping(entry, back(low, entry.after), ahead(high, entry.before))
     if closed:
         return list(near)
     return [e for e in near if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
@@ -91,13 +92,19 @@ class Decider:
         self._store.put(entry, start, end, event)
         return True
 
+    def _may(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+        try:
+            return self.is_free(entry, start, end, quantity)
+        except KeyTypeError:  # its turnaround does not go with these keys
+            return False
+
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """See `SupportsAvailability`. Asks every resource with bookings."""
         return from_ordinals(
             (
                 entry.number
                 for entry in self._catalog.by_id.values()
-                if entry.capacity < quantity or (entry.count and not self.is_free(entry, start, end, quantity))
+                if entry.capacity < quantity or (entry.count and not self._may(entry, start, end, quantity))
             ),
             self._catalog.size,
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.catalog import Entry
-from bookcore.errors import StoreError
+from bookcore.errors import KeyTypeError, StoreError
 from bookcore.model import BookingEvent
 from bookcore.stores.bulk import load, worth_it
 from bookcore.stores.lane import ClosedLane, Lane
@@ -141,7 +141,7 @@ class MemoryStore:
         if quantity > 1:
             # Exclusive resources never have room; pools that are not full for one unit are asked.
             candidates = self._pools.value() & ~bits
-            full = [n for n in ordinals(candidates) if not self._pool_of[n].has_room(start, end, quantity)]
+            full = [n for n in ordinals(candidates) if not _may(self._pool_of[n], start, end, quantity)]
             bits |= from_ordinals(full, self._size) | (((1 << self._size) - 1) & ~self._pools.value())
         return bits
 
@@ -166,3 +166,8 @@ class MemoryStore:
             pool.check()
 
 
+def _may(pool: Pool, start: Any, end: Any, quantity: int) -> bool:
+    try:
+        return pool.has_room(start, end, quantity)
+    except KeyTypeError:  # its turnaround does not go with these keys
+        return False

@@ -23,9 +23,8 @@ from itertools import compress, repeat
 from operator import attrgetter
 from typing import Any
 
-from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
-from bookcore.lengths import later, reach, sooner
+from bookcore.lengths import ahead, back, reach
 from bookcore.model import BookingEvent
 from bookcore.profile import Profile
 from bookcore.stores.pool import Pool
@@ -60,11 +59,7 @@ class Net:
         if stretches > FEW:
             self._whole = self._sum(self._find())
             return self._whole
-        try:
-            start, end = sooner(start, entry.after), later(end, entry.before)
-        except KeyTypeError:  # there are no keys so far out: look at all
-            start = end = None
-        return self._sum(self._in(start, end))
+        return self._sum(self._in(back(start, entry.after), ahead(end, entry.before)))
 
     def _in(self, start: Any, end: Any) -> list[BookingEvent]:
         """Return what faded and overlaps a span."""
@@ -76,7 +71,7 @@ class Net:
         entry, found = self.pool.entry, list(events)
         starts, ends = map(normal, map(_start_of, found)), map(normal, map(_end_of, found))
         if not (entry.before is None and entry.after is None):
-            starts, ends = map(sooner, starts, repeat(entry.before)), map(later, ends, repeat(entry.after))
+            starts, ends = map(back, starts, repeat(entry.before)), map(ahead, ends, repeat(entry.after))
         use = Profile(self.pool.closed)
         use.add_columns(list(starts), list(ends), list(map(_quantity_of, found)))
         return use

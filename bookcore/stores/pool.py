@@ -23,7 +23,7 @@ from typing import Any
 
 from bookcore.catalog import Entry
 from bookcore.keys import LOWEST
-from bookcore.lengths import later, reach, sooner
+from bookcore.lengths import ahead, back, clear_after, clear_before, reach
 from bookcore.model import BookingEvent
 from bookcore.profile import Profile
 from bookcore.stores.shelf import Shelf
@@ -99,16 +99,17 @@ class Pool:
     def _follow(self, low: Any, high: Any) -> tuple[Gone, Come]:
         """Bring the blocked spans up to date after usage changed in a span. O(log m + spans changed)."""
         entry = self.entry
-        first, last = self._touching(sooner(low, entry.after), later(high, entry.before))
+        first, last = self._touching(back(low, entry.after), ahead(high, entry.before))
         spans = [
-            (sooner(start, entry.after), later(end, entry.before))
+            (clear_before(start, entry.after, self.closed), clear_after(end, entry.before, self.closed))
             for start, end in self.profile.runs(low, high, entry.capacity)
         ]
         if first < last and not (entry.before is None and entry.after is None):
             first, last, spans = self._with_neighbours(low, high, first, last, spans)
         come: Come = []
         for start, end in spans:
-            if come and (come[-1][1] is None or not come[-1][1] < start):
+            # one without a start comes after others without one only
+            if come and (start is None or come[-1][1] is None or not come[-1][1] < start):
                 if come[-1][1] is not None and (end is None or come[-1][1] < end):
                     come[-1] = (come[-1][0], end)
             else:
@@ -138,16 +139,17 @@ class Pool:
         if high is not None and (highs[last - 1] is None or high < highs[last - 1]):
             start = self.profile.start_after(high, entry.capacity)
             if start is not None:
-                start = sooner(start, entry.after)
-                at = bisect_right(lows, start, 1 if lows[0] is LOWEST else 0) - 1
+                start = clear_before(start, entry.after, self.closed)
+                at = 0 if start is None else bisect_right(lows, start, 1 if lows[0] is LOWEST else 0) - 1
                 if at < last:
                     last = at + 1
                     spans = [*spans, (start, highs[at])]
         if low is not None and (lows[first] is LOWEST or lows[first] < low):
             end = self.profile.end_before(low, entry.capacity)
             if end is not None:
-                end = later(end, entry.before)
-                at = bisect_left(highs, end, 0, len(highs) - 1 if highs[-1] is None else len(highs))
+                end = clear_after(end, entry.before, self.closed)
+                bounded = len(highs) - 1 if highs[-1] is None else len(highs)
+                at = bounded if end is None else bisect_left(highs, end, 0, bounded)
                 if at >= first:
                     first = at
                     spans = [(None if lows[at] is LOWEST else lows[at], end), *spans]

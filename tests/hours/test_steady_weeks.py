@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -110,12 +111,20 @@ def test_unbounded_spans_are_open_only_where_it_never_closes(start: int | None, 
     assert list(ordinals(keepers.closed(low, high, False))) == expected
 
 
-def test_search_among_rules_with_and_without_a_zone_is_refused() -> None:
-    """No key is right for both; the search says so, as booking would."""
+def test_search_among_rules_with_and_without_a_zone_offers_whom_booking_accepts() -> None:
+    """No key is right for both: those whose hours do not go with it are left out, and fail for nobody else."""
     calendar = Calendar()
     for number in range(100):
         calendar.add_resource(Resource(number))
     calendar.set_hours(range(50), Hours(WEEKLY, zone="Europe/Berlin"))
     calendar.set_hours(range(50, 100), Hours(WEEKLY))
+    monday = datetime(2026, 5, 4, 10), datetime(2026, 5, 4, 11)
+    zoned = tuple(key.replace(tzinfo=UTC) for key in monday)
+    assert calendar.find_available(*monday).ids() == list(range(50, 100))
+    assert calendar.find_available(*zoned).ids() == list(range(50))
+    assert [who.id for _, _, who in islice(calendar.find_slots(timedelta(hours=1), *monday), 2)] == [50, 51]
     with pytest.raises(KeyTypeError, match="these opening hours"):
-        len(calendar.find_available(datetime(2026, 5, 4, 10), datetime(2026, 5, 4, 11)))
+        calendar.book(0, *monday)
+    with pytest.raises(KeyTypeError, match="these opening hours"):
+        calendar.is_available(0, *monday)
+    assert calendar.book_any(calendar.resources, *monday).resource.id == 50

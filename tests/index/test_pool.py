@@ -134,12 +134,12 @@ def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monk
     """Turnaround joins what many bookings block; one more, or one less, widens the stretches beside it and no others."""
     widened = 0
 
-    def counted(key: Any, length: Any) -> Any:
+    def counted(key: Any, length: Any, closed: bool) -> Any:
         nonlocal widened
         widened += 1
         return key if key is None or length is None else key + length
 
-    monkeypatch.setattr("bookcore.stores.pool.later", counted)
+    monkeypatch.setattr("bookcore.stores.pool.clear_after", counted)
     pool = Pool(Entry(0, None, 0, 1, 5, 7), False)
     events = [BookingEvent(None, 50 * n, 50 * n + 30) for n in range(400)]
     for turn, event in enumerate(events, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bookcore import (
     BookcoreError,
@@ -38,7 +41,7 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
 @pytest.mark.parametrize("name", ["before", "after"])
 @pytest.mark.parametrize(
     "length",
-    [-1, -0.5, timedelta(-1), Decimal(-1), float("nan"), Decimal("sNaN"), "1", b"1", True, [1], (1,), object(), {}],
+    [-1, -0.5, timedelta(-1), Decimal(-1), float("nan"), float("inf"), Decimal("sNaN"), "1", b"", True, [], (), object(), {}],
     ids=lambda length: type(length).__name__,
 )
 def test_turnaround_that_is_no_length_is_refused_with_the_resource(
@@ -55,7 +58,7 @@ def test_turnaround_that_is_no_length_is_refused_with_the_resource(
 
 
 def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[..., Calendar]) -> None:
-    """With the resource once the calendar has keys; where it has none yet, the question names the resource."""
+    """With the resource once the calendar has keys; where it has none yet, the booking names the resource."""
     calendar = make()
     calendar.add_resource(Resource("good"))
     booked = calendar.book("good", 1, 2)
@@ -64,7 +67,8 @@ def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[
     calendar.remove_booking(booked)
     calendar.add_resource(Resource("late", after=HOURS))
     with pytest.raises(KeyTypeError, match=r"turnaround of resource 'late'"):
-        calendar.find_available(1, 2).ids()
+        calendar.book("late", 1, 2)
+    assert calendar.find_available(1, 2).ids() == ["good"]
     calendar.remove_resource("late")
     calendar.book("good", datetime.max - timedelta(minutes=1), datetime.max)
     calendar.add_resource(Resource("late", after=HOURS))  # by which the last of all keys cannot be moved, but others
@@ -175,3 +179,87 @@ def test_lengths_of_numpy_and_pandas() -> None:
         for move in (later, sooner):
             with pytest.raises(BookcoreError):
                 move(key, length)
+
+
+@pytest.mark.parametrize("others", [1, 12])
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_nobody_else_suffers_from_turnaround_that_does_not_go_with_the_keys(
+    make: Callable[..., Calendar], others: int, quantity: int
+) -> None:
+    """Booking refuses it, so no search offers it: one by one or all at once, for one unit or more."""
+    calendar = make()
+    calendar.add_resource(Resource("late", capacity=2, after=HOURS))
+    for number in range(others):
+        calendar.add_resource(Resource(number, capacity=2))
+    span = date(2026, 5, 4), date(2026, 5, 5)
+    with pytest.raises(KeyTypeError):
+        calendar.book("late", *span, quantity=quantity)
+    free = calendar.find_available(*span, quantity=quantity)
+    assert free.ids() == list(range(others)) and free.first(1)[0].id == 0
+    assert len(calendar.find_available(None, None, quantity=quantity)) == others + 1  # no key, nothing to be moved
+    slots = calendar.find_slots(timedelta(days=1), span[0], date(2026, 5, 6), quantity=quantity)
+    assert {who.id for _, _, who in slots} == set(range(others))
+    assert calendar.book_any(calendar.resources, *span, quantity=quantity).resource.id == 0
+    with calendar.what_if():
+        calendar.remove_resource("late")
+        assert "late" not in calendar.find_available(*span).ids()
+    calendar.remove_resource("late")
+    calendar.add_resource(Resource("late", after=timedelta(days=1)))
+    assert "late" in calendar.find_available(*span).ids()
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("capacity", [1, 3])
+@given(data=st.data())
+def test_turnaround_of_floats_keeps_all_questions_of_one_mind(
+    make: Callable[..., Calendar], bounds: str, capacity: int, data: st.DataObject
+) -> None:
+    """8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less than 8.0; whatever finding time offers, booking accepts."""
+    calendar = make(bounds=bounds)
+    lengths = st.floats(0.001, 3) | st.sampled_from([0.0, 0.1, 0.2, 0.3])
+    calendar.add_resource(Resource("r", capacity, before=data.draw(lengths), after=data.draw(lengths)))
+    keys = st.floats(-10, 10) | st.integers(-100, 100).map(lambda tenth: tenth / 10)
+    for _ in range(3):
+        start, end = sorted((data.draw(keys), data.draw(keys)))
+        if start < end:
+            with suppress(ConflictError):
+                calendar.book("r", start, end, quantity=capacity)
+    for start, end in calendar.gaps("r", -20.0, 20.0, quantity=capacity):
+        if start < end:
+            assert calendar.is_available("r", start, end, capacity)
+            assert "r" in calendar.find_available(start, end, quantity=capacity).ids()
+            assert not calendar.explain("r", start, end, capacity).causes
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("others", [0, 12])
+@given(data=st.data())
+def test_turnaround_that_reaches_beyond_all_keys_is_without_end(
+    make: Callable[..., Calendar], bounds: str, others: int, data: st.DataObject
+) -> None:
+    """At either end of the calendar search, booking and finding time agree, and nothing raises."""
+    hour = timedelta(hours=1)
+    calendar = make(bounds=bounds)
+    sizes = st.integers(0, 40).map(lambda size: size * hour)
+    capacity = data.draw(st.sampled_from([1, 2]))
+    calendar.add_resource(Resource("r", capacity, before=data.draw(sizes), after=data.draw(sizes)))
+    for number in range(others):
+        calendar.add_resource(Resource(number))
+    early = sizes.map(lambda size: datetime.min + 3 * size)
+    late = sizes.map(lambda size: datetime.max - 3 * size)
+    near = data.draw(st.sampled_from([early, late]))
+    for _ in range(4):
+        start, end = sorted((data.draw(near), data.draw(near)))
+        if not start < end:
+            continue
+        free = calendar.is_available("r", start, end)
+        assert free == ("r" in calendar.find_available(start, end).ids())
+        assert free == (not calendar.explain("r", start, end).causes)
+        assert free == ((start, end) in list(calendar.gaps("r", start, end)))
+        try:
+            calendar.book("r", start, end)
+        except ConflictError as refused:
+            assert not free and refused.conflicts
+        else:
+            assert free
+    calendar.check()
