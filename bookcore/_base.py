@@ -25,6 +25,7 @@ from bookcore.changes import (
 )
 from bookcore.errors import (
     BookcoreError,
+    KeyTypeError,
     QueryError,
     StoreError,
     UnknownBookingError,
@@ -174,6 +175,9 @@ class Base:
                     yield
                 finally:
                     self._writing -= 1
+        except Exception as exc:
+            self._blame(exc)
+            raise
         finally:  # a call that is refused may have found that holds ran out
             if self._pending:
                 self._tell()
@@ -186,9 +190,18 @@ class Base:
                 if self._deadlines:
                     self._expire()
                 yield
+        except Exception as exc:
+            self._blame(exc)
+            raise
         finally:
             if self._pending:
                 self._tell()
+
+    def _blame(self, exc: Exception) -> None:
+        """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""
+        if self._keys.foreign and not isinstance(exc, BookcoreError):
+            key = self._keys.sample()
+            raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
     # -- noting what happens -----------------------------------------------------------------------
 

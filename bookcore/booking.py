@@ -233,6 +233,9 @@ class Booking(Transactions):
             event = self._standing(event_or_id)
             self._delete(event)
             return event
+        except Exception as exc:
+            self._blame(exc)
+            raise
         finally:
             self._writing -= 1
             self._lock.release()

@@ -159,7 +159,11 @@ class Calendar(Booking, Finding, Life, Selecting):
         found.sort(key=lambda event: event._seq or 0)
         opened = [event for event in found if event._start is None]
         bounded = [event for event in found if event._start is not None]
-        bounded.sort(key=lambda event: normal(event._start))
+        try:
+            bounded.sort(key=lambda event: normal(event._start))
+        except Exception as exc:
+            self._blame(exc)
+            raise
         return iter(opened + bounded)
 
     def _with_bookings(self, low: Any, high: Any) -> int:

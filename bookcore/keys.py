@@ -18,7 +18,9 @@ reaches an index:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from bookcore.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief
@@ -60,14 +62,14 @@ HIGHEST: Any = _Highest()
 
 
 def normal(key: Any) -> Any:
-    """Return the form in which the index holds *key*: aware datetimes in UTC, everything else as it is."""
+    """Return the form in which the index holds *key*: aware datetimes in UTC, in tuples as well, all else as it is."""
     if isinstance(key, datetime) and key.tzinfo is not None and key.tzinfo is not UTC:
-        if key.utcoffset() is None:
-            return key
         try:
-            return key.astimezone(UTC)
-        except (OverflowError, ValueError) as exc:
+            return key if key.utcoffset() is None else key.astimezone(UTC)
+        except Exception as exc:  # beyond the calendar, or the zone's own code
             raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
+    if isinstance(key, tuple) and any(isinstance(atom, datetime) for atom in _atoms(key)):
+        return tuple(map(normal, key))
     return key
 
 
@@ -78,6 +80,15 @@ def _kind(key: Any) -> Any:
     if isinstance(key, datetime | time):
         return (type(key), key.utcoffset() is not None)
     return type(key)
+
+
+_TOTAL = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
+"""Types of which any two keys can be compared, by code that is not the user's."""
+
+
+def _is_foreign(key: Any) -> bool:
+    """Tell whether the user's own code compares a key."""
+    return any(type(atom) not in _TOTAL for atom in _atoms(key))
 
 
 def _atoms(key: Any) -> Iterable[Any]:
@@ -104,17 +115,19 @@ def _is_point(key: Any) -> bool:
 class Keyring:
     """The key family of one calendar: admits, normalises and remembers kinds of keys.
 
-    ``plain`` is the one type whose keys need no more than ``start < end`` to be admitted (None: every span
-    takes the long way); if they are datetimes, ``zone`` is what their ``tzinfo`` must be for the short way: UTC or None.
+    ``plain`` is the one type whose keys need no more than ``start < end`` to be admitted. None: every span takes the long
+    way, as those of the user's own classes do, of which two keys may be strangers to each other. If they are datetimes,
+    ``zone`` is what their ``tzinfo`` must be for the short way: UTC or None.
     """
 
-    __slots__ = ("_held", "_kinds", "closed", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "closed", "foreign", "plain", "zone")
 
     def __init__(self, closed: bool, held: Callable[[], Iterable[Any]]) -> None:
         self.closed = closed
         self._held = held  # all keys in the calendar now; asked only before a refusal
         self._kinds: dict[Any, Any] = {}
         self.plain: Any = None  # a type, or None
+        self.foreign = False  # whether any of the keys held is compared by code of the user's own
         self.zone: tzinfo | None = None
 
     def is_plain(self, start: Any, end: Any) -> bool:
@@ -165,7 +178,9 @@ class Keyring:
             kind = _kind(key)
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
-        if kind not in self._kinds:
+        known = self._kinds.get(kind)
+        # of a class of the user's own, two keys may be strangers to each other
+        if known is None or (self.foreign and _is_foreign(key) and _incomparable(key, known) is not None):
             self._compatible(kind, key)
         return key
 
@@ -203,6 +218,10 @@ class Keyring:
                     self._kinds[kind] = key
                     self._settle()
 
+    def sample(self) -> Any:
+        """Return a key like those in the calendar."""
+        return next(iter(self._kinds.values()), None)
+
     def suit(self, asked: Callable[[Any], bool]) -> bool:
         """Tell whether the answer is yes for a key of each kind in the calendar. O(1); before a no O(bookings)."""
         if all(map(asked, self._kinds.values())):
@@ -217,7 +236,8 @@ class Keyring:
 
     def _settle(self) -> None:
         self.plain = self.zone = None
-        if len(self._kinds) == 1:
+        self.foreign = any(map(_is_foreign, self._kinds.values()))
+        if len(self._kinds) == 1 and not self.foreign:
             (kind,) = self._kinds
             # Tuples can hold anything: the long way.
             if kind in ((datetime, False), (datetime, True)):

@@ -50,13 +50,15 @@ class Life(Requests, Closing):
         until: Any = None,
         id: Hashable = None,
         quantity: int = 1,
+        if_exists: str = "raise",
         **fields: Any,
     ) -> BookingEvent:
         """Book for the time being: like `book`, but the booking is *held* until it is confirmed.
 
         With ``until`` (an instant of the calendar's clock) or ``ttl`` (a length added to the clock's instant now) the hold
         runs out: the moment the clock reaches it, the span is free again everywhere. With neither it stands until
-        confirmed or removed.
+        confirmed or removed. Asking again with ``if_exists="return"`` is as in `book`: what stands is returned as it is,
+        with the deadline it has.
 
         Raises: as `book`; `HoldExpiredError` when ``until`` is past; `QueryError` when both are given, or either and the
         calendar has no clock; `KeyTypeError` when the clock's instant cannot be added to or compared with.
@@ -77,7 +79,12 @@ class Life(Requests, Closing):
                     raise HoldExpiredError(id, until, now)
             entry = self._catalog.entry(resource)
             low, high = self._keys.admit(start, end)
-            event = self._make(entry.resource, start, end, check_quantity(quantity), fields)
+            check_quantity(quantity)
+            calendar: Any = self
+            standing: BookingEvent | None = calendar._same(if_exists, id, entry, low, high, quantity, fields)
+            if standing is not None:
+                return standing
+            event = self._make(entry.resource, start, end, quantity, fields)
             self._insert(entry, low, high, event, id, held=True, until=until)
             return event
 
@@ -89,7 +96,8 @@ class Life(Requests, Closing):
         with self._writer():
             until = None
             if isinstance(event_or_id, BookingEvent):
-                until = self._holds.get(event_or_id._id) if event_or_id._home is self else None
+                stands_here = getattr(event_or_id, "_home", None) is self
+                until = self._holds.get(event_or_id._id) if stands_here else None
             elif _hashable(event_or_id):
                 until = self._holds.get(event_or_id)
             self._expire_if_due()
@@ -281,5 +289,5 @@ def _hashable(value: Any) -> bool:
 
 
 def _id_of(event_or_id: Any) -> Any:
-    id = event_or_id._id if isinstance(event_or_id, BookingEvent) else event_or_id
+    id = getattr(event_or_id, "_id", None) if isinstance(event_or_id, BookingEvent) else event_or_id
     return id if _hashable(id) else None

@@ -408,3 +408,8 @@ class LifeExam:
         calendar.remove_booking(first)
         assert ask() is not first
         assert len(calendar) == 1
+        hold = calendar.hold("q", 1, 5, id="h", if_exists="return")
+        assert calendar.hold("q", 1, 5, id="h", if_exists="return") is hold
+        assert hold.fields == {}
+        with pytest.raises(DuplicateBookingError):
+            calendar.hold("q", 1, 6, id="h", if_exists="return")

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from bookcore import (
+    BookcoreError,
     BookingEvent,
     ConflictError,
     InvalidKeyError,
     InvalidQuantityError,
     InvalidSpanError,
     KeyTypeError,
+    Resource,
 )
 from bookcore.testing.exam_calendar import room
 from bookcore.testing.exam_store import BOUNDS
 from bookcore.testing.families import Family, families
 
 __all__ = ["SpanExam"]
+
+
+@dataclass(order=True, frozen=True)
+class Version:
+    """A key of the user's own: whether two can be compared depends on what is in them."""
+
+    x: object
 
 
 class SpanExam:
@@ -106,6 +118,48 @@ class SpanExam:
             with pytest.raises(InvalidKeyError):
                 calendar.is_available(flat, *span)
         assert len(calendar) == 0
+
+    def test_keys_of_one_class_that_are_strangers_to_each_other_are_refused(self, store: Any) -> None:
+        """By every call, with nothing changed: the class alone does not say that two can be compared."""
+        calendar, flat = room(store)
+        stay = calendar.book(flat, Version(1), Version(2))
+        calendar.add_resource(Resource("other"))
+        span = Version("x"), Version("y")
+        calls: list[Callable[[], Any]] = [
+            lambda: calendar.is_available("other", *span),
+            lambda: calendar.book("other", *span),
+            lambda: calendar.hold("other", *span),
+            lambda: calendar.load([BookingEvent("other", *span)]),
+            lambda: calendar.load([BookingEvent("other", Version(str(n)), Version(f"{n} ")) for n in range(40)]),
+            lambda: calendar.move(stay, start=span[0], end=span[1]),
+            lambda: calendar.find_available(*span),
+            lambda: calendar.bookings("other", *span),
+            lambda: calendar.conflicts("other", *span),
+            lambda: calendar.close("other", *span, "x"),
+            lambda: calendar.explain("other", *span),
+            lambda: calendar.gaps("other", *span),
+        ]
+        for call in calls:
+            with pytest.raises(KeyTypeError):
+                call()
+        assert calendar.find_available(Version(1), Version(5)).ids() == ["other"]
+        assert list(calendar.bookings()) == [stay]
+
+    def test_a_key_whose_comparison_fails_later_is_an_error_of_ours(self, store: Any) -> None:
+        """Wherever it fails: in a question, a release, a move."""
+        calendar, flat = room(store)
+        keys = [Version(n) for n in range(6)]
+        calendar.book(flat, keys[0], keys[1])
+        stay = calendar.book(flat, keys[2], keys[3])
+        object.__setattr__(keys[0], "x", "broken")
+        for call in (
+            lambda: calendar.is_available(flat, keys[4], keys[5]),
+            lambda: calendar.conflicts(flat, keys[4], keys[5]),
+            lambda: list(calendar.bookings()),
+            lambda: calendar.move(stay, start=keys[4], end=keys[5]),
+        ):
+            with suppress(BookcoreError):
+                call()
 
     def test_unbounded_bookings_and_questions_reach_everywhere(self, store: Any) -> None:
         """None is before and after every key, also where no key is held yet."""

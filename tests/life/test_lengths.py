@@ -29,6 +29,9 @@ from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore
 
 HOURS = timedelta(hours=5)
+NO_LENGTHS: list[Any] = [
+    -1, -0.5, timedelta(-1), Decimal(-1), float("nan"), float("inf"), Decimal("sNaN"), "1", b"", True, [], (), object(), {},
+]  # fmt: skip
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -41,10 +44,7 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
 @pytest.mark.parametrize("name", ["before", "after"])
 @pytest.mark.parametrize(
     "length",
-    [
-        -1, -0.5, timedelta(-1), Decimal(-1), float("nan"), float("inf"), Decimal("sNaN"), "1", b"", True, [], (),
-        object(), {},
-    ],  # fmt: skip
+    NO_LENGTHS,
     ids=lambda length: type(length).__name__,
 )
 def test_turnaround_that_is_no_length_is_refused_with_the_resource(
