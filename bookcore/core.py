@@ -287,6 +287,8 @@ class Core(Base):
         cls = self._event_type
         try:
             event = cls(resource, start, end, quantity=quantity, **fields)
+        except FieldError:
+            raise
         except Exception as exc:
             raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc
         if not hasattr(event, "_seq"):  # made by a dataclass's own __init__, which knows nothing of these

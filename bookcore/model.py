@@ -13,7 +13,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bookcore.errors import InvalidQuantityError, ResourceError
+from bookcore.errors import FieldError, InvalidQuantityError, ResourceError
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -105,6 +105,10 @@ def _homes(resource: Any) -> tuple[Calendar, ...]:
     return homes
 
 
+_SAID = frozenset({"fields", "owns_lock", "status"})
+"""Names that would be hidden behind the properties of an event."""
+
+
 def _home_of(event: BookingEvent) -> Calendar | None:
     """Return the calendar in which a booking stands."""
     home = getattr(event, "_home", None)
@@ -169,6 +173,8 @@ class BookingEvent(_EventFields):
         self._id = id
         self._quantity = quantity
         self._fields = fields or None
+        if fields and not _SAID.isdisjoint(fields):
+            raise FieldError(type(self), sorted(_SAID.intersection(fields)), "that is what an event says itself")
         self._seq: int | None = None
         self._home: Calendar | None = None
 

@@ -390,6 +390,13 @@ class CalendarExam:
 
     # -- odds and ends -----------------------------------------------------------------------------
 
+    def test_fields_that_would_be_hidden_are_refused(self, store: Any) -> None:
+        """A field called ``status`` could never be read."""
+        calendar, flat = room(store)
+        with pytest.raises(FieldError, match="status") as caught:
+            calendar.book(flat, 1, 2, guest="Ada", status="paid")
+        assert (caught.value.fields, len(calendar)) == (("status",), 0)
+
     def test_fields_an_event_class_does_not_take_are_refused(self, store: Any) -> None:
         """`FieldError` from the calendar's own event class; nothing is booked."""
         calendar = Calendar(store, event_type=Stay)
