@@ -7,12 +7,13 @@ change: at night all are closed, and nothing is put together again.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from bookcore.bitmap import Bitmap
 from bookcore.errors import KeyTypeError
 
-__all__ = ["Keepers", "suits"]
+__all__ = ["Keepers", "is_shorter", "suits"]
 
 _KEPT = 64
 """How many bitmaps are remembered: 0.8 MB at 100,000 resources."""
@@ -24,6 +25,13 @@ UNFIT = ("unfit",)
 def suits(hours: Any, low: Any, high: Any) -> bool:
     """Tell whether hours go with the keys of a span: only times of day do, with a zone or without as the hours."""
     return _points(hours, low, high) is not UNFIT
+
+
+def is_shorter(hours: Any, length: Any) -> bool:
+    """Tell whether hours are never open for so long; None is no hours, or no length."""
+    if hours is None or hours.longest is None or not isinstance(length, timedelta):
+        return False
+    return bool(hours.longest < length)
 
 
 def _points(hours: Any, low: Any, high: Any) -> Any:
@@ -58,11 +66,11 @@ class Keepers:
                 self.by_rule[after] = Bitmap()
             self.by_rule[after].add(number)
 
-    def unfit(self, low: Any, high: Any) -> int:
-        """Return, as a bitmap, who keeps hours that do not go with the keys of a span. O(rules)."""
+    def unfit(self, low: Any, high: Any, length: Any = None) -> int:
+        """Return, as a bitmap, who keeps hours that do not go with a span's keys, or are never open for so long. O(rules)."""
         found = 0
         for hours, bits in self.by_rule.items():
-            if not suits(hours, low, high):
+            if not suits(hours, low, high) or is_shorter(hours, length):
                 found |= bits.value()
         return found
 

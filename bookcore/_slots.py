@@ -22,7 +22,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 from bookcore._free import blocked, free
-from bookcore._keepers import suits
+from bookcore._keepers import is_shorter, suits
 from bookcore.bitmap import from_ordinals, ordinals
 from bookcore.catalog import Entry
 from bookcore.core import FEW, Core
@@ -96,7 +96,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     def _within(self, bits: int) -> int:
         """Return which of *bits* match the terms now, and can be booked at all. The lock is held."""
         if self.calendar._hours or self.calendar._turnarounds:
-            bits &= ~self.calendar._unfit(self.low, self.high)
+            bits &= ~self.calendar._unfit(self.low, self.high, self.length)
         return bits if isinstance(self.term, All) else self.calendar._answers.evaluate(self.term, bits)
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
@@ -175,7 +175,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Yield where something ends or opens after a key, and for whom."""
         calendar = self.calendar
         with calendar._lock:
-            hours = [one for one in calendar._hours if suits(one, self.low, self.high)]
+            hours = [one for one in calendar._hours if suits(one, self.low, self.high) and not is_shorter(one, self.length)]
         timelines = [calendar._store._timeline, calendar._closures._timeline]  # type: ignore[attr-defined]
         streams = [self._ends(timeline, after) for timeline in timelines]
         streams += [self._openings(one, after) for one in hours]

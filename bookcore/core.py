@@ -79,9 +79,9 @@ class Core(Base):
         except KeyTypeError:
             return False
 
-    def _unfit(self, low: Any, high: Any) -> int:
-        """Return, as a bitmap, who cannot be booked at all as turnaround or hours do not go with the keys of a span."""
-        return self._turnarounds.unfit(low, high) | self._keepers.unfit(low, high)
+    def _unfit(self, low: Any, high: Any, length: Any = None) -> int:
+        """Return, as a bitmap, who cannot be booked at all as turnaround or hours do not go with a span's keys, or length."""
+        return self._turnarounds.unfit(low, high) | self._keepers.unfit(low, high, length)
 
     def _available(self, term: Available, within: int) -> int:
         """Return who of *within* has room, as `_room` says, for all at once."""

@@ -21,6 +21,7 @@ from datetime import timedelta
 from typing import Any
 
 from bookcore._free import blocked, free
+from bookcore._keepers import is_shorter
 from bookcore._slots import Slots
 from bookcore.catalog import Entry
 from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
@@ -98,7 +99,7 @@ class Finding(Explaining):
             entry, low, high = self._asked(resource, start, end)
             check_quantity(quantity)
             self._check_length(high if low is None else low, at_least)
-            if quantity > entry.capacity:
+            if quantity > entry.capacity or is_shorter(entry.hours, at_least):
                 return iter(())
             spans = list(blocked(self._store, entry, low, high, quantity, self._closed, at_least))
             hours = entry.hours
@@ -283,7 +284,7 @@ class Finding(Explaining):
         if self._room(entry, low, until, quantity):
             return low, until
         hours = entry.hours
-        if hours is not None and hours.longest is not None and isinstance(length, timedelta) and hours.longest < length:
+        if is_shorter(hours, length):
             return None
         spans = blocked(self._store, entry, low, None, quantity, self._closed, length)
         for start, end in complement(spans, Place(low, False) if self._closed else low, None):
@@ -309,9 +310,7 @@ class Finding(Explaining):
     def _last_fit(self, entry: Entry, low: Any, high: Any, length: Any, quantity: int) -> Span | None:
         """Return the latest span of a length that ends by *high*; ``[low, high)`` is not free. The lock is held."""
         hours = entry.hours
-        if quantity > entry.capacity or (
-            hours is not None and hours.longest is not None and isinstance(length, timedelta) and hours.longest < length
-        ):
+        if quantity > entry.capacity or is_shorter(hours, length):
             return None
         # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
         left, top, step = low, high, length

@@ -128,3 +128,18 @@ def test_search_among_rules_with_and_without_a_zone_offers_whom_booking_accepts(
     with pytest.raises(KeyTypeError, match="these opening hours"):
         calendar.is_available(0, *monday)
     assert calendar.book_any(calendar.resources, *monday).resource.id == 50
+
+
+def test_a_length_that_opening_hours_never_hold_is_not_looked_for() -> None:
+    """Thousands of years of weeks are not walked to find nothing."""
+    calendar = Calendar()
+    for number in range(300):
+        calendar.add_resource(Resource(number))
+    hours = Hours({"mon-fri": "09:00-15:00"})
+    calendar.set_hours(range(300), hours)
+    ages = datetime(2, 1, 1), datetime(9998, 1, 1)
+    long = timedelta(hours=30)
+    assert list(calendar.find_slots(long, *ages)) == []
+    assert list(calendar.gaps(0, *ages, at_least=long)) == []
+    assert calendar.next_available(0, ages[0], long) is None
+    assert len(hours._weeks.kept) < 10
