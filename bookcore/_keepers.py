@@ -67,7 +67,7 @@ class Keepers:
             self.by_rule[after].add(number)
 
     def unfit(self, low: Any, high: Any, length: Any = None) -> int:
-        """Return, as a bitmap, who keeps hours that do not go with a span's keys, or are never open for so long. O(rules)."""
+        """Return, as a bitmap, whose hours do not go with a span's keys, or are never open for so long. O(rules)."""
         found = 0
         for hours, bits in self.by_rule.items():
             if not suits(hours, low, high) or is_shorter(hours, length):

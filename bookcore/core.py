@@ -80,7 +80,7 @@ class Core(Base):
             return False
 
     def _unfit(self, low: Any, high: Any, length: Any = None) -> int:
-        """Return, as a bitmap, who cannot be booked at all as turnaround or hours do not go with a span's keys, or length."""
+        """Return, as a bitmap, who cannot be booked at all: whose turnaround or hours do not go with keys or length."""
         return self._turnarounds.unfit(low, high) | self._keepers.unfit(low, high, length)
 
     def _available(self, term: Available, within: int) -> int:
