@@ -42,7 +42,8 @@ class Selecting(Core):
         """Return the resources that match all terms.
 
         A term is a class (its instances, and those of subclasses and virtual subclasses), a `Selection`, an iterable
-        of resources or ids, a list of terms (any of them), or ``no(term)``.
+        of resources or ids, a list of terms (any of them), or ``no(term)``. In a list a resource or an id, which may be
+        a tuple, is a term as well.
 
         Raises: `QueryError` for anything else.
         """

@@ -167,11 +167,14 @@ def as_term(value: Any, calendar: Any) -> Term:
     raise QueryError(value, "is no term; terms are classes, selections, iterables of resources or ids, lists, no(...)")
 
 
+_PLAIN = frozenset({int, str})  # what most ids are
+
+
 def _any_of(values: list[Any], calendar: Any) -> Term:
     ids: list[Any] = []
     terms: list[Term] = []
     for value in values:
-        if isinstance(value, type | No | list | set | frozenset) or getattr(type(value), "_is_selection", False):
+        if _is_term(value):
             terms.append(as_term(value, calendar))
         else:
             ids.append(_id_of(value))
@@ -180,7 +183,24 @@ def _any_of(values: list[Any], calendar: Any) -> Term:
     return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
 
+def _is_term(value: Any) -> bool:
+    """Tell whether an element of a list is a term of its own, rather than a resource or an id (which a tuple may be)."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return False
+    if issubclass(kind, type | No | list | set | frozenset) or getattr(kind, "_is_selection", False):
+        return True
+    try:
+        return hasattr(kind, "__next__") and not hasattr(value, "id")
+    except Exception as exc:  # the object's own code
+        raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
+
+
 def _id_of(item: Any) -> Any:
+    if type(item) in _PLAIN:
+        return item
+    if type(item) is No or getattr(type(item), "_is_selection", False):
+        raise QueryError(item, "is a term, where resources or ids are expected; terms to choose from are given in a list")
     try:
         id = getattr(item, "id", item)
         hash(id)

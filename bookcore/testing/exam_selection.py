@@ -221,6 +221,20 @@ class SelectionExam:
         assert 0 in calendar.index("value").equal(0)
         calendar.check()
 
+    def test_terms_inside_terms_are_taken_or_refused(self, store: Any) -> None:
+        """In a list any term may stand; in any other iterable only resources and ids."""
+        calendar, resources = town(store, 6)
+        sea = calendar.tagged("sea")
+        calendar.add_resource(Resource((1, 2)))
+        assert calendar.find([iter([1]), {2}, (id for id in (3,)), 5]).ids() == [1, 2, 3, 5]
+        assert calendar.find([sea, [Car, [iter([1])]]]).ids() == [0, 1, 2, 4, 5]
+        assert calendar.find([(1, 2)]).ids() == [(1, 2)], "a tuple may be an id"
+        for wrong in ((sea,), {sea, 1}, iter([sea]), (no(sea),), [(sea,), iter([no(sea)])]):
+            with pytest.raises(QueryError):
+                calendar.find(wrong)
+        with pytest.raises(QueryError):
+            sea & (resources[0], sea)
+
     @pytest.mark.parametrize("by", ["value", lambda r: r.value], ids=["index", "function"])
     def test_order_is_stable_and_keeps_those_without_a_value_last(self, store: Any, by: Any) -> None:
         """Equal values stay in order of registration."""
