@@ -41,7 +41,7 @@ class Answers:
         self._available = available
         self._by_term: dict[type[Term], Callable[[Any, int], int]] = {
             All: lambda term, within: within,
-            Kind: lambda term, within: within & catalog.of_kind(term.cls),
+            Kind: lambda term, within: catalog.of_kind(term.cls, within),
             Tagged: lambda term, within: within & catalog.tagged(term.label),
             Between: lambda term, within: within & catalog.index(term.index).between(term.low, term.high),
             OneOf: lambda term, within: within & catalog.index(term.index).one_of(term.values),

@@ -43,9 +43,9 @@ class Selecting(Core):
 
         A term is a class (its instances, and those of subclasses and virtual subclasses), a `Selection`, an iterable
         of resources or ids, a list of terms (any of them), or ``no(term)``. In a list a resource or an id, which may be
-        a tuple, is a term as well.
+        a tuple, is a term as well. A protocol that can be asked only about objects is asked about each resource.
 
-        Raises: `QueryError` for anything else.
+        Raises: `QueryError` for anything else; on reading, for a class that cannot be asked.
         """
         return self._find(None, terms)
 

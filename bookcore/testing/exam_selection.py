@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pytest
 
 from bookcore import (
+    BookableResource,
     Calendar,
     IndexNameError,
     KeyTypeError,
@@ -29,6 +30,41 @@ class Furnished(ABC):  # noqa: B024 - registered with, never made
 
 
 Furnished.register(Flat)
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A protocol that asks for more than methods, and so can be asked about objects only."""
+
+    price: int
+
+
+class Refusing(type):
+    """The class of classes that refuse to say what is an instance of them."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise ZeroDivisionError
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        raise ZeroDivisionError
+
+
+class Nothing(metaclass=Refusing):
+    """A class that cannot be asked."""
+
+
+class RefusingObjects(type(Protocol)):  # type: ignore[misc]
+    """The class of protocols that refuse to say what is an instance of them."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise ZeroDivisionError
+
+
+@runtime_checkable
+class NothingEither(Protocol, metaclass=RefusingObjects):
+    """A protocol that cannot be asked about objects, and has to be."""
+
+    price: int
 
 
 def town(store: Any, size: int = 30) -> tuple[Calendar, list[Any]]:
@@ -220,6 +256,24 @@ class SelectionExam:
             calendar.reindex(0)
         assert 0 in calendar.index("value").equal(0)
         calendar.check()
+
+    def test_a_protocol_with_more_than_methods_is_asked_of_each_resource(self, store: Any) -> None:
+        """`isinstance` decides, at the moment of the question, whatever others of the same class say."""
+        calendar, resources = town(store)
+        assert list(calendar.find(BookableResource)) == resources
+        assert list(calendar.find(Flat, BookableResource)) == list(calendar.find(Flat))
+        assert list(calendar.find(Priced)) == []
+        resources[0].price = resources[5].price = 50
+        assert calendar.find(Priced).ids() == [0, 5]
+        assert calendar.find([Priced, {3}], no(Car)).ids() == [0, 3]
+        assert len(calendar.find(no(Priced))) == 28
+        assert resources[5] in calendar.find(Priced)
+        assert resources[6] not in calendar.find(Priced)
+        del resources[5].price
+        assert calendar.find(Priced).ids() == [0]
+        for term in (Nothing, NothingEither):
+            with pytest.raises(QueryError):
+                list(calendar.find(term))
 
     def test_terms_inside_terms_are_taken_or_refused(self, store: Any) -> None:
         """In a list any term may stand; in any other iterable only resources and ids."""
