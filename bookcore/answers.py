@@ -69,8 +69,11 @@ class Answers:
         return within, rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else All()
 
     def _members(self, term: Members, within: int) -> int:
-        found = (self._catalog.by_id.get(id) for id in term.ids)
-        return within & from_ordinals((entry.number for entry in found if entry is not None), self._catalog.size)
+        try:
+            found = list(map(self._catalog.by_id.get, term.ids))
+        except Exception as exc:  # the object's own code
+            raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
+        return within & from_ordinals([entry.number for entry in found if entry is not None], self._catalog.size)
 
     def _and(self, term: And, within: int) -> int:
         for part in sorted(term.terms, key=_cost):

@@ -249,37 +249,67 @@ class Catalog:
 
     # -- tags and kinds ----------------------------------------------------------------------------
 
-    def tag(self, entry: Entry, label: Hashable) -> bool:
-        """Put a label on a resource; return whether it was new there."""
-        bits = self.tags.get(label)
-        if bits is None:
-            bits = self.tags[label] = Bitmap()
-        if entry.number in bits:
-            return False
-        bits.add(entry.number)
-        return True
+    def tag(self, entry: Entry, *labels: Hashable) -> list[Hashable]:
+        """Put labels on a resource, all or none; return those that were new there. Raises: `QueryError`."""
+        number, tags = entry.number, self.tags
+        found: list[tuple[Hashable, Bitmap]] = []
+        fresh = 0
+        label: Hashable = None
+        try:
+            for label in labels:
+                bits = tags.get(label)
+                if bits is None:
+                    bits = tags[label] = Bitmap()
+                    fresh += 1
+                found.append((label, bits))
+        except Exception as exc:
+            for _ in range(fresh):  # they are the last, and this way they are not asked again
+                tags.popitem()
+            raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
+        new = []
+        for label, bits in found:
+            if number not in bits:
+                bits.add(number)
+                new.append(label)
+        return new
 
     def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
         """Put a label on the resources of these numbers, of which there is at least one. O(n / 8 + numbers)."""
         _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
 
-    def untag(self, entry: Entry, label: Hashable) -> bool:
-        """Take a label off a resource; return whether it was there."""
-        bits = self.tags.get(label)
-        if bits is None or entry.number not in bits:
-            return False
-        bits.discard(entry.number)
+    def untag(self, entry: Entry, *labels: Hashable) -> list[Hashable]:
+        """Take labels off a resource, all or none; return those that were there. Raises: `QueryError`."""
+        number = entry.number
+        found = [(label, self._tagged(label)) for label in labels]
+        gone = []
+        for label, bits in found:
+            if bits is not None and number in bits:
+                self._take(number, label, bits)
+                gone.append(label)
+        return gone
+
+    def _take(self, number: int, label: Hashable, bits: Bitmap) -> None:
+        """Take a number out of the bitmap of a label, and forget the label if it was the last."""
+        bits.discard(number)
         if not bits.value():
-            del self.tags[label]
-        return True
+            try:
+                del self.tags[label]
+            except Exception:  # noqa: S110 - the label's own code: it stays, and nobody carries it
+                pass
+
+    def _tagged(self, label: Hashable) -> Bitmap | None:
+        try:
+            return self.tags.get(label)
+        except Exception as exc:
+            raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
 
     def labels(self, entry: Entry) -> list[Hashable]:
         """Return the labels of one resource. O(number of labels in the calendar)."""
         return [label for label, bits in self.tags.items() if entry.number in bits]
 
     def tagged(self, label: Hashable) -> int:
-        """Return who has the label, as a bitmap."""
-        bits = self.tags.get(label)
+        """Return who has the label, as a bitmap. Raises: `QueryError`."""
+        bits = self._tagged(label)
         return 0 if bits is None else bits.value()
 
     def of_kind(self, cls: type, within: int = -1) -> int:

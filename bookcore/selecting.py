@@ -64,11 +64,14 @@ class Selecting(Core):
     # -- tags and indexes --------------------------------------------------------------------------
 
     def tag(self, resource: Any, *labels: Hashable) -> None:
-        """Put labels on a resource. Labels it has already stay. Raises: `UnknownResourceError`, `QueryError`. O(1)."""
+        """Put labels on a resource, all or none. Labels it has already stay. O(1).
+
+        Raises: `UnknownResourceError`, `QueryError` for what cannot be hashed and compared.
+        """
         self._label(resource, labels, True)
 
     def untag(self, resource: Any, *labels: Hashable) -> None:
-        """Take labels off a resource. Labels it has not are ignored."""
+        """Take labels off a resource, all or none. Labels it has not are ignored. Raises: as `tag`."""
         self._label(resource, labels, False)
 
     def _label(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
@@ -80,8 +83,8 @@ class Selecting(Core):
                 except Exception as exc:
                     raise QueryError(label, "a label must be hashable") from exc
             put, take = self._catalog.tag, self._catalog.untag
-            for label in labels:
-                if (put if on else take)(entry, label) and self._noting:
+            for label in (put if on else take)(entry, *labels):
+                if self._noting:
                     change = (changes.Tagged if on else changes.Untagged)(entry.resource, label)
                     back: Any = partial(take if on else put, entry, label)
                     self._note(back, change)

@@ -11,6 +11,7 @@ import pytest
 
 from bookcore import (
     BookableResource,
+    BookcoreError,
     Calendar,
     IndexNameError,
     KeyTypeError,
@@ -65,6 +66,19 @@ class NothingEither(Protocol, metaclass=RefusingObjects):
     """A protocol that cannot be asked about objects, and has to be."""
 
     price: int
+
+
+class Twin:
+    """A label or an id of the hash of a text, which refuses to be compared."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError
 
 
 def town(store: Any, size: int = 30) -> tuple[Calendar, list[Any]]:
@@ -274,6 +288,35 @@ class SelectionExam:
         for term in (Nothing, NothingEither):
             with pytest.raises(QueryError):
                 list(calendar.find(term))
+
+    def test_labels_and_ids_that_refuse_to_compare_change_nothing(self, store: Any) -> None:
+        """`QueryError`, and of several labels none is put on or taken off."""
+        calendar, _ = town(store)
+        calendar.add_resource(Resource("id"))
+        calendar.tag(1, "old")
+        told: list[Any] = []
+        calendar.subscribe(told.append)
+        tries: list[Any] = [
+            lambda: calendar.tag(1, "half", Twin("half")),
+            lambda: calendar.tag(1, Twin("old"), "half"),
+            lambda: calendar.untag(1, "old", Twin("sea")),
+            lambda: calendar.untag(1, Twin("old")),
+            lambda: list(calendar.tagged(Twin("sea"))),
+            lambda: len(calendar.find(no(calendar.tagged(Twin("sea"))))),
+            lambda: list(calendar.find([Twin("id")])),
+            lambda: list(calendar.find({Twin("id")})),
+            lambda: list(calendar.resources & [Twin("id")]),
+            lambda: Resource("id") in calendar.resources - (Twin("id"),),
+        ]
+        for at, attempt in enumerate(tries):
+            with pytest.raises(QueryError):
+                attempt()
+            assert not calendar.tagged("half"), at
+            assert calendar.tagged("old").ids() == [1], at
+        assert told == []
+        assert set(calendar._catalog.tags) == {"sea", "lake", "calm", "old"}
+        with pytest.raises(BookcoreError):
+            calendar.tag(Twin("id"), "half")
 
     def test_terms_inside_terms_are_taken_or_refused(self, store: Any) -> None:
         """In a list any term may stand; in any other iterable only resources and ids."""
