@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bookcore.attributes import is_nan
 from bookcore.bitmap import from_ordinals, pick
 from bookcore.catalog import Catalog
 from bookcore.errors import QueryError, brief
@@ -126,7 +127,7 @@ def sorted_by(found: list[Any], key: Callable[[Any], Any]) -> list[Any]:
     for resource in found:
         try:
             value = key(resource)
-            has = value is not None and bool(value == value)
+            has = value is not None and not is_nan(value)
         except (AttributeError, LookupError):
             has = False
         except Exception as exc:

@@ -5,7 +5,7 @@
 
 ``between(20, 60)`` is a scan of the first and the last block and the bitmaps of those between. Entries are in order
 of value, then of number; blocks may be cut inside a run of equal values. A resource whose value is missing (its key
-raised AttributeError or a lookup error, or gave None or NaN) is in no block and sorts last.
+raised AttributeError or a lookup error, or gave None, NaN or a tuple with NaN in it) is in no block and sorts last.
 """
 
 from __future__ import annotations
@@ -18,12 +18,19 @@ from typing import Any
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.errors import KeyTypeError, QueryError, brief
 
-__all__ = ["MISSING", "AttributeIndex"]
+__all__ = ["MISSING", "AttributeIndex", "is_nan"]
 
 LIMIT = 1024
 """How many entries a block holds before it is cut. Two edge scans of half a block cost about 0.1 ms."""
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
+
+
+def is_nan(value: Any) -> bool:
+    """Tell whether a value is NaN (it does not equal itself) or a tuple with one in it: such have no place in an order."""
+    if isinstance(value, tuple):
+        return any(map(is_nan, value))
+    return not bool(value == value)
 
 
 class _Block:
@@ -55,7 +62,7 @@ class AttributeIndex:
         """Ask the key function; `MISSING` where it has no answer. Other exceptions become a `QueryError`."""
         try:
             value = self.key(resource)
-            return MISSING if value is None or not bool(value == value) else value
+            return MISSING if value is None or is_nan(value) else value
         except (AttributeError, LookupError):
             return MISSING
         except Exception as exc:
@@ -121,9 +128,15 @@ class AttributeIndex:
             del self.blocks[at], self.lows[at]
 
     def between(self, low: Any, high: Any) -> int:
-        """Return the numbers with ``low <= value <= high``, None for no limit, as a bitmap."""
+        """Return the numbers with ``low <= value <= high``, None for no limit, as a bitmap.
+
+        Raises: `QueryError` for a NaN, which is no limit of anything; `KeyTypeError`.
+        """
         lows, blocks = self.lows, self.blocks
         try:
+            for bound in (low, high):
+                if bound is not None and is_nan(bound):
+                    raise QueryError(bound, f"is no bound of index {self.name!r}: it equals nothing, not even itself")
             if low is not None and high is not None and high < low:
                 return 0
             first = 0 if low is None else max(bisect_left(lows, low) - 1, 0)
@@ -139,6 +152,8 @@ class AttributeIndex:
                     result |= block.bits.value()
                 else:
                     scanned += block.numbers[start:stop]
+        except QueryError:
+            raise
         except Exception as exc:
             raise KeyTypeError(
                 high if low is None else low, f"cannot be compared with the values of index {self.name!r}"
@@ -146,10 +161,14 @@ class AttributeIndex:
         return result | from_ordinals(scanned, self.size) if scanned else result
 
     def one_of(self, values: Iterable[Any]) -> int:
-        """Return the numbers whose value equals one of *values*, as a bitmap."""
+        """Return the numbers whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""
         result = 0
         for value in values:
-            if value is not None:
+            try:
+                nothing = value is None or is_nan(value)
+            except Exception as exc:
+                raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
+            if not nothing:
                 result |= self.between(value, value)
         return result
 

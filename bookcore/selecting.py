@@ -101,8 +101,8 @@ class Selecting(Core):
         """Keep the resources in order of ``key(resource)``, to select by and to order by; return the index.
 
         *key* is asked once for each resource, now, when one is added and at `reindex`, under the calendar's lock. A
-        resource for which it raises AttributeError or a lookup error, or gives None or NaN, has no value: it is in no
-        range and sorts last. Indexes are not part of a snapshot.
+        resource for which it raises AttributeError or a lookup error, or gives None, NaN or a tuple with NaN in it, has no
+        value: it is in no range and sorts last. Indexes are not part of a snapshot.
 
         Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError`.
         Complexity: O(n log n).

@@ -72,7 +72,7 @@ class Selection:
         """Return the same resources in order of an index, given by name, or of a key function.
 
         Stable: equals stay in order of registration. A resource for which there is no value (the index key or
-        *by* raised AttributeError or a lookup error, or gave None) is kept, last. A key function runs outside the
+        *by* raised AttributeError or a lookup error, or gave None or NaN) is kept, last. A key function runs outside the
         calendar's lock.
 
         Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`.
@@ -125,15 +125,18 @@ class IndexView:
         self._calendar, self.name = calendar, name
 
     def between(self, low: Any, high: Any) -> Selection:
-        """Return the resources with ``low <= value <= high``; None on a side means no limit there."""
+        """Return the resources with ``low <= value <= high``; None on a side means no limit there.
+
+        Raises, on reading: `QueryError` for a NaN; `KeyTypeError` for what cannot be compared with the values.
+        """
         return Selection(self._calendar, Between(self.name, low, high))
 
     def equal(self, value: Any) -> Selection:
-        """Return the resources with just this value. None matches nothing: it is not indexed."""
+        """Return the resources with just this value. None and NaN match nothing: they are not indexed."""
         return Selection(self._calendar, OneOf(self.name, (value,)))
 
     def one_of(self, values: Iterable[Any]) -> Selection:
-        """Return the resources whose value is one of *values*."""
+        """Return the resources whose value is one of *values*; None and NaN among them match nothing."""
         try:
             return Selection(self._calendar, OneOf(self.name, tuple(values)))
         except Exception as exc:

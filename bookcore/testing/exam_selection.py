@@ -81,6 +81,14 @@ class Twin:
         raise ZeroDivisionError
 
 
+class Pair(Resource):
+    """A resource with two values to index."""
+
+    def __init__(self, id: Any, one: Any, two: Any) -> None:
+        super().__init__(id)
+        self.one, self.two = one, two
+
+
 def town(store: Any, size: int = 30) -> tuple[Calendar, list[Any]]:
     """Return a calendar with resources of three kinds, an index, tags, and some bookings."""
     calendar = Calendar(store)
@@ -269,6 +277,24 @@ class SelectionExam:
         with pytest.raises(KeyTypeError):
             calendar.reindex(0)
         assert 0 in calendar.index("value").equal(0)
+        calendar.check()
+
+    @pytest.mark.parametrize("nan", [float("nan"), (float("nan"),), (1, (float("nan"), 2))], ids=["nan", "in", "deep"])
+    def test_a_nan_is_no_value_and_no_bound(self, store: Any, nan: Any) -> None:
+        """A resource whose value is NaN is in no range and last; NaN equals nothing, and as a bound it is refused."""
+        calendar = Calendar(store)
+        like = (float,) if isinstance(nan, float) else (lambda number: (number,),)
+        for id, value in enumerate((like[0](3), nan, like[0](1), like[0](2))):
+            calendar.add_resource(Pair(id, value, None))
+        index = calendar.create_index("one", key=attrgetter("one"))
+        assert calendar.resources.order_by("one").ids() == [2, 3, 0, 1]
+        assert calendar.resources.order_by(attrgetter("one")).ids() == [2, 3, 0, 1]
+        assert index.between(None, None).ids() == [0, 2, 3]
+        assert index.equal(nan).ids() == []
+        assert index.one_of([nan, like[0](2), nan]).ids() == [3]
+        for low, high in ((nan, None), (None, nan), (nan, like[0](1)), (like[0](1), nan), (nan, nan)):
+            with pytest.raises(QueryError):
+                index.between(low, high).ids()
         calendar.check()
 
     def test_a_protocol_with_more_than_methods_is_asked_of_each_resource(self, store: Any) -> None:
