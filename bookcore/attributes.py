@@ -6,6 +6,10 @@
 ``between(20, 60)`` is a scan of the first and the last block and the bitmaps of those between. Entries are in order
 of value, then of number; blocks may be cut inside a run of equal values. A resource whose value is missing (its key
 raised AttributeError or a lookup error, or gave None, NaN or a tuple with NaN in it) is in no block and sorts last.
+
+Values compare by the user's own code, which may raise at any comparison. So a change is made in two steps: `place`
+compares and changes nothing, `enter` changes and compares nothing. A change of several indexes takes all the first
+steps first.
 """
 
 from __future__ import annotations
@@ -18,12 +22,18 @@ from typing import Any
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.errors import KeyTypeError, QueryError, brief
 
-__all__ = ["MISSING", "AttributeIndex", "is_nan"]
+__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "is_nan"]
 
 LIMIT = 1024
 """How many entries a block holds before it is cut. Two edge scans of half a block cost about 0.1 ms."""
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
+
+Place = tuple[int, int]
+"""Where an entry is, or belongs: which block, and where in it."""
+
+Held = tuple[Any, int | None]
+"""What a number had: its value, and the number before it in order (None: it was first, or had no value)."""
 
 
 def is_nan(value: Any) -> bool:
@@ -45,6 +55,8 @@ class _Block:
 
 class AttributeIndex:
     """The values of one key function over all resources, in order.
+
+    ``values`` has every number that is in, those without a value (`MISSING`) too.
 
     Complexity, with n resources: `put`, `discard` O(log n + LIMIT); `between` O(log n + LIMIT + n / LIMIT).
     """
@@ -68,61 +80,138 @@ class AttributeIndex:
         except Exception as exc:
             raise QueryError(resource, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
 
-    def admit(self, value: Any) -> None:
-        """Raise `KeyTypeError` unless *value* can be ordered among those held. O(1)."""
+    def place(self, number: int, value: Any) -> Place | None:
+        """Return where a value belongs, None for `MISSING`, after every comparison that this takes; change nothing.
+
+        Raises: `KeyTypeError` when it cannot be ordered among those held.
+        """
         if value is MISSING:
-            return
-        other = self.lows[0] if self.lows else value
+            return None
+        lows = self.lows
+        other = lows[0] if lows else value
         try:
             bool(value < other)
             bool(other < value)
+            if not lows:
+                return 0, 0
+            at = max(bisect_right(lows, value) - 1, 0)
+            while at and not lows[at] < value and self.blocks[at].numbers[0] > number:
+                at -= 1  # the run of this value began in an earlier block, and so did the lower numbers
+            block = self.blocks[at]
+            high = bisect_right(block.values, value)
+            return at, bisect_left(block.numbers, number, bisect_left(block.values, value, 0, high), high)
         except Exception as exc:
             raise KeyTypeError(
                 value, f"cannot be ordered in index {self.name!r} among values such as {brief(other)}"
             ) from exc
 
     def put(self, number: int, value: Any) -> None:
-        """Enter a value that was admitted."""
-        if value is MISSING:
-            return
-        self.size = max(self.size, number + 1)
-        if not self.blocks:
-            self.blocks.append(_Block([value], [number]))
-            self.lows.append(value)
-            self.values[number] = value
-            return
-        at = max(bisect_right(self.lows, value) - 1, 0)
-        while at and not self.lows[at] < value and self.blocks[at].numbers[0] > number:
-            at -= 1  # the run of this value began in an earlier block, and so did the lower numbers
-        block = self.blocks[at]
-        high = bisect_right(block.values, value)
-        place = bisect_left(block.numbers, number, bisect_left(block.values, value, 0, high), high)
-        block.values.insert(place, value)
-        block.numbers.insert(place, number)
-        block.bits.add(number)
-        self.lows[at] = block.values[0]
+        """Give a number without a value one, or raise as `place` does and change nothing."""
+        self.enter(number, value, self.place(number, value))
+
+    def enter(self, number: int, value: Any, place: Place | None) -> None:
+        """Give a number the value for which `place` has just been found, in the place of the one it may have.
+
+        Compares nothing that could fail.
+        """
+        old = self._find(number) if number in self.values else None
         self.values[number] = value
-        if len(block.values) > LIMIT:
-            half = len(block.values) // 2
+        into = out_of = -1
+        if place is not None:
+            into, spot = place
+            if not self.blocks:
+                self.blocks.append(_Block([], []))
+                self.lows.append(value)
+            block = self.blocks[into]
+            block.values.insert(spot, value)
+            block.numbers.insert(spot, number)
+            block.bits.add(number)
+            if number >= self.size:
+                self.size = number + 1
+        if old is not None:
+            out_of, at = old
+            if out_of == into and place is not None and place[1] <= at:
+                at += 1
+            block = self.blocks[out_of]
+            del block.values[at], block.numbers[at]
+            if out_of != into:
+                block.bits.discard(number)
+        if out_of > into:  # the later block first, as settling one moves those after it
+            self._settle(out_of)
+        if into >= 0:
+            self._settle(into)
+        if 0 <= out_of < into:
+            self._settle(out_of)
+
+    def held(self, number: int) -> Held:
+        """Return what `put_back` needs to give a number what it has now."""
+        found = self._find(number)
+        if found is None:
+            return MISSING, None
+        at, spot = found
+        value = self.values[number]
+        if spot:
+            return value, self.blocks[at].numbers[spot - 1]
+        return value, self.blocks[at - 1].numbers[-1] if at else None
+
+    def discard(self, number: int) -> None:
+        """Take a number out if it is in. Compares nothing that could fail."""
+        if number in self.values:
+            self.enter(number, MISSING, None)
+            del self.values[number]
+
+    def put_back(self, number: int, held: Held) -> None:
+        """Give a number again what it had, with the rest as it was then; raise nothing.
+
+        Neither the key function nor the value is asked, both of which may have changed their minds: its neighbour says
+        where it was. If that one is gone, as after an undo that failed, it is placed anew, or has no value if that fails.
+        """
+        value, before = held
+        self.discard(number)
+        place: Place | None = None
+        if value is not MISSING:
+            found = None if before is None else self._find(before)
+            if found is not None:
+                place = found[0], found[1] + 1
+            elif before is None:
+                place = 0, 0
+            else:
+                try:
+                    place = self.place(number, value)
+                except KeyTypeError:
+                    value = MISSING
+        self.enter(number, value, place)
+
+    def _find(self, number: int) -> Place | None:
+        """Return where a number's value is, None if it has none.
+
+        O(log n + LIMIT); where values are not what they were when they were put, O(n / LIMIT + LIMIT).
+        """
+        value = self.values.get(number, MISSING)
+        if value is MISSING:
+            return None
+        blocks = self.blocks
+        try:
+            at = max(bisect_left(self.lows, value) - 1, 0)
+            while number not in blocks[at].bits:
+                at += 1
+            block = blocks[at]
+            return at, block.numbers.index(number, bisect_left(block.values, value))
+        except Exception:  # the value's own code, or it has changed
+            at = next(at for at, block in enumerate(blocks) if number in block.bits)
+            return at, blocks[at].numbers.index(number)
+
+    def _settle(self, at: int) -> None:
+        """Bring a block that has changed, and what is known of it, in order: gone if empty, cut if full."""
+        block = self.blocks[at]
+        size = len(block.values)
+        if size > LIMIT:
+            half = size // 2
             one = _Block(block.values[:half], block.numbers[:half])
             two = _Block(block.values[half:], block.numbers[half:])
             self.blocks[at : at + 1] = [one, two]
             self.lows[at : at + 1] = [one.values[0], two.values[0]]
-
-    def discard(self, number: int) -> None:
-        """Take a number out if it has a value."""
-        if number not in self.values:
-            return
-        value = self.values.pop(number)
-        at = max(bisect_left(self.lows, value) - 1, 0)
-        while number not in self.blocks[at].bits:
-            at += 1
-        block = self.blocks[at]
-        low = bisect_left(block.values, value)
-        place = block.numbers.index(number, low)
-        del block.values[place], block.numbers[place]
-        block.bits.discard(number)
-        if block.values:
+        elif size:
             self.lows[at] = block.values[0]
         else:
             del self.blocks[at], self.lows[at]
@@ -191,7 +280,8 @@ class AttributeIndex:
         for one, two in pairwise(pairs):
             if two[0] < one[0] or (not one[0] < two[0] and one[1] >= two[1]):
                 raise AssertionError(f"{one} before {two}")
-        if {number: value for value, number in pairs} != self.values:
+        valued = {number: value for number, value in self.values.items() if value is not MISSING}
+        if len(pairs) != len(valued) or any(valued.get(number, MISSING) is not value for value, number in pairs):
             raise AssertionError("blocks and values differ")
         for block, low in zip(self.blocks, self.lows, strict=True):
             if block.bits.value() != from_ordinals(block.numbers, self.size) or low is not block.values[0]:

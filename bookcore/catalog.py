@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from bookcore.attributes import AttributeIndex
+from bookcore.attributes import AttributeIndex, Held, Place
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.errors import (
     DuplicateResourceError,
@@ -29,7 +29,7 @@ from bookcore.errors import (
 from bookcore.lengths import wrong_with
 from bookcore.model import Resource, check_capacity
 
-__all__ = ["Catalog", "Entry"]
+__all__ = ["Catalog", "Entry", "Removed"]
 
 
 class Entry:
@@ -122,6 +122,14 @@ class Entry:
         return f"Entry({self.id!r}, number={self.number}, capacity={self.capacity})"
 
 
+class Removed(NamedTuple):
+    """What a catalog knew of a record that was removed."""
+
+    kind: Bitmap
+    labels: list[Hashable]
+    held: list[tuple[AttributeIndex, Held]]
+
+
 class Catalog:
     """The resources of one calendar. Not thread-safe: it stays behind the calendar's lock."""
 
@@ -181,22 +189,21 @@ class Catalog:
         return Entry(id, resource, self.size, check_capacity(resource, 1 if capacity is None else capacity), before, after)
 
     def add(self, entry: Entry) -> None:
-        """Register a prepared record. Index keys are asked first; if one fails, nothing has changed."""
-        values = [(index, index.value_of(entry.resource)) for index in self.indexes.values()]
-        for index, value in values:
-            index.admit(value)
-        for index, value in values:
-            index.put(entry.number, value)
+        """Register a prepared record. All code of the user's runs first; if any fails, nothing has changed."""
+        number, cls = entry.number, type(entry.resource)
+        places = self._places(entry) if self.indexes else ()
+        kind = self.kinds.get(cls)
         self.by_id[entry.id] = entry
+        for index, value, place in places:
+            index.enter(number, value, place)
         self.objects.append(entry.resource)
         self.entries.append(entry)
-        self.everything.add(entry.number)
+        self.everything.add(number)
         if not entry.plain:
-            self.pooled.add(entry.number)
-        cls = type(entry.resource)
-        if cls not in self.kinds:
-            self.kinds[cls] = Bitmap()
-        self.kinds[cls].add(entry.number)
+            self.pooled.add(number)
+        if kind is None:
+            kind = self.kinds[cls] = Bitmap()
+        kind.add(number)
 
     def add_all(self, entries: list[Entry]) -> None:
         """Register many new records, numbered on from `size`, as `add` does one by one, while there are no indexes.
@@ -217,31 +224,56 @@ class Catalog:
         for cls, members in numbers.items():
             _include(self.kinds.setdefault(cls, Bitmap()), from_ordinals(members, high))
 
-    def remove(self, entry: Entry) -> None:
-        """Forget a record and all that is known of it."""
+    def remove(self, entry: Entry) -> Removed:
+        """Forget a record and all that is known of it; return what `restore` needs."""
+        number = entry.number
         del self.by_id[entry.id]
-        self.objects[entry.number] = self.entries[entry.number] = None
-        self.everything.discard(entry.number)
-        self.pooled.discard(entry.number)
-        self.kinds[type(entry.resource)].discard(entry.number)
-        for label in [label for label, bits in self.tags.items() if entry.number in bits]:
-            self.untag(entry, label)
-        for index in self.indexes.values():
-            index.discard(entry.number)
+        removed = Removed(
+            self._kind(entry), self.labels(entry), [(index, index.held(number)) for index in self.indexes.values()]
+        )
+        self.objects[number] = self.entries[number] = None
+        self.everything.discard(number)
+        self.pooled.discard(number)
+        removed.kind.discard(number)
+        for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
+            self._take(number, label, bits)
+        for index, _ in removed.held:
+            index.discard(number)
+        return removed
 
-    def restore(self, entry: Entry, labels: Iterable[Hashable]) -> None:
-        """Put back a removed record under its old number, in its old place in the order."""
+    def restore(self, entry: Entry, removed: Removed) -> None:
+        """Put back a removed record under its old number, in its old place in every order, with what was known of it."""
+        number = entry.number
         self.by_id[entry.id] = entry
-        self.objects[entry.number] = entry.resource
-        self.entries[entry.number] = entry
-        self.everything.add(entry.number)
+        self.objects[number] = entry.resource
+        self.entries[number] = entry
+        self.everything.add(number)
         if not entry.plain:
-            self.pooled.add(entry.number)
-        self.kinds[type(entry.resource)].add(entry.number)
-        for label in labels:
-            self.tag(entry, label)
-        for index in self.indexes.values():
-            index.put(entry.number, index.value_of(entry.resource))
+            self.pooled.add(number)
+        removed.kind.add(number)
+        self.put_back(entry, removed.held)
+        failed: Exception | None = None
+        for label in removed.labels:
+            try:
+                self.tag(entry, label)
+            except Exception as exc:  # the label's own code; the rest is put back
+                failed = exc
+        if failed is not None:
+            raise failed
+
+    def forget_last(self, entry: Entry) -> None:
+        """Have the number of a removed record, if it is the last that was given out, be given out again."""
+        if entry.number == self.size - 1:
+            self.objects.pop()
+            self.entries.pop()
+
+    def _kind(self, entry: Entry) -> Bitmap:
+        """Return the kind under which a record was registered; its object may be of another class by now."""
+        number = entry.number
+        kind = self.kinds.get(type(entry.resource))
+        if kind is None or number not in kind:
+            kind = next(kind for kind in self.kinds.values() if number in kind)
+        return kind
 
     def in_order(self) -> list[Entry]:
         """Return all records in order of registration. O(numbers given out)."""
@@ -339,9 +371,7 @@ class Catalog:
             raise IndexNameError(name, "there is an index of that name already")
         index = AttributeIndex(name, key)
         for entry in self.in_order():
-            value = index.value_of(entry.resource)
-            index.admit(value)
-            index.put(entry.number, value)
+            index.put(entry.number, index.value_of(entry.resource))
         self.indexes[name] = index
 
     def index(self, name: object) -> AttributeIndex:
@@ -356,14 +386,44 @@ class Catalog:
         result: AttributeIndex = found
         return result
 
-    def reindex(self, entry: Entry) -> None:
-        """Ask every index key again for one resource."""
+    def reindex(self, entry: Entry, noting: bool) -> list[tuple[AttributeIndex, Held]]:
+        """Ask every index key again for one resource, all or nothing; if *noting*, return what `put_back` needs."""
+        places = self._places(entry)
+        held = [(index, index.held(entry.number)) for index, _, _ in places] if noting else []
+        for index, value, place in places:
+            index.enter(entry.number, value, place)
+        return held
+
+    def put_back(self, entry: Entry, held: Iterable[tuple[AttributeIndex, Held]]) -> None:
+        """Give a record again what the indexes held of it."""
+        for index, before in held:
+            index.put_back(entry.number, before)
+
+    def _places(self, entry: Entry) -> list[tuple[AttributeIndex, Any, Place | None]]:
+        """Return a record's value for every index and where it belongs there; change nothing."""
         values = [(index, index.value_of(entry.resource)) for index in self.indexes.values()]
-        for index, value in values:
-            index.admit(value)
-        for index, value in values:
-            index.discard(entry.number)
-            index.put(entry.number, value)
+        return [(index, value, index.place(entry.number, value)) for index, value in values]
+
+    # -- checking ----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise AssertionError unless records, numbers, kinds, tags and indexes agree."""
+        numbers = {entry.number for entry in self.by_id.values()}
+        everything = from_ordinals(numbers, self.size)
+        if len(numbers) != len(self.by_id) or self.everything.value() != everything:
+            raise AssertionError("records and numbers differ")
+        for number, (entry, resource) in enumerate(zip(self.entries, self.objects, strict=True)):
+            if (entry is None) is (number in numbers) or (entry and entry.resource is not resource):
+                raise AssertionError(f"number {number} is not that of {entry!r}")
+        kinds = [bits.value() for bits in self.kinds.values()]
+        if sum(bits.bit_count() for bits in kinds) != len(numbers) or any(bits & ~everything for bits in kinds):
+            raise AssertionError("each record is of one kind")
+        if any(bits.value() & ~everything for bits in (self.pooled, *self.tags.values())):
+            raise AssertionError("something is known of resources that are gone")
+        for name, index in self.indexes.items():
+            index.check()
+            if index.values.keys() != numbers:
+                raise AssertionError(f"index {name!r} lacks a resource, or has one that is gone")
 
 
 def _is_about_objects(cls: type) -> bool:

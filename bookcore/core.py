@@ -251,8 +251,7 @@ class Core(Base):
         """Raise AssertionError unless events, entries, catalog and store agree."""
         if hasattr(self._store, "check"):
             self._store.check()
-        for index in self._catalog.indexes.values():
-            index.check()
+        self._catalog.check()
         self._events.check()
         seen = 0
         for entry in self._by_id.values():
@@ -330,21 +329,21 @@ class Core(Base):
         hours = entry.hours
         if hours is not None:
             self._set_hours(entry, None)
-        labels = self._catalog.labels(entry)
         self._store.remove_resource(entry)
-        self._catalog.remove(entry)
+        removed = self._catalog.remove(entry)
         self._turnarounds.remove(entry.number, entry.before, entry.after)
         _abandon(entry, self)
         if last:
-            self._catalog.objects.pop()
-            self._catalog.entries.pop()
+            self._catalog.forget_last(entry)
         if self._noting:
 
             def undo() -> None:
-                self._catalog.restore(entry, labels)
-                self._turnarounds.add(entry.number, entry.before, entry.after)
-                self._store.add_resource(entry)
-                _adopt(entry, self)
+                try:
+                    self._catalog.restore(entry, removed)
+                finally:
+                    self._turnarounds.add(entry.number, entry.before, entry.after)
+                    self._store.add_resource(entry)
+                    _adopt(entry, self)
 
             self._note(undo, ResourceRemoved(entry.resource))
 

@@ -123,6 +123,16 @@ class Selecting(Core):
         return IndexView(cast("Calendar", self), name)
 
     def reindex(self, resource: Any) -> None:
-        """Ask every index's key again for a resource whose attributes have changed. O(log n) for each index."""
+        """Ask every index's key again for a resource whose attributes have changed; all indexes follow, or none.
+
+        Undone with the transaction that it is in, as every change: the indexes then hold what they held.
+
+        Raises: `KeyTypeError` when a value cannot be ordered among the others, `QueryError`, `UnknownResourceError`.
+        Complexity: O(log n) for each index.
+        """
         with self._writer():
-            self._catalog.reindex(self._catalog.entry(resource))
+            entry = self._catalog.entry(resource)
+            held = self._catalog.reindex(entry, self._undo is not None)
+            if self._undo is not None:
+                back: Any = partial(self._catalog.put_back, entry, held)
+                self._undo.append(back)

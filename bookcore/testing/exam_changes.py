@@ -72,6 +72,14 @@ def fail_inside(calendar: Calendar, do: Callable[[], Any]) -> None:
         raise ZeroDivisionError
 
 
+class Priced(Resource):
+    """A resource with a value to index."""
+
+    def __init__(self, id: Any, price: Any) -> None:
+        super().__init__(id)
+        self.price = price
+
+
 class ChangeExam:
     """Whatever is done inside a transaction, and whoever is told."""
 
@@ -109,6 +117,38 @@ class ChangeExam:
         assert hold.status == "released", "its deadline came back with it"
         assert calendar.book("q", 1, 2).id == hold.id + 1
         assert calendar.close("q", 1, 2).id == 3
+        calendar.check()
+
+    def test_undoing_asks_no_key_of_an_index(self, store: Any) -> None:
+        """Indexes hold again what they held, whatever the resources and their values would say by now."""
+        calendar = rooms(store)
+        things = [calendar.add_resource(Priced(id, price)) for id, price in (("a", 10), ("b", 20), ("c", 20), ("d", 30))]
+        index = calendar.create_index("price", key=lambda resource: resource.price)
+        before = fingerprint(calendar), [index.equal(price).ids() for price in (10, 20, 30, 40)]
+        held = calendar.book("r", 1, 2)
+        things[2].price = 40
+        with calendar.what_if():
+            calendar.remove_resource("c")
+            calendar.remove_booking(held)
+            calendar.remove_resource("a")
+            calendar.reindex("b")
+            things[1].price = 5
+            calendar.reindex("b")
+            things[3].price = None
+            calendar.reindex("d")
+            calendar.add_resource(Priced("e", 15))
+            calendar.add_resource(Priced("f", 1))
+            calendar.remove_resource("e")
+            calendar.create_index("other", key=lambda resource: resource.price)
+            assert index.between(None, None).ids() == ["b", "f"]
+            things[0].price = "text"
+            calendar.check()
+        assert calendar.get(held.id) is held
+        calendar.check()
+        calendar.remove_booking(held)
+        assert (fingerprint(calendar), [index.equal(price).ids() for price in (10, 20, 30, 40)]) == before
+        calendar.reindex("c")
+        assert index.equal(40).ids() == ["c"]
         calendar.check()
 
     def test_an_undone_booking_was_never_made(self, store: Any) -> None:

@@ -89,6 +89,15 @@ class Pair(Resource):
         self.one, self.two = one, two
 
 
+def pairs(store: Any) -> tuple[Calendar, Pair, Pair]:
+    """Return a calendar of two resources and two indexes; among the values of the second, ``(2, number)`` has no place."""
+    calendar = Calendar(store)
+    x, y = calendar.add_resource(Pair("x", 1, (1,))), calendar.add_resource(Pair("y", 2, (2, "p")))
+    calendar.create_index("one", key=attrgetter("one"))
+    calendar.create_index("two", key=attrgetter("two"))
+    return calendar, x, y
+
+
 def town(store: Any, size: int = 30) -> tuple[Calendar, list[Any]]:
     """Return a calendar with resources of three kinds, an index, tags, and some bookings."""
     calendar = Calendar(store)
@@ -279,6 +288,50 @@ class SelectionExam:
         assert 0 in calendar.index("value").equal(0)
         calendar.check()
 
+    def test_a_refused_value_leaves_every_index_as_it_was(self, store: Any) -> None:
+        """One index that cannot order a value keeps the others from taking theirs; later numbers are not mixed up."""
+        calendar, x, _ = pairs(store)
+        one, two = calendar.index("one"), calendar.index("two")
+        with pytest.raises(KeyTypeError):
+            calendar.add_resource(Pair("z", 3, (2, 5)))
+        assert calendar.resources.ids() == ["x", "y"]
+        calendar.check()
+        calendar.add_resource(Pair("w", 9, (7,)))
+        assert (one.equal(3).ids(), one.equal(9).ids(), two.equal((7,)).ids()) == ([], ["w"], ["w"])
+        x.one, x.two = 50, (2, 7)
+        with pytest.raises(KeyTypeError):
+            calendar.reindex("x")
+        assert (one.equal(1).ids(), one.equal(50).ids(), two.equal((1,)).ids()) == (["x"], [], ["x"])
+        with pytest.raises(KeyTypeError):
+            calendar.create_index("both", key=lambda resource: (2, resource.one if resource is x else "p"))
+        with pytest.raises(IndexNameError):
+            calendar.index("both")
+        x.two = (0,)
+        calendar.reindex("x")
+        assert (one.equal(50).ids(), two.between(None, (1,)).ids()) == (["x"], ["x"])
+        calendar.check()
+
+    def test_an_index_half_done_is_noticed_by_check(self, store: Any) -> None:
+        """A resource that an index has twice, has not, or has though it is gone."""
+        calendar, _, _ = pairs(store)
+        index = calendar._catalog.indexes["one"]
+        calendar.check()
+        index.put(2, 5)  # of nobody
+        with pytest.raises(AssertionError):
+            calendar.check()
+        index.discard(2)
+        calendar.check()
+        held = index.held(0)
+        index.discard(0)
+        with pytest.raises(AssertionError):
+            calendar.check()
+        index.put_back(0, held)
+        calendar.check()
+        index.blocks[0].values.append(7)
+        index.blocks[0].numbers.append(1)  # a second time
+        with pytest.raises(AssertionError):
+            calendar.check()
+
     @pytest.mark.parametrize("nan", [float("nan"), (float("nan"),), (1, (float("nan"), 2))], ids=["nan", "in", "deep"])
     def test_a_nan_is_no_value_and_no_bound(self, store: Any, nan: Any) -> None:
         """A resource whose value is NaN is in no range and last; NaN equals nothing, and as a bound it is refused."""
@@ -314,6 +367,23 @@ class SelectionExam:
         for term in (Nothing, NothingEither):
             with pytest.raises(QueryError):
                 list(calendar.find(term))
+
+    def test_a_resource_whose_class_has_changed_can_be_removed(self, store: Any) -> None:
+        """It is of the kind that it was registered as, until it is registered anew."""
+        calendar, resources = town(store, 4)
+        calendar.remove_booking(next(calendar.bookings(0)))
+        resources[0].__class__ = Pair  # of which there is no other
+        calendar.check()
+        with calendar.what_if():
+            calendar.remove_resource(0)
+            assert calendar.find(Flat).ids() == [1, 3]
+        assert calendar.find(Flat).ids() == [0, 1, 3]
+        calendar.remove_resource(0)
+        assert calendar.resources.ids() == [1, 2, 3]
+        calendar.check()
+        calendar.add_resource(resources[0])
+        assert calendar.find(Pair).ids() == [0]
+        calendar.check()
 
     def test_labels_and_ids_that_refuse_to_compare_change_nothing(self, store: Any) -> None:
         """`QueryError`, and of several labels none is put on or taken off."""

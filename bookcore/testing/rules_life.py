@@ -297,6 +297,10 @@ class LifeRules(Walk):
         if fails or kind == "what_if":
             self.events, self.released, self.closures = before
             self.forget(self.oracle.restore(saved))
+            for calendar in self.calendars:  # resources are the user's own to undo; indexes are not
+                for resource in calendar.resources:
+                    if hasattr(resource, "value"):
+                        resource.value = self.oracle.thing(resource.id).value
 
     def end_all(self) -> None:
         """End every transaction that is open, the inner ones first."""

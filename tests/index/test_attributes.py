@@ -14,6 +14,23 @@ from bookcore.bitmap import Bitmap, first_ordinals, from_ordinals, ordinals, pic
 from bookcore.testing import small_sizes
 from bookcore.testing.families import OnlyLess
 
+
+class Touchy:
+    """A number that can be compared with ``<`` until patience is lost."""
+
+    fails = False
+    patience = 1 << 60
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __lt__(self, other: Touchy) -> bool:
+        Touchy.patience -= 1
+        if self.fails or Touchy.patience < 0:
+            raise ZeroDivisionError
+        return self.number < other.number
+
+
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 9)), max_size=120)
 ENDS = st.none() | st.integers(-1, 10)
 
@@ -32,6 +49,7 @@ def test_an_index_agrees_with_a_dictionary(limit: int, steps: Any, ranges: Any, 
                 index.put(number, value)
                 held[number] = value
             index.check()
+            assert {n: v for n, v in index.values.items() if v is not MISSING} == held
         for low, high in ranges:
             right = {n for n, v in held.items() if (low is None or low <= v) and (high is None or v <= high)}
             assert set(ordinals(index.between(low, high))) == right
@@ -41,6 +59,82 @@ def test_an_index_agrees_with_a_dictionary(limit: int, steps: Any, ranges: Any, 
         for numbers in (chosen, set(range(41))):
             in_order = sorted(numbers, key=lambda n: (n not in held, held.get(n, 0), n))
             assert list(index.in_order(from_ordinals(numbers, 41))) == in_order
+
+
+@pytest.mark.parametrize("limit", [2, 4, 1024])
+@given(steps=STEPS)
+def test_what_was_held_is_put_back_without_comparing(limit: int, steps: Any) -> None:
+    """Backwards through any history, each step leaves the order that was there before, though values fail by now."""
+    with small_sizes(LIMIT=limit):
+        index = AttributeIndex("value", Touchy)
+        everything = (1 << 41) - 1
+        trail = []
+        for number, value in steps:
+            before = list(index.in_order(everything)), dict(index.values)
+            known, held = number in index.values, index.held(number)
+            entered = MISSING if value is None else Touchy(value)
+            index.enter(number, entered, index.place(number, entered))
+            index.check()
+            trail.append((number, known, held, before))
+        Touchy.fails = True
+        try:
+            for number, known, held, before in reversed(trail):
+                if known:
+                    index.put_back(number, held)
+                else:
+                    index.discard(number)
+                assert (list(index.in_order(everything)), index.values) == before
+        finally:
+            Touchy.fails = False
+        index.check()
+        assert index.values == {}
+        assert index.blocks == index.lows == []
+
+
+@pytest.mark.parametrize("limit", [2, 1024])
+@pytest.mark.parametrize("new", [True, False], ids=["new", "changed"])
+def test_a_comparison_that_fails_leaves_an_index_as_it_was(limit: int, new: bool) -> None:
+    """At whichever comparison it fails: either the value is in, or the error is ours and nothing has changed."""
+    with small_sizes(LIMIT=limit):
+        index = AttributeIndex("value", Touchy)
+        for number in range(20):
+            index.put(number, Touchy(number * 7 % 5))
+        before = list(index.in_order((1 << 21) - 1)), dict(index.values)
+        number, value = 20 if new else 4, Touchy(2)
+        refused = 0
+        for patience in range(100):
+            Touchy.patience = patience
+            try:
+                place = index.place(number, value)
+            except KeyTypeError:
+                refused += 1
+            else:
+                index.enter(number, value, place)
+                break
+            finally:
+                Touchy.patience = 1 << 60
+            assert (list(index.in_order((1 << 21) - 1)), index.values) == before
+            index.check()
+        assert refused > 3
+        assert list(ordinals(index.one_of([Touchy(2)]))) == sorted({1, 6, 11, 16, number})
+        index.check()
+
+
+def test_a_value_that_has_changed_is_found_all_the_same() -> None:
+    """A list is a poor value, as it can change in its place; taking it out again works nevertheless."""
+    with small_sizes(LIMIT=2):
+        index = AttributeIndex("value", list)
+        values = [[number] for number in range(20)]
+        for number, value in enumerate(values):
+            index.put(number, value)
+        for value in values[::3]:
+            value[0] = -value[0] * 100
+        values[1].clear()
+        values[5][0] = "text"  # type: ignore[call-overload]
+        for number in range(20):
+            index.discard(number)
+        assert index.blocks == []
+        index.check()
 
 
 def test_values_are_compared_with_less_than_alone() -> None:
@@ -73,7 +167,7 @@ def test_a_key_that_fails_and_values_without_an_order_are_refused() -> None:
         index.value_of(0)
     index.put(0, 5)
     with pytest.raises(KeyTypeError, match="value"):
-        index.admit("text")
+        index.place(1, "text")
     with pytest.raises(KeyTypeError):
         index.between("a", "b")
     with pytest.raises(KeyTypeError):
