@@ -299,7 +299,7 @@ class IndexNameError(_LookupError):
 
 
 class TransactionError(BookcoreError):
-    """A call that makes no sense where the transaction stands. Attribute: ``reason``."""
+    """A call that makes no sense where the transaction stands, or an undo that failed. Attribute: ``reason``."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

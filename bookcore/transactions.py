@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from bookcore.changes import Released
 from bookcore.core import Core
+from bookcore.errors import BookcoreError, TransactionError, brief
 
 __all__ = ["Transactions"]
 
@@ -23,7 +24,10 @@ class Transactions(Core):
         """Make everything done inside one change: undone whole on an exception, invisible to other threads until it ends.
 
         The calendar's lock is held for the whole block, so others wait; keep it short. Nested blocks are undone alone.
-        Subscribers are told when the outermost block has ended, and of nothing that was undone.
+        Subscribers are told when the outermost block has ended, and of nothing that was undone. What cannot be undone, as
+        when a key's own code fails, does not keep the rest from being undone.
+
+        Raises: `TransactionError`, or the calendar's own error, when something could not be undone.
 
         Complexity: one note a change; undoing costs what doing did.
         """
@@ -65,20 +69,30 @@ class Transactions(Core):
                 self._tell()
 
     def _roll_back(self, mark: int, told: int) -> None:
-        """Undo what was noted since, the latest first. Undoing is not noted itself."""
+        """Undo what was noted since, the latest first. Undoing is not noted itself.
+
+        What cannot be undone does not keep the rest from being undone; the first error is raised at the end.
+        """
         undo = self._undo or []
         noting, self._noting = self._noting, False
         self._undo = None
         done = self._changes[told:]
         ran_out = [change.event._id for change, _ in done if isinstance(change, Released) and change.expired]
-        try:
-            while len(undo) > mark:
+        failed: BaseException | None = None
+        while len(undo) > mark:
+            try:
                 undo.pop()()
-        finally:
-            self._undo, self._noting = undo, noting
-            for id in ran_out:  # it has not, and perhaps it never was
-                self._ran_out.pop(id, None)
-            del self._changes[told:]
+            except BaseException as exc:
+                failed = exc if failed is None else failed
+        self._undo, self._noting = undo, noting
+        del self._changes[told:]
+        for id in ran_out:  # it has not, and perhaps it never was
+            self._ran_out.pop(id, None)
+        if failed is None:
+            return
+        if isinstance(failed, Exception) and not isinstance(failed, BookcoreError):
+            raise TransactionError(f"not all could be undone, the rest is: {brief(failed)}") from failed
+        raise failed
 
     def _expire_if_due(self) -> None:
         if self._deadlines:

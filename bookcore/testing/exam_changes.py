@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bookcore import (
+    BookcoreError,
     BookingEvent,
     Calendar,
     ConflictError,
@@ -80,6 +81,20 @@ class Priced(Resource):
         self.price = price
 
 
+class Moody:
+    """A label that can be hashed until it fails."""
+
+    fails = False
+
+    def __hash__(self) -> int:
+        if self.fails:
+            raise ZeroDivisionError
+        return 7
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 class ChangeExam:
     """Whatever is done inside a transaction, and whoever is told."""
 
@@ -149,6 +164,36 @@ class ChangeExam:
         assert (fingerprint(calendar), [index.equal(price).ids() for price in (10, 20, 30, 40)]) == before
         calendar.reindex("c")
         assert index.equal(40).ids() == ["c"]
+        calendar.check()
+
+    def test_what_cannot_be_undone_does_not_keep_the_rest(self, store: Any) -> None:
+        """The first error comes out, and the calendar is whole."""
+        calendar = rooms(store)
+        kept = calendar.book("q", 1, 2)
+        moody = Moody()
+        calendar.tag("r", moody, "x")
+        calendar.add_resource(Resource("s"))
+
+        def try_out() -> None:
+            with calendar.what_if():
+                calendar.remove_booking(kept)
+                calendar.tag("s", "new")
+                calendar.remove_resource("r")
+                calendar.add_resource(Resource("t"))
+                calendar.untag("s", "new")
+                moody.fails = True
+
+        with pytest.raises(BookcoreError):
+            try_out()
+        assert calendar.get(kept.id) is kept
+        assert calendar.resources.ids() == ["r", "q", "s"]
+        assert calendar.is_available("r", 1, 2)
+        assert not calendar.is_available("q", 1, 2, 3)
+        assert not calendar.tagged("new")
+        assert calendar.tagged("x").ids() == ["r"]
+        calendar.check()
+        calendar.add_resource(Resource("t"))
+        calendar.book("t", 1, 2)
         calendar.check()
 
     def test_an_undone_booking_was_never_made(self, store: Any) -> None:
