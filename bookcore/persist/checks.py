@@ -6,11 +6,13 @@ any way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from itertools import chain, islice, repeat
-from operator import eq, is_not, lt
+from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
+from bookcore.keys import normal
 from bookcore.lengths import wrong_with
 from bookcore.persist.blob import Unreadable
 from bookcore.persist.columns import KeyColumn
@@ -26,6 +28,8 @@ __all__ = [
     "check_spans",
     "checked_facts",
 ]
+
+_zone = attrgetter("tzinfo")
 
 
 def checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
@@ -102,17 +106,36 @@ def check_fields(fields: list[Any]) -> bool:
     return True
 
 
-def check_spans(keys: KeyColumn, closed: bool) -> None:
-    """Refuse keys that are not points of the axis, and starts that do not come before their ends."""
-    values = keys.values
-    half = len(values) // 2
-    starts: Any = islice(values, half)
-    ends: Any = islice(values, half, None)
+def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
+    """Refuse keys that are not points of the axis, and starts that do not come before their ends.
+
+    Return the keys, with the index form of their table if they have one. In index form they are compared:
+    Python compares two datetimes of one zone by their faces, which go back and forth with the clock.
+    """
+    half = len(keys.values) // 2
     try:
-        points = values if keys.table is None else keys.table
+        points = keys.values if keys.table is None else keys.table
         if not all(map(eq, points, points)):
             raise Unreadable("a key that does not equal itself (NaN)")
-        if any(value is None for value in points):
+        types = set(map(type, points))
+        found = points
+        if any(issubclass(cls, datetime) for cls in types) and (
+            keys.table is not None or _by_faces(points, types)
+        ):
+            found = list(map(normal, points))
+        starts: Any
+        ends: Any
+        if keys.table is None:
+            starts, ends = islice(found, half), islice(found, half, None)
+        else:
+            keys = keys._replace(normals=found)
+            if found is points or all(map(is_, found, points)):
+                starts, ends = islice(keys.values, half), islice(keys.values, half, None)
+            else:
+                places: Any = keys.entries
+                starts = map(found.__getitem__, places[:half])
+                ends = map(found.__getitem__, places[half:])
+        if type(None) in types:
             pairs = [
                 pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
             ]
@@ -124,3 +147,12 @@ def check_spans(keys: KeyColumn, closed: bool) -> None:
         raise Unreadable(f"keys that cannot be compared ({type(exc).__name__}: {exc})") from exc
     if not right:
         raise Unreadable("a span that ends before it starts")
+    return keys
+
+
+def _by_faces(points: Iterable[Any], types: set[type]) -> bool:
+    """Tell whether datetimes among these may be compared by faces that do not tell their order."""
+    if types != {datetime}:
+        points = [point for point in points if isinstance(point, datetime)]
+    zones = set(map(type, map(_zone, points)))
+    return not zones <= {type(None), timezone}  # the faces of a fixed offset are in the order of time

@@ -89,7 +89,8 @@ class KeyColumn(NamedTuple):
     """A column of keys.
 
     ``table`` and ``entries``: when the column was read and all of it was one table, that and each row's place
-    in it. ``cls``: when it is to be written, the exact type of all values that are not None, if that is
+    in it; ``normals`` is the table in index form, once `check_spans` has looked at the column.
+    ``cls``: when it is to be written, the exact type of all values that are not None, if that is
     known. ``run``: it was read as ints that count up by one, and so are distinct.
     """
 
@@ -98,6 +99,7 @@ class KeyColumn(NamedTuple):
     entries: array[Any] | None = None
     cls: type | None = None
     run: bool = False
+    normals: list[Any] | None = None
 
 
 def decode_keys(data: bytes, count: int) -> KeyColumn:

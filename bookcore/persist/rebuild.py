@@ -15,13 +15,10 @@ from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from bookcore.hours import Hours
-from bookcore.keys import normal
 from bookcore.loading import add_resources
 from bookcore.model import BookingEvent, Closure, Resource, _rebuild
 from bookcore.persist.blob import Unreadable
-from bookcore.persist.checks import check_spans
 from bookcore.persist.classes import CODEC, OWN, resolve
-from bookcore.persist.columns import KeyColumn
 from bookcore.persist.state import State
 from bookcore.protocols import SupportsLoad
 from bookcore.tabled import Tabled
@@ -216,19 +213,15 @@ def _load_in_one_piece(calendar: Calendar, state: State, events: list[BookingEve
     at hand. And because the distinct keys are, so are their index forms, which makes one zone as fast as none.
     """
     rows, store = state.bookings, calendar._store
-    table, places = rows.keys.table, rows.keys.entries
+    keys, places = rows.keys.normals, rows.keys.entries
     if not isinstance(store, SupportsLoad) or not events or rows.quantities.count(1) != len(events):
         return False
-    if table is None or places is None or len(set(map(type, table))) > 1 or type(table[0]) is tuple:
+    if keys is None or places is None or len(set(map(type, keys))) > 1 or type(keys[0]) is tuple:
         return False
     by_place = calendar._catalog.in_order()
     if calendar._catalog.pooled.value() and not all(by_place[place].plain for place in set(rows.resources)):
         return False
-    keys = list(map(normal, table))
     calendar._keys.point(keys[0])  # one key speaks for all of its kind
-    if any(map(is_not, keys, table)):
-        column = list(map(keys.__getitem__, places))
-        check_spans(KeyColumn(column, keys), calendar.bounds == "[]")
     count = len(events)
     starts, ends = Tabled(keys, places[:count]), Tabled(keys, places[count:])
     entries = Tabled(by_place, rows.resources)

@@ -225,7 +225,7 @@ def decode_state(sections: Sequence[Section]) -> State:
     what.counted = ids.run
     if not ids.run:
         check_ids(what.ids)
-    check_spans(what.keys, closed)
+    what.keys = check_spans(what.keys, closed)
     check_positive(what.quantities)
     what.bare = not check_fields(what.fields)
 
@@ -242,7 +242,7 @@ def decode_state(sections: Sequence[Section]) -> State:
     check_closure_ids(state.closures.ids, state.last_closure)
     check_all(state.closures.reasons, str)
     check_members(state.closures.overlapping, count)
-    check_spans(state.closures.keys, closed)
+    state.closures.keys = check_spans(state.closures.keys, closed)
     return state
 
 
