@@ -16,10 +16,12 @@ from bookcore.keys import normal
 from bookcore.lengths import wrong_with
 from bookcore.persist.blob import Unreadable
 from bookcore.persist.columns import KeyColumn
+from bookcore.persist.errors import failure
 
 __all__ = [
     "check_all",
     "check_closure_ids",
+    "check_distinct",
     "check_fields",
     "check_ids",
     "check_lengths",
@@ -42,21 +44,26 @@ def checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
         raise Unreadable(f"bounds {bounds[:8]!r}")
     if set(map(type, classes)) - {str} or len(set(classes)) != len(classes):
         raise Unreadable("class names that are none, or twice the same")
-    if not 0 <= event_type < len(classes) or not 0 <= last < 1 << 64 or last_closure < 0:
+    if not 0 <= event_type < len(classes) or not 0 <= last < 1 << 63 or last_closure < 0:
         raise Unreadable("an event type that is not in the file, or a number out of range")
     return bounds, classes, event_type, last, last_closure
 
 
 def check_ids(ids: Sequence[Any]) -> None:
     """Refuse ids that are None, unhashable, or twice the same."""
+    if None in check_distinct(ids):
+        raise Unreadable("None for an id")
+
+
+def check_distinct(ids: Sequence[Any]) -> set[Any]:
+    """Refuse what is unhashable, or twice the same; return the set of it."""
     try:
         distinct = set(ids)
     except Exception as exc:
         raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
     if len(distinct) != len(ids):
         raise Unreadable("an id twice")
-    if None in distinct:
-        raise Unreadable("None for an id")
+    return distinct
 
 
 def check_all(values: list[Any], cls: type) -> None:
@@ -144,7 +151,7 @@ def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
     except Unreadable:
         raise
     except Exception as exc:
-        raise Unreadable(f"keys that cannot be compared ({type(exc).__name__}: {exc})") from exc
+        raise Unreadable(f"keys that cannot be compared ({failure(exc)})") from exc
     if not right:
         raise Unreadable("a span that ends before it starts")
     return keys

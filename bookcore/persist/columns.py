@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from bookcore.persist.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.containers import CONTAINERS
+from bookcore.persist.errors import failure
 from bookcore.persist.foreign import FOREIGN, foreign_family, foreign_kind
 from bookcore.persist.scalars import SCALARS, Family, by_value
 from bookcore.persist.times import TIMES, zone_groups
@@ -114,15 +115,15 @@ def decode_keys(data: bytes, count: int) -> KeyColumn:
     except Unreadable:
         raise
     except Exception as exc:  # every constructor has its own way to refuse a value
-        raise Unreadable(f"a value that is none ({type(exc).__name__}: {exc})") from exc
+        raise Unreadable(f"a value that is none ({failure(exc)})") from exc
     table, entries = src.outer or (None, None)
     return KeyColumn(values, table, entries, run=src.run)
 
 
 def encode_numbers(values: Sequence[int]) -> bytes:
-    """Return whole numbers from 0 to 2**64 - 1 as bytes, in an array of the narrowest width.
+    """Return whole numbers from 0 as bytes, in an array of the narrowest width; as a column of ints from 2**64.
 
-    OverflowError for other numbers.
+    Raises: `Unwritable` for a number of more than a megabyte.
 
     >>> list(decode_numbers(encode_numbers([3, 1, 2]), 3, below=4))
     [3, 1, 2]
@@ -132,6 +133,8 @@ def encode_numbers(values: Sequence[int]) -> bytes:
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()
     most = max(rows, default=0)
+    if most >> 64:
+        return b"V" + encode_column(list(rows))
     code = width_for(most + 1)
     out.byte(ord(code))
     if code == "Q":
@@ -141,15 +144,23 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     return out.getvalue()
 
 
-def decode_numbers(data: bytes, count: int, below: int = 1 << 64) -> Sequence[int]:
-    """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or any not less than *below*."""
+def decode_numbers(data: bytes, count: int, below: int | None = None) -> Sequence[int]:
+    """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or any not less than *below*.
+
+    Without *below* they may be of any size.
+    """
     src = BlobReader(data)
     code = chr(src.byte())
+    if code == "V" and below is None:
+        large = decode_column(data[1:], count)
+        if set(map(type, large)) != {int} or min(large) < 0:
+            raise Unreadable("a number that is none")
+        return large
     if code not in "BHIQ":
         raise Unreadable("numbers of an unknown width")
     found: Any = bytes(src.fixed(count)) if code == "B" else src.numbers(code, count)
     src.finish()
-    if count and below < 1 << 64 and max(found) >= below:
+    if count and below is not None and max(found) >= below:
         raise Unreadable(f"a number {max(found)} where all should be below {below}")
     numbers: Sequence[int] = found
     return numbers

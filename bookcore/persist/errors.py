@@ -17,7 +17,17 @@ __all__ = [
     "SnapshotTypeError",
     "SnapshotValueError",
     "SnapshotVersionError",
+    "failure",
 ]
+
+
+def failure(exc: BaseException) -> str:
+    """Return the class of an exception of anybody's and what it says, if it can say it."""
+    try:
+        text = str(exc)
+    except Exception:  # its own code, which must not hide the error that is being built
+        text = ""
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 class SnapshotDamagedError(SnapshotError):

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bookcore.persist.blob import MissingCodec, Unreadable, Unwritable
+from bookcore.persist.errors import failure
 from bookcore.persist.registry import codec_for, codec_named
 from bookcore.persist.scalars import Family, by_identity, read_text, write_text
 from bookcore.persist.times import read_zone, write_zone
@@ -154,7 +155,9 @@ def _write_own(out: Writer, values: list[Any]) -> None:
     try:
         plain = list(map(codec.encode, values))
     except Exception as exc:
-        raise Unwritable(values[0], f"the encode of key codec {codec.name!r} failed ({_words(exc)})") from exc
+        raise Unwritable(
+            values[0], f"the encode of key codec {codec.name!r} failed ({failure(exc)})"
+        ) from exc
     out.spend(len(plain))
     out.column(plain)
 
@@ -170,16 +173,12 @@ def _read_own(src: Reader, count: int) -> list[Any]:
     try:
         found = list(map(codec.decode, plain))
     except Exception as exc:
-        raise Unreadable(f"the decode of key codec {name!r} failed ({_words(exc)})") from exc
+        raise Unreadable(f"the decode of key codec {name!r} failed ({failure(exc)})") from exc
     if any(type(value) is not codec.cls for value in found):
         raise Unreadable(
             f"the decode of key codec {name!r} returned something else than {codec.cls.__qualname__}"
         )
     return found
-
-
-def _words(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"
 
 
 _NUMPY = Family(30, _write_numpy, _read_numpy, by_identity)

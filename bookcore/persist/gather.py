@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bookcore.bitmap import ordinals
 from bookcore.errors import SnapshotError
 from bookcore.model import BookingEvent, Closure, Resource
+from bookcore.persist.blob import Unwritable
 from bookcore.persist.classes import CODEC, OWN, ClassNames
 from bookcore.persist.columns import KeyColumn
 from bookcore.persist.errors import SnapshotTypeError
@@ -165,6 +166,9 @@ def _attributes(resource: Resource, entry: Entry) -> dict[str, Any] | None:
     ):  # fmt: skip
         if get(name, _MISSING) is value:
             del found[name]
+    for name in found:
+        if type(name) is not str:
+            raise Unwritable(name, "a name of an attribute that is no text")
     return found or None
 
 

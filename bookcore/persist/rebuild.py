@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bookcore.hours import Hours
 from bookcore.loading import add_resources
-from bookcore.model import BookingEvent, Closure, Resource, _rebuild
+from bookcore.model import BookingEvent, Closure, Resource
 from bookcore.persist.blob import Unreadable
 from bookcore.persist.classes import CODEC, OWN, resolve
 from bookcore.persist.state import State
@@ -199,11 +199,27 @@ def _events(
             put(event)
         return made
     for kind, (resource, start, end, id, quantity, loose, number) in zip(rows.kinds, facts, strict=True):
-        event = _rebuild(found[kind], resource, start, end, id, quantity, loose or {})
+        event = _event(found[kind], resource, start, end, id, quantity, loose or {})
         event._seq = number
         event._home = home
         made.append(event)
     return made
+
+
+def _event(
+    cls: type, resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any]
+) -> Any:
+    """Make a booking of any class, past all code of the class: `bookcore.model` would ask its ``__new__``."""
+    event: Any = object.__new__(cls)
+    BookingEvent.__init__(event, resource, start, end, id=id, quantity=quantity)
+    loose = {}
+    for name, value in fields.items():
+        try:
+            object.__setattr__(event, name, value)
+        except AttributeError:  # neither a slot nor a place for others
+            loose[name] = value
+    event._fields = loose or None
+    return event
 
 
 def _load_in_one_piece(calendar: Calendar, state: State, events: list[BookingEvent]) -> bool:

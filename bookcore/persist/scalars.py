@@ -184,6 +184,11 @@ def _read_decimals(src: BlobReader, count: int) -> list[Decimal]:
     return list(map(Decimal, read_text(src, count)))
 
 
+def _same_decimals(values: list[Decimal]) -> Iterable[Hashable]:
+    # what is no number equals nothing, and two of them may be two ids
+    return by_identity(values) if any(map(Decimal.is_nan, values)) else map(str, values)
+
+
 def _write_fractions(out: BlobWriter, values: list[Fraction]) -> None:
     out.pieces([_int_bytes(value.numerator, MAX_RATIO_BYTES) for value in values])
     out.pieces([_int_bytes(value.denominator, MAX_RATIO_BYTES) for value in values])
@@ -218,7 +223,7 @@ SCALARS: dict[type, Family] = {
     float: Family(5, _write_floats, _read_floats, by_identity),
     str: Family(6, write_text, read_text, by_value),
     bytes: Family(7, _write_bytes, _read_bytes, by_value),
-    Decimal: Family(8, _write_decimals, _read_decimals, partial(map, str)),
+    Decimal: Family(8, _write_decimals, _read_decimals, _same_decimals),
     Fraction: Family(9, _write_fractions, _read_fractions, partial(map, Fraction.as_integer_ratio)),
     UUID: Family(10, _write_uuids, _read_uuids, partial(map, attrgetter("int"))),
 }

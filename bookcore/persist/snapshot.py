@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from bookcore.errors import BookcoreError, brief
+from bookcore.errors import BookcoreError, SnapshotError, brief
 from bookcore.loading import garbage_paused
 from bookcore.persist.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.classes import handed_in
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
 from bookcore.persist.format import Facts, Limits, check_key, path_text, read_file, write_file
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.gather import gather
@@ -67,6 +67,12 @@ def save(
             sections = encode_state(state)
         except Unwritable as exc:
             raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
+        except MemoryError as exc:
+            raise SnapshotError(name, "not written: there is not enough memory for it") from exc
+        except BookcoreError:
+            raise
+        except Exception as exc:  # the code of the user's own classes may fail in any way
+            raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
         facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
     return write_file(name, facts, sections, key, fs or FileSystem())
 
@@ -121,7 +127,9 @@ def _told_as_damage(name: str) -> Iterator[None]:
         raise SnapshotDamagedError(name, exc.reason) from exc
     except BookcoreError as exc:
         raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
+    except MemoryError as exc:
+        raise SnapshotError(name, "there is not enough memory to read it") from exc
     except Exception as exc:
         # the user's classes and keys may fail in any way on data of another's making
-        reason = f"its objects cannot be made ({type(exc).__name__}: {exc})"
+        reason = f"its objects cannot be made ({failure(exc)})"
         raise SnapshotDamagedError(name, reason) from exc

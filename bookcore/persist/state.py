@@ -28,6 +28,7 @@ from bookcore.persist.blob import Unreadable
 from bookcore.persist.checks import (
     check_all,
     check_closure_ids,
+    check_distinct,
     check_fields,
     check_ids,
     check_lengths,
@@ -209,7 +210,7 @@ def decode_state(sections: Sequence[Section]) -> State:
 
     _, columns = take("tags", decode_column, decode_column)
     state.tags = Tags(*columns)
-    check_ids(state.tags.labels)
+    check_distinct(state.tags.labels)  # None is a label as well
     check_members(state.tags.members, count)
 
     _, columns = take("rules", decode_column, decode_column)

@@ -17,6 +17,7 @@ from collections.abc import Hashable, Iterable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from itertools import repeat
 from operator import attrgetter, itemgetter
+from pickle import PicklingError
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,15 +61,22 @@ def write_zone(out: BlobWriter, zone: tzinfo | None) -> None:
         out.numbers("q", [offset // _MICROSECOND])
         if name:
             out.raw(name[0].encode("utf-8", "surrogatepass"))
-    elif type(zone) is ZoneInfo and _ZONE_KEY.fullmatch(
-        zone.key or ""
-    ):  # a zone out of a file may have no key
+    elif type(zone) is ZoneInfo and _is_known_by_key(zone):
         out.byte(_REGION)
         out.raw(zone.key.encode())
     else:
         raise Unwritable(
             zone, f"a time zone of {type(zone).__name__} cannot be carried; use timezone or ZoneInfo(key)"
         )
+
+
+def _is_known_by_key(zone: ZoneInfo) -> bool:
+    """Tell whether the key of a zone says which it is: not if it was read out of a file, whatever key it was given."""
+    try:
+        zone.__reduce__()
+    except PicklingError:
+        return False
+    return _ZONE_KEY.fullmatch(zone.key) is not None
 
 
 def read_zone(src: BlobReader) -> tzinfo | None:
