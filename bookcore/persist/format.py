@@ -33,10 +33,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from hmac import compare_digest
+from typing import Any
 
-from bookcore.errors import SnapshotError
+from bookcore.errors import SnapshotError, brief
 from bookcore.persist import flat
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError
+from bookcore.persist.errors import (
+    SnapshotDamagedError,
+    SnapshotKeyError,
+    SnapshotVersionError,
+    failure,
+)
 from bookcore.persist.fs import FileSystem
 
 __all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "path_text", "read_file", "write_file"]
@@ -81,10 +87,11 @@ _LIMITS = Limits()
 def path_text(path: object) -> str:
     """Return *path* as text, or raise `SnapshotError` if it names no file."""
     try:
-        text = os.fsdecode(path)  # type: ignore[arg-type]  # what it is not made for, it refuses
+        given: Any = os.fsdecode(path)  # type: ignore[arg-type]  # what it is not made for, it refuses
+        text = str.__str__(given)  # and not of a subclass, with code of its own
         os.fsencode(text)
-    except (TypeError, ValueError) as exc:
-        raise SnapshotError(path, f"not a path ({exc})") from exc
+    except Exception as exc:  # the code of the object's own class may fail in any way
+        raise SnapshotError(brief(path), f"not a path ({failure(exc)})") from exc
     if not text or "\0" in text:
         raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
     return text
@@ -116,6 +123,8 @@ def write_file(
     target = path_text(path)
     secret = check_key(target, key)
     parts = _parts(facts, sections, secret)
+    if fs.is_special(target):  # a folder, or a device, which the superuser could put a file in the place of
+        raise SnapshotError(target, "not written: what stands there is not a regular file")
     folder = os.path.dirname(target) or os.curdir
     temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
     try:

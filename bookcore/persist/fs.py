@@ -28,6 +28,13 @@ class FileSystem:
         """Create a new file, readable by its owner alone, and return its descriptor."""
         return os.open(path, _CREATE, 0o600)
 
+    def is_special(self, path: str) -> bool:
+        """Tell whether something stands at *path*, or where it links to, that is no regular file."""
+        try:
+            return not stat.S_ISREG(os.stat(path).st_mode)
+        except OSError:  # nothing there, or nothing that could be told
+            return False
+
     def open(self, path: str) -> int:
         """Open a file for reading and return its descriptor; never waits for a pipe's other end."""
         return os.open(path, _READ)
