@@ -204,7 +204,8 @@ class Calendar(Booking, Finding, Life, Selecting):
         """Write everything to one file, in the place of what stands there; return its size in bytes.
 
         Atomic: after any failure the old file stands. See `bookcore.persist.snapshot.save` for what is carried: resources,
-        tags, bookings, holds, closures, hours; not indexes, clock and subscribers, which are functions. With *key* the file
+        tags, bookings, holds, closures, hours; not indexes, clock and subscribers, which are functions. The bookings that
+        ``closure.overlapping`` lists are carried also if they were released or moved since. With *key* the file
         is sealed, so that only its owner can make one that `restore` takes.
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.

@@ -72,25 +72,54 @@ def gather(calendar: Calendar, path: object) -> State:
     place_by_id = {id: place for place, id in enumerate(ids)} if holds or closures else {}
     state.holds = Holds([place_by_id[id] for id, _ in holds], [until for _, until in holds])
     state.expired = Expired([id for id, _ in expired], [until for _, until in expired])
-    state.closures = _closures(closures, entries, place_by_id)
+    state.closures, gone = _closures(closures, entries, events, place_by_id)
+    state.released = _released(gone, entries, classes)
     state.classes = classes.names()
     return state
 
 
-def _closures(closures: list[Closure], entries: list[Entry], booking_of: dict[Any, int]) -> Closures:
+_Gone = list[tuple[BookingEvent, Resource]]
+
+
+def _closures(
+    closures: list[Closure], entries: list[Entry], events: list[BookingEvent], place_by_id: dict[Any, int]
+) -> tuple[Closures, _Gone]:
+    """Return the closures, and the bookings they list that stand no more."""
+    gone: _Gone = []
     if not closures:
-        return Closures()
+        return Closures(), gone
+    listed = any(closure.overlapping for closure in closures)
+    places = {id(event): place for place, event in enumerate(events)} if listed else {}
+
+    def place_of(event: BookingEvent, closure: Closure) -> int:
+        place = places.get(id(event))
+        if place is None and event._home is not None:  # a booking of the calendar that this one follows
+            place = place_by_id.get(event._id)
+        if place is None:
+            place = places[id(event)] = len(events) + len(gone)
+            gone.append((event, closure.resource))
+        return place
+
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
-    return Closures(
+    found = Closures(
         [closure.id for closure in closures],
         places_in([entry.resource for entry in entries], map(attrgetter("resource"), closures)),
         KeyColumn(keys),
         [closure.reason for closure in closures],
-        # what stood there then and stands no more is nothing that could be restored
-        [
-            [booking_of[event.id] for event in closure.overlapping if event.id in booking_of]
-            for closure in closures
-        ],
+        [[place_of(event, closure) for event in closure.overlapping] for closure in closures],
+    )
+    return found, gone
+
+
+def _released(gone: _Gone, entries: list[Entry], classes: ClassNames) -> Bookings:
+    events = [event for event, _ in gone]
+    return Bookings(
+        [event._id for event in events],
+        [classes.place(type(event)) for event in events],
+        places_in([entry.resource for entry in entries], [resource for _, resource in gone]) if gone else [],
+        KeyColumn([event._start for event in events] + [event._end for event in events]),
+        [event._quantity for event in events],
+        [dict(event.fields) or None for event in events],
     )
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["classes_in", "rebuild"]
 
+_FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
+"""What of a booking its fields cannot say."""
+
 
 def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, type]:
     """Return the classes a state needs, by name, from those *known*.
@@ -35,7 +38,10 @@ def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, 
     Raises: `SnapshotTypeError` that names those which are missing, or are not what they are needed for.
     """
     names = state.classes
-    of_events = {names[state.event_type], *(names[kind] for kind in set(state.bookings.kinds))}
+    of_events = {
+        names[state.event_type],
+        *(names[kind] for kind in {*state.bookings.kinds, *state.released.kinds}),
+    }
     of_resources = {names[kind] for kind in set(state.resources.kinds)} - {CODEC}
     return {**resolve(path, of_events, known, BookingEvent), **resolve(path, of_resources, known, Resource)}
 
@@ -70,16 +76,23 @@ def rebuild(calendar: Calendar, state: State, classes: dict[str, type]) -> None:
             for place in keepers:
                 calendar._set_hours(catalog.entry(resources[place]), hours)
         calendar._ran_out.update(zip(state.expired.ids, state.expired.until, strict=True))
-        _close(calendar, state, resources, events)
+        _close(calendar, state, resources, events, classes)
 
 
-def _close(calendar: Calendar, state: State, resources: list[Any], events: list[BookingEvent]) -> None:
+def _close(
+    calendar: Calendar,
+    state: State,
+    resources: list[Any],
+    events: list[BookingEvent],
+    classes: dict[str, type],
+) -> None:
     rows = state.closures
     count = len(rows.ids)
     keys = rows.keys.values
     facts = zip(
         rows.ids, rows.resources, keys[:count], keys[count:], rows.reasons, rows.overlapping, strict=True
     )
+    events = events + _released(state, resources, classes) if state.released.ids else events
     for id, place, start, end, reason, overlapping in facts:
         entry = calendar._catalog.entry(resources[place])
         low, high = calendar._keys.admit(start, end)
@@ -206,6 +219,27 @@ def _events(
     return made
 
 
+def _released(state: State, resources: list[Any], classes: dict[str, type]) -> list[BookingEvent]:
+    """Return bookings that stood once, as records that own no lock."""
+    rows = state.released
+    count, keys = len(rows.ids), rows.keys.values
+    made = []
+    for kind, place, start, end, id, quantity, loose in zip(
+        rows.kinds,
+        rows.resources,
+        keys[:count],
+        keys[count:],
+        rows.ids,
+        rows.quantities,
+        rows.fields,
+        strict=True,
+    ):
+        event = _event(classes[state.classes[kind]], resources[place], start, end, id, quantity, loose or {})
+        event._seq = 0  # cannot be changed
+        made.append(event)
+    return made
+
+
 def _event(
     cls: type, resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any]
 ) -> Any:
@@ -214,6 +248,9 @@ def _event(
     BookingEvent.__init__(event, resource, start, end, id=id, quantity=quantity)
     loose = {}
     for name, value in fields.items():
+        if name in _FACTS:  # came in as a loose keyword, or out of a forged file
+            loose[name] = value
+            continue
         try:
             object.__setattr__(event, name, value)
         except AttributeError:  # neither a slot nor a place for others

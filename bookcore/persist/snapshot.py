@@ -43,6 +43,8 @@ def save(
 
     Carried are bounds, resources (their class's name, id, capacity, turnaround and attributes) in order of
     registration, tags, bookings in order of booking with their fields, holds, closures and opening hours.
+    ``closure.overlapping`` comes back as it was: the bookings that stood there when it was closed. Those that
+    have been released or moved since are carried as the records they are; they own no lock.
     Attributes, fields, ids and keys are numbers, texts, dates, containers of these, NumPy scalars, pandas
     Timestamps, or what `register_key_codec` knows. Not carried, for they are functions: indexes, the clock,
     subscribers; make them again after restoring. Nor the store: a calendar is restored into the store it is

@@ -9,6 +9,7 @@
     holds       a held booking  which, until when
     expired     a hold          id, when it ran out: the last few, so that confirming one can say so
     closures    a closure       id, resource, start and end, reason, bookings that stood there
+    released    a booking       as bookings: those that stood there and were released or moved since (if there are any)
 
 Rows stand in order: resources in order of registration, bookings in order of booking. Resources, bookings and
 classes are known by their place. A section's first column says which section it is and how many rows it has.
@@ -61,6 +62,7 @@ __all__ = [
 
 Section = tuple[bytes, ...]
 _HEAD = struct.Struct("<Q12s")
+_NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released"
 
 
 @dataclass(slots=True)
@@ -129,7 +131,9 @@ class Closures:
     resources: Sequence[int] = ()
     keys: KeyColumn = field(default_factory=lambda: KeyColumn([]))  # all starts, then all ends
     reasons: list[Any] = field(default_factory=list)
-    overlapping: list[list[int]] = field(default_factory=list)  # places in State.bookings
+    overlapping: list[list[int]] = field(
+        default_factory=list
+    )  # places in State.bookings, and on in State.released
 
 
 @dataclass(slots=True)
@@ -148,6 +152,7 @@ class State:
     holds: Holds = field(default_factory=Holds)
     expired: Expired = field(default_factory=Expired)
     closures: Closures = field(default_factory=Closures)
+    released: Bookings = field(default_factory=Bookings)
 
 
 def encode_state(state: State) -> list[Section]:
@@ -161,7 +166,7 @@ def encode_state(state: State) -> list[Section]:
     closed = state.closures
     values, numbers = encode_column, encode_numbers
     facts = (state.bounds, state.classes, state.event_type, state.last_sequence, state.last_closure)
-    return [
+    sections = [
         _section("calendar", 1, values([facts])),
         _section(
             "resources", len(who.ids), values(who.ids), numbers(who.kinds), numbers(who.capacities),
@@ -181,6 +186,16 @@ def encode_state(state: State) -> list[Section]:
             values(closed.overlapping),
         ),
     ]  # fmt: skip
+    gone = state.released
+    if gone.ids:
+        columns = (
+            numbers(gone.kinds),
+            numbers(gone.resources),
+            values(gone.keys.values),
+            numbers(gone.quantities),
+        )
+        sections.append(_section("released", len(gone.ids), values(gone.ids), *columns, values(gone.fields)))
+    return sections
 
 
 def decode_state(sections: Sequence[Section]) -> State:
@@ -219,7 +234,7 @@ def decode_state(sections: Sequence[Section]) -> State:
     check_members(state.rules.members, count)
 
     closed = state.bounds == "[]"
-    count, (ids, *columns) = take(
+    bookings, (ids, *columns) = take(
         "bookings", decode_keys, kind, resource, _keys, decode_numbers, decode_column
     )
     state.bookings = what = Bookings(ids.values, *columns)
@@ -230,7 +245,7 @@ def decode_state(sections: Sequence[Section]) -> State:
     check_positive(what.quantities)
     what.bare = not check_fields(what.fields)
 
-    _, columns = take("holds", _places(count), decode_column)
+    _, columns = take("holds", _places(bookings), decode_column)
     state.holds = Holds(*columns)
     check_ids(state.holds.bookings)
 
@@ -242,8 +257,15 @@ def decode_state(sections: Sequence[Section]) -> State:
     state.closures = Closures(*columns)
     check_closure_ids(state.closures.ids, state.last_closure)
     check_all(state.closures.reasons, str)
-    check_members(state.closures.overlapping, count)
     state.closures.keys = check_spans(state.closures.keys, closed)
+    if len(sections) > len(_NAMES) - 1:
+        gone, columns = take("released", decode_column, kind, resource, _keys, decode_numbers, decode_column)
+        state.released = Bookings(*columns)
+        check_spans(state.released.keys, closed)
+        check_positive(state.released.quantities)
+        check_fields(state.released.fields)
+        bookings += gone
+    check_members(state.closures.overlapping, bookings)
     return state
 
 
@@ -264,10 +286,9 @@ class _Sections:
     """Hands out the sections in order."""
 
     def __init__(self, sections: Sequence[Section]) -> None:
-        self._names = ("calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures")
-        if len(sections) != len(self._names):
-            raise Unreadable(f"{len(sections)} sections where {len(self._names)} should be")
-        self._sections = dict(zip(self._names, sections, strict=True))
+        if not len(_NAMES) - 1 <= len(sections) <= len(_NAMES):
+            raise Unreadable(f"{len(sections)} sections where {len(_NAMES) - 1} should be")
+        self._sections = dict(zip(_NAMES, sections, strict=False))  # the last is not always there
 
     def take(self, name: str, *decoders: Callable[[bytes, int], Any]) -> tuple[int, list[Any]]:
         """Return the number of rows and the decoded columns of a section."""

@@ -73,7 +73,7 @@ def told(calendar: Calendar) -> Any:
             for event in calendar.bookings()
         ],
         [
-            (c.resource.id, seen(c.start), seen(c.end), [e.id for e in c.overlapping if e.owns_lock])
+            (c.resource.id, seen(c.start), seen(c.end), [(e.id, e.owns_lock) for e in c.overlapping])
             for c in calendar.closures()
         ],
     ]

@@ -385,7 +385,9 @@ def test_booking_that_stands_in_a_closure_comes_back(tmp_path: Path) -> None:
     calendar.remove_booking(gone)
     found = there_and_back(calendar, tmp_path / "a.bks")
     (closure,) = found.closures()
-    assert closure.overlapping == (found.get(kept.id),)
+    stood, gone = closure.overlapping
+    assert stood is found.get(kept.id)
+    assert (gone.start, gone.end, gone.owns_lock) == (7, 9, False)
     with pytest.raises(ConflictError):
         found.book("room", 7, 8)
 
