@@ -108,7 +108,7 @@ def check_key(path: object, key: object) -> bytes:
 
 def write_file(
     path: str | os.PathLike[str], facts: Facts, sections: Sequence[Section], key: bytes | None = None,
-    fs: FileSystem = _FILES,
+    fs: FileSystem = _FILES, limits: Limits = _LIMITS,
 ) -> int:  # fmt: skip
     """Write a snapshot, in the place of what stands at *path*, and return its size in bytes.
 
@@ -123,6 +123,13 @@ def write_file(
     target = path_text(path)
     secret = check_key(target, key)
     parts = _parts(facts, sections, secret)
+    size = sum(map(len, parts))
+    if size > limits.max_bytes:  # told now, not when it is needed
+        reason = (
+            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; hand the same "
+            "limits=Limits(...) to save and load of bookcore.persist.snapshot (it is in bookcore.persist.format)"
+        )
+        raise SnapshotError(target, reason)
     if fs.is_special(target):  # a folder, or a device, which the superuser could put a file in the place of
         raise SnapshotError(target, "not written: what stands there is not a regular file")
     folder = os.path.dirname(target) or os.curdir
@@ -145,7 +152,7 @@ def write_file(
     except OSError as exc:
         reason = f"written and whole, but a power cut may still undo that: the folder does not sync ({_words(exc)})"
         raise SnapshotError(target, reason) from exc
-    return sum(map(len, parts))
+    return size
 
 
 def read_file(

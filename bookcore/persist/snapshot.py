@@ -37,6 +37,7 @@ def save(
     path: str | os.PathLike[str],
     *,
     key: bytes | None = None,
+    limits: Limits | None = None,
     fs: FileSystem | None = None,
 ) -> int:
     """Write the whole of *calendar* to one file, in the place of what stands there; return its size in bytes.
@@ -53,6 +54,7 @@ def save(
     With *key* (1 to 64 bytes) the file is sealed: only who has the key can make one that `load` takes. It is
     not secret.
 
+    Files larger than ``limits.max_bytes`` (1 GiB) are not written: `load` reads them only with the same *limits*.
     The file stands complete or not at all: after any failure what stood at *path* stands there still.
 
     Raises: `SnapshotTypeError` (a class that cannot be carried), `SnapshotValueError` (a value),
@@ -76,7 +78,7 @@ def save(
         except Exception as exc:  # the code of the user's own classes may fail in any way
             raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
         facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
-    return write_file(name, facts, sections, key, fs or FileSystem())
+    return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
 
 
 def load(

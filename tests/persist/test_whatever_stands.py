@@ -22,6 +22,7 @@ from bookcore.errors import BookcoreError, SnapshotError
 from bookcore.model import BookingEvent, Resource
 from bookcore.persist import snapshot as module
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
+from bookcore.persist.format import Limits
 from bookcore.persist.snapshot import load, save
 
 
@@ -104,6 +105,19 @@ def test_numbers_that_are_none_stay_apart(tmp_path: Path) -> None:
     calendar.add_resource(Resource("a"))
     calendar.tag("a", *[Decimal("NaN") for _ in range(9)], *[float("nan") for _ in range(9)])
     assert len(back(calendar, tmp_path / "a.bks")._catalog.tags) == 18
+
+
+def test_file_larger_than_is_read_is_not_written(tmp_path: Path) -> None:
+    """Better told now than when it is needed; who takes larger ones says so to both calls."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("a"))
+    calendar.book("a", 1, 2, note="x" * 5000)
+    with pytest.raises(SnapshotError, match="limits"):
+        save(calendar, tmp_path / "a.bks", limits=Limits(5000))
+    assert not (tmp_path / "a.bks").exists()
+    size = save(calendar, tmp_path / "a.bks")
+    save(calendar, tmp_path / "b.bks", limits=Limits(size))
+    assert len(load(Calendar, tmp_path / "b.bks", limits=Limits(size))) == 1
 
 
 class Choosy(BookingEvent):
