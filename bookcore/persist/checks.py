@@ -59,6 +59,8 @@ def check_distinct(ids: Sequence[Any]) -> set[Any]:
     """Refuse what is unhashable, or twice the same; return the set of it."""
     try:
         distinct = set(ids)
+    except MemoryError:
+        raise
     except Exception as exc:
         raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
     if len(distinct) != len(ids):
@@ -148,7 +150,7 @@ def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
             ]
             starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
         right = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
-    except Unreadable:
+    except (Unreadable, MemoryError):
         raise
     except Exception as exc:
         raise Unreadable(f"keys that cannot be compared ({failure(exc)})") from exc

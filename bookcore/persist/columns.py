@@ -112,7 +112,7 @@ def decode_keys(data: bytes, count: int) -> KeyColumn:
             raise Unreadable(f"a column of {found} rows where {count} should be")
         values = src.column(count)
         src.finish()
-    except Unreadable:
+    except (Unreadable, MemoryError):
         raise
     except Exception as exc:  # every constructor has its own way to refuse a value
         raise Unreadable(f"a value that is none ({failure(exc)})") from exc

@@ -77,6 +77,8 @@ def loads(data: bytes | memoryview) -> tuple[bytes, ...]:
     count = _walk(memoryview(data))
     try:
         columns: Any = _Reader(io.BytesIO(data)).load()
+    except MemoryError:
+        raise
     except (
         Exception
     ) as exc:  # the walk lets nothing through that could fail; if it ever does, it is refused too

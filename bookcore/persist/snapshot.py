@@ -65,20 +65,19 @@ def save(
     """
     name = path_text(path)
     check_key(name, key)
-    with garbage_paused():
+    with _enough_memory(name, "write"), garbage_paused():
         try:
             state = gather(calendar, name)
             sections = encode_state(state)
         except Unwritable as exc:
             raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
-        except MemoryError as exc:
-            raise SnapshotError(name, "not written: there is not enough memory for it") from exc
-        except BookcoreError:
+        except (BookcoreError, MemoryError):
             raise
         except Exception as exc:  # the code of the user's own classes may fail in any way
             raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
         facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
-    return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
+    with _enough_memory(name, "write"):
+        return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
 
 
 def load(
@@ -106,7 +105,8 @@ def load(
     """
     name = path_text(path)
     known = handed_in(name, types)
-    facts, sections = read_file(name, key, limits or Limits(), fs or FileSystem())
+    with _enough_memory(name, "read"):
+        facts, sections = read_file(name, key, limits or Limits(), fs or FileSystem())
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
             state = decode_state(sections)
@@ -124,16 +124,26 @@ def load(
 def _told_as_damage(name: str) -> Iterator[None]:
     """Raise what goes wrong with the contents of a file as an error that names it."""
     try:
-        yield
+        with _enough_memory(name, "read"):
+            yield
     except MissingCodec as exc:
         raise SnapshotTypeError(name, exc.reason, [exc.name]) from exc
     except Unreadable as exc:
         raise SnapshotDamagedError(name, exc.reason) from exc
+    except SnapshotError:
+        raise
     except BookcoreError as exc:
         raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
-    except MemoryError as exc:
-        raise SnapshotError(name, "there is not enough memory to read it") from exc
     except Exception as exc:
         # the user's classes and keys may fail in any way on data of another's making
         reason = f"its objects cannot be made ({failure(exc)})"
         raise SnapshotDamagedError(name, reason) from exc
+
+
+@contextmanager
+def _enough_memory(name: str, what: str) -> Iterator[None]:
+    """Raise lack of memory as an error that names the file, and says nothing against it."""
+    try:
+        yield
+    except MemoryError as exc:
+        raise SnapshotError(name, f"there is not enough memory to {what} it") from exc

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
 from bookcore.model import BookingEvent, Resource
+from bookcore.persist import columns
 from bookcore.persist import snapshot as module
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.format import Limits
@@ -173,7 +174,9 @@ def test_class_whose_code_fails_raises_our_error(tmp_path: Path) -> None:
         calendar.snapshot(tmp_path / "a.bks")
 
 
-@pytest.mark.parametrize("step", ["gather", "decode_state"])
+@pytest.mark.parametrize(
+    "step", ["gather", "write_file", "read_file", "decode_state", "rebuild", "decode_keys"]
+)
 def test_lack_of_memory_is_not_blamed_on_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -184,9 +187,12 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
 
     path = tmp_path / "a.bks"
     save(Calendar(), path)
-    monkeypatch.setattr(module, step, fail)
+    if step == "decode_keys":
+        monkeypatch.setattr(columns.Reader, "column", fail)
+    else:
+        monkeypatch.setattr(module, step, fail)
     with pytest.raises(SnapshotError, match="memory") as caught:
-        save(Calendar(), path) if step == "gather" else load(Calendar, path)
+        save(Calendar(), path) if step in ("gather", "write_file") else load(Calendar, path)
     assert not isinstance(caught.value, SnapshotDamagedError)
 
 
