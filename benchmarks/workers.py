@@ -119,7 +119,7 @@ def load(*, n: int, m: int, collector: str = "on", loop: bool = True) -> dict[st
     _settle()
     _set(collector)
     began = clock()
-    ours.calendar.load([event(*row) for row in rows])
+    ours.calendar.load(event(*row) for row in rows)
     out["make and load"] = (clock() - began) / len(rows)
     a, b = ours.window(windows(data, 1)[0])
     began = clock()
