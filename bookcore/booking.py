@@ -245,8 +245,8 @@ class Booking(Transactions):
     def load(self, events: Iterable[BookingEvent]) -> int:
         """Add many events at once, all or none, about four times as fast as one by one; return how many.
 
-        Python's cyclic garbage collector is paused meanwhile. It is so too while *events* makes them, if that is a generator:
-        a million made beforehand take it half a second.
+        Python's cyclic garbage collector is paused meanwhile, also while a generator makes the events: a million that are
+        made beforehand take it half a second.
 
         Raises: as `add_booking`, for the first event in the order given that cannot be added.
         Complexity: O(k log k) for k events, with few comparisons where keys repeat.
