@@ -252,7 +252,7 @@ def numpy_scalars() -> st.SearchStrategy[Any]:
     scalars = (
         np.int8(3), np.uint64(2**64 - 1), np.int64(-(2**63)), np.float16(1.5), np.float64(-0.0), np.float32("inf"),
         np.longdouble(1.5), np.bool_(True), np.str_("a\0"), np.bytes_(b"a\0"), np.timedelta64(5, "s"), np.complex64(1j),
-        np.datetime64("2026-10-25T02"), np.datetime64(5, "25s"), np.datetime64("NaT"), np.datetime64(2**62, "ns"),
+        np.datetime64("2026-10-25T02"), np.datetime64(5, "25s"), np.datetime64("NaT", "s"), np.datetime64(2**62, "ns"),
     )  # fmt: skip
     return st.integers(0, len(scalars) - 1).map(scalars.__getitem__)  # not all of them can be hashed
 
