@@ -183,7 +183,7 @@ def _keys_of(name: str, calendar: Calendar, options: Options) -> KeyReader | Non
     like = KeyReader.like(held) if held is not None else None
     if options.keys is None and options.date_format is None:
         return like
-    told = KeyReader(options.keys or KeyKind.TIME, date_format=options.date_format)
+    told = KeyReader(options.keys, date_format=options.date_format)
     if like is not None and like.kind is not told.kind and not {like.kind, told.kind} <= _NUMBERS:
         flag = "--date-format" if options.date_format is not None else "--keys"
         raise UsageError(f"{name} has {like.kind.plural}; {flag} says {told.kind.plural}")

@@ -25,7 +25,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bookcore.errors import brief
+from bookcore.errors import QueryError, brief
 from bookcore.tables.errors import TableError
 from bookcore.tables.header import read_head
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
@@ -34,6 +34,7 @@ from bookcore.tables.opening import Source, open_source
 __all__ = ["BadRow", "CsvTable", "Reason", "Row", "read_csv"]
 
 SAMPLE = 1000  # rows that decide what kind the keys are
+KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # what ``keys`` may say
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # what databases write for NULL
 
 
@@ -104,7 +105,8 @@ def read_csv(
     start or end means unbounded instead of a bad row. ``bounds="[]"`` lets a span have one point.
 
     Complexity: O(1) memory besides the keys, which are shared between equal cells; about 1.5 us a row.
-    Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`, `DateFormatError`.
+    Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that can
+    read nothing, or not what ``keys`` says; `QueryError` for an argument that is none.
 
     The rows become bookings through `fill`, which yields each again, as it is or as a bad row:
 
@@ -122,6 +124,13 @@ def read_csv(
     >>> list(calendar.bookings("loft"))
     [BookingEvent('loft', 1, 5, id='ada')]
     """
+    if bounds not in ("[)", "[]"):
+        raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
+    if keys is not None and keys not in KINDS:
+        raise QueryError(keys, f"keys are one of {', '.join(KINDS)}")
+    for told in (resource, start, end, id, delimiter, encoding, date_format):
+        if told is not None and not isinstance(told, str):
+            raise QueryError(told, "a column, delimiter, encoding or date format is named by a str")
     name, file, is_text = open_source(source)
     try:
         return CsvTable(
@@ -270,7 +279,7 @@ class CsvTable:
 
     def _key_reader(self, keys: KeyKind | None, date_format: str | None) -> KeyReader:
         if keys is not None or date_format is not None:
-            return KeyReader(keys or KeyKind.TIME, date_format=date_format)
+            return KeyReader(keys, date_format=date_format)
         places = self._places[1:3]
         return KeyReader.for_cells(
             cell

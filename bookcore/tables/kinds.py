@@ -22,7 +22,7 @@ from math import isfinite
 from typing import Any
 
 from bookcore.errors import BookcoreError, brief
-from bookcore.tables.formats import check_format, codes_of
+from bookcore.tables.formats import DateFormatError, check_format, codes_of
 
 __all__ = ["KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
@@ -120,16 +120,22 @@ class KeyReader:
 
     __slots__ = ("_known", "_parse", "date_format", "kind", "refused")
 
-    def __init__(self, kind: KeyKind, *, date_format: str | None = None) -> None:
+    def __init__(self, kind: KeyKind | None, *, date_format: str | None = None) -> None:
+        """Read keys of a kind, or of a format; named both, the format has to read that kind.
+
+        Raises: `DateFormatError`.
+        """
         if date_format is not None:
             check_format(date_format)
+            reads = _kind_of_format(date_format)
+            if kind not in (None, reads):
+                raise DateFormatError(date_format, f"reads {reads.plural}, and the keys are said to be {kind.plural}")
+            kind = reads
         self.date_format = date_format
-        self.kind = kind
+        self.kind = KeyKind.TEXT if kind is None else kind
         self.refused: Counter[str] = Counter()
         self._known: dict[str, Any] = {}
-        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _PARSERS[kind]
-        if date_format is not None:
-            self.kind = _kind_of_format(date_format)
+        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _PARSERS[self.kind]
 
     def __call__(self, text: str) -> Any:
         """Return the key that *text* stands for. O(1).

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bookcore.errors import BookcoreError
+from bookcore.errors import BookcoreError, QueryError
 from bookcore.tables import (
     BadRow,
     ColumnError,
+    DateFormatError,
     DelimiterError,
     KeyKind,
     Reason,
@@ -361,3 +362,26 @@ def test_number_with_a_comma_is_unclear_or_a_bad_row(tmp_path: Path) -> None:
     assert good == Row(2, "loft", 9, 10, None)
     assert isinstance(bad, BadRow)
     assert "comma" in bad.detail
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"keys": "days"}, {"keys": "other"}, {"keys": 5}, {"bounds": "()"}, {"date_format": 5}, {"start": 5}, {"delimiter": 5}],
+    ids=str,
+)
+def test_argument_that_is_none_is_refused(tmp_path: Path, argument: dict[str, object]) -> None:
+    """As an error of ours, with the argument; before the file is opened."""
+    with pytest.raises(QueryError) as caught:
+        read_csv(tmp_path / "no such file", **argument)  # type: ignore[arg-type]
+    assert caught.value.term in argument.values()
+
+
+@pytest.mark.parametrize(("keys", "form"), [("date", "%d.%m.%Y %H:%M"), ("datetime", "%d.%m.%Y"), ("int", "%d.%m.%Y")])
+def test_kind_of_keys_and_a_format_of_another_are_refused(tmp_path: Path, keys: str, form: str) -> None:
+    """Either would overrule the other unseen."""
+    with pytest.raises(DateFormatError, match="are said to be") as caught:
+        read(tmp_path, HEAD, keys=keys, date_format=form)
+    assert caught.value.date_format == form
+    assert read(tmp_path, HEAD + "loft,4.7.2026,5.7.2026,a\n", keys="date", date_format="%d.%m.%Y") == [
+        Row(2, "loft", date(2026, 7, 4), date(2026, 7, 5), "a")
+    ]

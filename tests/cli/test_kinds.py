@@ -102,7 +102,7 @@ def test_mixed_zones_are_told_from_nonsense() -> None:
 )
 def test_date_format_is_read_as_told(form: str, text: str, key: Any) -> None:
     """What it yields is a date, a time or a time with a zone, by what it names."""
-    reader = KeyReader(KeyKind.TIME, date_format=form)
+    reader = KeyReader(None, date_format=form)
     assert reader(text) == key
     assert type(reader(text)) is type(key)
     with pytest.raises(UnreadableKeyError, match="does not have the format"):
