@@ -13,7 +13,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from bookcore._keepers import Keepers
@@ -61,6 +60,54 @@ class Subscription:
 _Told: TypeAlias = tuple[Change, tuple[Subscription, ...]]
 
 
+class Reading:
+    """The lock of a calendar, held while something is asked of it. Without state of its own: one serves all threads.
+
+    Not a generator under `contextmanager`, which costs a question 0.6 us more.
+    """
+
+    __slots__ = ("_calendar",)
+
+    def __init__(self, calendar: Base) -> None:
+        self._calendar = calendar
+
+    def __enter__(self) -> None:
+        calendar = self._calendar
+        calendar._lock.acquire()
+        if calendar._deadlines:
+            try:
+                calendar._expire()
+            except BaseException as exc:
+                self.__exit__(type(exc), exc, None)
+                raise
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        calendar = self._calendar
+        calendar._lock.release()
+        try:
+            if isinstance(exc, Exception):
+                calendar._blame(exc)
+        finally:  # a call that is refused may have found that holds ran out
+            if calendar._pending:
+                calendar._tell()
+
+
+class Writing(Reading):
+    """The same while something is changed: who reads without the lock is told, by ``_writing`` and ``_version``."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        calendar = self._calendar
+        calendar._lock.acquire()
+        calendar._writing += 1
+        calendar._version += 1
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        self._calendar._writing -= 1
+        super().__exit__(kind, exc, trace)
+
+
 class Base:
     """State of one calendar, its lock, and what is told of changes; no public names of its own."""
 
@@ -79,6 +126,8 @@ class Base:
         "_event_type",
         "_events",
         "_fading",
+        "_for_reading",
+        "_for_writing",
         "_holds",
         "_hours",
         "_index",
@@ -128,6 +177,7 @@ class Base:
         self._clock = clock
         self._event_type = event_type
         self._lock = threading.RLock()
+        self._for_reading, self._for_writing = Reading(self), Writing(self)
         self._version = 0
         self._writing = 0
         self._catalog = Catalog()
@@ -164,38 +214,13 @@ class Base:
 
     # -- locking -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def _writer(self) -> Iterator[None]:
-        """Hold the lock and let lock-free readers know."""
-        try:
-            with self._lock:
-                self._writing += 1
-                self._version += 1
-                try:
-                    yield
-                finally:
-                    self._writing -= 1
-        except Exception as exc:
-            self._blame(exc)
-            raise
-        finally:  # a call that is refused may have found that holds ran out
-            if self._pending:
-                self._tell()
+    def _writer(self) -> Writing:
+        """Hold the lock and let lock-free readers know: for a ``with``."""
+        return self._for_writing
 
-    @contextmanager
-    def _reader(self) -> Iterator[None]:
-        """Hold the lock for a question, once the holds whose time has come are released."""
-        try:
-            with self._lock:
-                if self._deadlines:
-                    self._expire()
-                yield
-        except Exception as exc:
-            self._blame(exc)
-            raise
-        finally:
-            if self._pending:
-                self._tell()
+    def _reader(self) -> Reading:
+        """Hold the lock for a question, once the holds whose time has come are released: for a ``with``."""
+        return self._for_reading
 
     def _blame(self, exc: Exception) -> None:
         """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""

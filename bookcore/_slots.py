@@ -21,11 +21,12 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
+from bookcore._asking import FEW
 from bookcore._free import blocked, free
 from bookcore._keepers import is_shorter, suits
 from bookcore.bitmap import from_ordinals, ordinals
 from bookcore.catalog import Entry
-from bookcore.core import FEW, Core
+from bookcore.core import Core
 from bookcore.gaps import fits, following, in_order
 from bookcore.stores.memory import MemoryStore
 from bookcore.terms import All, And, Available, Term

@@ -115,7 +115,8 @@ def pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
     found: list[Any] = []
     base = 0
     while len(found) < n and bits:
-        found += pick(bits & ((1 << 4096) - 1), objects[base : base + 4096])
+        some = bits & ((1 << 4096) - 1)
+        found += pick(some, objects[base : base + some.bit_length()])
         bits >>= 4096
         base += 4096
     return found[:n]

@@ -148,6 +148,8 @@ class Keyring:
         Raises: `InvalidSpanError` (empty, reversed), `InvalidKeyError` (NaN), `KeyTypeError`.
         """
         if start is not None and end is not None:
+            if self.is_plain(start, end):
+                return start, end
             low, high = self._key(start, start, end), self._key(end, start, end)
             try:
                 right = not high < low if self.closed else bool(low < high)

@@ -50,8 +50,9 @@ class Selecting(Core):
         return self._find(None, terms)
 
     def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
-        with self._lock:
-            self._keys.admit(start, end)
+        if not self._keys.is_plain(start, end):  # a question is made without the lock, if it can be
+            with self._lock:
+                self._keys.admit(start, end)
         return Available(start, end, check_quantity(quantity))
 
     def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bookcore.errors import QueryError
-from bookcore.terms import And, Between, Not, OneOf, Or, Term, Xor, as_term
+from bookcore.terms import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
@@ -96,11 +96,11 @@ class Selection:
 
     def __sub__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, And((self._term, Not(term))))
+        return NotImplemented if term is None else Selection(self._calendar, And((self._term, opposite(term))))
 
     def __rsub__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, And((term, Not(self._term))))
+        return NotImplemented if term is None else Selection(self._calendar, And((term, opposite(self._term))))
 
     def __xor__(self, other: object) -> Selection:
         term = self._other(other)
@@ -109,7 +109,7 @@ class Selection:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Selection:
-        return Selection(self._calendar, Not(self._term))
+        return Selection(self._calendar, opposite(self._term))
 
     def __repr__(self) -> str:
         order = f", order_by {self._order!r}" if self._order is not None else ""

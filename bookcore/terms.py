@@ -118,6 +118,15 @@ class Xor(Term):
     right: Term
 
 
+def opposite(term: Term) -> Term:
+    """Return the question with the opposite answer.
+
+    >>> opposite(opposite(Tagged("sea")))
+    Tagged(label='sea')
+    """
+    return term.term if isinstance(term, Not) else Not(term)
+
+
 class No:
     """What `no` returns: a term turned into its opposite, whatever the calendar."""
 
@@ -149,7 +158,7 @@ def as_term(value: Any, calendar: Any) -> Term:
     if isinstance(value, type):
         return Kind(value)
     if isinstance(value, No):
-        return Not(as_term(value.term, calendar))
+        return opposite(as_term(value.term, calendar))
     if isinstance(value, str | bytes):
         raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({value!r}) or [{value!r}]?")
     if isinstance(value, list):

@@ -65,7 +65,13 @@ class Lane(Schedule):
 
     def is_free(self, start: Any, end: Any) -> bool:
         """Tell whether no booking overlaps the span. O(log m)."""
-        return super().is_free(start, end) if self.long is None else self.long.is_free(start, end)
+        if self.long is not None:
+            return self.long.is_free(start, end)
+        if start is None or end is None:
+            return super().is_free(start, end)
+        edges = self.edges  # `Schedule.is_free` written out: a search for the first few asks dozens of lanes
+        at = bisect_left(edges, end)
+        return not at or (not at & 1 and not start < edges[at - 1])
 
     def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
         """Return the bookings that overlap the span, in order, as a new list. O(log m + answers)."""
@@ -181,6 +187,10 @@ class ClosedLane(Lane, ClosedSchedule):
     def answer(self) -> Any:
         """An object with ``is_free(start, end)``."""
         return self if self.long is None else self.long
+
+    def is_free(self, start: Any, end: Any) -> bool:
+        """Tell whether no booking overlaps the span. O(log m)."""
+        return ClosedSchedule.is_free(self, start, end) if self.long is None else self.long.is_free(start, end)
 
     def claim(self, start: Any, end: Any, event: BookingEvent) -> bool:
         """Hold the booking here and on the timeline, or return False. O(log m + SPLIT + blocks crossed)."""

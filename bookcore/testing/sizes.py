@@ -26,7 +26,7 @@ SIZES: dict[str, int] = {
     "bookcore.stores.shelf:SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
     "bookcore.attributes:LIMIT": 4,
-    "bookcore.core:FEW": 2,
+    "bookcore._asking:FEW": 2,
     "bookcore.expiry:AT_ONCE": 1,
     "bookcore.loading:FEWEST": 2,
     "bookcore.profile:Profile.most": 8,
