@@ -157,7 +157,8 @@ class Booking(Transactions):
                 and _alike(normal(standing._start), low)
                 and _alike(normal(standing._end), high)
                 and standing._quantity == quantity
-                and dict(standing.fields) == dict(self._make(entry.resource, None, None, quantity, fields).fields)
+                and dict(standing.fields)
+                == dict(self._make(entry.resource, standing._start, standing._end, quantity, fields).fields)
             )
         except BookcoreError:
             raise

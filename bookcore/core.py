@@ -43,6 +43,7 @@ from bookcore.policies import in_the_way
 
 __all__ = ["Core"]
 
+_MISSING: Any = object()
 _ADOPTING = threading.Lock()  # two calendars may be given one resource at the same moment
 
 
@@ -173,7 +174,7 @@ class Core(Asking):
         )
 
     def _make(self, resource: Any, start: Any, end: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
-        """Make an event of the calendar's type; what its class does not take is a `FieldError`."""
+        """Make an event of the calendar's type. What its class does not take, or changes, is a `FieldError`."""
         cls = self._event_type
         try:
             event = cls(resource, start, end, quantity=quantity, **fields)
@@ -181,8 +182,17 @@ class Core(Asking):
             raise
         except Exception as exc:
             raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc
+        if not isinstance(event, cls):
+            raise FieldError(cls, fields, f"its __new__ makes {brief(event)}")
         if not hasattr(event, "_seq"):  # made by a dataclass's own __init__, which knows nothing of these
             event._seq = event._home = event._fields = None
+        if event._seq is not None:
+            raise FieldError(cls, fields, f"its __new__ returns {brief(event)}, which has been booked")
+        # what has been checked, and is locked, is what was asked for: an event that says otherwise would lie
+        for name, given in (("start", start), ("end", end), ("quantity", quantity)):
+            if not _is_still(getattr(event, f"_{name}", _MISSING), given):
+                has = getattr(event, name, "nothing")
+                raise FieldError(cls, [name], f"asked for {name} {brief(given)}, its class makes it {brief(has)}")
         return event
 
     def _add_entry(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Entry:
@@ -287,6 +297,16 @@ class Core(Asking):
         entry.publish()
         if self._noting:
             self._note(lambda: self._set_hours(entry, before), HoursSet(entry.resource, hours))
+
+
+def _is_still(has: Any, given: Any) -> bool:
+    """Tell whether an event has what it was given: the same, or its equal of the same type, as in another time zone."""
+    if has is given:
+        return True
+    try:
+        return type(has) is type(given) and bool(normal(has) == normal(given))
+    except Exception:  # the user's own code
+        return False
 
 
 def _adopt(entry: Entry, calendar: Any) -> None:

@@ -68,6 +68,13 @@ class Life(Requests, Closing):
             raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
         with self._writer():
             self._expire_if_due()
+            entry = self._catalog.entry(resource)
+            low, high = self._keys.admit(start, end)
+            check_quantity(quantity)
+            calendar: Any = self
+            standing: BookingEvent | None = calendar._same(if_exists, id, entry, low, high, quantity, fields)
+            if standing is not None:
+                return standing
             if ttl is not None or until is not None:
                 now = self._now()
                 until = later(now, ttl) if ttl is not None else normal(until)
@@ -77,13 +84,6 @@ class Life(Requests, Closing):
                     raise KeyTypeError(until, f"cannot be compared with the clock's {brief(now)}") from exc
                 if past:
                     raise HoldExpiredError(id, until, now)
-            entry = self._catalog.entry(resource)
-            low, high = self._keys.admit(start, end)
-            check_quantity(quantity)
-            calendar: Any = self
-            standing: BookingEvent | None = calendar._same(if_exists, id, entry, low, high, quantity, fields)
-            if standing is not None:
-                return standing
             event = self._make(entry.resource, start, end, quantity, fields)
             self._insert(entry, low, high, event, id, held=True, until=until)
             return event
@@ -223,7 +223,8 @@ class Life(Requests, Closing):
 
         Give the follower no clock: its holds then run out when the other's do, because a change says so.
 
-        Raises: as the call that made the change; `TransactionError` for what is no change.
+        Raises: as the call that made the change; `TransactionError` for what is no change, and for a closure that stands
+        here already.
         """
         calendar: Any = self
         match change:
@@ -241,6 +242,8 @@ class Life(Requests, Closing):
                 self.move(before._id, start=after._start, end=after._end, resource=after._resource.id)
             case changes.Closed(closure):
                 with self._writer():
+                    if closure.id in self._standing_closures:
+                        raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
                     entry = self._catalog.entry(closure.resource)
                     low, high = self._keys.admit(closure.start, closure.end)
                     self._closure_ids = max(self._closure_ids, closure.id)

@@ -105,6 +105,9 @@ def _homes(resource: Any) -> tuple[Calendar, ...]:
     return homes
 
 
+_OWN = frozenset({"end", "id", "quantity", "resource", "start"})
+"""What every event has: properties of `BookingEvent`, whatever subclasses make of its fields."""
+
 _SAID = frozenset({"fields", "owns_lock", "status"})
 """Names that would be hidden behind the properties of an event."""
 
@@ -163,6 +166,11 @@ class BookingEvent(_EventFields):
 
     __slots__ = ("_end", "_fields", "_home", "_id", "_quantity", "_resource", "_seq", "_start")
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes a slot of every field it inherits
+            delattr(cls, name)
+
     def __init__(
         self, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
     ) -> None:
@@ -204,7 +212,7 @@ class BookingEvent(_EventFields):
             if cls is BookingEvent:
                 break
             for slot in _slots_of(cls):
-                if hasattr(self, slot):
+                if slot not in _OWN and hasattr(self, slot):
                     found[slot] = getattr(self, slot)
         found.update(getattr(self, "__dict__", ()))
         return MappingProxyType(found)

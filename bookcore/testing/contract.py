@@ -15,6 +15,7 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
     CalendarExam       each call and each error of `Calendar(store)`
     SpanExam           spans, keys of every family, capacity, turnaround
+    EventExam          event classes of the user's own
     LifeExam           units, holds, moves, splits, the same request twice
     ClosingExam        closures, opening hours, turnaround
     ChangeExam         transactions, what-if, many requests at once, subscribers
@@ -37,6 +38,7 @@ from bookcore.testing.exam_any import AnyExam
 from bookcore.testing.exam_calendar import CalendarExam
 from bookcore.testing.exam_changes import ChangeExam
 from bookcore.testing.exam_closing import ClosingExam
+from bookcore.testing.exam_events import EventExam
 from bookcore.testing.exam_laws import LawExam
 from bookcore.testing.exam_life import LifeExam
 from bookcore.testing.exam_selection import SelectionExam
@@ -52,6 +54,7 @@ class StoreContract(
     StoreExam,
     CalendarExam,
     SpanExam,
+    EventExam,
     LifeExam,
     ClosingExam,
     ChangeExam,
