@@ -146,5 +146,4 @@ class Asking(Base):
         return sorted_by(found, order)[:n]
 
     def _ids(self, term: Term, order: str | Callable[[Any], Any] | None) -> list[Any]:
-        with self._reader():
-            return [resource.id for resource in self._select(term, order, None)]
+        return [resource.id for resource in self._select(term, order, None)]

@@ -74,6 +74,7 @@ class Reading:
     def __enter__(self) -> None:
         calendar = self._calendar
         calendar._lock.acquire()
+        calendar._depth += 1
         if calendar._deadlines:
             try:
                 calendar._expire()
@@ -83,6 +84,7 @@ class Reading:
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         calendar = self._calendar
+        calendar._depth -= 1
         calendar._lock.release()
         try:
             if isinstance(exc, Exception):
@@ -100,6 +102,7 @@ class Writing(Reading):
     def __enter__(self) -> None:
         calendar = self._calendar
         calendar._lock.acquire()
+        calendar._depth += 1
         calendar._writing += 1
         calendar._version += 1
 
@@ -123,6 +126,7 @@ class Base:
         "_closure_ids",
         "_closures",
         "_deadlines",
+        "_depth",
         "_event_type",
         "_events",
         "_fading",
@@ -172,11 +176,17 @@ class Base:
         if not isinstance(store, BookingStore):
             raise StoreError(store, "has not the methods of bookcore.BookingStore")
         self._closed = closed = bounds == "[]"
-        store.bind(closed)
+        try:
+            store.bind(closed)
+        except (BookcoreError, MemoryError):
+            raise
+        except Exception as exc:
+            raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
         self._bounds = bounds
         self._clock = clock
         self._event_type = event_type
         self._lock = threading.RLock()
+        self._depth = 0  # how many `Reading` and `Writing` hold the lock, one inside the other
         self._for_reading, self._for_writing = Reading(self), Writing(self)
         self._version = 0
         self._writing = 0
@@ -245,7 +255,7 @@ class Base:
         Whoever finds another thread telling leaves its changes to it. A subscriber that raises ends neither the change
         nor the telling; its exception is logged.
         """
-        if self._undo is not None:
+        if self._undo is not None or self._depth:  # the lock is held: whoever gives it up last tells
             return
         while self._pending and self._telling.acquire(blocking=False):
             try:
@@ -267,7 +277,14 @@ class Base:
         """Ask the clock."""
         if self._clock is None:
             raise QueryError(self, "it cannot know the time: Calendar(clock=...) takes a function that tells it")
-        return normal(self._clock())
+        now = self._clock()
+        try:
+            none = bool(now != now)
+        except Exception as exc:
+            raise KeyTypeError(now, f"the clock's instant cannot be compared ({type(exc).__name__})") from exc
+        if none:  # a NaN or NaT is before no deadline: every hold would run out
+            raise KeyTypeError(now, "the clock tells no instant")
+        return normal(now)
 
     def _expire(self) -> None:
         """Release the holds whose time has come, if `_deadlines` says that there may be any. The lock is held."""

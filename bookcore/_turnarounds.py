@@ -1,17 +1,23 @@
 """Whose turnaround does not go with the keys: five hours cannot be added to a date.
 
 Booking says so. A search is about everybody, and leaves those out instead of failing: whom it offers, `book` accepts.
-Lengths are asked once for each type of key, however many resources have them.
+Lengths are asked once for each type of key, however many resources have them, where the type alone decides; where the
+value does as well, a float of 1e20 having no room for a length of 1.0, they are asked at every question.
 """
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from bookcore.bitmap import Bitmap
 from bookcore.lengths import is_movable
 
 __all__ = ["Turnarounds"]
+
+
+_EXACT = frozenset({(int, int), (date, timedelta), (datetime, timedelta)})
+"""Types of key and length of which every key can be moved by a length, or (a date by hours) none."""
 
 
 class Turnarounds:
@@ -48,17 +54,20 @@ class Turnarounds:
                 self._unfit.clear()
 
     def unfit(self, low: Any, high: Any) -> int:
-        """Return, as a bitmap, whose lengths the keys of a span cannot be moved by. O(1), or O(lengths) the first time."""
-        key = high if low is None else low
-        if key is None or not self._by_length:
+        """Return, as a bitmap, whose lengths the keys of a span cannot be moved by. O(1), or O(lengths)."""
+        keys = [key for key in (low, high) if key is not None]
+        if not keys or not self._by_length:
             return 0
-        found = self._unfit.get(type(key))
+        kind = type(keys[0])
+        found = self._unfit.get(kind)
         if found is None:
-            found = 0
+            found, exact = 0, True
             for length, bits in self._by_length.values():
-                if not is_movable(key, length):
+                exact = exact and (kind, type(length)) in _EXACT
+                if not all(is_movable(key, length) for key in keys):
                     found |= bits.value()
-            self._unfit[type(key)] = found
+            if exact:
+                self._unfit[kind] = found
         return found
 
 

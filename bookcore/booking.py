@@ -102,7 +102,7 @@ class Booking(Transactions):
                 try:
                     fits = lane.claim(start, end, event)
                 except Exception as exc:
-                    self._reraise(exc, start)
+                    self._reraise(exc, start, end)
                     raise
                 if not fits:
                     raise self._conflict(entry or owner._entry, start, end, start, end, 1)

@@ -71,9 +71,7 @@ class Calendar(Booking, Finding, Life, Selecting):
         Raises: `ResourceInUseError` while bookings stand, `UnknownResourceError`.
         Complexity: O(number of labels).
         """
-        with self._writer():
-            if self._deadlines:
-                self._expire()
+        with self._writer(), self.transaction():  # it lifts closures and hours first: all or nothing
             entry = self._catalog.entry(resource)
             self._remove_entry(entry)
             return entry.resource

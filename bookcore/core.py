@@ -33,10 +33,11 @@ from bookcore.errors import (
     KeyTypeError,
     ResourceError,
     ResourceInUseError,
+    StoreError,
     brief,
 )
 from bookcore.expiry import place_of
-from bookcore.keys import normal
+from bookcore.keys import is_foreign, normal
 from bookcore.lengths import is_movable
 from bookcore.model import BookingEvent, Closure, Resource, _homes
 from bookcore.policies import in_the_way
@@ -81,7 +82,7 @@ class Core(Asking):
         except BaseException as exc:
             event._seq = before
             if isinstance(exc, Exception):
-                self._reraise(exc, event._start)
+                self._reraise(exc, low, high)
             raise
         self._seq = seq
         keys = self._keys
@@ -119,7 +120,11 @@ class Core(Asking):
         keys = self._keys
         if type(low) is not keys.plain or type(high) is not keys.plain or keys.zone is not None:
             low, high = normal(low), normal(high)
-        self._store.remove(entry, low, high, event)
+        try:
+            self._store.remove(entry, low, high, event)
+        except Exception as exc:
+            self._reraise(exc, low, high)
+            raise
         del self._events[event._id]
         entry.count -= 1
         event._home = None
@@ -154,10 +159,18 @@ class Core(Asking):
         if seen != len(self._events):
             raise AssertionError(f"{seen} bookings in the store, {len(self._events)} by id")
 
-    def _reraise(self, exc: Exception, key: Any) -> None:
-        """Raise what a comparison of the user's keys raised as an error of ours; return for errors of ours."""
-        if not isinstance(exc, BookcoreError):
+    def _reraise(self, exc: Exception, *keys: Any) -> None:
+        """Raise what a store raised as an error of ours; return for errors of ours, and for lack of memory.
+
+        Where the user's own code compares keys it is taken to have failed; else it can only have been the store.
+        """
+        if isinstance(exc, BookcoreError | MemoryError):
+            return
+        theirs = [key for key in keys if key is not None and is_foreign(key)]
+        if theirs or self._keys.foreign:
+            key = theirs[0] if theirs else next((key for key in keys if key is not None), None)
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
+        raise StoreError(self._own_store, f"failed: {type(exc).__name__}: {exc}") from exc
 
     def _conflict(self, entry: Entry, low: Any, high: Any, start: Any, end: Any, quantity: int) -> ConflictError:
         """Return the error that names everything in the way."""
@@ -203,8 +216,10 @@ class Core(Asking):
         try:
             self._store.add_resource(entry)
             _adopt(entry, self)
-        except BaseException:
+        except BaseException as exc:
             self._catalog.remove(entry)
+            if isinstance(exc, Exception):
+                self._reraise(exc)
             raise
         self._turnarounds.add(entry.number, entry.before, entry.after)
         if self._noting:
@@ -230,7 +245,11 @@ class Core(Asking):
         hours = entry.hours
         if hours is not None:
             self._set_hours(entry, None)
-        self._store.remove_resource(entry)
+        try:
+            self._store.remove_resource(entry)
+        except Exception as exc:
+            self._reraise(exc)
+            raise
         removed = self._catalog.remove(entry)
         self._turnarounds.remove(entry.number, entry.before, entry.after)
         _abandon(entry, self)

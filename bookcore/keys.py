@@ -25,7 +25,7 @@ from typing import Any
 
 from bookcore.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief
 
-__all__ = ["HIGHEST", "LOWEST", "UTC", "Keyring", "normal"]
+__all__ = ["HIGHEST", "LOWEST", "UTC", "Keyring", "is_foreign", "normal"]
 
 _PARTIAL = (set, frozenset, dict, complex)  # `<` on sets is "subset of": not an order of points
 
@@ -86,7 +86,7 @@ _TOTAL = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Dec
 """Types of which any two keys can be compared, by code that is not the user's."""
 
 
-def _is_foreign(key: Any) -> bool:
+def is_foreign(key: Any) -> bool:
     """Tell whether the user's own code compares a key."""
     return any(type(atom) not in _TOTAL for atom in _atoms(key))
 
@@ -182,7 +182,7 @@ class Keyring:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
         known = self._kinds.get(kind)
         # of a class of the user's own, two keys may be strangers to each other
-        if known is None or (self.foreign and _is_foreign(key) and _incomparable(key, known) is not None):
+        if known is None or (self.foreign and is_foreign(key) and _incomparable(key, known) is not None):
             self._compatible(kind, key)
         return key
 
@@ -238,7 +238,7 @@ class Keyring:
 
     def _settle(self) -> None:
         self.plain = self.zone = None
-        self.foreign = any(map(_is_foreign, self._kinds.values()))
+        self.foreign = any(map(is_foreign, self._kinds.values()))
         if len(self._kinds) == 1 and not self.foreign:
             (kind,) = self._kinds
             # Tuples can hold anything: the long way.

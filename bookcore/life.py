@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from bookcore import changes
@@ -68,13 +69,7 @@ class Life(Requests, Closing):
             raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
         with self._writer():
             self._expire_if_due()
-            entry = self._catalog.entry(resource)
-            low, high = self._keys.admit(start, end)
-            check_quantity(quantity)
-            calendar: Any = self
-            standing: BookingEvent | None = calendar._same(if_exists, id, entry, low, high, quantity, fields)
-            if standing is not None:
-                return standing
+            past, again = False, type(if_exists) is str and if_exists == "return"
             if ttl is not None or until is not None:
                 now = self._now()
                 until = later(now, ttl) if ttl is not None else normal(until)
@@ -82,8 +77,17 @@ class Life(Requests, Closing):
                     past = not now < until
                 except Exception as exc:
                     raise KeyTypeError(until, f"cannot be compared with the clock's {brief(now)}") from exc
-                if past:
+                if past and not again:  # what stands is returned, whatever the deadline asked for
                     raise HoldExpiredError(id, until, now)
+            entry = self._catalog.entry(resource)
+            low, high = self._keys.admit(start, end)
+            check_quantity(quantity)
+            calendar: Any = self
+            standing: BookingEvent | None = calendar._same(if_exists, id, entry, low, high, quantity, fields)
+            if standing is not None:
+                return standing
+            if past:
+                raise HoldExpiredError(id, until, now)
             event = self._make(entry.resource, start, end, quantity, fields)
             self._insert(entry, low, high, event, id, held=True, until=until)
             return event
@@ -146,7 +150,12 @@ class Life(Requests, Closing):
         """Put *new* in the place of *old*; with *check*, only if there is room, else everything stays and it raises."""
         new._seq = old._seq
         old_low, old_high = normal(old._start), normal(old._end)
-        self._store.remove(source, old_low, old_high, old)
+        try:
+            self._store.remove(source, old_low, old_high, old)
+        except Exception as exc:
+            new._seq = None
+            self._reraise(exc, old_low, old_high)
+            raise
         try:
             if not check:
                 self._store.put(target, low, high, new)
@@ -156,7 +165,7 @@ class Life(Requests, Closing):
             new._seq = None
             self._store.put(source, old_low, old_high, old)
             if isinstance(exc, Exception):
-                self._reraise(exc, new._start)
+                self._reraise(exc, low, high)
             raise
         source.count -= 1
         target.count += 1
@@ -247,7 +256,8 @@ class Life(Requests, Closing):
                     entry = self._catalog.entry(closure.resource)
                     low, high = self._keys.admit(closure.start, closure.end)
                     self._closure_ids = max(self._closure_ids, closure.id)
-                    self._close(entry, low, high, closure)
+                    here = tuple(self._events.get(event._id) or event for event in closure.overlapping)
+                    self._close(entry, low, high, replace(closure, resource=entry.resource, overlapping=here))
             case changes.Reopened(closure):
                 with self._writer():
                     standing = self._standing_closures.get(closure.id)

@@ -127,7 +127,8 @@ def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
         if not _plain(calendar, entries):
             return False
         spans = _spans(calendar._keys, list(map(_start_of, events)), list(map(_end_of, events)))
-        if spans is None or set(map(attrgetter("_quantity"), events)) != {1}:
+        quantities = list(map(attrgetter("_quantity"), events))
+        if spans is None or set(quantities) != {1} or set(map(type, quantities)) != {int}:  # True == 1 == 1.0
             return False
         ids = _ids(calendar, events)
         if ids is None:

@@ -36,11 +36,9 @@ def gather(calendar: Calendar, path: object) -> State:
     Complexity: O(everything). The calendar's lock is held for about 10 ns a booking and 50 ns a resource.
     """
     classes = ClassNames(path)
-    with calendar._lock:
+    with calendar._reader():
         if calendar._undo is not None:
             raise SnapshotError(path, "a transaction is open, and may yet be undone")
-        if calendar._deadlines:
-            calendar._expire()
         entries = calendar._catalog.in_order()
         ids = list(calendar._events)
         events = list(calendar._events.values())

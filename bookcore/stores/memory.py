@@ -53,7 +53,8 @@ class MemoryStore:
         self._entries[entry.number] = entry
         if entry.plain:
             entry.state = (ClosedLane if self._closed else Lane)(entry.number, self._timeline)
-            entry.offer(entry.state)
+            if type(self).claim is MemoryStore.claim and type(self).is_free is MemoryStore.is_free:
+                entry.offer(entry.state)  # else a subclass wants to be asked
         else:
             entry.state = self._pool_of[entry.number] = Pool(entry, bool(self._closed))
             self._pools.add(entry.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from bookcore.calendar import Calendar
@@ -10,6 +11,7 @@ from bookcore.errors import (
     BookcoreError,
     ConflictError,
     DuplicateBookingError,
+    DuplicateResourceError,
     InvalidSpanError,
     KeyTypeError,
     brief,
@@ -25,7 +27,8 @@ def fill(
 ) -> Iterator[Row | BadRow]:
     """Book *rows* one by one as they are asked for, and yield each: itself if booked, else why not.
 
-    Resources are added when they are first named, with *capacity*. Of two rows that overlap the later one is refused.
+    Resources that the calendar does not know are added when they are first named, with *capacity*. Of two rows that
+    overlap the later one is refused.
 
     A row without an id gets a number from the calendar, which no id in a table can be, as those are text. With
     *name_by_line* it is booked as ``"line 12"``, so that it can be found in the file; that is for tables without a
@@ -38,7 +41,7 @@ def fill(
     >>> [str(row) for row in fill(calendar, rows) if isinstance(row, BadRow)]
     ["line 3: overlap: 'loft' 4 to 6 is taken by 'a' (1 to 5)"]
     """
-    resources: dict[str, Resource] = {}
+    resources: dict[str, Any] = {}
     lines: dict[Hashable, int] = {}  # of the bookings that have a number for an id
     book = calendar.book
     for row in rows:
@@ -48,7 +51,9 @@ def fill(
         line, name, start, end, id = row
         resource = resources.get(name)
         if resource is None:
-            resource = resources[name] = calendar.add_resource(Resource(name, capacity))
+            with suppress(DuplicateResourceError):  # or it was there before the table, with a capacity of its own
+                calendar.add_resource(Resource(name, capacity))
+            resource = resources[name] = name
         try:
             try:
                 event = book(resource, start, end, id=f"line {line}" if id is None and name_by_line else id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from bookcore import Calendar
+from bookcore import Calendar, Resource
 from bookcore.tables import BadRow, Reason, Row
 from bookcore.tables.filling import fill
 
@@ -99,3 +99,13 @@ def test_key_the_calendar_refuses_is_a_bad_row() -> None:
     (bad,) = refused(Calendar(), [Row(2, "loft", 1, 5, "a"), Row(3, "loft", "x", "y", "b")])
     assert bad[:2] == (3, Reason.REFUSED)
     assert "compared" in bad[2]
+
+
+def test_table_may_speak_of_resources_that_are_there() -> None:
+    """With the capacity that they have: a second file, or a calendar that somebody else filled."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("pool", capacity=2))
+    rows = [Row(2, "pool", 1, 5, "a"), Row(3, "pool", 1, 5, "b"), Row(4, "loft", 1, 5, "c")]
+    assert list(fill(calendar, rows)) == rows
+    assert list(fill(calendar, [Row(2, "loft", 5, 6, "d")])) == [Row(2, "loft", 5, 6, "d")]
+    assert len(calendar) == 4
