@@ -128,7 +128,7 @@ def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
         found = points
-        if any(issubclass(cls, datetime) for cls in types) and (
+        if any(issubclass(cls, datetime | tuple) for cls in types) and (
             keys.table is not None or _by_faces(points, types)
         ):
             found = list(map(normal, points))
@@ -160,8 +160,12 @@ def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
 
 
 def _by_faces(points: Iterable[Any], types: set[type]) -> bool:
-    """Tell whether datetimes among these may be compared by faces that do not tell their order."""
+    """Tell whether datetimes among these, or in tuples of them, may be compared by faces that do not tell their order."""
+    inner = [point for point in points if isinstance(point, tuple)] if types != {datetime} else []
     if types != {datetime}:
         points = [point for point in points if isinstance(point, datetime)]
     zones = set(map(type, map(_zone, points)))
-    return not zones <= {type(None), timezone}  # the faces of a fixed offset are in the order of time
+    if not zones <= {type(None), timezone}:  # the faces of a fixed offset are in the order of time
+        return True
+    atoms = list(chain.from_iterable(inner))  # one level deeper; a file has few of them
+    return bool(atoms) and _by_faces(atoms, set(map(type, atoms)))

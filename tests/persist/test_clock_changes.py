@@ -32,6 +32,14 @@ SPANS = [
 ]
 
 
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "plain": lambda key: key,
+    "tuple": lambda key: None if key is None else (key,),
+    "nested": lambda key: None if key is None else ("day", (key, 1)),
+}
+"""How a key may hold a time."""
+
+
 def book(calendar: Calendar, resource: int, start: datetime, end: datetime) -> None:
     """Book."""
     calendar.book(resource, start, end)
@@ -47,18 +55,19 @@ def close(calendar: Calendar, resource: int, start: datetime, end: datetime) -> 
     calendar.close(resource, start, end)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rows", [1, 40])
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("act", [book, hold, close])
 @pytest.mark.parametrize(("start", "end"), SPANS)
 def test_span_that_is_in_order_in_truth_comes_back(
-    tmp_path: Path, start: datetime, end: datetime, act: Callable[..., None], bounds: str, rows: int
+    tmp_path: Path, start: datetime, end: datetime, act: Callable[..., None], bounds: str, rows: int, form: str
 ) -> None:
-    """One row, and as many as make a table of keys."""
+    """One row, and as many as make a table of keys; times by themselves, and in tuples."""
     calendar = Calendar(bounds=bounds)
     for number in range(rows):
         calendar.add_resource(Resource(number))
-        act(calendar, number, start, end)
+        act(calendar, number, FORMS[form](start), FORMS[form](end))
     calendar.snapshot(tmp_path / "a.bks")
     found = Calendar.restore(tmp_path / "a.bks")
     found.check()
@@ -80,7 +89,9 @@ def told(calendar: Calendar) -> Any:
 
 
 def seen(key: Any) -> Any:
-    """Return what can be seen of a datetime."""
+    """Return what can be seen of a datetime, or of those in a tuple."""
+    if isinstance(key, tuple):
+        return [seen(part) if isinstance(part, tuple | datetime) else part for part in key]
     return repr(key), getattr(key, "fold", None), key is not None and key.utcoffset()
 
 
@@ -120,6 +131,7 @@ def zoned_spans(draw: st.DrawFn) -> tuple[datetime | None, datetime | None]:
     st.sampled_from(["[)", "[]"]),
     st.sampled_from([0, 12]),
     st.lists(zoned_spans(), min_size=3, max_size=3),
+    st.sampled_from(sorted(FORMS)),
 )
 @settings(max_examples=150, deadline=None)
 def test_spans_over_clock_changes_come_back(
@@ -128,12 +140,15 @@ def test_spans_over_clock_changes_come_back(
     bounds: str,
     crowd: int,
     questions: list[Any],
+    form: str,
 ) -> None:
     """Restored from its snapshot, a calendar answers as it did; with a crowd that makes tables of keys, and without."""
     calendar = Calendar(bounds=bounds)
     for number in range(3 + crowd):
         calendar.add_resource(Resource(number, capacity=2 if number == 2 else 1))
-    for what, who, (start, end) in wishes:
+    tell = FORMS[form]
+    for what, who, (first, last) in wishes:
+        start, end = tell(first), tell(last)
         try:
             if what == "b":
                 calendar.book(who, start, end)
@@ -153,7 +168,8 @@ def test_spans_over_clock_changes_come_back(
     found = Calendar.restore(path)
     found.check()
     assert told(found) == told(calendar)
-    for start, end in questions:
+    for first, last in questions:
+        start, end = tell(first), tell(last)
         for number in range(3):
             assert answer(found, number, start, end) == answer(calendar, number, start, end)
         assert answer_all(found, start, end) == answer_all(calendar, start, end)
@@ -179,22 +195,24 @@ def answer_all(calendar: Calendar, start: Any, end: Any) -> Any:
         return type(exc)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rows", [1, 40])
 @pytest.mark.parametrize(
     ("start", "end"), [(berlin(2, 15, fold=1), berlin(2, 30)), (berlin(2, 30, fold=1), berlin(2, 30))]
 )
 def test_forged_closure_that_is_reversed_in_truth_is_refused(
-    tmp_path: Path, start: datetime, end: datetime, rows: int
+    tmp_path: Path, start: datetime, end: datetime, rows: int, form: str
 ) -> None:
     """The faces of its ends are in order, or equal; the instants are not."""
+    tell = FORMS[form]
     for bounds in ("[)", "[]"):
         calendar = Calendar(bounds=bounds)
         for number in range(rows):
             calendar.add_resource(Resource(number))
-            calendar.close(number, end, start)
+            calendar.close(number, tell(end), tell(start))
         for closure in calendar.closures():
-            object.__setattr__(closure, "start", start)
-            object.__setattr__(closure, "end", end)
+            object.__setattr__(closure, "start", tell(start))
+            object.__setattr__(closure, "end", tell(end))
         calendar.snapshot(tmp_path / "a.bks")
         with pytest.raises(SnapshotError, match="ends before it starts"):
             Calendar.restore(tmp_path / "a.bks")
