@@ -176,7 +176,7 @@ class Core(Asking):
         """Return the error that names everything in the way."""
         causes = []
         if quantity > entry.capacity:
-            causes.append(f"its capacity is {entry.capacity}")
+            causes.append(f"its capacity is {brief(entry.capacity)}")
         if entry.closures is not None:
             causes += [f"closed: {c.reason}" for c in self._closures.overlapping(entry.closures, low, high)]
         if entry.hours is not None and not entry.hours.is_open(low, high, closed=self._closed):

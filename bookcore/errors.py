@@ -42,11 +42,14 @@ def brief(value: object, limit: int = 80) -> str:
 
     >>> brief("x" * 100, 10)
     "'xxxxxx..."
+    >>> brief(1 << 99_999)  # which Python refuses to write out
+    '<int of 100,000 bits>'
     """
     try:
         text = repr(value)
     except Exception:  # a hostile __repr__ must not hide the error that is being built
-        text = f"<{type(value).__name__} whose repr fails>"
+        size = f"of {value.bit_length():,} bits" if type(value) is int else "whose repr fails"
+        text = f"<{type(value).__name__} {size}>"
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -151,7 +154,7 @@ class ConflictError(BookcoreError):
             shown.append(f"{len(self.conflicts) - 3} more bookings")
         shown += self.causes
         self.in_the_way = "; ".join(shown) or "taken"
-        many = f"{quantity} of " if quantity != 1 else ""
+        many = f"{brief(quantity)} of " if quantity != 1 else ""
         super().__init__(
             f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: {self.in_the_way}"
         )
@@ -178,7 +181,7 @@ class NoneAvailableError(BookcoreError):
     ) -> None:
         self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
         self.refused: tuple[ConflictError, ...] = tuple(refused)
-        many = f" for {quantity} units" if quantity != 1 else ""
+        many = f" for {brief(quantity)} units" if quantity != 1 else ""
         why = [f"{_name(one.resource)} ({one.in_the_way})" for one in self.refused]
         if asked > len(why) > 0:
             why.append(f"{asked - len(why)} more")

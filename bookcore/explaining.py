@@ -14,7 +14,7 @@ from bookcore._free import booked, closed, free
 from bookcore.catalog import Entry
 from bookcore.core import Core
 from bookcore.errors import InvalidSpanError, brief
-from bookcore.explanation import Cause, CauseKind, Explanation, State, span_text
+from bookcore.explanation import Cause, CauseKind, Explanation, State, key_text, span_text
 from bookcore.gaps import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.keys import normal
 from bookcore.lengths import clear_after, clear_before, reach
@@ -134,7 +134,7 @@ class Explaining(Core):
     ) -> Iterator[Cause]:
         """Yield what is in the way of a span that is not available."""
         if quantity > entry.capacity:
-            text = f"{quantity} asked for, and its capacity is {entry.capacity}"
+            text = f"{brief(quantity)} asked for, and its capacity is {brief(entry.capacity)}"
             yield Cause(CauseKind.QUANTITY, entry.capacity, start, end, text)
         if entry.closures is not None:
             for closure in self._closures.overlapping(entry.closures, low, high):
@@ -154,11 +154,12 @@ class Explaining(Core):
             if event.id in self._holds:
                 kind, text = CauseKind.HOLD, text.replace("booking", "hold", 1)
             if entry.capacity > 1:
-                text += f" takes {event.quantity} of {entry.capacity}"
+                text += f" takes {brief(event.quantity)} of {brief(entry.capacity)}"
             if not overlaps(low, high, normal(event.start), normal(event.end), self._closed):
                 kind = CauseKind.TURNAROUND
-                needs = (f"{entry.before} before", f"{entry.after} after")
-                text += " is too near: turnaround of " + " and ".join(n for n in needs if not n.startswith("None "))
+                needs = ((entry.before, "before"), (entry.after, "after"))
+                told = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
+                text += f" is too near: turnaround of {' and '.join(told)}"
             yield Cause(kind, event, event.start, event.end, text)
 
     def _crowding(self, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Any]:

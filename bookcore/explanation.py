@@ -81,7 +81,7 @@ class Explanation:
         return not self.causes
 
     def __str__(self) -> str:
-        many = f"{self.quantity} of " if self.quantity != 1 else ""
+        many = f"{brief(self.quantity)} of " if self.quantity != 1 else ""
         name = brief(getattr(self.resource, "id", self.resource))
         where = span_text(self.start, self.end, self.bounds)
         if not self.causes:
@@ -91,10 +91,11 @@ class Explanation:
 
 def span_text(start: Any, end: Any, bounds: str) -> str:
     """Return a span as people read it: keys by their ``str``, None as "any time"."""
-    return f"{bounds[0]}{_key_text(start)}, {_key_text(end)}{bounds[1]}"
+    return f"{bounds[0]}{key_text(start)}, {key_text(end)}{bounds[1]}"
 
 
-def _key_text(key: Any) -> str:
+def key_text(key: Any) -> str:
+    """Return a key, or a length, as people read it."""
     if key is None:
         return "unbounded"
     try:

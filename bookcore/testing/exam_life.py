@@ -17,6 +17,7 @@ from bookcore import (
     InvalidQuantityError,
     InvalidSpanError,
     KeyTypeError,
+    NoneAvailableError,
     QueryError,
     Resource,
     UnknownBookingError,
@@ -77,6 +78,43 @@ class LifeExam:
             with pytest.raises(ConflictError, match="capacity is 3") as caught:
                 call("q", 1, 2, quantity=4)
             assert caught.value.conflicts == ()
+
+    def test_more_units_than_python_writes_out_are_too_many_like_any(self, store: Any) -> None:
+        """Python refuses to make text of an int of so many digits; the errors, which are text, do without."""
+        calendar, many = rooms(store), 10**5000
+        calls: list[Callable[[], Any]] = [
+            lambda: calendar.book("q", 1, 2, quantity=many),
+            lambda: calendar.hold("q", 1, 2, quantity=many),
+            lambda: calendar.add_booking(BookingEvent("q", 1, 2, quantity=many)),
+            lambda: calendar.load([BookingEvent("q", 1, 2, quantity=many)]),
+        ]
+        for call in calls:
+            with pytest.raises(ConflictError, match=r"int of 16,610 bits> of 'q' .* capacity is 3"):
+                call()
+        with pytest.raises(NoneAvailableError, match="int of 16,610 bits> units") as caught:
+            calendar.book_any(["q"], 1, 2, quantity=many)
+        assert [one.quantity for one in caught.value.refused] == [many]
+        request = {"resource": "q", "start": 1, "end": 2, "quantity": many}
+        assert [one.request for one in calendar.book_all([request], "skip").refused] == [request]
+        why = calendar.explain("q", 1, 2, many)
+        assert [cause.kind for cause in why.causes] == ["quantity"]
+        assert "int of 16,610 bits> asked for" in str(why)
+        assert len(calendar) == 0
+
+    def test_a_capacity_and_turnaround_that_python_does_not_write_out_are_told(self, store: Any) -> None:
+        """A pool of as many units can be booked full, and a turnaround of as much kept."""
+        calendar, many = Calendar(store), 10**5000
+        calendar.add_resource(Resource("pool", many))
+        calendar.add_resource(Resource("slow", before=many))
+        calendar.book("pool", 1, 9, quantity=many - 1)
+        calendar.book("slow", 1, 2)
+        with pytest.raises(ConflictError):
+            calendar.book("pool", 2, 3, quantity=2)
+        with pytest.raises(ConflictError, match="its capacity is <int of"):
+            calendar.book("pool", 2, 3, quantity=many + 1)
+        assert "takes <int of 16,610 bits> of <int of" in str(calendar.explain("pool", 2, 3, 2))
+        assert "turnaround of <int of 16,610 bits> before" in str(calendar.explain("slow", 3, 4))
+        assert len(calendar) == 2
 
     @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "2", None])
     def test_a_quantity_that_is_no_count_is_refused_everywhere(self, store: Any, quantity: Any) -> None:
