@@ -30,7 +30,7 @@ def later(key: Any, length: Any) -> Any:
     low = normal(key)
     try:
         moved = low + length
-        backwards = moved < low
+        backwards = bool(moved < low)  # in here: an array has no truth value, nor has the NA of pandas
         whole = _is_whole(low, moved, length)
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
@@ -48,7 +48,7 @@ def sooner(key: Any, length: Any) -> Any:
     high = normal(key)
     try:
         moved = high - length
-        forwards = high < moved
+        forwards = bool(high < moved)
         whole = _is_whole(moved, high, length)
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc

@@ -184,6 +184,24 @@ def test_lengths_of_numpy_and_pandas() -> None:
                 move(key, length)
 
 
+@pytest.mark.parametrize("name", ["array", "series", "NA"])
+def test_what_cannot_say_whether_it_is_longer_is_refused(make: Callable[..., Calendar], name: str) -> None:
+    """An array, a series, a missing value: compared, they give no yes or no; an error of ours, and nothing changes."""
+    np, pd = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    length = {"array": np.array([1, 2]), "series": pd.Series([1, 2]), "NA": pd.NA}[name]
+    calendar = make(clock=lambda: 100)
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", 20, 30)
+    with pytest.raises(KeyTypeError):
+        calendar.hold("r", 1, 2, ttl=length)
+    for side in ("before", "after"):
+        with pytest.raises(ResourceError):
+            calendar.add_resource(Resource("x", **{side: length}))
+        with pytest.raises(ResourceError):
+            calendar.add_resource(Resource("x"), **{side: length})
+    assert (len(calendar), calendar.resources.ids()) == (1, ["r"])
+
+
 @pytest.mark.parametrize("others", [1, 12])
 @pytest.mark.parametrize("quantity", [1, 2])
 def test_nobody_else_suffers_from_turnaround_that_does_not_go_with_the_keys(
