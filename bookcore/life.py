@@ -27,7 +27,7 @@ from bookcore.errors import (
 )
 from bookcore.keys import normal
 from bookcore.lengths import later
-from bookcore.model import BookingEvent
+from bookcore.model import BookingEvent, Closure
 from bookcore.requests import Requests
 from bookcore.terms import check_quantity
 
@@ -236,6 +236,8 @@ class Life(Requests, Closing):
         here already.
         """
         calendar: Any = self
+        if not _is_whole(change):
+            raise TransactionError(f"{brief(change)} lacks the record it tells of")
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
                 calendar.add_resource(resource, capacity=capacity, before=before, after=after)
@@ -248,7 +250,7 @@ class Life(Requests, Closing):
             case changes.Released(event):
                 calendar.remove_booking(event._id)
             case changes.Moved(before, after):
-                self.move(before._id, start=after._start, end=after._end, resource=after._resource.id)
+                self.move(before._id, start=after._start, end=after._end, resource=_resource_id(after))
             case changes.Closed(closure):
                 with self._writer():
                     if closure.id in self._standing_closures:
@@ -274,7 +276,7 @@ class Life(Requests, Closing):
                 raise TransactionError(f"{brief(change)} is no change")
 
     def _apply_booked(self, event: BookingEvent, held: bool, until: Any) -> None:
-        copy = event._with(resource=getattr(event._resource, "id", event._resource))
+        copy = event._with(resource=_resource_id(event))
         with self._writer():
             calendar: Any = self
             low, high, entry = calendar._examine(copy)
@@ -291,6 +293,37 @@ def _unguarded(entry: Entry) -> Iterator[None]:
         yield
     finally:
         entry.guarded = entry.hours is not None or entry.closures is not None
+
+
+_RECORDS: dict[type, tuple[str, ...]] = {
+    changes.Booked: ("event",),
+    changes.Confirmed: ("event",),
+    changes.Released: ("event",),
+    changes.Moved: ("before", "after"),
+    changes.Closed: ("closure",),
+    changes.Reopened: ("closure",),
+}
+"""In which fields a change carries a booking or a closure."""
+
+
+def _is_whole(change: Any) -> bool:
+    """Tell whether a change carries the bookings and closures it tells of; a class can be called with anything."""
+    closes = type(change) in (changes.Closed, changes.Reopened)
+    for name in _RECORDS.get(type(change), ()):
+        record = getattr(change, name, None)
+        if closes:
+            if not isinstance(record, Closure) or type(record.id) is not int:
+                return False
+        elif not isinstance(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
+            return False
+    return True
+
+
+_FACTS = ("_resource", "_start", "_end", "_id", "_quantity")
+
+
+def _resource_id(event: BookingEvent) -> Any:
+    return getattr(event._resource, "id", event._resource)
 
 
 def _hashable(value: Any) -> bool:

@@ -12,6 +12,7 @@ from bookcore import (
     BookcoreError,
     BookingEvent,
     Calendar,
+    Closure,
     ConflictError,
     HoldExpiredError,
     InvalidSpanError,
@@ -513,6 +514,29 @@ class ChangeExam:
         follower.check()
         with pytest.raises(TransactionError):
             follower.apply("Booked")  # type: ignore[arg-type]
+
+    def test_a_change_without_the_record_it_tells_of_is_refused(self, store: Any) -> None:
+        """A change is made of anything; what cannot be applied is no change, and nothing happens."""
+        calendar = rooms(store)
+        event = calendar.book("r", 1, 5)
+        calendar.close("r", 10, 12)
+        unmade = BookingEvent.__new__(BookingEvent)
+        before = fingerprint(calendar)
+        for kind in (changes.Booked, changes.Confirmed, changes.Released, changes.Closed, changes.Reopened):
+            for record in (None, 1, "r", unmade, changes.Booked, Closure("r", 1, 2, "", None)):  # type: ignore[arg-type]
+                with pytest.raises(TransactionError, match="lacks the record"):
+                    calendar.apply(kind(record))  # type: ignore[arg-type]
+        for pair in ((None, None), (event, None), (None, event), (event, unmade)):
+            with pytest.raises(TransactionError, match="lacks the record"):
+                calendar.apply(changes.Moved(*pair))
+        assert fingerprint(calendar) == before
+
+    def test_a_move_to_a_resource_told_by_its_id_is_followed(self, store: Any) -> None:
+        """As with a booking, whose event may have the id for its resource too."""
+        calendar = rooms(store)
+        event = calendar.book("r", 1, 5)
+        calendar.apply(changes.Moved(event, BookingEvent("q", 2, 6)))
+        assert [(one.resource.id, one.start, one.id) for one in calendar.bookings()] == [("q", 2, event.id)]
 
 
 def state(calendar: Calendar) -> Any:
