@@ -94,9 +94,18 @@ def read_day(rule: object) -> Day:
         return ()
     if isinstance(rule, str):
         rule = [part.strip() for part in rule.split(",")]
-    if isinstance(rule, bytes | Mapping) or not isinstance(rule, Iterable):
+    items = None if isinstance(rule, bytes | Mapping) else _items(rule)
+    if items is None:
         raise HoursError(rule, "a day's hours are text such as '09:00-17:00', a list of it, or None (closed)")
-    return check_day([_read_opening(item) for item in rule], rule)
+    return check_day([_read_opening(item) for item in items], rule)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """Return what is in an iterable; None for what is none, or says it is and cannot be iterated."""
+    try:
+        return list(value)
+    except Exception:  # an array without dimensions, or the object's own code
+        return None
 
 
 def _read_opening(item: object) -> tuple[int, int]:

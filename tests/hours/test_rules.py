@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
@@ -124,6 +124,22 @@ def test_argument_that_cannot_be_read_is_refused(arguments: dict[str, Any]) -> N
     """Zones, exceptions and policies that mean nothing are HoursErrors."""
     with pytest.raises(HoursError):
         Hours({"mon": "09:00-17:00"}, **arguments)
+
+
+def failing() -> Iterator[str]:
+    """Begin, and fail."""
+    yield "09:00-12:00"
+    raise ZeroDivisionError
+
+
+def test_day_that_cannot_be_iterated_is_refused() -> None:
+    """An iterable that fails when it is read; an array without dimensions, which says that it is one and is none."""
+    np = pytest.importorskip("numpy")
+    for make in (failing, lambda: np.array(3)):
+        with pytest.raises(HoursError, match="text such as"):
+            Hours({"mon": make()})
+        with pytest.raises(HoursError, match="text such as"):
+            Hours({}, exceptions={"2026-12-25": make()})
 
 
 ATOMS = st.none() | st.integers() | st.text(max_size=12) | st.binary(max_size=4) | st.floats()
