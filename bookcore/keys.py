@@ -62,14 +62,22 @@ HIGHEST: Any = _Highest()
 
 
 def normal(key: Any) -> Any:
-    """Return the form in which the index holds *key*: aware datetimes in UTC, in tuples as well, all else as it is."""
-    if isinstance(key, datetime) and key.tzinfo is not None and key.tzinfo is not UTC:
-        try:
-            return key if key.utcoffset() is None else key.astimezone(UTC)
-        except Exception as exc:  # beyond the calendar, or the zone's own code
-            raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
-    if isinstance(key, tuple) and any(isinstance(atom, datetime) for atom in _atoms(key)):
-        return tuple(map(normal, key))
+    """Return the form in which the index holds *key*: aware datetimes in UTC, in tuples as well, all else as it is.
+
+    Raises: `KeyTypeError` for a time beyond the calendar, and a tuple that cannot be looked into.
+    """
+    try:
+        if isinstance(key, datetime):
+            if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
+                return key.astimezone(UTC)
+        elif isinstance(key, tuple) and any(isinstance(atom, datetime) for atom in _atoms(key)):
+            return tuple(map(normal, key))
+    except KeyTypeError:
+        raise
+    except RecursionError:
+        raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
+    except Exception as exc:  # beyond the calendar, or the code of the zone or of the key
+        raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
     return key
 
 

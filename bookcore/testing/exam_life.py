@@ -313,6 +313,23 @@ class LifeExam:
             timeless.hold("r", 1, 5, ttl=10)
         assert timeless.hold("r", 1, 5).status == "held"
 
+    def test_an_instant_nested_too_deeply_is_refused(self, store: Any) -> None:
+        """A tuple in a tuple, too often to be looked into, is no key and no instant."""
+        calendar = rooms(store, clock=Clock())
+        deep: Any = 1
+        for _ in range(100_000):
+            deep = (deep,)
+        calls: list[Callable[[], Any]] = [
+            lambda: calendar.hold("r", 1, 2, until=deep),
+            lambda: calendar.hold("r", 1, 2, ttl=deep),
+            lambda: calendar.book("r", deep, None),
+            lambda: calendar.is_available("r", None, deep),
+        ]
+        for call in calls:
+            with pytest.raises(KeyTypeError):
+                call()
+        assert len(calendar) == 0
+
     # -- moving ------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
