@@ -1,0 +1,90 @@
+"""Facts that random histories hardly meet, each of which one line of the code keeps."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date, timedelta
+from itertools import islice
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, DuplicateBookingError, KeyTypeError, Resource
+
+
+def test_slots_of_many_begin_after_what_holds_its_end() -> None:
+    """Hundreds are busy up to and with 10: the first slot of all of them is at 11."""
+    calendar = Calendar(bounds="[]")
+    for id in range(700):
+        calendar.add_resource(Resource(id))
+    calendar.load([BookingEvent(id, 0, 10) for id in range(700)])
+    assert [(start, end, one.id) for start, end, one in islice(calendar.find_slots(1, 10, 20), 2)] == [
+        (11, 12, 0), (11, 12, 1),
+    ]  # fmt: skip
+
+
+def test_events_that_stand_elsewhere_are_not_loaded() -> None:
+    """All at once as little as one by one; they stay where they are."""
+    one, other = Calendar(), Calendar()
+    for calendar in (one, other):
+        calendar.add_resource(Resource("r"))
+    events = [one.book("r", at, at + 1, id=f"b{at}") for at in range(60)]
+    with pytest.raises(DuplicateBookingError):
+        other.load(events)
+    assert not len(other)
+    assert all(event.owns_lock for event in events)
+    one.check()
+
+
+def test_keys_that_were_loaded_are_remembered() -> None:
+    """Of another family none are taken afterwards."""
+    calendar = Calendar()
+    for id in range(2):
+        calendar.add_resource(Resource(id))
+    calendar.load([BookingEvent(0, at, at + 1) for at in range(60)])
+    with pytest.raises(KeyTypeError):
+        calendar.book(1, "a", "b")
+
+
+def test_keys_of_closures_are_remembered() -> None:
+    """While no booking stands, and once the last is gone."""
+    calendar = Calendar()
+    for id in range(2):
+        calendar.add_resource(Resource(id))
+    closure = calendar.close(0, 1, 5)
+    with pytest.raises(KeyTypeError):
+        calendar.book(1, "a", "b")
+    calendar.remove_booking(calendar.book(1, 1, 2))
+    with pytest.raises(KeyTypeError):
+        calendar.book(1, "a", "b")
+    calendar.reopen(closure)
+    assert calendar.book(1, "a", "b").owns_lock
+
+
+def test_copy_of_a_resource_stands_for_itself() -> None:
+    """With an id of its own it is unknown, not the one it was copied from."""
+    calendar = Calendar()
+    resource = calendar.add_resource(Resource("r"))
+    twin = copy.copy(resource)
+    object.__setattr__(twin, "id", "twin")
+    with pytest.raises(LookupError):
+        calendar.book(twin, 1, 2)
+    calendar.add_resource(twin)
+    calendar.book(twin, 1, 2)
+    assert calendar.is_available(resource, 1, 2)
+
+
+def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
+    """Hours around dates cannot be kept: nobody is offered who could not be booked."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r", after=timedelta(hours=5)))
+    for id in range(80):
+        calendar.add_resource(Resource(id))
+    low, high = date(2026, 5, 4), date(2026, 5, 6)
+    for id in range(20):
+        calendar.book(id, low, high)
+    assert "r" not in calendar.find_available(low, high).ids()
+    with calendar.what_if():
+        calendar.remove_resource("r")
+    assert "r" not in calendar.find_available(low, high).ids()
+    with pytest.raises(KeyTypeError):
+        calendar.book("r", low, high)
