@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import nextafter
 from typing import Any
 
 import pytest
@@ -33,10 +37,61 @@ class Version:
     x: object
 
 
+NEIGHBOURS = [
+    (2**53, 2**53 + 1),
+    (10**40, 10**40 + 1),
+    (1.0, nextafter(1.0, 2.0)),
+    (Fraction(1, 3), Fraction(1, 3) + Fraction(1, 10**30)),
+    (Decimal("0.1234567890123456789012345678901"), Decimal("0.1234567890123456789012345678902")),
+    (datetime(2026, 7, 4, 9), datetime(2026, 7, 4, 9, microsecond=1)),
+    (datetime(2026, 7, 4, 9, tzinfo=UTC), datetime(2026, 7, 4, 9, microsecond=1, tzinfo=UTC)),
+    (datetime.min, datetime.min + datetime.resolution),
+    (datetime.max - datetime.resolution, datetime.max),
+    (date.min, date(1, 1, 2)),
+    ("B", "a"),
+    ("a", "a "),
+    ("a", "a\0"),
+    ("e", "\u00e9"),
+]
+"""Keys that differ by less than a column of some database keeps of them."""
+
+
 class SpanExam:
     """What a span may be, keys of every family, and the peak that decides."""
 
     # -- spans and keys ----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(("low", "high"), NEIGHBOURS, ids=repr)
+    def test_keys_that_are_next_to_each_other_are_two(self, store: Any, low: Any, high: Any) -> None:
+        """A span between them is booked, whatever a backend makes of numbers, times and texts; around it all is free."""
+        calendar, flat = room(store)
+        stay = calendar.book(flat, low, high)
+        (found,) = calendar.bookings(flat)
+        assert found is stay
+        assert (found.start, found.end) == (low, high)
+        assert not calendar.is_available(flat, low, high)
+        assert calendar.is_available(flat, None, low)
+        assert calendar.is_available(flat, high, None)
+        assert calendar.find_booked(low, high).ids() == [flat.id]
+        assert calendar.find_booked(None, low).ids() == calendar.find_booked(high, None).ids() == []
+        assert calendar.conflicts(flat, low, high) == (stay,)
+        calendar.book(flat, high, None)
+        assert [event.start for event in calendar.bookings()] == [low, high]
+        calendar.remove_booking(stay)
+        assert calendar.is_available(flat, None, high)
+
+    def test_ids_that_differ_by_type_alone_are_two(self, store: Any) -> None:
+        """Of resources, and of bookings."""
+        calendar, _ = room(store)
+        for id in (1, "1", (1,), b"1"):
+            calendar.add_resource(Resource(id))
+        calendar.book(1, 3, 5, id=7)
+        calendar.book("1", 4, 6, id="7")
+        assert calendar.find_booked(3, 6, [1, "1", (1,), b"1"]).ids() == [1, "1"]
+        assert [event.resource.id for event in calendar.bookings(None, 3, 6)] == [1, "1"]
+        calendar.remove_booking(7)
+        assert calendar.find_booked(3, 6, [1, "1", (1,), b"1"]).ids() == ["1"]
+        assert calendar.is_available(1, 3, 6)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_reversed_span_is_refused_everywhere(self, store: Any, bounds: str) -> None:
