@@ -158,7 +158,7 @@ class Base:
 
     def __init__(
         self,
-        store: BookingStore | None = None,
+        store: BookingStore[Any] | None = None,
         *,
         bounds: str = "[)",
         clock: Callable[[], Any] | None = None,
@@ -193,7 +193,7 @@ class Base:
         self._catalog = Catalog()
         self._by_id = self._catalog.by_id
         self._store = store
-        self._index: SupportsAvailability = (
+        self._index: SupportsAvailability[Any] = (
             store if isinstance(store, SupportsAvailability) else Decider(store, self._catalog, closed)
         )
         self._is_free = self._index.is_free
@@ -290,7 +290,7 @@ class Base:
         """Release the holds whose time has come, if `_deadlines` says that there may be any. The lock is held."""
         expire(cast("Core", self))
 
-    def _work_on(self, store: BookingStore, index: SupportsAvailability) -> None:
+    def _work_on(self, store: BookingStore[Any], index: SupportsAvailability[Any]) -> None:
         """Have every question and change go to *store*, decided by *index*."""
         self._store, self._index = store, index
         self._is_free, self._claim = index.is_free, index.claim

@@ -37,7 +37,7 @@ Span: TypeAlias = tuple[Any, Any]
 
 
 def blocked(
-    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
+    store: BookingStore[Any], entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
 ) -> Iterator[Span]:
     """Yield the spans, in order of start, that no booking of *quantity* may overlap, but for opening hours.
 
@@ -63,7 +63,7 @@ def closed(entry: Entry, low: Any, high: Any, is_closed: bool) -> Iterator[Span]
 
 
 def booked(
-    store: BookingStore, entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
+    store: BookingStore[Any], entry: Entry, low: Any, high: Any, quantity: int, is_closed: bool, length: Any = None
 ) -> Iterator[Span]:
     """Yield where bookings leave no room for *quantity*, turnaround included."""
     state = exact_state(store, entry)
@@ -105,7 +105,7 @@ def _span(start: Any, end: Any) -> Span:
     return None if start is LOWEST else start, None if end is HIGHEST else end
 
 
-def _profile(store: BookingStore, entry: Entry, low: Any, high: Any, is_closed: bool) -> Profile:
+def _profile(store: BookingStore[Any], entry: Entry, low: Any, high: Any, is_closed: bool) -> Profile:
     """Make the usage of a store that keeps none, as far as it matters for the window."""
     near = in_the_way(store.overlapping, entry, low, high, is_closed)
     profile = Profile(is_closed)

@@ -177,7 +177,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         calendar = self.calendar
         with calendar._lock:
             hours = [one for one in calendar._hours if suits(one, self.low, self.high) and not is_shorter(one, self.length)]
-        timelines = [calendar._store._timeline, calendar._closures._timeline]  # type: ignore[attr-defined]
+        timelines = [calendar._store._timeline, calendar._closures._timeline]  # type: ignore[union-attr]
         streams = [self._ends(timeline, after) for timeline in timelines]
         streams += [self._openings(one, after) for one in hours]
         held: Any = None

@@ -220,7 +220,7 @@ class Calendar(Booking, Finding, Life, Selecting):
         *,
         types: Iterable[type] = (),
         key: bytes | None = None,
-        store: BookingStore | None = None,
+        store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
     ) -> Self:
         """Return a new calendar with what `snapshot` wrote: every answer, order and key as it was.

@@ -74,7 +74,7 @@ def in_the_way(
 class Decider:
     """Availability over a store that only looks up. Every answer reads the bookings in question."""
 
-    def __init__(self, store: BookingStore, catalog: Catalog, closed: bool) -> None:
+    def __init__(self, store: BookingStore[Any], catalog: Catalog, closed: bool) -> None:
         self._store, self._catalog, self._closed = store, catalog, closed
 
     def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:

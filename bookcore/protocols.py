@@ -1,8 +1,9 @@
 """What bookcore asks of a resource, of a service, of a store and of a clock.
 
-Third parties write against this page. Keys are any ordered type ``K``, resources any type ``R``. A *span* is
+Third parties write against this page. Keys are any ordered type ``K``, resources any type ``R`` (``Any`` where a program
+does not care). A *span* is
 ``start, end``; None is unbounded. What every store must do is `BookingStore`, six methods; what only some can do
-better is a protocol of its own, asked for by ``isinstance`` in one place (`bookcore.core`). The exam a store must
+better is a protocol of its own, asked for by ``isinstance``. The exam a store must
 pass is `bookcore.testing.StoreContract`.
 """
 
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 K = TypeVar("K", contravariant=True)
-R = TypeVar("R")
+R = TypeVar("R", contravariant=True)
 
 Clock = Callable[[], Any]
 """Returns the present instant, in keys of the calendar. Asked only where a hold may run out."""
@@ -43,7 +44,7 @@ class BookableResource(Protocol[K]):
 
 
 @runtime_checkable
-class BookingService(Protocol[K]):
+class BookingService(Protocol[K, R]):
     """What answers "what is booked, what is free, may I have it?". `Calendar` is one."""
 
     def add_booking(self, event: Any) -> Any:
@@ -58,12 +59,12 @@ class BookingService(Protocol[K]):
     def find_available(self, start: K | None, end: K | None, *terms: Any) -> Any:
         """Return the resources available over the whole span; the complement of `find_booked`."""
 
-    def is_available(self, resource: Any, start: K | None, end: K | None) -> bool:
+    def is_available(self, resource: R, start: K | None, end: K | None) -> bool:
         """Tell whether one resource is available over the whole span."""
 
 
 @runtime_checkable
-class BookingStore(Protocol):
+class BookingStore(Protocol[K]):
     """Where bookings live. The calendar decides; a store remembers and looks up.
 
     *Keys.* The calendar has checked every span: both ends belong to one comparable family, start comes before end
@@ -73,7 +74,8 @@ class BookingStore(Protocol):
     *Entries.* ``entry`` is the calendar's record of a resource (`bookcore.catalog.Entry`): its ``number``, unique
     among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``entry.state`` is the store's to use.
 
-    *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process.
+    *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process; calls come
+    from any thread, one at a time. What a backend raises reaches the caller as a `StoreError`.
     Events are passed by reference and returned as the same objects. No call is made for an entry before its
     `add_resource` or after its `remove_resource`. A call that raises must have changed nothing.
     """
@@ -87,13 +89,13 @@ class BookingStore(Protocol):
     def remove_resource(self, entry: Entry) -> None:
         """Forget a resource, which has no bookings. O(1) expected."""
 
-    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def put(self, entry: Entry, start: K | None, end: K | None, event: BookingEvent) -> None:
         """Hold the booking, without asking whether there is room. Atomic. O(log m) expected."""
 
-    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def remove(self, entry: Entry, start: K | None, end: K | None, event: BookingEvent) -> None:
         """Let go of a booking put before with just these arguments. Atomic. O(log m) expected."""
 
-    def overlapping(self, entry: Entry, start: Any, end: Any) -> Sequence[BookingEvent]:
+    def overlapping(self, entry: Entry, start: K | None, end: K | None) -> Sequence[BookingEvent]:
         """Return the bookings of one resource that overlap the span, by start, then by ``event._seq``.
 
         A new sequence each time, or one that never changes. O(log m + answers) expected.
@@ -101,16 +103,16 @@ class BookingStore(Protocol):
 
 
 @runtime_checkable
-class SupportsAvailability(Protocol):
+class SupportsAvailability(Protocol[K]):
     """A store that decides on capacity and buffers itself, from an index. Answers equal the generic ones'."""
 
-    def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
+    def is_free(self, entry: Entry, start: K | None, end: K | None, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span. ``1 <= quantity <= capacity``."""
 
-    def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:
+    def claim(self, entry: Entry, start: K | None, end: K | None, event: BookingEvent) -> bool:
         """`is_free` and `put` in one step: True if the booking is held now, False if nothing changed."""
 
-    def busy(self, start: Any, end: Any, quantity: int) -> int:
+    def busy(self, start: K | None, end: K | None, quantity: int) -> int:
         """Return, as a bitmap of entry numbers, the resources without room for *quantity* in the span.
 
         Of resources whose capacity is below *quantity* it may say either.
@@ -118,11 +120,11 @@ class SupportsAvailability(Protocol):
 
 
 @runtime_checkable
-class SupportsLoad(Protocol):
+class SupportsLoad(Protocol[K]):
     """A store that takes many bookings at once faster than one by one."""
 
     def load(
-        self, entries: Sequence[Entry], starts: Sequence[Any], ends: Sequence[Any], events: Sequence[BookingEvent]
+        self, entries: Sequence[Entry], starts: Sequence[K], ends: Sequence[K], events: Sequence[BookingEvent]
     ) -> bool:
         """Hold all bookings, given as columns, and return True, or change nothing and return False.
 

@@ -42,13 +42,13 @@ class Brittle:
         return f"Brittle({self.rank})"
 
 
-def bound(store: BookingStore, bounds: str = "[)") -> BookingStore:
+def bound(store: BookingStore[Any], bounds: str = "[)") -> BookingStore[Any]:
     """Bind a fresh store."""
     store.bind(bounds == "[]")
     return store
 
 
-def new_entry(store: BookingStore, number: int = 0, **facts: Any) -> Entry:
+def new_entry(store: BookingStore[Any], number: int = 0, **facts: Any) -> Entry:
     """Make the record of a resource and add it."""
     capacity = facts.pop("capacity", 1)
     entry = Entry(f"r{number}", object(), number, capacity, **facts)
@@ -56,7 +56,7 @@ def new_entry(store: BookingStore, number: int = 0, **facts: Any) -> Entry:
     return entry
 
 
-def put(store: BookingStore, entry: Entry, start: Any, end: Any, seq: int, quantity: int = 1) -> BookingEvent:
+def put(store: BookingStore[Any], entry: Entry, start: Any, end: Any, seq: int, quantity: int = 1) -> BookingEvent:
     """Put a booking, as the calendar does: with its place in the order of booking set before."""
     event = BookingEvent(entry.resource, start, end, quantity=quantity)
     event._seq = seq

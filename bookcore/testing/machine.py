@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bookcore import BookingStore
+from bookcore import BookingStore, QueryError
 from bookcore.testing.families import Family, family
 from bookcore.testing.liststore import ListStore
 from bookcore.testing.rules_bookings import BookingRules
@@ -42,7 +42,7 @@ class StoreMachine(BookingRules, LifeRules, QuestionRules, TimeRules):
 
 
 def machine(
-    *stores: Callable[[], BookingStore],
+    *stores: Callable[[], BookingStore[Any]],
     bounds: str = "[)",
     keys: Family | str = "int",
     sizes: Mapping[str, int] | None = None,
@@ -51,11 +51,19 @@ def machine(
 ) -> type[Any]:
     """Return a machine that walks through *stores* and a `ListStore`; its ``TestCase`` is what pytest collects.
 
-    ``small`` (the default) cuts the indexes' parts to a few entries, of ``sizes`` if given.
+    Each of *stores* is a class, or a function that makes a fresh store. ``small`` (the default) cuts the indexes' parts to a
+    few entries, of ``sizes`` if given.
+
+    Raises: `QueryError` for what makes no stores, and for bounds that are none.
     """
+    for store in stores:
+        if not callable(store):
+            raise QueryError(store, "makes no stores: give the class, or a function that returns a fresh one")
+    if bounds not in ("[)", "[]"):
+        raise QueryError(bounds, "bounds are '[)' or '[]'")
     found = family(keys) if isinstance(keys, str) else keys
     return type(
-        "_".join(["Machine", *(store.__name__ for store in stores)]),
+        "_".join(["Machine", *(getattr(store, "__name__", type(store).__name__) for store in stores)]),
         (base,),
         {"stores": (*stores, ListStore), "bounds": bounds, "family": found, "sizes": (sizes or {}) if small else None},
     )

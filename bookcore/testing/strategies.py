@@ -32,7 +32,11 @@ def any_family(*, lengths: bool | None = None) -> st.SearchStrategy[Family]:
 
 @cache
 def rank_spans(bounds: str = "[)", low: int = 0, high: int = 40, *, unbounded: bool = True) -> st.SearchStrategy[RankSpan]:
-    """Draw ``(start, end)`` as ranks: any span, short ones, ones on a coarse grid, a few hot ones, unbounded ones."""
+    """Draw ``(start, end)`` as ranks: any span, short ones, ones on a coarse grid, a few hot ones, unbounded ones.
+
+    *low* and *high* are about where spans lie: those on the grid of five may begin up to four before *low*, and a span
+    that begins near *high* ends after it.
+    """
     least = 0 if bounds == "[]" else 1
 
     def span(start: int, length: int) -> RankSpan:

@@ -46,7 +46,7 @@ Span: TypeAlias = tuple[Any, Any]
 class Walk(RuleBasedStateMachine):
     """Base of the machines. Set the class attributes in a subclass, or let `bookcore.testing.machine` do it."""
 
-    stores: ClassVar[tuple[Callable[[], BookingStore], ...]] = ()
+    stores: ClassVar[tuple[Callable[[], BookingStore[Any]], ...]] = ()
     """Makers of the stores to walk through, in the order of ``self.calendars``."""
     bounds: ClassVar[str] = "[)"
     family: ClassVar[Family] = family("int")

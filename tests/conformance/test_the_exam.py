@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, StoreError, _free
+from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, QueryError, StoreError, _free
 from bookcore.catalog import Entry
 from bookcore.core import Core
 from bookcore.finding import Finding
@@ -366,3 +367,12 @@ def test_a_store_without_the_methods_is_refused() -> None:
     """`Calendar` says at once that an object is no store."""
     with pytest.raises(StoreError):
         Calendar(object())  # type: ignore[arg-type]
+
+
+def test_machine_takes_whatever_makes_stores() -> None:
+    """A function as well as a class; a store that is made already, and bounds that are none, are refused at once."""
+    assert "partial" in machine(partial(MemoryStore)).__name__
+    with pytest.raises(QueryError, match="give the class"):
+        machine(MemoryStore())  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="bounds"):
+        machine(MemoryStore, bounds="()")

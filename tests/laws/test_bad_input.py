@@ -83,7 +83,7 @@ GOOD: dict[str, Callable[[Calendar], list[Any]]] = {
 """What is right for an argument of each name."""
 
 
-def calendar_of(make: Callable[[], BookingStore]) -> Calendar:
+def calendar_of(make: Callable[[], BookingStore[Any]]) -> Calendar:
     """Return a calendar in which there is something to lose."""
     calendar = Calendar(make())
     for id in range(4):
@@ -163,7 +163,7 @@ def arguments(calendar: Calendar, method: Callable[..., Any], draw: Callable[...
     return args, named
 
 
-def throw(make: Callable[[], BookingStore], subject: str, method: str, data: st.DataObject) -> None:
+def throw(make: Callable[[], BookingStore[Any]], subject: str, method: str, data: st.DataObject) -> None:
     """Throw something at one method; it takes it, or raises `BookcoreError` and has changed nothing."""
     calendar = calendar_of(make)
     bound = getattr(SUBJECTS[subject](calendar), method)

@@ -26,7 +26,7 @@ from bookcore.testing import (
     strangers,
 )
 
-MAKERS: list[Callable[[], BookingStore]] = [MemoryStore, TreeStore, ListStore]
+MAKERS: list[Callable[[], BookingStore[Any]]] = [MemoryStore, TreeStore, ListStore]
 CAPACITIES = (1, 1, 2, 3)
 WINDOWS = ((None, None), (0, 4), (3, 6), (10, 11), (18, 33), (None, 20), (39, None))
 
@@ -35,7 +35,7 @@ with_both_bounds = pytest.mark.parametrize("bounds", ["[)", "[]"])
 History = list[tuple[int, int | None, int | None]]
 
 
-def new_calendar(make: Callable[[], BookingStore], bounds: str, family: Family | None = None) -> Calendar:
+def new_calendar(make: Callable[[], BookingStore[Any]], bounds: str, family: Family | None = None) -> Calendar:
     """Return a calendar with four exclusive resources or pools, one of them with turnaround, and eight more."""
     calendar = Calendar(make(), bounds=bounds)
     turnaround = family.length(2) if family is not None and family.length is not None else None
@@ -70,7 +70,7 @@ def walks(bounds: str) -> st.SearchStrategy[tuple[Family, History]]:
 @on_every_store
 @with_both_bounds
 @given(data=st.data())
-def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore], bounds: str, data: st.DataObject) -> None:
+def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject) -> None:
     """Law 1: `find_available` yields exactly the resources for which `book` succeeds; `find_booked` all others."""
     with small_sizes():
         family, history = data.draw(walks(bounds))
@@ -100,7 +100,7 @@ def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore], bo
 @with_both_bounds
 @given(data=st.data())
 def test_one_booking_that_overlaps_is_what_makes_a_resource_booked(
-    make: Callable[[], BookingStore], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
 ) -> None:
     """Law 2: an exclusive resource is booked in a span when some single booking on it overlaps the span."""
     with small_sizes():
@@ -132,7 +132,7 @@ def test_one_booking_that_overlaps_is_what_makes_a_resource_booked(
 @with_both_bounds
 @given(ranks=st.lists(st.integers(0, 40), min_size=3, max_size=8, unique=True).map(sorted), family=any_family())
 def test_touching_is_free_and_conflicts_with_closed_bounds(
-    make: Callable[[], BookingStore], bounds: str, ranks: list[int], family: Family
+    make: Callable[[], BookingStore[Any]], bounds: str, ranks: list[int], family: Family
 ) -> None:
     """Law 3: a chain of half-open spans fits on one resource; of closed ones, every other one does."""
     with small_sizes():
@@ -153,7 +153,7 @@ def test_touching_is_free_and_conflicts_with_closed_bounds(
 @with_both_bounds
 @given(data=st.data())
 def test_removing_what_was_added_restores_every_answer(
-    make: Callable[[], BookingStore], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
 ) -> None:
     """Law 4: after `add_booking` and `remove_booking`, in whatever order, all answers are as before."""
     with small_sizes():
@@ -197,7 +197,7 @@ REFUSALS: list[Callable[[Calendar, Any, Any], Any]] = [
 @with_both_bounds
 @given(data=st.data())
 def test_a_refused_call_leaves_every_answer_as_it_was(
-    make: Callable[[], BookingStore], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
 ) -> None:
     """Law 5: whatever is thrown at a command, it either takes it or has changed nothing."""
     with small_sizes():
@@ -242,7 +242,7 @@ def test_the_same_history_gives_the_same_answers_in_every_store(bounds: str, fam
 @on_every_store
 @with_both_bounds
 @given(data=st.data())
-def test_selections_obey_set_algebra(make: Callable[[], BookingStore], bounds: str, data: st.DataObject) -> None:
+def test_selections_obey_set_algebra(make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject) -> None:
     """Law 7: each operator gives what it gives on plain Python sets."""
     with small_sizes():
         calendar = new_calendar(make, bounds)

@@ -34,13 +34,14 @@ from bookcore.stores.tree import TreeStore
 
 # -- stores and services -------------------------------------------------------------------------
 
-store: BookingStore = MemoryStore()
-tree: BookingStore = TreeStore()
-deciding: SupportsAvailability = MemoryStore()
-loading: SupportsLoad = MemoryStore()
-not_deciding: SupportsAvailability = TreeStore()  # type: ignore[assignment]
+store: BookingStore[Any] = MemoryStore()
+tree: BookingStore[Any] = TreeStore()
+deciding: SupportsAvailability[Any] = MemoryStore()
+loading: SupportsLoad[Any] = MemoryStore()
+not_deciding: SupportsAvailability[Any] = TreeStore()  # type: ignore[assignment]
 
-service: BookingService[date] = Calendar()
+service: BookingService[date, Resource] = Calendar()
+looking_up: BookingStore[date] = MemoryStore()
 Calendar(store, bounds="[]", clock=datetime.now)
 Calendar(bounds=3)  # type: ignore[arg-type]
 Calendar("memory")  # type: ignore[arg-type]
