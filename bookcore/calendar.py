@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
+from bookcore._check import check_calendar
 from bookcore.bitmap import ordinals
 from bookcore.booking import Booking
 from bookcore.errors import UnknownBookingError
@@ -246,7 +247,7 @@ class Calendar(Booking, Finding, Life, Selecting):
     def check(self) -> None:
         """Raise AssertionError unless every invariant of every structure holds. O(everything); for tests."""
         with self._lock:
-            self._check()
+            check_calendar(self)
 
     def __repr__(self) -> str:
         with self._lock:  # and no look at the clock, which might fail

@@ -144,21 +144,6 @@ class Core(Asking):
         if held:
             self._hold(event, until)
 
-    def _check(self) -> None:
-        """Raise AssertionError unless events, entries, catalog and store agree."""
-        if hasattr(self._store, "check"):
-            self._store.check()
-        self._catalog.check()
-        self._events.check()
-        seen = 0
-        for entry in self._by_id.values():
-            found = self._store.overlapping(entry, None, None)
-            seen += len(found)
-            if len(found) != entry.count or any(self._events.get(e._id) is not e for e in found):
-                raise AssertionError(f"{entry!r} holds {len(found)} bookings, {entry.count} counted")
-        if seen != len(self._events):
-            raise AssertionError(f"{seen} bookings in the store, {len(self._events)} by id")
-
     def _reraise(self, exc: Exception, *keys: Any) -> None:
         """Raise what a store raised as an error of ours; return for errors of ours, and for lack of memory.
 

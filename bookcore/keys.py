@@ -228,6 +228,10 @@ class Keyring:
                     self._kinds[kind] = key
                     self._settle()
 
+    def knows(self, key: Any) -> bool:
+        """Tell whether the kind of a key, in index form, is remembered."""
+        return _kind(key) in self._kinds
+
     def sample(self) -> Any:
         """Return a key like those in the calendar."""
         return next(iter(self._kinds.values()), None)

@@ -38,8 +38,8 @@ LAYERS: dict[str, set[str]] = {
     "stores": {"stores"},
     "questions": {"selection", "answers"},
     "calendar": {
-        "_base", "_asking", "core", "expiry", "_keepers", "_turnarounds", "transactions", "closing", "requests", "life",
-        "loading", "_free", "_fit", "_slots", "explaining", "finding", "selecting", "booking", "calendar",
+        "_base", "_asking", "_check", "core", "expiry", "_keepers", "_turnarounds", "transactions", "closing", "requests",
+        "life", "loading", "_free", "_fit", "_slots", "explaining", "finding", "selecting", "booking", "calendar",
     },
     "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__", "__main__"},
 }  # fmt: skip
