@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bookcore._free import blocked, free
+from bookcore._sums import difference, doubled, minus
 from bookcore.catalog import Entry
 from bookcore.core import Core
 from bookcore.errors import KeyTypeError
@@ -23,7 +24,8 @@ from bookcore.gaps import Place, following
 
 __all__ = ["tightest"]
 
-Size = tuple[int, Any]
+Size = tuple[int, bool, Any]
+"""On how many sides a gap is unbounded, whether it is longer than a length of the keys' type can be, and its length."""
 
 
 def tightest(calendar: Core, entries: Iterable[Entry], low: Any, high: Any, quantity: int) -> Entry | None:
@@ -36,7 +38,7 @@ def tightest(calendar: Core, entries: Iterable[Entry], low: Any, high: Any, quan
     if key is not None:
         _minus(key, key)
     best: Entry | None = None
-    least: Size = 0, None
+    least: Size = 0, False, None
     for entry in entries:
         size = _size(calendar, entry, low, high, quantity)
         if best is None or _smaller(size, least):
@@ -45,22 +47,25 @@ def tightest(calendar: Core, entries: Iterable[Entry], low: Any, high: Any, quan
 
 
 def _smaller(one: Size, other: Size) -> bool:
-    if one[0] != other[0] or one[1] is None:
-        return one[0] < other[0]
-    return bool(one[1] < other[1])
+    if one[:2] != other[:2] or one[2] is None:
+        return one[:2] < other[:2]
+    return bool(one[2] < other[2])
 
 
 def _size(calendar: Core, entry: Entry, low: Any, high: Any, quantity: int) -> Size:
-    """Return on how many sides only the gap is unbounded, and how long it is on the others (None: no other)."""
+    """Return on how many sides only the gap is unbounded, and how long it is on the others (None: no other, or too long)."""
     left = None if low is None else _left(calendar, entry, low, high, quantity)
     right = None if high is None else _right(calendar, entry, low, high, quantity)
     unbounded = (low is not None and left is None) + (high is not None and right is None)
     if left is None and right is None:
-        return unbounded, None
+        return unbounded, False, None
     # where the span itself is unbounded, or the gap, its length is measured from the span's other end
     first = left if left is not None else high if low is None else low
     last = right if right is not None else low if high is None else high
-    return unbounded, _minus(last, first)
+    try:
+        return unbounded, False, _minus(last, first)
+    except OverflowError:
+        return unbounded, True, None
 
 
 def _right(calendar: Core, entry: Entry, low: Any, high: Any, quantity: int) -> Any:
@@ -85,7 +90,7 @@ def _left(calendar: Core, entry: Entry, low: Any, high: Any, quantity: int) -> A
             for _, end in blocked(calendar._store, entry, left, right, quantity, calendar._closed):
                 key = end.key if isinstance(end, Place) else end
                 start = key if start is None or start < key else start
-            back = None if back is None else back + back
+            back = doubled(back)
     hours = entry.hours
     if hours is not None:
         # as far back as the longest opening; where there is none such, few weeks differ from the others
@@ -105,25 +110,31 @@ def _length(low: Any, high: Any) -> Any:
     """Return a length to look back by, or None: there is none."""
     if high is None:
         return None
-    if low < high:
-        return _minus(high, low)
+    try:
+        if low < high:
+            return _minus(high, low)
+    except OverflowError:
+        return None
     try:  # a span of one key: as long as one key is
         return _minus(following(high), low)
-    except (LookupError, KeyTypeError):
+    except (LookupError, OverflowError, KeyTypeError):
         return None
 
 
 def _before(key: Any, length: Any) -> Any:
     """Return a key earlier by a length; None, without bound, where there is none."""
     try:
-        earlier = key - length
+        earlier = minus(key, length)
         return earlier if earlier < key else None
     except Exception:  # no length, or beyond the first key of the type
         return None
 
 
 def _minus(one: Any, other: Any) -> Any:
+    """Return how far it is from one key to an earlier one. Raises: OverflowError, `KeyTypeError`."""
     try:
-        return one - other
+        return difference(one, other)
+    except OverflowError:
+        raise
     except Exception as exc:
         raise KeyTypeError(one, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc

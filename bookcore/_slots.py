@@ -60,12 +60,15 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _on_grid(self) -> Iterator[tuple[Any, Any, Any]]:
         start = self.low
-        while start is not None:
+        while True:
             until = fits(start, self.length, self.high)
             if until is None:
                 return
             yield from self._at(start, until, None)
-            start = fits(start, self.step, self.high)
+            upcoming = fits(start, self.step, self.high)
+            if upcoming is None or not start < upcoming:  # a step that leads nowhere leads there for ever
+                return
+            start = upcoming
 
     def _all(self) -> Iterator[tuple[Any, Any, Any]]:
         until = fits(self.low, self.length, self.high)

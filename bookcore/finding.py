@@ -23,6 +23,7 @@ from typing import Any
 from bookcore._free import blocked, free
 from bookcore._keepers import is_shorter
 from bookcore._slots import Slots
+from bookcore._sums import difference, doubled
 from bookcore.catalog import Entry
 from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
 from bookcore.explaining import Explaining
@@ -143,7 +144,8 @@ class Finding(Explaining):
         Each is ``(start, end)``, or None where there is none. They may overlap the span asked about; a span that is
         free is its own nearest, on both sides.
 
-        Raises: `KeyTypeError` for keys that cannot be subtracted, `InvalidSpanError` for a span without bound.
+        Raises: `KeyTypeError` for keys that cannot be subtracted, or lie further apart than a length of their type can
+        say (NumPy's), unless the span is free; `InvalidSpanError` for a span without bound.
         Complexity: as `next_available`, on both sides; backwards up to twice as much.
 
         >>> from bookcore import Calendar, Resource
@@ -159,7 +161,11 @@ class Finding(Explaining):
                 raise InvalidSpanError(start, end, "a span without bound has no length to look for")
             check_quantity(quantity)
             try:
-                length = high - low
+                length = difference(high, low)
+            except OverflowError as exc:
+                if self._room(entry, low, high, quantity):
+                    return (start, end), (start, end)
+                raise KeyTypeError(end, f"is further from {brief(start)} than a length of such keys can be") from exc
             except Exception as exc:
                 raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
             self._check_length(low, length)
@@ -315,7 +321,7 @@ class Finding(Explaining):
         # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
         left, top, step = low, high, length
         for reach_back in range(DOUBLINGS, -1, -1):
-            further = back(left, step) if reach_back else None
+            further = back(left, step) if reach_back and step is not None else None
             left = None if further is None or not further < left else further
             spans = list(blocked(self._store, entry, left, top, quantity, self._closed, length))
             found = list(free(spans, hours, left, top, self._closed))
@@ -327,7 +333,7 @@ class Finding(Explaining):
                 return None
             # what is free at the very left may go on further left
             top = found[0][1] if found and not left < found[0][0] else left
-            step = step + step
+            step = doubled(step)
         return None
 
 

@@ -24,6 +24,7 @@ from heapq import heapify, heappop, heapreplace
 from numbers import Integral
 from typing import Any, TypeAlias
 
+from bookcore._sums import OWN, minus, plus
 from bookcore.errors import BookcoreError, KeyTypeError
 
 __all__ = [
@@ -127,7 +128,7 @@ def _neighbour(key: Any, up: bool) -> Any:
                 step = type(length)(1, str(length.dtype).partition("[")[2].rstrip("]"))
             else:
                 step = type(key).resolution
-            moved = key + step if up else key - step
+            moved = plus(key, step) if up else minus(key, step)
         further = bool(key < moved if up else moved < key)
     except OverflowError as exc:
         raise LookupError(key) from exc
@@ -293,12 +294,12 @@ class _Head:
 def fits(start: Any, length: Any, end: Any) -> Any:
     """Return ``start + length`` if there is such a key and it is not after *end*, else None.
 
-    *end* is a key, None, or for closed spans a place.
+    *end* is a key, None, or for closed spans a place. There is no such key where the type ends.
 
     Raises: `KeyTypeError` when the key cannot be added to.
     """
     try:
-        until = start + length
+        until = start + length if type(start) in OWN and type(length) in OWN else plus(start, length)
         if end is None:
             return until
         if isinstance(end, Place):
@@ -309,6 +310,4 @@ def fits(start: Any, length: Any, end: Any) -> Any:
     except BookcoreError:
         raise
     except Exception as exc:
-        if type(exc).__name__ == "OutOfBoundsDatetime":  # pandas' own way to say OverflowError
-            return None
         raise KeyTypeError(start, f"cannot be moved by a length ({type(exc).__name__}: {exc})") from exc

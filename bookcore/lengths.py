@@ -8,6 +8,7 @@ from math import inf, nextafter
 from numbers import Number
 from typing import Any
 
+from bookcore._sums import OWN, minus, plus
 from bookcore.errors import KeyTypeError, brief
 from bookcore.keys import normal
 
@@ -29,7 +30,7 @@ def later(key: Any, length: Any) -> Any:
         return key
     low = normal(key)
     try:
-        moved = low + length
+        moved = low + length if type(low) in OWN and type(length) in OWN else plus(low, length)
         backwards = bool(moved < low)  # in here: an array has no truth value, nor has the NA of pandas
         whole = _is_whole(low, moved, length)
     except Exception as exc:
@@ -47,7 +48,7 @@ def sooner(key: Any, length: Any) -> Any:
         return key
     high = normal(key)
     try:
-        moved = high - length
+        moved = high - length if type(high) in OWN and type(length) in OWN else minus(high, length)
         forwards = bool(high < moved)
         whole = _is_whole(moved, high, length)
     except Exception as exc:
@@ -115,8 +116,7 @@ def _lost(key: Any, length: Any) -> KeyTypeError:
 
 def is_too_far(exc: KeyTypeError) -> bool:
     """Tell whether a key could not be moved so far only because there are no keys there."""
-    cause = exc.__cause__
-    return isinstance(cause, OverflowError) or type(cause).__name__ == "OutOfBoundsDatetime"
+    return isinstance(exc.__cause__, OverflowError)
 
 
 def back(key: Any, length: Any) -> Any:

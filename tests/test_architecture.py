@@ -31,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "index": {
         "bitmap", "attributes", "column", "bins", "uniform", "block", "_blocks", "timeline", "_timeline_check",
         "schedule", "register", "profile",
-        "_segments", "_levels", "gaps", "tabled", "widest",
+        "_segments", "_levels", "_sums", "gaps", "tabled", "widest",
     },
     "time": {"_wallclock", "_hours_rules", "_openings", "_weeks", "_recurrence_axis", "hours", "recurrence"},
     "policies": {"policies"},

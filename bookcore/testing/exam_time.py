@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -30,6 +31,10 @@ def day(store: Any, bounds: str = "[)") -> Calendar:
     calendar.close("room", 17, 18, "paint")
     calendar.hold("turn", 14, 15, id="held")
     return calendar
+
+
+def _nanoseconds(np: Any, count: int) -> Any:
+    return np.timedelta64(count, "ns")
 
 
 class TimeExam:
@@ -131,6 +136,37 @@ class TimeExam:
         assert calendar.nearest("pool", 9, 10, quantity=3) == ((7, 8), (14, 15))
         calendar.close("room", None, 9)
         assert calendar.nearest("room", 10, 12) == (None, (15, 17))
+
+    # -- where the axis ends -----------------------------------------------------------------------
+
+    @pytest.mark.parametrize("type_name", ["int8", "uint8", "int64", "uint64", "datetime64"])
+    def test_keys_of_fixed_width_end_where_their_type_does(self, store: Any, type_name: str) -> None:
+        """Beyond NumPy's last key lies none: nothing is offered that would wrap around, and a search comes to its end."""
+        np = pytest.importorskip("numpy", reason="NumPy is not installed")
+        length: Callable[[int], Any]
+        if type_name == "datetime64":
+            first, last = (np.datetime64(edge, "ns") for edge in (-(2**63) + 1, 2**63 - 1))
+            length = partial(_nanoseconds, np)
+        else:
+            length = getattr(np, type_name)
+            first, last = length(np.iinfo(length).min), length(np.iinfo(length).max)
+        calendar = Calendar(store)
+        calendar.add_resource(Resource("room"))
+        calendar.book("room", last - length(100), last - length(50))
+        assert calendar.next_available("room", last - length(80), length(50)) == (last - length(50), last)
+        assert calendar.next_available("room", last - length(80), length(60)) is None
+        assert list(calendar.find_slots(length(60), last - length(100), last)) == []
+        stepped = islice(calendar.find_slots(length(1), last - length(120), last, step=length(100)), 9)
+        assert [slot[0] for slot in stepped] == [last - length(120), last - length(20)]
+        before, after = (last - length(120), last - length(100)), (last - length(50), last - length(30))
+        assert calendar.nearest("room", last - length(60), last - length(40)) == (before, after)
+        before = last - length(100) - length(60), last - length(100)
+        assert calendar.nearest("room", last - length(60), last) == (before, None)
+        calendar.add_resource(Resource("early"))
+        calendar.book("early", first + length(20), first + length(40))
+        after = first + length(40), first + length(70)
+        assert calendar.nearest("early", first + length(10), first + length(40)) == (None, after)
+        assert calendar.nearest("early", first + length(30), first + length(60)) == (None, after)
 
     # -- several resources -------------------------------------------------------------------------
 

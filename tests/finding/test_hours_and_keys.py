@@ -207,6 +207,28 @@ def test_holds_that_run_out_are_free_again_and_not_before() -> None:
     assert list(calendar.occupancy(room, 2, 6)) == [(2, 6, 0)]
 
 
+def test_a_span_longer_than_its_type_can_say_has_no_nearest() -> None:
+    """From -100 to 110 it is further than int8 reaches: an error that says so, unless the span itself is free."""
+    np = pytest.importorskip("numpy", reason="NumPy is not installed")
+    calendar = Cal()
+    room = calendar.add_resource(Resource("room"))
+    for low, high in ((np.int8(-100), np.int8(110)), (np.datetime64(-(2**62), "ns"), np.datetime64(2**62, "ns"))):
+        assert calendar.nearest(room, low, high) == ((low, high), (low, high))
+        booked = calendar.book(room, low, high)
+        with pytest.raises(KeyTypeError, match="further"):
+            calendar.nearest(room, low, high)
+        calendar.remove_booking(booked)
+
+
+def test_looking_back_stops_where_lengths_end() -> None:
+    """A length that cannot be doubled any more is no error: the search then goes back for ever."""
+    calendar = Cal()
+    room = calendar.add_resource(Resource("room"))
+    length = timedelta.max // 5 * 3
+    calendar.book(room, timedelta.min, length)
+    assert calendar.nearest(room, timedelta(0), length) == (None, None)
+
+
 class Counted:
     """A whole number that counts how often it is compared."""
 

@@ -162,3 +162,21 @@ def test_the_gap_of_one_resource_with_many_bookings_is_found() -> None:
     calendar.book("calm", 9_990, 9_999)
     calendar.book("calm", 10_002, 10_003)
     assert calendar.book_any(["calm", "busy"], 9_999, 10_000, strategy="best_fit").resource.id == "busy"
+
+
+@pytest.mark.parametrize("name", ["int8", "datetime64"])
+def test_a_gap_longer_than_its_type_can_say_is_a_long_one(name: str) -> None:
+    """NumPy's differences wrap around: 190 of int8 is -66, and is still more than 30."""
+    np = pytest.importorskip("numpy", reason="NumPy is not installed")
+    unit = 1 if name == "int8" else 8 * 10**16  # of nanoseconds there are 9.2 x 10**18 on each side
+    make: Callable[[int], Any] = np.int8 if name == "int8" else lambda n: np.datetime64(n * unit, "ns")
+    for long, short in (("a", "b"), ("b", "a")):
+        calendar = Calendar()
+        for id in ("a", "b"):
+            calendar.add_resource(Resource(id))
+        for id, start, end in ((long, -100, -90), (long, 100, 110), (short, -10, 0), (short, 30, 40)):
+            calendar.book(id, make(start), make(end))
+        for start, end in ((5, 10), (2, 28)):
+            with calendar.what_if():
+                chosen = calendar.book_any(["a", "b"], make(start), make(end), strategy="best_fit")
+                assert chosen.resource.id == short
