@@ -30,7 +30,7 @@ from bookcore.explaining import Explaining
 from bookcore.gaps import Place, as_keys, as_places, complement, fits, following
 from bookcore.gaps import quorum as quorum_of
 from bookcore.keys import normal
-from bookcore.lengths import back, is_too_far, later
+from bookcore.lengths import exactly_back, is_too_far, later
 from bookcore.profile import Profile
 from bookcore.stores.fading import exact_state
 from bookcore.stores.net import Net
@@ -321,12 +321,12 @@ class Finding(Explaining):
         # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
         left, top, step = low, high, length
         for reach_back in range(DOUBLINGS, -1, -1):
-            further = back(left, step) if reach_back and step is not None else None
+            further = exactly_back(left, step) if reach_back and step is not None else None
             left = None if further is None or not further < left else further
             spans = list(blocked(self._store, entry, left, top, quantity, self._closed, length))
             found = list(free(spans, hours, left, top, self._closed))
             for start, end in reversed(found):
-                begin = back(end, length)
+                begin = exactly_back(end, length)
                 if begin is not None and (start is None or not begin < start):
                     return begin, end
             if left is None or (hours is not None and not spans and isinstance(step, timedelta) and not step < FAR):
@@ -354,7 +354,7 @@ def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
         if length is None or start is None or end is None:
             yield start, end
             continue
-        until = fits(start, length, None)
+        until = fits(start, length, None, True)
         if until is not None and not end < until:
             yield start, end
 

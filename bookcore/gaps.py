@@ -21,7 +21,7 @@ import math
 from bisect import insort
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heapreplace
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any, TypeAlias
 
 from bookcore._sums import OWN, minus, plus
@@ -291,15 +291,19 @@ class _Head:
         return bool(self.start < other.start)
 
 
-def fits(start: Any, length: Any, end: Any) -> Any:
+def fits(start: Any, length: Any, end: Any, rounded: bool = False) -> Any:
     """Return ``start + length`` if there is such a key and it is not after *end*, else None.
 
-    *end* is a key, None, or for closed spans a place. There is no such key where the type ends.
+    *end* is a key, None, or for closed spans a place. There is no such key where the type ends, and none either where a
+    float rounds the whole length away: ``inf + 1.0`` is no key after inf, and from 1e300 to itself is no span. With
+    *rounded* that one is returned: whoever asks for at least so much is content with what is next.
 
     Raises: `KeyTypeError` when the key cannot be added to.
     """
     try:
         until = start + length if type(start) in OWN and type(length) in OWN else plus(start, length)
+        if not rounded and not start < until and (until < start or (isinstance(length, Number) and bool(length))):
+            return None
         if end is None:
             return until
         if isinstance(end, Place):

@@ -13,7 +13,8 @@ from bookcore.errors import KeyTypeError, brief
 from bookcore.keys import normal
 
 __all__ = [
-    "ahead", "back", "clear_after", "clear_before", "is_movable", "is_too_far", "later", "reach", "sooner", "wrong_with",
+    "ahead", "back", "clear_after", "clear_before", "exactly_back", "is_movable", "is_too_far", "later", "reach", "sooner",
+    "wrong_with",
 ]  # fmt: skip
 
 
@@ -125,6 +126,20 @@ def back(key: Any, length: Any) -> Any:
         return sooner(key, length)
     except KeyTypeError as exc:
         if is_too_far(exc):
+            return None
+        raise
+
+
+def exactly_back(key: Any, length: Any) -> Any:
+    """Return ``key - length``, or None where there is no such key: none so far out, or none that would keep the length.
+
+    Of floats ``-inf - 6.0`` is no key six earlier, nor is ``-1e300 - 6.0``. Raises: `KeyTypeError` when *key* cannot be
+    subtracted from.
+    """
+    try:
+        return sooner(key, length)
+    except KeyTypeError as exc:
+        if is_too_far(exc) or exc.__cause__ is None:  # only where the subtraction itself failed is there another cause
             return None
         raise
 

@@ -168,6 +168,41 @@ class TimeExam:
         assert calendar.nearest("early", first + length(10), first + length(40)) == (None, after)
         assert calendar.nearest("early", first + length(30), first + length(60)) == (None, after)
 
+    def test_nothing_follows_infinity(self, store: Any) -> None:
+        """To an infinite float nothing can be added: no span is offered behind one, or before."""
+        inf = float("inf")
+        calendar = Calendar(store)
+        for id, start, end in (("late", 0.0, inf), ("early", -inf, 0.0), ("all", -inf, inf), ("huge", -1e300, 1e300)):
+            calendar.add_resource(Resource(id))
+            calendar.book(id, start, end)
+        assert calendar.nearest("late", -5.0, 1.0) == ((-6.0, 0.0), None)
+        assert calendar.nearest("early", -5.0, 1.0) == (None, (0.0, 6.0))
+        for id in ("all", "huge"):  # of 1e300 as well a float knows no such near neighbour
+            assert calendar.next_available(id, -5.0, 1.0) is None
+            assert calendar.nearest(id, -5.0, 1.0) == (None, None)
+            assert calendar.nearest(id, 0.0, inf)[0] in (None, (-inf, -1e300))
+        assert [(a, b, who.id) for a, b, who in calendar.find_slots(1.0, -5.0, inf)] == [
+            (-5.0, -4.0, "late"), (0.0, 1.0, "early"),
+        ]  # fmt: skip
+        assert list(calendar.gaps("huge", None, 0.0, at_least=5.0)) == [(None, -1e300)]
+        starts = [slot[0] for slot in islice(calendar.find_slots(1.0, 0.0, inf, ["early"], step=1e308), 9)]
+        assert starts == [0.0]
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_nothing_follows_infinity_behind_many(self, store: Any, bounds: str) -> None:
+        """Nor where the search has passed over a long row of bookings, nor with closed bounds."""
+        calendar = Calendar(store, bounds=bounds)
+        calendar.add_resource(Resource("room"))
+        calendar.add_resource(Resource("edge"))
+        for at in range(600):
+            calendar.book("room", 2.0 * at, 2.0 * at + 1)
+        calendar.book("room", 1200.0, float("inf"))
+        assert calendar.next_available("room", 0.0, 6.0) is None
+        largest = 1.7976931348623157e308  # infinity is the next float, and the only one left on either side
+        calendar.book("edge", -largest, largest)
+        assert calendar.next_available("edge", 0.0, 6.0) is None
+        assert calendar.nearest("edge", 0.0, 6.0) == (None, None)
+
     # -- several resources -------------------------------------------------------------------------
 
     def test_slots_come_earliest_first_across_resources(self, store: Any) -> None:
