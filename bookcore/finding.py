@@ -17,13 +17,14 @@ turned around in `bookcore._free`. Four things hold for all of these calls:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from numbers import Number
 from typing import Any
 
 from bookcore._free import blocked, free
 from bookcore._keepers import is_shorter
 from bookcore._slots import Slots
-from bookcore._sums import difference, doubled
+from bookcore._sums import difference, doubled, minus
 from bookcore.catalog import Entry
 from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
 from bookcore.explaining import Explaining
@@ -319,7 +320,7 @@ class Finding(Explaining):
         if quantity > entry.capacity or is_shorter(hours, length):
             return None
         # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
-        left, top, step = low, high, length
+        left, top, step = low, high, length if low < high else _stride(low)
         for reach_back in range(DOUBLINGS, -1, -1):
             further = exactly_back(left, step) if reach_back and step is not None else None
             left = None if further is None or not further < left else further
@@ -334,6 +335,21 @@ class Finding(Explaining):
             # what is free at the very left may go on further left
             top = found[0][1] if found and not left < found[0][0] else left
             step = doubled(step)
+        return None
+
+
+def _stride(key: Any) -> Any:
+    """Return how far to look back at first from a key for a span of nothing but one: its own length leads nowhere.
+
+    A day where keys are times, since opening hours are told by days; else 1, or from one key to the next; None: for ever.
+    """
+    if isinstance(key, date | timedelta):
+        return timedelta(days=1)
+    if isinstance(key, Number):
+        return 1
+    try:
+        return minus(following(key), key)
+    except Exception:  # after the last key, or keys without neighbours
         return None
 
 

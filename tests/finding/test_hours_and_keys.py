@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, InvalidSpanError, KeyTypeError, MemoryStore, QueryError, Resource
+from bookcore._weeks import Weeks
 from bookcore.finding import Finding
 from bookcore.hours import Hours
 from bookcore.stores.tree import TreeStore
@@ -205,6 +207,47 @@ def test_holds_that_run_out_are_free_again_and_not_before() -> None:
     assert calendar.explain(room, 3, 4)
     assert list(calendar.gaps(room, 2, 6)) == [(2, 6)]
     assert list(calendar.occupancy(room, 2, 6)) == [(2, 6, 0)]
+
+
+@pytest.mark.parametrize("bookings", [0, 3])
+def test_the_nearest_single_key_is_found_close_by(monkeypatch: pytest.MonkeyPatch, bookings: int) -> None:
+    """A span of one key has no length to look back by; for it too a few openings are read, not those of all time."""
+    read = 0
+    walk = Weeks.open_points
+
+    def counted(self: Weeks, a: timedelta, b: timedelta) -> Iterator[tuple[timedelta, timedelta]]:
+        nonlocal read
+        for span in walk(self, a, b):
+            read += 1
+            yield span
+
+    monkeypatch.setattr(Weeks, "open_points", counted)
+    calendar = Cal(bounds="[]")
+    room = calendar.add_resource(Resource("room"))
+    calendar.set_hours(room, Hours({"mon-fri": "09:00-12:00, 13:00-17:00"}))
+    noon = MONDAY + 12 * HOUR
+    for hours in range(bookings):
+        calendar.book(room, noon - (hours + 1) * HOUR, noon - hours * HOUR - timedelta.resolution)
+    lunch = MONDAY + timedelta(hours=12, minutes=30)
+    assert calendar.nearest(room, lunch, lunch) == ((noon, noon), (MONDAY + 13 * HOUR, MONDAY + 13 * HOUR))
+    assert read < 100
+
+
+@pytest.mark.parametrize("family", families(lengths=True), ids=str)
+def test_the_nearest_single_key_is_found_in_every_family_of_keys(family: Any) -> None:
+    """On both sides of what is taken; where keys have no neighbours that is a `KeyTypeError`."""
+    calendar = Cal(bounds="[]")
+    room = calendar.add_resource(Resource("room"))
+    key = family.key
+    calendar.book(room, key(2), key(4))
+    calendar.book(room, key(6), key(8))
+    if family.name in ("fraction", "decimal"):
+        with pytest.raises(KeyTypeError, match=r"(next|previous) key"):
+            calendar.nearest(room, key(7), key(7))
+        return
+    before, after = calendar.nearest(room, key(7), key(7))
+    assert before[0] == before[1] and after[0] == after[1]
+    assert key(4) < before[0] < key(6) and key(8) < after[0] and not key(9) < after[0]
 
 
 def test_a_span_longer_than_its_type_can_say_has_no_nearest() -> None:
