@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final, TypeAlias
 
+from bookcore._kinds import is_a, plain_text
 from bookcore.errors import HoursError, brief
 
-__all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_week", "week_text"]
+__all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
 
 Day: TypeAlias = tuple[tuple[int, int], ...]
 DayRule: TypeAlias = str | Iterable[str | tuple[str | time, str | time]] | None
@@ -29,7 +30,7 @@ _LONG: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
-def read_week(weekly: object) -> tuple[Day, ...]:
+def read_week(weekly: Any) -> tuple[Day, ...]:
     """Return seven days, Monday first, from a mapping of weekdays to what `read_day` takes.
 
     Keys: ``"mon"``, ``"monday"``, ``"mon-fri"``, ``"sat-mon"`` (past Sunday), ``"mon,wed,fri"``, ``"daily"``,
@@ -38,10 +39,11 @@ def read_week(weekly: object) -> tuple[Day, ...]:
     >>> read_week({"sat,sun": "10:00-12:00"})[4:]
     ((), ((36000, 43200),), ((36000, 43200),))
     """
-    if not isinstance(weekly, Mapping):
+    pairs = read_pairs(weekly)
+    if pairs is None:
         raise HoursError(weekly, "weekly hours are a mapping such as {'mon-fri': '09:00-17:00'}")
     week: dict[int, Day] = {}
-    for key, rule in weekly.items():
+    for key, rule in pairs:
         for weekday in _read_weekdays(key):
             if weekday in week:
                 raise HoursError(key, f"{_NAMES[weekday]} has its hours already; give each day once")
@@ -49,12 +51,23 @@ def read_week(weekly: object) -> tuple[Day, ...]:
     return tuple(week.get(weekday, ()) for weekday in range(7))
 
 
-def _read_weekdays(key: object) -> list[int]:
-    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key <= 6:
-        return [key]
-    if isinstance(key, str):
+def read_pairs(value: Any) -> list[tuple[Any, Any]] | None:
+    """Return the keys and values of a mapping; None for what is none, or says it is and cannot be read."""
+    if not is_a(value, (Mapping,)):
+        return None
+    try:
+        return [(key, rule) for key, rule in value.items()]
+    except Exception:  # the code of the user's own class
+        return None
+
+
+def _read_weekdays(key: Any) -> list[int]:
+    if is_a(key, int) and not is_a(key, bool) and 0 <= int.__index__(key) <= 6:
+        return [int.__index__(key)]
+    text = plain_text(key)
+    if text is not None:
         days: list[int] = []
-        for part in key.lower().split(","):
+        for part in text.lower().split(","):
             ends = [_weekday(name.strip()) for name in part.split("-")]
             if part.strip() == "daily":
                 days += range(7)
@@ -78,7 +91,7 @@ def _weekday(name: str) -> int:
     return -1
 
 
-def read_day(rule: object) -> Day:
+def read_day(rule: Any) -> Day:
     """Return one day's openings from text, from a list of texts or pairs of times, or from None (closed).
 
     Times are ``"9:00"``, ``"09:00:30"`` or `datetime.time`. A close of 00:00 is the midnight that ends the
@@ -92,9 +105,10 @@ def read_day(rule: object) -> Day:
     """
     if rule is None:
         return ()
-    if isinstance(rule, str):
-        rule = [part.strip() for part in rule.split(",")]
-    items = None if isinstance(rule, bytes | Mapping) else _items(rule)
+    text = plain_text(rule)
+    if text is not None:
+        rule = [part.strip() for part in text.split(",")]
+    items = None if is_a(rule, (bytes, Mapping)) else _items(rule)
     if items is None:
         raise HoursError(rule, "a day's hours are text such as '09:00-17:00', a list of it, or None (closed)")
     return check_day([_read_opening(item) for item in items], rule)
@@ -108,23 +122,23 @@ def _items(value: Any) -> list[Any] | None:
         return None
 
 
-def _read_opening(item: object) -> tuple[int, int]:
-    if isinstance(item, str):
-        parts: Any = item.split("-")
-    else:
-        parts = item
-    if not isinstance(parts, tuple | list) or len(parts) != 2:
+def _read_opening(item: Any) -> tuple[int, int]:
+    text = plain_text(item)
+    parts: Any = item if text is None else text.split("-")
+    parts = _items(parts) if is_a(parts, (tuple, list)) else None
+    if parts is None or len(parts) != 2:
         raise HoursError(item, "an opening is text such as '09:00-17:00' or a pair of times (open, close)")
     opens, closes = (_read_time(part, item) for part in parts)
     return opens, closes or (FULL if opens else 0)  # 00:00-00:00 could be all day or no time: refused
 
 
-def _read_time(value: object, item: object) -> int:
-    if isinstance(value, time):
+def _read_time(value: Any, item: object) -> int:
+    if is_a(value, time):
         if value.tzinfo is not None or value.microsecond:
             raise HoursError(value, "times of opening hours are whole seconds without a zone of their own")
         return value.hour * 3600 + value.minute * 60 + value.second
-    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    text = plain_text(value)
+    match = None if text is None else _TIME.fullmatch(text.strip())
     if match is None:
         raise HoursError(item, f"{brief(value)} is not a time of day such as '09:00'")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -161,17 +175,19 @@ def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
     return tuple(day)
 
 
-def read_date(value: object) -> date:
+def read_date(value: Any) -> date:
     """Return a date, given as one or as ISO text; a datetime is refused.
 
     >>> read_date("2026-12-24")
     datetime.date(2026, 12, 24)
     """
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str):
+    if is_a(value, date) and not is_a(value, datetime):
+        found: date = value
+        return found
+    text = plain_text(value)
+    if text is not None:
         try:
-            return date.fromisoformat(value)
+            return date.fromisoformat(text)
         except ValueError as exc:
             raise HoursError(value, "not a date; write '2026-12-24' or date(2026, 12, 24)") from exc
     raise HoursError(value, "exceptions are for dates: '2026-12-24' or date(2026, 12, 24)")

@@ -26,6 +26,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from bookcore._kinds import is_a, plain_text
 from bookcore.errors import HoursError
 
 __all__ = ["EPOCH", "EPOCH_UTC", "change_between", "choice", "load_zone", "offsets", "steady_offset"]
@@ -46,14 +47,15 @@ def load_zone(zone: object) -> ZoneInfo:
     >>> load_zone("Europe/Berlin").key
     'Europe/Berlin'
     """
-    if isinstance(zone, ZoneInfo):
+    if is_a(zone, ZoneInfo):
         if not zone.key:
             raise HoursError(zone, "a zone read from a file has no name to remember it by; give an IANA name")
         return zone
-    if not isinstance(zone, str):
+    name = plain_text(zone)
+    if name is None:
         raise HoursError(zone, "a zone is an IANA name such as 'Europe/Berlin', or None for naive datetimes")
     try:
-        return ZoneInfo(zone)
+        return ZoneInfo(name)
     except (ValueError, KeyError, OSError) as exc:  # no such key, a path outside the database, a folder of it
         raise HoursError(
             zone, "no such time zone here; zones have IANA names such as 'Europe/Berlin' "
@@ -63,9 +65,10 @@ def load_zone(zone: object) -> ZoneInfo:
 
 def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     """Return *value* if it is one of *allowed*, else raise `HoursError` naming them."""
-    if not isinstance(value, str) or value not in allowed:
+    text = plain_text(value)
+    if text is None or text not in allowed:
         raise HoursError(value, f"{name} is one of {', '.join(map(repr, allowed))}")
-    return value
+    return text
 
 
 def offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:

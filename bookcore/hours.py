@@ -17,7 +17,18 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from bookcore._hours_rules import Day, DayRule, check_day, day_text, read_date, read_day, read_week, week_text
+from bookcore._hours_rules import (
+    Day,
+    DayRule,
+    check_day,
+    day_text,
+    read_date,
+    read_day,
+    read_pairs,
+    read_week,
+    week_text,
+)
+from bookcore._kinds import is_a, plain_text
 from bookcore._openings import AMBIGUOUS, NONEXISTENT, Piece
 from bookcore._wallclock import EPOCH, EPOCH_UTC, choice, load_zone
 from bookcore._weeks import HIGHEST, LOWEST, Weeks
@@ -81,9 +92,10 @@ class Hours:
         ambiguous: str = "both",
     ) -> None:
         dates: dict[date, Day] = {}
-        if not isinstance(exceptions, Mapping | None):
+        pairs = [] if exceptions is None else read_pairs(exceptions)
+        if pairs is None:
             raise HoursError(exceptions, "exceptions are a mapping of dates, such as {'2026-12-25': None}")
-        for key, rule in (exceptions or {}).items():
+        for key, rule in pairs:
             day = read_date(key)
             if day in dates:
                 raise HoursError(key, "this date has its exception already; give each date once")
@@ -102,8 +114,8 @@ class Hours:
         put(self, "week", week)
         put(self, "zone", None if zone is None else load_zone(zone))
         put(self, "exceptions", tuple(sorted(dates.items())))
-        put(self, "nonexistent", choice("nonexistent", nonexistent, NONEXISTENT))
-        put(self, "ambiguous", choice("ambiguous", ambiguous, AMBIGUOUS))
+        put(self, "nonexistent", nonexistent := choice("nonexistent", nonexistent, NONEXISTENT))
+        put(self, "ambiguous", ambiguous := choice("ambiguous", ambiguous, AMBIGUOUS))
         put(self, "_hash", hash(self._content()))
         put(self, "_epoch", EPOCH if zone is None else EPOCH_UTC)
         by_day = {day.toordinal() - _DAY_ZERO: rule for day, rule in self.exceptions}
@@ -194,7 +206,7 @@ class Hours:
         >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
         """
-        if not isinstance(at_least, timedelta | None):
+        if at_least is not None and not is_a(at_least, timedelta):
             raise KeyTypeError(at_least, "a length of opening time is a timedelta")
         a = self._point(after)
         wanted = at_least or timedelta.resolution
@@ -236,19 +248,24 @@ class Hours:
         True
         """
         fields = {"format", "week", "zone", "exceptions", "nonexistent", "ambiguous"}
-        if not isinstance(plain, Mapping) or set(plain) != fields or plain["format"] != 1:
+        facts = {plain_text(name): value for name, value in read_pairs(plain) or ()}
+        if facts.keys() != fields or not is_a(facts["format"], int) or int.__index__(facts["format"]) != 1:
             raise HoursError(plain, "not opening hours as to_plain() writes them")
-        week, zone, exceptions = plain["week"], plain["zone"], plain["exceptions"]
-        if not isinstance(week, tuple) or len(week) != 7 or not isinstance(exceptions, tuple):
+        week, zone, exceptions = facts["week"], facts["zone"], facts["exceptions"]
+        if type(week) is not tuple or len(week) != 7 or type(exceptions) is not tuple:
             raise HoursError(plain, "not opening hours as to_plain() writes them: a week of seven days, and exceptions")
         dates: dict[date, Day] = {}
         for item in exceptions:
-            if not isinstance(item, tuple) or len(item) != 2 or (day := read_date(item[0])) in dates:
+            if type(item) is not tuple or len(item) != 2 or (day := read_date(item[0])) in dates:
                 raise HoursError(item, "not an exception (date, openings), or one of a date that has one")
             dates[day] = _plain_day(item[1])
         hours = object.__new__(cls)
         hours._fill(
-            tuple(map(_plain_day, week)), None if zone == "" else zone, dates, plain["nonexistent"], plain["ambiguous"]
+            tuple(map(_plain_day, week)),
+            None if plain_text(zone) == "" else zone,
+            dates,
+            facts["nonexistent"],
+            facts["ambiguous"],
         )
         return hours
 
@@ -257,7 +274,7 @@ class Hours:
         return self.week, zone, self.exceptions, self.nonexistent, self.ambiguous
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Hours) and self._content() == other._content())
+        return self is other or (is_a(other, Hours) and self._content() == other._content())
 
     def __hash__(self) -> int:
         return self._hash
@@ -277,10 +294,10 @@ class Hours:
 
     def _point(self, key: Any) -> timedelta:
         """Return a key as the length since 1970, in UTC if there is a zone."""
-        if not isinstance(key, datetime):
+        if not issubclass(type(key), datetime):  # not isinstance: an object may say what it is not
             raise KeyTypeError(key, "opening hours are about times of day, so they need keys that are datetimes")
         try:
-            point = key - self._epoch
+            point: timedelta = key - self._epoch
         except (TypeError, ValueError, OverflowError) as exc:
             raise self._refusal(key) from exc
         if point != point:  # NaT is a datetime, and equals nothing
@@ -320,8 +337,8 @@ class Hours:
 
 
 def _plain_day(openings: object) -> Day:
-    if not isinstance(openings, tuple) or not all(
-        isinstance(pair, tuple) and len(pair) == 2 and type(pair[0]) is int and type(pair[1]) is int
+    if type(openings) is not tuple or not all(
+        type(pair) is tuple and len(pair) == 2 and type(pair[0]) is int and type(pair[1]) is int
         for pair in openings
     ):
         raise HoursError(openings, "not a day of openings ((open, close), ...) in seconds after midnight")

@@ -26,7 +26,7 @@ PACKAGE = Path(bookcore.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
     "facts": {
-        "errors", "keys", "lengths", "model", "protocols", "changes", "terms", "catalog", "explanation",
+        "errors", "_kinds", "keys", "lengths", "model", "protocols", "changes", "terms", "catalog", "explanation",
     },
     "index": {
         "bitmap", "attributes", "column", "bins", "uniform", "block", "_blocks", "timeline", "_timeline_check",
@@ -57,7 +57,7 @@ MAY: dict[str, set[str]] = {
 }
 """Which other layers a layer may import; its own it may always."""
 
-INDEX_MAY = {"errors", "keys", "model"}
+INDEX_MAY = {"errors", "_kinds", "keys", "model"}
 """The only facts that the index knows; not what a resource is called, nor what a question is."""
 
 EXCEPTIONS = {("calendar", "persist.snapshot")}
