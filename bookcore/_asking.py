@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from bookcore._base import Base
+from bookcore._kinds import is_a
 from bookcore.answers import pick_first, sorted_by
 from bookcore.bitmap import first_ordinals, from_ordinals, ordinals, pick
 from bookcore.catalog import Entry
@@ -135,7 +136,7 @@ class Asking(Base):
                 bits = self._bits(term, n)
                 return pick(bits, objects) if n is None else pick_first(bits, objects, n)
             bits = self._answers.evaluate(term, self._catalog.everything.value())
-            if isinstance(order, str):
+            if is_a(order, str):
                 found: list[Any] = []
                 for number in self._catalog.index(order).in_order(bits):
                     if n is not None and len(found) >= n:
@@ -143,7 +144,7 @@ class Asking(Base):
                     found.append(objects[number])
                 return found
             found = pick(bits, objects)
-        return sorted_by(found, order)[:n]
+        return sorted_by(found, order)[:n]  # type: ignore[arg-type]  # a function, if no text
 
     def _ids(self, term: Term, order: str | Callable[[Any], Any] | None) -> list[Any]:
         return [resource.id for resource in self._select(term, order, None)]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from bookcore._keepers import Keepers
+from bookcore._kinds import is_a, plain_text
 from bookcore._turnarounds import Turnarounds
 from bookcore.answers import Answers
 from bookcore.catalog import Catalog, Entry
@@ -164,25 +165,26 @@ class Base:
         clock: Callable[[], Any] | None = None,
         event_type: type[BookingEvent] = BookingEvent,
     ) -> None:
-        if not isinstance(bounds, str) or bounds not in _BOUNDS:
+        sort = plain_text(bounds)
+        if sort not in _BOUNDS:
             raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
         if clock is not None and not callable(clock):
             raise QueryError(clock, "a clock is a function that returns the present instant")
-        if not (isinstance(event_type, type) and issubclass(event_type, BookingEvent)):
+        if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         store = MemoryStore() if store is None else store
-        if isinstance(store, type):
+        if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
-        if not isinstance(store, BookingStore):
+        if not _is_store(store):
             raise StoreError(store, "has not the methods of bookcore.BookingStore")
-        self._closed = closed = bounds == "[]"
+        self._closed = closed = sort == "[]"
         try:
             store.bind(closed)
         except (BookcoreError, MemoryError):
             raise
         except Exception as exc:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
-        self._bounds = bounds
+        self._bounds = sort
         self._clock = clock
         self._event_type = event_type
         self._lock = threading.RLock()
@@ -356,6 +358,14 @@ class Base:
             if event._home is not self:
                 return Status.RELEASED
             return Status.HELD if event._id in self._holds else Status.CONFIRMED
+
+
+def _is_store(value: Any) -> bool:
+    """Tell whether *value* has the methods of a store, which a wrapper may have from what it wraps."""
+    try:
+        return isinstance(value, BookingStore)
+    except Exception:  # the object's own code
+        return False
 
 
 def _report(subscriber: object, exc: Exception) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from bookcore._kinds import plain_text
 from bookcore.errors import BookcoreError, DuplicateBookingError, QueryError
 from bookcore.expiry import finish
 from bookcore.keys import normal
@@ -143,13 +144,14 @@ class Booking(Transactions):
         self, if_exists: Any, id: Any, entry: Any, low: Any, high: Any, quantity: int, fields: dict[str, Any]
     ) -> BookingEvent | None:
         """Return the booking that stands under *id* if it is just this one; None if there is none; else raise."""
-        if not isinstance(if_exists, str) or if_exists not in (RAISE, "return"):
+        how = if_exists if if_exists is RAISE else plain_text(if_exists)
+        if how not in (RAISE, "return"):
             raise QueryError(if_exists, "if_exists is 'raise' or 'return'")
         try:
             standing = self._events.get(id) if id is not None else None
         except Exception:  # unhashable, or the object's own code
             standing = None
-        if standing is None or if_exists == RAISE:
+        if standing is None or how == RAISE:
             return None
         try:
             same = (
@@ -191,7 +193,7 @@ class Booking(Transactions):
 
     def _examine(self, event: Any) -> tuple[Any, Any, Any]:
         """Return the span in index form and the entry of an event that is to be added, or raise."""
-        if not isinstance(event, BookingEvent):
+        if not issubclass(type(event), BookingEvent):  # not isinstance: an object may say what it is not
             raise QueryError(event, "is no BookingEvent")
         try:
             home = event._home

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
+from bookcore._kinds import is_a
 from bookcore.attributes import AttributeIndex, Held, Place
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.errors import (
@@ -179,7 +180,7 @@ class Catalog:
             raise ResourceError(resource, "its id is None")
         if known:
             raise DuplicateResourceError(resource)
-        if isinstance(resource, Resource):
+        if is_a(resource, Resource):
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
             after = resource.after if after is None else after

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bookcore._kinds import is_a
 from bookcore.catalog import Entry
 from bookcore.errors import BookcoreError, HoursError, QueryError, UnknownClosureError
 from bookcore.model import Closure
@@ -30,7 +31,7 @@ class Closing(Transactions):
         Raises: as `is_available`; `QueryError` when the reason is no text.
         Complexity: O(log m + bookings overlapped).
         """
-        if not isinstance(reason, str):
+        if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
         with self._writer():
             self._expire_if_due()
@@ -50,7 +51,7 @@ class Closing(Transactions):
     def reopen(self, closure: Closure) -> None:
         """Lift a closure. Raises: `UnknownClosureError` when it does not stand in this calendar."""
         with self._writer():
-            known = isinstance(closure, Closure) and self._standing_closures.get(closure.id) is closure
+            known = is_a(closure, Closure) and self._standing_closures.get(closure.id) is closure
             if not known:
                 raise UnknownClosureError(closure)
             self._reopen(self._catalog.entry(closure.resource), closure)
@@ -67,9 +68,9 @@ class Closing(Transactions):
         try:
             return [self._catalog.entry(resources)]
         except BookcoreError:
-            if isinstance(resources, str | bytes) or not isinstance(resources, Iterable):
+            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)):
                 raise
-        if isinstance(resources, Selection) and resources._calendar is not self:
+        if is_a(resources, Selection) and resources._calendar is not self:
             raise QueryError(resources, "belongs to another calendar")
         try:
             found = list(resources)
@@ -92,7 +93,7 @@ class Closing(Transactions):
         if hours is not None:
             from bookcore.hours import Hours
 
-            if not isinstance(hours, Hours):
+            if not is_a(hours, Hours):
                 raise HoursError(hours, "is no bookcore.hours.Hours")
         with self.transaction():
             for entry in self._each(resources):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from bookcore._asking import Asking
+from bookcore._kinds import is_a
 from bookcore.catalog import Entry
 from bookcore.changes import (
     Booked,
@@ -37,6 +38,7 @@ from bookcore.errors import (
     brief,
 )
 from bookcore.expiry import place_of
+from bookcore.explanation import key_text
 from bookcore.keys import is_foreign, normal
 from bookcore.lengths import is_movable
 from bookcore.model import BookingEvent, Closure, Resource, _homes
@@ -163,7 +165,7 @@ class Core(Asking):
         if quantity > entry.capacity:
             causes.append(f"its capacity is {brief(entry.capacity)}")
         if entry.closures is not None:
-            causes += [f"closed: {c.reason}" for c in self._closures.overlapping(entry.closures, low, high)]
+            causes += [f"closed: {key_text(c.reason)}" for c in self._closures.overlapping(entry.closures, low, high)]
         if entry.hours is not None and not entry.hours.is_open(low, high, closed=self._closed):
             causes.append("outside its opening hours")
         found = in_the_way(self._store.overlapping, entry, low, high, self._closed)
@@ -320,7 +322,7 @@ def _adopt(entry: Entry, calendar: Any) -> None:
     calendars, each under its own lock, could write to one resource.
     """
     resource = entry.resource
-    if isinstance(resource, Resource):
+    if is_a(resource, Resource):
         with _ADOPTING:
             object.__setattr__(resource, "_calendars", (*_homes(resource), calendar))
             if getattr(resource, "_owner", None) is not None:
@@ -332,7 +334,7 @@ def _adopt(entry: Entry, calendar: Any) -> None:
 
 def _abandon(entry: Entry, calendar: Any) -> None:
     resource = entry.resource
-    if isinstance(resource, Resource):
+    if is_a(resource, Resource):
         with _ADOPTING:
             homes = tuple(home for home in _homes(resource) if home is not calendar)
             object.__setattr__(resource, "_calendars", homes)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bookcore._kinds import plain_text
+
 __all__ = [
     "BookcoreError",
     "ConflictError",
@@ -315,7 +317,8 @@ class StoreError(BookcoreError):
     http_hint = 503
 
     def __init__(self, store: object, reason: str) -> None:
-        self.store = store if isinstance(store, str) else type(store).__name__
+        name = plain_text(store)
+        self.store = type(store).__name__ if name is None else name
         self.reason = reason
         super().__init__(f"{self.store}: {reason}")
 

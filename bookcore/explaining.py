@@ -139,7 +139,7 @@ class Explaining(Core):
         if entry.closures is not None:
             for closure in self._closures.overlapping(entry.closures, low, high):
                 c: Any = closure
-                text = f"closed {span_text(c.start, c.end, self._bounds)}: {c.reason}"
+                text = f"closed {span_text(c.start, c.end, self._bounds)}: {key_text(c.reason)}"
                 yield Cause(CauseKind.CLOSURE, c, c.start, c.end, text)
         hours = entry.hours
         if hours is not None and not hours.is_open(low, high, closed=self._closed):

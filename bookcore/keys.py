@@ -67,10 +67,10 @@ def normal(key: Any) -> Any:
     Raises: `KeyTypeError` for a time beyond the calendar, and a tuple that cannot be looked into.
     """
     try:
-        if isinstance(key, datetime):
+        if issubclass(type(key), datetime):  # not isinstance: an object may say what it is not
             if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
                 return key.astimezone(UTC)
-        elif isinstance(key, tuple) and any(isinstance(atom, datetime) for atom in _atoms(key)):
+        elif issubclass(type(key), tuple) and any(issubclass(type(atom), datetime) for atom in _atoms(key)):
             return tuple(map(normal, key))
     except KeyTypeError:
         raise
@@ -83,9 +83,9 @@ def normal(key: Any) -> Any:
 
 def _kind(key: Any) -> Any:
     """Return what *key* is, as far as comparability goes: a type, or a tuple that says more."""
-    if isinstance(key, tuple):
+    if issubclass(type(key), tuple):
         return (tuple, *map(_kind, key))
-    if isinstance(key, datetime | time):
+    if issubclass(type(key), (datetime, time)):
         return (type(key), key.utcoffset() is not None)
     return type(key)
 
@@ -101,7 +101,7 @@ def is_foreign(key: Any) -> bool:
 
 def _atoms(key: Any) -> Iterable[Any]:
     """Yield the points *key* consists of: itself, or for a tuple those of its elements."""
-    if isinstance(key, tuple):
+    if issubclass(type(key), tuple):
         for part in key:
             yield from _atoms(part)
     else:
@@ -181,14 +181,14 @@ class Keyring:
             raise InvalidKeyError(key, start, end)
         if type(key) is not self.plain:
             for atom in _atoms(key):
-                if isinstance(atom, _PARTIAL):
+                if issubclass(type(atom), _PARTIAL):
                     raise KeyTypeError(key, f"{type(atom).__name__} values have no order from low to high")
         key = normal(key)
         try:
             kind = _kind(key)
+            known = self._kinds.get(kind)  # a class need not be hashable
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
-        known = self._kinds.get(kind)
         # of a class of the user's own, two keys may be strangers to each other
         if known is None or (self.foreign and is_foreign(key) and _incomparable(key, known) is not None):
             self._compatible(kind, key)
@@ -263,7 +263,7 @@ class Keyring:
 
 def _incomparable(one: Any, other: Any) -> str | None:
     """Return why two keys cannot be ordered, looking into tuples element by element, or None if they can."""
-    if isinstance(one, tuple) and isinstance(other, tuple):
+    if issubclass(type(one), tuple) and issubclass(type(other), tuple):
         for left, right in zip(one, other, strict=False):
             if (why := _incomparable(left, right)) is not None:
                 return why

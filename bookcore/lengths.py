@@ -8,6 +8,7 @@ from math import inf, nextafter
 from numbers import Number
 from typing import Any
 
+from bookcore._kinds import is_a
 from bookcore._sums import OWN, minus, plus
 from bookcore.errors import KeyTypeError, brief
 from bookcore.keys import normal
@@ -69,9 +70,7 @@ def wrong_with(length: Any) -> str:
     >>> wrong_with(2), wrong_with(-2), wrong_with("2")
     ('', 'which is negative', 'which is no length')
     """
-    if isinstance(length, str | bytes | bytearray | list | tuple | bool) or not (
-        hasattr(type(length), "__add__") or hasattr(type(length), "__radd__")
-    ):
+    if is_a(length, _NO_LENGTHS) or not _has_addition(type(length)):
         return "which is no length"
     try:
         if length != length:
@@ -84,6 +83,17 @@ def wrong_with(length: Any) -> str:
         return "which is no number"
     except Exception:  # one that cannot be compared, as a month cannot
         return ""
+
+
+_NO_LENGTHS = (str, bytes, bytearray, list, tuple, bool)
+"""What can be added to its like, and is no length."""
+
+
+def _has_addition(cls: type) -> bool:
+    try:
+        return hasattr(cls, "__add__") or hasattr(cls, "__radd__")
+    except Exception:  # the code of the type of the type
+        return False
 
 
 def is_movable(key: Any, length: Any) -> bool:
@@ -104,13 +114,13 @@ def _is_whole(low: Any, high: Any, length: Any) -> bool:
     of one added to a `datetime`, the digits past a decimal context. Then turnaround would not keep the same neighbours
     apart from both sides. A float rounds by nature; of it only what is lost entirely is noticed.
     """
-    if isinstance(length, timedelta | Decimal) or isinstance(low, Decimal) or type(low) is date:
+    if is_a(length, (timedelta, Decimal)) or is_a(low, Decimal) or type(low) is date:
         return bool(high - low == length)
-    return not isinstance(length, Number) or bool(low < high) or not length
+    return not is_a(length, (Number,)) or bool(low < high) or not length
 
 
 def _lost(key: Any, length: Any) -> KeyTypeError:
-    if isinstance(key, date) and not isinstance(key, datetime):
+    if is_a(key, date) and not is_a(key, datetime):
         return KeyTypeError(key, f"is a date: it cannot be moved by {brief(length)}, only by whole days")
     return KeyTypeError(key, f"cannot be moved by {brief(length)}: part of that length would be lost")
 
@@ -161,7 +171,7 @@ def clear_after(key: Any, before: Any, closed: bool) -> Any:
     8.2 would come too near. *closed*: the key is in use itself, and the one returned is blocked.
     """
     found = ahead(key, before)
-    if not isinstance(found, float) or before is None:
+    if not is_a(found, float) or before is None:
         return found
     bound = nextafter(key, inf) if closed else key
     while (short := bound - sooner(found, before)) > 0:
@@ -172,7 +182,7 @@ def clear_after(key: Any, before: Any, closed: bool) -> Any:
 def clear_before(key: Any, after: Any, closed: bool) -> Any:
     """Return from where on what is in use from a key blocks those that keep *after* clear; see `clear_after`."""
     found = back(key, after)
-    if not isinstance(found, float) or after is None:
+    if not is_a(found, float) or after is None:
         return found
     bound = nextafter(key, -inf) if closed else key
     while (over := later(found, after) - bound) > 0:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bookcore import changes
 from bookcore._base import Subscription
+from bookcore._kinds import is_a
 from bookcore.catalog import Entry
 from bookcore.closing import Closing
 from bookcore.errors import (
@@ -99,7 +100,7 @@ class Life(Requests, Closing):
         """
         with self._writer():
             until = None
-            if isinstance(event_or_id, BookingEvent):
+            if is_a(event_or_id, BookingEvent):
                 stands_here = getattr(event_or_id, "_home", None) is self
                 until = self._holds.get(event_or_id._id) if stands_here else None
             elif _hashable(event_or_id):
@@ -236,6 +237,8 @@ class Life(Requests, Closing):
         here already.
         """
         calendar: Any = self
+        if not is_a(change, changes.Change):
+            raise TransactionError(f"{brief(change)} is no change")
         if not _is_whole(change):
             raise TransactionError(f"{brief(change)} lacks the record it tells of")
         match change:
@@ -312,9 +315,9 @@ def _is_whole(change: Any) -> bool:
     for name in _RECORDS.get(type(change), ()):
         record = getattr(change, name, None)
         if closes:
-            if not isinstance(record, Closure) or type(record.id) is not int:
+            if not is_a(record, Closure) or type(record.id) is not int:
                 return False
-        elif not isinstance(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
+        elif not is_a(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
             return False
     return True
 
@@ -335,5 +338,5 @@ def _hashable(value: Any) -> bool:
 
 
 def _id_of(event_or_id: Any) -> Any:
-    id = getattr(event_or_id, "_id", None) if isinstance(event_or_id, BookingEvent) else event_or_id
+    id = getattr(event_or_id, "_id", None) if is_a(event_or_id, BookingEvent) else event_or_id
     return id if _hashable(id) else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from bookcore._fit import tightest
+from bookcore._kinds import is_a, plain_text
 from bookcore.bitmap import ordinals
 from bookcore.catalog import Entry
 from bookcore.errors import (
@@ -87,10 +88,11 @@ class Requests(Transactions):
         bookcore.errors.NoneAvailableError: no resource of 1 is available in [10, 11): 'b' (booking 'best_fit' [9, 11))
         """
         own = callable(strategy)
-        if not own and not (isinstance(strategy, str) and strategy in STRATEGIES):
+        name = plain_text(strategy)
+        if not own and name not in STRATEGIES:
             raise QueryError(strategy, f"a strategy is one of {', '.join(STRATEGIES)}, or a function of the candidates")
         term = as_term(selection, self)
-        order = selection._order if isinstance(selection, Selection) else None
+        order = selection._order if is_a(selection, Selection) else None
         # a function may change the calendar before it fails; only a transaction takes that back
         with self.transaction() if own else self._writer():
             self._expire_if_due()
@@ -103,9 +105,9 @@ class Requests(Transactions):
             if own:
                 entry = self._picked(strategy, self._ordered(room, order))
                 low, high = self._keys.admit(start, end)  # which it may have changed the family of
-            elif strategy == "first":
+            elif name == "first":
                 entry = self._first(room, order)
-            elif strategy == "best_fit":
+            elif name == "best_fit":
                 entry = tightest(self, self._ordered(room, order), low, high, quantity)
             else:
                 entry = min(self._ordered(room, order), key=lambda entry: entry.count, default=None)
@@ -184,7 +186,8 @@ class Requests(Transactions):
         Raises: with ``"raise"`` what the first refusal raised, and nothing is booked; anything that is no conflict is
         raised either way.
         """
-        if not isinstance(on_conflict, str) or on_conflict not in ("raise", "skip"):
+        how = plain_text(on_conflict)
+        if how not in ("raise", "skip"):
             raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
         try:
             asked = list(requests)
@@ -197,18 +200,18 @@ class Requests(Transactions):
                 try:
                     booked.append(self._book_request(request))
                 except ConflictError as exc:
-                    if on_conflict == "raise":
+                    if how == "raise":
                         raise
                     refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
 
     def _book_request(self, request: Any) -> BookingEvent:
         calendar: Any = self
-        if isinstance(request, BookingEvent):
+        if is_a(request, BookingEvent):
             event: BookingEvent = calendar.add_booking(request)
             return event
         try:
-            if isinstance(request, Mapping):
+            if is_a(request, (Mapping,)):
                 named = dict(request)
                 booked: BookingEvent = calendar.book(
                     named.pop("resource"), named.pop("start"), named.pop("end"), **named

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bookcore import changes
+from bookcore._kinds import plain_text
 from bookcore.core import Core
 from bookcore.errors import (
     QueryError,
@@ -108,14 +109,15 @@ class Selecting(Core):
         Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError`.
         Complexity: O(n log n).
         """
-        if not isinstance(name, str) or not callable(key):
+        text = plain_text(name)  # which it is looked up by: a subclass need not be hashable
+        if text is None or not callable(key):
             raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
         with self._writer():
-            self._catalog.create_index(name, key)
+            self._catalog.create_index(text, key)
             if self._undo is not None:
-                back: Any = partial(self._catalog.indexes.pop, name, None)
+                back: Any = partial(self._catalog.indexes.pop, text, None)
                 self._undo.append(back)
-        return IndexView(cast("Calendar", self), name)
+        return IndexView(cast("Calendar", self), text)
 
     def index(self, name: str) -> IndexView:
         """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bookcore._kinds import is_a, plain_text
 from bookcore.errors import QueryError
 from bookcore.terms import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 
@@ -77,12 +78,13 @@ class Selection:
 
         Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`.
         """
-        if not isinstance(by, str) and not callable(by):
+        name = plain_text(by)
+        if name is None and not callable(by):
             raise QueryError(by, "order_by takes the name of an index or a key function")
-        return Selection(self._calendar, self._term, by)
+        return Selection(self._calendar, self._term, by if name is None else name)
 
     def _other(self, other: object) -> Term | None:
-        if isinstance(other, Iterable | type) and not isinstance(other, str | bytes):
+        if is_a(other, (Iterable, type)) and not is_a(other, (str, bytes)):
             return as_term(other, self._calendar)
         return None
 

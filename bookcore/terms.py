@@ -10,7 +10,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bookcore.errors import InvalidQuantityError, QueryError
+from bookcore._kinds import is_a
+from bookcore.errors import InvalidQuantityError, QueryError, brief
 
 __all__ = [
     "All",
@@ -149,34 +150,35 @@ def no(term: Any) -> No:
 
 def as_term(value: Any, calendar: Any) -> Term:
     """Return the question that one argument of ``find`` stands for; raise `QueryError` for what is none."""
-    selected = getattr(type(value), "_is_selection", False)
-    if selected:
+    if _is_selection(value):
         if value._calendar is not calendar:
             raise QueryError(value, "belongs to another calendar")
         term: Term = value._term
         return term
-    if isinstance(value, type):
+    if is_a(value, type):
         return Kind(value)
-    if isinstance(value, No):
+    if is_a(value, No):
         return opposite(as_term(value.term, calendar))
-    if isinstance(value, str | bytes):
-        raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({value!r}) or [{value!r}]?")
-    if isinstance(value, list):
+    if is_a(value, (str, bytes)):
+        text = brief(value, 40)
+        raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
+    if is_a(value, list):
         try:
             return _any_of(value, calendar)
         except RecursionError:
             raise QueryError(type(value), "a list nested too deeply, or in itself") from None
+        except QueryError:
+            raise
+        except Exception as exc:  # the code of a subclass
+            raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
     try:
-        if isinstance(value, Iterable) and not hasattr(value, "id"):
+        if is_a(value, (Iterable,)) and not hasattr(value, "id"):
             return Members(tuple(_id_of(item) for item in value))
     except QueryError:
         raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
     raise QueryError(value, "is no term; terms are classes, selections, iterables of resources or ids, lists, no(...)")
-
-
-_PLAIN = frozenset({int, str})  # what most ids are
 
 
 def _any_of(values: list[Any], calendar: Any) -> Term:
@@ -195,9 +197,9 @@ def _any_of(values: list[Any], calendar: Any) -> Term:
 def _is_term(value: Any) -> bool:
     """Tell whether an element of a list is a term of its own, rather than a resource or an id (which a tuple may be)."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind is int or kind is str:  # what most ids are
         return False
-    if issubclass(kind, type | No | list | set | frozenset) or getattr(kind, "_is_selection", False):
+    if issubclass(kind, (type, No, list, set, frozenset)) or _is_selection(value):
         return True
     try:
         return hasattr(kind, "__next__") and not hasattr(value, "id")
@@ -205,10 +207,18 @@ def _is_term(value: Any) -> bool:
         raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
 
 
+def _is_selection(value: Any) -> bool:
+    """Tell whether *value* is a `Selection`, which this module does not know."""
+    try:
+        return bool(getattr(type(value), "_is_selection", False))
+    except Exception:  # the code of the type of the type
+        return False
+
+
 def _id_of(item: Any) -> Any:
-    if type(item) in _PLAIN:
+    if type(item) is int or type(item) is str:  # what most ids are
         return item
-    if type(item) is No or getattr(type(item), "_is_selection", False):
+    if type(item) is No or _is_selection(item):
         raise QueryError(item, "is a term, where resources or ids are expected; terms to choose from are given in a list")
     try:
         id = getattr(item, "id", item)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
+from bookcore._kinds import is_a
 from bookcore.model import BookingEvent, Resource
 from bookcore.persist.errors import SnapshotTypeError
 
@@ -64,7 +65,7 @@ def handed_in(path: object, types: object) -> dict[str, type]:
         raise SnapshotTypeError(path, "types is a list of classes, such as [Flat, Car]", []) from exc
     found: dict[str, type] = {}
     for cls in given:
-        if not isinstance(cls, type):
+        if not is_a(cls, type):
             raise SnapshotTypeError(path, f"types is a list of classes, it holds a {type(cls).__name__}", [])
         if found.setdefault(cls.__qualname__, cls) is not cls:
             reason = f"two of the types have the name {cls.__qualname__}; only one of them can be meant"

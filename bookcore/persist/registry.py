@@ -10,6 +10,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
+from bookcore._kinds import is_a
 from bookcore.errors import KeyTypeError
 
 __all__ = ["KeyCodec", "codec_for", "codec_named", "register_key_codec"]
@@ -49,7 +50,7 @@ def register_key_codec(
     >>> register_key_codec(Port, "example.port", encode=lambda port: port.number, decode=Port)
     """
     given: object = cls
-    if not isinstance(given, type):
+    if not is_a(given, type):
         raise KeyTypeError(cls, "a key codec is for a class")
     if not _is_name(name):
         raise KeyTypeError(cls, "the name of a key codec is a printable text of 1 to 200 characters")

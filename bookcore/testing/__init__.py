@@ -39,6 +39,7 @@ from bookcore.testing.oracle_time import TimeOracle as Oracle  # noqa: E402
 from bookcore.testing.questions import ask, expected, questions  # noqa: E402
 from bookcore.testing.sizes import SIZES, small_sizes  # noqa: E402
 from bookcore.testing.strategies import (  # noqa: E402
+    IMPOSTORS,
     Hostile,
     any_family,
     histories,
@@ -51,6 +52,7 @@ from bookcore.testing.strategies import (  # noqa: E402
 from bookcore.testing.walk import Walk  # noqa: E402
 
 __all__ = [
+    "IMPOSTORS",
     "SIZES",
     "Family",
     "Hostile",

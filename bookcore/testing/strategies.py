@@ -9,17 +9,20 @@ bookings touch, nest and collide:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import MagicMock
 
 from hypothesis import strategies as st
 
+from bookcore import BookingEvent, Closure, Resource, Selection, changes
+from bookcore.hours import Hours
 from bookcore.testing.families import Family, OnlyLess, families
 
-__all__ = ["Hostile", "any_family", "histories", "hostiles", "nans", "rank_spans", "spans", "strangers"]
+__all__ = ["IMPOSTORS", "Hostile", "any_family", "histories", "hostiles", "nans", "rank_spans", "spans", "strangers"]
 
 RankSpan = tuple[int | None, int | None]
 
@@ -105,6 +108,64 @@ class Hostile:
             return method
 
         return object.__new__(type("Hostile", (), {name: fail(name) for name in names or cls.METHODS}))
+
+
+def _raising(name: str) -> Any:
+    def method(self: object, *args: Any, **kwargs: Any) -> Any:
+        raise ZeroDivisionError(name)
+
+    return method
+
+
+def _odd(base: type, value: Any, *names: str) -> Callable[[], Any]:
+    """Return a maker of instances of a subclass of *base* whose methods of these names raise."""
+    return partial(type(f"Odd_{base.__name__}", (base,), {name: _raising(name) for name in names}), value)
+
+
+def _liar(cls: type) -> Callable[[], Any]:
+    """Return a maker of objects that say they are of *cls*, which `isinstance` believes."""
+    return type("Liar", (), {"__class__": property(lambda self: cls)})
+
+
+class _SilentMeta(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name.startswith("__") and name not in ("__class__", "__mro__", "__dict__"):
+            return super().__getattribute__(name)
+        raise ZeroDivisionError(name)
+
+
+IMPOSTORS: dict[str, Callable[[], Any]] = {
+    **{
+        f"says it is a {cls.__name__}": _liar(cls)
+        for cls in (
+            datetime, date, time, timedelta, tuple, list, dict, str, int, float, type, Decimal,
+            Closure, BookingEvent, Resource, Selection, Hours, changes.Booked,
+        )
+    },
+    "says nothing of its class": type("Mute", (), {"__class__": property(_raising("__class__"))}),
+    "says nothing at all": lambda: Hostile("__getattribute__"),
+    "of an unhashable class": type("NoHash", (type,), {"__hash__": None})("Odd", (), {"__lt__": lambda one, other: False}),
+    "of a class that says nothing": _SilentMeta("Silent", (), {}),
+    "str that cannot be compared": _odd(str, "raise", "__eq__"),
+    "str that cannot be hashed": _odd(str, "new", "__hash__"),
+    "str that cannot be shown": _odd(str, "new", "__repr__", "__str__"),
+    "str without methods": _odd(
+        str, "mon-fri", "__eq__", "__ne__", "__hash__", "__repr__", "__str__", "__iter__", "__len__", "__contains__",
+        "lower", "split", "strip", "__format__",
+    ),
+    "tuple that cannot be iterated": _odd(tuple, (1, 2), "__iter__"),
+    "tuple that cannot be measured": _odd(tuple, (1, 2), "__len__", "__getitem__", "__iter__"),
+    "list that cannot be iterated": _odd(list, [1, 2], "__iter__", "__len__"),
+    "dict that cannot be read": _odd(dict, {"mon": None}, "__iter__", "keys", "items", "__getitem__", "pop", "__len__"),
+    "int that cannot be compared": _odd(int, 3, "__eq__", "__lt__", "__gt__", "__le__", "__ge__", "__hash__"),
+    "length that cannot be used": _odd(
+        int, 3, "__add__", "__radd__", "__sub__", "__rsub__", "__eq__", "__ne__", "__lt__", "__bool__"
+    ),
+}  # fmt: skip
+"""Makers of objects that pass for what they are not, or are what they say and cannot be used as it, by name.
+
+Not among `strangers`: Hypothesis asks what it draws for its class, and some of these do not answer.
+"""
 
 
 class _Fickle:
