@@ -23,6 +23,7 @@ from typing import Any
 
 from bookcore._free import blocked, free
 from bookcore._keepers import is_shorter
+from bookcore._kinds import is_a
 from bookcore._slots import Slots
 from bookcore._sums import difference, doubled, minus
 from bookcore.catalog import Entry
@@ -355,7 +356,7 @@ def _stride(key: Any) -> Any:
 
 def _members(resources: Any) -> list[Any]:
     """Return the resources or ids in an iterable of them."""
-    if isinstance(resources, Iterable) and not isinstance(resources, str | bytes):
+    if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
         try:
             return list(resources)
         except BookcoreError:

@@ -227,7 +227,7 @@ def test_an_impostor_at_any_argument_brings_out_only_errors_of_ours(subject: str
     calendar = calendar_of(MemoryStore, clock=lambda: 0)
     before = fingerprint(calendar, WINDOWS[1:2])
     for parameter in inspect.signature(getattr(SUBJECTS[subject](calendar), method)).parameters.values():
-        for form in () if (method, parameter.name) in UNMENDED else forms:
+        for form in forms:
             bound = getattr(SUBJECTS[subject](calendar), method)
             try:
                 read(call_with(parameter, form(IMPOSTORS[name]()), calendar, bound))
@@ -241,8 +241,6 @@ def test_an_impostor_at_any_argument_brings_out_only_errors_of_ours(subject: str
     calendar.check()
 
 
-UNMENDED = {("common_gaps", "resources")}
-"""Arguments at which an impostor still brings out its own errors."""
 HOURS = Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")
 DAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
 PLAIN = HOURS.to_plain()
