@@ -231,7 +231,8 @@ class Life(Requests, Closing):
     def apply(self, change: changes.Change) -> None:
         """Do to this calendar what a change from another says, so that it follows the other.
 
-        Give the follower no clock: its holds then run out when the other's do, because a change says so.
+        Give the follower no clock: its holds then run out when the other's do, because a change says so. Resources that
+        the other adds are added here as the same objects, and are in two calendars then; bookings and closures are copies.
 
         Raises: as the call that made the change; `TransactionError` for what is no change, and for a closure that stands
         here already.
