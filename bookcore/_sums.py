@@ -31,26 +31,12 @@ def plus(key: Any, length: Any) -> Any:
     >>> plus(5, 2)
     7
     """
-    if type(key) in OWN and type(length) in OWN:
-        return key + length
-    with _quiet(key, length):
-        moved = _tried(add, key, length)
-        beyond = _is_beyond(key, moved, length)
-    if beyond:
-        raise OverflowError(f"the sum is beyond what {type(moved).__name__} can hold")
-    return moved
+    return key + length if type(key) in OWN and type(length) in OWN else _moved(add, key, length)
 
 
 def minus(key: Any, length: Any) -> Any:
     """Return ``key - length``, a key. Raises: as `plus`."""
-    if type(key) in OWN and type(length) in OWN:
-        return key - length
-    with _quiet(key, length):
-        moved = _tried(sub, key, length)
-        beyond = _is_beyond(moved, key, length)
-    if beyond:
-        raise OverflowError(f"the difference is beyond what {type(moved).__name__} can hold")
-    return moved
+    return key - length if type(key) in OWN and type(length) in OWN else _moved(sub, key, length)
 
 
 def difference(later: Any, earlier: Any) -> Any:
@@ -75,6 +61,15 @@ def doubled(length: Any) -> Any:
         return None if length is None else plus(length, length)
     except OverflowError:
         return None
+
+
+def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
+    with _quiet(key, length):
+        moved = _tried(operation, key, length)
+        beyond = _is_beyond(*((key, moved) if operation is add else (moved, key)), length)
+    if beyond:
+        raise OverflowError(f"the key is beyond what {type(moved).__name__} can hold")
+    return moved
 
 
 def _is_beyond(low: Any, high: Any, length: Any) -> bool:

@@ -115,10 +115,7 @@ class Booking(Transactions):
                 return event
             if entry is None:
                 entry = owner._entry
-            if keys.is_plain(start, end):
-                low, high = start, end
-            else:
-                low, high = keys.admit(start, end)
+            low, high = keys.admit(start, end)
             if quantity is not ONE:
                 check_quantity(quantity)
             if if_exists is not RAISE and (standing := self._same(if_exists, id, entry, low, high, quantity, fields)):
@@ -212,11 +209,7 @@ class Booking(Transactions):
                 entry = self._catalog.entry(resource)
         except Exception:
             entry = self._catalog.entry(resource)
-        keys = self._keys
-        if keys.is_plain(start, end):
-            low, high = start, end
-        else:
-            low, high = keys.admit(start, end)
+        low, high = self._keys.admit(start, end)
         if quantity is not ONE:
             check_quantity(quantity)
         return low, high, entry

@@ -13,7 +13,7 @@ from typing import Any
 
 from bookcore import changes
 from bookcore._base import Subscription
-from bookcore._kinds import is_a
+from bookcore._kinds import is_a, plain_text
 from bookcore.catalog import Entry
 from bookcore.closing import Closing
 from bookcore.errors import (
@@ -70,7 +70,7 @@ class Life(Requests, Closing):
             raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
         with self._writer():
             self._expire_if_due()
-            past, again = False, type(if_exists) is str and if_exists == "return"
+            past = False
             if ttl is not None or until is not None:
                 now = self._now()
                 until = later(now, ttl) if ttl is not None else normal(until)
@@ -78,7 +78,7 @@ class Life(Requests, Closing):
                     past = not now < until
                 except Exception as exc:
                     raise KeyTypeError(until, f"cannot be compared with the clock's {brief(now)}") from exc
-                if past and not again:  # what stands is returned, whatever the deadline asked for
+                if past and plain_text(if_exists) != "return":  # what stands is returned, whatever the deadline
                     raise HoldExpiredError(id, until, now)
             entry = self._catalog.entry(resource)
             low, high = self._keys.admit(start, end)

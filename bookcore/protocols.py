@@ -75,7 +75,8 @@ class BookingStore(Protocol[K]):
     among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``entry.state`` is the store's to use.
 
     *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process; calls come
-    from any thread, one at a time. What a backend raises reaches the caller as a `StoreError`.
+    from any thread, one at a time. What a backend raises in a change reaches the caller as a `StoreError`, in a question
+    as it is: let a store raise a `StoreError` of its own.
     Events are passed by reference and returned as the same objects. No call is made for an entry before its
     `add_resource` or after its `remove_resource`. A call that raises must have changed nothing.
     """
