@@ -1,8 +1,12 @@
 """The state of a calendar, its lock, and what is told of changes.
 
 One lock. A command holds it from its first check to its last change, a question while it reads. The one question
-that does not take it is `Calendar.is_available` on its fast path: it reads ``_version`` before and after and starts
-over, under the lock, if a change began in between (``_writing`` is nonzero while one is under way).
+that does not take it is `Calendar.is_available` on its fast path: it reads ``_still`` before and after and starts
+over, under the lock, if that is None or another by then:
+
+    _writing    0     1     2     1     0           how many changes are under way, one inside the other
+    _version    7     8     9     9     9           how many have begun
+    _still      7    None  None  None   9           the version; None in a change, and while holds may run out
 
 What is noted of a change is how to undo it (inside a transaction) and one frozen record for subscribers: the same a
 journal would write.
@@ -96,7 +100,7 @@ class Reading:
 
 
 class Writing(Reading):
-    """The same while something is changed: who reads without the lock is told, by ``_writing`` and ``_version``."""
+    """The same while something is changed: who reads without the lock is told, by ``_still``."""
 
     __slots__ = ()
 
@@ -104,11 +108,10 @@ class Writing(Reading):
         calendar = self._calendar
         calendar._lock.acquire()
         calendar._depth += 1
-        calendar._writing += 1
-        calendar._version += 1
+        calendar._begin_change()
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
-        self._calendar._writing -= 1
+        self._calendar._end_change()
         super().__exit__(kind, exc, trace)
 
 
@@ -148,6 +151,7 @@ class Base:
         "_ran_out",
         "_seq",
         "_standing_closures",
+        "_still",
         "_store",
         "_subscribers",
         "_telling",
@@ -190,8 +194,8 @@ class Base:
         self._lock = threading.RLock()
         self._depth = 0  # how many `Reading` and `Writing` hold the lock, one inside the other
         self._for_reading, self._for_writing = Reading(self), Writing(self)
-        self._version = 0
-        self._writing = 0
+        self._version = self._writing = 0
+        self._still: int | None = 0
         self._catalog = Catalog()
         self._by_id = self._catalog.by_id
         self._store = store
@@ -233,6 +237,18 @@ class Base:
     def _reader(self) -> Reading:
         """Hold the lock for a question, once the holds whose time has come are released: for a ``with``."""
         return self._for_reading
+
+    def _begin_change(self) -> None:
+        """Keep out who reads without the lock; `Booking.book` has this written out."""
+        self._still = None
+        self._writing += 1
+        self._version += 1
+
+    def _end_change(self) -> None:
+        """Let them in again after the outermost change, unless there are holds, which run out without any."""
+        self._writing -= 1
+        if not self._writing and not self._deadlines:
+            self._still = self._version
 
     def _blame(self, exc: Exception) -> None:
         """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""

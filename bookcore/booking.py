@@ -60,7 +60,8 @@ class Booking(Transactions):
         Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
         """
         self._lock.acquire()
-        self._writing += 1  # not `with self._writer()`: a generator costs as much as the check itself
+        self._still = None  # `_begin_change` and `_end_change` written out, as is all of `with self._writer()`
+        self._writing += 1
         self._version += 1
         try:
             if self._deadlines:
@@ -133,6 +134,8 @@ class Booking(Transactions):
             return event
         finally:
             self._writing -= 1
+            if not self._writing and not self._deadlines:
+                self._still = self._version
             self._lock.release()
             if self._pending:
                 self._tell()
@@ -174,8 +177,7 @@ class Booking(Transactions):
         Complexity: as `book`.
         """
         self._lock.acquire()
-        self._writing += 1
-        self._version += 1
+        self._begin_change()
         try:
             if self._deadlines:
                 self._expire()
@@ -183,7 +185,7 @@ class Booking(Transactions):
             self._insert(entry, low, high, event, event._id)
             return event
         finally:
-            self._writing -= 1
+            self._end_change()
             self._lock.release()
             if self._pending:
                 self._tell()
@@ -221,8 +223,7 @@ class Booking(Transactions):
         Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
         """
         self._lock.acquire()
-        self._writing += 1
-        self._version += 1
+        self._begin_change()
         try:
             if self._deadlines:
                 self._expire()
@@ -233,7 +234,7 @@ class Booking(Transactions):
             self._blame(exc)
             raise
         finally:
-            self._writing -= 1
+            self._end_change()
             self._lock.release()
             if self._pending:
                 self._tell()

@@ -45,8 +45,7 @@ class Transactions(Core):
                 outermost = self._undo is None
                 if outermost:
                     self._undo, self._noting = [], True
-                    self._writing += 1  # readers without the lock must not look in
-                    self._version += 1
+                    self._begin_change()  # readers without the lock must not look in
                 mark, told = len(self._undo or ()), len(self._changes)
                 seq, closures = self._seq, self._closure_ids
                 kept = False
@@ -63,7 +62,7 @@ class Transactions(Core):
                             self._pending.extend(told for told in self._changes if told[1])
                             self._changes, self._undo = [], None
                             self._noting = bool(self._subscribers)
-                            self._writing -= 1
+                            self._end_change()
         finally:
             if self._pending:  # inside another transaction, that one tells
                 self._tell()

@@ -57,7 +57,11 @@ class Lane(Schedule):
     @property
     def answer(self) -> Any:
         """What answers for one unit: the edges themselves, or an object with ``is_free(start, end)``."""
-        return self.edges if self.long is None else self.long
+        if self.long is not None:
+            return self.long
+        edges = self.edges
+        # who asks the edges relies on it that a key of another kind cannot be compared with them: one must be a key
+        return self if len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST else edges
 
     def parts(self) -> list[Schedule]:
         """Return the schedules this consists of, in order."""

@@ -152,6 +152,37 @@ class SpanExam:
         other = next(one for one in families() if one.name not in (family.name, "own"))
         calendar.book(flat, other.key(1), other.key(5))
 
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    @pytest.mark.parametrize("zoned", [False, True])
+    def test_strangers_are_refused_also_where_no_key_stands_beside_them(
+        self, store: Any, zoned: bool, bounds: str
+    ) -> None:
+        """A resource without a booking compares nothing, and one that is booked for ever no more."""
+        zone, other = (UTC, None) if zoned else (None, UTC)
+
+        def year(number: int, zone: Any) -> datetime:
+            return datetime(number, 1, 1, tzinfo=zone)
+
+        calendar, _ = room(store, bounds)  # without a booking
+        for name in ("for ever", "until", "since", "once"):
+            calendar.add_resource(Resource(name))
+        calendar.book("for ever", None, None)
+        calendar.book("until", None, year(2030, zone))
+        calendar.book("since", year(2030, zone), None)
+        calendar.book("once", year(2029, zone), year(2030, zone))
+        for resource in calendar.resources:
+            for start, end in [(year(2026, other), year(2027, other)), (1, 2)]:
+                for who in (resource, resource.id):
+                    with pytest.raises(KeyTypeError):
+                        calendar.is_available(who, start, end)
+                    with pytest.raises(KeyTypeError):
+                        calendar.book(who, start, end)
+            for who in (resource, resource.id):
+                room_for_it = calendar.is_available(who, year(2026, zone), year(2027, zone))
+                assert room_for_it is (resource.id not in ("for ever", "until"))
+                with pytest.raises(InvalidSpanError):
+                    calendar.is_available(who, year(2027, zone), year(2026, zone))
+
     @pytest.mark.parametrize("nan", [float("nan"), (1, float("nan"))], ids=["nan", "in a tuple"])
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_nan_is_no_key(self, store: Any, nan: Any, bounds: str) -> None:

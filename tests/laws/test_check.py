@@ -43,6 +43,7 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
     "a booking that stands nowhere": lambda c: setattr(c.get("stay 1"), "_home", None),
     "a booking without an id": lambda c: c._events.pop("stay 1"),
     "somebody writes for ever": lambda c: setattr(c, "_writing", 1),
+    "readers take it to stand still, though holds may run out": lambda c: setattr(c, "_still", c._version),
     "no kind of key": lambda c: c._keys.reset(),
     "a booking too few": lambda c: setattr(c._by_id["r"], "count", 2),
 }
