@@ -13,6 +13,7 @@ import threading
 from collections.abc import Hashable
 from functools import partial
 from typing import Any
+from weakref import ref
 
 from bookcore._asking import Asking
 from bookcore._kinds import is_a
@@ -326,7 +327,7 @@ def _adopt(entry: Entry, calendar: Any) -> None:
     resource = entry.resource
     if is_a(resource, Resource):
         with _ADOPTING:
-            object.__setattr__(resource, "_calendars", (*_homes(resource), calendar))
+            object.__setattr__(resource, "_calendars", tuple(map(ref, (*_homes(resource), calendar))))
             if getattr(resource, "_owner", None) is not None:
                 return
             object.__setattr__(resource, "_entry", entry)
@@ -339,7 +340,7 @@ def _abandon(entry: Entry, calendar: Any) -> None:
     if is_a(resource, Resource):
         with _ADOPTING:
             homes = tuple(home for home in _homes(resource) if home is not calendar)
-            object.__setattr__(resource, "_calendars", homes)
+            object.__setattr__(resource, "_calendars", tuple(map(ref, homes)))
             if getattr(resource, "_owner", None) is calendar:
                 for name in ("_entry", "_free", "_lane", "_owner"):
                     object.__setattr__(resource, name, None)

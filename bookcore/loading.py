@@ -22,6 +22,7 @@ from functools import partial
 from itertools import repeat
 from operator import attrgetter, eq, lt
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from bookcore.catalog import Entry
 from bookcore.changes import Booked
@@ -98,7 +99,7 @@ def add_resources(
     for entry in entries:
         if entry.before is not None or entry.after is not None:
             calendar._turnarounds.add(entry.number, entry.before, entry.after)
-    homes = (calendar,)
+    homes = (ref(calendar),)
     for entry in entries:
         resource = entry.resource
         if type(resource) is Resource and not resource._calendars:

@@ -64,8 +64,9 @@ class Resource:
     capacity: int = field(default=1, kw_only=True, repr=False)
     before: Any = field(default=None, kw_only=True, repr=False)
     after: Any = field(default=None, kw_only=True, repr=False)
-    # The calendars this resource is in, and the first one's record of it: what a calendar asks first. Slots, so that
-    # they lie in the object itself.
+    # The calendars this resource is in, as weak references: of one that is added to calendar after calendar, as by tests,
+    # only the first is kept. And that one's record of it: what a calendar asks first. Slots, so that they lie in the object
+    # itself.
     _calendars: Any = field(default=(), init=False, repr=False)
     _entry: Any = field(default=None, init=False, repr=False)
     _free: Any = field(default=None, init=False, repr=False)  # what answers for it there, if bookings alone decide
@@ -101,8 +102,7 @@ class Resource:
 
 def _homes(resource: Any) -> tuple[Calendar, ...]:
     """Return the calendars *resource* has been added to."""
-    homes: tuple[Calendar, ...] = getattr(resource, "_calendars", ())
-    return homes
+    return tuple(home for reference in getattr(resource, "_calendars", ()) if (home := reference()) is not None)
 
 
 _OWN = frozenset({"end", "id", "quantity", "resource", "start"})

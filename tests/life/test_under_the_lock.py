@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bookcore import BookingEvent, Calendar, InvalidQuantityError, KeyTypeError, Resource
+from bookcore import BookingEvent, Calendar, InvalidQuantityError, KeyTypeError, Resource, ResourceError
 
 
 def others_can_ask(calendar: Calendar) -> bool:
@@ -158,3 +160,24 @@ def test_follower_with_resources_of_its_own_can_be_saved(tmp_path: Path) -> None
     follower.snapshot(tmp_path / "a.bks")
     (back,) = Calendar.restore(tmp_path / "a.bks").closures()
     assert (back.start, back.end, back.reason, [event.id for event in back.overlapping]) == (2, 5, "paint", ["stay"])
+
+
+def test_resource_keeps_but_the_first_of_its_calendars() -> None:
+    """One that is made once and added to calendar after calendar, as in tests, does not hold on to all of them."""
+    room = Resource("room")
+    gone = []
+    for _ in range(5):
+        calendar = Calendar()
+        calendar.add_resource(room)
+        calendar.book(room, 1, 2)
+        gone.append(weakref.ref(calendar))
+    del calendar
+    gc.collect()
+    assert [reference() is None for reference in gone] == [False, True, True, True, True]
+    assert room.is_available(1, 2) is False  # it is in one calendar now
+    other = Calendar()
+    other.add_resource(room)
+    with pytest.raises(ResourceError, match="in 2 calendars"):
+        room.is_available(1, 2)
+    other.remove_resource(room)
+    assert room.is_available(2, 3)
