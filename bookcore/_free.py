@@ -24,7 +24,7 @@ from bookcore.errors import KeyTypeError
 from bookcore.gaps import Place, as_keys, as_places, complement, following, in_order, preceding
 from bookcore.keys import HIGHEST, LOWEST, normal
 from bookcore.lengths import clear_after, clear_before, reach
-from bookcore.policies import in_the_way
+from bookcore.policies import near
 from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
 from bookcore.stores.fading import exact_state
@@ -107,9 +107,9 @@ def _span(start: Any, end: Any) -> Span:
 
 def _profile(store: BookingStore[Any], entry: Entry, low: Any, high: Any, is_closed: bool) -> Profile:
     """Make the usage of a store that keeps none, as far as it matters for the window."""
-    near = in_the_way(store.overlapping, entry, low, high, is_closed)
+    found = near(store.overlapping, entry, low, high, is_closed)
     profile = Profile(is_closed)
-    profile.add_all((*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near)
+    profile.add_all((*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in found)
     return profile
 
 

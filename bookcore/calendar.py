@@ -19,7 +19,7 @@ from bookcore.finding import Finding
 from bookcore.keys import normal
 from bookcore.life import Life
 from bookcore.model import BookingEvent
-from bookcore.policies import in_the_way
+from bookcore.policies import crowding
 from bookcore.protocols import BookingStore
 from bookcore.selecting import Selecting
 from bookcore.selection import Selection
@@ -129,17 +129,20 @@ class Calendar(Booking, Finding, Life, Selecting):
             low, high = self._keys.admit(start, end)
             return self._room(entry, low, high, check_quantity(quantity))
 
-    def conflicts(self, resource: Any, start: Any, end: Any) -> tuple[BookingEvent, ...]:
-        """Return every booking in the way of one that takes the whole span, by start, then in order of booking.
+    def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[BookingEvent, ...]:
+        """Return every booking in the way of another one, by start, then in order of booking.
 
-        Where the resource has turnaround, bookings that are only too near are in the way as well.
+        Where the resource has turnaround, bookings that are only too near are in the way as well. Of a pool, those that are
+        in use where less than *quantity* is left: none if there is room throughout. (`bookings` names all that overlap.)
 
-        Complexity: O(log m + answers).
+        Raises: as `is_available`.
+        Complexity: O(log m + answers); of a pool O(m), and O(k log k) for k bookings that overlap.
         """
         with self._reader():
             entry = self._catalog.entry(resource)
             low, high = self._keys.admit(start, end)
-            return tuple(in_the_way(self._store.overlapping, entry, low, high, self._closed))
+            check_quantity(quantity)
+            return tuple(crowding(self._store.overlapping, entry, low, high, self._closed, quantity))
 
     def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
         """Iterate the bookings that overlap the span, of one resource or of all, by start, then in order of booking.

@@ -43,7 +43,7 @@ from bookcore.explanation import key_text
 from bookcore.keys import is_foreign, normal
 from bookcore.lengths import is_movable
 from bookcore.model import BookingEvent, Closure, Resource, _homes
-from bookcore.policies import in_the_way
+from bookcore.policies import crowding
 
 __all__ = ["Core"]
 
@@ -169,7 +169,7 @@ class Core(Asking):
             causes += [f"closed: {key_text(c.reason)}" for c in self._closures.overlapping(entry.closures, low, high)]
         if entry.hours is not None and not entry.hours.is_open(low, high, closed=self._closed):
             causes.append("outside its opening hours")
-        found = in_the_way(self._store.overlapping, entry, low, high, self._closed)
+        found = crowding(self._store.overlapping, entry, low, high, self._closed, quantity)
         return ConflictError(
             entry.resource, start, end, found, causes=causes, quantity=quantity, bounds=self._bounds
         )

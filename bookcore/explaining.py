@@ -6,7 +6,6 @@ empty precisely when the span is available. What `bookcore.finding` says of date
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from bookcore.explanation import Cause, CauseKind, Explanation, State, key_text,
 from bookcore.gaps import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.keys import normal
 from bookcore.lengths import clear_after, clear_before, reach
-from bookcore.policies import in_the_way, overlaps
+from bookcore.policies import crowding, near, overlaps
 from bookcore.profile import Profile
 from bookcore.terms import check_quantity
 
@@ -114,10 +113,10 @@ class Explaining(Core):
 
     def _firm(self, entry: Entry, low: Any, high: Any) -> list[Span]:
         """Return where no unit would be left without the holds."""
-        near = in_the_way(self._store.overlapping, entry, low, high, self._closed)
+        found = near(self._store.overlapping, entry, low, high, self._closed)
         use = Profile(self._closed)
         use.add_all(
-            (*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near if e.id not in self._holds
+            (*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in found if e.id not in self._holds
         )
         first, last = reach(entry, low, high)
         runs = [
@@ -146,9 +145,7 @@ class Explaining(Core):
             a, b = next(hours.closed_spans(low, high), (low, high))
             a, b = (start if a is low else a), (end if b is high else b)
             yield Cause(CauseKind.HOURS, hours, a, b, f"outside its opening hours {span_text(a, b, '[)')}")
-        if quantity > entry.capacity or self._is_free(entry, low, high, quantity):
-            return
-        for event in self._crowding(entry, low, high, quantity):
+        for event in crowding(self._store.overlapping, entry, low, high, self._closed, quantity):
             text = f"booking {brief(event.id, 40)} {span_text(event.start, event.end, self._bounds)}"
             kind = CauseKind.BOOKING
             if event.id in self._holds:
@@ -161,22 +158,6 @@ class Explaining(Core):
                 told = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
                 text += f" is too near: turnaround of {' and '.join(told)}"
             yield Cause(kind, event, event.start, event.end, text)
-
-    def _crowding(self, entry: Entry, low: Any, high: Any, quantity: int) -> Iterator[Any]:
-        """Yield the bookings in use where too little room is left for the span."""
-        near = in_the_way(self._store.overlapping, entry, low, high, self._closed)
-        if entry.plain:
-            yield from near
-            return
-        reaches = [reach(entry, normal(e.start), normal(e.end)) for e in near]
-        use = Profile(self._closed)
-        use.add_all((*span, e.quantity) for span, e in zip(reaches, near, strict=True))
-        runs = list(use.over(*reach(entry, low, high), entry.capacity - quantity))
-        ends = [b for _, b in runs if b is not None]
-        for (a, b), event in zip(reaches, near, strict=True):
-            at = 0 if a is None else bisect_left(ends, a) if self._closed else bisect_right(ends, a)
-            if at < len(runs) and overlaps(a, b, *runs[at], self._closed):
-                yield event
 
 
 def _labelled(spans: Iterable[Span], state: State, is_closed: bool) -> Iterator[Any]:

@@ -7,6 +7,7 @@ within its reach leaves room for its quantity.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,10 +17,12 @@ from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
 from bookcore.lengths import ahead, back, reach
 from bookcore.model import BookingEvent
+from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
 
-__all__ = ["Decider", "in_the_way", "overlaps", "peak"]
+__all__ = ["Decider", "crowding", "near", "overlaps", "peak"]
 
+Lookup = Callable[[Entry, Any, Any], Iterable[BookingEvent]]
 Use = tuple[Any, Any, int]
 
 
@@ -57,18 +60,44 @@ def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
     return most
 
 
-def in_the_way(
-    overlapping: Callable[[Entry, Any, Any], Iterable[BookingEvent]], entry: Entry, start: Any, end: Any, closed: bool
-) -> list[BookingEvent]:
+def near(overlapping: Lookup, entry: Entry, start: Any, end: Any, closed: bool) -> list[BookingEvent]:
     """Return the bookings whose reach overlaps the reach of a booking of this span, by start, then by order of booking."""
     if entry.before is None and entry.after is None:
         return list(overlapping(entry, start, end))
     low, high = reach(entry, start, end)
     # no booking further away than its own turnaround can reach into ours
-    near = overlapping(entry, back(low, entry.after), ahead(high, entry.before))
+    found = overlapping(entry, back(low, entry.after), ahead(high, entry.before))
     if closed:
-        return list(near)
-    return [e for e in near if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
+        return list(found)
+    return [e for e in found if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
+
+
+def crowding(
+    overlapping: Lookup, entry: Entry, start: Any, end: Any, closed: bool, quantity: int
+) -> list[BookingEvent]:
+    """Return the bookings in the way of one of *quantity*, in the order of `near`: none precisely where there is room.
+
+    Those in use where they leave too little room, and not those that stand elsewhere in the span. No booking is in the way
+    of more units than there are.
+
+        capacity 3, [2, 9) asked for 2     1--4 takes 1, 3--6 takes 1: in the way     5--9 takes 1: 6 to 9 has room, not 5
+    """
+    found = near(overlapping, entry, start, end, closed)
+    if quantity > entry.capacity:
+        return []
+    if entry.plain or not found:
+        return found
+    reaches = [reach(entry, normal(e.start), normal(e.end)) for e in found]
+    use = Profile(closed)
+    use.add_all((*span, e.quantity) for span, e in zip(reaches, found, strict=True))
+    runs = list(use.over(*reach(entry, start, end), entry.capacity - quantity))
+    ends = [high for _, high in runs if high is not None]
+    crowded = []
+    for (low, high), event in zip(reaches, found, strict=True):
+        at = 0 if low is None else bisect_left(ends, low) if closed else bisect_right(ends, low)
+        if at < len(runs) and overlaps(low, high, *runs[at], closed):
+            crowded.append(event)
+    return crowded
 
 
 class Decider:
@@ -79,10 +108,10 @@ class Decider:
 
     def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
         """See `SupportsAvailability`. O(log m + overlapping bookings squared)."""
-        near = in_the_way(self._store.overlapping, entry, start, end, self._closed)
+        found = near(self._store.overlapping, entry, start, end, self._closed)
         if entry.plain:
-            return not near
-        uses = [(*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in near]
+            return not found
+        uses = [(*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in found]
         return peak(uses, *reach(entry, start, end), self._closed) + quantity <= entry.capacity
 
     def claim(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> bool:

@@ -66,8 +66,23 @@ class LifeExam:
         assert calendar.is_available("q", 10, 12, quantity=3)
         with pytest.raises(ConflictError) as caught:
             calendar.book("q", 2, 4, quantity=2)
-        assert [event.start for event in caught.value.conflicts][:2] == [1, 1]
+        assert [event.start for event in caught.value.conflicts] == ([1, 1] if bounds == "[)" else [1, 1, 4])
         assert caught.value.quantity == 2
+
+    def test_in_the_way_in_a_pool_is_what_is_in_use_where_too_little_is_left(self, store: Any) -> None:
+        """Not what stands elsewhere in the span; nothing where there is room, or where there never could be."""
+        calendar = rooms(store)
+        early, wide, late = (calendar.book("q", a, b) for a, b in ((1, 4), (3, 6), (5, 9)))
+        assert calendar.conflicts("q", 2, 9) == calendar.conflicts("q", 7, 9, quantity=2) == ()
+        assert calendar.conflicts("q", 2, 5, quantity=2) == (early, wide)
+        assert calendar.conflicts("q", 2, 9, quantity=3) == (early, wide, late)
+        assert calendar.conflicts("q", 2, 9, quantity=4) == ()
+        calendar.book("q", 8, 9, quantity=2)
+        with pytest.raises(ConflictError) as caught:
+            calendar.book("q", 7, 9)
+        assert [event.start for event in caught.value.conflicts] == [5, 8]
+        with pytest.raises(InvalidQuantityError):
+            calendar.conflicts("q", 2, 9, quantity=0)
 
     def test_more_units_than_there_are_is_never_available_and_says_so(self, store: Any) -> None:
         """Quantity over capacity is no error of the question; booking it is a `ConflictError` that names the capacity."""
@@ -367,7 +382,7 @@ class LifeExam:
         first, second = calendar.book("q", 5, 9, id=1), calendar.book("q", 2, 4, id=2)
         calendar.move(first, start=2, end=3)
         assert [event.id for event in calendar.bookings("q")] == [1, 2]
-        assert [event.id for event in calendar.conflicts("q", 2, 3)] == [1, 2]
+        assert [event.id for event in calendar.conflicts("q", 2, 3, quantity=3)] == [1, 2]
         assert second.owns_lock
 
     @pytest.mark.parametrize("bounds", BOUNDS)

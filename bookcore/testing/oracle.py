@@ -144,7 +144,7 @@ class Oracle:
     def _share(one: range, two: range) -> bool:
         return max(one.start, two.start) < min(one.stop, two.stop)
 
-    def _in_the_way(self, thing: Thing, start: int | None, end: int | None) -> list[Booked]:
+    def _near(self, thing: Thing, start: int | None, end: int | None) -> list[Booked]:
         asked = self.reach(thing, start, end)
         return [
             b for b in self.booked if b.thing is thing and self._share(asked, self.reach(thing, b.start, b.end))
@@ -153,7 +153,7 @@ class Oracle:
     def in_use(self, thing: Thing, start: int | None, end: int | None) -> int:
         """Return the most units in use in one cell of the reach of a span."""
         asked = self.reach(thing, start, end)
-        uses = [(self.reach(thing, b.start, b.end), b.quantity) for b in self._in_the_way(thing, start, end)]
+        uses = [(self.reach(thing, b.start, b.end), b.quantity) for b in self._near(thing, start, end)]
         edges = sorted({cell for used, _ in uses for cell in (used.start, used.stop - 1)} | {asked.start})
         # usage changes only where a use begins or ends: those cells stand for all cells
         return max((sum(q for used, q in uses if cell in used) for cell in edges if cell in asked), default=0)
@@ -205,7 +205,7 @@ class Oracle:
         if any(booked.id == id for booked in self.booked):
             refuse("DuplicateBookingError")
         if not self._has_room(thing, start, end, quantity):
-            refuse("ConflictError", conflicts=self.conflicts(thing_id, start, end), quantity=quantity)
+            refuse("ConflictError", conflicts=self.conflicts(thing_id, start, end, quantity), quantity=quantity)
         self.turns += 1
         booked = Booked(thing, start, end, id, quantity, self.turns)
         self.booked.append(booked)
@@ -256,9 +256,21 @@ class Oracle:
             refuse("InvalidQuantityError", quantity=quantity)
         return self._has_room(thing, start, end, quantity)
 
-    def conflicts(self, thing_id: Any, start: int | None, end: int | None) -> list[Any]:
-        """Return the ids of the bookings in the way, in order."""
-        return self._in_order(self._in_the_way(self.thing(thing_id), start, end))
+    def conflicts(self, thing_id: Any, start: int | None, end: int | None, quantity: int = 1) -> list[Any]:
+        """Return the ids of the bookings in the way, in order: those in use where too little is left."""
+        thing = self.thing(thing_id)
+        asked = self.reach(thing, start, end)
+        if quantity < 1:
+            refuse("InvalidQuantityError", quantity=quantity)
+        if quantity > thing.capacity:
+            return []
+        uses = [(self.reach(thing, b.start, b.end), b) for b in self._near(thing, start, end)]
+        edges = {cell for used, _ in uses for cell in (used.start, used.stop - 1)} | {asked.start}
+        full = [
+            cell for cell in edges
+            if cell in asked and sum(b.quantity for used, b in uses if cell in used) + quantity > thing.capacity
+        ]  # fmt: skip
+        return self._in_order(b for used, b in uses if any(cell in used for cell in full))
 
     def bookings(self, thing_id: Any = None, start: int | None = None, end: int | None = None) -> list[Any]:
         """Return the ids of the bookings that overlap, of one resource or (None) of all, in order."""

@@ -73,7 +73,7 @@ class LifeOracle(Oracle):
         place = self.booked.index(old)
         self.booked.remove(old)
         fits = self._has_room(thing, start, end, old.quantity)
-        others = self.conflicts(thing_id, start, end)
+        others = self.conflicts(thing_id, start, end, old.quantity)
         self.booked.insert(place, old)
         if not fits:
             refuse("ConflictError", conflicts=others, quantity=old.quantity)
@@ -92,7 +92,7 @@ class LifeOracle(Oracle):
         self.booked.remove(old)
         for part in parts:
             if self.in_use(part.thing, part.start, part.end) + part.quantity > part.thing.capacity:
-                others = self.conflicts(part.thing.id, part.start, part.end)
+                others = self.conflicts(part.thing.id, part.start, part.end, part.quantity)
                 self.booked = booked
                 self.turns -= 2
                 refuse("ConflictError", conflicts=others, quantity=part.quantity)

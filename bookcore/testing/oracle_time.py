@@ -248,16 +248,7 @@ class TimeOracle(LifeOracle):
         if self.is_shut(thing, cells):
             causes.append(("hours", None))
         self.shut = shut
-        if quantity > thing.capacity:
-            return causes
-        asked = self.reach(thing, start, end)
-        uses = [(self.reach(thing, b.start, b.end), b) for b in self._in_the_way(thing, start, end)]
-        edges = {cell for used, _ in uses for cell in (used.start, used.stop - 1)} | {asked.start}
-        full = [
-            cell for cell in edges
-            if cell in asked and sum(b.quantity for used, b in uses if cell in used) + quantity > thing.capacity
-        ]  # fmt: skip
-        for booked in map(self.get, self._in_order(b for used, b in uses if any(cell in used for cell in full))):
+        for booked in map(self.get, self.conflicts(id, start, end, quantity)):
             kind = "hold" if booked.held else "booking"
             if not self._share(cells, self.cells(booked.start, booked.end)):
                 kind = "turnaround"

@@ -58,7 +58,11 @@ class QuestionRules(Walk):
             lambda: oracle.is_available(id, span[0], span[1], quantity=quantity),
             what=f"is_available{what}",
         )
-        self.agree(lambda at, c: c.conflicts(id, *keys), lambda: oracle.conflicts(id, *span), what=f"conflicts{what}")
+        self.agree(
+            lambda at, c: c.conflicts(id, keys[0], keys[1], quantity=quantity),
+            lambda: oracle.conflicts(id, span[0], span[1], quantity=quantity),
+            what=f"conflicts{what}",
+        )
         self.agree(lambda at, c: c.bookings(id, *keys), lambda: _bookings(oracle, id, span), what=f"bookings{what}")
         self.agree(lambda at, c: c.bookings(None, *keys), lambda: oracle.bookings(None, *span), what=f"bookings({span})")
 
