@@ -19,7 +19,7 @@ from bookcore._base import Base
 from bookcore._kinds import is_a
 from bookcore.answers import pick_first, sorted_by
 from bookcore.bitmap import first_ordinals, from_ordinals, ordinals, pick
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.terms import All, Available, Not, Term
 

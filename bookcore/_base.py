@@ -23,10 +23,11 @@ from bookcore._keepers import Keepers
 from bookcore._kinds import is_a, plain_text
 from bookcore._turnarounds import Turnarounds
 from bookcore.answers import Answers
-from bookcore.catalog import Catalog, Entry
+from bookcore.catalog import Catalog
 from bookcore.changes import (
     Change,
 )
+from bookcore.entry import Entry
 from bookcore.errors import (
     BookcoreError,
     KeyTypeError,

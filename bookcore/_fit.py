@@ -17,8 +17,8 @@ from typing import Any
 
 from bookcore._free import blocked, free
 from bookcore._sums import difference, doubled, minus
-from bookcore.catalog import Entry
 from bookcore.core import Core
+from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.gaps import Place, following
 

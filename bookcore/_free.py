@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.gaps import Place, as_keys, as_places, complement, following, in_order, preceding
 from bookcore.keys import HIGHEST, LOWEST, normal

@@ -25,8 +25,8 @@ from bookcore._asking import FEW
 from bookcore._free import blocked, free
 from bookcore._keepers import is_shorter, suits
 from bookcore.bitmap import from_ordinals, ordinals
-from bookcore.catalog import Entry
 from bookcore.core import Core
+from bookcore.entry import Entry
 from bookcore.gaps import fits, following, in_order
 from bookcore.stores.memory import MemoryStore
 from bookcore.terms import All, And, Available, Term

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bookcore._kinds import is_a
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import BookcoreError, HoursError, QueryError, UnknownClosureError
 from bookcore.model import Closure
 from bookcore.selection import Selection

@@ -17,7 +17,6 @@ from weakref import ref
 
 from bookcore._asking import Asking
 from bookcore._kinds import is_a
-from bookcore.catalog import Entry
 from bookcore.changes import (
     Booked,
     Closed,
@@ -27,6 +26,7 @@ from bookcore.changes import (
     ResourceAdded,
     ResourceRemoved,
 )
+from bookcore.entry import Entry
 from bookcore.errors import (
     BookcoreError,
     ConflictError,

@@ -28,8 +28,8 @@ from bookcore.keys import normal
 from bookcore.register import PARTS, SHIFT
 
 if TYPE_CHECKING:
-    from bookcore.catalog import Entry
     from bookcore.core import Core
+    from bookcore.entry import Entry
     from bookcore.model import BookingEvent
 
 __all__ = ["expire", "finish", "place_of"]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bookcore._free import booked, closed, free
-from bookcore.catalog import Entry
 from bookcore.core import Core
+from bookcore.entry import Entry
 from bookcore.errors import InvalidSpanError, brief
 from bookcore.explanation import Cause, CauseKind, Explanation, State, key_text, span_text
 from bookcore.gaps import Place, as_keys, as_places, complement, in_order, intersection

@@ -26,7 +26,7 @@ from bookcore._keepers import is_shorter
 from bookcore._kinds import is_a
 from bookcore._slots import Slots
 from bookcore._sums import difference, doubled, minus
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
 from bookcore.explaining import Explaining
 from bookcore.gaps import Place, as_keys, as_places, complement, fits, following

@@ -14,8 +14,8 @@ from typing import Any
 from bookcore import changes
 from bookcore._base import Subscription
 from bookcore._kinds import is_a, plain_text
-from bookcore.catalog import Entry
 from bookcore.closing import Closing
+from bookcore.entry import Entry
 from bookcore.errors import (
     BookcoreError,
     HoldExpiredError,

@@ -24,10 +24,10 @@ from operator import attrgetter, eq, lt
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from bookcore.catalog import Entry
 from bookcore.changes import Booked
 from bookcore.column import SHARED
 from bookcore.core import _adopt
+from bookcore.entry import Entry
 from bookcore.keys import UTC, Keyring
 from bookcore.model import BookingEvent, Resource
 from bookcore.protocols import SupportsLoad

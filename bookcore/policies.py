@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bookcore.bitmap import from_ordinals
-from bookcore.catalog import Catalog, Entry
+from bookcore.catalog import Catalog
+from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
 from bookcore.lengths import ahead, back, reach

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.model import BookingEvent
 
 __all__ = [
@@ -71,7 +71,7 @@ class BookingStore(Protocol[K]):
     (or meets it, with closed bounds), datetimes with a zone are in UTC. A store compares keys with ``<`` only, and
     holds ``start`` and ``end`` as given, which may differ in zone from the event's own.
 
-    *Entries.* ``entry`` is the calendar's record of a resource (`bookcore.catalog.Entry`): its ``number``, unique
+    *Entries.* ``entry`` is the calendar's record of a resource (`bookcore.entry.Entry`): its ``number``, unique
     among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``entry.state`` is the store's to use.
 
     *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process; calls come

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from bookcore._fit import tightest
 from bookcore._kinds import is_a, plain_text
 from bookcore.bitmap import ordinals
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import (
     BookcoreError,
     ConflictError,

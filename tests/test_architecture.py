@@ -26,7 +26,7 @@ PACKAGE = Path(bookcore.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
     "facts": {
-        "errors", "_kinds", "keys", "lengths", "model", "protocols", "changes", "terms", "catalog", "explanation",
+        "errors", "_kinds", "keys", "lengths", "model", "protocols", "changes", "terms", "entry", "catalog", "explanation",
     },
     "index": {
         "bitmap", "attributes", "column", "bins", "uniform", "block", "_blocks", "timeline", "_timeline_check",

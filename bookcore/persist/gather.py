@@ -21,7 +21,7 @@ from bookcore.tabled import places_in
 
 if TYPE_CHECKING:
     from bookcore.calendar import Calendar
-    from bookcore.catalog import Entry
+    from bookcore.entry import Entry
 
 __all__ = ["gather"]
 

@@ -22,8 +22,8 @@ from operator import attrgetter, lt
 from typing import Any
 
 from bookcore.bins import Bin
-from bookcore.catalog import Entry
 from bookcore.column import SHARED
+from bookcore.entry import Entry
 from bookcore.model import BookingEvent
 from bookcore.stores.lane import fill_all
 from bookcore.tabled import Tabled, arranged, gathered, overlap, runs, tabled

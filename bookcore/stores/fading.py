@@ -27,7 +27,7 @@ from operator import attrgetter
 from typing import Any
 
 from bookcore.bitmap import from_ordinals, ordinals
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.keys import normal
 from bookcore.lengths import reach
 from bookcore.model import BookingEvent

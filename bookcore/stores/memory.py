@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bookcore.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError, StoreError
 from bookcore.model import BookingEvent
 from bookcore.stores.bulk import load, worth_it

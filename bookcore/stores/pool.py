@@ -21,7 +21,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Any
 
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.keys import LOWEST
 from bookcore.lengths import ahead, back, clear_after, clear_before, reach
 from bookcore.model import BookingEvent

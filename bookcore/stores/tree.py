@@ -26,7 +26,7 @@ from typing import Any
 
 from intervaltree import Interval, IntervalTree
 
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import StoreError
 from bookcore.model import BookingEvent
 

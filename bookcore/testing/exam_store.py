@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bookcore import BookcoreError, BookingEvent, BookingStore, StoreError, SupportsAvailability, SupportsLoad
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.testing.families import Family, families
 
 __all__ = ["BOUNDS", "Brittle", "StoreExam"]

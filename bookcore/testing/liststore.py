@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import Any
 
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.errors import StoreError
 from bookcore.model import BookingEvent
 

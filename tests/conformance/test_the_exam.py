@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, QueryError, StoreError, _free
-from bookcore.catalog import Entry
 from bookcore.core import Core
+from bookcore.entry import Entry
 from bookcore.finding import Finding
 from bookcore.life import Life
 from bookcore.policies import peak

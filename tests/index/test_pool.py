@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bookcore import BookingEvent
 from bookcore.bitmap import ordinals
-from bookcore.catalog import Entry
+from bookcore.entry import Entry
 from bookcore.stores.net import Net
 from bookcore.stores.pool import Pool
 from bookcore.stores.shelf import Shelf

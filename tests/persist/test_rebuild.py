@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bookcore import BookcoreError, Calendar, Resource
-from bookcore.catalog import Catalog, Entry
+from bookcore.catalog import Catalog
+from bookcore.entry import Entry
 from bookcore.hours import Hours
 from bookcore.persist import registry
 from bookcore.persist.registry import register_key_codec
