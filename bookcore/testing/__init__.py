@@ -26,7 +26,9 @@ except ImportError as exc:
     raise MissingExtraError(exc.name or "pytest", "testing") from exc
 
 # before the modules are imported, so that their assert statements say what differed
-_parts = ("store", "calendar", "spans", "life", "closing", "changes", "any", "time", "selection", "laws", "threads")
+_parts = (
+    "store", "calendar", "spans", "life", "closing", "changes", "telling", "any", "time", "selection", "laws", "threads",
+)  # fmt: skip
 _pytest.register_assert_rewrite(*(f"bookcore.testing.exam_{part}" for part in _parts))
 
 from bookcore.testing.contract import StoreContract  # noqa: E402

@@ -18,7 +18,8 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     EventExam          event classes of the user's own
     LifeExam           units, holds, moves, splits, the same request twice
     ClosingExam        closures, opening hours, turnaround
-    ChangeExam         transactions, what-if, many requests at once, subscribers
+    ChangeExam         transactions, what-if, many requests at once
+    TellingExam        subscribers, and calendars that follow another
     AnyExam            one booking on any of these
     TimeExam           gaps, slots, explanations: finding time
     SelectionExam      find, terms, tags, indexes, order
@@ -44,6 +45,7 @@ from bookcore.testing.exam_life import LifeExam
 from bookcore.testing.exam_selection import SelectionExam
 from bookcore.testing.exam_spans import SpanExam
 from bookcore.testing.exam_store import StoreExam
+from bookcore.testing.exam_telling import TellingExam
 from bookcore.testing.exam_threads import ThreadExam
 from bookcore.testing.exam_time import TimeExam
 
@@ -58,6 +60,7 @@ class StoreContract(
     LifeExam,
     ClosingExam,
     ChangeExam,
+    TellingExam,
     AnyExam,
     TimeExam,
     SelectionExam,
