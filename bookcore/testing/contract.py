@@ -22,7 +22,8 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     TellingExam        subscribers, and calendars that follow another
     AnyExam            one booking on any of these
     TimeExam           gaps, slots, explanations: finding time
-    SelectionExam      find, terms, tags, indexes, order
+    SelectionExam      find, terms, tags, order
+    IndexExam          indexes: ranges, values, what they refuse
     LawExam            the seven laws, as examples
     ThreadExam         a hundred threads want one slot; reading while others write
 
@@ -40,6 +41,7 @@ from bookcore.testing.exam_calendar import CalendarExam
 from bookcore.testing.exam_changes import ChangeExam
 from bookcore.testing.exam_closing import ClosingExam
 from bookcore.testing.exam_events import EventExam
+from bookcore.testing.exam_indexes import IndexExam
 from bookcore.testing.exam_laws import LawExam
 from bookcore.testing.exam_life import LifeExam
 from bookcore.testing.exam_selection import SelectionExam
@@ -64,6 +66,7 @@ class StoreContract(
     AnyExam,
     TimeExam,
     SelectionExam,
+    IndexExam,
     LawExam,
     ThreadExam,
 ):
