@@ -27,7 +27,7 @@ except ImportError as exc:
 
 # before the modules are imported, so that their assert statements say what differed
 _parts = (
-    "store", "calendar", "spans", "life", "closing", "changes", "telling", "any", "time", "selection", "indexes",
+    "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "any", "time", "selection", "indexes",
     "laws", "threads",
 )  # fmt: skip
 _pytest.register_assert_rewrite(*(f"bookcore.testing.exam_{part}" for part in _parts))

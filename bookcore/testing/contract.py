@@ -16,7 +16,8 @@ able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason p
     CalendarExam       each call and each error of `Calendar(store)`
     SpanExam           spans, keys of every family, capacity, turnaround
     EventExam          event classes of the user's own
-    LifeExam           units, holds, moves, splits, the same request twice
+    LifeExam           units, moves, splits, the same request twice
+    HoldExam           holds and their deadlines
     ClosingExam        closures, opening hours, turnaround
     ChangeExam         transactions, what-if, many requests at once
     TellingExam        subscribers, and calendars that follow another
@@ -41,6 +42,7 @@ from bookcore.testing.exam_calendar import CalendarExam
 from bookcore.testing.exam_changes import ChangeExam
 from bookcore.testing.exam_closing import ClosingExam
 from bookcore.testing.exam_events import EventExam
+from bookcore.testing.exam_holds import HoldExam
 from bookcore.testing.exam_indexes import IndexExam
 from bookcore.testing.exam_laws import LawExam
 from bookcore.testing.exam_life import LifeExam
@@ -60,6 +62,7 @@ class StoreContract(
     SpanExam,
     EventExam,
     LifeExam,
+    HoldExam,
     ClosingExam,
     ChangeExam,
     TellingExam,
