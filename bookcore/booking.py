@@ -56,8 +56,18 @@ class Booking(Transactions):
         id and the same content, returns it: so a request can be repeated.
 
         Raises: `ConflictError` when the span is taken, naming every booking in the way; `InvalidSpanError`,
-        `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`.
+        `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
+        when ``if_exists`` is neither ``"raise"`` nor ``"return"``.
         Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> talk = calendar.book(room, 9, 12, id="talk", speaker="Ada")
+        >>> talk.owns_lock, talk.speaker, calendar.is_available(room, 11, 13)
+        (True, 'Ada', False)
+        >>> calendar.book(room, 9, 12, id="talk", speaker="Ada", if_exists="return") is talk
+        True
         """
         self._lock.acquire()
         self._still = None  # `_begin_change` and `_end_change` written out, as is all of `with self._writer()`
@@ -173,8 +183,16 @@ class Booking(Transactions):
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """Check and lock an event made by the caller; return it. Its ``resource`` may be given as an id.
 
-        Raises: as `book`; `DuplicateBookingError` also when this very event stands already.
+        Raises: as `book`; `DuplicateBookingError` also when this very event stands already; `QueryError` for what is no
+        `BookingEvent`.
         Complexity: as `book`.
+
+        >>> from bookcore import BookingEvent, Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> event = calendar.add_booking(BookingEvent("room", 9, 12, guest="Ada"))
+        >>> event.resource is room, event.id, event.owns_lock
+        (True, 1, True)
         """
         self._lock.acquire()
         self._begin_change()
@@ -221,6 +239,12 @@ class Booking(Transactions):
 
         Raises: `UnknownBookingError` when it does not stand in this calendar.
         Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
+        >>> calendar.remove_booking("talk") is talk, talk.owns_lock, calendar.is_available("room", 9, 12)
+        (True, False, True)
         """
         self._lock.acquire()
         self._begin_change()
@@ -245,8 +269,20 @@ class Booking(Transactions):
         Python's cyclic garbage collector is paused meanwhile, also while a generator makes the events: a million that are
         made beforehand take it half a second.
 
-        Raises: as `add_booking`, for the first event in the order given that cannot be added.
+        Raises: as `add_booking`, for the first event in the order given that cannot be added; `QueryError` when *events*
+        cannot be iterated.
         Complexity: O(k log k) for k events, with few comparisons where keys repeat.
+
+        >>> from bookcore import BookingEvent, Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> calendar.load(BookingEvent("room", hour, hour + 1) for hour in range(9, 12))
+        3
+        >>> calendar.load([BookingEvent("room", 20, 21), BookingEvent("room", 11, 13)])
+        Traceback (most recent call last):
+        bookcore.errors.ConflictError: 'room' is not available in [11, 13): booking 3 [11, 12)
+        >>> len(calendar)
+        3
         """
         try:
             with garbage_paused():

@@ -35,8 +35,12 @@ class Calendar(Booking, Finding, Life, Selecting):
 
     ``store`` holds the bookings (default: a fresh `MemoryStore`). With ``bounds="[)"`` a span ends just before its
     ``end``, so that touching bookings fit; with ``"[]"`` the end is part of it (whole-day rentals), touching bookings
-    conflict and a span may have no length. ``clock`` returns the present instant, for holds. ``event_type`` is the
-    class `book` makes.
+    conflict and a span may have no length. ``clock`` returns the present instant, for holds: while one may run out, calls
+    that read or change bookings ask it, and what it raises comes as it is. ``event_type`` is the class `book` makes.
+
+    Raises: `QueryError` for bounds, a clock or an event type that are none; `StoreError` for a store that is none, or
+    serves another calendar. From then on, in any call: `KeyTypeError` when keys, or the clock's instant, cannot be
+    compared; in changes: `StoreError` when the store fails.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -59,17 +63,31 @@ class Calendar(Booking, Finding, Life, Selecting):
         ``capacity``, ``before`` and ``after`` are for objects that are no `Resource` (or override what one says). Its
         value for every index is asked for now, under the calendar's lock.
 
-        Raises: `DuplicateResourceError`; `ResourceError` (no usable id), `InvalidQuantityError` (capacity).
+        Raises: `DuplicateResourceError`; `ResourceError` (no usable id, or turnaround that is no length of the keys here),
+        `InvalidQuantityError` (capacity); `QueryError`, `KeyTypeError` when an index has no place for it.
         Complexity: O(1), and O(log n) for each index.
+
+        >>> from types import SimpleNamespace
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(SimpleNamespace(id="van", wheels=4), capacity=9)
+        >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first(1)[0] is van
+        (True, True)
         """
         with self._writer():
             return self._add_entry(resource, capacity, before, after).resource
 
     def remove_resource(self, resource: Any) -> Any:
-        """Forget a resource and its tags, and return it.
+        """Forget a resource, its tags, closures and hours, and return it.
 
         Raises: `ResourceInUseError` while bookings stand, `UnknownResourceError`.
-        Complexity: O(number of labels).
+        Complexity: O(number of labels), O(log n) for each index, and as `reopen` for each of its closures.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        >>> calendar.remove_resource("room")
+        Traceback (most recent call last):
+        bookcore.errors.ResourceInUseError: resource 'room' still has a booking; remove or move it first
         """
         with self._writer(), self.transaction():  # it lifts closures and hours first: all or nothing
             entry = self._catalog.entry(resource)
@@ -84,10 +102,17 @@ class Calendar(Booking, Finding, Life, Selecting):
     # -- asking ------------------------------------------------------------------------------------
 
     def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
-        """Tell whether `book` would accept the span now.
+        """Tell whether `book` would accept the span now, for so many units.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
-        Complexity: O(log m).
+        Complexity: O(log m); for a pool also a step for every hundred or so changes of its use within the span.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
+        >>> tour = calendar.book(bikes, 1, 5, quantity=2)
+        >>> calendar.is_available(bikes, 4, 6), calendar.is_available("bikes", 4, 6, quantity=2)
+        (True, False)
         """
         # Optimistic: no lock (0.2 us), no call but the one that decides. Anything unusual, be it a change that began in
         # between, is left to the long way below, which also words every refusal.
@@ -137,6 +162,13 @@ class Calendar(Booking, Finding, Life, Selecting):
 
         Raises: as `is_available`.
         Complexity: O(log m + answers); of a pool O(m), and O(k log k) for k bookings that overlap.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room", after=1))
+        >>> _ = calendar.book(room, 9, 12, id="daily"), calendar.book(room, 14, 15, id="call")
+        >>> [event.id for event in calendar.conflicts(room, 11, 14)]
+        ['daily', 'call']
         """
         with self._reader():
             entry = self._catalog.entry(resource)
@@ -147,7 +179,15 @@ class Calendar(Booking, Finding, Life, Selecting):
     def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
         """Iterate the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
 
+        Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + answers) for one resource; for all, O(answers x log answers) and what `find_booked` costs.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> north, south = calendar.add_resource(Resource("north")), calendar.add_resource(Resource("south"))
+        >>> _ = calendar.book(north, 9, 12, id="x"), calendar.book(south, 8, 9, id="y"), calendar.book(north, 14, 15)
+        >>> [event.id for event in calendar.bookings(start=8, end=12)], [event.id for event in calendar.bookings(south)]
+        (['y', 'x'], ['y'])
         """
         with self._reader():
             low, high = self._keys.admit(start, end)
@@ -176,7 +216,14 @@ class Calendar(Booking, Finding, Life, Selecting):
         return self._index.busy(low, high, 1) | self._catalog.pooled.value()
 
     def get(self, booking_id: Hashable) -> BookingEvent:
-        """Return the booking of that id. Raises: `UnknownBookingError`. O(1)."""
+        """Return the booking of that id. Raises: `UnknownBookingError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
+        >>> calendar.get("talk") is talk
+        True
+        """
         with self._reader():
             try:
                 return self._events[booking_id]
@@ -213,6 +260,13 @@ class Calendar(Booking, Finding, Life, Selecting):
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.
         Complexity: O(everything).
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar
+        >>> with TemporaryDirectory() as folder:
+        ...     size = Calendar(bounds="[]").snapshot(f"{folder}/sealed", key=b"secret")
+        ...     size > 0, Calendar.restore(f"{folder}/sealed", key=b"secret").bounds
+        (True, '[]')
         """
         from bookcore.persist.snapshot import save
 
@@ -236,6 +290,15 @@ class Calendar(Booking, Finding, Life, Selecting):
         Raises: `SnapshotError` for a file that is damaged, hostile, of a newer format, sealed with another key, or of a
         class not handed in.
         Complexity: O(everything).
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        >>> with TemporaryDirectory() as folder:
+        ...     size = calendar.snapshot(f"{folder}/today")
+        ...     Calendar.restore(f"{folder}/today", types=[Resource]).get(1)
+        BookingEvent('room', 9, 12, id=1)
         """
         from bookcore.persist.snapshot import load
 

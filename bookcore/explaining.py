@@ -36,7 +36,8 @@ class Explaining(Core):
 
         They tile the span exactly. ``free`` are the gaps for one unit; see `State` for what goes before what.
 
-        Raises: `InvalidSpanError` for an unbounded span of a resource with opening hours.
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `InvalidSpanError` also for an unbounded span of
+        a resource with opening hours.
         Complexity: O(log m + k log k) for k bookings, closures and openings in the span.
 
         >>> from bookcore import Calendar, Resource
@@ -82,7 +83,8 @@ class Explaining(Core):
 
         Of bookings, those count that are in use where too little room is left.
 
-        Complexity: O(log m + bookings in the span); O(log m) when it is available.
+        Raises: as `is_available`.
+        Complexity: O(log m + bookings in the span); as `is_available` when it is available.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()

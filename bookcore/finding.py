@@ -59,6 +59,7 @@ class Finding(Explaining):
         Turnaround is not part of a booking and does not count. Neighbouring steps differ. With closed bounds steps meet
         in a shared key, which belongs to the highest of them.
 
+        Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
 
         >>> from bookcore import Calendar, Resource
@@ -88,6 +89,7 @@ class Finding(Explaining):
         Free is meant for *quantity* units, with turnaround, closures and opening hours. ``at_least`` leaves out shorter
         ones. A None in an answer is unbounded.
 
+        Raises, when called: as `is_available`; `KeyTypeError` for a length that keys cannot be moved by, or a negative one.
         Complexity: O(log m + bookings in the span); opening hours are walked as the iterator is. With ``at_least``, for
         whole numbers, dates and datetimes in a `MemoryStore`: O(log m) for each answer of an exclusive resource.
 
