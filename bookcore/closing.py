@@ -28,8 +28,15 @@ class Closing(Transactions):
 
         Bookings that stand there already stay, and are listed in ``closure.overlapping``. Closures may overlap each other.
 
-        Raises: as `is_available`; `QueryError` when the reason is no text.
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no text.
         Complexity: O(log m + bookings overlapped).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        >>> closure = calendar.close("room", 8, 10, "painting")
+        >>> calendar.is_available("room", 8, 9), closure.overlapping == (stay,), stay.owns_lock
+        (False, True, True)
         """
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
@@ -44,12 +51,36 @@ class Closing(Transactions):
             return closure
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
-        """Close many resources (a selection, or an iterable of resources or ids) for a span, as one change."""
+        """Close many resources (a selection, or an iterable of resources or ids) for a span, as one change.
+
+        Returns the closures, in the order of the resources. One resource will do as well.
+
+        Raises: as `close`, and nothing is closed; `QueryError` for a selection of another calendar, and for what cannot be
+        iterated.
+        Complexity: as `close` for each.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> barn, cabin = calendar.add_resource(Resource("barn")), calendar.add_resource(Resource("cabin"))
+        >>> [closure.resource.id for closure in calendar.close_all(calendar.resources, 24, 27, "holidays")]
+        ['barn', 'cabin']
+        """
         with self.transaction():
             return tuple(self.close(entry.resource, start, end, reason) for entry in self._each(resources))
 
     def reopen(self, closure: Closure) -> None:
-        """Lift a closure. Raises: `UnknownClosureError` when it does not stand in this calendar."""
+        """Lift a closure: the very object that `close` returned, or `closures` does.
+
+        Raises: `UnknownClosureError` when it does not stand in this calendar.
+        Complexity: O(log m), and a pass through the other closures of the resource.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> closure = calendar.close(calendar.add_resource(Resource("room")), 8, 10)
+        >>> calendar.reopen(closure)
+        >>> calendar.is_available("room", 8, 10), calendar.closures()
+        (True, ())
+        """
         with self._writer():
             known = is_a(closure, Closure) and self._standing_closures.get(closure.id) is closure
             if not known:
@@ -57,7 +88,18 @@ class Closing(Transactions):
             self._reopen(self._catalog.entry(closure.resource), closure)
 
     def closures(self, resource: Any = None) -> tuple[Closure, ...]:
-        """Return the closures of a resource, by start, or all of them in order of making."""
+        """Return the closures of a resource, by start, then in order of making; or all of them in order of making.
+
+        Raises: `UnknownResourceError`.
+        Complexity: O(answers) for one resource, O(answers x log answers) for all.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
+        >>> [closure.reason for closure in calendar.closures(room)], [closure.reason for closure in calendar.closures()]
+        (['painting', 'fair'], ['fair', 'painting'])
+        """
         with self._lock:
             if resource is None:
                 return tuple(sorted(self._standing_closures.values(), key=lambda closure: closure.id))
@@ -88,7 +130,19 @@ class Closing(Transactions):
         *resources* is one resource, a selection, or an iterable of resources or ids. Bookings that stand stay. However many
         resources share a rule, a search evaluates it once.
 
-        Raises: `HoursError` when *hours* are none; `UnknownResourceError`.
+        Raises: `HoursError` when *hours* are none; `UnknownResourceError`; `QueryError` as `close_all`. Keys that do not go
+        with hours, as whole numbers, are not looked at here: `book` is a `KeyTypeError`, and no search offers the resource.
+        Complexity: O(1) for each resource, and a pass through n bits for one that had hours before.
+
+        >>> from datetime import datetime
+        >>> from bookcore import Calendar, Resource
+        >>> from bookcore.hours import Hours
+        >>> calendar = Calendar()
+        >>> desk = calendar.add_resource(Resource("desk"))
+        >>> calendar.set_hours(desk, Hours({"mon-fri": "09:00-17:00"}))
+        >>> monday = datetime(2026, 5, 4)
+        >>> [calendar.is_available(desk, monday.replace(hour=h), monday.replace(hour=h + 1)) for h in (8, 9, 16, 17)]
+        [False, True, True, False]
         """
         if hours is not None:
             from bookcore.hours import Hours

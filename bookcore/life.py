@@ -65,6 +65,14 @@ class Life(Requests, Closing):
         Raises: as `book`; `HoldExpiredError` when ``until`` is past; `QueryError` when both are given, or either and the
         calendar has no clock; `KeyTypeError` when the clock's instant cannot be added to or compared with.
         Complexity: as `book`, and O(log holds).
+
+        >>> from bookcore import Calendar, Resource
+        >>> now = 10
+        >>> calendar = Calendar(clock=lambda: now)
+        >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
+        >>> now = 15
+        >>> str(hold.status), calendar.is_available("seat", 20, 22)
+        ('released', True)
         """
         if ttl is not None and until is not None:
             raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
@@ -96,7 +104,14 @@ class Life(Requests, Closing):
     def confirm(self, event_or_id: Any) -> BookingEvent:
         """Turn a hold into a booking that stands; return it. A booking that is confirmed already stays so.
 
-        Raises: `HoldExpiredError` when it ran out, `UnknownBookingError`.
+        Raises: `HoldExpiredError` when it ran out (at least the last 10,000 are remembered), `UnknownBookingError`.
+        Complexity: O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22)
+        >>> str(hold.status), str(calendar.confirm(hold).status)
+        ('held', 'confirmed')
         """
         with self._writer():
             until = None
@@ -130,6 +145,12 @@ class Life(Requests, Closing):
 
         Raises: `ConflictError`, with everything exactly as before; otherwise as `book` and `remove_booking`.
         Complexity: as `remove_booking` and `book` together.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> visit = calendar.book(calendar.add_resource(Resource("desk")), 9, 12, id="visit", guest="Ada")
+        >>> calendar.move(visit, start=10, end=13), visit.owns_lock
+        (BookingEvent('desk', 10, 13, id='visit', guest='Ada'), False)
         """
         with self._writer():
             self._expire_if_due()
@@ -185,6 +206,16 @@ class Life(Requests, Closing):
         Atomic; the lock is never given up in between. What has been closed since does not matter, but each part needs
         its turnaround: where that leaves no room for both, it is a `ConflictError`. With closed bounds the two would
         share the key *at*, so there it is an `InvalidSpanError`; so is a key that does not lie strictly inside.
+
+        Raises: `ConflictError` and `InvalidSpanError`, as said; `UnknownBookingError`, `KeyTypeError`.
+        Complexity: as `remove_booking` and two times `book`.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> visit = calendar.book(calendar.add_resource(Resource("desk")), 9, 12, id="visit")
+        >>> first, second = calendar.split("visit", 11)
+        >>> first, (second.start, second.end), visit.owns_lock
+        (BookingEvent('desk', 9, 11, id='visit'), (11, 12), False)
         """
         if self._closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
@@ -212,6 +243,17 @@ class Life(Requests, Closing):
         Changes are frozen records (`bookcore.changes`), given in order, each once, after it took effect and outside the
         lock; those of a transaction when it has ended. A callback that raises neither undoes nor hides the change: its
         exception is logged as an error, by the logger ``bookcore``.
+
+        Raises: `QueryError` when *callback* is no function.
+        Complexity: O(subscribers); each is one call more a change.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar, seen = Calendar(), []
+        >>> end = calendar.subscribe(seen.append)
+        >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        >>> end()
+        >>> seen[1]
+        Booked(event=BookingEvent('room', 9, 12, id=1), held=False, until=None)
         """
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
@@ -236,6 +278,14 @@ class Life(Requests, Closing):
 
         Raises: as the call that made the change; `TransactionError` for what is no change, and for a closure that stands
         here already.
+        Complexity: as that call.
+
+        >>> from bookcore import Calendar, Resource
+        >>> leader, follower = Calendar(), Calendar()
+        >>> end = leader.subscribe(follower.apply)
+        >>> stay = leader.book(leader.add_resource(Resource("room")), 9, 12, id="stay")
+        >>> follower.is_available("room", 11, 13), "stay" in follower, stay in follower
+        (False, True, False)
         """
         calendar: Any = self
         if not is_a(change, changes.Change):

@@ -184,7 +184,16 @@ class Requests(Transactions):
         ``report.booked`` are the events, ``report.refused`` a record for each refusal: the request and what was in the way.
 
         Raises: with ``"raise"`` what the first refusal raised, and nothing is booked; anything that is no conflict is
-        raised either way.
+        raised either way: as `book`, and `QueryError` for what is no request, no iterable of them, or no ``on_conflict``.
+        Complexity: as `book` for each.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14, "guest": "Ada"}]
+        >>> report = calendar.book_all(wanted, on_conflict="skip")
+        >>> [event.id for event in report.booked], report.refused[0].request[1:], report.refused[0].conflicts[0].id
+        ([1, 2], (11, 13), 1)
         """
         how = plain_text(on_conflict)
         if how not in ("raise", "skip"):

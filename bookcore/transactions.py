@@ -30,12 +30,36 @@ class Transactions(Core):
         Raises: `TransactionError`, or the calendar's own error, when something could not be undone.
 
         Complexity: one note a change; undoing costs what doing did.
+
+        >>> from bookcore import Calendar, ConflictError, Resource
+        >>> calendar = Calendar()
+        >>> _ = calendar.add_resource(Resource("room")), calendar.add_resource(Resource("crew"))
+        >>> shift = calendar.book("crew", 9, 12)
+        >>> try:
+        ...     with calendar.transaction():
+        ...         both = calendar.book("room", 11, 14), calendar.book("crew", 11, 14)
+        ... except ConflictError as refusal:
+        ...     refusal.resource.id, calendar.is_available("room", 11, 14)
+        ('crew', True)
         """
         yield from self._transact(keep=True)
 
     @contextmanager
     def what_if(self) -> Iterator[None]:
-        """Try things out: as `transaction`, but always undone at the end. "Cancel A, move B: does C fit?"."""
+        """Try things out: as `transaction`, but always undone at the end. "Cancel A, move B: does C fit?".
+
+        Raises, Complexity: as `transaction`.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        >>> with calendar.what_if():
+        ...     gone = calendar.remove_booking(stay)
+        ...     calendar.is_available("room", 11, 14)
+        True
+        >>> calendar.is_available("room", 11, 14), stay.owns_lock
+        (False, True)
+        """
         yield from self._transact(keep=False)
 
     def _transact(self, keep: bool) -> Iterator[None]:
