@@ -41,7 +41,8 @@ class Resource:
     keep neighbours away but are not part of the booking; two neighbours stand at least the ``after`` of the
     earlier plus the ``before`` of the later apart.
 
-    The calendar reads ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added.
+    The calendar reads ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added; only then are
+    they checked.
 
     >>> class Flat(Resource):
     ...     def __init__(self, id, price):
@@ -92,6 +93,14 @@ class Resource:
         """Tell whether *quantity* units are free over the whole span, in the calendar this resource is in.
 
         Raises: `ResourceError` when it is in no calendar or in several, else as `Calendar.is_available`.
+        Complexity: as `Calendar.is_available`.
+
+        >>> from bookcore import Calendar
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> stay = calendar.book(room, 9, 12)
+        >>> room.is_available(11, 13), room.is_available(12, 13)
+        (False, True)
         """
         calendars = _homes(self)
         if len(calendars) != 1:
@@ -162,6 +171,9 @@ class BookingEvent(_EventFields):
     ('Ada', False)
 
     Two events are equal only if they are the same object. Nothing of an event can be changed once booked.
+
+    Raises: `FieldError` for a field named ``fields``, ``owns_lock`` or ``status``; AttributeError for a change once booked.
+    All else is checked by the calendar.
     """
 
     __slots__ = ("_end", "_fields", "_home", "_id", "_quantity", "_resource", "_seq", "_start")

@@ -31,12 +31,31 @@ class Selecting(Core):
     def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> Selection:
         """Return the resources for which `book` would succeed, among those that match all terms.
 
+        Raises: `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`; `QueryError` as `find`.
         Complexity: nothing until it is read; see `Selection` and `Timeline.busy`.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> stay = calendar.book("cabin", 9, 12)
+        >>> calendar.find_available(11, 14).ids(), calendar.find_available(11, 14, ["cabin", "loft"]).ids()
+        (['barn', 'loft'], ['loft'])
         """
         return self._find(self._span_term(start, end, quantity), terms)
 
     def find_booked(self, start: Any, end: Any, *terms: Any) -> Selection:
-        """Return the resources for which `book` would fail, among those that match all terms."""
+        """Return the resources for which `book` would fail, among those that match all terms.
+
+        Raises, Complexity: as `find_available`.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> stay = calendar.book("cabin", 9, 12)
+        >>> booked = calendar.find_booked(11, 14)
+        >>> booked.ids(), set(~booked) == set(calendar.find_available(11, 14))
+        (['cabin'], True)
+        """
         return self._find(Not(self._span_term(start, end, 1)), terms)
 
     def find(self, *terms: Any) -> Selection:
@@ -47,6 +66,15 @@ class Selecting(Core):
         a tuple, is a term as well. A protocol that can be asked only about objects is asked about each resource.
 
         Raises: `QueryError` for anything else; on reading, for a class that cannot be asked.
+        Complexity: O(ids given); see `Selection` for reading it.
+
+        >>> from bookcore import Calendar, Resource, no
+        >>> class Flat(Resource): pass
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(one) for one in (Flat("barn"), Flat("loft"), Flat("mill"), Resource("car"))]
+        >>> calendar.tag("mill", "sauna")
+        >>> calendar.find(Flat, no(calendar.tagged("sauna"))).ids(), calendar.find(["car", calendar.tagged("sauna")]).ids()
+        (['barn', 'loft'], ['mill', 'car'])
         """
         return self._find(None, terms)
 
@@ -69,11 +97,29 @@ class Selecting(Core):
         """Put labels on a resource, all or none. Labels it has already stay. O(1).
 
         Raises: `UnknownResourceError`, `QueryError` for what cannot be hashed and compared.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> cabin = calendar.add_resource(Resource("cabin"))
+        >>> calendar.tag(cabin, "lake", "sauna")
+        >>> cabin in calendar.tagged("lake"), cabin in calendar.tagged("sea")
+        (True, False)
         """
         self._label(resource, labels, True)
 
     def untag(self, resource: Any, *labels: Hashable) -> None:
-        """Take labels off a resource, all or none. Labels it has not are ignored. Raises: as `tag`."""
+        """Take labels off a resource, all or none. Labels it has not are ignored. Raises: as `tag`.
+
+        Complexity: O(1), and a pass through n bits for each label that comes off.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> cabin = calendar.add_resource(Resource("cabin"))
+        >>> calendar.tag(cabin, "lake", "sauna")
+        >>> calendar.untag("cabin", "lake", "sea")
+        >>> cabin in calendar.tagged("lake"), cabin in calendar.tagged("sauna")
+        (False, True)
+        """
         self._label(resource, labels, False)
 
     def _label(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
@@ -92,7 +138,17 @@ class Selecting(Core):
                     self._note(back, change)
 
     def tagged(self, label: Hashable) -> Selection:
-        """Return the resources that carry the label."""
+        """Return the resources that carry the label; none where nobody ever carried it.
+
+        Raises: `QueryError` for what cannot be hashed; on reading, for what cannot be compared with labels.
+        Complexity: nothing until it is read; see `Selection`.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> calendar.tag(calendar.add_resource(Resource("cabin")), "lake")
+        >>> calendar.tagged("lake").ids(), calendar.tagged("lak").ids()
+        (['cabin'], [])
+        """
         try:
             hash(label)
         except Exception as exc:
@@ -106,8 +162,16 @@ class Selecting(Core):
         resource for which it raises AttributeError or a lookup error, or gives None, NaN or a tuple with NaN in it, has no
         value: it is in no range and sorts last. Indexes are not part of a snapshot.
 
-        Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError`.
+        Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError` for a
+        name or a key that is none, and when *key* raises anything else.
         Complexity: O(n log n).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
+        >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
+        >>> seats.between(8, None).order_by("seats").ids()
+        ['van', 'bus']
         """
         text = plain_text(name)  # which it is looked up by: a subclass need not be hashable
         if text is None or not callable(key):
@@ -120,7 +184,15 @@ class Selecting(Core):
         return IndexView(cast("Calendar", self), text)
 
     def index(self, name: str) -> IndexView:
-        """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`."""
+        """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(Resource("van", 9))
+        >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
+        >>> calendar.index("seats").equal(9).ids()
+        ['van']
+        """
         with self._lock:
             self._catalog.index(name)
         return IndexView(cast("Calendar", self), name)
@@ -130,8 +202,20 @@ class Selecting(Core):
 
         Undone with the transaction that it is in, as every change: the indexes then hold what they held.
 
-        Raises: `KeyTypeError` when a value cannot be ordered among the others, `QueryError`, `UnknownResourceError`.
+        Raises: `KeyTypeError` when a value cannot be ordered among the others, `QueryError` when a key raises,
+        `UnknownResourceError`.
         Complexity: O(log n) for each index.
+
+        >>> from types import SimpleNamespace
+        >>> from bookcore import Calendar
+        >>> calendar = Calendar()
+        >>> loft = calendar.add_resource(SimpleNamespace(id="loft", price=90))
+        >>> cheap = calendar.create_index("price", key=lambda flat: flat.price).between(0, 80)
+        >>> loft.price = 70
+        >>> before = cheap.ids()
+        >>> calendar.reindex(loft)
+        >>> before, cheap.ids()
+        ([], ['loft'])
         """
         with self._writer():
             entry = self._catalog.entry(resource)

@@ -26,6 +26,19 @@ class Selection:
     Iterated, it yields resources in order of registration, over one consistent state even if the calendar changes
     meanwhile. Selections combine like sets (``&``, ``|``, ``-``, ``^``, ``~``), with each other and with plain
     collections of resources or ids; the result is a selection again, without order.
+
+    Raises, on reading: `KeyTypeError` when the calendar's keys are of another family by then, and what the calls that made
+    it say; combining: `QueryError` for a selection of another calendar.
+    Complexity: making and combining cost nothing. Reading costs a few passes through n bits for each term, at machine speed,
+    and for a span what `Timeline.busy` says; O(answers) to list them. ``in`` and a short `first` ask resources one by one.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+    >>> free = calendar.find_available(9, 12)
+    >>> stay = calendar.book("cabin", 9, 12)
+    >>> len(free), "cabin" in free, (free - ["barn"]).ids(), (~free).ids()
+    (2, False, ['loft'], ['cabin'])
     """
 
     __slots__ = ("_calendar", "_order", "_term")
@@ -45,7 +58,16 @@ class Selection:
         return self._calendar._count(self._term)
 
     def count(self) -> int:
-        """Return how many resources match, without building the list."""
+        """Return how many resources match, without building the list: ``len`` by another name.
+
+        Raises, Complexity: see the class.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> calendar.find_available(9, 12).count()
+        3
+        """
         return self._calendar._count(self._term)
 
     def __bool__(self) -> bool:
@@ -55,16 +77,32 @@ class Selection:
         return self._calendar._matches(self._term, resource)
 
     def first(self, n: int) -> list[Any]:
-        """Return the first *n* resources, or as many as there are. Costs about *n* when many match.
+        """Return the first *n* resources, or as many as there are.
 
-        Raises: `QueryError` unless *n* is an int of at least 0.
+        Raises: `QueryError` unless *n* is an int of at least 0; otherwise see the class.
+        Complexity: about *n* when many match; in an order of its own, as reading all of it.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> calendar.find_available(9, 12).first(2)
+        [Resource(id='barn'), Resource(id='cabin')]
         """
         if type(n) is not int or n < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
         return self._calendar._select(self._term, self._order, n)
 
     def ids(self) -> list[Any]:
-        """Return the ids of the resources, in the same order as iteration."""
+        """Return the ids of the resources, in the same order as iteration.
+
+        Raises, Complexity: see the class; O(answers) besides. Each resource is asked for its ``id``.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = calendar.add_resource(Resource("loft")), calendar.add_resource(Resource("barn"))
+        >>> calendar.resources.ids()
+        ['loft', 'barn']
+        """
         return self._calendar._ids(self._term, self._order)
 
     # -- combining ---------------------------------------------------------------------------------
@@ -76,7 +114,15 @@ class Selection:
         *by* raised AttributeError or a lookup error, or gave None or NaN) is kept, last. A key function runs outside the
         calendar's lock.
 
-        Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`.
+        Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`, or `QueryError` when a
+        key function raises anything else or its values cannot be ordered.
+        Complexity: nothing until it is listed; then O(n) by an index, O(answers x log answers) by a key function.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
+        >>> calendar.resources.order_by(lambda vehicle: vehicle.capacity).ids()
+        ['car', 'van', 'bus']
         """
         name = plain_text(by)
         if name is None and not callable(by):
@@ -119,7 +165,19 @@ class Selection:
 
 
 class IndexView:
-    """One index of a calendar, to ask for ranges of its values."""
+    """One index of a calendar, to ask for ranges of its values.
+
+    Raises, on reading what it gives: `KeyTypeError` for what cannot be compared with the values; `IndexNameError` when the
+    index is gone, undone with the transaction that made it.
+    Complexity: nothing until it is read; then O(log n), and a bitmap for every thousand values or so in the range.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
+    >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
+    >>> seats.between(5, 9).ids(), seats.equal(50).ids(), seats.one_of([5, 50]).ids()
+    (['van', 'car'], ['bus'], ['bus', 'car'])
+    """
 
     __slots__ = ("_calendar", "name")
 
@@ -129,7 +187,7 @@ class IndexView:
     def between(self, low: Any, high: Any) -> Selection:
         """Return the resources with ``low <= value <= high``; None on a side means no limit there.
 
-        Raises, on reading: `QueryError` for a NaN; `KeyTypeError` for what cannot be compared with the values.
+        Both ends belong to the range. Raises, on reading: `QueryError` for a NaN; otherwise see the class.
         """
         return Selection(self._calendar, Between(self.name, low, high))
 
@@ -138,7 +196,10 @@ class IndexView:
         return Selection(self._calendar, OneOf(self.name, (value,)))
 
     def one_of(self, values: Iterable[Any]) -> Selection:
-        """Return the resources whose value is one of *values*; None and NaN among them match nothing."""
+        """Return the resources whose value is one of *values*; None and NaN among them match nothing.
+
+        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each.
+        """
         try:
             return Selection(self._calendar, OneOf(self.name, tuple(values)))
         except Exception as exc:

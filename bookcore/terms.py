@@ -141,9 +141,16 @@ class No:
 
 
 def no(term: Any) -> No:
-    """Return the opposite of a term, for use in `Calendar.find`.
+    """Return the opposite of a term, for use in `Calendar.find`. O(1).
 
-    ``calendar.find(Flat, no(calendar.tagged("smoking")))``
+    Raises nothing; `Calendar.find` raises `QueryError` where *term* is no term.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = calendar.add_resource(Resource("loft")), calendar.add_resource(Resource("barn"))
+    >>> calendar.tag("loft", "smoking")
+    >>> calendar.find(Resource, no(calendar.tagged("smoking"))).ids()
+    ['barn']
     """
     return No(term)
 
