@@ -152,7 +152,7 @@ class Hours:
     def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
         """Tell whether all of a span is open, as `is_open`, given as `points` of this or a like rule returned it.
 
-        Complexity: as `is_open`; O(1) for a span longer than ``longest``.
+        Raises nothing for points. Complexity: as `is_open`; O(1) for a span longer than ``longest``.
         """
         return self._weeks.holds(low, high, closed)
 
@@ -225,7 +225,7 @@ class Hours:
     # ---- plain data
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the rule as a dict of str, int and tuples; `from_plain` is its inverse.
+        """Return the rule as a dict of str, int and tuples; `from_plain` is its inverse. O(exceptions).
 
         >>> Hours({"mon": "09:00-17:00"}).to_plain()["week"]
         (((32400, 61200),), (), (), (), (), (), ())
@@ -241,7 +241,7 @@ class Hours:
 
     @classmethod
     def from_plain(cls, plain: object) -> Hours:
-        """Return the rule that `to_plain` described. Raises: `HoursError` for anything else.
+        """Return the rule that `to_plain` described. Raises: `HoursError` for anything else. O(exceptions x log of them).
 
         >>> hours = Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")
         >>> Hours.from_plain(hours.to_plain()) == hours

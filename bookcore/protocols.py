@@ -40,12 +40,20 @@ class BookableResource(Protocol[K]):
         """A stable, hashable name, one per resource and calendar."""
 
     def is_available(self, start: K | None, end: K | None) -> bool:
-        """Tell whether the resource is free over the whole span."""
+        """Tell whether the resource is free over the whole span. Raises: as `Calendar.is_available`."""
 
 
 @runtime_checkable
 class BookingService(Protocol[K, R]):
-    """What answers "what is booked, what is free, may I have it?". `Calendar` is one."""
+    """What answers "what is booked, what is free, may I have it?". `Calendar` is one.
+
+    Raises, in every call: `InvalidSpanError`, `KeyTypeError` for a span that is none; `UnknownResourceError` for a resource
+    that is not there. Complexity: as of the `Calendar`'s.
+
+    >>> from bookcore import BookingService, Calendar
+    >>> isinstance(Calendar(), BookingService)
+    True
+    """
 
     def add_booking(self, event: Any) -> Any:
         """Check and lock in one step, or raise `ConflictError` and change nothing."""
@@ -79,6 +87,10 @@ class BookingStore(Protocol[K]):
     as it is: let a store raise a `StoreError` of its own.
     Events are passed by reference and returned as the same objects. No call is made for an entry before its
     `add_resource` or after its `remove_resource`. A call that raises must have changed nothing.
+
+    >>> from bookcore import BookingStore, MemoryStore
+    >>> isinstance(MemoryStore(), BookingStore)
+    True
     """
 
     def bind(self, closed: bool) -> None:
@@ -105,18 +117,25 @@ class BookingStore(Protocol[K]):
 
 @runtime_checkable
 class SupportsAvailability(Protocol[K]):
-    """A store that decides on capacity and buffers itself, from an index. Answers equal the generic ones'."""
+    """A store that decides on capacity and buffers itself, from an index. Answers equal the generic ones'.
+
+    Raises: as said in `BookingStore`; `KeyTypeError` where a resource's turnaround cannot be added to the keys.
+    """
 
     def is_free(self, entry: Entry, start: K | None, end: K | None, quantity: int) -> bool:
-        """Tell whether *quantity* more units fit over the whole span. ``1 <= quantity <= capacity``."""
+        """Tell whether *quantity* more units fit over the whole span. ``1 <= quantity <= capacity``. O(log m) expected."""
 
     def claim(self, entry: Entry, start: K | None, end: K | None, event: BookingEvent) -> bool:
-        """`is_free` and `put` in one step: True if the booking is held now, False if nothing changed."""
+        """`is_free` and `put` in one step: True if the booking is held now, False if nothing changed. Atomic.
+
+        O(log m) expected.
+        """
 
     def busy(self, start: K | None, end: K | None, quantity: int) -> int:
         """Return, as a bitmap of entry numbers, the resources without room for *quantity* in the span.
 
-        Of resources whose capacity is below *quantity* it may say either.
+        Of resources whose capacity is below *quantity*, or whose turnaround does not go with the keys, it may say either.
+        Far less than O(n log m) expected, or it is no gain.
         """
 
 
@@ -130,5 +149,5 @@ class SupportsLoad(Protocol[K]):
         """Hold all bookings, given as columns, and return True, or change nothing and return False.
 
         False when one finds no room, or when the store would rather have them one by one. Entries are ``plain``,
-        quantities 1, all keys of one type and neither end unbounded.
+        quantities 1, all keys of one type and neither end unbounded. O(k log k) expected for k bookings.
         """

@@ -40,7 +40,12 @@ class IcsEvent:
     keep: str = "elapsed"
 
     def spans(self, *, until: date | None = None, limit: int | None = None) -> Iterator[tuple[date, date]]:
-        """Yield the event's spans in order, for ever if its rule has no end. Raises: as `recurring`."""
+        """Yield the event's spans in order, for ever if its rule has no end. Raises, Complexity: as `recurring`.
+
+        >>> event = IcsEvent("1", "rent", date(2026, 5, 1), date(2026, 5, 2), "FREQ=MONTHLY")
+        >>> [start.isoformat() for start, end in event.spans(limit=3)]
+        ['2026-05-01', '2026-06-01', '2026-07-01']
+        """
         return recurring(
             self.start,
             self.end,

@@ -43,6 +43,7 @@ def register_key_codec(
 
     Raises: `KeyTypeError` if *cls* is no class, *name* is no text or taken by another class, or *cls* has
     another name.
+    Complexity: O(1).
 
     >>> class Port:
     ...     def __init__(self, number): self.number = number

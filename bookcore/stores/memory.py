@@ -29,7 +29,14 @@ __all__ = ["MemoryStore"]
 class MemoryStore:
     """Bookings in memory, indexed by resource and over the axis. The default store of a `Calendar`.
 
-    Not thread-safe by itself: it stays behind the calendar's lock.
+    Not thread-safe by itself: it stays behind the calendar's lock. What its calls promise, and raise: `BookingStore`.
+
+    >>> from bookcore import Calendar, MemoryStore
+    >>> store = MemoryStore()
+    >>> calendar = Calendar(store)
+    >>> Calendar(store)
+    Traceback (most recent call last):
+    bookcore.errors.StoreError: MemoryStore: already serves a calendar; give each calendar a store of its own
     """
 
     def __init__(self) -> None:
@@ -41,7 +48,7 @@ class MemoryStore:
         self._size = 0  # one above the highest number seen
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar."""
+        """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
         if self._closed is not None:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
@@ -68,7 +75,7 @@ class MemoryStore:
             self._pools.discard(entry.number)
 
     def is_free(self, entry: Entry, start: Any, end: Any, quantity: int) -> bool:
-        """Tell whether *quantity* more units fit over the whole span. O(log m)."""
+        """Tell whether *quantity* more units fit over the whole span. O(log m); see `Calendar.is_available` for pools."""
         if entry.plain:
             free: bool = entry.state.is_free(start, end)
             return free
@@ -87,7 +94,7 @@ class MemoryStore:
         return True
 
     def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
-        """Hold the booking. O(log m + blocks crossed)."""
+        """Hold the booking. Raises: `StoreError` where an exclusive resource has no room. O(log m + blocks crossed)."""
         if not entry.plain:
             self._put_in_pool(entry, entry.state, start, end, event)
         elif not entry.state.claim(start, end, event):
@@ -137,7 +144,10 @@ class MemoryStore:
         return found
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
-        """Return who has no room for *quantity* in the span. For one unit the timeline alone knows."""
+        """Return who has no room for *quantity* in the span. For one unit the timeline alone knows.
+
+        Complexity: as `Timeline.busy`; for more units, as `is_free` besides for each pool that has one left.
+        """
         bits = self._timeline.busy(start, end)
         if quantity > 1:
             # Exclusive resources never have room; pools that are not full for one unit are asked.
@@ -149,7 +159,7 @@ class MemoryStore:
     def load(
         self, entries: Sequence[Entry], starts: Sequence[Any], ends: Sequence[Any], events: Sequence[BookingEvent]
     ) -> bool:
-        """Hold all bookings or none; see `bookcore.stores.bulk`."""
+        """Hold all bookings or none; see `bookcore.stores.bulk`. O(k log k) for k, and those that stand are passed once."""
         standing: list[Entry] = []
         if len(self._timeline):
             if self._pool_of or not worth_it(self._timeline, len(events)):

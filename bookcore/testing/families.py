@@ -56,13 +56,22 @@ class Family:
     between: bool | None = None
 
     def key(self, rank: int | None, form: int = 0) -> Any:
-        """Return the key of a rank in one of its spellings; None stays None."""
+        """Return the key of a rank in one of its spellings; None stays None. O(1).
+
+        Raises: OverflowError, or what else the type does, for a rank beyond its keys.
+
+        >>> family("numbers").key(3), family("numbers").key(3, form=1), family("date").key(3)
+        (3, 3.0, datetime.date(2026, 1, 4))
+        """
         return None if rank is None else self.forms[form % len(self.forms)](rank)
 
     def rank(self, key: Any, low: int = -200, high: int = 400) -> int | None:
         """Return the rank of a key, by comparing with ``<`` only; None stays None. O(log(high - low)).
 
         Raises: LookupError when no rank between *low* and *high* has this key.
+
+        >>> family("date").rank(date(2026, 1, 4))
+        3
         """
         if key is None:
             return None
@@ -78,7 +87,13 @@ class Family:
         return low
 
     def place(self, key: Any) -> int | None:
-        """Return twice the rank of a key, one more for a key between that of a rank and the next; None stays None."""
+        """Return twice the rank of a key, one more for a key between that of a rank and the next; None stays None. O(1).
+
+        Only for keys of ranks from -3,000 to 3,000.
+
+        >>> family("float").place(3.0), family("float").place(3.5)
+        (6, 7)
+        """
         if key is None:
             return None
         low, high = -3000, 3000
@@ -187,7 +202,11 @@ def _all() -> tuple[Family, ...]:
 
 
 def family(name: str) -> Family:
-    """Return one family by name. Raises: LookupError."""
+    """Return one family by name. Raises: LookupError.
+
+    >>> family("str").key(7)
+    '05007'
+    """
     for one in families():
         if one.name == name:
             return one

@@ -31,7 +31,7 @@ class ListStore:
         self.closed: bool | None = None
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar."""
+        """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
         if self.closed is not None:
             raise StoreError(self, "already serves a calendar")
         self.closed = closed
@@ -49,7 +49,7 @@ class ListStore:
         self.rows.append((entry, start, end, event))
 
     def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
-        """Drop the event's row. O(m)."""
+        """Drop the event's row. Raises: `StoreError` when there is none. O(m)."""
         rest = [row for row in self.rows if row[3] is not event]
         if len(rest) == len(self.rows):
             raise StoreError(self, f"{event!r} is not held")
@@ -71,7 +71,7 @@ class ListStore:
         return not end < start if self.closed else bool(start < end)
 
     def check(self) -> None:
-        """Raise AssertionError if a row belongs to a resource that is gone."""
+        """Raise AssertionError if a row belongs to a resource that is gone. O(m n)."""
         if any(all(entry is not other for other in self.entries) for entry, *_ in self.rows):
             raise AssertionError("a booking of a resource that is gone")
 

@@ -54,7 +54,11 @@ def machine(
     Each of *stores* is a class, or a function that makes a fresh store. ``small`` (the default) cuts the indexes' parts to a
     few entries, of ``sizes`` if given.
 
-    Raises: `QueryError` for what makes no stores, and for bounds that are none.
+    Raises: `QueryError` for what makes no stores, and for bounds that are none; LookupError for a family that is not there.
+
+    >>> from bookcore import MemoryStore
+    >>> machine(MemoryStore, bounds="[]").__name__
+    'Machine_MemoryStore'
     """
     for store in stores:
         if not callable(store):

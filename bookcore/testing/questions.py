@@ -74,7 +74,15 @@ def questions(bounds: str, *, indexed: bool = True) -> st.SearchStrategy[Questio
 
 
 def ask(calendar: Calendar, question: Question, key: Callable[[int | None], Any]) -> Selection:
-    """Put a question to a calendar; *key* turns ranks into the calendar's keys."""
+    """Put a question to a calendar; *key* turns ranks into the calendar's keys.
+
+    Raises: as the calls that the question stands for.
+
+    >>> calendar = Calendar()
+    >>> _ = calendar.add_resource(Flat(1)), calendar.add_resource(Car(2))
+    >>> ask(calendar, ("&", ("kind", "Flat"), ("available", 3, 7, 1)), lambda rank: rank).ids()
+    [1]
+    """
     name, *rest = question
     if name in ("&", "|", "-", "^", "~", "no", "any", "find"):
         parts = [ask(calendar, part, key) for part in rest]
@@ -117,7 +125,7 @@ def ask(calendar: Calendar, question: Question, key: Callable[[int | None], Any]
 
 
 def expected(oracle: Oracle, question: Question) -> list[Any]:
-    """Return the ids that a question must yield, in order of registration."""
+    """Return the ids that a question must yield, in order of registration. It looks at everything the oracle has."""
     everything = oracle.select(lambda thing: True)
     found = _ids(oracle, question)
     return [id for id in everything if id in found]

@@ -41,6 +41,8 @@ def small_sizes(**changes: int) -> Iterator[None]:
 
     Structures made before keep what they were made with. Not for several threads: the sizes are the modules' own.
 
+    Raises: LookupError when a size of `SIZES` is gone.
+
     >>> from bookcore import schedule
     >>> with small_sizes(SPLIT=2):
     ...     schedule.SPLIT
