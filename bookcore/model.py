@@ -170,7 +170,8 @@ class BookingEvent(_EventFields):
     >>> event.guest, event.owns_lock
     ('Ada', False)
 
-    Two events are equal only if they are the same object. Nothing of an event can be changed once booked.
+    Two events are equal only if they are the same object. Once booked, its resource, span, id and quantity cannot be
+    changed; what a subclass adds is as changeable as that class makes it.
 
     Raises: `FieldError` for a field named ``fields``, ``owns_lock`` or ``status``; AttributeError for a change once booked.
     All else is checked by the calendar.
