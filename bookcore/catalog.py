@@ -26,7 +26,7 @@ from bookcore.errors import (
     QueryError,
     ResourceError,
     UnknownResourceError,
-    brief,
+    brief_key,
 )
 from bookcore.lengths import wrong_with
 from bookcore.model import Resource, check_capacity
@@ -97,7 +97,7 @@ class Catalog:
             after = resource.after if after is None else after
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
-                raise ResourceError(resource, f"its {name} is {brief(length)}, {wrong}")
+                raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
         return Entry(id, resource, self.size, check_capacity(resource, 1 if capacity is None else capacity), before, after)
 
     def add(self, entry: Entry) -> None:

@@ -8,6 +8,7 @@ edge may answer with; the core never looks at it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, time, timedelta
 from typing import Any
 
 from bookcore._kinds import plain_text
@@ -52,12 +53,34 @@ def brief(value: object, limit: int = 80) -> str:
     except Exception:  # a hostile __repr__ must not hide the error that is being built
         size = f"of {value.bit_length():,} bits" if type(value) is int else "whose repr fails"
         text = f"<{type(value).__name__} {size}>"
+    return brief_text(text, limit)
+
+
+_READABLE = (date, time, timedelta)
+
+
+def brief_key(key: object) -> str:
+    """Return a key, or a length, as people read it, and as short as `brief`: times by their ``str``.
+
+    >>> brief_key(date(2026, 5, 4)), brief_key(timedelta(hours=9)), brief_key("2026")
+    ('2026-05-04', '9:00:00', "'2026'")
+    """
+    if issubclass(type(key), _READABLE):
+        try:
+            return brief_text(str(key))
+        except Exception:  # a hostile __str__ must not hide the error that is being built
+            return brief(key)
+    return brief(key)
+
+
+def brief_text(text: str, limit: int = 80) -> str:
+    """Return *text* cut to *limit* characters."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _span(start: object, end: object, bounds: str = "[)") -> str:
-    left = "-inf" if start is None else brief(start)
-    right = "+inf" if end is None else brief(end)
+    left = "-inf" if start is None else brief_key(start)
+    right = "+inf" if end is None else brief_key(end)
     return f"{bounds[0]}{left}, {right}{bounds[1]}"
 
 
@@ -94,7 +117,7 @@ class KeyTypeError(BookcoreError, TypeError):
 
     def __init__(self, key: object, reason: str) -> None:
         self.key, self.reason = key, reason
-        super().__init__(f"key {brief(key)}: {reason}")
+        super().__init__(f"key {brief_key(key)}: {reason}")
 
 
 class InvalidKeyError(InvalidSpanError, KeyTypeError):
@@ -105,7 +128,7 @@ class InvalidKeyError(InvalidSpanError, KeyTypeError):
 
     def __init__(self, key: object, start: object, end: object) -> None:
         self.key, self.start, self.end = key, start, end
-        self.reason = f"{brief(key)} is not a point of the axis"
+        self.reason = f"{brief_key(key)} is not a point of the axis"
         # both parents build their own sentence; going past them keeps this one
         BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
 
@@ -266,7 +289,7 @@ class HoldExpiredError(BookcoreError):
 
     def __init__(self, booking: object, until: object, now: object) -> None:
         self.booking, self.until, self.now = booking, until, now
-        super().__init__(f"the hold {_name(booking)} ran out at {brief(until)}; it is {brief(now)} now")
+        super().__init__(f"the hold {_name(booking)} ran out at {brief_key(until)}; it is {brief_key(now)} now")
 
 
 class UnknownClosureError(_LookupError):

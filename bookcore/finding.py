@@ -27,7 +27,7 @@ from bookcore._kinds import is_a
 from bookcore._slots import Slots
 from bookcore._sums import difference, doubled, minus
 from bookcore.entry import Entry
-from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief
+from bookcore.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
 from bookcore.explaining import Explaining
 from bookcore.gaps import Place, as_keys, as_places, complement, fits, following
 from bookcore.gaps import quorum as quorum_of
@@ -169,7 +169,7 @@ class Finding(Explaining):
             except OverflowError as exc:
                 if self._room(entry, low, high, quantity):
                     return (start, end), (start, end)
-                raise KeyTypeError(end, f"is further from {brief(start)} than a length of such keys can be") from exc
+                raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
             except Exception as exc:
                 raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
             self._check_length(low, length)
@@ -277,14 +277,14 @@ class Finding(Explaining):
                 return  # too long for any span, but a length
             raise
         except Exception as exc:
-            raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+            raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         self._keys.point(until)
         try:
             further = bool(key < until)
         except Exception as exc:
-            raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+            raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not further and not empty and (always or not self._closed):
-            raise InvalidSpanError(key, until, f"{brief(length)} is a length of nothing")
+            raise InvalidSpanError(key, until, f"{brief_key(length)} is a length of nothing")
 
     def _first_fit(self, entry: Entry, low: Any, length: Any, quantity: int) -> Span | None:
         """Return the earliest span of a length from a key on. The lock is held."""

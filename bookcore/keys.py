@@ -23,7 +23,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from bookcore.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief
+from bookcore.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
 
 __all__ = ["HIGHEST", "LOWEST", "UTC", "Keyring", "is_foreign", "normal"]
 
@@ -162,7 +162,7 @@ class Keyring:
             try:
                 right = not high < low if self.closed else bool(low < high)
             except Exception as exc:
-                raise KeyTypeError(end, f"cannot be compared with {brief(start)} ({type(exc).__name__})") from exc
+                raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({type(exc).__name__})") from exc
             if not right:
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
             return low, high
@@ -203,7 +203,7 @@ class Keyring:
             self._look_again()
             refused = self._against(self._kinds, key)
         if refused is not None:
-            raise KeyTypeError(key, f"cannot be compared with the keys of this calendar, such as {brief(refused)}")
+            raise KeyTypeError(key, f"cannot be compared with the keys of this calendar, such as {brief_key(refused)}")
 
     def _look_again(self) -> None:
         """Forget the kinds of keys that are gone; a kind may be remembered from bookings that are. O(bookings)."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from bookcore._kinds import is_a
 from bookcore._sums import OWN, minus, plus
-from bookcore.errors import KeyTypeError, brief
+from bookcore.errors import KeyTypeError, brief, brief_key
 from bookcore.keys import normal
 
 __all__ = [
@@ -36,9 +36,9 @@ def later(key: Any, length: Any) -> Any:
         backwards = bool(moved < low)  # in here: an array has no truth value, nor has the NA of pandas
         whole = _is_whole(low, moved, length)
     except Exception as exc:
-        raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+        raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
     if backwards:
-        raise KeyTypeError(key, f"{brief(length)} is a negative length")
+        raise KeyTypeError(key, f"{brief_key(length)} is a negative length")
     if not whole:
         raise _lost(key, length)
     return moved
@@ -54,9 +54,9 @@ def sooner(key: Any, length: Any) -> Any:
         forwards = bool(high < moved)
         whole = _is_whole(moved, high, length)
     except Exception as exc:
-        raise KeyTypeError(key, f"cannot be moved by {brief(length)} ({type(exc).__name__})") from exc
+        raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
     if forwards:
-        raise KeyTypeError(key, f"{brief(length)} is a negative length")
+        raise KeyTypeError(key, f"{brief_key(length)} is a negative length")
     if not whole:
         raise _lost(key, length)
     return moved
@@ -121,8 +121,8 @@ def _is_whole(low: Any, high: Any, length: Any) -> bool:
 
 def _lost(key: Any, length: Any) -> KeyTypeError:
     if is_a(key, date) and not is_a(key, datetime):
-        return KeyTypeError(key, f"is a date: it cannot be moved by {brief(length)}, only by whole days")
-    return KeyTypeError(key, f"cannot be moved by {brief(length)}: part of that length would be lost")
+        return KeyTypeError(key, f"is a date: it cannot be moved by {brief_key(length)}, only by whole days")
+    return KeyTypeError(key, f"cannot be moved by {brief_key(length)}: part of that length would be lost")
 
 
 def is_too_far(exc: KeyTypeError) -> bool:

@@ -25,6 +25,7 @@ from bookcore.errors import (
     TransactionError,
     UnknownClosureError,
     brief,
+    brief_key,
 )
 from bookcore.keys import normal
 from bookcore.lengths import later
@@ -85,7 +86,7 @@ class Life(Requests, Closing):
                 try:
                     past = not now < until
                 except Exception as exc:
-                    raise KeyTypeError(until, f"cannot be compared with the clock's {brief(now)}") from exc
+                    raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)}") from exc
                 if past and plain_text(if_exists) != "return":  # what stands is returned, whatever the deadline
                     raise HoldExpiredError(id, until, now)
             entry = self._catalog.entry(resource)
@@ -225,7 +226,7 @@ class Life(Requests, Closing):
             point = None if at is None else self._keys.point(at)
             low, high = normal(event._start), normal(event._end)
             if point is None or (low is not None and not low < point) or (high is not None and not point < high):
-                raise InvalidSpanError(event._start, event._end, f"{brief(at)} does not lie strictly inside")
+                raise InvalidSpanError(event._start, event._end, f"{brief_key(at)} does not lie strictly inside")
             first, second = event._with(end=at), event._with(start=at)
             second._id = None
             held, until = event._id in self._holds, self._holds.get(event._id)
