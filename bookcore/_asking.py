@@ -129,22 +129,22 @@ class Asking(Base):
                 return found
         return found | self._answers.evaluate(term, candidates ^ asked)
 
-    def _select(self, term: Term, order: str | Callable[[Any], Any] | None, n: int | None) -> list[Any]:
+    def _select(self, term: Term, order: str | Callable[[Any], Any] | None, n: int | None, things: Any = None) -> list[Any]:
+        """Return the resources that match, all or the first *n*, in order; or what stands for them in *things*."""
         with self._reader():
             objects = self._catalog.objects
+            shown = objects if things is None else things
             if order is None:
                 bits = self._bits(term, n)
-                return pick(bits, objects) if n is None else pick_first(bits, objects, n)
+                return pick(bits, shown) if n is None else pick_first(bits, shown, n)
             bits = self._answers.evaluate(term, self._catalog.everything.value())
             if is_a(order, str):
-                found: list[Any] = []
-                for number in self._catalog.index(order).in_order(bits):
-                    if n is not None and len(found) >= n:
-                        break
-                    found.append(objects[number])
-                return found
+                numbers = self._catalog.index(order).in_order(bits)
+                return [shown[number] for number in (numbers if n is None else islice(numbers, n))]
             found = pick(bits, objects)
-        return sorted_by(found, order)[:n]  # type: ignore[arg-type]  # a function, if no text
+            picked = found if things is None else pick(bits, shown)
+        return sorted_by(found, order, picked)[:n]  # type: ignore[arg-type]  # a function, if no text
 
     def _ids(self, term: Term, order: str | Callable[[Any], Any] | None) -> list[Any]:
-        return [resource.id for resource in self._select(term, order, None)]
+        # as registered: what a resource's own code says of its id by now is not asked
+        return [entry.id for entry in self._select(term, order, None, self._catalog.entries)]

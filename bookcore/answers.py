@@ -122,10 +122,10 @@ def pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
     return found[:n]
 
 
-def sorted_by(found: list[Any], key: Callable[[Any], Any]) -> list[Any]:
-    """Return *found* in order of *key*, stable, those without a value last."""
+def sorted_by(found: list[Any], key: Callable[[Any], Any], shown: list[Any] | None = None) -> list[Any]:
+    """Return *found* in order of *key*, stable, those without a value last; or what is *shown* for each of them."""
     valued, missing = [], []
-    for resource in found:
+    for resource, thing in zip(found, found if shown is None else shown, strict=True):
         try:
             value = key(resource)
             has = value is not None and not is_nan(value)
@@ -134,11 +134,11 @@ def sorted_by(found: list[Any], key: Callable[[Any], Any]) -> list[Any]:
         except Exception as exc:
             raise QueryError(resource, f"the key of order_by raised {type(exc).__name__}: {exc}") from exc
         if has:
-            valued.append((value, resource))
+            valued.append((value, thing))
         else:
-            missing.append(resource)
+            missing.append(thing)
     try:
         valued.sort(key=lambda pair: pair[0])
     except Exception as exc:
         raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
-    return [resource for _, resource in valued] + missing
+    return [thing for _, thing in valued] + missing

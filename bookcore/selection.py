@@ -95,7 +95,7 @@ class Selection:
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration.
 
-        Raises, Complexity: see the class; O(answers) besides. Each resource is asked for its ``id``.
+        Raises, Complexity: see the class; O(answers) besides. Ids are as they were when the resources were added.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()

@@ -27,8 +27,8 @@ except ImportError as exc:
 
 # before the modules are imported, so that their assert statements say what differed
 _parts = (
-    "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "any", "time", "selection", "indexes",
-    "laws", "threads",
+    "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "events", "any", "time",
+    "selection", "indexes", "laws", "threads",
 )  # fmt: skip
 _pytest.register_assert_rewrite(*(f"bookcore.testing.exam_{part}" for part in _parts))
 

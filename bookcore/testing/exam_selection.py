@@ -128,6 +128,31 @@ class SelectionExam:
         assert not calendar.find_booked(19, 25) & calendar.find_available(19, 25)
         assert list(~calendar.find_booked(19, 25)) == list(calendar.find_available(19, 25))
 
+    def test_ids_are_as_registered(self, store: Any) -> None:
+        """Whatever the code of a foreign object says of its id by now, in any order."""
+
+        class Row:
+            asked = 0
+
+            def __init__(self, number: int) -> None:
+                self.number = number
+
+            @property
+            def id(self) -> int:
+                if Row.asked > 3:
+                    raise ZeroDivisionError
+                return self.number
+
+        calendar = Calendar(store)
+        calendar.create_index("number", key=lambda row: -row.number)
+        for number in (2, 1, 3):
+            calendar.add_resource(Row(number))
+        Row.asked = 4
+        found = calendar.resources
+        assert found.ids() == [2, 1, 3]
+        assert found.order_by("number").ids() == [3, 2, 1]
+        assert found.order_by(lambda row: row.number).ids() == [1, 2, 3]
+
     @pytest.mark.parametrize("n", [0, 1, 3, 15, 16, 1000])
     def test_first_gives_at_most_so_many_in_order(self, store: Any, n: int) -> None:
         """A list of the first *n*, or of all there are."""
