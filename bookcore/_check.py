@@ -77,6 +77,8 @@ def _check_guards(core: Core) -> None:
         for closure in core._closures_of(entry):
             if closures.pop(id(closure), None) is None:
                 raise AssertionError(f"{closure!r} closes, and does not stand")
+        if entry.closures is not None and entry.closures.count != len(core._closures_of(entry)):
+            raise AssertionError(f"{entry.closures.count} closures counted of {entry!r}")
         if entry.guarded is not (entry.closures is not None or entry.hours is not None):
             raise AssertionError(f"{entry!r} is guarded {entry.guarded}")
         if entry.hours is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bookcore._keepers import suits
 from bookcore._kinds import is_a
 from bookcore.entry import Entry
 from bookcore.errors import BookcoreError, HoursError, QueryError, UnknownClosureError
@@ -66,6 +67,7 @@ class Closing(Transactions):
         ['barn', 'cabin']
         """
         with self.transaction():
+            self._keys.admit(start, end)  # of nobody as well, the span is to be one
             return tuple(self.close(entry.resource, start, end, reason) for entry in self._each(resources))
 
     def reopen(self, closure: Closure) -> None:
@@ -130,8 +132,8 @@ class Closing(Transactions):
         *resources* is one resource, a selection, or an iterable of resources or ids. Bookings that stand stay. However many
         resources share a rule, a search evaluates it once.
 
-        Raises: `HoursError` when *hours* are none; `UnknownResourceError`; `QueryError` as `close_all`. Keys that do not go
-        with hours, as whole numbers, are not looked at here: `book` is a `KeyTypeError`, and no search offers the resource.
+        Raises: `HoursError` when *hours* are none; `KeyTypeError` when the calendar holds keys that do not go with them, as
+        whole numbers, or times without a zone where the hours have one; `UnknownResourceError`; `QueryError` as `close_all`.
         Complexity: O(1) for each resource, and a pass through n bits for one that had hours before.
 
         >>> from datetime import datetime
@@ -150,5 +152,7 @@ class Closing(Transactions):
             if not is_a(hours, Hours):
                 raise HoursError(hours, "is no bookcore.hours.Hours")
         with self.transaction():
+            if hours is not None and not self._keys.suit(lambda key: suits(hours, key, None)):
+                self._keys.suit(lambda key: hours.points(key, None))  # raises what says why
             for entry in self._each(resources):
                 self._set_hours(entry, hours)

@@ -37,6 +37,7 @@ from bookcore.errors import (
     ResourceInUseError,
     StoreError,
     brief,
+    brief_key,
 )
 from bookcore.expiry import place_of
 from bookcore.explanation import key_text
@@ -195,7 +196,7 @@ class Core(Asking):
         for name, given in (("start", start), ("end", end), ("quantity", quantity)):
             if not _is_still(getattr(event, f"_{name}", _MISSING), given):
                 has = getattr(event, name, "nothing")
-                raise FieldError(cls, [name], f"asked for {name} {brief(given)}, its class makes it {brief(has)}")
+                raise FieldError(cls, [name], f"asked for {name} {brief_key(given)}, its class makes it {brief_key(has)}")
         return event
 
     def _add_entry(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Entry:
@@ -222,7 +223,7 @@ class Core(Asking):
         for name in ("before", "after"):
             length = getattr(entry, name)
             if length is not None and not self._keys.suit(partial(is_movable, length=length)):
-                reason = f"its {name} is {brief(length)}, by which the keys of this calendar cannot be moved"
+                reason = f"its {name} is {brief_key(length)}, by which the keys of this calendar cannot be moved"
                 raise ResourceError(entry.resource, reason)
 
     def _remove_entry(self, entry: Entry, last: bool = False) -> None:
@@ -275,6 +276,7 @@ class Core(Asking):
         else:
             shadow = entry.closures
         self._closures.put(shadow, low, high, closure)  # type: ignore[arg-type]
+        shadow.count += 1
         entry.closures = shadow
         entry.guarded = True
         entry.publish()
@@ -288,7 +290,8 @@ class Core(Asking):
         low, high = normal(closure.start), normal(closure.end)
         self._closures.remove(entry.closures, low, high, closure)  # type: ignore[arg-type]
         del self._standing_closures[closure.id]
-        if not self._closures.overlapping(entry.closures, None, None):
+        entry.closures.count -= 1
+        if not entry.closures.count:
             self._closures.remove_resource(entry.closures)
             entry.closures = None
             entry.guarded = entry.hours is not None

@@ -22,7 +22,6 @@ from bookcore import (
     UnknownResourceError,
     changes,
 )
-from bookcore.hours import Hours
 from bookcore.testing.exam_laws import fingerprint
 from bookcore.testing.exam_life import Clock, rooms
 from bookcore.testing.exam_threads import run_together
@@ -47,8 +46,6 @@ def upheaval(calendar: Calendar, booking: BookingEvent, hold: BookingEvent, clos
     calendar.book_all([("z", 60, 61), ("z", 60, 62)], on_conflict="skip")
     calendar.book_any(calendar.resources, 70, 71)
     calendar.remove_resource("s")
-    calendar.set_hours("r", Hours({}))
-    calendar.set_hours("r", None)
     calendar.create_index("capacity", key=lambda resource: resource.capacity)
 
 

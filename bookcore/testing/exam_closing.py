@@ -112,6 +112,13 @@ class ClosingExam:
         assert calendar.find_available(5, None).ids() == ["r", "q"]
         assert len(calendar.close_all(["q"], 9, 10)) == 1
 
+    def test_closing_nobody_takes_a_span_as_well(self, store: Any) -> None:
+        """A span that is none is refused, whoever it is for."""
+        calendar = rooms(store)
+        assert calendar.close_all([], 1, 5) == ()
+        with pytest.raises(InvalidSpanError):
+            calendar.close_all([], 5, 1)
+
     def test_a_closure_that_cannot_be_is_refused(self, store: Any) -> None:
         """And one that does not stand here cannot be lifted."""
         calendar, other = rooms(store), rooms(MemoryStore())
@@ -236,6 +243,26 @@ class ClosingExam:
             calendar.book("r", at(8), at(9))
         calendar.check()
         follower.check()
+
+    @pytest.mark.parametrize(
+        ("key", "zone", "says"),
+        [
+            (5, None, "need keys that are datetimes"),
+            (at(9), "Europe/Berlin", "has no zone"),
+            (at(9).replace(tzinfo=UTC), None, "has a zone"),
+        ],
+        ids=["numbers", "no zone", "a zone"],
+    )
+    def test_hours_that_do_not_go_with_the_keys_held_are_refused(self, store: Any, key: Any, zone: Any, says: str) -> None:
+        """Else nobody could book there, and no search would say why. Keys that are gone do not matter."""
+        calendar = rooms(store)
+        stay = calendar.book("q", key, None)
+        hours = Hours({"mon-fri": "09:00-17:00"}, zone=zone)
+        with pytest.raises(KeyTypeError, match=says):
+            calendar.set_hours(["r", "q"], hours)
+        assert calendar.find_available(key, None).ids() == ["r", "q"]
+        calendar.remove_booking(stay)
+        calendar.set_hours("r", hours)
 
     def test_hours_that_are_none_are_refused(self, store: Any) -> None:
         """Nor is one of many resources given hours if another is unknown."""

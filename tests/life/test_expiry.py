@@ -74,7 +74,7 @@ def test_many_that_run_out_at_once_are_gone_from_every_answer(make: Callable[...
         lambda c, h: c.find_available(1, 5).ids() == list(range(40)),
         lambda c, h: len(c.find_booked(1, 5)) == 0 and len(c.find_booked(2, 8)) == (40 if capacity == 1 else 0),
         lambda c, h: c.is_available(5, 1, 5, capacity) and c.is_available(5, 1, 8) == (capacity > 1),
-        lambda c, h: c.conflicts(5, 1, 9)[0].start == 7,
+        lambda c, h: c.conflicts(5, 1, 9, quantity=capacity)[0].start == 7,
         lambda c, h: list(c.gaps(6, 0, 9, quantity=capacity)) == [(0, 7), (8, 9)],
         lambda c, h: c.next_available(6, 0, 6, quantity=capacity) == (0, 6),
         lambda c, h: next(iter(c.find_slots(6, 0, 20)))[:2] == (0, 6),
