@@ -29,6 +29,7 @@ from bookcore.cli.options import (
     KeysOpt,
     OpenOpt,
     Options,
+    QuantityColumnOpt,
     ResourceOpt,
     StartArg,
     StartOpt,
@@ -154,6 +155,7 @@ def load(
     start: StartOpt = "start",
     end: EndOpt = "end",
     id: IdOpt = None,
+    quantity_column: QuantityColumnOpt = None,
     keys: KeysOpt = None,
     date_format: FormatOpt = None,
     delimiter: DelimiterOpt = None,
@@ -172,7 +174,7 @@ def load(
     bookcore load rentals.csv --resource-column car --bounds "\[]"
     bookcore load trips.csv --date-format "%d/%m/%Y %H:%M" --strict --save trips.bks[/]
     """
-    options = Options.of(ctx)  # of the eleven parameters after --json
+    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
         target = check_target(save, file) if save is not None else None
         console = errors()
@@ -211,6 +213,7 @@ def available(
     start: StartOpt = "start",
     end: EndOpt = "end",
     id: IdOpt = None,
+    quantity_column: QuantityColumnOpt = None,
     keys: KeysOpt = None,
     date_format: FormatOpt = None,
     delimiter: DelimiterOpt = None,
@@ -228,7 +231,7 @@ def available(
     [dim]bookcore available bookings.csv 2026-07-04 2026-07-11
     bookcore available trips.bks 2026-07-04T09:00Z 2026-07-04T17:00Z --first 10[/]
     """
-    options = Options.of(ctx)  # of the eleven parameters after --json
+    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
         found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
     with user_errors(as_json=as_json, may_close=found.may_close):
@@ -251,6 +254,7 @@ def why(
     start: StartOpt = "start",
     end: EndOpt = "end",
     id: IdOpt = None,
+    quantity_column: QuantityColumnOpt = None,
     keys: KeysOpt = None,
     date_format: FormatOpt = None,
     delimiter: DelimiterOpt = None,
@@ -266,7 +270,7 @@ def why(
     [dim]bookcore why bookings.csv loft 2026-07-04 2026-07-11
     bookcore why trips.bks bike473 2026-07-04T09:00Z - --json[/]
     """
-    options = Options.of(ctx)  # of the eleven parameters after --json
+    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
         found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
     with user_errors(as_json=as_json, may_close=found.may_close):

@@ -90,6 +90,15 @@ IdOpt = Annotated[
         rich_help_panel=_CSV,
     ),
 ]
+QuantityColumnOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--quantity-column",
+        metavar="NAME",
+        help="Column of how many it takes [dim]\\[quantity, if any][/]",
+        rich_help_panel=_CSV,
+    ),
+]
 KeysOpt = Annotated[
     Keys | None,
     typer.Option(
@@ -136,6 +145,7 @@ class Options(NamedTuple):
     start: str = "start"
     end: str = "end"
     id: str | None = None
+    quantity_column: str | None = None
     keys: KeyKind | None = None
     date_format: str | None = None
     delimiter: str | None = None
@@ -163,7 +173,9 @@ class Options(NamedTuple):
 
     def reading(self) -> dict[str, Any]:
         """Return what `read_csv` is to be told."""
-        return {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
+        told = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
+        told["quantity"] = told.pop("quantity_column")
+        return told
 
     def for_csv_only(self) -> list[str]:
         """Return the flags given that say nothing about a snapshot. How START and END are written may be said of both."""

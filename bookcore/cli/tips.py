@@ -34,6 +34,8 @@ def _tips(
                 yield _OPEN
             case Reason.NOT_TEXT if options.encoding.lower() in ("utf-8", "utf8"):
                 yield "if the text is not UTF-8:  --encoding latin-1"
+            case Reason.TOO_MANY:
+                yield "how many fit at one time:  --capacity N"
             case Reason.EMPTY:
                 yield CLOSED_HINT
             case Reason.MIXED_ZONES if keys is not None and keys.date_format is None:

@@ -10,7 +10,7 @@
 `bookcore.tables.fill` does the booking, with resources added as they are named. What is wrong with the file as
 a whole (not there, no such columns, not text) is a `TableError` from `read_csv`, before the first row. What is wrong
 with one row is a `BadRow` with the number of its line, and reading goes on. Gzipped files are read as they are. The
-first line names the columns; only four of them matter.
+first line names the columns; only five of them matter.
 """
 
 from __future__ import annotations
@@ -53,19 +53,22 @@ class Reason(StrEnum):
     NOT_TEXT = "not in the file's encoding"
     QUOTES = "broken quotes"
     TOO_LONG = "field too long"
+    QUANTITY = "no quantity"
+    TOO_MANY = "more than there are"
     DUPLICATE = "duplicate id"
     OVERLAP = "overlap"
     REFUSED = "refused"
 
 
 class Row(NamedTuple):
-    """A row that reads as a booking. ``line`` is where it starts in the file; ``id`` None: it has none."""
+    """A row that reads as a booking of ``quantity`` units. ``line`` is where it starts; ``id`` None: it has none."""
 
     line: int
     resource: str
     start: Any
     end: Any
     id: str | None
+    quantity: int = 1
 
 
 class BadRow(NamedTuple):
@@ -86,6 +89,7 @@ def read_csv(
     start: str = "start",
     end: str = "end",
     id: str | None = None,
+    quantity: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     keys: KeyKind | str | None = None,
@@ -98,11 +102,12 @@ def read_csv(
     *source* is a path, or an open file of bytes or of text: that is read from where it stands, once, and left open;
     ``encoding`` says nothing about one of text.
 
-    ``resource``, ``start``, ``end`` and ``id`` name the columns; unnamed, ``resource`` or ``resource_id`` is
-    taken, and ``id`` or ``booking_id`` if there is one. Capitals matter only where a name would be two columns'
-    without. ``delimiter`` None: the first of ``, ; tab |`` under which the columns are found. ``keys`` None: decided
-    by a sample, see `KeyReader.for_cells`; ``date_format`` is one of `datetime.strptime`. With *open_ends* a missing
-    start or end means unbounded instead of a bad row. ``bounds="[]"`` lets a span have one point.
+    ``resource``, ``start``, ``end``, ``id`` and ``quantity`` name the columns; unnamed, ``resource`` or
+    ``resource_id`` is taken, ``id`` or ``booking_id`` if there is one, and ``quantity`` if there is one: an empty cell
+    of it is 1. Capitals matter only where a name would be two columns' without. ``delimiter`` None: the first of
+    ``, ; tab |`` under which the columns are found. ``keys`` None: decided by a sample, see `KeyReader.for_cells`;
+    ``date_format`` is one of `datetime.strptime`. With *open_ends* a missing start or end means unbounded instead of a
+    bad row. ``bounds="[]"`` lets a span have one point.
 
     Complexity: O(1) memory besides the keys, which are shared between equal cells; about 1.5 us a row.
     Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that can
@@ -128,7 +133,7 @@ def read_csv(
         raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
     if keys is not None and keys not in KINDS:
         raise QueryError(keys, f"keys are one of {', '.join(KINDS)}")
-    for told in (resource, start, end, id, delimiter, encoding, date_format):
+    for told in (resource, start, end, id, quantity, delimiter, encoding, date_format):
         if told is not None and not isinstance(told, str):
             raise QueryError(told, "a column, delimiter, encoding or date format is named by a str")
     name, file, is_text = open_source(source)
@@ -136,7 +141,7 @@ def read_csv(
         return CsvTable(
             name,
             file,
-            named={"resource": resource, "start": start, "end": end, "id": id},
+            named={"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity},
             delimiter=delimiter,
             encoding="utf-8" if is_text else encoding,
             keys=KeyKind(keys) if keys is not None else None,
@@ -295,7 +300,7 @@ class CsvTable:
         line, cells = record
         if isinstance(cells, BadRow):
             return cells
-        at_resource, at_start, at_end, at_id = self._places
+        at_resource, at_start, at_end, at_id, at_quantity = self._places
         resource, left, right = cells[at_resource].strip(), cells[at_start].strip(), cells[at_end].strip()
         id = cells[at_id].strip() if at_id >= 0 else ""
         for text in (resource, id, left, right):
@@ -321,7 +326,12 @@ class CsvTable:
                 return BadRow(line, Reason.REVERSED, f"{left} to {right} of {brief(resource, 40)}")
             if not self._closed:
                 return BadRow(line, Reason.EMPTY, f"{left} to {right} of {brief(resource, 40)} holds no time")
-        return Row(line, resource, start, end, id or None)
+        if at_quantity < 0 or (many := cells[at_quantity].strip()).lower() in NO_VALUE:
+            return Row(line, resource, start, end, id or None)
+        quantity = _quantity(many)
+        if quantity is None:
+            return BadRow(line, Reason.QUANTITY, f"{brief(many, 40)} is not a whole number of at least 1")
+        return Row(line, resource, start, end, id or None, quantity)
 
     def __iter__(self) -> Iterator[Row | BadRow]:
         return self
@@ -344,6 +354,14 @@ class CsvTable:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _quantity(text: str) -> int | None:
+    """Return a whole number of at least 1 (as spreadsheets write it, ``2.0`` is one), or None."""
+    whole, _, rest = text.partition(".")
+    if not (whole.isascii() and whole.isdecimal() and len(whole) < 1000) or rest.strip("0"):
+        return None
+    return int(whole) or None
 
 
 def _encodes(text: str) -> bool:

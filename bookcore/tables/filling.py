@@ -48,7 +48,7 @@ def fill(
         if isinstance(row, BadRow):
             yield row
             continue
-        line, name, start, end, id = row
+        line, name, start, end, id, quantity = row
         resource = resources.get(name)
         if resource is None:
             with suppress(DuplicateResourceError):  # or it was there before the table, with a capacity of its own
@@ -56,14 +56,17 @@ def fill(
             resource = resources[name] = name
         try:
             try:
-                event = book(resource, start, end, id=f"line {line}" if id is None and name_by_line else id)
+                called = f"line {line}" if id is None and name_by_line else id
+                event = book(resource, start, end, id=called, quantity=quantity)
             except DuplicateBookingError:
                 if id is not None:
                     raise
-                event = book(resource, start, end)  # another table's row of that line: a number will do
+                event = book(resource, start, end, quantity=quantity)  # another table's row of that line: a number will do
         except ConflictError as fault:
-            text = f"{brief(name, 40)} {span(start, end)} is taken by {takers(fault, lines)}"
-            yield BadRow(line, Reason.OVERLAP, text)
+            many = f"{brief(quantity, 40)} of " if quantity != 1 else ""
+            how = "is taken by" if fault.conflicts else "cannot be had:"
+            text = f"{many}{brief(name, 40)} {span(start, end)} {how} {takers(fault, lines)}"
+            yield BadRow(line, Reason.OVERLAP if fault.conflicts else Reason.TOO_MANY, text)
         except DuplicateBookingError as fault:
             yield BadRow(line, Reason.DUPLICATE, f"{brief(id, 60)} is {_who(fault.standing)}")
         except BookcoreError as fault:

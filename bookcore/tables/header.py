@@ -1,4 +1,4 @@
-"""The first line of a table: which character parts it, and where the four columns stand that matter."""
+"""The first line of a table: which character parts it, and where the five columns stand that matter."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["Head", "read_head"]
 
 DELIMITERS = (",", ";", "\t", "|")
 ALIASES = {"resource": ("resource", "resource_id"), "id": ("id", "booking_id")}
+OPTIONAL = ("id", "quantity")  # taken if they are there; must be, if they were named
 
 
 class Head(NamedTuple):
-    """The first line, parted: the columns, where the four stand (-1: nowhere), and which of them are missing."""
+    """The first line, parted: the columns, where the five stand (-1: nowhere), and which of them are missing."""
 
     mark: str
     columns: tuple[str, ...]
@@ -29,7 +30,7 @@ class Head(NamedTuple):
 
 
 def read_head(path: object, line: str, named: dict[str, str | None], delimiter: str | None) -> Head:
-    """Return what the first line says; *named* are the columns wanted, as resource, start, end and id.
+    """Return what the first line says; *named* are the columns wanted, as resource, start, end, id and quantity.
 
     Raises: `ColumnError`, `DelimiterError`, `TableError`.
     """
@@ -62,7 +63,7 @@ def _split(path: object, line: str, named: dict[str, str | None], mark: str) -> 
     for what, name in named.items():
         place = _place(columns, (name,) if name is not None else ALIASES.get(what, (what,)))
         places.append(place)
-        if place < 0 and not (what == "id" and name is None):
+        if place < 0 and not (what in OPTIONAL and name is None):
             missing.append(what)
     return Head(mark, columns, tuple(places), tuple(missing))
 

@@ -176,6 +176,20 @@ def test_unknown_column_lists_those_there_are(tmp_path: Path) -> None:
     assert caught.value.missing == ("resource", "start")
 
 
+def test_quantity_is_read_if_there_is_a_column_of_it(tmp_path: Path) -> None:
+    """A whole number of at least 1; nothing stands for 1; what is no such number is a bad row."""
+    text = "resource,start,end,Quantity\npool,1,5,3\npool,1,5,\npool,1,5,2.0\npool,1,5,0\npool,1,5,1.5\npool,1,5,x\n"
+    rows = read(tmp_path, text)
+    assert rows[:3] == [Row(2, "pool", 1, 5, None, 3), Row(3, "pool", 1, 5, None), Row(4, "pool", 1, 5, None, 2)]
+    assert [(bad.line, bad.reason) for bad in rows[3:] if isinstance(bad, BadRow)] == [
+        (5, Reason.QUANTITY), (6, Reason.QUANTITY), (7, Reason.QUANTITY)
+    ]  # fmt: skip
+    assert str(rows[5]) == "line 7: no quantity: 'x' is not a whole number of at least 1"
+    assert read(tmp_path, "resource,start,end,seats\nbus,1,5,4\n", quantity="seats") == [Row(2, "bus", 1, 5, None, 4)]
+    with pytest.raises(ColumnError):
+        read(tmp_path, text, quantity="seats")
+
+
 def test_id_column_asked_for_must_be_there(tmp_path: Path) -> None:
     """Without being asked for, it need not."""
     text = "resource,start,end\nloft,1,2\n"

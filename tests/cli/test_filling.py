@@ -94,6 +94,18 @@ def test_capacity_lets_so_many_overlap() -> None:
     assert [bad[0] for bad in refused(Calendar(), rows, capacity=2)] == [4]
 
 
+def test_quantities_take_so_many_units() -> None:
+    """Three and one do not fit into three; four never could."""
+    calendar = Calendar()
+    rows: list[Row | BadRow] = [Row(n + 2, "pool", 1, 5, None, many) for n, many in enumerate((3, 1, 4))]
+    bad = refused(calendar, rows, capacity=3)
+    assert [str(one) for one in bad] == [
+        "line 3: overlap: 'pool' 1 to 5 is taken by line 2 (1 to 5)",
+        "line 4: more than there are: 4 of 'pool' 1 to 5 cannot be had: its capacity is 3",
+    ]
+    assert [event.quantity for event in calendar.bookings()] == [3]
+
+
 def test_key_the_calendar_refuses_is_a_bad_row() -> None:
     """Whatever its reason, it is told in its own words."""
     (bad,) = refused(Calendar(), [Row(2, "loft", 1, 5, "a"), Row(3, "loft", "x", "y", "b")])
