@@ -8,6 +8,9 @@ over, under the lock, if that is None or another by then:
     _version    7     8     9     9     9           how many have begun
     _still      7    None  None  None   9           the version; None in a change, and while holds may run out
 
+All three are set without a call, since Python may interrupt a program (Ctrl-C) at every call and at no other place
+here. ``_still`` may stay None for longer: the next reader, who then takes the lock, sets it.
+
 What is noted of a change is how to undo it (inside a transaction) and one frozen record for subscribers: the same a
 journal would write.
 """
@@ -109,10 +112,12 @@ class Writing(Reading):
         calendar = self._calendar
         calendar._lock.acquire()
         calendar._depth += 1
-        calendar._begin_change()
+        calendar._still = None
+        calendar._writing += 1
+        calendar._version += 1
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
-        self._calendar._end_change()
+        self._calendar._writing -= 1
         super().__exit__(kind, exc, trace)
 
 
@@ -238,18 +243,6 @@ class Base:
     def _reader(self) -> Reading:
         """Hold the lock for a question, once the holds whose time has come are released: for a ``with``."""
         return self._for_reading
-
-    def _begin_change(self) -> None:
-        """Keep out who reads without the lock; `Booking.book` has this written out."""
-        self._still = None
-        self._writing += 1
-        self._version += 1
-
-    def _end_change(self) -> None:
-        """Let them in again after the outermost change, unless there are holds, which run out without any."""
-        self._writing -= 1
-        if not self._writing and not self._deadlines:
-            self._still = self._version
 
     def _blame(self, exc: Exception) -> None:
         """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""

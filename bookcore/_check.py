@@ -32,7 +32,7 @@ def check_calendar(core: Core) -> None:
     _check_guards(core)
     if core._undo is None and core._writing:
         raise AssertionError("somebody is taken to write, and nobody does")
-    if core._still != (None if core._writing or core._deadlines else core._version):
+    if core._still is not None and (core._writing or core._deadlines or core._still != core._version):
         raise AssertionError("who reads without the lock is told wrongly whether something changes")
     spans: list[tuple[Any, Any]] = [(event._start, event._end) for event in core._events.values()]
     spans += [(closure.start, closure.end) for closure in core._standing_closures.values()]

@@ -70,7 +70,7 @@ class Booking(Transactions):
         True
         """
         self._lock.acquire()
-        self._still = None  # `_begin_change` and `_end_change` written out, as is all of `with self._writer()`
+        self._still = None  # not `with self._writer()`, which costs as much as the check itself
         self._writing += 1
         self._version += 1
         try:
@@ -195,7 +195,9 @@ class Booking(Transactions):
         (True, 1, True)
         """
         self._lock.acquire()
-        self._begin_change()
+        self._still = None
+        self._writing += 1
+        self._version += 1
         try:
             if self._deadlines:
                 self._expire()
@@ -203,7 +205,9 @@ class Booking(Transactions):
             self._insert(entry, low, high, event, event._id)
             return event
         finally:
-            self._end_change()
+            self._writing -= 1
+            if not self._writing and not self._deadlines:
+                self._still = self._version
             self._lock.release()
             if self._pending:
                 self._tell()
@@ -247,7 +251,9 @@ class Booking(Transactions):
         (True, False, True)
         """
         self._lock.acquire()
-        self._begin_change()
+        self._still = None
+        self._writing += 1
+        self._version += 1
         try:
             if self._deadlines:
                 self._expire()
@@ -258,7 +264,9 @@ class Booking(Transactions):
             self._blame(exc)
             raise
         finally:
-            self._end_change()
+            self._writing -= 1
+            if not self._writing and not self._deadlines:
+                self._still = self._version
             self._lock.release()
             if self._pending:
                 self._tell()

@@ -152,13 +152,16 @@ class Calendar(Booking, Finding, Life, Selecting):
         with self._reader():
             entry = self._catalog.entry(resource)
             low, high = self._keys.admit(start, end)
+            if not self._writing and not self._deadlines:
+                self._still = self._version  # the next one need not come this way
             return self._room(entry, low, high, check_quantity(quantity))
 
     def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[BookingEvent, ...]:
         """Return every booking in the way of another one, by start, then in order of booking.
 
         Where the resource has turnaround, bookings that are only too near are in the way as well. Of a pool, those that are
-        in use where less than *quantity* is left: none if there is room throughout. (`bookings` names all that overlap.)
+        in use where less than *quantity* is left: none if there is room throughout, or if there never are so many units.
+        (`bookings` names all that overlap.)
 
         Raises: as `is_available`.
         Complexity: O(log m + answers); of a pool O(m), and O(k log k) for k bookings that overlap.

@@ -49,10 +49,9 @@ def brief(value: object, limit: int = 80) -> str:
     '<int of 100,000 bits>'
     """
     try:
-        text = repr(value)
+        text = plain_text(repr(value)) or ""
     except Exception:  # a hostile __repr__ must not hide the error that is being built
-        size = f"of {value.bit_length():,} bits" if type(value) is int else "whose repr fails"
-        text = f"<{type(value).__name__} {size}>"
+        text = f"<int of {value.bit_length():,} bits>" if type(value) is int else f"<{_class_name(value)} whose repr fails>"
     return brief_text(text, limit)
 
 
@@ -67,10 +66,17 @@ def brief_key(key: object) -> str:
     """
     if issubclass(type(key), _READABLE):
         try:
-            return brief_text(str(key))
+            return brief_text(plain_text(str(key)) or "")
         except Exception:  # a hostile __str__ must not hide the error that is being built
             return brief(key)
     return brief(key)
+
+
+def _class_name(value: object) -> str:
+    try:
+        return plain_text(type(value).__name__) or ""
+    except Exception:  # the code of the type of the type
+        return "object"
 
 
 def brief_text(text: str, limit: int = 80) -> str:

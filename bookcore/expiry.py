@@ -75,7 +75,9 @@ def expire(core: Core) -> None:
         raise KeyTypeError(now, f"the clock's instant cannot be compared with deadlines ({type(exc).__name__})") from exc
     if not due and not fading:
         return
-    core._begin_change()
+    core._still = None
+    core._writing += 1
+    core._version += 1
     try:
         if due:
             _run_out(core, deadlines[passed:last])
@@ -84,7 +86,7 @@ def expire(core: Core) -> None:
             fading.sweep(AT_ONCE)
     finally:
         _settle(core, now)
-        core._end_change()
+        core._writing -= 1
 
 
 def _run_out(core: Core, rows: Sequence[tuple[Any, int, Hashable]]) -> None:
@@ -172,11 +174,13 @@ def finish(core: Core, most: int | None = None) -> None:
     fading = core._fading
     if not fading or (most is not None and len(fading) > most):
         return
-    core._begin_change()
+    core._still = None
+    core._writing += 1
+    core._version += 1
     try:
         while fading and fading.sweep(AT_ONCE):
             pass
     finally:
         if not fading:
             core._work_on(core._own_store, core._own_index)
-        core._end_change()
+        core._writing -= 1

@@ -298,9 +298,10 @@ class Hours:
             raise KeyTypeError(key, "opening hours are about times of day, so they need keys that are datetimes")
         try:
             point: timedelta = key - self._epoch
-        except (TypeError, ValueError, OverflowError) as exc:
+            none = bool(point != point)  # NaT is a datetime, and equals nothing
+        except Exception as exc:  # also the code of a class of the user's own
             raise self._refusal(key) from exc
-        if point != point:  # NaT is a datetime, and equals nothing
+        if none:
             raise InvalidKeyError(key, key, None)
         return point
 

@@ -68,11 +68,12 @@ class Resource:
     # The calendars this resource is in, as weak references: of one that is added to calendar after calendar, as by tests,
     # only the first is kept. And that one's record of it: what a calendar asks first. Slots, so that they lie in the object
     # itself.
-    _calendars: Any = field(default=(), init=False, repr=False)
-    _entry: Any = field(default=None, init=False, repr=False)
-    _free: Any = field(default=None, init=False, repr=False)  # what answers for it there, if bookings alone decide
-    _lane: Any = field(default=None, init=False, repr=False)  # what books on it there, if they do
-    _owner: Any = field(default=None, init=False, repr=False)  # that calendar
+    _calendars: Any = field(default=(), init=False, repr=False, compare=False)
+    _entry: Any = field(default=None, init=False, repr=False, compare=False)
+    # what answers for it there, if bookings alone decide
+    _free: Any = field(default=None, init=False, repr=False, compare=False)
+    _lane: Any = field(default=None, init=False, repr=False, compare=False)  # what books on it there, if they do
+    _owner: Any = field(default=None, init=False, repr=False, compare=False)  # that calendar
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
         self.id = id
@@ -92,7 +93,8 @@ class Resource:
     def is_available(self, start: Any, end: Any, quantity: int = 1) -> bool:
         """Tell whether *quantity* units are free over the whole span, in the calendar this resource is in.
 
-        Raises: `ResourceError` when it is in no calendar or in several, else as `Calendar.is_available`.
+        Raises: `ResourceError` when it is in no calendar or in several (one that nobody holds counts until Python has
+        collected it), else as `Calendar.is_available`.
         Complexity: as `Calendar.is_available`.
 
         >>> from bookcore import Calendar

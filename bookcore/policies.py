@@ -16,7 +16,7 @@ from bookcore.catalog import Catalog
 from bookcore.entry import Entry
 from bookcore.errors import KeyTypeError
 from bookcore.keys import normal
-from bookcore.lengths import ahead, back, reach
+from bookcore.lengths import clear_after, clear_before, reach
 from bookcore.model import BookingEvent
 from bookcore.profile import Profile
 from bookcore.protocols import BookingStore
@@ -67,7 +67,7 @@ def near(overlapping: Lookup, entry: Entry, start: Any, end: Any, closed: bool) 
         return list(overlapping(entry, start, end))
     low, high = reach(entry, start, end)
     # no booking further away than its own turnaround can reach into ours
-    found = overlapping(entry, back(low, entry.after), ahead(high, entry.before))
+    found = overlapping(entry, clear_before(low, entry.after, closed), clear_after(high, entry.before, closed))
     if closed:
         return list(found)
     return [e for e in found if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
@@ -79,7 +79,7 @@ def crowding(
     """Return the bookings in the way of one of *quantity*, in the order of `near`: none precisely where there is room.
 
     Those in use where they leave too little room, and not those that stand elsewhere in the span. No booking is in the way
-    of more units than there are.
+    of more units than there are: none is named then either.
 
         capacity 3, [2, 9) asked for 2     1--4 takes 1, 3--6 takes 1: in the way     5--9 takes 1: 6 to 9 has room, not 5
     """

@@ -67,13 +67,15 @@ class Transactions(Core):
             with self._lock:
                 self._expire_if_due()  # first: if the clock fails, nothing has begun
                 outermost = self._undo is None
-                if outermost:
-                    self._undo, self._noting = [], True
-                    self._begin_change()  # readers without the lock must not look in
                 mark, told = len(self._undo or ()), len(self._changes)
                 seq, closures = self._seq, self._closure_ids
                 kept = False
                 try:
+                    if outermost:  # no call in here, at which Python could interrupt it half done
+                        self._undo, self._noting = [], True
+                        self._still = None  # readers without the lock must not look in
+                        self._writing += 1
+                        self._version += 1
                     yield
                     kept = keep
                 finally:
@@ -86,7 +88,7 @@ class Transactions(Core):
                             self._pending.extend(told for told in self._changes if told[1])
                             self._changes, self._undo = [], None
                             self._noting = bool(self._subscribers)
-                            self._end_change()
+                            self._writing -= 1
         finally:
             if self._pending:  # inside another transaction, that one tells
                 self._tell()

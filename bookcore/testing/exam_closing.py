@@ -298,6 +298,26 @@ class ClosingExam:
         assert moved.owns_lock
         calendar.check()
 
+    @pytest.mark.parametrize("capacity", [1, 2])
+    def test_turnaround_of_floats_is_rounded_alike_everywhere(self, store: Any, capacity: int) -> None:
+        """What is too near by the last digit of a float is in the way of booking, and named; whichever side is asked."""
+        calendar = Calendar(store)
+        for n, (before, after, held, asked) in enumerate([
+            (0.7, 0.2, (4.0, 4.3), (2.1, 3.1)), (0.2, 0.7, (2.1, 3.1), (4.0, 4.3)), (0.1, 0.2, (0.3, 0.5), (0.8, 0.9)),
+        ]):  # fmt: skip
+            calendar.add_resource(Resource(n, capacity, before=before, after=after))
+            stay = calendar.book(n, *held, quantity=capacity)
+            free = calendar.is_available(n, *asked)
+            assert free is (not calendar.conflicts(n, *asked)) is bool(calendar.explain(n, *asked))
+            assert free is (n in calendar.find_available(*asked).ids())
+            try:
+                calendar.book(n, *asked)
+            except ConflictError as error:
+                assert error.conflicts == (stay,)
+                assert not free
+            else:
+                assert free
+
     def test_turnaround_of_a_pool_takes_units(self, store: Any) -> None:
         """Neighbours may come near while units are left."""
         calendar = Calendar(store)

@@ -10,7 +10,8 @@ import inspect
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -450,3 +451,60 @@ def test_an_error_about_a_hostile_object_still_has_a_sentence() -> None:
         with pytest.raises(BookcoreError) as caught:
             calendar.is_available(thing, 1, 2)
         assert "Hostile" in str(caught.value)
+
+
+def test_a_text_that_lies_about_itself_breaks_no_error() -> None:
+    """Neither what `repr` and `str` return, nor what a class is called, is asked more than what it holds."""
+
+    class Text(str):
+        def __len__(self) -> int:
+            raise RuntimeError
+
+        __getitem__ = __str__ = __len__  # type: ignore[assignment]
+
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise RuntimeError
+
+    class Day(date):
+        def __str__(self) -> str:
+            return Text("a day")
+
+        __repr__ = __str__
+
+    class Thing(metaclass=Nameless):
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert str(bookcore.KeyTypeError(Day(2026, 5, 4), "no")) == "key a day: no"
+    assert str(bookcore.ResourceError(Day(2026, 5, 4), "no")).startswith("a day ")
+    assert "whose repr fails" in str(bookcore.QueryError(Thing(), "no"))
+
+
+def test_keys_that_refuse_arithmetic_are_refused_by_hours() -> None:
+    """Whatever the code of their class raises."""
+
+    class Stubborn(datetime):
+        def __sub__(self, other: object) -> Any:
+            raise RuntimeError
+
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", Stubborn(2026, 5, 4, 9), Stubborn(2026, 5, 4, 10))
+    with pytest.raises(bookcore.KeyTypeError):
+        calendar.set_hours("r", Hours({"mon": "09:00-17:00"}))
+
+
+def test_a_dataclass_of_resources_compares_what_it_says() -> None:
+    """And nothing of the calendars it is in."""
+
+    @dataclass(unsafe_hash=True)
+    class Car(Resource):
+        seats: int = 5
+
+    first, second = Car("a"), Car("a")
+    assert first == second
+    assert hash(first) == hash(second)
+    Calendar().add_resource(first)
+    assert first == second != Car("a", seats=4)

@@ -181,3 +181,29 @@ def test_resource_keeps_but_the_first_of_its_calendars() -> None:
         room.is_available(1, 2)
     other.remove_resource(room)
     assert room.is_available(2, 3)
+
+
+def test_transaction_interrupted_as_it_begins_is_not_left_open() -> None:
+    """Whatever ends the generator before the block has begun, as Ctrl-C may: the next one is an outermost one again."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    begun = calendar._transact(keep=True)
+    next(begun)
+    assert calendar._undo is not None and calendar._still is None
+    del begun
+    gc.collect()
+    assert calendar._undo is None and not calendar._writing
+    assert calendar.is_available("r", 1, 2)
+    calendar.check()
+
+
+def test_reader_sets_right_what_an_interrupted_change_left() -> None:
+    """Readers take the lock once more; then they need not again."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", 1, 2)
+    assert calendar._still == calendar._version
+    calendar._still = None
+    calendar.check()
+    assert calendar.is_available("r", 2, 3)
+    assert calendar._still == calendar._version
