@@ -272,7 +272,7 @@ class Booking(Transactions):
                 self._tell()
 
     def load(self, events: Iterable[BookingEvent]) -> int:
-        """Add many events at once, all or none, about four times as fast as one by one; return how many.
+        """Add many events at once, all or none, three to four times as fast as one by one; return how many.
 
         Python's cyclic garbage collector is paused meanwhile, also while a generator makes the events: a million that are
         made beforehand take it half a second.

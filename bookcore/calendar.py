@@ -105,7 +105,7 @@ class Calendar(Booking, Finding, Life, Selecting):
         """Tell whether `book` would accept the span now, for so many units.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
-        Complexity: O(log m); for a pool also a step for every hundred or so changes of its use within the span.
+        Complexity: O(log m); with capacity or turnaround, O(log m + changes of use within the span).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()

@@ -133,7 +133,8 @@ class Closing(Transactions):
         resources share a rule, a search evaluates it once.
 
         Raises: `HoursError` when *hours* are none; `KeyTypeError` when the calendar holds keys that do not go with them, as
-        whole numbers, or times without a zone where the hours have one; `UnknownResourceError`; `QueryError` as `close_all`.
+        whole numbers, or times without a zone where the hours have one (keys that come later, `book` refuses);
+        `UnknownResourceError`; `QueryError` as `close_all`.
         Complexity: O(1) for each resource, and a pass through n bits for one that had hours before.
 
         >>> from datetime import datetime

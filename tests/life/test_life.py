@@ -348,3 +348,19 @@ def test_booking_where_a_hold_ran_out_succeeds(calendar: Calendar, clock: Clock)
         calendar.hold("r", 1, 5, ttl=1)
         clock.now += 1
         calendar.remove_booking(book())
+
+
+def test_lifting_one_closure_reads_no_other(make: Callable[..., Calendar], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, they are counted, not listed."""
+    calendar = make()
+    calendar.add_resource(Resource("r"))
+    closures = [calendar.close("r", at, at + 1) for at in range(20)]
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryStore, "overlapping", lambda *_: pytest.fail("listed"))
+        for closure in closures[1:]:
+            calendar.reopen(closure)
+    assert calendar.closures("r") == (closures[0],)
+    assert not calendar.is_available("r", 0, 1)
+    calendar.reopen(closures[0])
+    assert calendar.is_available("r", 0, 1)
+    calendar.check()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,17 +186,53 @@ def test_resource_keeps_but_the_first_of_its_calendars() -> None:
 
 
 def test_transaction_interrupted_as_it_begins_is_not_left_open() -> None:
-    """Whatever ends the generator before the block has begun, as Ctrl-C may: the next one is an outermost one again."""
+    """Ctrl-C comes at calls: at none of them has the transaction begun already."""
+
+    class Interrupting(list[Any]):
+        def __len__(self) -> int:
+            raise KeyboardInterrupt
+
     calendar = Calendar()
-    calendar.add_resource(Resource("r"))
-    begun = calendar._transact(keep=True)
-    next(begun)
-    assert calendar._undo is not None and calendar._still is None
-    del begun
-    gc.collect()
+    calendar._changes = Interrupting()
+    with pytest.raises(KeyboardInterrupt), calendar.transaction():
+        pass
+    calendar._changes = []
     assert calendar._undo is None and not calendar._writing
-    assert calendar.is_available("r", 1, 2)
     calendar.check()
+
+
+@pytest.mark.parametrize("change", ["book", "add_booking", "remove_booking"])
+def test_change_interrupted_at_any_call_lets_others_in_again(change: str) -> None:
+    """Whatever else is half done, nobody is taken to be writing for ever."""
+    for nth in range(200):
+        calendar = Calendar()
+        room = calendar.add_resource(Resource("r"))
+        stay = calendar.book(room, 1, 2)
+        made = BookingEvent(room, 5, 6)
+        calls = 0
+
+        def interrupt(frame: Any, event: str, argument: Any, nth: int = nth) -> None:
+            nonlocal calls
+            if event == "call" and frame.f_code.co_name != change:
+                calls += 1
+                if calls > nth:
+                    raise KeyboardInterrupt
+
+        do = {
+            "book": partial(calendar.book, room, 5, 6, id="x"),
+            "add_booking": partial(calendar.add_booking, made),
+            "remove_booking": partial(calendar.remove_booking, stay),
+        }[change]
+        try:
+            sys.setprofile(interrupt)
+            do()
+        except KeyboardInterrupt:
+            assert not calendar._writing
+        else:
+            break
+        finally:
+            sys.setprofile(None)
+    assert 3 < nth < 199
 
 
 def test_reader_sets_right_what_an_interrupted_change_left() -> None:
