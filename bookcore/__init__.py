@@ -36,18 +36,18 @@ from bookcore.errors import (
     UnknownClosureError,
     UnknownResourceError,
 )
-from bookcore.explanation import Cause, CauseKind, Explanation, State
-from bookcore.model import BookingEvent, Closure, Refusal, Report, Resource, Status
-from bookcore.protocols import (
+from bookcore.model.explanation import Cause, CauseKind, Explanation, State
+from bookcore.model.records import BookingEvent, Closure, Refusal, Report, Resource, Status
+from bookcore.model.term import no
+from bookcore.query.selection import IndexView, Selection
+from bookcore.stores.memory.store import MemoryStore
+from bookcore.stores.protocol import (
     BookableResource,
     BookingService,
     BookingStore,
     SupportsAvailability,
     SupportsLoad,
 )
-from bookcore.selection import IndexView, Selection
-from bookcore.stores.memory import MemoryStore
-from bookcore.terms import no
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,6 @@
 """`Calendar`: what is booked, what is free, and may I have it?
 
-Every public call is here or in the mixins it inherits; state and changes are in `bookcore.core`.
+Every public call is here or in the mixins it inherits; state and changes are in `bookcore.engine.core`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
 from typing import Any, Self
 
-from bookcore._check import check_calendar
-from bookcore.bitmap import ordinals
-from bookcore.booking import Booking
-from bookcore.errors import UnknownBookingError
-from bookcore.finding import Finding
-from bookcore.keys import normal
-from bookcore.life import Life
-from bookcore.model import BookingEvent
-from bookcore.policies import crowding
-from bookcore.protocols import BookingStore
-from bookcore.selecting import Selecting
-from bookcore.selection import Selection
-from bookcore.terms import All, check_quantity
+from bookcore.engine.booking import Booking
+from bookcore.engine.check import check_calendar
+from bookcore.engine.life import Life
+from bookcore.index.bitmap import ordinals
+from bookcore.model.errors import UnknownBookingError
+from bookcore.model.keys import normal
+from bookcore.model.records import BookingEvent
+from bookcore.model.term import All, check_quantity
+from bookcore.query.catalogue import Selecting
+from bookcore.query.free_time import Finding
+from bookcore.query.selection import Selection
+from bookcore.stores.generic import blocking_bookings
+from bookcore.stores.protocol import BookingStore
 
 __all__ = ["Calendar"]
 
@@ -140,7 +140,7 @@ class Calendar(Booking, Finding, Life, Selecting):
                     # a zone among keys that have none is refused by the first it is compared with, of which there is one
                     and ((zone := keys.zone) is None or (start.tzinfo is zone and end.tzinfo is zone))
                 ):
-                    if free and type(free) is tuple:  # the edges of its lane: `Schedule.is_free`, written out
+                    if free and type(free) is tuple:  # the edges of its lane: `DisjointIntervals.is_free`, written out
                         at = bisect_left(free, end)
                         answer = not at or (not at & 1 and not start < free[at - 1])
                     else:
@@ -177,7 +177,7 @@ class Calendar(Booking, Finding, Life, Selecting):
             entry = self._catalog.entry(resource)
             low, high = self._keys.admit(start, end)
             check_quantity(quantity)
-            return tuple(crowding(self._store.overlapping, entry, low, high, self._closed, quantity))
+            return tuple(blocking_bookings(self._store.overlapping, entry, low, high, self._closed, quantity))
 
     def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
         """Iterate the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
@@ -271,7 +271,7 @@ class Calendar(Booking, Finding, Life, Selecting):
         ...     size > 0, Calendar.restore(f"{folder}/sealed", key=b"secret").bounds
         (True, '[]')
         """
-        from bookcore.persist.snapshot import save
+        from bookcore.persist.snapshot.save_load import save
 
         return save(self, path, key=key)
 
@@ -303,7 +303,7 @@ class Calendar(Booking, Finding, Life, Selecting):
         ...     Calendar.restore(f"{folder}/today", types=[Resource]).get(1)
         BookingEvent('room', 9, 12, id=1)
         """
-        from bookcore.persist.snapshot import load
+        from bookcore.persist.snapshot.save_load import load
 
         return load(partial(cls, store, clock=clock), path, types=types, key=key)
 

@@ -1,13 +1,9 @@
-"""Which module may import which, as a table, read from the source; and what `import bookcore` loads.
+"""Which module may import which, read from the source; and what `import bookcore` loads.
 
-    facts        errors, keys, model ...             know facts and each other
-    index        bitmap, timeline, schedule ...      know nothing of calendars
-    stores       memory, tree ...                    facts and index, never the calendar
-    questions    terms, selection, answers
-    calendar     core, life, finding, calendar       the one place where state changes
-    edges        persist, tables, cli, demo ...      use the calendar; nothing within uses them
+    model < index, hours < stores < engine < query < persist < calendar < edges
 
-An import inside a function counts as well; one under ``if TYPE_CHECKING`` does not.
+A module imports modules of rooms further left, or of its own room. An import under ``if TYPE_CHECKING`` counts, and so does
+one inside a function. `DEBTS` lists what is still against the rule; it may only become shorter.
 """
 
 from __future__ import annotations
@@ -24,44 +20,20 @@ import bookcore
 
 PACKAGE = Path(bookcore.__file__).parent
 
-LAYERS: dict[str, set[str]] = {
-    "facts": {
-        "errors", "_kinds", "keys", "lengths", "model", "protocols", "changes", "terms", "entry", "catalog", "explanation",
-    },
-    "index": {
-        "bitmap", "attributes", "column", "bins", "uniform", "block", "_blocks", "timeline", "_timeline_check",
-        "schedule", "register", "profile",
-        "_segments", "_levels", "_sums", "gaps", "tabled", "widest",
-    },
-    "time": {"_wallclock", "_hours_rules", "_openings", "_weeks", "_recurrence_axis", "hours", "recurrence"},
-    "policies": {"policies"},
-    "stores": {"stores"},
-    "questions": {"selection", "answers"},
-    "calendar": {
-        "_base", "_asking", "_check", "core", "expiry", "_keepers", "_turnarounds", "transactions", "closing", "requests",
-        "life", "loading", "_free", "_fit", "_slots", "explaining", "finding", "selecting", "booking", "calendar",
-    },
-    "edges": {"persist", "tables", "integrations", "testing", "cli", "demo", "__init__", "__main__"},
-}  # fmt: skip
-"""Each module or folder at the top of the package, in the layer it belongs to."""
+ROOMS: list[set[str]] = [
+    {"model"},
+    {"index", "hours"},
+    {"stores"},
+    {"engine"},
+    {"query"},
+    {"persist"},
+    {"calendar"},
+    {"tables", "integrations", "testing", "cli", "demo", "errors", "protocols", "changes", "recurrence", "__init__", "__main__"},
+]
+"""The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
 
-MAY: dict[str, set[str]] = {
-    "facts": {"index"},  # catalog keeps bitmaps and attribute indexes
-    "index": {"facts"},
-    "time": {"facts"},
-    "policies": {"facts", "index"},
-    "stores": {"facts", "index"},
-    "questions": {"facts", "index"},
-    "calendar": {"facts", "index", "time", "policies", "stores", "questions"},
-    "edges": {"facts", "index", "time", "policies", "stores", "questions", "calendar"},
-}
-"""Which other layers a layer may import; its own it may always."""
-
-INDEX_MAY = {"errors", "_kinds", "keys", "model"}
-"""The only facts that the index knows; not what a resource is called, nor what a question is."""
-
-EXCEPTIONS = {("calendar", "persist.snapshot")}
-"""Imports against the table: `Calendar.snapshot` and `restore` load the file format when they are called."""
+DEBTS: set[tuple[str, str]] = set()
+"""Imports against the rule, as module and module imported."""
 
 OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
 EXTRA_OF = {  # where an optional package may be imported at all
@@ -69,8 +41,7 @@ EXTRA_OF = {  # where an optional package may be imported at all
     "demo": {"rich"},
     "tables": set[str](),
     "integrations": {"icalendar", "dateutil"},
-    "recurrence": {"dateutil"},
-    "_recurrence_axis": {"dateutil"},
+    "hours": {"dateutil"},
     "testing": {"hypothesis", "pytest", "numpy", "pandas"},
     "persist": {"numpy", "pandas"},
 }
@@ -85,17 +56,9 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def imports(tree: ast.Module) -> set[str]:
-    """Return the dotted names of the modules that are imported when the code runs."""
-    for_types = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
-    }
+    """Return the dotted names of all modules that are imported anywhere in the source."""
     found: set[str] = set()
     for node in ast.walk(tree):
-        if node in for_types:
-            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -118,42 +81,73 @@ ALL = list(modules())
 KNOWN = {name for name, _ in ALL}
 
 
-def layer_of(name: str) -> str:
-    """Return the layer of a module."""
-    top = name.split(".", maxsplit=1)[0]
-    return next(layer for layer, members in LAYERS.items() if top in members)
+GRAPH = {name: ours(imports(tree)) - {name} for name, tree in ALL}
+"""Which modules of the package each module imports."""
 
 
-def test_every_module_is_in_the_table() -> None:
-    """A new module must be given its layer; one that is gone must leave the table."""
-    assert {name.split(".")[0] for name, _ in ALL} == set.union(*LAYERS.values())
+def room_of(name: str) -> str:
+    """Return the room of a module: the first part of its dotted name."""
+    return name.split(".", maxsplit=1)[0]
 
 
-@pytest.mark.parametrize(("name", "tree"), ALL, ids=[name for name, _ in ALL])
-def test_a_module_imports_only_what_its_layer_may(name: str, tree: ast.Module) -> None:
-    """The table above, and nothing else."""
-    layer = layer_of(name)
-    for other in ours(imports(tree)):
-        if (name, other) in EXCEPTIONS:
+def place_of(name: str) -> int:
+    """Return how far to the right the room of a module is."""
+    return next(place for place, rooms in enumerate(ROOMS) if room_of(name) in rooms)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of nodes that reach each other."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = list(graph[start])
+        while waiting:
+            node = waiting.pop()
+            if node not in seen:
+                seen.add(node)
+                waiting += graph.get(node, ())
+        reached[start] = seen
+    groups = {tuple(sorted(b for b in graph if b in reached[a] and a in reached[b])) for a in graph}
+    return [list(group) for group in sorted(groups) if len(group) > 1]
+
+
+def test_every_module_is_in_a_room() -> None:
+    """A new module is given its room; one that is gone leaves the table."""
+    assert {room_of(name) for name, _ in ALL} == set.union(*ROOMS)
+
+
+def test_at_most_eight_modules_lie_in_the_root() -> None:
+    """Everything else is in a room whose name says what it holds."""
+    assert sum("." not in name and not (PACKAGE / name).is_dir() for name, _ in ALL if name != "__init__") <= 8
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH))
+def test_a_module_imports_only_what_its_room_may(name: str) -> None:
+    """Rooms further left, and its own."""
+    for other in GRAPH[name]:
+        if (name, other) in DEBTS:
             continue
-        allowed = layer_of(other) == layer or layer_of(other) in MAY[layer]
-        assert allowed, f"{name} ({layer}) imports {other} ({layer_of(other)})"
+        allowed = place_of(other) < place_of(name) or room_of(other) == room_of(name) or place_of(name) == len(ROOMS) - 1
+        assert allowed, f"{name} imports {other}"
 
 
-def test_the_index_knows_nothing_of_calendars() -> None:
-    """Bitmaps, timelines and schedules know errors, keys and bookings, and each other."""
-    for name, tree in ALL:
-        if layer_of(name) == "index":
-            assert {top.split(".")[0] for top in ours(imports(tree))} <= LAYERS["index"] | INDEX_MAY, name
+def test_no_debt_is_paid_and_still_listed() -> None:
+    """What is in order again leaves the list."""
+    assert all(other in GRAPH[name] for name, other in DEBTS)
 
 
-def test_stores_never_import_the_calendar() -> None:
-    """Not even for types: a store is written against `bookcore.protocols`."""
-    for name, tree in ALL:
-        if name.startswith("stores"):
-            text = ast.unparse(tree)
-            for module in LAYERS["calendar"] | LAYERS["questions"]:
-                assert f"bookcore.{module}" not in text, name
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports for types and imports inside functions counted."""
+    assert circles(GRAPH) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    """The same for the rooms as wholes, the package itself left out."""
+    rooms: dict[str, set[str]] = {}
+    for name, others in GRAPH.items():
+        if name != "__init__":
+            rooms.setdefault(room_of(name), set()).update({room_of(o) for o in others} - {room_of(name), "__init__"})
+    assert circles(rooms) == []
 
 
 def test_the_oracle_calls_nothing_of_what_it_judges() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bookcore.cli.streams import visible
-from bookcore.errors import BookcoreError, InvalidSpanError
+from bookcore.model.errors import BookcoreError, InvalidSpanError
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
 from bookcore.tables.formats import likely_format

@@ -24,8 +24,8 @@ from bookcore.calendar import Calendar
 from bookcore.cli.options import Options
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
-from bookcore.errors import InvalidSpanError, KeyTypeError, brief
-from bookcore.explanation import CauseKind
+from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
+from bookcore.model.explanation import CauseKind
 from bookcore.tables import (
     BadRow,
     CsvTable,

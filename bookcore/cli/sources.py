@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, NamedTuple
 
 from bookcore.calendar import Calendar
-from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.persist.format import MAGIC
+from bookcore.model.errors import BookcoreError, SnapshotError
+from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
 
 __all__ = ["Source", "UsageError", "check_target", "open_source"]

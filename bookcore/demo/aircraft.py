@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bookcore.demo.flights import AircraftFacts, Rotation
-from bookcore.model import BookingEvent, Resource
+from bookcore.model.records import BookingEvent, Resource
 
 __all__ = [
     "Airbus",

@@ -29,7 +29,7 @@ from itertools import accumulate
 from sys import byteorder
 from typing import Any
 
-from bookcore.errors import BookcoreError
+from bookcore.model.errors import BookcoreError
 
 __all__ = ["Columns", "DemoDataError", "pack", "unpack"]
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from bookcore.demo.aircraft import Aircraft
 from bookcore.demo.world import Sqlite, World, to_minute
-from bookcore.selection import Selection
-from bookcore.terms import no
+from bookcore.model.term import no
+from bookcore.query.selection import Selection
 
 __all__ = ["DAY", "HOUR", "Search", "Timing", "blocked_by", "compare", "free_on", "heat", "timings"]
 

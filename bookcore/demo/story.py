@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from bookcore.calendar import Calendar
 from bookcore.demo.aircraft import Crew
 from bookcore.demo.world import World
-from bookcore.errors import BookcoreError, ConflictError, HoldExpiredError
-from bookcore.terms import no
+from bookcore.model.errors import BookcoreError, ConflictError, HoldExpiredError
+from bookcore.model.term import no
 
 __all__ = ["Step", "can_be_told", "tell"]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from bookcore.calendar import Calendar
 from bookcore.demo.aircraft import Aircraft, Flight, make_aircraft
 from bookcore.demo.flights import EPOCH, Flights, Rotation
-from bookcore.errors import ConflictError
+from bookcore.model.errors import ConflictError
 
 __all__ = ["Refusal", "Sqlite", "World", "to_minute"]
 

@@ -15,8 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bookcore.errors import BookcoreError, HoursError, MissingExtraError
-from bookcore.recurrence import recurring
+from bookcore.hours.recurrence import recurring
+from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError
 
 __all__ = ["IcsEvent", "read_ics"]
 

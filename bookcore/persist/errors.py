@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bookcore.errors import SnapshotError
+from bookcore.model.errors import SnapshotError
 
 __all__ = [
     "SnapshotDamagedError",

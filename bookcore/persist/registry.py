@@ -10,8 +10,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-from bookcore._kinds import is_a
-from bookcore.errors import KeyTypeError
+from bookcore.model.errors import KeyTypeError
+from bookcore.model.typecheck import is_a
 
 __all__ = ["KeyCodec", "codec_for", "codec_named", "register_key_codec"]
 
@@ -38,7 +38,7 @@ def register_key_codec(
     """Let snapshots carry instances of *cls* (as keys, ids, or attributes), under *name*.
 
     *encode* tells an instance in plain values (numbers, text, dates, tuples of these ...) and *decode* makes
-    an equal instance from them. Only instances of exactly *cls* are meant, not of its subclasses. Register
+    an equal instance from them. Only instances of exactly *cls* are meant, not of its subclasses. IdTable
     the same name before restoring. Registering again replaces the two functions of the same class and name.
 
     Raises: `KeyTypeError` if *cls* is no class, *name* is no text or taken by another class, or *cls* has
@@ -57,7 +57,7 @@ def register_key_codec(
         raise KeyTypeError(cls, "the name of a key codec is a printable text of 1 to 200 characters")
     if not all(map(callable, (encode, decode))):
         raise KeyTypeError(cls, "the encode and decode of a key codec are functions")
-    from bookcore.persist.columns import FAMILIES  # not before it is needed: it imports much
+    from bookcore.persist.codec.columns import FAMILIES  # not before it is needed: it imports much
 
     if cls in FAMILIES:
         raise KeyTypeError(cls, "is carried already, as it is")

@@ -26,9 +26,9 @@ from typing import Any
 
 from intervaltree import Interval, IntervalTree
 
-from bookcore.entry import Entry
-from bookcore.errors import StoreError
-from bookcore.model import BookingEvent
+from bookcore.model.errors import StoreError
+from bookcore.model.records import BookingEvent
+from bookcore.stores.record import ResourceRecord
 
 __all__ = ["TreeStore"]
 
@@ -248,25 +248,25 @@ class TreeStore:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
 
-    def add_resource(self, entry: Entry) -> None:
+    def add_resource(self, entry: ResourceRecord) -> None:
         """Make room for a resource. O(1)."""
         entry.state = self._branches[entry.number] = _Branch(bool(self._closed))
 
-    def remove_resource(self, entry: Entry) -> None:
+    def remove_resource(self, entry: ResourceRecord) -> None:
         """Forget a resource, which has no bookings. O(1)."""
         del self._branches[entry.number]
         entry.state = None
 
-    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def put(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
         """Hold the booking. O(log m) in the tree, and a move of the resource's edges in memory."""
         entry.state.put(start, end, event)
 
-    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def remove(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
         """Let go of a booking. As `put`."""
         if not entry.state.remove(start, end, event):
             raise StoreError(self, f"{event!r} is not held over this span")
 
-    def overlapping(self, entry: Entry, start: Any, end: Any) -> list[BookingEvent]:
+    def overlapping(self, entry: ResourceRecord, start: Any, end: Any) -> list[BookingEvent]:
         """Return the bookings that overlap the span, by start, then in order of booking. O(edges in it x log m)."""
         found: list[BookingEvent] = entry.state.overlapping(start, end)
         return found

@@ -25,7 +25,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bookcore.errors import QueryError, brief
+from bookcore.model.errors import QueryError, brief
 from bookcore.tables.errors import TableError
 from bookcore.tables.header import read_head
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError

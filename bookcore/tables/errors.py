@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookcore.errors import BookcoreError, brief
+from bookcore.model.errors import BookcoreError, brief
 
 __all__ = ["ColumnError", "DelimiterError", "TableError"]
 

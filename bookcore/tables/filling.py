@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from bookcore.calendar import Calendar
-from bookcore.errors import (
+from bookcore.model.errors import (
     BookcoreError,
     ConflictError,
     DuplicateBookingError,
@@ -16,7 +16,7 @@ from bookcore.errors import (
     KeyTypeError,
     brief,
 )
-from bookcore.model import Resource
+from bookcore.model.records import Resource
 from bookcore.tables.csvfile import BadRow, Reason, Row
 
 __all__ = ["fill", "sentence", "span"]

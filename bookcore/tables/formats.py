@@ -6,7 +6,7 @@ import re
 import warnings
 from datetime import UTC, datetime
 
-from bookcore.errors import BookcoreError, brief
+from bookcore.model.errors import BookcoreError, brief
 
 __all__ = ["DateFormatError", "check_format", "codes_of", "likely_format"]
 

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import NamedTuple
 
-from bookcore.errors import brief
+from bookcore.model.errors import brief
 from bookcore.tables.errors import ColumnError, DelimiterError, TableError
 
 __all__ = ["Head", "read_head"]

@@ -21,7 +21,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from bookcore.errors import BookcoreError, brief
+from bookcore.model.errors import BookcoreError, brief
 from bookcore.tables.formats import DateFormatError, check_format, codes_of
 
 __all__ = ["KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from bookcore.errors import brief
+from bookcore.model.errors import brief
 from bookcore.tables.errors import TableError
 
 __all__ = ["Source", "open_source"]

@@ -17,7 +17,7 @@ Your own store passes when both do::
     TestHistories = machine(MyStore).TestCase
 """
 
-from bookcore.errors import MissingExtraError
+from bookcore.model.errors import MissingExtraError
 
 try:
     import hypothesis as _hypothesis  # noqa: F401 - is it there?
@@ -30,11 +30,12 @@ _parts = (
     "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "events", "any", "time",
     "selection", "indexes", "laws", "threads",
 )  # fmt: skip
-_pytest.register_assert_rewrite(*(f"bookcore.testing.exam_{part}" for part in _parts))
+_pytest.register_assert_rewrite(*(f"bookcore.testing.contract_{part}" for part in _parts))
 
 from bookcore.testing.contract import StoreContract  # noqa: E402
-from bookcore.testing.exam_laws import fingerprint  # noqa: E402
+from bookcore.testing.contract_laws import fingerprint  # noqa: E402
 from bookcore.testing.families import Family, families, family  # noqa: E402
+from bookcore.testing.history import HistoryMachine  # noqa: E402
 from bookcore.testing.liststore import ListStore  # noqa: E402
 from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
@@ -52,12 +53,12 @@ from bookcore.testing.strategies import (  # noqa: E402
     spans,
     strangers,
 )
-from bookcore.testing.walk import Walk  # noqa: E402
 
 __all__ = [
     "IMPOSTORS",
     "SIZES",
     "Family",
+    "HistoryMachine",
     "Hostile",
     "ListStore",
     "Oracle",
@@ -65,7 +66,6 @@ __all__ = [
     "StoreContract",
     "StoreMachine",
     "Thing",
-    "Walk",
     "any_family",
     "ask",
     "expected",

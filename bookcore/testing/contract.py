@@ -37,21 +37,21 @@ from typing import Any
 
 import pytest
 
-from bookcore.testing.exam_any import AnyExam
-from bookcore.testing.exam_calendar import CalendarExam
-from bookcore.testing.exam_changes import ChangeExam
-from bookcore.testing.exam_closing import ClosingExam
-from bookcore.testing.exam_events import EventExam
-from bookcore.testing.exam_holds import HoldExam
-from bookcore.testing.exam_indexes import IndexExam
-from bookcore.testing.exam_laws import LawExam
-from bookcore.testing.exam_life import LifeExam
-from bookcore.testing.exam_selection import SelectionExam
-from bookcore.testing.exam_spans import SpanExam
-from bookcore.testing.exam_store import StoreExam
-from bookcore.testing.exam_telling import TellingExam
-from bookcore.testing.exam_threads import ThreadExam
-from bookcore.testing.exam_time import TimeExam
+from bookcore.testing.contract_any import AnyExam
+from bookcore.testing.contract_calendar import CalendarExam
+from bookcore.testing.contract_changes import ChangeExam
+from bookcore.testing.contract_closing import ClosingExam
+from bookcore.testing.contract_events import EventExam
+from bookcore.testing.contract_holds import HoldExam
+from bookcore.testing.contract_indexes import IndexExam
+from bookcore.testing.contract_laws import LawExam
+from bookcore.testing.contract_life import LifeExam
+from bookcore.testing.contract_selection import SelectionExam
+from bookcore.testing.contract_spans import SpanExam
+from bookcore.testing.contract_store import StoreExam
+from bookcore.testing.contract_telling import TellingExam
+from bookcore.testing.contract_threads import ThreadExam
+from bookcore.testing.contract_time import TimeExam
 
 __all__ = ["StoreContract"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import Any
 
-from bookcore.entry import Entry
-from bookcore.errors import StoreError
-from bookcore.model import BookingEvent
+from bookcore.model.errors import StoreError
+from bookcore.model.records import BookingEvent
+from bookcore.stores.record import ResourceRecord
 
 __all__ = ["ListStore"]
 
-_Row = tuple[Entry, Any, Any, BookingEvent]
+_Row = tuple[ResourceRecord, Any, Any, BookingEvent]
 
 
 class ListStore:
@@ -27,7 +27,7 @@ class ListStore:
 
     def __init__(self) -> None:
         self.rows: list[_Row] = []
-        self.entries: list[Entry] = []
+        self.entries: list[ResourceRecord] = []
         self.closed: bool | None = None
 
     def bind(self, closed: bool) -> None:
@@ -36,26 +36,26 @@ class ListStore:
             raise StoreError(self, "already serves a calendar")
         self.closed = closed
 
-    def add_resource(self, entry: Entry) -> None:
+    def add_resource(self, entry: ResourceRecord) -> None:
         """Note that there is such a resource. O(1)."""
         self.entries.append(entry)
 
-    def remove_resource(self, entry: Entry) -> None:
+    def remove_resource(self, entry: ResourceRecord) -> None:
         """Forget it. O(n)."""
         self.entries = [other for other in self.entries if other is not entry]
 
-    def put(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def put(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
         """Append a row. O(1)."""
         self.rows.append((entry, start, end, event))
 
-    def remove(self, entry: Entry, start: Any, end: Any, event: BookingEvent) -> None:
+    def remove(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
         """Drop the event's row. Raises: `StoreError` when there is none. O(m)."""
         rest = [row for row in self.rows if row[3] is not event]
         if len(rest) == len(self.rows):
             raise StoreError(self, f"{event!r} is not held")
         self.rows = rest
 
-    def overlapping(self, entry: Entry, start: Any, end: Any) -> list[BookingEvent]:
+    def overlapping(self, entry: ResourceRecord, start: Any, end: Any) -> list[BookingEvent]:
         """Return the bookings of the resource that overlap the span, by start, then by ``_seq``. O(m log m)."""
         found = []
         for held, low, high, event in self.rows:

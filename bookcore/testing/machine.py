@@ -18,12 +18,12 @@ from typing import Any
 
 from bookcore import BookingStore, QueryError
 from bookcore.testing.families import Family, family
+from bookcore.testing.history import HistoryMachine
 from bookcore.testing.liststore import ListStore
 from bookcore.testing.rules_bookings import BookingRules
 from bookcore.testing.rules_life import LifeRules
 from bookcore.testing.rules_questions import QuestionRules
 from bookcore.testing.rules_time import TimeRules
-from bookcore.testing.walk import Walk
 
 __all__ = ["StoreMachine", "machine"]
 
@@ -47,7 +47,7 @@ def machine(
     keys: Family | str = "int",
     sizes: Mapping[str, int] | None = None,
     small: bool = True,
-    base: type[Walk] = StoreMachine,
+    base: type[HistoryMachine] = StoreMachine,
 ) -> type[Any]:
     """Return a machine that walks through *stores* and a `ListStore`; its ``TestCase`` is what pytest collects.
 

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from bookcore import BookingEvent, Calendar
+from bookcore.testing.history import HistoryMachine
 from bookcore.testing.oracle import Booked, Refused, Thing
 from bookcore.testing.questions import INDEX, KINDS, LABELS
 from bookcore.testing.strategies import rank_spans
-from bookcore.testing.walk import Walk
 
 __all__ = ["HIGH", "IDS", "MANY", "NAMES", "QUANTITIES", "SHORT", "SPANS", "WHO", "BookingRules"]
 
 HIGH = 90  # ranks go up to about this; low enough for bookings to meet, high enough for many to stand
-WHO = st.integers(0, 40)  # see `Walk.id_of`
+WHO = st.integers(0, 40)  # see `HistoryMachine.id_of`
 IDS = st.integers(0, 15)
 SPANS = rank_spans("[)", 0, HIGH) | rank_spans("[]", 0, HIGH)  # a span of no length may be refused
 NAMES = st.none() | st.sampled_from(["a", "b", "c", 1, 2, 3, 4, 5])
@@ -36,7 +36,7 @@ def _things(least: int, most: int) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
-class BookingRules(Walk):
+class BookingRules(HistoryMachine):
     """Resources, bookings, labels, an index."""
 
     # -- resources ---------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from bookcore import BookingEvent, Calendar
+from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
 from bookcore.testing.timetables import timetables
-from bookcore.testing.walk import Span, Walk
 
 __all__ = ["LifeRules"]
 
@@ -29,7 +29,7 @@ DEEDS = st.lists(
 """What to do, to which resource, in which span; a number and a flag that each deed reads in its own way."""
 
 
-class LifeRules(Walk):
+class LifeRules(HistoryMachine):
     """Everything that changes what stands, besides booking and releasing.
 
     One rule does many deeds, so that a history of a few dozen steps is a full one.

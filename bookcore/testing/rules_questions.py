@@ -12,16 +12,16 @@ from hypothesis.stateful import precondition, rule
 from bookcore import Calendar, SupportsAvailability, no
 from bookcore.persist.registry import register_key_codec
 from bookcore.testing.families import OnlyLess
+from bookcore.testing.history import HistoryMachine, raise_again
 from bookcore.testing.oracle import Refused
 from bookcore.testing.questions import INDEX, KINDS, LABELS, ask, expected, questions
 from bookcore.testing.rules_bookings import HIGH, IDS, QUANTITIES, SPANS, WHO
 from bookcore.testing.strategies import nans, rank_spans
-from bookcore.testing.walk import Walk, raise_again
 
 __all__ = ["QuestionRules"]
 
 
-class QuestionRules(Walk):
+class QuestionRules(HistoryMachine):
     """Every answer compared with the oracle's."""
 
     # -- questions ---------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from bookcore import Calendar
+from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Refused
 from bookcore.testing.rules_bookings import HIGH, IDS, MANY, QUANTITIES, SPANS, WHO
-from bookcore.testing.walk import Span, Walk
 
 __all__ = ["TimeRules"]
 
@@ -18,7 +18,7 @@ WINDOWS = MANY | st.builds(lambda low, length: (low, low + length), st.integers(
 LENGTHS = st.sampled_from([1, 1, 2, 3, 4, 6, 0])
 
 
-class TimeRules(Walk):
+class TimeRules(HistoryMachine):
     """Free time, from every side, compared with the oracle's."""
 
     def can_tell(self) -> bool:

@@ -10,27 +10,27 @@ from typing import Any
 __all__ = ["SIZES", "small_sizes"]
 
 SIZES: dict[str, int] = {
-    "bookcore._blocks:SMALLEST": 8,
-    "bookcore.timeline:LEAF": 4,
-    "bookcore.column:LEAF": 4,
-    "bookcore._blocks:OFTEN": 2,
-    "bookcore.bins:OFTEN": 2,
-    "bookcore.timeline:TAIL": 2,
-    "bookcore.block:TAIL": 2,
-    "bookcore._timeline_check:TAIL": 2,
-    "bookcore.schedule:SPLIT": 4,
-    "bookcore._blocks:STRIDE": 2,
-    "bookcore._timeline_check:STRIDE": 2,
-    "bookcore.timeline:NEAR": 1,
-    "bookcore.widest:FAN": 2,
-    "bookcore.stores.shelf:SPLIT": 4,
+    "bookcore.index.occupancy_chunks:SMALLEST": 8,
+    "bookcore.index.occupancy:LEAF": 4,
+    "bookcore.index.column:LEAF": 4,
+    "bookcore.index.occupancy_chunks:OFTEN": 2,
+    "bookcore.index.posting_column:OFTEN": 2,
+    "bookcore.index.occupancy:TAIL": 2,
+    "bookcore.index.chunk:TAIL": 2,
+    "bookcore.index.occupancy_check:TAIL": 2,
+    "bookcore.index.disjoint_intervals:SPLIT": 4,
+    "bookcore.index.occupancy_chunks:STRIDE": 2,
+    "bookcore.index.occupancy_check:STRIDE": 2,
+    "bookcore.index.occupancy:NEAR": 1,
+    "bookcore.index.gap_summary:FAN": 2,
+    "bookcore.index.augmented_intervals:SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
-    "bookcore.attributes:LIMIT": 4,
-    "bookcore._asking:FEW": 2,
-    "bookcore.expiry:AT_ONCE": 1,
-    "bookcore.loading:FEWEST": 2,
-    "bookcore.profile:Profile.most": 8,
-    "bookcore.profile:Profile.fewest": 3,
+    "bookcore.index.attribute_index:LIMIT": 4,
+    "bookcore.query.availability:FEW": 2,
+    "bookcore.engine.holds:AT_ONCE": 1,
+    "bookcore.engine.bulk_load:FEWEST": 2,
+    "bookcore.index.usage_profile:UsageProfile.most": 8,
+    "bookcore.index.usage_profile:UsageProfile.fewest": 3,
 }
 """Where the sizes stand, as ``module:name``, and what `small_sizes` sets them to."""
 
@@ -43,7 +43,7 @@ def small_sizes(**changes: int) -> Iterator[None]:
 
     Raises: LookupError when a size of `SIZES` is gone.
 
-    >>> from bookcore import schedule
+    >>> from bookcore.index import disjoint_intervals as schedule
     >>> with small_sizes(SPLIT=2):
     ...     schedule.SPLIT
     2

@@ -19,7 +19,7 @@ from unittest.mock import MagicMock
 from hypothesis import strategies as st
 
 from bookcore import BookingEvent, Closure, Resource, Selection, changes
-from bookcore.hours import Hours
+from bookcore.hours.opening_hours import Hours
 from bookcore.testing.families import Family, OnlyLess, families
 
 __all__ = ["IMPOSTORS", "Hostile", "any_family", "histories", "hostiles", "nans", "rank_spans", "spans", "strangers"]

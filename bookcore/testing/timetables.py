@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from bookcore.hours import Hours
+from bookcore.hours.opening_hours import Hours
 from bookcore.testing.families import Family
 from bookcore.testing.oracle import Rule
 

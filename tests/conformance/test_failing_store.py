@@ -9,7 +9,7 @@ import pytest
 
 from bookcore import BookcoreError, Calendar, KeyTypeError, MemoryStore, Resource, StoreError
 from bookcore.testing import ListStore
-from bookcore.testing.exam_laws import fingerprint
+from bookcore.testing.contract_laws import fingerprint
 
 
 class Frail(ListStore):

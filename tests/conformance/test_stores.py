@@ -9,7 +9,7 @@ import pytest
 from bookcore import MemoryStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore, StoreContract
-from bookcore.testing.exam_store import BOUNDS, fail_everywhere
+from bookcore.testing.contract_store import BOUNDS, fail_everywhere
 
 
 class TestMemoryStore(StoreContract):

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, QueryError, StoreError, _free
-from bookcore.core import Core
-from bookcore.entry import Entry
-from bookcore.finding import Finding
-from bookcore.life import Life
-from bookcore.policies import peak
+from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, QueryError, StoreError
+from bookcore.engine.core import Core
+from bookcore.engine.life import Life
+from bookcore.engine.transactions import Transactions
+from bookcore.query import blocked_spans as _free
+from bookcore.query.free_time import Finding
+from bookcore.stores.generic import peak
+from bookcore.stores.record import ResourceRecord
 from bookcore.testing import ListStore, StoreContract, machine
-from bookcore.transactions import Transactions
 
 
 class KeepsNothing(ListStore):
@@ -275,7 +276,7 @@ class Fault:
     @staticmethod
     def any_takes_the_last(patch: Any) -> None:
         """Take the loosest fit, and the last that is free."""
-        patch.setattr("bookcore.requests.tightest", lambda calendar, entries, *span: entries[-1] if entries else None)
+        patch.setattr("bookcore.engine.requests.tightest", lambda calendar, entries, *span: entries[-1] if entries else None)
 
     @staticmethod
     def gaps_touch_what_is_taken(patch: Any) -> None:
@@ -283,7 +284,7 @@ class Fault:
         right = _free._widened
 
         def narrow(profile: Any, entry: Any, *span: Any) -> Any:
-            return right(profile, Entry(entry.id, None, 0, entry.capacity), *span)
+            return right(profile, ResourceRecord(entry.id, None, 0, entry.capacity), *span)
 
         patch.setattr(_free, "_widened", narrow)
 
@@ -295,7 +296,7 @@ class Fault:
     @staticmethod
     def followers_judge_again(patch: Any) -> None:
         """Refuse to a follower what is closed by now."""
-        patch.setattr("bookcore.life._unguarded", nullcontext)
+        patch.setattr("bookcore.engine.life._unguarded", nullcontext)
 
 
 FAULTS: list[tuple[Any, str, tuple[Any, ...]]] = [

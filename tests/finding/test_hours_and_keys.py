@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, InvalidSpanError, KeyTypeError, MemoryStore, QueryError, Resource
-from bookcore._weeks import Weeks
-from bookcore.finding import Finding
 from bookcore.hours import Hours
+from bookcore.hours.weeks import Weeks
+from bookcore.query.free_time import Finding
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import Hostile, ListStore, families
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, ConflictError, MemoryStore, Resource
-from bookcore.finding import Finding
+from bookcore.query.free_time import Finding
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore, small_sizes
 
@@ -275,7 +275,7 @@ def test_find_slots_offers_each_gap_earliest_first(
         return
     end = start + width
     with pytest.MonkeyPatch.context() as patch, small_sizes():
-        patch.setattr("bookcore._slots.MANY", many)
+        patch.setattr("bookcore.query.slots.MANY", many)
         calendar = plan.run(store)
         terms = [] if chosen is None else [chosen]
         rooms = [room for room in calendar.resources if chosen is None or room.id in chosen]

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import _weeks
 from bookcore.errors import BookcoreError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.hours import Hours
+from bookcore.hours import weeks as _weeks
 
 MONDAY = datetime(2026, 5, 4)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, KeyTypeError, Resource
-from bookcore._keepers import Keepers
-from bookcore.bitmap import ordinals
+from bookcore.engine.opening_hours import OpeningHoursIndex
 from bookcore.hours import Hours
+from bookcore.index.bitmap import ordinals
 
 HOUR = timedelta(hours=1)
 WEEKLY = {"mon-fri": "09:30-17:00", "sat": ["00:00-02:30", "22:00-26:00"], "sun": "01:30-24:00"}
@@ -86,7 +86,7 @@ def test_rules_asked_together_answer_as_each_by_itself(start: int, length: int, 
     """Also again, and after somebody's hours have changed."""
     low = datetime(2026, 5, 4) + start * HOUR / 2
     high = low + (length - closed) * HOUR / 2
-    keepers = Keepers()
+    keepers = OpeningHoursIndex()
     now: dict[int, Any] = {}
     for number, rule in enumerate(kept * 2):
         number %= 7
@@ -104,7 +104,7 @@ def test_unbounded_spans_are_open_only_where_it_never_closes(start: int | None, 
     """Together as each by itself."""
     low = None if start is None else datetime(2026, 5, 4) + start * HOUR
     high = None if length is None else (low or datetime(2026, 5, 4)) + length * HOUR
-    keepers = Keepers()
+    keepers = OpeningHoursIndex()
     for number, hours in enumerate(RULES):
         keepers.change(number, None, hours)
     expected = [number for number, hours in enumerate(RULES) if not hours.is_open(low, high)]

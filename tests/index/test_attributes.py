@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import KeyTypeError, QueryError
-from bookcore.attributes import MISSING, AttributeIndex
-from bookcore.bitmap import Bitmap, first_ordinals, from_ordinals, ordinals, pick
+from bookcore.index.attribute_index import MISSING, AttributeIndex
+from bookcore.index.bitmap import Bitmap, first_ordinals, from_ordinals, ordinals, pick
 from bookcore.testing import small_sizes
 from bookcore.testing.families import OnlyLess
 

@@ -7,21 +7,21 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore.bins import Bins, grouped, well_binned
-from bookcore.column import Column
+from bookcore.index.column import Column
+from bookcore.index.posting_column import PostingColumn, grouped, well_binned
 from bookcore.testing import small_sizes
 
 SIZES = st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any)
 KEYS = st.integers(-1, 30)
 
 
-def both(sizes: list[int], holds_low: bool) -> tuple[Bins, Column]:
+def both(sizes: list[int], holds_low: bool) -> tuple[PostingColumn, Column]:
     """Return the same entries in either form: so many ordinals at each even key."""
     pairs = [(2 * at, 100 * at + more) for at, size in enumerate(sizes) for more in range(size)]
     keys, numbers = [key for key, _ in pairs], [number for _, number in pairs]
     leaves = Column(holds_low)
     leaves.fill(keys, numbers)
-    return Bins(holds_low, grouped(keys, numbers)), leaves
+    return PostingColumn(holds_low, grouped(keys, numbers)), leaves
 
 
 def same(one: Any, other: Any) -> None:

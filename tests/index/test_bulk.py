@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import BookcoreError, BookingEvent, Calendar, ConflictError, DuplicateBookingError, Resource
-from bookcore.loading import FEWEST
+from bookcore.engine.bulk_load import FEWEST
 from bookcore.testing import small_sizes
 
 Rows = list[tuple[int, int, int]]

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, ConflictError, Resource, schedule
+from bookcore import BookingEvent, Calendar, ConflictError, Resource
+from bookcore.index import disjoint_intervals as schedule
 from bookcore.testing import small_sizes
 
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore import BookingEvent
-from bookcore.bitmap import ordinals
-from bookcore.entry import Entry
-from bookcore.stores.net import Net
-from bookcore.stores.pool import Pool
-from bookcore.stores.shelf import Shelf
+from bookcore.index.augmented_intervals import AugmentedIntervalList
+from bookcore.index.bitmap import ordinals
+from bookcore.index.occupancy import OccupancyIndex
+from bookcore.stores.memory.capacity import CapacityIndex
+from bookcore.stores.memory.live_usage import LiveUsage
+from bookcore.stores.record import ResourceRecord
 from bookcore.testing import Oracle, Refused, Thing, rank_spans, small_sizes
 from bookcore.testing.families import OnlyLess
-from bookcore.timeline import Timeline
 
 MOST = settings().max_examples
 STEPS = st.lists(
@@ -26,12 +26,12 @@ STEPS = st.lists(
 )
 
 
-def pool_and_oracle(closed: bool, capacity: int, before: int, after: int) -> tuple[Pool, Oracle]:
+def pool_and_oracle(closed: bool, capacity: int, before: int, after: int) -> tuple[CapacityIndex, Oracle]:
     """Return an empty pool and the oracle of it."""
-    entry = Entry(0, None, 0, capacity, before or None, after or None)
+    entry = ResourceRecord(0, None, 0, capacity, before or None, after or None)
     oracle = Oracle("[]" if closed else "[)")
     oracle.add_resource(Thing(0, (), capacity, before, after))
-    return Pool(entry, closed), oracle
+    return CapacityIndex(entry, closed), oracle
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -49,7 +49,7 @@ def test_a_pool_has_room_where_the_peak_leaves_some(
     """Room, order and what is put on the timeline follow every change, and go back with every undoing."""
     with small_sizes():
         pool, oracle = pool_and_oracle(closed, capacity, before, after)
-        line = Timeline(closed)
+        line = OccupancyIndex(closed)
         held: list[BookingEvent] = []
         for turn, (take, span, quantity, pick) in enumerate(steps, 1):
             if take and held:
@@ -96,7 +96,7 @@ def test_what_faded_in_a_pool_is_not_counted(
     """A net answers as a pool would in which only what stands was ever put, though it holds more than its capacity."""
     key: Any = (lambda rank: rank) if turnaround != (None, None) else OnlyLess
     with small_sizes():
-        whole, stands = (Pool(Entry(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
+        whole, stands = (CapacityIndex(ResourceRecord(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
         gone = []
         for turn, ((_, (start, end), quantity, _), fades) in enumerate(zip(steps, chosen, strict=False), 1):
             event = BookingEvent(None, start, end, id=turn, quantity=min(quantity, capacity))
@@ -110,7 +110,7 @@ def test_what_faded_in_a_pool_is_not_counted(
             else:
                 stands.put(*row, event)
         whole.check()
-        net = Net(whole, set(map(id, gone)), lambda: gone)
+        net = LiveUsage(whole, set(map(id, gone)), lambda: gone)
         for turn, (low, high) in enumerate(asked):
             if turn % 2 and gone:
                 event = gone.pop()
@@ -139,8 +139,8 @@ def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monk
         widened += 1
         return key if key is None or length is None else key + length
 
-    monkeypatch.setattr("bookcore.stores.pool.clear_after", counted)
-    pool = Pool(Entry(0, None, 0, 1, 5, 7), False)
+    monkeypatch.setattr("bookcore.stores.memory.capacity.clear_after", counted)
+    pool = CapacityIndex(ResourceRecord(0, None, 0, 1, 5, 7), False)
     events = [BookingEvent(None, 50 * n, 50 * n + 30) for n in range(400)]
     for turn, event in enumerate(events, 1):
         event._seq = turn
@@ -160,7 +160,7 @@ def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monk
 def test_a_shelf_keeps_overlapping_bookings_by_start_and_turn(closed: bool, split: int, data: st.DataObject) -> None:
     """Equal starts in order of booking, whenever they were put, through cutting and emptying of parts."""
     with small_sizes(SPLIT=split):
-        shelf = Shelf(closed)
+        shelf = AugmentedIntervalList(closed)
         held: list[tuple[Any, Any, BookingEvent]] = []
         turns = data.draw(st.permutations(range(1, 25)))
         for turn in turns:

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from bookcore.errors import InvalidSpanError
-from bookcore.profile import Profile
+from bookcore.index.usage_profile import UsageProfile
 
 POOL = 40
 LAST = 2 * POOL - 1
 
 
-class Tiny(Profile):
+class Tiny(UsageProfile):
     """A profile that splits and joins its segments after a few steps."""
 
     __slots__ = ()
@@ -153,12 +153,12 @@ class Oracle:
 class Pair:
     """A profile and its oracle, spoken to in ranks."""
 
-    profile: Profile
+    profile: UsageProfile
     oracle: Oracle
     family: Family
 
     @classmethod
-    def make(cls, kind: type[Profile], closed: bool, family: Family) -> Pair:
+    def make(cls, kind: type[UsageProfile], closed: bool, family: Family) -> Pair:
         return cls(kind(closed), Oracle(closed, []), family)
 
     def key(self, rank: int | None) -> Any:
@@ -221,7 +221,7 @@ def spans(draw: st.DrawFn, closed: bool) -> Ends:
 def histories(draw: st.DrawFn) -> Pair:
     """A pair after a random history of adding and taking back."""
     closed = draw(st.booleans())
-    kind = draw(st.sampled_from([Tiny, Tiny, Profile]))
+    kind = draw(st.sampled_from([Tiny, Tiny, UsageProfile]))
     pair = Pair.make(kind, closed, draw(st.sampled_from(FAMILIES)))
     for start, end in draw(st.lists(spans(closed), max_size=40)):
         pair.add(start, end, draw(st.integers(1, 5)))
@@ -230,7 +230,7 @@ def histories(draw: st.DrawFn) -> Pair:
     return pair
 
 
-def content(profile: Profile) -> list[Any]:
+def content(profile: UsageProfile) -> list[Any]:
     """Return all that a profile holds, keys by identity."""
     held: list[Any] = [[id(fence) for fence in profile.fences]]
     for segment in profile.segments:
@@ -378,7 +378,7 @@ TestProfileMachine.settings = settings(max_examples=60, stateful_step_count=30, 
 
 def test_two_bookings_that_never_meet_need_their_peak_not_their_sum() -> None:
     """Two of 3 in one span, one after the other, use 3 and leave 2 of 5."""
-    use = Profile()
+    use = UsageProfile()
     use.add(1, 3, 3)
     use.add(5, 7, 3)
     assert use.peak(0, 9) == 3
@@ -388,7 +388,7 @@ def test_two_bookings_that_never_meet_need_their_peak_not_their_sum() -> None:
 
 def test_touching_half_open_spans_do_not_add_up() -> None:
     """[1, 3) and [3, 5) of equal amounts are one step, without a breakpoint at 3."""
-    use = Profile()
+    use = UsageProfile()
     use.add(1, 3, 2)
     use.add(3, 5, 2)
     assert use.peak(None, None) == 2
@@ -398,7 +398,7 @@ def test_touching_half_open_spans_do_not_add_up() -> None:
 
 def test_touching_closed_spans_add_up_in_their_shared_key() -> None:
     """[1, 3] and [3, 5] both hold 3, and nothing else of each other."""
-    use = Profile(closed=True)
+    use = UsageProfile(closed=True)
     use.add(1, 3, 2)
     use.add(3, 5, 2)
     assert (use.peak(1, 2), use.peak(3, 3), use.peak(4, 9)) == (2, 4, 2)
@@ -410,7 +410,7 @@ def test_touching_closed_spans_add_up_in_their_shared_key() -> None:
 
 def test_zero_length_closed_span_holds_its_key_alone() -> None:
     """[4, 4] is legal, uses 4, and goes without a trace."""
-    use = Profile(closed=True)
+    use = UsageProfile(closed=True)
     use.add(4, 4, 1)
     assert (use.peak(4, 4), use.peak(3, 3), use.peak(5, 5), use.peak(3, 5)) == (1, 0, 0, 1)
     assert list(use.steps(4, 4)) == [(4, 4, 1)]
@@ -425,7 +425,7 @@ def test_zero_length_closed_span_holds_its_key_alone() -> None:
 )
 def test_empty_or_reversed_span_is_refused_everywhere(closed: bool, start: float, end: float) -> None:
     """Whatever takes a span raises InvalidSpanError, at the call, and nothing changes."""
-    use = Profile(closed)
+    use = UsageProfile(closed)
     use.add(0, 10, 1)
     before = content(use)
     calls: list[Callable[[], object]] = [
@@ -445,7 +445,7 @@ def test_empty_or_reversed_span_is_refused_everywhere(closed: bool, start: float
 
 def test_amount_zero_changes_nothing() -> None:
     """Adding nothing leaves no breakpoint behind, alone or among others."""
-    use = Profile()
+    use = UsageProfile()
     use.add(1, 3, 0)
     use.add_all([(1, 3, 0), (None, 2, 0)])
     assert use.breakpoints == 0
@@ -453,7 +453,7 @@ def test_amount_zero_changes_nothing() -> None:
 
 def test_unbounded_spans_reach_the_ends_of_the_axis() -> None:
     """None at an end is before, or after, every key there will be."""
-    use = Profile()
+    use = UsageProfile()
     use.add(None, None, 1)
     use.add(None, 5, 2)
     use.add(7, None, 4)
@@ -466,7 +466,7 @@ def test_unbounded_spans_reach_the_ends_of_the_axis() -> None:
 
 def test_free_is_lazy() -> None:
     """The first free span of a long profile is found without walking to the last."""
-    use = Profile()
+    use = UsageProfile()
     use.add_all([(2 * n, 2 * n + 1, 1) for n in range(5_000)])
     walk = use.free(100, None, 0)
     assert [next(walk), next(walk)] == [(101, 102), (103, 104)]
@@ -481,7 +481,7 @@ def test_long_profile_keeps_its_segments_even(order: str, closed: bool) -> None:
         keys.reverse()
     elif order == "shuffled":
         random.Random(7).shuffle(keys)
-    use = Profile(closed)
+    use = UsageProfile(closed)
     for count, key in enumerate(keys):
         use.add(key, key + 1, 1 + key % 3)
         if count % 100 == 0:
@@ -499,7 +499,7 @@ def test_long_profile_keeps_its_segments_even(order: str, closed: bool) -> None:
 
 def test_churn_leaves_no_breakpoints_behind() -> None:
     """Ten thousand changes around one standing booking leave its two breakpoints."""
-    use, chance = Profile(), random.Random(3)
+    use, chance = UsageProfile(), random.Random(3)
     use.add(100, 200, 5)
     for _ in range(5_000):
         start = chance.randrange(300)
@@ -512,47 +512,47 @@ def test_churn_leaves_no_breakpoints_behind() -> None:
 
 def test_check_finds_what_was_taken_back_without_having_been_added() -> None:
     """A level below zero is not noticed by `add`, and is by `check`."""
-    use = Profile()
+    use = UsageProfile()
     use.add(1, 3, -1)
     with pytest.raises(AssertionError, match="below zero"):
         use.check()
 
 
-def _many() -> Profile:
+def _many() -> UsageProfile:
     use = Tiny(closed=True)
     use.add_all([(n, n + 3, 1 + n % 5) for n in range(0, 60, 2)])
     use.check()
     return use
 
 
-def _lift_one(use: Profile) -> None:
+def _lift_one(use: UsageProfile) -> None:
     use.segments[1].peak += 1
 
 
-def _sink_one(use: Profile) -> None:
+def _sink_one(use: UsageProfile) -> None:
     use.segments[1].low += 1
 
 
-def _repeat_level(use: Profile) -> None:
+def _repeat_level(use: UsageProfile) -> None:
     use.segments[1].levels[1] = use.segments[1].levels[0]
 
 
-def _swap_keys(use: Profile) -> None:
+def _swap_keys(use: UsageProfile) -> None:
     keys = use.segments[2].keys
     keys[1], keys[2] = keys[2], keys[1]
 
 
-def _lose_fence(use: Profile) -> None:
+def _lose_fence(use: UsageProfile) -> None:
     use.fences.pop()
 
 
-def _flip_side(use: Profile) -> None:
+def _flip_side(use: UsageProfile) -> None:
     sides = use.segments[1].sides
     assert sides is not None
     sides[1] ^= 1
 
 
-def _overfill(use: Profile) -> None:
+def _overfill(use: UsageProfile) -> None:
     use.segments[0].absorb(use.segments[1])
     use.segments[0].absorb(use.segments[2])
     del use.segments[1:3], use.fences[0:2]
@@ -561,7 +561,7 @@ def _overfill(use: Profile) -> None:
 @pytest.mark.parametrize(
     "damage", [_lift_one, _sink_one, _repeat_level, _swap_keys, _lose_fence, _flip_side, _overfill]
 )
-def test_check_finds_damage(damage: Callable[[Profile], None]) -> None:
+def test_check_finds_damage(damage: Callable[[UsageProfile], None]) -> None:
     """Each invariant, broken by hand, is missed by no check."""
     use = _many()
     damage(use)
@@ -607,7 +607,7 @@ def test_comparison_that_raises_midway_changes_nothing(
 
 def test_stranger_among_keys_changes_nothing() -> None:
     """A str among ints raises what the comparison raises, at the call, and leaves the profile as it was."""
-    use = Profile()
+    use = UsageProfile()
     use.add(1, 5, 1)
     before = content(use)
     for call in (
@@ -635,7 +635,7 @@ def _exhaust(ask: Callable[..., Iterable[object]], *arguments: object) -> None:
 def test_comparisons_grow_with_the_logarithm(closed: bool, bookings: int) -> None:
     """`add`, `peak`, `has_room`, `runs` and `free` compare keys O(log m) times, whatever the span's length."""
     chance = random.Random(bookings)
-    use = Profile(closed)
+    use = UsageProfile(closed)
     starts = [8 * rank for rank in range(bookings)]
     use.add_all([(Ordered(start), Ordered(start + 5), chance.randint(1, 20)) for start in starts])
     assert use.breakpoints == 2 * bookings

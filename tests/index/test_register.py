@@ -1,4 +1,4 @@
-"""`Register`: what a dict would say, whatever the ids."""
+"""`IdTable`: what a dict would say, whatever the ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore import BookingEvent
-from bookcore.register import Register
+from bookcore.index.id_table import IdTable
 
 IDS = st.one_of(st.integers(), st.integers(0, 200_000), st.text(max_size=3), st.tuples(st.integers(), st.text(max_size=2)))
 
@@ -18,7 +18,7 @@ IDS = st.one_of(st.integers(), st.integers(0, 200_000), st.text(max_size=3), st.
 @given(ids=st.lists(IDS, unique=True, max_size=30), gone=st.sets(st.integers(0, 29)), asked=st.lists(IDS, max_size=5))
 def test_it_does_what_a_dict_does(ids: list[Any], gone: set[int], asked: list[Any]) -> None:
     """Set, get, delete, count, iterate."""
-    register, model = Register(), {}
+    register, model = IdTable(), {}
     for at, id in enumerate(ids):
         register[id] = model[id] = BookingEvent("room", at, at + 1)
     for at in gone:
@@ -39,7 +39,7 @@ def test_it_does_what_a_dict_does(ids: list[Any], gone: set[int], asked: list[An
 def test_many_at_once_fall_where_each_belongs(first: int, count: int) -> None:
     """Consecutive ids go in by slices, across the bounds of parts, and come out in order."""
     event = BookingEvent("room", 1, 2)
-    register = Register()
+    register = IdTable()
     ids = list(range(first, first + count))
     register.put_all(ids, [event] * count)
     assert len(register) == count
@@ -52,7 +52,7 @@ def test_many_at_once_fall_where_each_belongs(first: int, count: int) -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_ids_that_are_not_their_own_hashes_are_found_again(sign: int) -> None:
     """A hash is a number modulo 2**61 - 1, or another prime."""
-    register = Register()
+    register = IdTable()
     ids = sorted(sign * (hash_info.modulus - 20 + at) for at in range(40))
     register.put_all(ids, [BookingEvent("room", 1, 2)] * 40)
     assert all(id in register for id in ids)
@@ -62,7 +62,7 @@ def test_ids_that_are_not_their_own_hashes_are_found_again(sign: int) -> None:
 def test_other_ids_at_once() -> None:
     """Ids that are not consecutive go in one by one."""
     events = [BookingEvent("room", at, at + 1) for at in range(4)]
-    register = Register()
+    register = IdTable()
     ids = ["a", 7, (1, "b"), 70_000]
     register.put_all(ids, events)
     assert [register[id] for id in ids] == events

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bookcore import BookingEvent, schedule
-from bookcore.schedule import LongSchedule, make_schedule
+from bookcore import BookingEvent
+from bookcore.index import disjoint_intervals as schedule
+from bookcore.index.disjoint_intervals import ChunkedIntervals, make_intervals
 from bookcore.testing import rank_spans, small_sizes
 from bookcore.testing.families import OnlyLess
 
@@ -43,18 +44,18 @@ def overlaps(one: Any, two: Any, closed: bool) -> bool:
     )
 
 
-def emptied(closed: bool) -> LongSchedule:
+def emptied(closed: bool) -> ChunkedIntervals:
     """Return a long schedule whose last booking has gone."""
-    flat = make_schedule(closed)
+    flat = make_intervals(closed)
     flat.claim(OnlyLess(1), OnlyLess(2), BookingEvent(None, 1, 2))
-    kept = LongSchedule(closed, flat.edges, flat.events)
+    kept = ChunkedIntervals(closed, flat.edges, flat.events)
     kept.take(kept.find(OnlyLess(1), OnlyLess(2)))
     return kept
 
 
 def walk(closed: bool, long: bool, steps: Any) -> None:
     """Follow the steps on a schedule and on a list, and compare everything after each."""
-    kept: Any = make_schedule(closed)
+    kept: Any = make_intervals(closed)
     if long:
         kept = emptied(closed)
     held: list[tuple[tuple[Any, Any], BookingEvent]] = []
@@ -90,7 +91,7 @@ def walk(closed: bool, long: bool, steps: Any) -> None:
             assert kept.overlapping(key(low_), key(high_)) == right
             assert kept.is_free(key(low_), key(high_)) is (not right)
         if not long and len(kept.events) > schedule.SPLIT:
-            kept, long = LongSchedule(closed, kept.edges, kept.events), True
+            kept, long = ChunkedIntervals(closed, kept.edges, kept.events), True
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore._sums import difference, doubled, minus, plus
+from bookcore.model.arithmetic import difference, doubled, minus, plus
 
 
 def edges() -> Iterator[Any]:

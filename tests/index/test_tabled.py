@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bookcore.tabled as module
-from bookcore.tabled import Tabled, arranged, overlap, places_in, runs, tabled
+import bookcore.index.dictionary_column as module
+from bookcore.index.dictionary_column import DictionaryColumn, arranged, overlap, places_in, runs, tabled
 
 TOP = (1 << 32) - 1
 
@@ -85,7 +85,7 @@ def test_columns_are_tabled_unless_values_hardly_repeat(first: list[int], second
 
 def test_a_tabled_column_reads_like_a_list() -> None:
     """Items, slices, length, iteration and how many there are of each."""
-    column = Tabled("bac", array("B", [0, 1, 0, 0, 2]))
+    column = DictionaryColumn("bac", array("B", [0, 1, 0, 0, 2]))
     assert list(column) == ["b", "a", "b", "b", "c"] and len(column) == 5
     assert column[1] == "a" and list(column[3:]) == ["b", "c"]
     assert column.tally() == {0: 3, 1: 1, 2: 1}

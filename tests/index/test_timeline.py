@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookcore import _blocks
-from bookcore.bins import Bin
-from bookcore.bitmap import ordinals
+from bookcore.index import occupancy_chunks as _blocks
+from bookcore.index.bitmap import ordinals
+from bookcore.index.occupancy import OccupancyIndex
+from bookcore.index.posting_column import PostingList
 from bookcore.testing import rank_spans, small_sizes
 from bookcore.testing.families import OnlyLess
-from bookcore.timeline import Timeline
 
 MOST = settings().max_examples
 NUMBERS = st.integers(0, 30) | st.integers(0, 5)
@@ -67,7 +67,7 @@ class TimelineMachine(RuleBasedStateMachine):
         super().__init__()
         self.small = small_sizes(SMALLEST=self.limit)
         self.small.__enter__()
-        self.timeline = Timeline(self.closed)
+        self.timeline = OccupancyIndex(self.closed)
         self.naive = Naive(self.closed)
 
     def teardown(self) -> None:
@@ -111,7 +111,7 @@ class TimelineMachine(RuleBasedStateMachine):
             keys = [type(self).make(rank) for rank in ranks]
             both = zip(ranks, keys, strict=True)
             bins = [
-                (Bin(key, None, [n for n, s, _ in rows if s == rank]), Bin(key, None, [n for n, _, e in rows if e == rank]))
+                (PostingList(key, None, [n for n, s, _ in rows if s == rank]), PostingList(key, None, [n for n, _, e in rows if e == rank]))
                 for rank, key in both
             ]
             size = max(self.timeline.size, max(n for n, _, _ in rows) + 1)
@@ -183,7 +183,7 @@ def test_timeline_agrees_with_a_set_of_spans(closed: bool, limit: int) -> None:
 def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set[int], closed: bool) -> None:
     """Day-grained spans: columns of one key drop their lists, and answer from the bitmap."""
     with small_sizes(SMALLEST=4):
-        line = Timeline(closed)
+        line = OccupancyIndex(closed)
         for number, day in enumerate(days):
             line.add(number, 10 * day, 10 * day + 9)
             line.check()
@@ -199,7 +199,7 @@ def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set
 
 def test_a_column_of_one_key_drops_its_lists() -> None:
     """A million equal starts are one key and one bitmap; another key cuts the block and leaves that as it is."""
-    line = Timeline()
+    line = OccupancyIndex()
     for number in range(10 * _blocks.SMALLEST):
         line.add(number, 5, 9)
     assert any(block.starts.uniform for block in line.blocks)
@@ -214,7 +214,7 @@ def test_a_column_of_one_key_drops_its_lists() -> None:
 def test_blocks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
     """No block outgrows the limit, and removing everything leaves few blocks."""
     with small_sizes(SMALLEST=8):
-        line = Timeline()
+        line = OccupancyIndex()
         spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
         given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
         given_order = given_order if order != "shuffled" else [spans[at * 37 % 1000] for at in range(1000)]
@@ -261,7 +261,7 @@ def no_failure() -> Any:
     Failing.left = 0
 
 
-def agrees(line: Timeline, spans: dict[int, tuple[Any, Any]]) -> None:
+def agrees(line: OccupancyIndex, spans: dict[int, tuple[Any, Any]]) -> None:
     """Hold a timeline to be sound, and to say of some windows what its spans say."""
     Failing.left = 0
     line.check()
@@ -274,7 +274,7 @@ def agrees(line: Timeline, spans: dict[int, tuple[Any, Any]]) -> None:
 def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
     """The block stays longer than it should be, until a later addition."""
     for failing in range(1, 360, 7):
-        line, spans = Timeline(), {}
+        line, spans = OccupancyIndex(), {}
         Failing.left = failing
         for number in range(66):
             span = Failing(number % 5 + number / 1000), Failing(number % 5 + number / 1000 + 0.5)
@@ -286,11 +286,11 @@ def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_f
         agrees(line, spans)
 
 
-def binned(spans: dict[int, tuple[Any, Any]], size: int) -> Timeline:
+def binned(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
     """Return a timeline whose columns are in bins: twenty spans at each even number."""
     keys = [key for key in range(0, 40, 2) for _ in range(20)]
     spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
-    line = Timeline()
+    line = OccupancyIndex()
     numbers = list(range(len(keys)))
     line.rebuild(size, (keys, numbers), ([key + 1 for key in keys], numbers), ())
     assert all(block.starts.binned for block in line.blocks)
@@ -318,7 +318,7 @@ def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -
     """Joining blocks, bins and leaves, compares nothing."""
     for failing in (1, 4, 16, 64):
         spans: dict[int, tuple[Any, Any]] = {}
-        line = Timeline()
+        line = OccupancyIndex()
         keys = [key for key in range(0, 60, 2) for _ in range(32)] + [1000 + 2 * at for at in range(600)]
         numbers = list(range(len(keys)))
         spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
@@ -350,7 +350,7 @@ def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(n
     failed = 0
     for failing in range(1, 2000, 13):
         Failing.left = failing
-        other = Timeline()
+        other = OccupancyIndex()
         try:
             other.rebuild(300, (keys, numbers), ([Failing(at + 0.5) for at in range(300)], numbers), ())
         except RuntimeError:
@@ -379,7 +379,7 @@ class OneWay:
 
 def test_keys_are_asked_nothing_but_whether_one_is_less() -> None:
     """A key whose other comparisons fail is parted by, cut by and answered for like any."""
-    line = Timeline()
+    line = OccupancyIndex()
     for number in range(900):
         line.add(number, OneWay(number // 3), OneWay(number // 3 + 1))
     line.check()
@@ -402,14 +402,14 @@ def test_a_block_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.Mon
             raise NoGreater
         return False
 
-    monkeypatch.setattr("bookcore.column.Column.part", part)
+    monkeypatch.setattr("bookcore.index.column.Column.part", part)
     chosen = random.Random(38)
     count = chosen.randrange(60, 200)
     most = chosen.choice([1, 2, 3, 5, 50])
     starts = sorted(chosen.randrange(most) for _ in range(count))
     ends = sorted(start + 1 + chosen.randrange(most) for start in starts)
     numbers = list(range(count))
-    line = Timeline()
+    line = OccupancyIndex()
     line.rebuild(count, (list(map(OneWay, starts)), numbers), (list(map(OneWay, ends)), numbers), ())
     line.check()
     assert 0 < tries < 20

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookingEvent, Calendar, Resource, widest
-from bookcore.schedule import LongSchedule
+from bookcore import BookingEvent, Calendar, Resource
+from bookcore.index import gap_summary as widest
+from bookcore.index.disjoint_intervals import ChunkedIntervals
 from bookcore.testing import small_sizes
 
 DAY = timedelta(days=1)
@@ -26,7 +27,7 @@ STEPS = st.lists(
 )
 
 
-def fits_behind(kept: LongSchedule, at: int, length: Any, step: Any) -> bool:
+def fits_behind(kept: ChunkedIntervals, at: int, length: Any, step: Any) -> bool:
     """Look whether a length fits into a gap of a part, or behind it."""
     edges = list(kept.parts[at].edges)
     if at + 1 == len(kept.parts):
@@ -43,7 +44,7 @@ def test_no_part_is_passed_over_that_holds_the_length(closed: bool, kind: int, s
     """After each change, whatever is passed over is too narrow; and what is not first learnt is learnt by looking."""
     key, unit = KINDS[kind], UNITS[kind]
     with small_sizes(SPLIT=split, FAN=fan):
-        kept = LongSchedule(closed, (), [])
+        kept = ChunkedIntervals(closed, (), [])
         held: list[BookingEvent] = []
         for what, rank, more, length in steps:
             if what == "claim":
@@ -65,7 +66,7 @@ def test_no_part_is_passed_over_that_holds_the_length(closed: bool, kind: int, s
 def test_keys_that_are_not_measured_are_walked(make: Any) -> None:
     """No part is passed over where gaps are of a kind whose arithmetic is not exact, or of none."""
     with small_sizes():
-        kept = LongSchedule(False, (), [])
+        kept = ChunkedIntervals(False, (), [])
         for at in range(0, 100, 2):
             kept.claim(make(at), make(at + 1), BookingEvent(None, make(at), make(at + 1)))
         kept.check()
@@ -79,7 +80,7 @@ def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
     room = calendar.add_resource(Resource("room"))
     calendar.load(BookingEvent(room, 3 * at, 3 * at + 2) for at in range(size))
     calls = 0
-    count_bound, count_measured = widest.Widest._bound, widest.Widest._measured
+    count_bound, count_measured = widest.GapSummary._bound, widest.GapSummary._measured
 
     def bound(self: Any, level: int, at: int) -> Any:
         nonlocal calls
@@ -92,8 +93,8 @@ def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
         return count_measured(self, at)
 
     with monkeypatch.context() as patched:
-        patched.setattr(widest.Widest, "_bound", bound)
-        patched.setattr(widest.Widest, "_measured", measured)
+        patched.setattr(widest.GapSummary, "_bound", bound)
+        patched.setattr(widest.GapSummary, "_measured", measured)
         assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
         first, calls = calls, 0
         assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
-from bookcore.bitmap import ordinals
-from bookcore.column import LEAF
+from bookcore.index.bitmap import ordinals
+from bookcore.index.column import LEAF
 from bookcore.stores.memory import MemoryStore
 
 SIZES = (1_000, 10_000, 100_000)
@@ -212,8 +212,8 @@ def test_the_first_ten_read_as_much_of_a_bitmap_however_many_resources_there_are
         read[-1] += bits.bit_length()
         return ordinals(bits)
 
-    monkeypatch.setattr("bookcore.bitmap.ordinals", counted)
-    monkeypatch.setattr("bookcore._asking.ordinals", counted)
+    monkeypatch.setattr("bookcore.index.bitmap.ordinals", counted)
+    monkeypatch.setattr("bookcore.query.availability.ordinals", counted)
     for size in (10_000, 100_000):
         calendar = Calendar()
         for number in range(size):

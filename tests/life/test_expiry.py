@@ -18,10 +18,10 @@ from bookcore import (
     KeyTypeError,
     MemoryStore,
     Resource,
-    expiry,
 )
 from bookcore.changes import Change, Released
-from bookcore.stores.fading import Fading
+from bookcore.engine import holds as expiry
+from bookcore.stores.memory.tombstones import Tombstones
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore, small_sizes
 
@@ -52,7 +52,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fading(calendar: Calendar) -> bool:
     """Tell whether something fades in the calendar's store."""
-    return isinstance(calendar._store, Fading)
+    return isinstance(calendar._store, Tombstones)
 
 
 def held(calendar: Calendar, count: int, **resource: Any) -> list[BookingEvent]:

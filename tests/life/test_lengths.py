@@ -23,8 +23,8 @@ from bookcore import (
     Resource,
     ResourceError,
 )
-from bookcore.keys import normal
-from bookcore.lengths import later, sooner
+from bookcore.model.keys import normal
+from bookcore.model.lengths import later, sooner
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.model import BookingEvent, Resource
+from bookcore.model.records import BookingEvent, Resource
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.errors import SnapshotError
-from bookcore.persist import flat
 from bookcore.persist.errors import SnapshotDamagedError
-from bookcore.persist.format import read_file
+from bookcore.persist.snapshot import flat
+from bookcore.persist.snapshot.format import read_file
 
 Forge = Callable[..., Path]
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bookcore.errors import SnapshotError
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError
-from bookcore.persist.format import Facts, Limits, read_file, write_file
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.snapshot.format import Facts, Limits, read_file, write_file
 
 Forge = Callable[..., Path]
 InMemory = Callable[[bytes | bytearray], FileSystem]

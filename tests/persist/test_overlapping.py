@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bookcore.calendar import Calendar
-from bookcore.model import BookingEvent, Resource
+from bookcore.model.records import BookingEvent, Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
-from bookcore.persist.format import Facts, read_file, write_file
 from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot.format import Facts, read_file, write_file
 
 
 class Stay(BookingEvent):

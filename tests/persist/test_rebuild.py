@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bookcore import BookcoreError, Calendar, Resource
-from bookcore.catalog import Catalog
-from bookcore.entry import Entry
+from bookcore.engine.registry import Registry
 from bookcore.hours import Hours
 from bookcore.persist import registry
 from bookcore.persist.registry import register_key_codec
+from bookcore.stores.record import ResourceRecord
 from bookcore.stores.tree import TreeStore
 
 START, HOUR = datetime(2024, 3, 30, 12), timedelta(hours=1)
@@ -182,12 +182,12 @@ def test_many_records_at_once_are_the_same_as_one_by_one(count: int, before: int
         pass
 
     resources = [(Flat if at % 3 else Resource)(at, 1 + at % 2) for at in range(before + count)]
-    slow, fast = Catalog(), Catalog()
+    slow, fast = Registry(), Registry()
     for at, resource in enumerate(resources):
         slow.add(slow.prepare(resource, None, None, None))
         if at < before:
             fast.add(fast.prepare(resource, None, None, None))
-    fast.add_all([Entry(r.id, r, at, r.capacity) for at, r in enumerate(resources) if at >= before])
+    fast.add_all([ResourceRecord(r.id, r, at, r.capacity) for at, r in enumerate(resources) if at >= before])
     for name in ("everything", "pooled"):
         assert getattr(slow, name).value() == getattr(fast, name).value()
     assert {cls: bits.value() for cls, bits in slow.kinds.items()} == {

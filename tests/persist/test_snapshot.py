@@ -31,9 +31,8 @@ from bookcore.errors import (
     StoreError,
 )
 from bookcore.hours import Hours
-from bookcore.model import BookingEvent, Resource
+from bookcore.model.records import BookingEvent, Resource
 from bookcore.persist import registry
-from bookcore.persist.classes import OWN
 from bookcore.persist.errors import (
     SnapshotDamagedError,
     SnapshotKeyError,
@@ -41,11 +40,12 @@ from bookcore.persist.errors import (
     SnapshotValueError,
     SnapshotVersionError,
 )
-from bookcore.persist.format import Limits, read_file
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.registry import register_key_codec
 from bookcore.persist.snapshot import load, save
-from bookcore.persist.state import encode_state
+from bookcore.persist.snapshot.classes import OWN
+from bookcore.persist.snapshot.format import Limits, read_file
+from bookcore.persist.snapshot.state import encode_state
 from bookcore.stores.tree import TreeStore
 
 Forge = Callable[..., Path]
@@ -785,9 +785,9 @@ def test_flipped_bit_under_a_right_digest_gives_an_error_or_a_sound_calendar(
 
 def test_forged_overlap_is_refused(tmp_path: Path) -> None:
     """Two bookings in each other's way do not open, though the file is whole."""
-    from bookcore.persist.columns import KeyColumn
-    from bookcore.persist.format import Facts, write_file
-    from bookcore.persist.state import Bookings, Resources, State
+    from bookcore.persist.codec.columns import KeyColumn
+    from bookcore.persist.snapshot.format import Facts, write_file
+    from bookcore.persist.snapshot.state import Bookings, Resources, State
 
     rows = 100  # enough for a load in one piece
     state = State(
@@ -817,9 +817,9 @@ def test_forged_overlap_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("start", "end"), [("02:30", "03:15"), ("02:00", "03:00")])
 def test_forged_span_that_is_reversed_in_truth_is_refused(tmp_path: Path, start: str, end: str) -> None:
     """Over a clock change the wall clock may say that a span is in order when it is not."""
-    from bookcore.persist.columns import KeyColumn
-    from bookcore.persist.format import Facts, write_file
-    from bookcore.persist.state import Bookings, Resources, State
+    from bookcore.persist.codec.columns import KeyColumn
+    from bookcore.persist.snapshot.format import Facts, write_file
+    from bookcore.persist.snapshot.state import Bookings, Resources, State
 
     zone = ZoneInfo("Europe/Paris")  # from two to three was skipped there: 02:30 is 03:30
     keys = [datetime.fromisoformat(f"2024-03-31 {clock}").replace(tzinfo=zone) for clock in (start, end)]
@@ -842,7 +842,7 @@ def test_forged_span_that_is_reversed_in_truth_is_refused(tmp_path: Path, start:
 
 def bomb(kind: str) -> Iterator[bytes]:
     """Yield the section pickles of a file that asks for far more than it is."""
-    from bookcore.persist import flat
+    from bookcore.persist.snapshot import flat
 
     names = ("calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures")
     for name in names:
@@ -876,8 +876,8 @@ def test_bomb_is_refused_at_once(forge: Forge, kind: str) -> None:
 
 def test_attributes_cannot_reach_into_the_calendar(tmp_path: Path) -> None:
     """Where a resource is registered is not for a file to say, nor what its class has no place for."""
-    from bookcore.persist.format import Facts, write_file
-    from bookcore.persist.state import Resources, State
+    from bookcore.persist.snapshot.format import Facts, write_file
+    from bookcore.persist.snapshot.state import Resources, State
 
     for attributes in ({"_calendars": [1]}, {"_entry": 5}, [1], 7, {5: 1}, {"unknown": 5}):
         state = State(

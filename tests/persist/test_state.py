@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bookcore.persist.blob import Unreadable
-from bookcore.persist.columns import KeyColumn
-from bookcore.persist.state import (
+from bookcore.persist.codec.blob import Unreadable
+from bookcore.persist.codec.columns import KeyColumn
+from bookcore.persist.snapshot.state import (
     Bookings,
     Closures,
     Expired,

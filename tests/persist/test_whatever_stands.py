@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.model import BookingEvent, Resource
-from bookcore.persist import columns
+from bookcore.model.records import BookingEvent, Resource
 from bookcore.persist import snapshot as module
+from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
-from bookcore.persist.format import Limits
 from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot.format import Limits
 
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:

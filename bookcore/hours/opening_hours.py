@@ -1,0 +1,346 @@
+"""Opening hours: weekly rules on the wall clock of a zone, with other rules for some dates.
+
+    Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")      how it is written      `_hours_rules`
+      keys      datetimes of the calendar                        here
+      points    lengths since 1970, in UTC                       `_weeks`, which resolves and keeps them
+      changes of the clock                                       `_openings`
+
+What becomes of times that a clock change skips or repeats is told, with the policies, in `_openings`: by
+default an instant is open exactly when the wall clock, read at that instant, shows an open time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from bookcore.hours.openings import AMBIGUOUS, NONEXISTENT, Piece
+from bookcore.hours.rules import (
+    Day,
+    DayRule,
+    check_day,
+    day_text,
+    read_date,
+    read_day,
+    read_pairs,
+    read_week,
+    week_text,
+)
+from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, choice, load_zone
+from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
+from bookcore.model.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
+from bookcore.model.typecheck import is_a, plain_text
+
+__all__ = ["Hours"]
+
+_DAY_ZERO: Final = EPOCH.toordinal()
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class Hours:
+    """When something is open: weekly rules in a time zone, with other rules for some dates.
+
+    Arguments: ``weekly``, a mapping of weekdays to openings (see the example; a close past midnight is
+    written ``26:00``); ``zone``, an IANA name, or None for calendars with naive datetimes, whose keys are the
+    wall clock itself; ``exceptions``, dates and what holds *instead* of the weekly rule on them, None for
+    closed all day; ``nonexistent`` and ``ambiguous``, the policy at clock changes (see `_openings`).
+
+    An opening belongs to the day it starts on: Friday 22:00-26:00 is decided by Friday's rule or exception up
+    to its end on Saturday.
+
+    With a zone, keys are aware datetimes (of any zone), and spans come out in UTC; without, keys are naive.
+    Anything else is a `KeyTypeError`. An instance never changes, hashes by its content, and is safe to share
+    among threads. It remembers the weeks it was asked about, at most 512 of them.
+
+    Attributes: ``week``, ``zone``, ``exceptions``, ``nonexistent``, ``ambiguous``, as read; ``longest``, a
+    length that no open span exceeds (exact without a zone, with one two days more, for clock changes), None
+    where there is no bound: use it to give up on lengths that never fit.
+
+    Raises: `HoursError` for a rule that cannot be read.
+    Complexity: a week asked about for the first time O(openings near it) if it is near an exception or a change of the
+    clock, else O(1) save once for each offset of the zone; after that as each method says.
+
+    >>> berlin = Hours({"mon-fri": "09:00-17:00", "sat": ["10:00-12:00", "13:00-15:00"]}, zone="Europe/Berlin",
+    ...                exceptions={"2026-12-24": "09:00-12:00", "2026-12-25": None})
+    >>> day = datetime(2026, 12, 24, tzinfo=ZoneInfo("Europe/Berlin"))
+    >>> berlin.is_open(day.replace(hour=9), day.replace(hour=12))
+    True
+    >>> berlin.is_open(day.replace(hour=14), day.replace(hour=15))
+    False
+    """
+
+    week: tuple[Day, ...]
+    zone: ZoneInfo | None
+    exceptions: tuple[tuple[date, Day], ...]
+    nonexistent: str
+    ambiguous: str
+    longest: timedelta | None
+    _hash: int
+    _epoch: datetime
+    _weeks: Weeks
+
+    def __init__(
+        self,
+        weekly: Mapping[Any, DayRule],  # keys: weekdays, as text or numbers
+        *,
+        zone: str | ZoneInfo | None = None,
+        exceptions: Mapping[Any, DayRule] | None = None,  # keys: dates, or ISO text
+        nonexistent: str = "jump",
+        ambiguous: str = "both",
+    ) -> None:
+        dates: dict[date, Day] = {}
+        pairs = [] if exceptions is None else read_pairs(exceptions)
+        if pairs is None:
+            raise HoursError(exceptions, "exceptions are a mapping of dates, such as {'2026-12-25': None}")
+        for key, rule in pairs:
+            day = read_date(key)
+            if day in dates:
+                raise HoursError(key, "this date has its exception already; give each date once")
+            dates[day] = read_day(rule)
+        self._fill(read_week(weekly), zone, dates, nonexistent, ambiguous)
+
+    def _fill(
+        self,
+        week: tuple[Day, ...],
+        zone: str | ZoneInfo | None,
+        dates: dict[date, Day],
+        nonexistent: str,
+        ambiguous: str,
+    ) -> None:
+        put = object.__setattr__  # the record is frozen, its constructor is not
+        put(self, "week", week)
+        put(self, "zone", None if zone is None else load_zone(zone))
+        put(self, "exceptions", tuple(sorted(dates.items())))
+        put(self, "nonexistent", nonexistent := choice("nonexistent", nonexistent, NONEXISTENT))
+        put(self, "ambiguous", ambiguous := choice("ambiguous", ambiguous, AMBIGUOUS))
+        put(self, "_hash", hash(self._content()))
+        put(self, "_epoch", EPOCH if zone is None else EPOCH_UTC)
+        by_day = {day.toordinal() - _DAY_ZERO: rule for day, rule in self.exceptions}
+        weeks = Weeks(week, by_day, self.zone, nonexistent, ambiguous)
+        put(self, "_weeks", weeks)
+        put(self, "longest", weeks.longest)
+
+    # ---- questions
+
+    def is_open(self, start: datetime | None, end: datetime | None, *, closed: bool = False) -> bool:
+        """Tell whether all of ``[start, end)`` lies in opening time.
+
+        An empty span asks about its instant. An end of None is unbounded: only what never closes on that side
+        is open. ``closed=True`` is for calendars with ``bounds="[]"``: the span has its end, and so have the
+        openings, so that 09:00-17:00 holds a span that ends at 17:00 and one that is nothing but 17:00.
+
+        Raises: `InvalidSpanError` (reversed), `KeyTypeError` (no datetime, or naive where there is a zone, or
+        aware where there is none).
+        Complexity: O(log openings a week), whatever the length of the span.
+
+        >>> hours = Hours({"fri": "22:00-24:00", "sat": "00:00-04:00"})
+        >>> hours.is_open(datetime(2026, 5, 1, 23), datetime(2026, 5, 2, 1))
+        True
+        """
+        return self.holds(*self._window(start, end), closed)
+
+    def points(self, start: datetime | None, end: datetime | None) -> tuple[timedelta, timedelta]:
+        """Return a span as `holds` takes it: one answer for all rules with a zone, one for all without.
+
+        Raises: as `is_open`. Complexity: O(1).
+        """
+        return self._window(start, end)
+
+    def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
+        """Tell whether all of a span is open, as `is_open`, given as `points` of this or a like rule returned it.
+
+        Raises nothing for points. Complexity: as `is_open`; O(1) for a span longer than ``longest``.
+        """
+        return self._weeks.holds(low, high, closed)
+
+    def open_spans(
+        self, start: datetime | None, end: datetime | None
+    ) -> Iterator[tuple[datetime | None, datetime | None]]:
+        """Yield the maximal open spans within ``[start, end)``, disjoint and in order, lazily.
+
+        The window's own ends come back as they were given, all others in UTC (naive without a zone): two
+        times of one zone compare by their faces in Python, and at a clock change that is the wrong order. For
+        the wall clock: ``span_start.astimezone(hours.zone)``. None is yielded for what is open without end.
+
+        Raises: as `is_open`, when called.
+        Complexity: O(weeks walked + spans), each week resolved once.
+
+        >>> hours = Hours({"mon-fri": "09:00-17:00"})
+        >>> for opens, closes in hours.open_spans(datetime(2026, 5, 1, 12), datetime(2026, 5, 4, 10)):
+        ...     print(opens, closes, sep=" to ")
+        2026-05-01 12:00:00 to 2026-05-01 17:00:00
+        2026-05-04 09:00:00 to 2026-05-04 10:00:00
+        """
+        window = self._window(start, end)
+        return self._as_keys(self._weeks.open_points(*window), start, end, window)
+
+    def closed_spans(
+        self, start: datetime | None, end: datetime | None
+    ) -> Iterator[tuple[datetime | None, datetime | None]]:
+        """Yield the maximal closed spans within ``[start, end)``: exactly what `open_spans` leaves of it.
+
+        Raises, Complexity: as `open_spans`.
+
+        >>> hours = Hours({"mon-fri": "09:00-17:00"})
+        >>> for closes, opens in hours.closed_spans(datetime(2026, 5, 1, 12), datetime(2026, 5, 4, 10)):
+        ...     print(closes, opens, sep=" to ")
+        2026-05-01 17:00:00 to 2026-05-04 09:00:00
+        """
+        window = self._window(start, end)
+        return self._as_keys(self._weeks.closed_points(*window), start, end, window)
+
+    def next_open(
+        self, after: datetime, *, at_least: timedelta | None = None
+    ) -> tuple[datetime, datetime | None] | None:
+        """Return the first open span that lasts at least so long at or after an instant, or None.
+
+        The span is maximal save that it does not start before *after*; its end is None if it never closes. It
+        looks 40 years past *after* or the last exception, whichever is later.
+
+        Raises: `KeyTypeError` as `is_open`, also for an ``at_least`` that is no `timedelta`.
+        Complexity: O(openings passed over).
+
+        >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
+        (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
+        """
+        if at_least is not None and not is_a(at_least, timedelta):
+            raise KeyTypeError(at_least, "a length of opening time is a timedelta")
+        a = self._point(after)
+        wanted = at_least or timedelta.resolution
+        if self.longest is not None and wanted > self.longest:
+            return None
+        horizon = self._weeks.horizon(a)
+        for opens, closes in self._weeks.open_points(a, HIGHEST):
+            if closes == HIGHEST:
+                return (after if opens == a else self._key(opens)), None
+            if closes - opens >= wanted:
+                return (after if opens == a else self._key(opens)), self._key(closes)
+            if opens > horizon:
+                break
+        return None
+
+    # ---- plain data
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the rule as a dict of str, int and tuples; `from_plain` is its inverse. O(exceptions).
+
+        >>> Hours({"mon": "09:00-17:00"}).to_plain()["week"]
+        (((32400, 61200),), (), (), (), (), (), ())
+        """
+        return {
+            "format": 1,
+            "week": self.week,
+            "zone": "" if self.zone is None else self.zone.key,
+            "exceptions": tuple((day.isoformat(), rule) for day, rule in self.exceptions),
+            "nonexistent": self.nonexistent,
+            "ambiguous": self.ambiguous,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: object) -> Hours:
+        """Return the rule that `to_plain` described. Raises: `HoursError` for anything else. O(exceptions x log of them).
+
+        >>> hours = Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")
+        >>> Hours.from_plain(hours.to_plain()) == hours
+        True
+        """
+        fields = {"format", "week", "zone", "exceptions", "nonexistent", "ambiguous"}
+        facts = {plain_text(name): value for name, value in read_pairs(plain) or ()}
+        if facts.keys() != fields or not is_a(facts["format"], int) or int.__index__(facts["format"]) != 1:
+            raise HoursError(plain, "not opening hours as to_plain() writes them")
+        week, zone, exceptions = facts["week"], facts["zone"], facts["exceptions"]
+        if type(week) is not tuple or len(week) != 7 or type(exceptions) is not tuple:
+            raise HoursError(plain, "not opening hours as to_plain() writes them: a week of seven days, and exceptions")
+        dates: dict[date, Day] = {}
+        for item in exceptions:
+            if type(item) is not tuple or len(item) != 2 or (day := read_date(item[0])) in dates:
+                raise HoursError(item, "not an exception (date, openings), or one of a date that has one")
+            dates[day] = _plain_day(item[1])
+        hours = object.__new__(cls)
+        hours._fill(
+            tuple(map(_plain_day, week)),
+            None if plain_text(zone) == "" else zone,
+            dates,
+            facts["nonexistent"],
+            facts["ambiguous"],
+        )
+        return hours
+
+    def _content(self) -> tuple[object, ...]:
+        zone = self.zone and self.zone.key
+        return self.week, zone, self.exceptions, self.nonexistent, self.ambiguous
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (is_a(other, Hours) and self._content() == other._content())
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Hours.from_plain, (self.to_plain(),)
+
+    def __repr__(self) -> str:
+        more = "" if self.zone is None else f", zone={self.zone.key!r}"
+        if self.exceptions:
+            more += f", exceptions={ {day.isoformat(): day_text(rule) for day, rule in self.exceptions} }"
+        more += "" if self.nonexistent == "jump" else f", nonexistent={self.nonexistent!r}"
+        more += "" if self.ambiguous == "both" else f", ambiguous={self.ambiguous!r}"
+        return f"Hours({week_text(self.week)}{more})"
+
+    # ---- keys and points
+
+    def _point(self, key: Any) -> timedelta:
+        """Return a key as the length since 1970, in UTC if there is a zone."""
+        if not issubclass(type(key), datetime):  # not isinstance: an object may say what it is not
+            raise KeyTypeError(key, "opening hours are about times of day, so they need keys that are datetimes")
+        try:
+            point: timedelta = key - self._epoch
+            none = bool(point != point)  # NaT is a datetime, and equals nothing
+        except Exception as exc:  # also the code of a class of the user's own
+            raise self._refusal(key) from exc
+        if none:
+            raise InvalidKeyError(key, key, None)
+        return point
+
+    def _refusal(self, key: datetime) -> KeyTypeError:
+        if self.zone is None:
+            if key.tzinfo is not None:
+                return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
+        elif key.utcoffset() is None:
+            return KeyTypeError(
+                key, f"has no zone, and these opening hours are in {self.zone.key}; give the key a zone, "
+                "or use Hours(..., zone=None)"
+            )
+        return KeyTypeError(key, "cannot be measured from 1970")
+
+    def _window(self, start: Any, end: Any) -> Piece:
+        a = LOWEST if start is None else self._point(start)
+        b = HIGHEST if end is None else self._point(end)
+        if b < a:
+            raise InvalidSpanError(start, end, "the end lies before the start")
+        return a, b
+
+    def _key(self, point: timedelta) -> datetime:
+        try:
+            return self._epoch + point
+        except OverflowError:  # 24:00 of the last day that has a name
+            return datetime.max.replace(tzinfo=self._epoch.tzinfo)
+
+    def _as_keys(
+        self, spans: Iterable[Piece], start: datetime | None, end: datetime | None, window: Piece
+    ) -> Iterator[tuple[datetime | None, datetime | None]]:
+        a, b = window
+        for opens, closes in spans:
+            yield (start if opens == a else self._key(opens)), (end if closes == b else self._key(closes))
+
+
+def _plain_day(openings: object) -> Day:
+    if type(openings) is not tuple or not all(
+        type(pair) is tuple and len(pair) == 2 and type(pair[0]) is int and type(pair[1]) is int
+        for pair in openings
+    ):
+        raise HoursError(openings, "not a day of openings ((open, close), ...) in seconds after midnight")
+    return check_day(openings, openings)

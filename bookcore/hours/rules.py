@@ -1,0 +1,225 @@
+"""How opening hours are written and read: text in, whole seconds out, and back.
+
+A *day* is a tuple of openings in order, each ``(open, close)`` in seconds after that day's midnight on the
+clock on the wall. ``close`` may pass 86,400: an opening belongs to the day it starts on and may run into the
+next one. The openings of one day do not overlap; those that touch (12:00-13:00, 13:00-15:00) are one.
+
+    "09:00-17:00"                  ->  ((32400, 61200),)
+    ["10:00-12:00", "22:00-26:00"] ->  ((36000, 43200), (79200, 93600))       26:00 is 02:00 of the next day
+    None                           ->  ()                                     closed all day
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from typing import Any, Final, TypeAlias
+
+from bookcore.model.errors import HoursError, brief
+from bookcore.model.typecheck import is_a, plain_text
+
+__all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
+
+Day: TypeAlias = tuple[tuple[int, int], ...]
+DayRule: TypeAlias = str | Iterable[str | tuple[str | time, str | time]] | None
+
+FULL: Final = 86_400
+_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONG: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+
+
+def read_week(weekly: Any) -> tuple[Day, ...]:
+    """Return seven days, Monday first, from a mapping of weekdays to what `read_day` takes.
+
+    Keys: ``"mon"``, ``"monday"``, ``"mon-fri"``, ``"sat-mon"`` (past Sunday), ``"mon,wed,fri"``, ``"daily"``,
+    or the number that `date.weekday` gives (Monday 0). A day not named is closed; one named twice is refused.
+
+    >>> read_week({"sat,sun": "10:00-12:00"})[4:]
+    ((), ((36000, 43200),), ((36000, 43200),))
+    """
+    pairs = read_pairs(weekly)
+    if pairs is None:
+        raise HoursError(weekly, "weekly hours are a mapping such as {'mon-fri': '09:00-17:00'}")
+    week: dict[int, Day] = {}
+    for key, rule in pairs:
+        for weekday in _read_weekdays(key):
+            if weekday in week:
+                raise HoursError(key, f"{_NAMES[weekday]} has its hours already; give each day once")
+            week[weekday] = read_day(rule)
+    return tuple(week.get(weekday, ()) for weekday in range(7))
+
+
+def read_pairs(value: Any) -> list[tuple[Any, Any]] | None:
+    """Return the keys and values of a mapping; None for what is none, or says it is and cannot be read."""
+    if not is_a(value, (Mapping,)):
+        return None
+    try:
+        return [(key, rule) for key, rule in value.items()]
+    except Exception:  # the code of the user's own class
+        return None
+
+
+def _read_weekdays(key: Any) -> list[int]:
+    if is_a(key, int) and not is_a(key, bool) and 0 <= int.__index__(key) <= 6:
+        return [int.__index__(key)]
+    text = plain_text(key)
+    if text is not None:
+        days: list[int] = []
+        for part in text.lower().split(","):
+            ends = [_weekday(name.strip()) for name in part.split("-")]
+            if part.strip() == "daily":
+                days += range(7)
+            elif -1 in ends or len(ends) > 2:
+                break
+            else:
+                first, last = ends[0], ends[-1]
+                days += [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+        else:
+            return days
+    raise HoursError(
+        key, "not a weekday; write 'mon', 'monday', 'mon-fri', 'sat,sun', 'daily', or 0 (Monday) to 6 (Sunday)"
+    )
+
+
+def _weekday(name: str) -> int:
+    # three letters or more of the name: "thu", "thur", "thurs", "thursday"; -1 for anything else
+    for number, long in enumerate(_LONG):
+        if len(name) >= 3 and long.startswith(name):
+            return number
+    return -1
+
+
+def read_day(rule: Any) -> Day:
+    """Return one day's openings from text, from a list of texts or pairs of times, or from None (closed).
+
+    Times are ``"9:00"``, ``"09:00:30"`` or `datetime.time`. A close of 00:00 is the midnight that ends the
+    day; one after it is written ``26:00`` for 02:00. An opening that closes before it opens is refused: it
+    may be meant to pass midnight, or be a slip, and only the writer knows.
+
+    >>> read_day("10:00-12:00, 22:00-26:00")
+    ((36000, 43200), (79200, 93600))
+    >>> read_day([("09:00", time(0, 0))])
+    ((32400, 86400),)
+    """
+    if rule is None:
+        return ()
+    text = plain_text(rule)
+    if text is not None:
+        rule = [part.strip() for part in text.split(",")]
+    items = None if is_a(rule, (bytes, Mapping)) else _items(rule)
+    if items is None:
+        raise HoursError(rule, "a day's hours are text such as '09:00-17:00', a list of it, or None (closed)")
+    return check_day([_read_opening(item) for item in items], rule)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """Return what is in an iterable; None for what is none, or says it is and cannot be iterated."""
+    try:
+        return list(value)
+    except Exception:  # an array without dimensions, or the object's own code
+        return None
+
+
+def _read_opening(item: Any) -> tuple[int, int]:
+    text = plain_text(item)
+    parts: Any = item if text is None else text.split("-")
+    parts = _items(parts) if is_a(parts, (tuple, list)) else None
+    if parts is None or len(parts) != 2:
+        raise HoursError(item, "an opening is text such as '09:00-17:00' or a pair of times (open, close)")
+    opens, closes = (_read_time(part, item) for part in parts)
+    return opens, closes or (FULL if opens else 0)  # 00:00-00:00 could be all day or no time: refused
+
+
+def _read_time(value: Any, item: object) -> int:
+    if is_a(value, time):
+        if value.tzinfo is not None or value.microsecond:
+            raise HoursError(value, "times of opening hours are whole seconds without a zone of their own")
+        return value.hour * 3600 + value.minute * 60 + value.second
+    text = plain_text(value)
+    match = None if text is None else _TIME.fullmatch(text.strip())
+    if match is None:
+        raise HoursError(item, f"{brief(value)} is not a time of day such as '09:00'")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    if minutes > 59 or seconds > 59:
+        raise HoursError(item, f"{brief(value)} is not a time of day: minutes and seconds end at 59")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
+    """Return the openings in order, those that touch as one, or raise `HoursError` about *source*.
+
+    >>> check_day([(46800, 54000), (36000, 46800)], "10:00-13:00, 13:00-15:00")
+    ((36000, 54000),)
+    """
+    day: list[tuple[int, int]] = []
+    for opens, closes in sorted(openings):
+        if not 0 <= opens < FULL:
+            raise HoursError(source, f"opens at {_clock(opens)}; an opening starts by 23:59:59")
+        if closes < opens:
+            later = f"{_clock(opens)}-{_clock(closes + FULL)}"
+            raise HoursError(source, f"closes before it opens; if it runs past midnight, write '{later}'")
+        if closes == opens:
+            raise HoursError(source, f"closes at {_clock(closes)}, when it opens; all day is '00:00-24:00'")
+        if closes > 2 * FULL:
+            raise HoursError(source, f"closes at {_clock(closes)}; an opening ends by 48:00, the next midnight but one")
+        if day and opens < day[-1][1]:
+            raise HoursError(
+                source, f"{_clock(opens)}-{_clock(closes)} overlaps {_clock(day[-1][0])}-{_clock(day[-1][1])}"
+            )
+        if day and opens == day[-1][1]:
+            day.append((day.pop()[0], closes))
+        else:
+            day.append((opens, closes))
+    return tuple(day)
+
+
+def read_date(value: Any) -> date:
+    """Return a date, given as one or as ISO text; a datetime is refused.
+
+    >>> read_date("2026-12-24")
+    datetime.date(2026, 12, 24)
+    """
+    if is_a(value, date) and not is_a(value, datetime):
+        found: date = value
+        return found
+    text = plain_text(value)
+    if text is not None:
+        try:
+            return date.fromisoformat(text)
+        except ValueError as exc:
+            raise HoursError(value, "not a date; write '2026-12-24' or date(2026, 12, 24)") from exc
+    raise HoursError(value, "exceptions are for dates: '2026-12-24' or date(2026, 12, 24)")
+
+
+def _clock(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours:02}:{minutes:02}" + (f":{left:02}" if left else "")
+
+
+def day_text(day: Day) -> str | None:
+    """Return a day as `read_day` reads it.
+
+    >>> day_text(((32400, 61200), (79200, 93600)))
+    '09:00-17:00, 22:00-26:00'
+    """
+    return ", ".join(f"{_clock(opens)}-{_clock(closes)}" for opens, closes in day) or None
+
+
+def week_text(week: tuple[Day, ...]) -> dict[str, str]:
+    """Return the open days of a week as `read_week` reads them, neighbours of one rule together.
+
+    >>> week_text(((),) * 4 + (((32400, 61200),),) * 2 + ((),))
+    {'fri-sat': '09:00-17:00'}
+    """
+    text: dict[str, str] = {}
+    first = 0
+    for weekday in range(1, 8):
+        if weekday == 7 or week[weekday] != week[first]:
+            if (rule := day_text(week[first])) is not None:
+                names = _NAMES[first] if weekday == first + 1 else f"{_NAMES[first]}-{_NAMES[weekday - 1]}"
+                text[names] = rule
+            first = weekday
+    return text

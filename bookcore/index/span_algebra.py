@@ -1,0 +1,317 @@
+"""Pure decisions over spans in order: what they cover, what they leave, where several agree.
+
+    one            |-------|     |---|
+    other              |-------|       |---|
+    union          |-----------| |---| |---|
+    complement  ...|           | |   | |   |...     of the union: the gaps
+    quorum 2           |---|
+
+Everything here reads streams of ``(start, end)`` in order of start and answers lazily, in order, touching each span
+once. Keys are compared by ``<`` and nothing else; None is unbounded. Every function speaks of half-open spans; a
+closed one, ``[a, b]``, is the half-open span from just before ``a`` to just after ``b``: from ``Place(a, False)`` to
+``Place(b, True)``. `as_places` turns keys into places, `as_keys` places back into closed spans of keys. What lies
+between ``[1, 3]`` and ``[5, 8]`` begins just after 3 and ends just before 5: for whole numbers ``[4, 4]``, for fractions no
+closed span at all, which is why `as_keys` needs keys that have neighbours (`following`, `preceding`) and says so
+where they have none. A gap is never rounded outwards: each key in it is free.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heapreplace
+from numbers import Integral, Number
+from typing import Any, TypeAlias
+
+from bookcore.model.arithmetic import OWN, minus, plus
+from bookcore.model.errors import BookcoreError, KeyTypeError
+
+__all__ = [
+    "Place",
+    "as_keys",
+    "as_places",
+    "complement",
+    "fits",
+    "following",
+    "in_order",
+    "intersection",
+    "preceding",
+    "quorum",
+    "union",
+]
+
+Span: TypeAlias = tuple[Any, Any]
+
+
+class Place:
+    """A point between keys: just before one or, with ``after``, just after it.
+
+    >>> Place(3, False) < Place(3, True) < Place(5, False)
+    True
+    """
+
+    __slots__ = ("after", "key")
+
+    def __init__(self, key: Any, after: bool) -> None:
+        self.key, self.after = key, after
+
+    def __lt__(self, other: Place) -> bool:
+        if self.key < other.key:
+            return True
+        return self.after < other.after and not other.key < self.key
+
+    def __repr__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.key!r}"
+
+
+# -- closed spans ----------------------------------------------------------------------------------
+
+
+def as_places(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield closed spans of keys as half-open spans of places.
+
+    >>> list(as_places([(1, 3)]))
+    [(before 1, after 3)]
+    """
+    for start, end in spans:
+        yield None if start is None else Place(start, False), None if end is None else Place(end, True)
+
+
+def as_keys(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield half-open spans of places as the largest closed spans of keys within; those without a key are left out.
+
+    Raises: `KeyTypeError` where a neighbour of a key is needed that has none.
+
+    >>> list(as_keys(complement(as_places([(1, 3), (4, 4), (6, 8)]), Place(0, False), Place(9, True))))
+    [(0, 0), (5, 5), (9, 9)]
+    """
+    for start, end in spans:
+        try:
+            low = None if start is None else following(start.key) if start.after else start.key
+            high = None if end is None else end.key if end.after else preceding(end.key)
+        except LookupError:  # beyond the last key, or before the first
+            continue
+        if low is None or high is None or not high < low:
+            yield low, high
+
+
+def following(key: Any) -> Any:
+    """Return the next key: one more for whole numbers, the next float, else one ``resolution`` of the key's type later.
+
+    Dates, datetimes and timedeltas (pandas' too) say their resolution; a class of the user's own may.
+
+    Raises: `KeyTypeError` when keys of this type have no neighbours; LookupError after the last key of the type.
+
+    >>> from datetime import date
+    >>> following(3), following(date(2026, 5, 31))
+    (4, datetime.date(2026, 6, 1))
+    """
+    return _neighbour(key, up=True)
+
+
+def preceding(key: Any) -> Any:
+    """Return the key before, as `following` the key after."""
+    return _neighbour(key, up=False)
+
+
+def _neighbour(key: Any, up: bool) -> Any:
+    try:
+        if isinstance(key, float):
+            moved: Any = math.nextafter(key, math.inf if up else -math.inf)
+        else:
+            step: Any
+            if isinstance(key, Integral):
+                step = 1
+            elif getattr(getattr(key, "dtype", None), "kind", "") in ("M", "m"):  # NumPy's instants and lengths
+                length = key - key  # a length in the key's own unit, which NumPy wants to be named
+                step = type(length)(1, str(length.dtype).partition("[")[2].rstrip("]"))
+            else:
+                step = type(key).resolution
+            moved = plus(key, step) if up else minus(key, step)
+        further = bool(key < moved if up else moved < key)
+    except OverflowError as exc:
+        raise LookupError(key) from exc
+    except Exception as exc:
+        raise KeyTypeError(
+            key,
+            f"has no {'next' if up else 'previous'} key, and with bounds '[]' free time begins and ends at one "
+            "(whole numbers, floats, dates and datetimes have; other types by a `resolution` that can be added)",
+        ) from exc
+    if not further:
+        raise LookupError(key)
+    return moved
+
+
+# -- sets of points --------------------------------------------------------------------------------
+
+
+def union(*streams: Iterable[Span]) -> Iterator[Span]:
+    """Yield what at least one stream covers, as disjoint spans that do not touch. The streams' own spans may overlap.
+
+    Complexity: O(log streams) a span.
+
+    >>> list(union([(1, 3), (8, 9)], [(3, 5), (4, 6)]))
+    [(1, 6), (8, 9)]
+    """
+    held: Span | None = None
+    for start, end in in_order(*streams):
+        if held is None:
+            held = start, end
+        elif held[1] is None:
+            break
+        elif start is not None and held[1] < start:
+            yield held
+            held = start, end
+        elif end is None or held[1] < end:
+            held = held[0], end
+    if held is not None:
+        yield held
+
+
+def complement(spans: Iterable[Span], start: Any, end: Any) -> Iterator[Span]:
+    """Yield what the spans leave of ``[start, end)``. They come in order of start and may overlap or touch.
+
+    Stops to read once a span reaches the end. The window's own ends come back as they are, by identity.
+
+    Complexity: O(1) a span.
+
+    >>> list(complement([(1, 3), (3, 5), (7, None)], 0, 9))
+    [(0, 1), (5, 7)]
+    """
+    left, open_left = start, start is None  # an open left means nothing has been covered yet
+    for low, high in spans:
+        if low is not None and (open_left or left < low):
+            if end is not None and not low < end:
+                break
+            yield left, low
+        if high is None or (end is not None and not high < end):
+            return
+        if open_left or left < high:
+            left, open_left = high, False
+    if open_left or end is None or left < end:
+        yield left, end
+
+
+def intersection(*streams: Iterable[Span]) -> Iterator[Span]:
+    """Yield what every stream covers; each stream holds disjoint spans that do not touch. See `quorum`.
+
+    >>> list(intersection([(1, 5), (6, 9)], [(0, 2), (4, 7)]))
+    [(1, 2), (4, 5), (6, 7)]
+    """
+    return quorum(streams, len(streams))
+
+
+def quorum(streams: Iterable[Iterable[Span]], needed: int) -> Iterator[Span]:
+    """Yield the maximal spans over the whole of which the same *needed* streams (or more) are there.
+
+    Each stream holds disjoint spans that do not touch. With fewer needed than there are, answers may overlap: who is
+    there may change, and a span in which nobody stays throughout would be no answer. They come in order of start, and
+    of end. None needed: the whole axis.
+
+    Complexity: O(log streams) comparisons a span.
+
+    >>> list(quorum([[(1, 5)], [(3, 8)], [(4, 6)]], 2))
+    [(3, 5), (4, 6)]
+    """
+    if needed < 1:
+        yield None, None
+        return
+    # Who is there at a start, latest end first. Of these the needed-th is how long enough of them stay. Later starts
+    # only matter where that is later than before.
+    there: list[_Until] = []
+    last: _Until | None = None
+    rest = in_order(*streams)
+    ahead = next(rest, None)
+    while ahead is not None:
+        start = ahead[0]
+        while there and start is not None and there[-1].is_over(start):
+            there.pop()
+        while ahead is not None and (start is None if ahead[0] is None else not (start is None or start < ahead[0])):
+            insort(there, _Until(ahead[1]))
+            ahead = next(rest, None)
+        if len(there) >= needed:
+            until = there[needed - 1]
+            if last is None or until < last:
+                yield start, until.end
+                last = until
+
+
+class _Until:
+    """An end in a list that runs from the latest, None, to the earliest."""
+
+    __slots__ = ("end",)
+
+    def __init__(self, end: Any) -> None:
+        self.end = end
+
+    def __lt__(self, other: _Until) -> bool:
+        return other.end is not None and (self.end is None or bool(other.end < self.end))
+
+    def is_over(self, start: Any) -> bool:
+        return self.end is not None and not start < self.end
+
+
+def in_order(*streams: Iterable[Any]) -> Iterator[Any]:
+    """Yield the spans of several streams, each in order of start, in order of start. Lazy: one span ahead of each.
+
+    Complexity: O(log streams) comparisons a span.
+    """
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    heap = []
+    for stream in streams:
+        rest = iter(stream)
+        for span in rest:
+            heap.append(_Head(span, rest))
+            break
+    heapify(heap)
+    while heap:
+        head = heap[0]
+        yield head.span
+        following_span = next(head.rest, None)
+        if following_span is None:
+            heappop(heap)
+        else:
+            heapreplace(heap, _Head(following_span, head.rest))
+
+
+class _Head:
+    """The next span of a stream, in a heap by start."""
+
+    __slots__ = ("rest", "span", "start")
+
+    def __init__(self, span: Any, rest: Iterator[Any]) -> None:
+        self.span, self.rest, self.start = span, rest, span[0]
+
+    def __lt__(self, other: _Head) -> bool:
+        if self.start is None or other.start is None:
+            return other.start is not None
+        return bool(self.start < other.start)
+
+
+def fits(start: Any, length: Any, end: Any, rounded: bool = False) -> Any:
+    """Return ``start + length`` if there is such a key and it is not after *end*, else None.
+
+    *end* is a key, None, or for closed spans a place. There is no such key where the type ends, and none either where a
+    float rounds the whole length away: ``inf + 1.0`` is no key after inf, and from 1e300 to itself is no span. With
+    *rounded* that one is returned: whoever asks for at least so much is content with what is next.
+
+    Raises: `KeyTypeError` when the key cannot be added to.
+    """
+    try:
+        until = start + length if type(start) in OWN and type(length) in OWN else plus(start, length)
+        if not rounded and not start < until and (until < start or (isinstance(length, Number) and bool(length))):
+            return None
+        if end is None:
+            return until
+        if isinstance(end, Place):
+            return None if end < Place(until, True) else until
+        return None if end < until else until
+    except OverflowError:
+        return None
+    except BookcoreError:
+        raise
+    except Exception as exc:
+        raise KeyTypeError(start, f"cannot be moved by a length ({type(exc).__name__}: {exc})") from exc

@@ -1,0 +1,376 @@
+"""Everything bookcore raises on purpose: one root, facts as attributes, a sentence built from them.
+
+Callers catch a class and read its attributes; nobody parses text. A builtin base is added only where
+a caller would catch it (``ValueError``, ``TypeError``, ``KeyError``). ``http_hint`` is the status an HTTP
+edge may answer with; the core never looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, time, timedelta
+from typing import Any
+
+from bookcore.model.typecheck import plain_text
+
+__all__ = [
+    "BookcoreError",
+    "ConflictError",
+    "DuplicateBookingError",
+    "DuplicateResourceError",
+    "FieldError",
+    "HoldExpiredError",
+    "HoursError",
+    "IndexNameError",
+    "InvalidKeyError",
+    "InvalidQuantityError",
+    "InvalidSpanError",
+    "KeyTypeError",
+    "MissingExtraError",
+    "NoneAvailableError",
+    "QueryError",
+    "ResourceError",
+    "ResourceInUseError",
+    "SnapshotError",
+    "StoreError",
+    "TransactionError",
+    "UnknownBookingError",
+    "UnknownClosureError",
+    "UnknownResourceError",
+]
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)`` cut to *limit* characters; a broken ``__repr__`` cannot break an error.
+
+    >>> brief("x" * 100, 10)
+    "'xxxxxx..."
+    >>> brief(1 << 99_999)  # which Python refuses to write out
+    '<int of 100,000 bits>'
+    """
+    try:
+        text = plain_text(repr(value)) or ""
+    except Exception:  # a hostile __repr__ must not hide the error that is being built
+        text = f"<int of {value.bit_length():,} bits>" if type(value) is int else f"<{_class_name(value)} whose repr fails>"
+    return brief_text(text, limit)
+
+
+_READABLE = (date, time, timedelta)
+
+
+def brief_key(key: object) -> str:
+    """Return a key, or a length, as people read it, and as short as `brief`: times by their ``str``.
+
+    >>> brief_key(date(2026, 5, 4)), brief_key(timedelta(hours=9)), brief_key("2026")
+    ('2026-05-04', '9:00:00', "'2026'")
+    """
+    if issubclass(type(key), _READABLE):
+        try:
+            return brief_text(plain_text(str(key)) or "")
+        except Exception:  # a hostile __str__ must not hide the error that is being built
+            return brief(key)
+    return brief(key)
+
+
+def _class_name(value: object) -> str:
+    try:
+        return plain_text(type(value).__name__) or ""
+    except Exception:  # the code of the type of the type
+        return "object"
+
+
+def brief_text(text: str, limit: int = 80) -> str:
+    """Return *text* cut to *limit* characters."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _span(start: object, end: object, bounds: str = "[)") -> str:
+    left = "-inf" if start is None else brief_key(start)
+    right = "+inf" if end is None else brief_key(end)
+    return f"{bounds[0]}{left}, {right}{bounds[1]}"
+
+
+def _name(resource: object) -> str:
+    try:
+        return brief(getattr(resource, "id", resource))
+    except Exception:  # its own code, which must not hide the error that is being built
+        return brief(resource)
+
+
+class BookcoreError(Exception):
+    """Root of everything bookcore raises on purpose."""
+
+    http_hint = 400
+
+
+class InvalidSpanError(BookcoreError, ValueError):
+    """The span is empty, reversed, or has an end that is not a point (NaN).
+
+    Attributes: ``start``, ``end``, ``reason``.
+    """
+
+    def __init__(self, start: object, end: object, reason: str = "") -> None:
+        self.start, self.end = start, end
+        self.reason = reason or "the end must come after the start"
+        BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
+
+
+class KeyTypeError(BookcoreError, TypeError):
+    """A key that does not belong with the calendar's keys, or cannot do what a call asks of it.
+
+    Attributes: ``key``, ``reason``.
+    """
+
+    def __init__(self, key: object, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"key {brief_key(key)}: {reason}")
+
+
+class InvalidKeyError(InvalidSpanError, KeyTypeError):
+    """A NaN or NaT was given as a key: it is no point of the axis, so no span can have it as an end.
+
+    Both an `InvalidSpanError` and a `KeyTypeError`. Attributes: ``key``, ``start``, ``end``, ``reason``.
+    """
+
+    def __init__(self, key: object, start: object, end: object) -> None:
+        self.key, self.start, self.end = key, start, end
+        self.reason = f"{brief_key(key)} is not a point of the axis"
+        # both parents build their own sentence; going past them keeps this one
+        BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
+
+
+class InvalidQuantityError(BookcoreError, ValueError):
+    """A quantity or a capacity that is not a whole number of at least one. Attribute: ``quantity``."""
+
+    def __init__(self, quantity: object, what: str = "quantity") -> None:
+        self.quantity = quantity
+        super().__init__(f"a {what} is a whole number of at least 1, got {brief(quantity)}")
+
+
+class FieldError(BookcoreError, TypeError):
+    """The event class does not take the fields given. Attributes: ``event_type``, ``fields``, ``reason``."""
+
+    def __init__(self, event_type: type, fields: Iterable[str], reason: str) -> None:
+        self.event_type, self.fields, self.reason = event_type, tuple(fields), reason
+        given = f" with {', '.join(self.fields)}" if self.fields else ""
+        super().__init__(f"{event_type.__name__} cannot be made{given}: {reason}")
+
+
+class ConflictError(BookcoreError):
+    """The span is not to be had.
+
+    Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (every booking in the way, by
+    start, then in order of booking); ``causes`` (text for what else is in the way: closures, hours, capacity);
+    ``in_the_way`` (both, as the text of the error has them).
+    """
+
+    http_hint = 409
+
+    def __init__(
+        self,
+        resource: object,
+        start: object,
+        end: object,
+        conflicts: Iterable[Any] = (),
+        *,
+        causes: Iterable[str] = (),
+        quantity: int = 1,
+        bounds: str = "[)",
+    ) -> None:
+        self.resource, self.start, self.end, self.quantity = resource, start, end, quantity
+        self.conflicts: tuple[Any, ...] = tuple(conflicts)
+        self.causes: tuple[str, ...] = tuple(causes)
+        shown = [f"booking {brief(c.id, 40)} {_span(c.start, c.end, bounds)}" for c in self.conflicts[:3]]
+        if len(self.conflicts) > 3:
+            shown.append(f"{len(self.conflicts) - 3} more bookings")
+        shown += self.causes
+        self.in_the_way = "; ".join(shown) or "taken"
+        many = f"{brief(quantity)} of " if quantity != 1 else ""
+        super().__init__(
+            f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: {self.in_the_way}"
+        )
+
+
+class NoneAvailableError(BookcoreError):
+    """None of the resources asked for is available.
+
+    Attributes: ``start``, ``end``, ``quantity``; ``asked`` (how many resources matched); ``refused`` (for the first few
+    of them, the `ConflictError` that says what is in the way).
+    """
+
+    http_hint = 409
+
+    def __init__(
+        self,
+        start: object,
+        end: object,
+        quantity: int,
+        asked: int,
+        refused: Iterable[ConflictError] = (),
+        *,
+        bounds: str = "[)",
+    ) -> None:
+        self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
+        self.refused: tuple[ConflictError, ...] = tuple(refused)
+        many = f" for {brief(quantity)} units" if quantity != 1 else ""
+        why = [f"{_name(one.resource)} ({one.in_the_way})" for one in self.refused]
+        if asked > len(why) > 0:
+            why.append(f"{asked - len(why)} more")
+        shown = f": {'; '.join(why)}" if why else ""
+        who = f"no resource of {asked:,} is" if asked else "no resource matches, and none is"
+        super().__init__(f"{who} available{many} in {_span(start, end, bounds)}{shown}")
+
+
+class ResourceError(BookcoreError):
+    """An object that cannot be registered as a resource, or asked as one. Attributes: ``resource``, ``reason``."""
+
+    def __init__(self, resource: object, reason: str) -> None:
+        self.resource, self.reason = resource, reason
+        super().__init__(f"{brief(resource)} cannot be used as a resource: {reason}")
+
+
+class _LookupError(BookcoreError, KeyError):
+    """A KeyError that prints its sentence rather than the repr of it."""
+
+    http_hint = 404
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownResourceError(_LookupError):
+    """No resource with that id is in the calendar. Attribute: ``resource``."""
+
+    def __init__(self, resource: object) -> None:
+        self.resource = resource
+        super().__init__(f"resource {_name(resource)} is not in this calendar; add_resource(...) it first")
+
+
+class DuplicateResourceError(BookcoreError):
+    """A resource with that id is in the calendar already. Attribute: ``resource``."""
+
+    http_hint = 409
+
+    def __init__(self, resource: object) -> None:
+        self.resource = resource
+        super().__init__(f"a resource with id {_name(resource)} is in this calendar already")
+
+
+class ResourceInUseError(BookcoreError):
+    """The resource still has bookings. Attributes: ``resource``, ``count``."""
+
+    http_hint = 409
+
+    def __init__(self, resource: object, count: int) -> None:
+        self.resource, self.count = resource, count
+        held = "a booking; remove or move it" if count == 1 else f"{count:,} bookings; remove or move them"
+        super().__init__(f"resource {_name(resource)} still has {held} first")
+
+
+class UnknownBookingError(_LookupError):
+    """No such booking stands in the calendar. Attributes: ``booking``, ``reason``."""
+
+    def __init__(self, booking: object, reason: str = "no such booking stands in this calendar") -> None:
+        self.booking, self.reason = booking, reason
+        super().__init__(f"booking {_name(booking)}: {reason}")
+
+
+class DuplicateBookingError(BookcoreError):
+    """A booking with that id stands already.
+
+    Attributes: ``booking`` (the one refused; its id where none was made yet), ``standing`` (the one there).
+    """
+
+    http_hint = 409
+
+    def __init__(self, booking: object, standing: object = None) -> None:
+        self.booking, self.standing = booking, standing
+        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already")
+
+
+class HoldExpiredError(BookcoreError):
+    """The hold ran out before it was confirmed. Attributes: ``booking``, ``until``, ``now``."""
+
+    http_hint = 410
+
+    def __init__(self, booking: object, until: object, now: object) -> None:
+        self.booking, self.until, self.now = booking, until, now
+        super().__init__(f"the hold {_name(booking)} ran out at {brief_key(until)}; it is {brief_key(now)} now")
+
+
+class UnknownClosureError(_LookupError):
+    """The closure does not stand in this calendar. Attribute: ``closure``."""
+
+    def __init__(self, closure: object) -> None:
+        self.closure = closure
+        super().__init__(f"closure {brief(closure)} does not stand in this calendar")
+
+
+class HoursError(BookcoreError, ValueError):
+    """An opening-hours or recurrence rule that cannot be read, or asked that way. Attributes: ``value``, ``reason``."""
+
+    def __init__(self, value: object, reason: str) -> None:
+        self.value, self.reason = value, reason
+        super().__init__(f"{brief(value)}: {reason}")
+
+
+class QueryError(BookcoreError, TypeError):
+    """A term or an argument that no question can be made of. Attributes: ``term``, ``reason``."""
+
+    def __init__(self, term: object, reason: str) -> None:
+        self.term, self.reason = term, reason
+        super().__init__(f"{brief(term)}: {reason}")
+
+
+class IndexNameError(_LookupError):
+    """No index of that name, or one of that name already. Attributes: ``name``, ``reason``."""
+
+    http_hint = 400
+
+    def __init__(self, name: object, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"index {brief(name)}: {reason}")
+
+
+class TransactionError(BookcoreError):
+    """A call that makes no sense where the transaction stands, or an undo that failed. Attribute: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class StoreError(BookcoreError):
+    """Head of the backends' own errors. Attributes: ``store`` (its class name), ``reason``."""
+
+    http_hint = 503
+
+    def __init__(self, store: object, reason: str) -> None:
+        name = plain_text(store)
+        self.store = type(store).__name__ if name is None else name
+        self.reason = reason
+        super().__init__(f"{self.store}: {reason}")
+
+
+class SnapshotError(BookcoreError):
+    """Head of what can be wrong with a snapshot file. Attributes: ``path``, ``offset`` (or None), ``reason``."""
+
+    http_hint = 500
+
+    def __init__(self, path: object, reason: str, *, offset: int | None = None) -> None:
+        self.path, self.reason, self.offset = path, reason, offset
+        where = f" at byte {offset}" if offset is not None else ""
+        super().__init__(f"snapshot {path}{where}: {reason}")
+
+
+class MissingExtraError(BookcoreError, ImportError):
+    """An optional package is needed and not installed. Attributes: ``package``, ``extra``."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
+
+
+for _public in __all__:  # programs import errors from bookcore.errors, and so a traceback and a pickle name them
+    globals()[_public].__module__ = "bookcore.errors"
+del _public

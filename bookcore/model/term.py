@@ -1,0 +1,242 @@
+"""Questions as values: frozen records that name things, hold no calendar and can be printed, compared and shipped.
+
+`Selection` builds them, `bookcore.query.planner` answers them. A store that can answer whole questions itself reads
+the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bookcore.model.errors import InvalidQuantityError, QueryError, brief
+from bookcore.model.typecheck import is_a
+
+__all__ = [
+    "All",
+    "And",
+    "Available",
+    "Between",
+    "Kind",
+    "Members",
+    "No",
+    "Not",
+    "OneOf",
+    "Or",
+    "Tagged",
+    "Term",
+    "Xor",
+    "check_quantity",
+    "no",
+]
+
+
+class Term:
+    """Base of all questions."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class All(Term):
+    """Every resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Term):
+    """Instances of a class, its subclasses and virtual subclasses."""
+
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Term):
+    """Resources that carry a label."""
+
+    label: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Term):
+    """Resources whose indexed value lies in ``[low, high]``; None: no limit."""
+
+    index: str
+    low: Any
+    high: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Term):
+    """Resources whose indexed value is one of these."""
+
+    index: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Available(Term):
+    """Resources with room for *quantity* over the whole span."""
+
+    start: Any
+    end: Any
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Term):
+    """Resources with these ids; ids that are not in the calendar match nothing."""
+
+    ids: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Term):
+    """Every resource but these."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class And(Term):
+    """Resources that are in all of these."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Term):
+    """Resources that are in any of these."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Xor(Term):
+    """Resources that are in just one of two."""
+
+    left: Term
+    right: Term
+
+
+def opposite(term: Term) -> Term:
+    """Return the question with the opposite answer.
+
+    >>> opposite(opposite(Tagged("sea")))
+    Tagged(label='sea')
+    """
+    return term.term if isinstance(term, Not) else Not(term)
+
+
+class No:
+    """What `no` returns: a term turned into its opposite, whatever the calendar."""
+
+    __slots__ = ("term",)
+
+    def __init__(self, term: Any) -> None:
+        self.term = term
+
+    def __repr__(self) -> str:
+        return f"no({self.term!r})"
+
+
+def no(term: Any) -> No:
+    """Return the opposite of a term, for use in `Calendar.find`. O(1).
+
+    Raises nothing; `Calendar.find` raises `QueryError` where *term* is no term.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = calendar.add_resource(Resource("loft")), calendar.add_resource(Resource("barn"))
+    >>> calendar.tag("loft", "smoking")
+    >>> calendar.find(Resource, no(calendar.tagged("smoking"))).ids()
+    ['barn']
+    """
+    return No(term)
+
+
+def as_term(value: Any, calendar: Any) -> Term:
+    """Return the question that one argument of ``find`` stands for; raise `QueryError` for what is none."""
+    if _is_selection(value):
+        if value._calendar is not calendar:
+            raise QueryError(value, "belongs to another calendar")
+        term: Term = value._term
+        return term
+    if is_a(value, type):
+        return Kind(value)
+    if is_a(value, No):
+        return opposite(as_term(value.term, calendar))
+    if is_a(value, (str, bytes)):
+        text = brief(value, 40)
+        raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
+    if is_a(value, list):
+        try:
+            return _any_of(value, calendar)
+        except RecursionError:
+            raise QueryError(type(value), "a list nested too deeply, or in itself") from None
+        except QueryError:
+            raise
+        except Exception as exc:  # the code of a subclass
+            raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
+    try:
+        if is_a(value, (Iterable,)) and not hasattr(value, "id"):
+            return Members(tuple(_id_of(item) for item in value))
+    except QueryError:
+        raise
+    except Exception as exc:  # the object's own code
+        raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
+    raise QueryError(value, "is no term; terms are classes, selections, iterables of resources or ids, lists, no(...)")
+
+
+def _any_of(values: list[Any], calendar: Any) -> Term:
+    ids: list[Any] = []
+    terms: list[Term] = []
+    for value in values:
+        if _is_term(value):
+            terms.append(as_term(value, calendar))
+        else:
+            ids.append(_id_of(value))
+    if ids or not terms:
+        terms.append(Members(tuple(ids)))
+    return terms[0] if len(terms) == 1 else Or(tuple(terms))
+
+
+def _is_term(value: Any) -> bool:
+    """Tell whether an element of a list is a term of its own, rather than a resource or an id (which a tuple may be)."""
+    kind = type(value)
+    if kind is int or kind is str:  # what most ids are
+        return False
+    if issubclass(kind, (type, No, list, set, frozenset)) or _is_selection(value):
+        return True
+    try:
+        return hasattr(kind, "__next__") and not hasattr(value, "id")
+    except Exception as exc:  # the object's own code
+        raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
+
+
+def _is_selection(value: Any) -> bool:
+    """Tell whether *value* is a `Selection`, which this module does not know."""
+    try:
+        return bool(getattr(type(value), "_is_selection", False))
+    except Exception:  # the code of the type of the type
+        return False
+
+
+def _id_of(item: Any) -> Any:
+    if type(item) is int or type(item) is str:  # what most ids are
+        return item
+    if type(item) is No or _is_selection(item):
+        raise QueryError(item, "is a term, where resources or ids are expected; terms to choose from are given in a list")
+    try:
+        id = getattr(item, "id", item)
+        hash(id)
+    except Exception as exc:
+        raise QueryError(item, "is neither a resource nor an id: it cannot be hashed") from exc
+    return id
+
+
+def check_quantity(quantity: Any) -> int:
+    """Return *quantity* if it is an int of at least 1 (a bool is none), else raise `InvalidQuantityError`."""
+    if type(quantity) is not int or quantity < 1:
+        raise InvalidQuantityError(quantity)
+    return quantity

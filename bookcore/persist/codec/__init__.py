@@ -1,0 +1,1 @@
+"""Columns of values to bytes and back: what snapshots are written in."""

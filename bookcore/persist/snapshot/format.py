@@ -1,0 +1,344 @@
+"""The snapshot file: bytes in, bytes out, and not one of them changed unnoticed.
+
+    offset  size
+         0     8   magic
+         8     2   format version                                             all numbers little-endian
+        10     1   codec of the sections (0: pickle of one flat tuple of bytes, see flat.py)
+        11     1   flags (1: the digest is keyed)
+        12     4   number of sections
+        16    16   store id
+        32     8   last sequence number
+        40     8   rows
+        48     8   length of the body
+        56     8   key check: tells a wrong key from a damaged file; zero without a key
+        64     -   body: for each section its length (8) and its pickle
+         -    32   BLAKE2b of everything before, keyed when the user sets a key
+         -     8   end magic
+
+A file is read in this order, and the first thing wrong ends it: regular file, size cap, magic, version,
+lengths, key, digest, opcodes, exact types. Nothing is unpickled, and no memory but the file's own size is
+taken, before the digest has been found right.
+
+A file is written beside its target under a name of its own, synced, read back, and only then put in the
+target's place, so that whoever opens the target sees the old file or the new one. This module knows nothing
+of calendars.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Any
+
+from bookcore.model.errors import SnapshotError, brief
+from bookcore.persist.errors import (
+    SnapshotDamagedError,
+    SnapshotKeyError,
+    SnapshotVersionError,
+    failure,
+)
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.snapshot import flat
+
+__all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "path_text", "read_file", "write_file"]
+
+Section = tuple[bytes, ...]
+
+VERSION = 1
+MAGIC = b"\x89BKSN\r\n\x1a"  # not text, and broken by whatever rewrites line ends
+END_MAGIC = b"\x1aNSKB\r\n\x89"
+_HEADER = struct.Struct("<8sHBBI16sQQQ8s")
+_LENGTH = struct.Struct("<Q")
+_DIGEST_SIZE = 32
+_TRAILER_SIZE = _DIGEST_SIZE + len(END_MAGIC)
+_FLAT_PICKLES = 0
+_KEYED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the header says: which store, up to which change, how many rows."""
+
+    store_id: bytes = bytes(16)
+    last_sequence: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a file may ask for: ``max_bytes`` is the size of the largest file that is read.
+
+    Whatever a file within the limit holds, reading it takes memory in proportion to its size, never more for
+    a number written in it: every row of every column stands for at least one byte of the file.
+    """
+
+    max_bytes: int = 1 << 30
+
+
+_FILES = FileSystem()
+_LIMITS = Limits()
+
+
+def path_text(path: object) -> str:
+    """Return *path* as text, or raise `SnapshotError` if it names no file."""
+    try:
+        given: Any = os.fsdecode(path)  # type: ignore[arg-type]  # what it is not made for, it refuses
+        text = str.__str__(given)  # and not of a subclass, with code of its own
+        os.fsencode(text)
+    except Exception as exc:  # the code of the object's own class may fail in any way
+        raise SnapshotError(brief(path), f"not a path ({failure(exc)})") from exc
+    if not text or "\0" in text:
+        raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
+    return text
+
+
+def check_key(path: object, key: object) -> bytes:
+    """Return *key* as BLAKE2b takes it (empty for none), or raise `SnapshotKeyError`."""
+    if key is None:
+        return b""
+    if type(key) is not bytes or not 1 <= len(key) <= 64:
+        raise SnapshotKeyError(path, "a key is 1 to 64 bytes")
+    return key
+
+
+def write_file(
+    path: str | os.PathLike[str], facts: Facts, sections: Sequence[Section], key: bytes | None = None,
+    fs: FileSystem = _FILES, limits: Limits = _LIMITS,
+) -> int:  # fmt: skip
+    """Write a snapshot, in the place of what stands at *path*, and return its size in bytes.
+
+    The file is readable by its owner alone. On any failure before the last step, what stood at *path* stands
+    as it was and the temporary file is gone; should the folder not sync after that step, the new file stands,
+    whole, and the error says so.
+
+    Raises: `SnapshotError` for whatever the file system refuses; `SnapshotKeyError`.
+
+    Complexity: O(bytes), in time and memory.
+    """
+    target = path_text(path)
+    secret = check_key(target, key)
+    parts = _parts(facts, sections, secret)
+    size = sum(map(len, parts))
+    if size > limits.max_bytes:  # told now, not when it is needed
+        reason = (
+            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; hand the same "
+            "limits=Limits(...) to save and load of bookcore.persist.snapshot (it is in bookcore.persist.snapshot.format)"
+        )
+        raise SnapshotError(target, reason)
+    if fs.is_special(target):  # a folder, or a device, which the superuser could put a file in the place of
+        raise SnapshotError(target, "not written: what stands there is not a regular file")
+    folder = os.path.dirname(target) or os.curdir
+    temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
+    try:
+        fd = fs.create(temporary)
+    except OSError as exc:
+        raise SnapshotError(target, f"not written: no file can be made in {folder} ({_words(exc)})") from exc
+    try:
+        _write_parts(fs, fd, parts)
+        _read_back(fs, temporary, parts)
+        fs.replace(temporary, target)
+    except BaseException as exc:
+        left = "" if _removed(fs, temporary) else f"; {temporary} could not be removed"
+        if isinstance(exc, OSError):
+            raise SnapshotError(target, f"not written: {_words(exc)}{left}") from exc
+        raise
+    try:
+        _sync_folder(fs, folder)
+    except OSError as exc:
+        reason = f"written and whole, but a power cut may still undo that: the folder does not sync ({_words(exc)})"
+        raise SnapshotError(target, reason) from exc
+    return size
+
+
+def read_file(
+    path: str | os.PathLike[str], key: bytes | None = None, limits: Limits = _LIMITS, fs: FileSystem = _FILES
+) -> tuple[Facts, list[Section]]:
+    """Return what `write_file` wrote, or raise.
+
+    Raises: `SnapshotError` if the file cannot be opened or read, `SnapshotVersionError` for a newer format,
+    `SnapshotKeyError`, and `SnapshotDamagedError` for everything else that is not exactly as it was written.
+
+    Complexity: O(bytes), in time and memory.
+    """
+    name = path_text(path)
+    secret = check_key(name, key)
+    try:
+        data = _read_bytes(fs, name, limits)
+    except FileNotFoundError as exc:
+        raise SnapshotError(name, "there is no such file; Calendar.snapshot(path) writes one") from exc
+    except PermissionError as exc:
+        raise SnapshotError(name, "may not be read; a snapshot belongs to the user who wrote it") from exc
+    except IsADirectoryError as exc:
+        raise SnapshotError(name, "this is a folder, not a snapshot file") from exc
+    except (OSError, ValueError) as exc:
+        raise SnapshotError(name, f"cannot be read: {_words(exc)}") from exc
+    return _parse(name, data, secret)
+
+
+def _parts(facts: Facts, sections: Sequence[Section], secret: bytes) -> list[bytes]:
+    """Return the file in pieces; the last is the trailer with the digest."""
+    body: list[bytes] = []
+    for section in sections:
+        pickled = flat.dumps(section)
+        body += (_LENGTH.pack(len(pickled)), pickled)
+    header = _HEADER.pack(
+        MAGIC, VERSION, _FLAT_PICKLES, _KEYED if secret else 0, len(sections),
+        facts.store_id, facts.last_sequence, facts.rows, sum(map(len, body)), _key_check(secret, facts.store_id),
+    )  # fmt: skip
+    parts = [header, *body]
+    return [*parts, _digest(parts, secret) + END_MAGIC]
+
+
+def _digest(parts: Iterable[bytes | memoryview], secret: bytes) -> bytes:
+    digest = blake2b(digest_size=_DIGEST_SIZE, key=secret, person=b"bookcore.snap")
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _key_check(secret: bytes, store_id: bytes) -> bytes:
+    if not secret:
+        return bytes(8)
+    return blake2b(store_id, digest_size=8, key=secret, person=b"bookcore.key").digest()
+
+
+def _write_parts(fs: FileSystem, fd: int, parts: Iterable[bytes]) -> None:
+    """Write and sync all of *parts*, and close the file whatever happens."""
+    try:
+        for part in parts:
+            rest = memoryview(part)
+            while rest:
+                written = fs.write(fd, rest)
+                if written <= 0:
+                    raise OSError("the file takes no more bytes")
+                rest = rest[written:]
+        fs.sync(fd)
+    except BaseException:
+        with suppress(OSError):  # the first failure is the one to tell
+            fs.close(fd)
+        raise
+    fs.close(fd)
+
+
+def _read_back(fs: FileSystem, path: str, parts: Iterable[bytes]) -> None:
+    """Raise `OSError` unless the file holds exactly *parts*."""
+    fd = fs.open(path)
+    try:
+        for part in parts:
+            at = 0
+            while at < len(part):
+                found = fs.read(fd, len(part) - at)
+                # bytes against bytes: a memoryview is compared item by item
+                if not found or not part.startswith(found, at):
+                    raise OSError("what was written does not read back the same")
+                at += len(found)
+        if fs.read(fd, 1):
+            raise OSError("more reads back than was written")
+    finally:
+        fs.close(fd)
+
+
+def _removed(fs: FileSystem, path: str) -> bool:
+    try:
+        fs.unlink(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _sync_folder(fs: FileSystem, folder: str) -> None:
+    fd = fs.open_folder(folder)
+    if fd is not None:
+        try:
+            fs.sync(fd)
+        finally:
+            fs.close(fd)
+
+
+def _words(exc: BaseException) -> str:
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+
+
+def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
+    """Return the whole of a regular file within the limits."""
+    fd = fs.open(name)
+    try:
+        size = fs.size(fd)
+        if size < 0:
+            raise SnapshotError(name, "not a regular file")
+        if size > limits.max_bytes:
+            raise SnapshotError(name, f"{size} bytes; files of at most {limits.max_bytes} are read")
+        chunks = []
+        while size > 0 and (chunk := fs.read(fd, size)):
+            chunks.append(chunk)
+            size -= len(chunk)
+        if size:
+            raise SnapshotDamagedError(name, "the file was cut while it was being read")
+    finally:
+        fs.close(fd)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]:
+    """Check the whole of *data* and return what it holds."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise SnapshotDamagedError(name, "not a bookcore snapshot", offset=0)
+    if len(data) < _HEADER.size + _TRAILER_SIZE:
+        raise SnapshotDamagedError(
+            name, f"cut short: {len(data)} bytes do not hold a snapshot", offset=len(data)
+        )
+    _, version, codec, flags, count, store_id, sequence, rows, length, check = _HEADER.unpack_from(data)
+    if version != VERSION:
+        if version > VERSION:
+            raise SnapshotVersionError(name, version, VERSION, offset=8)
+        raise SnapshotDamagedError(name, f"there is no format {version}", offset=8)
+    if codec != _FLAT_PICKLES or flags not in (0, _KEYED):
+        raise SnapshotDamagedError(name, f"codec {codec} with flags {flags} is unknown", offset=10)
+    end = _HEADER.size + length
+    if len(data) != end + _TRAILER_SIZE:
+        what = "cut short" if len(data) < end + _TRAILER_SIZE else "too long"
+        raise SnapshotDamagedError(
+            name, f"{what}: {len(data)} bytes, {end + _TRAILER_SIZE} by its header", offset=48
+        )
+    if data[end + _DIGEST_SIZE :] != END_MAGIC:
+        raise SnapshotDamagedError(name, "no end mark", offset=end + _DIGEST_SIZE)
+    if secret and not flags:
+        raise SnapshotKeyError(name, "a key was given, the file was written without one")
+    if flags and not secret:
+        raise SnapshotKeyError(name, "the file was written with a key, none was given")
+    if not compare_digest(check, _key_check(secret, store_id)):
+        raise SnapshotKeyError(name, "the key is not the one the file was written with", offset=56)
+    if not compare_digest(data[end : end + _DIGEST_SIZE], _digest((memoryview(data)[:end],), secret)):
+        raise SnapshotDamagedError(name, "damaged: its digest is another than the one written", offset=end)
+    return Facts(store_id, sequence, rows), list(_sections(name, memoryview(data)[:end], count))
+
+
+def _sections(name: str, data: memoryview, count: int) -> Iterator[Section]:
+    at = _HEADER.size
+    for _ in range(count):
+        if len(data) - at < _LENGTH.size:
+            raise SnapshotDamagedError(
+                name, f"{count} sections by its header, the body ends before that", offset=at
+            )
+        (length,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        if length > len(data) - at:
+            raise SnapshotDamagedError(
+                name, f"a section of {length} bytes, {len(data) - at} are left", offset=at
+            )
+        try:
+            yield flat.loads(data[at : at + length])
+        except flat.FlatError as exc:
+            raise SnapshotDamagedError(name, exc.reason, offset=at + exc.offset) from exc
+        at += length
+    if at != len(data):
+        raise SnapshotDamagedError(
+            name, f"{len(data) - at} bytes after the last of {count} sections", offset=at
+        )

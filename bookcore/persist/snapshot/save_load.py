@@ -1,0 +1,149 @@
+"""A calendar to a snapshot file and back: `save` and `load`, behind `Calendar.snapshot` and `Calendar.restore`.
+
+    save    calendar  ->  state  ->  columns  ->  sections  ->  file beside the target  ->  in the target's place
+    load    file  ->  sections  ->  columns  ->  state, checked  ->  objects  ->  a new calendar, by its own commands
+
+What a file says is data only: classes are looked up by name among those handed in, never imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from bookcore.engine.bulk_load import garbage_paused
+from bookcore.model.errors import BookcoreError, SnapshotError, brief
+from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.snapshot.classes import handed_in
+from bookcore.persist.snapshot.format import Facts, Limits, check_key, path_text, read_file, write_file
+from bookcore.persist.snapshot.gather import gather
+from bookcore.persist.snapshot.rebuild import classes_in, rebuild
+from bookcore.persist.snapshot.state import decode_state, encode_state
+
+if TYPE_CHECKING:
+    from bookcore.calendar import Calendar
+
+__all__ = ["load", "save"]
+
+C = TypeVar("C", bound="Calendar")
+
+
+def save(
+    calendar: Calendar,
+    path: str | os.PathLike[str],
+    *,
+    key: bytes | None = None,
+    limits: Limits | None = None,
+    fs: FileSystem | None = None,
+) -> int:
+    """Write the whole of *calendar* to one file, in the place of what stands there; return its size in bytes.
+
+    Carried are bounds, resources (their class's name, id, capacity, turnaround and attributes) in order of
+    registration, tags, bookings in order of booking with their fields, holds, closures and opening hours.
+    ``closure.overlapping`` comes back as it was: the bookings that stood there when it was closed. Those that
+    have been released or moved since are carried as the records they are; they own no lock.
+    Attributes, fields, ids and keys are numbers, texts, dates, containers of these, NumPy scalars, pandas
+    Timestamps, or what `register_key_codec` knows. Not carried, for they are functions: indexes, the clock,
+    subscribers; make them again after restoring. Nor the store: a calendar is restored into the store it is
+    given. Restored without a clock, holds stand until they are confirmed or removed.
+
+    With *key* (1 to 64 bytes) the file is sealed: only who has the key can make one that `load` takes. It is
+    not secret.
+
+    Files larger than ``limits.max_bytes`` (1 GiB) are not written: `load` reads them only with the same *limits*.
+    The file stands complete or not at all: after any failure what stood at *path* stands there still.
+
+    Raises: `SnapshotTypeError` (a class that cannot be carried), `SnapshotValueError` (a value),
+    `SnapshotKeyError`, and `SnapshotError` for what the file system refuses.
+
+    Complexity: O(everything), about 1 us a booking. The calendar is locked for a small part of it; Python's
+    cyclic garbage collector rests meanwhile, in the whole process.
+    """
+    name = path_text(path)
+    check_key(name, key)
+    with _enough_memory(name, "write"), garbage_paused():
+        try:
+            state = gather(calendar, name)
+            sections = encode_state(state)
+        except Unwritable as exc:
+            raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
+        except (BookcoreError, MemoryError):
+            raise
+        except Exception as exc:  # the code of the user's own classes may fail in any way
+            raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
+        facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
+    with _enough_memory(name, "write"):
+        return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
+
+
+def load(
+    make: Callable[..., C],
+    path: str | os.PathLike[str],
+    *,
+    types: Iterable[type] = (),
+    key: bytes | None = None,
+    limits: Limits | None = None,
+    fs: FileSystem | None = None,
+) -> C:
+    """Return a new calendar with all that `save` wrote to the file.
+
+    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar. *types* are the
+    classes of the resources and bookings in the file, known by their ``__qualname__``. Objects are made
+    without calling their classes' own code. Files larger than ``limits.max_bytes`` (1 GiB) are not read.
+
+    Raises: `SnapshotDamagedError` for a file that is not exactly as it was written, or that no calendar
+    wrote, `SnapshotTypeError` for a class or key codec that is not handed in, `SnapshotVersionError`,
+    `SnapshotKeyError`, and `SnapshotError` for a file that cannot be read. Nothing else, whatever the file
+    holds; only what *make* raises comes as it is.
+
+    Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector rests meanwhile, in the
+    whole process, and takes what is young then for old (unless the program has called `gc.freeze`).
+    """
+    name = path_text(path)
+    known = handed_in(name, types)
+    with _enough_memory(name, "read"):
+        facts, sections = read_file(name, key, limits or Limits(), fs or FileSystem())
+    with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
+        with _told_as_damage(name):
+            state = decode_state(sections)
+            if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
+                raise Unreadable("the header and the sections do not belong together")
+        classes = classes_in(state, known, name)
+        # whatever this raises is not the file's doing
+        calendar = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
+        with _told_as_damage(name):
+            rebuild(calendar, state, classes)
+    return calendar
+
+
+@contextmanager
+def _told_as_damage(name: str) -> Iterator[None]:
+    """Raise what goes wrong with the contents of a file as an error that names it."""
+    try:
+        with _enough_memory(name, "read"):
+            yield
+    except MissingCodec as exc:
+        raise SnapshotTypeError(name, exc.reason, [exc.name]) from exc
+    except Unreadable as exc:
+        raise SnapshotDamagedError(name, exc.reason) from exc
+    except SnapshotError:
+        raise
+    except BookcoreError as exc:
+        raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
+    except Exception as exc:
+        # the user's classes and keys may fail in any way on data of another's making
+        reason = f"its objects cannot be made ({failure(exc)})"
+        raise SnapshotDamagedError(name, reason) from exc
+
+
+@contextmanager
+def _enough_memory(name: str, what: str) -> Iterator[None]:
+    """Raise lack of memory as an error that names the file, and says nothing against it."""
+    try:
+        yield
+    except MemoryError as exc:
+        raise SnapshotError(name, f"there is not enough memory to {what} it") from exc

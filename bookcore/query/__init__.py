@@ -1,0 +1,1 @@
+"""The one reader: what is asked of a calendar."""

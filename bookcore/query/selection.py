@@ -1,0 +1,209 @@
+"""`Selection`: a set of resources as a question, asked when it is read.
+
+free = calendar.find_available(monday, friday)      nothing is computed
+cheap = calendar.index("price").between(50, 120)    nor here
+(free & cheap).first(10)                            here, against the calendar as it is now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bookcore.model.errors import QueryError
+from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
+from bookcore.model.typecheck import is_a, plain_text
+
+if TYPE_CHECKING:
+    from bookcore.calendar import Calendar
+
+__all__ = ["IndexView", "Selection"]
+
+
+class Selection:
+    """Resources of one calendar, as a question that is asked when the selection is read.
+
+    Iterated, it yields resources in order of registration, over one consistent state even if the calendar changes
+    meanwhile. Selections combine like sets (``&``, ``|``, ``-``, ``^``, ``~``), with each other and with plain
+    collections of resources or ids; the result is a selection again, without order.
+
+    Raises, on reading: `KeyTypeError` when the calendar's keys are of another family by then, and what the calls that made
+    it say; combining: `QueryError` for a selection of another calendar.
+    Complexity: making and combining cost nothing. Reading costs a few passes through n bits for each term, at machine speed,
+    and for a span what `OccupancyIndex.busy` says; O(answers) to list them. ``in`` and a short `first` ask resources one by one.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+    >>> free = calendar.find_available(9, 12)
+    >>> stay = calendar.book("cabin", 9, 12)
+    >>> len(free), "cabin" in free, (free - ["barn"]).ids(), (~free).ids()
+    (2, False, ['loft'], ['cabin'])
+    """
+
+    __slots__ = ("_calendar", "_order", "_term")
+    _is_selection = True
+
+    def __init__(self, calendar: Calendar, term: Term, order: str | Callable[[Any], Any] | None = None) -> None:
+        self._calendar = calendar
+        self._term = term
+        self._order = order
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._calendar._select(self._term, self._order, None))
+
+    def __len__(self) -> int:
+        return self._calendar._count(self._term)
+
+    def count(self) -> int:
+        """Return how many resources match, without building the list: ``len`` by another name.
+
+        Raises, Complexity: see the class.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> calendar.find_available(9, 12).count()
+        3
+        """
+        return self._calendar._count(self._term)
+
+    def __bool__(self) -> bool:
+        return bool(self._calendar._select(self._term, None, 1))
+
+    def __contains__(self, resource: object) -> bool:
+        return self._calendar._matches(self._term, resource)
+
+    def first(self, n: int) -> list[Any]:
+        """Return the first *n* resources, or as many as there are.
+
+        Raises: `QueryError` unless *n* is an int of at least 0; otherwise see the class.
+        Complexity: about *n* when many match; in an order of its own, as reading all of it.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
+        >>> calendar.find_available(9, 12).first(2)
+        [Resource(id='barn'), Resource(id='cabin')]
+        """
+        if type(n) is not int or n < 0:
+            raise QueryError(n, "first(n) takes how many, an int of at least 0")
+        return self._calendar._select(self._term, self._order, n)
+
+    def ids(self) -> list[Any]:
+        """Return the ids of the resources, in the same order as iteration.
+
+        Raises, Complexity: see the class; O(answers) besides. Ids are as they were when the resources were added.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = calendar.add_resource(Resource("loft")), calendar.add_resource(Resource("barn"))
+        >>> calendar.resources.ids()
+        ['loft', 'barn']
+        """
+        return self._calendar._ids(self._term, self._order)
+
+    # -- combining ---------------------------------------------------------------------------------
+
+    def order_by(self, by: str | Callable[[Any], Any]) -> Selection:
+        """Return the same resources in order of an index, given by name, or of a key function.
+
+        Stable: equals stay in order of registration. A resource for which there is no value (the index key or
+        *by* raised AttributeError or a lookup error, or gave None or NaN) is kept, last. A key function runs outside the
+        calendar's lock.
+
+        Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`, or `QueryError` when a
+        key function raises anything else or its values cannot be ordered.
+        Complexity: nothing until it is listed; then O(n) by an index, O(answers x log answers) by a key function.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
+        >>> calendar.resources.order_by(lambda vehicle: vehicle.capacity).ids()
+        ['car', 'van', 'bus']
+        """
+        name = plain_text(by)
+        if name is None and not callable(by):
+            raise QueryError(by, "order_by takes the name of an index or a key function")
+        return Selection(self._calendar, self._term, by if name is None else name)
+
+    def _other(self, other: object) -> Term | None:
+        if is_a(other, (Iterable, type)) and not is_a(other, (str, bytes)):
+            return as_term(other, self._calendar)
+        return None
+
+    def __and__(self, other: object) -> Selection:
+        term = self._other(other)
+        return NotImplemented if term is None else Selection(self._calendar, And((self._term, term)))
+
+    def __or__(self, other: object) -> Selection:
+        term = self._other(other)
+        return NotImplemented if term is None else Selection(self._calendar, Or((self._term, term)))
+
+    def __sub__(self, other: object) -> Selection:
+        term = self._other(other)
+        return NotImplemented if term is None else Selection(self._calendar, And((self._term, opposite(term))))
+
+    def __rsub__(self, other: object) -> Selection:
+        term = self._other(other)
+        return NotImplemented if term is None else Selection(self._calendar, And((term, opposite(self._term))))
+
+    def __xor__(self, other: object) -> Selection:
+        term = self._other(other)
+        return NotImplemented if term is None else Selection(self._calendar, Xor(self._term, term))
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Selection:
+        return Selection(self._calendar, opposite(self._term))
+
+    def __repr__(self) -> str:
+        order = f", order_by {self._order!r}" if self._order is not None else ""
+        return f"<Selection {self._term}{order}>"
+
+
+class IndexView:
+    """One index of a calendar, to ask for ranges of its values.
+
+    Raises, on reading what it gives: `KeyTypeError` for what cannot be compared with the values; `IndexNameError` when the
+    index is gone, undone with the transaction that made it.
+    Complexity: nothing until it is read; then O(log n), and a bitmap for every thousand values or so in the range.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
+    >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
+    >>> seats.between(5, 9).ids(), seats.equal(50).ids(), seats.one_of([5, 50]).ids()
+    (['van', 'car'], ['bus'], ['bus', 'car'])
+    """
+
+    __slots__ = ("_calendar", "name")
+
+    def __init__(self, calendar: Calendar, name: str) -> None:
+        self._calendar, self.name = calendar, name
+
+    def between(self, low: Any, high: Any) -> Selection:
+        """Return the resources with ``low <= value <= high``; None on a side means no limit there.
+
+        Both ends belong to the range. Raises, on reading: `QueryError` for a NaN; otherwise see the class.
+        """
+        return Selection(self._calendar, Between(self.name, low, high))
+
+    def equal(self, value: Any) -> Selection:
+        """Return the resources with just this value. None and NaN match nothing: they are not indexed."""
+        return Selection(self._calendar, OneOf(self.name, (value,)))
+
+    def one_of(self, values: Iterable[Any]) -> Selection:
+        """Return the resources whose value is one of *values*; None and NaN among them match nothing.
+
+        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each.
+        """
+        try:
+            return Selection(self._calendar, OneOf(self.name, tuple(values)))
+        except Exception as exc:
+            raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
+
+    def __repr__(self) -> str:
+        return f"<IndexView {self.name!r}>"

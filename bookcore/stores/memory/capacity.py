@@ -1,0 +1,190 @@
+"""A resource whose bookings may overlap, or need turnaround: usage decides, and full stretches are blocked.
+
+    capacity 2, after=1       1   2   3   4   5   6   7
+    booking a                 |-------|~~~|                 the booking, then its turnaround
+    booking b                     |-----------|~~~|
+    usage (with turnaround)   1   2   2   1   1
+    full                          |-------|                 usage >= capacity
+    blocked                   |-----------|                 where no booking can be: full, `after` earlier too
+
+A new booking [s, e) fits when its own reach [s - before, e + after) meets no point where usage leaves too little
+room, decided by the peak of use there, never by how many bookings overlap. For the timeline the same is said about
+the booking itself: it must not overlap a full stretch [u, v) widened to [u - after, v + before).
+
+Invariants: the profile is the sum of all reaches; ``lows``/``highs`` are the widened full stretches, joined where
+they meet, disjoint and in order (`LOWEST` for an unbounded start, None for an unbounded end): just what the
+store has put on the timeline for this resource.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Any
+
+from bookcore.index.augmented_intervals import AugmentedIntervalList
+from bookcore.index.usage_profile import UsageProfile
+from bookcore.model.keys import LOWEST
+from bookcore.model.lengths import ahead, back, clear_after, clear_before, reach
+from bookcore.model.records import BookingEvent
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["CapacityIndex"]
+
+Gone = list[tuple[Any, Any, Any, Any]]
+Come = list[tuple[Any, Any]]
+
+
+class CapacityIndex:
+    """The bookings, the usage and the blocked spans of one resource with capacity or turnaround."""
+
+    __slots__ = ("closed", "entry", "highs", "lows", "profile", "shelf")
+
+    def __init__(self, entry: ResourceRecord, closed: bool) -> None:
+        self.entry = entry
+        self.closed = closed
+        self.profile = UsageProfile(closed)
+        self.shelf = AugmentedIntervalList(closed)
+        self.lows: list[Any] = []
+        self.highs: list[Any] = []
+
+    def has_room(self, start: Any, end: Any, quantity: int) -> bool:
+        """Tell whether *quantity* more units fit over the whole span. O(log m + segments in the span)."""
+        entry = self.entry
+        if entry.before is not None or entry.after is not None:
+            start, end = reach(entry, start, end)
+        return self.profile.has_room(start, end, entry.capacity - quantity)
+
+    def put(self, start: Any, end: Any, event: BookingEvent) -> tuple[Gone, Come]:
+        """Hold the booking; return which blocked spans went and which came."""
+        low, high = reach(self.entry, start, end)
+        self.shelf.put(start, end, event)
+        try:
+            return self._use(low, high, event._quantity)
+        except BaseException:
+            self.shelf.remove(start, event)
+            raise
+
+    def remove(self, start: Any, end: Any, event: BookingEvent) -> tuple[Gone, Come]:
+        """Let go of the booking; return which blocked spans went and which came."""
+        low, high = reach(self.entry, start, end)
+        self.shelf.remove(start, event)
+        try:
+            return self._use(low, high, -event._quantity)
+        except BaseException:
+            self.shelf.put(start, end, event)
+            raise
+
+    def clear(self) -> Gone:
+        """Let go of all bookings; return which blocked spans went. No key is compared. O(blocked spans)."""
+        self.profile, self.shelf = UsageProfile(self.closed), AugmentedIntervalList(self.closed)
+        return self._follow(None, None)[0]
+
+    def _use(self, low: Any, high: Any, quantity: int) -> tuple[Gone, Come]:
+        """Change the usage over a span; return which blocked spans went and which came."""
+        self.profile.add(low, high, quantity)
+        try:
+            return self._follow(low, high)
+        except BaseException:  # a comparison, or the arithmetic of turnaround, failed; `_follow` changes nothing then
+            self.profile.add(low, high, -quantity)
+            raise
+
+    def blocked(self) -> list[tuple[Any, Any]]:
+        """Return the blocked spans in order, None for unbounded."""
+        return [(None if low is LOWEST else low, high) for low, high in zip(self.lows, self.highs, strict=True)]
+
+    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
+        """Return the bookings that overlap the span themselves, by start, then in order of booking."""
+        return self.shelf.overlapping(start, end)
+
+    def _follow(self, low: Any, high: Any) -> tuple[Gone, Come]:
+        """Bring the blocked spans up to date after usage changed in a span. O(log m + spans changed)."""
+        entry = self.entry
+        first, last = self._touching(back(low, entry.after), ahead(high, entry.before))
+        spans = [
+            (clear_before(start, entry.after, self.closed), clear_after(end, entry.before, self.closed))
+            for start, end in self.profile.runs(low, high, entry.capacity)
+        ]
+        if first < last and not (entry.before is None and entry.after is None):
+            first, last, spans = self._with_neighbours(low, high, first, last, spans)
+        come: Come = []
+        for start, end in spans:
+            # one without a start comes after others without one only
+            if come and (start is None or come[-1][1] is None or not come[-1][1] < start):
+                if come[-1][1] is not None and (end is None or come[-1][1] < end):
+                    come[-1] = (come[-1][0], end)
+            else:
+                come.append((start, end))
+        starts, ends = self.lows[first:last], self.highs[first:last]
+        if starts == [LOWEST if start is None else start for start, _ in come] and ends == [end for _, end in come]:
+            return [], []
+        gone: Gone = []
+        before = self.lows[first - 1] if first and self.lows[first - 1] is not LOWEST else None
+        for at, (start, end) in enumerate(zip(starts, ends, strict=True), first):
+            # they leave one by one from the left: whatever is left of this one has gone, save `before`
+            following = self.lows[at + 1] if at + 1 < len(self.lows) else None
+            gone.append((None if start is LOWEST else start, end, before, following))
+        self.lows[first:last] = [LOWEST if start is None else start for start, _ in come]
+        self.highs[first:last] = [end for _, end in come]
+        return gone, come
+
+    def _with_neighbours(
+        self, low: Any, high: Any, first: int, last: int, spans: Come
+    ) -> tuple[int, int, Come]:
+        """Add to the full stretches of a change, widened, what stays as it was on either side of it.
+
+        A blocked span that touches the change may be a long chain of full stretches, each widened as far as the next.
+        Up to the last stretch before the change it stays one, and so it does from the first one after.
+        """
+        entry, lows, highs = self.entry, self.lows, self.highs
+        if high is not None and (highs[last - 1] is None or high < highs[last - 1]):
+            start = self.profile.start_after(high, entry.capacity)
+            if start is not None:
+                start = clear_before(start, entry.after, self.closed)
+                at = 0 if start is None else bisect_right(lows, start, 1 if lows[0] is LOWEST else 0) - 1
+                if at < last:
+                    last = at + 1
+                    spans = [*spans, (start, highs[at])]
+        if low is not None and (lows[first] is LOWEST or lows[first] < low):
+            end = self.profile.end_before(low, entry.capacity)
+            if end is not None:
+                end = clear_after(end, entry.before, self.closed)
+                bounded = len(highs) - 1 if highs[-1] is None else len(highs)
+                at = bounded if end is None else bisect_left(highs, end, 0, bounded)
+                if at >= first:
+                    first = at
+                    spans = [(None if lows[at] is LOWEST else lows[at], end), *spans]
+        return first, last, spans
+
+    def _touching(self, low: Any, high: Any) -> tuple[int, int]:
+        """Return the range of blocked spans that overlap or touch the span."""
+        if high is None:
+            last = len(self.lows)
+        else:
+            last = bisect_right(self.lows, high, 1 if self.lows and self.lows[0] is LOWEST else 0)
+        if low is None:
+            return 0, last
+        known = len(self.highs) if not self.highs or self.highs[-1] is not None else len(self.highs) - 1
+        return min(bisect_left(self.highs, low, 0, known), last), last
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariants hold. O(m)."""
+        self.profile.check()
+        self.shelf.check()
+        known, come = (self.lows, self.highs), []
+        self.lows, self.highs = [], []
+        try:
+            come = self._follow(None, None)[1]
+        finally:
+            fresh, (self.lows, self.highs) = (self.lows, self.highs), known
+        if len(fresh[0]) != len(known[0]) or not all(
+            map(_same, (*fresh[0], *fresh[1]), (*known[0], *known[1]))
+        ):
+            raise AssertionError(f"blocked spans {known} should be {come}")
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Tell whether two keys, `LOWEST` or None are the same place, by ``<`` alone."""
+    if one is two:
+        return True
+    stands_for_unbounded = one is None or two is None or one is LOWEST or two is LOWEST
+    return not (stands_for_unbounded or one < two or two < one)

@@ -1,0 +1,172 @@
+"""The exam of event classes of the user's own: what they say is what is locked, or they are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bookcore import BookcoreError, BookingEvent, Calendar, FieldError, Resource, TransactionError, changes
+from bookcore.testing.contract_laws import fingerprint
+
+__all__ = ["EventExam"]
+
+
+@dataclass(eq=False)
+class Nights(BookingEvent):
+    """Says itself how long it is, whatever it is asked for."""
+
+    nights: int = 3
+
+    def __post_init__(self) -> None:
+        """Set the end."""
+        self.end = self.start + self.nights
+
+
+@dataclass(eq=False)
+class Priced(BookingEvent):
+    """Works something out from its span, and leaves the span alone."""
+
+    rate: int = 2
+    price: int = 0
+
+    def __post_init__(self) -> None:
+        """Set the price."""
+        self.price = self.rate * (self.end - self.start)
+
+
+@dataclass(eq=False, slots=True)
+class Slotted(BookingEvent):
+    """Has slots, one for every field that it inherits among them."""
+
+    guest: str = "nobody"
+
+
+class Greedy(BookingEvent):
+    """Takes another quantity than it was asked for."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, quantity: int = 1, **fields: Any) -> None:
+        super().__init__(resource, start, end, quantity=-quantity, **fields)
+
+
+class Empty(BookingEvent):
+    """Keeps nothing of what it is given."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+
+class Stranger(BookingEvent):
+    """Makes something else."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        """Return no event."""
+        return 5
+
+
+ALWAYS: list[BookingEvent] = []
+
+
+class Same(BookingEvent):
+    """Makes one event, and returns it every time."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        """Return the one there is."""
+        if not ALWAYS:
+            ALWAYS.append(super().__new__(cls))
+        return ALWAYS[0]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if not hasattr(self, "_seq"):
+            super().__init__(*args, **options)
+
+
+class EventExam:
+    """An event class may carry what it likes; it may not have another span locked than it says."""
+
+    @pytest.mark.parametrize("kind", [Nights, Greedy, Empty, Stranger], ids=lambda kind: kind.__name__)
+    def test_a_class_that_changes_what_was_asked_for_is_refused(self, store: Any, kind: type[BookingEvent]) -> None:
+        """By every call that makes an event of it; nothing is booked."""
+        calendar = Calendar(store, event_type=kind)
+        calendar.add_resource(Resource("r", capacity=2))
+        before = fingerprint(calendar)
+        for call in (
+            lambda: calendar.book("r", 1, 2),
+            lambda: calendar.hold("r", 1, 2),
+            lambda: calendar.book_any(["r"], 1, 2),
+            lambda: calendar.book_all([("r", 1, 2)]),
+            lambda: calendar.book_all([("r", 1, 2)], on_conflict="skip"),
+        ):
+            with pytest.raises(FieldError) as caught:
+                call()
+            assert caught.value.event_type is kind
+            assert fingerprint(calendar) == before
+            calendar.check()
+
+    def test_what_it_says_itself_can_be_asked_for_or_added(self, store: Any) -> None:
+        """The span is then the one that is locked."""
+        calendar = Calendar(store, event_type=Nights)
+        calendar.add_resource(Resource("r"))
+        stay = calendar.book("r", 1, 4)
+        calendar.add_booking(Nights("r", 4, None))
+        assert not calendar.is_available("r", 6, 7)
+        assert calendar.is_available("r", 7, 9)
+        assert calendar.remove_booking(stay) is stay
+        assert calendar.is_available("r", 1, 4)
+
+    def test_a_class_that_works_something_out_from_its_span_is_taken(self, store: Any) -> None:
+        """Also where the same request comes again, which needs one to compare with."""
+        calendar = Calendar(store, event_type=Priced)
+        calendar.add_resource(Resource("r"))
+        stay: Any = calendar.book("r", 1, 4, id="x", if_exists="return")
+        assert stay.price == 6
+        assert calendar.book("r", 1, 4, id="x", if_exists="return") is stay
+
+    def test_a_dataclass_with_slots_is_an_event_like_any_other(self, store: Any) -> None:
+        """Booked, added, loaded, moved."""
+        calendar = Calendar(store, event_type=Slotted)
+        calendar.add_resource(Resource("r"))
+        ride = calendar.book("r", 1, 2, guest="Ada")
+        calendar.add_booking(Slotted("r", 5, 6))
+        calendar.load([Slotted("r", 7, 8, guest="Cy")])
+        moved = calendar.move(ride, end=3)
+        assert (moved.start, moved.end, dict(moved.fields)) == (1, 3, {"guest": "Ada"})
+        assert [dict(event.fields)["guest"] for event in calendar.bookings()] == ["Ada", "nobody", "Cy"]
+        with pytest.raises(AttributeError):
+            moved.start = 0
+        calendar.check()
+
+    def test_a_class_that_returns_an_event_booked_before_is_refused(self, store: Any) -> None:
+        """It would stand twice."""
+        ALWAYS.clear()
+        calendar = Calendar(store, event_type=Same)
+        calendar.add_resource(Resource("r"))
+        calendar.book("r", 1, 2)
+        with pytest.raises(BookcoreError):
+            calendar.book("r", 1, 2, id="again")
+        with pytest.raises(FieldError, match="has been booked"):
+            calendar.book("r", 3, 4)
+        assert len(calendar) == 1
+        calendar.check()
+
+    def test_a_closure_that_stands_is_not_applied_again(self, store: Any) -> None:
+        """Nor another of its number: the one that stands would be lost, and what it closes closed for good."""
+        source, calendar = Calendar(), Calendar(store)
+        source.add_resource(Resource("r"))
+        calendar.add_resource(Resource("r"))
+        own = calendar.close("r", 10, 20)
+        told: list[changes.Change] = []
+        source.subscribe(told.append)
+        source.close("r", 1, 5)
+        before = fingerprint(calendar)
+        with pytest.raises(TransactionError, match="stands here already"):
+            calendar.apply(told[0])
+        assert fingerprint(calendar) == before
+        calendar.reopen(own)
+        calendar.apply(told[0])
+        with pytest.raises(TransactionError):
+            calendar.apply(told[0])
+        assert [(closure.start, closure.end) for closure in calendar.closures()] == [(1, 5)]
+        calendar.remove_resource("r")
+        assert not calendar.closures()

@@ -1,0 +1,262 @@
+"""`HistoryMachine`: one history through several calendars and the oracle, every outcome compared. `StoreMachine` adds the rules.
+
+    step                    oracle        Calendar(Memory)    Calendar(Tree)      Calendar(List)
+    book(3, 2, 7)           id 5          event 5             event 5             event 5            agree
+    book(3, 6, 9)           refused: 5    ConflictError       ConflictError       ConflictError      agree
+    after every step        ------------- check(), every booking, who is free in a window ------------
+
+A rule says what happens twice: as a call on one calendar, and as a call on the oracle. `agree` runs both and compares
+results in order or, for refusals, the error's class and its facts. `make` does so for what makes bookings.
+
+One more calendar, the follower, does nothing but apply what the last of the calendars says has changed; it has to
+be the same calendar. The clock of all is the oracle's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any, ClassVar, NoReturn, TypeAlias
+
+from hypothesis import note
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    BookingStore,
+    Calendar,
+    Closure,
+    Resource,
+    Selection,
+    changes,
+)
+from bookcore.testing.families import Family, family
+from bookcore.testing.liststore import ListStore
+from bookcore.testing.oracle import Booked, Refused
+from bookcore.testing.oracle_time import TimeOracle
+from bookcore.testing.sizes import small_sizes
+
+__all__ = ["HistoryMachine", "Span", "raise_again"]
+
+Span: TypeAlias = tuple[Any, Any]
+"""Two ranks, or None."""
+
+
+class HistoryMachine(RuleBasedStateMachine):
+    """Base of the machines. Set the class attributes in a subclass, or let `bookcore.testing.machine` do it."""
+
+    stores: ClassVar[tuple[Callable[[], BookingStore[Any]], ...]] = ()
+    """Makers of the stores to walk through, in the order of ``self.calendars``."""
+    bounds: ClassVar[str] = "[)"
+    family: ClassVar[Family] = family("int")
+    sizes: ClassVar[Mapping[str, int] | None] = {}
+    """How small the indexes' parts are (see `small_sizes`); None: as in production."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cleanup = ExitStack()
+        if self.sizes is not None:
+            self._cleanup.enter_context(small_sizes(**self.sizes))
+        self.oracle = TimeOracle(self.bounds, bool(self.family.between))
+        clock = lambda: self.oracle.now  # noqa: E731 - a clock is a function
+        self.calendars = [Calendar(make(), bounds=self.bounds, clock=clock) for make in self.stores]
+        self.follower = Calendar(ListStore(), bounds=self.bounds)
+        self.strayed: list[Any] = []  # changes that the follower could not apply
+        self.calendars[-1].subscribe(self.follow)
+        self.events: dict[Any, list[BookingEvent]] = {}  # standing ones by id, one for each calendar
+        self.released: list[list[BookingEvent]] = []  # not standing (any more), one for each calendar
+        self.closures: dict[int, list[Closure]] = {}  # standing or lifted, by id
+        self.open: list[Any] = []  # the transactions that are open, the innermost last
+        self.steps = 0
+        self.broken = False
+
+    def teardown(self) -> None:
+        """Put the sizes back; the machine is done."""
+        self._cleanup.close()
+
+    def follow(self, change: changes.Change) -> None:
+        """Apply a change of the last calendar to the follower."""
+        try:
+            self.follower.apply(change)
+        except Exception as error:
+            self.strayed.append((change, error))
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def key(self, rank: int | None) -> Any:
+        """Return the key of a rank, in spellings that change as the walk goes on."""
+        self._form = getattr(self, "_form", 0) + 1
+        return self.family.key(rank, self._form)
+
+    def keys(self, span: Span) -> tuple[Any, Any]:
+        """Return the keys of a span of ranks."""
+        return self.key(span[0]), self.key(span[1])
+
+    def length(self, ranks: int) -> Any:
+        """Return a length as keys of this family take it; None for 0, or where they take none."""
+        return self.family.length(ranks) if ranks and self.family.length is not None else None
+
+    # -- comparing ---------------------------------------------------------------------------------
+
+    def agree(
+        self, call: Callable[[int, Calendar], Any], judge: Callable[[], Any] | None, *, what: str = ""
+    ) -> list[Any] | None:
+        """Do one thing to the oracle and to every calendar, and compare.
+
+        *call* gets the position of the calendar and the calendar; *judge* asks the oracle (None: there is no right
+        answer to be known, the calendars need only agree with each other). Returns what the calendars returned, or
+        None if they refused.
+        """
+        right: Any = None
+        if judge is not None:
+            try:
+                right = ("returns", self.describe(judge()))
+            except Refused as refused:
+                right = ("raises", refused.error, refused.facts)
+        results: list[Any] = []
+        outcomes: list[Any] = []
+        for at, calendar in enumerate(self.calendars):
+            try:
+                result = call(at, calendar)
+                result = list(result) if isinstance(result, Iterator) else result
+                results.append(result)
+                outcomes.append(("returns", self.describe(result)))
+            except BookcoreError as error:
+                outcomes.append(("raises", type(error).__name__, self.facts(error)))
+        for outcome, calendar in zip(outcomes, self.calendars, strict=True):
+            if outcome != outcomes[0]:
+                self.fail(f"{what}: {self.calendars[0]} {outcomes[0]}, but {calendar} {outcome}")
+            if right is not None:
+                self._compare(what, calendar, outcome, right)
+        return results if outcomes[0][0] == "returns" else None
+
+    def make(self, call: Callable[[int, Calendar], Any], judge: Callable[[], list[Booked]], *, what: str) -> bool:
+        """Do what makes bookings, of which *call* returns a list; note them as standing. Return whether it was done.
+
+        A booking without an id gets one from the calendar; until then the oracle has an object in its place.
+        """
+        try:
+            right = judge()
+        except Refused as refused:
+            refusal = refused
+            self.agree(call, lambda: raise_again(refusal), what=what)
+            return False
+        results = self.agree(call, None, what=what)
+        if results is None:
+            self.fail(f"{what} should succeed, but {self.calendars} refused")
+        for at, booked in enumerate(right):
+            copies = [events[at] for events in results]
+            name = copies[0].id
+            if not isinstance(booked.id, str | int):
+                booked.id = name
+            got = [(c.id, c.resource.id, *map(self.family.rank, (c.start, c.end)), c.quantity) for c in copies]
+            should = booked.id, booked.thing.id, booked.start, booked.end, booked.quantity
+            if got != [should] * len(got) or not all(copy.owns_lock for copy in copies):
+                self.fail(f"{what} should make {should}, but made {got}")
+            self.stood([name], [copies])
+        return True
+
+    def _compare(self, what: str, calendar: Calendar, outcome: Any, right: Any) -> None:
+        same = outcome[:2] == right[:2]
+        if same and right[0] == "raises":
+            same = all(outcome[2].get(name) == value for name, value in right[2].items())
+        if not same:
+            note(f"{calendar} {outcome}")
+            self.fail(f"{what}: should be {right}, but {calendar} {outcome}")
+
+    def facts(self, error: BookcoreError) -> dict[str, Any]:
+        """Return what an error carries, as things that can be compared between calendars."""
+        return {name: self.describe(value) for name, value in vars(error).items() if name not in ("store", "args")}
+
+    def describe(self, value: Any) -> Any:
+        """Return a result as something that compares equal between calendars: ids for bookings and resources."""
+        if isinstance(value, BookingEvent | Resource | Closure):
+            return value.id
+        if isinstance(value, BookcoreError):
+            return [type(value).__name__, self.facts(value)]
+        if isinstance(value, Selection):
+            return value.ids()
+        if isinstance(value, list | tuple):
+            return [self.describe(item) for item in value]
+        if value is None or isinstance(value, bool | int | str):
+            return value
+        try:
+            return f"key {self.family.place(value)}"
+        except Exception:  # a stranger: the same object went to all
+            return f"{type(value).__name__} at {id(value)}"
+
+    def fail(self, what: str) -> NoReturn:
+        """Raise AssertionError; the walk ends here, and what it leaves behind need not be right."""
+        self.broken = True
+        raise AssertionError(what)
+
+    # -- after every step --------------------------------------------------------------------------
+
+    @invariant()
+    def invariants_hold(self) -> None:
+        """Every structure proves its invariants."""
+        for calendar in self.calendars:
+            calendar.check()
+
+    @invariant()
+    def answers_agree(self) -> None:
+        """Every booking, in order, and who is free in some window; the window moves on from step to step."""
+        self.steps += 1
+        oracle = self.oracle
+        standing = oracle.bookings()
+        low = self.steps * 7 % 90
+        window = (None, None) if self.steps % 9 == 0 else (low, low + 1 + self.steps % 5)
+        free = oracle.available(*window)
+        for calendar in self.calendars:
+            self.same(calendar, "bookings()", [event.id for event in calendar.bookings()], standing)
+            self.same(calendar, "len()", len(calendar), len(standing))
+            keys = [self.key(rank) for rank in window]
+            self.same(calendar, f"find_available{window}", calendar.find_available(*keys).ids(), free)
+            self.same(calendar, "closures()", [closure.id for closure in calendar.closures()], oracle.closures())
+        if not self.open:  # it hears of a transaction when that has ended
+            self.same(self.follower, "what could be applied", self.strayed, [])
+            self.same(self.follower, "bookings()", [event.id for event in self.follower.bookings()], standing)
+            keys = [self.key(rank) for rank in window]
+            self.same(self.follower, f"find_available{window}", self.follower.find_available(*keys).ids(), free)
+        if self.events:
+            name = list(self.events)[self.steps % len(self.events)]
+            status = "held" if oracle.get(name).held else "confirmed"
+            self.same(self.calendars[0], f"status of {name!r}", [e.status for e in self.events[name]],
+                      [status] * len(self.calendars))  # fmt: skip
+        if oracle.things:
+            one = oracle.things[self.steps % len(oracle.things)].id
+            held, near = oracle.bookings(one), oracle.conflicts(one, *window)
+            for calendar in self.calendars:
+                self.same(calendar, f"bookings({one})", [event.id for event in calendar.bookings(one)], held)
+                keys = [self.key(rank) for rank in window]
+                found = [event.id for event in calendar.conflicts(one, *keys)]
+                self.same(calendar, f"conflicts({one}, {window})", found, near)
+
+    def same(self, calendar: Calendar, what: str, got: Any, right: Any) -> None:
+        """Raise AssertionError unless one calendar's answer is right."""
+        if got != right:
+            self.fail(f"{what}: should be {right}, but {calendar} says {got}")
+
+    # -- what rules share --------------------------------------------------------------------------
+
+    def id_of(self, who: int) -> int:
+        """Return the id of one of the resources there are, the first few more often, or now and then of none."""
+        things = self.oracle.things
+        return things[who % 7 % len(things) if who % 2 else who % len(things)].id if things and who < 40 else 99
+
+    def stood(self, ids: Iterable[Any], events: Iterable[list[BookingEvent]]) -> None:
+        """Note bookings that stand now."""
+        for id, copies in zip(ids, events, strict=True):
+            self.events[id] = copies
+            if copies in self.released:
+                self.released.remove(copies)
+
+    def fell(self, id: Any) -> None:
+        """Note a booking that stands no longer."""
+        self.released.append(self.events.pop(id))
+
+
+def raise_again(refused: Refused) -> Any:
+    """Raise what the oracle refused with."""
+    raise refused
