@@ -36,8 +36,11 @@ from bookcore.errors import (
     UnknownClosureError,
     UnknownResourceError,
 )
+from bookcore.model.closure import Closure
+from bookcore.model.event import BookingEvent, Status
 from bookcore.model.explanation import Cause, CauseKind, Explanation, State
-from bookcore.model.records import BookingEvent, Closure, Refusal, Report, Resource, Status
+from bookcore.model.report import Refusal, Report
+from bookcore.model.resource import Resource
 from bookcore.model.term import no
 from bookcore.query.selection import IndexView, Selection
 from bookcore.stores.memory.store import MemoryStore

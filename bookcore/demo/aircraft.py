@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bookcore.demo.flights import AircraftFacts, Rotation
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 
 __all__ = [
     "Airbus",

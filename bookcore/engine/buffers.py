@@ -1,8 +1,9 @@
-"""Whose turnaround does not go with the keys: five hours cannot be added to a date.
+"""The turnaround that resources need around their bookings, and the resources whose turnaround does not go with the keys.
 
-Booking says so. A search is about everybody, and leaves those out instead of failing: whom it offers, `book` accepts.
-Lengths are asked once for each type of key, however many resources have them, where the type alone decides; where the
-value does as well, a float of 1e20 having no room for a length of 1.0, they are asked at every question.
+Five hours cannot be added to a date. Booking says so by an error. A search is about all resources, and leaves out those that
+cannot be booked instead of failing: `book` accepts every resource that a search offers. Each length is asked about once for
+each type of key, however many resources have it, where the type alone decides; where the value decides as well, a float of
+1e20 having no room for a length of 1.0, it is asked about at every question.
 """
 
 from __future__ import annotations
@@ -21,45 +22,45 @@ _EXACT = frozenset({(int, int), (date, timedelta), (datetime, timedelta)})
 
 
 class BufferIndex:
-    """The lengths that resources keep around their bookings, each with the numbers of those who do.
+    """The lengths that resources keep around their bookings, each with the numbers of the resources that do.
 
     Not thread-safe: it stays behind the calendar's lock.
     """
 
-    __slots__ = ("_by_length", "_unfit")
+    __slots__ = ("_by_length", "_incompatible")
 
     def __init__(self) -> None:
         self._by_length: dict[Any, tuple[Any, Bitmap]] = {}
-        self._unfit: dict[type, int] = {}  # by type of key, until somebody comes or goes
+        self._incompatible: dict[type, int] = {}  # by type of key, until a resource is added or removed
 
     def __bool__(self) -> bool:
         return bool(self._by_length)
 
     def add(self, number: int, *lengths: Any) -> None:
-        """Let *number* keep these lengths; None is none. O(1)."""
+        """Note the lengths that a resource needs; None is none. O(1)."""
         for length in lengths:
             if length is not None:
                 _, bits = self._by_length.setdefault(_token(length), (length, Bitmap()))
                 bits.add(number)
-                self._unfit.clear()
+                self._incompatible.clear()
 
     def remove(self, number: int, *lengths: Any) -> None:
-        """Let *number* keep them no more. O(n / 8)."""
+        """Forget the lengths of a resource. O(n / 8)."""
         for length in lengths:
             if length is not None and (token := _token(length)) in self._by_length:
                 _, bits = self._by_length[token]
                 bits.discard(number)
                 if not bits.value():
                     del self._by_length[token]
-                self._unfit.clear()
+                self._incompatible.clear()
 
-    def unfit(self, low: Any, high: Any) -> int:
-        """Return, as a bitmap, whose lengths the keys of a span cannot be moved by. O(1), or O(lengths)."""
+    def incompatible(self, low: Any, high: Any) -> int:
+        """Return, as a bitmap, the resources by whose lengths the keys of a span cannot be moved. O(1), or O(lengths)."""
         keys = [key for key in (low, high) if key is not None]
         if not keys or not self._by_length:
             return 0
         kind = type(keys[0])
-        found = self._unfit.get(kind)
+        found = self._incompatible.get(kind)
         if found is None:
             found, exact = 0, True
             for length, bits in self._by_length.values():
@@ -67,7 +68,7 @@ class BufferIndex:
                 if not all(is_movable(key, length) for key in keys):
                     found |= bits.value()
             if exact:
-                self._unfit[kind] = found
+                self._incompatible[kind] = found
         return found
 
 

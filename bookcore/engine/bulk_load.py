@@ -1,12 +1,12 @@
 """Bulk load: the events of `Calendar.load`, checked column by column and handed to the store in one piece.
 
     events  ->  resources, starts, ends, ids   read by C loops, a column each
-            ->  entries, keys in index form    checked column by column
-            ->  store.load(...)                all or nothing
-            ->  _seq, _id, _home               written by C loops
+            ->  records, keys in index form    checked column by column
+            ->  CalendarState.load             all or nothing
+            ->  numbers, ids, locks            written into the events by C loops
 
-Whenever anything is out of the ordinary (a None, a second type of key, a pool, an id that is taken, a span that is
-not free, a store that cannot load), nothing has been changed yet, and the events go in one by one instead, in a
+Whenever anything is out of the ordinary (a None, a second type of key, a resource with capacity, an id that is taken, a span
+that is not free, a store that cannot load), nothing has been changed yet, and the events are booked one by one instead, in a
 transaction, which finds the first that cannot be added and says why.
 """
 
@@ -18,23 +18,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from itertools import repeat
 from operator import attrgetter, eq, lt
-from typing import TYPE_CHECKING, Any
-from weakref import ref
+from typing import Any
 
-from bookcore.engine.core import _adopt
+from bookcore.engine.log import facts_of
+from bookcore.engine.state import CalendarState
 from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, places_in, tabled
 from bookcore.model.change import Booked
+from bookcore.model.event import BookingEvent
 from bookcore.model.keys import UTC, KeyFamily
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.resource import Resource
 from bookcore.stores.protocol import SupportsLoad
-from bookcore.stores.record import ResourceRecord
-
-if TYPE_CHECKING:
-    from bookcore.calendar import Calendar
+from bookcore.stores.record import ResourceRecord, bind
 
 __all__ = ["add_resources", "garbage_paused", "load_events"]
 
@@ -45,22 +42,22 @@ FEW = 4
 """With more than so many resources for each event, resources are looked up one by one."""
 
 
-def load_events(calendar: Calendar, events: list[Any]) -> bool:
+def load_events(state: CalendarState, events: list[Any]) -> bool:
     """Add all events in one piece, or return False with nothing changed; the calendar's lock is held."""
     if len(events) < FEWEST:
         return False
     with garbage_paused():
-        return _load_columns(calendar, events)
+        return _load_columns(state, events)
 
 
 @contextmanager
 def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     """Keep the cyclic garbage collector from running inside the block, if it is on.
 
-    A bulk load makes hundreds of thousands of lists and no garbage; the collector would walk all of them, and every
-    booking, several times over (it took half of the time of a load of a million).
+    A bulk load makes hundreds of thousands of arrays and no garbage; the collector would walk all of them, and every
+    event, several times over.
 
-    With *aged*, what is young when the block ends counts as old, without being walked: for what makes much at once, and
+    With *aged*, what is young when the block ends counts as old, without being walked: for calls that make much at once, and
     seldom. Garbage that was young waits for a full collection then. Not where something is frozen: by the program, which
     is to stay so, or by Python 3.12 as it starts.
     """
@@ -78,7 +75,7 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
 
 
 def add_resources(
-    calendar: Calendar,
+    state: CalendarState,
     ids: Sequence[Any],
     resources: Sequence[Any],
     capacities: Sequence[int],
@@ -87,80 +84,88 @@ def add_resources(
 ) -> None:
     """Register many resources with a new calendar, given as columns that have been checked; its lock is held.
 
-    Nobody listens to a new calendar and it has no indexes, so that there is nothing to note and nothing to ask. After an
-    exception it is half filled, and of no use. O(n).
+    What `CalendarState.commit` does with `ResourceAdded` for each, at once: nobody listens to a new calendar and it has no
+    indexes. After an exception it is half filled, and of no use. O(n).
     """
-    add, first = calendar._store.add_resource, calendar._catalog.size
+    add, first, home = state.store.add_resource, state.registry.size, state.home
     numbers = range(first, first + len(resources))
-    entries = list(map(ResourceRecord, ids, resources, numbers, capacities, before, after))
-    for entry in entries:
-        entry.calendar = calendar
-    calendar._catalog.add_all(entries)
-    for entry in entries:
-        if entry.before is not None or entry.after is not None:
-            calendar._turnarounds.add(entry.number, entry.before, entry.after)
-    homes = (ref(calendar),)
-    for entry in entries:
-        resource = entry.resource
-        if type(resource) is Resource and not resource._calendars:
-            # `_adopt` written out, and before the store offers what answers for the resource: one look less each
-            resource._calendars = homes
-            resource._entry = entry
-            resource._owner = calendar
-            add(entry)
+    records = list(map(ResourceRecord, ids, resources, numbers, capacities, before, after))
+    state.registry.add_all(records)
+    for record in records:
+        record.home = home
+        resource = record.resource
+        if type(resource) is Resource and resource._binding is None:
+            resource._binding = record  # what `bind` does
+            add(record)
         else:
-            add(entry)
-            _adopt(entry, calendar)
+            add(record)
+            bind(record)
+        if record.before is not None or record.after is not None:
+            state.buffers.add(record.number, record.before, record.after)
 
 
-def _load_columns(calendar: Calendar, events: list[Any]) -> bool:
+def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     """Add all events in one piece, or return False with nothing changed."""
-    store = calendar._store
-    if not isinstance(store, SupportsLoad):
+    if not isinstance(state.store, SupportsLoad):
         return False
+    ledger = state.ledger
     try:
-        if not all(issubclass(cls, BookingEvent) for cls in set(map(type, events))):
+        classes = set(map(type, events))
+        if not all(issubclass(cls, BookingEvent) for cls in classes):
             return False
         # an event that is there twice is in its own way, as the store will find
-        if set(map(attrgetter("_home"), events)) != {None}:
+        if any(home is not None and home.owns(event) for home, event in zip(map(_home_of, events), events, strict=True)):
             return False
-        entries, own = _entries(calendar, events)
-        if not _plain(calendar, entries):
+        records, own = _records(state, events)
+        if not _are_exclusive(state, records):
             return False
-        spans = _spans(calendar._keys, list(map(_start_of, events)), list(map(_end_of, events)))
-        quantities = list(map(attrgetter("_quantity"), events))
-        if spans is None or set(quantities) != {1} or set(map(type, quantities)) != {int}:  # True == 1 == 1.0
+        starts, ends = list(map(_start_of, events)), list(map(_end_of, events))
+        spans = _spans(state.keys, starts, ends)
+        if spans is None:
             return False
-        ids = _ids(calendar, events)
+        quantities = set(map(attrgetter("_quantity"), events))
+        if quantities != {1} or set(map(type, quantities)) != {int}:
+            return False
+        ids = _ids(state, events)
         if ids is None:
             return False
-        own_ids = events[0]._id is None
-        if not store.load(entries, *spans, events):
+        seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
+        numbered = ids is seqs or list(ids) == list(seqs)
+        if ledger.numbers and not ledger.numbers.keys().isdisjoint(seqs):
+            return False
+        # the events that say more than their rows are kept
+        kept = {}
+        if classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
+            kept = {
+                seq: event
+                for seq, event in zip(seqs, events, strict=True)
+                if type(event) is not BookingEvent or event._fields
+            }
+        if not state.load(records, *spans, seqs, None if numbered else ids, kept):
             return False
     except Exception:  # nothing has changed; the long way will meet it again and say what it is
         return False
-    facts = [(event._seq, event._id, event._resource) for event in events] if calendar._noting else []
-    # ids that are the numbers of their bookings are one object with them
-    _write(_set_seq, events, ids if own_ids else range(calendar._seq + 1, calendar._seq + 1 + len(events)))
-    if own_ids:
-        _write(_set_id, events, ids)
+    log = state.log
+    if log.changes is not None:
+        log.handed += zip(events, map(facts_of, events), strict=True)
+    _write(_set_seq, events, seqs)
+    if numbered:
+        _write(_set_id, events, seqs)
+    _write(_set_lock, events, seqs)
+    for event in kept.values():
+        event._lock = None
     if not own:
-        _write(_set_resource, events, map(attrgetter("resource"), entries))
-    _write(_set_home, events, repeat(calendar))
-    calendar._events.put_all(ids, events, own_ids)
-    calendar._seq += len(events)
-    for number, count in entries.tally().items():
-        entries.table[number].count += count
-    calendar._keys.learn(spans[0][0], spans[1][0])
-    if calendar._noting:
-        for event, before in zip(events, facts, strict=True):
-            calendar._note(partial(calendar._take_back, event, before), Booked(event))
+        _write(_set_resource, events, map(attrgetter("resource"), records))
+    _write(_set_home, events, repeat(ledger))
+    if log.active:
+        for event in events:
+            log.note(Booked(event))
     return True
 
 
-_start_of, _end_of, _zone_of = attrgetter("_start"), attrgetter("_end"), attrgetter("tzinfo")
+_start_of, _end_of, _zone_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "_home"))
 _slots: Any = BookingEvent  # a type checker sees in a slot what it holds, not the descriptor
-_set_seq, _set_id = _slots._seq.__set__, _slots._id.__set__
+_set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
 _set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
 
 
@@ -169,39 +174,42 @@ def _write(setter: Callable[[Any, Any], None], events: list[Any], values: Iterab
     deque(map(setter, events, values), maxlen=0)
 
 
-def _ids(calendar: Calendar, events: list[Any]) -> list[Any] | None:
+def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
     """Return an id for each event, none of them taken, or None if the long way must find out."""
+    ledger = state.ledger
     ids: Any = list(map(attrgetter("_id"), events))
     missing = ids.count(None)
     if missing == len(ids):
-        ids = list(range(calendar._seq + 1, calendar._seq + 1 + len(ids)))
-    elif missing or len(set(ids)) < len(ids):
+        return range(ledger.last + 1, ledger.last + 1 + len(ids))
+    if missing or len(set(ids)) < len(ids):
         return None
-    return ids if calendar._events.isdisjoint(ids) else None
+    if any(type(id) is not str for id in ids) and any(ledger.number_of(id) is not None for id in ids):
+        return None
+    return ids if ledger.numbers.keys().isdisjoint(ids) else None
 
 
-def _entries(calendar: Calendar, events: list[Any]) -> tuple[DictionaryColumn, bool]:
+def _records(state: CalendarState, events: list[Any]) -> tuple[DictionaryColumn, bool]:
     """Return the record of each event's resource, by number, and whether each event holds the very object registered."""
-    catalog = calendar._catalog
+    registry = state.registry
     resource_of = attrgetter("_resource")
-    if FEW * len(events) < catalog.size:  # a table of all resources would cost more than a look at each that is asked for
-        looked_up = list(map(catalog.entry, map(resource_of, events)))
-        own = all(entry.resource is event._resource for entry, event in zip(looked_up, events, strict=True))
-        return DictionaryColumn(catalog.entries, array("I", map(attrgetter("number"), looked_up))), own
+    if FEW * len(events) < registry.size:  # a table of all resources would cost more than a look at each that is asked for
+        looked_up = list(map(registry.record, map(resource_of, events)))
+        own = all(record.resource is event._resource for record, event in zip(looked_up, events, strict=True))
+        return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), looked_up))), own
     try:
-        return DictionaryColumn(catalog.entries, places_in(catalog.objects, map(resource_of, events))), True
+        return DictionaryColumn(registry.by_number, places_in(registry.objects, map(resource_of, events))), True
     except KeyError:
         pass
-    found = map(catalog.entry, map(resource_of, events))
-    return DictionaryColumn(catalog.entries, array("I", map(attrgetter("number"), found))), False
+    found = map(registry.record, map(resource_of, events))
+    return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), found))), False
 
 
-def _plain(calendar: Calendar, entries: DictionaryColumn) -> bool:
+def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
     """Tell whether bookings alone decide on all these resources."""
-    if not (calendar._catalog.pooled.value() or calendar._standing_closures or calendar._hours):
+    if not (state.registry.pooled.value() or state.closures or state.hours):
         return True
-    used = map(entries.table.__getitem__, set(entries.places))
-    return all(entry.plain and not entry.guarded for entry in used)
+    used = map(records.table.__getitem__, set(records.places))
+    return all(record.is_exclusive and not record.rules for record in used)
 
 
 def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]] | None:

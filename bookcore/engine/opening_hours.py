@@ -1,30 +1,40 @@
-"""Who keeps opening hours that do not hold a span: each rule asked once, however many keep it.
+"""Opening hours of resources. One of the reasons that `bookcore.engine.rules` lists.
 
-The instants are measured once for all rules with a zone and once for those without. Which rules are closed is a small
-number, a bit for each rule; who keeps any of them is one bitmap for each such number, remembered until somebody's hours
-change: at night all are closed, and nothing is put together again.
+    rule        resources that keep it
+    mon-fri     0 1 4
+    weekends    2 3
+
+A search asks each rule once, however many resources keep it. The instants are measured once for all rules with a zone and once
+for those without. Which rules are closed is a small number, a bit for each rule; the resources that keep any of them are one
+bitmap for each such number, remembered until somebody's hours change: at night all rules are closed, and nothing is put
+together again.
+
+Invariant: a record's ``hours`` are the rule under which its number is kept; it has this rule among its ``rules`` if they are
+not None.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from bookcore.index.bitmap import Bitmap
+from bookcore.index.bitmap import Bitmap, from_ordinals
 from bookcore.model.errors import KeyTypeError
+from bookcore.model.explanation import Cause, CauseKind, span_text
+from bookcore.stores.record import ResourceRecord
 
-__all__ = ["OpeningHoursIndex", "is_shorter", "suits"]
+__all__ = ["OpeningHours", "is_shorter", "suits"]
 
 _KEPT = 64
 """How many bitmaps are remembered: 0.8 MB at 100,000 resources."""
 
-
-UNFIT = ("unfit",)
+_INCOMPATIBLE = ("incompatible",)
 
 
 def suits(hours: Any, low: Any, high: Any) -> bool:
     """Tell whether hours go with the keys of a span: only times of day do, with a zone or without as the hours."""
-    return _points(hours, low, high) is not UNFIT
+    return _points(hours, low, high) is not _INCOMPATIBLE
 
 
 def is_shorter(hours: Any, length: Any) -> bool:
@@ -38,46 +48,58 @@ def _points(hours: Any, low: Any, high: Any) -> Any:
     try:
         return hours.points(low, high)
     except KeyTypeError:  # no times of day, or none of a zone
-        return UNFIT
+        return _INCOMPATIBLE
 
 
-class OpeningHoursIndex:
-    """The opening hours of one calendar (`bookcore.hours.Hours`), each with the numbers of those who keep it.
+class OpeningHours:
+    """The opening hours of one calendar (`bookcore.hours.Hours`). Not thread-safe: it stays behind the calendar's lock."""
 
-    Not thread-safe: it stays behind the calendar's lock.
-    """
+    __slots__ = ("_closed", "_unions", "by_rule")
 
-    __slots__ = ("_unions", "by_rule")
-
-    def __init__(self) -> None:
+    def __init__(self, closed: bool) -> None:
+        self._closed = closed
         self.by_rule: dict[Any, Bitmap] = {}
         self._unions: dict[int, int] = {}
 
-    def change(self, number: int, before: Any, after: Any) -> None:
-        """Let *number* keep other hours than before; None is none. O(n / 8) where a rule may be kept no more."""
+    def __bool__(self) -> bool:
+        return bool(self.by_rule)
+
+    def set(self, record: ResourceRecord, hours: Any) -> None:
+        """Give a resource other hours than it has; None is none. O(n / 8) where a rule may be kept no more."""
+        number, before = record.number, record.hours
         self._unions.clear()
         if before is not None:
             bits = self.by_rule[before]
             bits.discard(number)
             if not bits.value():
                 del self.by_rule[before]
-        if after is not None:
-            if after not in self.by_rule:
-                self.by_rule[after] = Bitmap()
-            self.by_rule[after].add(number)
+        if hours is not None:
+            if hours not in self.by_rule:
+                self.by_rule[hours] = Bitmap()
+            self.by_rule[hours].add(number)
+        record.hours = hours
+        others = tuple(rule for rule in record.rules if rule is not self)
+        record.rules = others if hours is None else (*others, self)
+        record.publish()
 
-    def unfit(self, low: Any, high: Any, length: Any = None) -> int:
-        """Return, as a bitmap, whose hours do not go with a span's keys, or are never open for so long. O(rules)."""
+    def incompatible(self, low: Any, high: Any, length: Any = None) -> int:
+        """Return, as a bitmap, the resources whose hours do not go with a span's keys, or are never open for so long."""
         found = 0
         for hours, bits in self.by_rule.items():
             if not suits(hours, low, high) or is_shorter(hours, length):
                 found |= bits.value()
         return found
 
-    def closed(self, low: Any, high: Any, is_closed: bool) -> int:
-        """Return, as a bitmap, who keeps hours that are not open over the whole span, or do not go with its keys.
+    # -- the rule ----------------------------------------------------------------------------------
 
-        *is_closed*: the span holds its end. What a booking raises for, no search offers, and fails for nobody else.
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Tell whether the hours are open over the whole span. Raises: `KeyTypeError` where they do not go with the keys."""
+        hours = record.hours
+        return hours is None or bool(hours.is_open(low, high, closed=self._closed))
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return, as a bitmap, the resources with hours that are not open over the whole span, or do not go with its keys.
+
         Complexity: O(log openings a week) for each rule, and one OR for each closed rule when just these were not closed
         together before.
         """
@@ -89,7 +111,7 @@ class OpeningHoursIndex:
                 points = local = local or _points(hours, low, high)
             else:
                 points = zoned = zoned or _points(hours, low, high)
-            if points is UNFIT or not hours.holds(*points, is_closed):
+            if points is _INCOMPATIBLE or not hours.holds(*points, self._closed):
                 mask |= bit
             bit <<= 1
         if not mask:
@@ -104,3 +126,35 @@ class OpeningHoursIndex:
                 self._unions.clear()
             self._unions[mask] = union
         return union
+
+    def spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield, in order, the stretches of a window that are not open. The window is bounded, or it may go on for ever."""
+        if record.hours is None:
+            return iter(())
+        spans: Iterator[tuple[Any, Any]] = record.hours.closed_spans(low, high)
+        return spans
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield the first stretch of the span that is not open, if there is one."""
+        hours = record.hours
+        if hours is not None and not self.allows(record, low, high, quantity):
+            closes, opens = next(iter(hours.closed_spans(low, high)), (low, high))
+            closes, opens = (start if closes is low else closes), (end if opens is high else opens)
+            text = f"outside its opening hours {span_text(closes, opens, '[)')}"
+            yield Cause(CauseKind.HOURS, hours, closes, opens, text, "outside its opening hours")
+
+    def check(self, records: dict[Any, ResourceRecord], size: int) -> None:
+        """Raise AssertionError unless the invariant holds. O(n)."""
+        keepers: dict[Any, list[int]] = {}
+        for record in records.values():
+            if (self in record.rules) is not (record.hours is not None):
+                raise AssertionError(f"{record!r} has hours or the rule, and not both")
+            if record.hours is not None:
+                keepers.setdefault(record.hours, []).append(record.number)
+        kept = {hours: bits.value() for hours, bits in self.by_rule.items()}
+        if kept != {hours: from_ordinals(numbers, size) for hours, numbers in keepers.items()}:
+            raise AssertionError("the resources under each rule are not those that have it")

@@ -1,22 +1,22 @@
-"""Which resources there are: their numbers, kinds, tags and indexed values, all as bitmaps over the numbers.
+"""The resources of a calendar: their numbers, classes, tags and indexed values, all as bitmaps over the numbers.
 
     number    0        1       2        3
     objects   Flat a   Car b   (gone)   Flat d
     everything         1101b
-    kinds     Flat: 1001b   Car: 0010b
+    classes   Flat: 1001b   Car: 0010b
     tags      "sea": 1000b
 
-A resource's number is its place in the order of registration; numbers of removed resources are not used again, so
-that ascending number is registration order.
+A resource's number is its place in the order of registration: ascending number is registration order. The number of a
+removed resource is used again only if it was the last one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from bookcore.index.attribute_index import AttributeIndex, Held, Place
+from bookcore.index.attribute_index import AttributeIndex, Place
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import (
     DuplicateResourceError,
@@ -27,33 +27,26 @@ from bookcore.model.errors import (
     brief_key,
 )
 from bookcore.model.lengths import wrong_with
-from bookcore.model.records import Resource, check_capacity
+from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Registry", "Removed"]
-
-
-class Removed(NamedTuple):
-    """What a catalog knew of a record that was removed."""
-
-    kind: Bitmap
-    labels: list[Hashable]
-    held: list[tuple[AttributeIndex, Held]]
+__all__ = ["Registry"]
 
 
 class Registry:
     """The resources of one calendar. Not thread-safe: it stays behind the calendar's lock."""
 
-    __slots__ = ("by_id", "entries", "everything", "indexes", "kinds", "objects", "pooled", "tags")
+    __slots__ = ("by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "objects", "pooled", "tags")
 
     def __init__(self) -> None:
         self.by_id: dict[Hashable, ResourceRecord] = {}
         self.objects: list[Any] = []  # by number; None where the resource is gone
-        self.entries: list[ResourceRecord | None] = []
+        self.by_number: list[ResourceRecord | None] = []
         self.everything = Bitmap()
-        self.pooled = Bitmap()  # who may have bookings that overlap, or needs turnaround
-        self.kinds: dict[type, Bitmap] = {}
+        self.pooled = Bitmap()  # resources whose bookings may overlap, or need turnaround
+        self.by_capacity: dict[int, Bitmap] = {}
+        self.classes: dict[type, Bitmap] = {}
         self.tags: dict[Hashable, Bitmap] = {}
         self.indexes: dict[str, AttributeIndex] = {}
 
@@ -65,7 +58,7 @@ class Registry:
         """One above the highest number given out."""
         return len(self.objects)
 
-    def entry(self, resource: Any) -> ResourceRecord:
+    def record(self, resource: Any) -> ResourceRecord:
         """Return the record of a resource given as the object or its id, or raise `UnknownResourceError`. O(1)."""
         try:
             found = self.by_id.get(getattr(resource, "id", resource))
@@ -98,104 +91,102 @@ class Registry:
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
-        return ResourceRecord(id, resource, self.size, check_capacity(resource, 1 if capacity is None else capacity), before, after)
+        units = check_capacity(resource, 1 if capacity is None else capacity)
+        return ResourceRecord(id, resource, self.size, units, before, after)
 
-    def add(self, entry: ResourceRecord) -> None:
-        """Register a prepared record. All code of the user's runs first; if any fails, nothing has changed."""
-        number, cls = entry.number, type(entry.resource)
-        places = self._places(entry) if self.indexes else ()
-        kind = self.kinds.get(cls)
-        self.by_id[entry.id] = entry
+    def add(self, record: ResourceRecord, indexed: Any = None, registered_as: type | None = None) -> None:
+        """Register a record under its number, which is `size` or that of a resource that was removed.
+
+        *indexed*: what each index held of it (see `held`); None: the indexes ask their key functions. All code of the user's
+        runs first; if any fails, nothing has changed.
+        """
+        number, cls = record.number, registered_as or type(record.resource)
+        places = self._places(record) if self.indexes and indexed is None else ()
+        members = self.classes.get(cls)
+        self.by_id[record.id] = record
         for index, value, place in places:
             index.enter(number, value, place)
-        self.objects.append(entry.resource)
-        self.entries.append(entry)
+        for name, held in indexed or ():
+            if name in self.indexes:
+                self.indexes[name].put_back(number, held)
+        if number == self.size:
+            self.objects.append(record.resource)
+            self.by_number.append(record)
+        else:
+            self.objects[number], self.by_number[number] = record.resource, record
         self.everything.add(number)
-        if not entry.plain:
+        if not record.is_exclusive:
             self.pooled.add(number)
-        if kind is None:
-            kind = self.kinds[cls] = Bitmap()
-        kind.add(number)
+        self.by_capacity.setdefault(record.capacity, Bitmap()).add(number)
+        if members is None:
+            members = self.classes[cls] = Bitmap()
+        members.add(number)
 
-    def add_all(self, entries: list[ResourceRecord]) -> None:
+    def add_all(self, records: list[ResourceRecord]) -> None:
         """Register many new records, numbered on from `size`, as `add` does one by one, while there are no indexes.
 
         The ids are known to be distinct, hashable and new. O(n), most of it in C.
         """
-        low, high = self.size, self.size + len(entries)
-        objects = [entry.resource for entry in entries]
-        kinds = list(map(type, objects))
-        self.by_id.update(zip([entry.id for entry in entries], entries, strict=True))
+        low, high = self.size, self.size + len(records)
+        objects = [record.resource for record in records]
+        self.by_id.update(zip([record.id for record in records], records, strict=True))
         self.objects += objects
-        self.entries += entries
+        self.by_number += records
         _include(self.everything, (1 << high) - (1 << low))
-        _include(self.pooled, from_ordinals([entry.number for entry in entries if not entry.plain], high))
-        numbers: defaultdict[type, list[int]] = defaultdict(list)
-        for number, cls in enumerate(kinds, low):
-            numbers[cls].append(number)
-        for cls, members in numbers.items():
-            _include(self.kinds.setdefault(cls, Bitmap()), from_ordinals(members, high))
+        _include(self.pooled, from_ordinals([record.number for record in records if not record.is_exclusive], high))
+        for bitmaps, column in (self.classes, map(type, objects)), (self.by_capacity, [r.capacity for r in records]):
+            numbers: defaultdict[Any, list[int]] = defaultdict(list)
+            for number, value in enumerate(column, low):
+                numbers[value].append(number)
+            for value, members in numbers.items():
+                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, high))
 
-    def remove(self, entry: ResourceRecord) -> Removed:
-        """Forget a record and all that is known of it; return what `restore` needs."""
-        number = entry.number
-        del self.by_id[entry.id]
-        removed = Removed(
-            self._kind(entry), self.labels(entry), [(index, index.held(number)) for index in self.indexes.values()]
-        )
-        self.objects[number] = self.entries[number] = None
-        self.everything.discard(number)
-        self.pooled.discard(number)
-        removed.kind.discard(number)
+    def remove(self, record: ResourceRecord) -> None:
+        """Forget a record and all that is known of it. O(labels + n / 8), and O(log n) for each index."""
+        number = record.number
+        members = self.classes[self.class_of(record)]
+        del self.by_id[record.id]
+        self.objects[number] = self.by_number[number] = None
+        for bits in (self.everything, self.pooled, members, self.by_capacity[record.capacity]):
+            bits.discard(number)
+        if not self.by_capacity[record.capacity].value():
+            del self.by_capacity[record.capacity]
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             self._take(number, label, bits)
-        for index, _ in removed.held:
+        for index in self.indexes.values():
             index.discard(number)
-        return removed
-
-    def restore(self, entry: ResourceRecord, removed: Removed) -> None:
-        """Put back a removed record under its old number, in its old place in every order, with what was known of it."""
-        number = entry.number
-        self.by_id[entry.id] = entry
-        self.objects[number] = entry.resource
-        self.entries[number] = entry
-        self.everything.add(number)
-        if not entry.plain:
-            self.pooled.add(number)
-        removed.kind.add(number)
-        self.put_back(entry, removed.held)
-        failed: Exception | None = None
-        for label in removed.labels:
-            try:
-                self.tag(entry, label)
-            except Exception as exc:  # the label's own code; the rest is put back
-                failed = exc
-        if failed is not None:
-            raise failed
-
-    def forget_last(self, entry: ResourceRecord) -> None:
-        """Have the number of a removed record, if it is the last that was given out, be given out again."""
-        if entry.number == self.size - 1:
+        if number == self.size - 1:  # the order of registration stays that of the numbers
             self.objects.pop()
-            self.entries.pop()
+            self.by_number.pop()
 
-    def _kind(self, entry: ResourceRecord) -> Bitmap:
-        """Return the kind under which a record was registered; its object may be of another class by now."""
-        number = entry.number
-        kind = self.kinds.get(type(entry.resource))
-        if kind is None or number not in kind:
-            kind = next(kind for kind in self.kinds.values() if number in kind)
-        return kind
+    def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
+        """Return what each index holds of a record, for `put_back`. O(log n) for each."""
+        return tuple((name, index.held(record.number)) for name, index in self.indexes.items())
+
+    def smaller_than(self, quantity: int) -> int:
+        """Return, as a bitmap, the resources that have fewer units. O(distinct capacities)."""
+        found = 0
+        for capacity, bits in self.by_capacity.items():
+            if capacity < quantity:
+                found |= bits.value()
+        return found
+
+    def class_of(self, record: ResourceRecord) -> type:
+        """Return the class under which a record was registered; its object may be of another class by now."""
+        number, cls = record.number, type(record.resource)
+        if cls not in self.classes or number not in self.classes[cls]:
+            cls = next(cls for cls, bits in self.classes.items() if number in bits)
+        return cls
 
     def in_order(self) -> list[ResourceRecord]:
         """Return all records in order of registration. O(numbers given out)."""
-        return [entry for entry in self.entries if entry is not None]
+        return [record for record in self.by_number if record is not None]
 
     # -- tags and kinds ----------------------------------------------------------------------------
 
-    def tag(self, entry: ResourceRecord, *labels: Hashable) -> list[Hashable]:
+    def tag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
         """Put labels on a resource, all or none; return those that were new there. Raises: `QueryError`."""
-        number, tags = entry.number, self.tags
+        number, tags = record.number, self.tags
         found: list[tuple[Hashable, Bitmap]] = []
         fresh = 0
         label: Hashable = None
@@ -217,13 +208,24 @@ class Registry:
                 new.append(label)
         return new
 
+    def tag_one_by_one(self, record: ResourceRecord, labels: Iterable[Hashable]) -> None:
+        """Put labels on a resource as far as their own code lets it be done; then raise the first failure."""
+        failed: Exception | None = None
+        for label in labels:
+            try:
+                self.tag(record, label)
+            except Exception as exc:
+                failed = failed or exc
+        if failed is not None:
+            raise failed
+
     def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
         """Put a label on the resources of these numbers, of which there is at least one. O(n / 8 + numbers)."""
         _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
 
-    def untag(self, entry: ResourceRecord, *labels: Hashable) -> list[Hashable]:
+    def untag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
         """Take labels off a resource, all or none; return those that were there. Raises: `QueryError`."""
-        number = entry.number
+        number = record.number
         found = [(label, self._tagged(label)) for label in labels]
         gone = []
         for label, bits in found:
@@ -247,16 +249,21 @@ class Registry:
         except Exception as exc:
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
 
-    def labels(self, entry: ResourceRecord) -> list[Hashable]:
+    def has_label(self, record: ResourceRecord, label: Hashable) -> bool:
+        """Tell whether a resource has a label. O(1). Raises: `QueryError`."""
+        bits = self._tagged(label)
+        return bits is not None and record.number in bits
+
+    def labels(self, record: ResourceRecord) -> list[Hashable]:
         """Return the labels of one resource. O(number of labels in the calendar)."""
-        return [label for label, bits in self.tags.items() if entry.number in bits]
+        return [label for label, bits in self.tags.items() if record.number in bits]
 
     def tagged(self, label: Hashable) -> int:
         """Return who has the label, as a bitmap. Raises: `QueryError`."""
         bits = self._tagged(label)
         return 0 if bits is None else bits.value()
 
-    def of_kind(self, cls: type, within: int = -1) -> int:
+    def of_class(self, cls: type, within: int = -1) -> int:
         """Return who of *within* is an instance of *cls*, its subclasses and virtual subclasses.
 
         A protocol that asks for more than methods cannot be asked about classes: each resource is asked about then.
@@ -268,7 +275,7 @@ class Registry:
                 here = ordinals(within & self.everything.value())
                 return from_ordinals([number for number in here if isinstance(self.objects[number], cls)], self.size)
             result = 0
-            for kind, bits in list(self.kinds.items()):
+            for kind, bits in list(self.classes.items()):
                 if issubclass(kind, cls):
                     result |= bits.value()
         except Exception as exc:  # a protocol that cannot be asked at all, or the class's own code
@@ -282,8 +289,8 @@ class Registry:
         if name in self.indexes:
             raise IndexNameError(name, "there is an index of that name already")
         index = AttributeIndex(name, key)
-        for entry in self.in_order():
-            index.put(entry.number, index.value_of(entry.resource))
+        for record in self.in_order():
+            index.put(record.number, index.value_of(record.resource))
         self.indexes[name] = index
 
     def index(self, name: object) -> AttributeIndex:
@@ -298,36 +305,34 @@ class Registry:
         result: AttributeIndex = found
         return result
 
-    def reindex(self, entry: ResourceRecord, noting: bool) -> list[tuple[AttributeIndex, Held]]:
-        """Ask every index key again for one resource, all or nothing; if *noting*, return what `put_back` needs."""
-        places = self._places(entry)
-        held = [(index, index.held(entry.number)) for index, _, _ in places] if noting else []
-        for index, value, place in places:
-            index.enter(entry.number, value, place)
-        return held
+    def reindex(self, record: ResourceRecord) -> None:
+        """Ask every index key again for one resource; all indexes follow, or none."""
+        for index, value, place in self._places(record):
+            index.enter(record.number, value, place)
 
-    def put_back(self, entry: ResourceRecord, held: Iterable[tuple[AttributeIndex, Held]]) -> None:
-        """Give a record again what the indexes held of it."""
-        for index, before in held:
-            index.put_back(entry.number, before)
+    def put_back(self, record: ResourceRecord, held: Iterable[tuple[str, Any]]) -> None:
+        """Give a record again what the indexes held of it. Compares nothing that could fail."""
+        for name, before in held:
+            if name in self.indexes:
+                self.indexes[name].put_back(record.number, before)
 
-    def _places(self, entry: ResourceRecord) -> list[tuple[AttributeIndex, Any, Place | None]]:
+    def _places(self, record: ResourceRecord) -> list[tuple[AttributeIndex, Any, Place | None]]:
         """Return a record's value for every index and where it belongs there; change nothing."""
-        values = [(index, index.value_of(entry.resource)) for index in self.indexes.values()]
-        return [(index, value, index.place(entry.number, value)) for index, value in values]
+        values = [(index, index.value_of(record.resource)) for index in self.indexes.values()]
+        return [(index, value, index.place(record.number, value)) for index, value in values]
 
     # -- checking ----------------------------------------------------------------------------------
 
     def check(self) -> None:
         """Raise AssertionError unless records, numbers, kinds, tags and indexes agree."""
-        numbers = {entry.number for entry in self.by_id.values()}
+        numbers = {record.number for record in self.by_id.values()}
         everything = from_ordinals(numbers, self.size)
         if len(numbers) != len(self.by_id) or self.everything.value() != everything:
             raise AssertionError("records and numbers differ")
-        for number, (entry, resource) in enumerate(zip(self.entries, self.objects, strict=True)):
-            if (entry is None) is (number in numbers) or (entry and entry.resource is not resource):
-                raise AssertionError(f"number {number} is not that of {entry!r}")
-        kinds = [bits.value() for bits in self.kinds.values()]
+        for number, (record, resource) in enumerate(zip(self.by_number, self.objects, strict=True)):
+            if (record is None) is (number in numbers) or (record and record.resource is not resource):
+                raise AssertionError(f"number {number} is not that of {record!r}")
+        kinds = [bits.value() for bits in self.classes.values()]
         if sum(bits.bit_count() for bits in kinds) != len(numbers) or any(bits & ~everything for bits in kinds):
             raise AssertionError("each record is of one kind")
         if any(bits.value() & ~everything for bits in (self.pooled, *self.tags.values())):

@@ -1,36 +1,35 @@
-"""Bookings of one resource that may overlap: in order of start, cut into parts that know their latest end.
+"""Intervals that may overlap, each with a number: in order of start, cut into chunks that know their latest end.
 
-    part 0   starts  1  2  2  3   latest end 9
-    part 1   starts  4  6  7      latest end 8
-    part 2   starts 11 12         latest end unbounded (None)
+    chunk 0   starts  1  2  2  3   latest end 9
+    chunk 1   starts  4  6  7      latest end 8
+    chunk 2   starts 11 12         latest end unbounded (None)
 
-Which bookings overlap [a, b)? Only parts that begin before b can hold one, and of those only the ones whose latest
-end is after a need to be read.
+Which intervals overlap [a, b)? Only chunks that begin before b can hold one, and of those only the ones whose latest end
+is after a need to be read (the idea of AIList and NCLS).
 
-Invariants: entries are in order of start, equal starts in order of ``event._seq``; ``firsts[i]`` is the first start of
-part i; no part is empty; ``latest`` is the greatest end in the part.
+Invariants: intervals are in order of start, those of equal start in order of number; ``heads[i]`` is the first start of
+chunk i; no chunk is empty; ``latest`` is the greatest end in the chunk; ``span_of`` holds the span of each number.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from bookcore.model.keys import LOWEST
-from bookcore.model.records import BookingEvent
 
 __all__ = ["AugmentedIntervalList"]
 
-SPLIT = 512
-"""How many bookings a part holds before it is cut in two."""
+Interval: TypeAlias = tuple[Any, Any, int]
+"""Start and end (None: unbounded), and the number."""
 
 
-class _Part:
-    __slots__ = ("ends", "events", "latest", "starts")
+class _Chunk:
+    __slots__ = ("ends", "latest", "starts", "values")
 
-    def __init__(self, starts: list[Any], ends: list[Any], events: list[BookingEvent]) -> None:
-        self.starts, self.ends, self.events = starts, ends, events
+    def __init__(self, starts: list[Any], ends: list[Any], values: list[int]) -> None:
+        self.starts, self.ends, self.values = starts, ends, values
         self.measure()
 
     def measure(self) -> None:
@@ -39,7 +38,7 @@ class _Part:
 
 
 def _latest(ends: list[Any]) -> Any:
-    """Return the latest of some ends; None, which is later than all, if one is unbounded."""
+    """Return the latest of some ends; None, which is later than all others, if one is unbounded."""
     latest = ends[0]
     for end in ends:
         if end is None:
@@ -50,92 +49,106 @@ def _latest(ends: list[Any]) -> Any:
 
 
 class AugmentedIntervalList:
-    """Bookings in order of start.
+    """Intervals in order of start.
 
-    Complexity: `put`, `remove` O(log m + SPLIT); `overlapping` O(log m + SPLIT x parts with an overlap + parts before).
+    Complexity: `put`, `remove` O(log m + split); `overlapping` O(log m + split x chunks with an overlap + chunks before).
     """
 
-    __slots__ = ("closed", "firsts", "parts")
+    SPLIT = 512
+    """How many intervals a chunk holds before it is cut in two."""
 
-    def __init__(self, closed: bool) -> None:
-        self.closed = closed
-        self.firsts: list[Any] = []
-        self.parts: list[_Part] = []
+    __slots__ = ("chunks", "closed", "heads", "span_of", "split")
 
-    def put(self, start: Any, end: Any, event: BookingEvent) -> None:
-        """Insert a booking. All comparisons come before the first change."""
+    def __init__(self, closed: bool, split: int | None = None) -> None:
+        self.closed, self.split = closed, self.SPLIT if split is None else split
+        self.heads: list[Any] = []
+        self.chunks: list[_Chunk] = []
+        self.span_of: dict[int, tuple[Any, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.span_of)
+
+    def put(self, start: Any, end: Any, value: int) -> None:
+        """Insert an interval. All comparisons come before the first change."""
+        span = start, end
         start = LOWEST if start is None else start
-        if not self.parts:
-            self.parts.append(_Part([start], [end], [event]))
-            self.firsts.append(start)
+        if not self.chunks:
+            self.chunks.append(_Chunk([start], [end], [value]))
+            self.heads.append(start)
+            self.span_of[value] = span
             return
-        at, place = self._place(start, event)
-        part = self.parts[at]
-        if len(part.starts) >= SPLIT:  # before, so that a comparison that fails finds nothing half done
-            half = len(part.starts) // 2
-            one = _Part(part.starts[:half], part.ends[:half], part.events[:half])
-            two = _Part(part.starts[half:], part.ends[half:], part.events[half:])
-            self.parts[at : at + 1] = [one, two]
-            self.firsts[at : at + 1] = [one.starts[0], two.starts[0]]
-            part, at, place = (one, at, place) if place <= half else (two, at + 1, place - half)
-        latest = part.latest
-        later = latest is not None and (end is None or latest < end)
-        part.starts.insert(place, start)
-        part.ends.insert(place, end)
-        part.events.insert(place, event)
-        if later:
-            part.latest = end
-        self.firsts[at] = part.starts[0]
-
-    def _place(self, start: Any, event: BookingEvent) -> tuple[int, int]:
-        """Return the part and the position where a booking of this start belongs, by order of booking."""
-        seq = event._seq or 0
-        if start is LOWEST:
-            above = sum(1 for first in self.firsts if first is LOWEST)
+        at, place = self._place(start, value)
+        chunk = self.chunks[at]
+        if len(chunk.starts) < self.split:
+            later = chunk.latest is not None and (end is None or chunk.latest < end)
         else:
-            above = _above(self.firsts, start)
+            middle = len(chunk.starts) // 2
+            left = _Chunk(chunk.starts[:middle], chunk.ends[:middle], chunk.values[:middle])
+            right = _Chunk(chunk.starts[middle:], chunk.ends[middle:], chunk.values[middle:])
+            half, within = (right, place - middle) if place > middle else (left, place)
+            later = half.latest is not None and (end is None or half.latest < end)
+            # nothing below compares keys
+            self.chunks[at : at + 1] = [left, right]
+            self.heads[at : at + 1] = [left.starts[0], right.starts[0]]
+            at += half is right
+            chunk, place = half, within
+        chunk.starts.insert(place, start)
+        chunk.ends.insert(place, end)
+        chunk.values.insert(place, value)
+        if later:
+            chunk.latest = end
+        self.heads[at] = chunk.starts[0]
+        self.span_of[value] = span
+
+    def _place(self, start: Any, value: int) -> tuple[int, int]:
+        """Return the chunk and the position where an interval of this start and number belongs."""
+        if start is LOWEST:
+            above = sum(1 for head in self.heads if head is LOWEST)
+        else:
+            above = _above(self.heads, start)
         at = max(above - 1, 0)
-        while at and not self.firsts[at] < start and (self.parts[at].events[0]._seq or 0) > seq:
-            at -= 1  # the run of equal starts began in an earlier part, and so did the earlier bookings
-        part = self.parts[at]
-        high = len([s for s in part.starts if s is LOWEST]) if start is LOWEST else _above(part.starts, start)
-        low = 0 if start is LOWEST else bisect_left(part.starts, start, 0, high)
-        return at, bisect_right(part.events, seq, low, high, key=lambda e: e._seq or 0)
+        while at and not self.heads[at] < start and self.chunks[at].values[0] > value:
+            at -= 1  # the run of equal starts began in an earlier chunk, and so did the smaller numbers
+        chunk = self.chunks[at]
+        high = len([s for s in chunk.starts if s is LOWEST]) if start is LOWEST else _above(chunk.starts, start)
+        low = 0 if start is LOWEST else bisect_left(chunk.starts, start, 0, high)
+        return at, bisect_right(chunk.values, value, low, high)
 
-    def remove(self, start: Any, event: BookingEvent) -> None:
-        """Take a booking out."""
-        at, place = self._place(LOWEST if start is None else start, event)
-        part = self.parts[at]
+    def remove(self, value: int) -> None:
+        """Remove an interval, by its number. All comparisons come before the first change. Raises: KeyError."""
+        start, end = self.span_of[value]
+        at, place = self._place(LOWEST if start is None else start, value)
+        chunk = self.chunks[at]
         place -= 1
-        end = part.ends[place]
-        latest = part.latest
-        if len(part.ends) > 1 and (end is None or (latest is not None and not end < latest)):
-            latest = _latest(part.ends[:place] + part.ends[place + 1 :])
+        latest = chunk.latest
+        if len(chunk.ends) > 1 and (end is None or (latest is not None and not end < latest)):
+            latest = _latest(chunk.ends[:place] + chunk.ends[place + 1 :])
         # nothing below compares keys
-        del part.starts[place], part.ends[place], part.events[place]
-        if not part.starts:
-            del self.parts[at], self.firsts[at]
+        del self.span_of[value], chunk.starts[place], chunk.ends[place], chunk.values[place]
+        if not chunk.starts:
+            del self.chunks[at], self.heads[at]
             return
-        self.firsts[at] = part.starts[0]
-        part.latest = latest
+        self.heads[at] = chunk.starts[0]
+        chunk.latest = latest
 
-    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
-        """Return the bookings that overlap the span, by start, then in order of booking."""
-        found: list[BookingEvent] = []
-        last = len(self.parts) if end is None else self._begun(self.firsts, end)
-        for part in self.parts[:last]:
-            latest = part.latest
+    def overlapping(self, start: Any, end: Any) -> list[Interval]:
+        """Return the intervals that overlap the span, by start, then by number."""
+        found: list[int] = []
+        last = len(self.chunks) if end is None else self._begun(self.heads, end)
+        for chunk in self.chunks[:last]:
+            latest = chunk.latest
             if start is not None and latest is not None and (latest < start if self.closed else not start < latest):
                 continue
-            high = len(part.starts) if end is None else self._begun(part.starts, end)
-            first = part.starts[0]
+            high = len(chunk.starts) if end is None else self._begun(chunk.starts, end)
+            first = chunk.starts[0]
             if start is None or (first is not LOWEST and not first < start):  # nothing here begins too early to be in it
-                found += part.events[:high]
+                found += chunk.values[:high]
             elif self.closed:
-                found += [e for e, to in zip(part.events[:high], part.ends, strict=False) if to is None or not to < start]
+                found += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or not to < start]
             else:
-                found += [e for e, to in zip(part.events[:high], part.ends, strict=False) if to is None or start < to]
-        return found
+                found += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or start < to]
+        span_of = self.span_of
+        return [(*span_of[value], value) for value in found]
 
     def _begun(self, starts: list[Any], end: Any) -> int:
         """Return how many of *starts* come before a span that ends at *end* is over."""
@@ -143,17 +156,25 @@ class AugmentedIntervalList:
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
-        rows = [row for p in self.parts for row in zip(p.starts, (e._seq or 0 for e in p.events), strict=True)]
-        for (one, first), (two, second) in pairwise(rows):
+        rows = [row for chunk in self.chunks for row in zip(chunk.starts, chunk.ends, chunk.values, strict=True)]
+        for (one, _, first), (two, _, second) in pairwise(rows):
             same = one is two or not (one < two)
             if (two is not LOWEST and one is not LOWEST and two < one) or (same and first >= second):
-                raise AssertionError("bookings out of order")
-        if [p.starts[0] for p in self.parts] != self.firsts:
-            raise AssertionError("firsts differ from the parts'")
-        for part in self.parts:
-            known, latest = part.latest, _latest(part.ends)
-            if known is not latest and (known is None or latest is None or known < latest or latest < known):
-                raise AssertionError("latest end is wrong")
+                raise AssertionError("intervals out of order")
+        if any(one is not two for one, two in zip((c.starts[0] for c in self.chunks), self.heads, strict=True)):
+            raise AssertionError("heads differ from the chunks'")
+        if len(rows) != len(self.span_of):
+            raise AssertionError("the spans by number are more or fewer than the intervals")
+        for start, end, value in rows:
+            known = self.span_of.get(value)
+            if known is None or (known[0] is not start and start is not LOWEST) or known[1] is not end:
+                raise AssertionError(f"the span of {value} is not {start}, {end}")
+        for chunk in self.chunks:
+            known_latest, latest = chunk.latest, _latest(chunk.ends)
+            if known_latest is not latest and (
+                known_latest is None or latest is None or known_latest < latest or latest < known_latest
+            ):
+                raise AssertionError("the latest end is wrong")
 
 
 def _above(starts: list[Any], key: Any) -> int:

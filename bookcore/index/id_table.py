@@ -15,9 +15,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import eq
 from sys import hash_info
-from typing import cast
-
-from bookcore.model.records import BookingEvent
+from typing import Any, cast
 
 __all__ = ["IdTable"]
 
@@ -32,22 +30,22 @@ class IdTable:
     __slots__ = ("parts",)
 
     def __init__(self) -> None:
-        self.parts: list[dict[Hashable, BookingEvent]] = [{} for _ in range(PARTS)]
+        self.parts: list[dict[Hashable, Any]] = [{} for _ in range(PARTS)]
 
-    def get(self, id: Hashable) -> BookingEvent | None:
+    def get(self, id: Hashable) -> Any:
         """Return the booking, or None. Raises: what the id's own ``__hash__`` and ``__eq__`` raise."""
         return self.parts[hash(id) >> SHIFT & 63].get(id)
 
-    def __getitem__(self, id: Hashable) -> BookingEvent:
+    def __getitem__(self, id: Hashable) -> Any:
         return self.parts[hash(id) >> SHIFT & 63][id]
 
-    def __setitem__(self, id: Hashable, event: BookingEvent) -> None:
+    def __setitem__(self, id: Hashable, event: Any) -> None:
         self.parts[hash(id) >> SHIFT & 63][id] = event
 
     def __delitem__(self, id: Hashable) -> None:
         del self.parts[hash(id) >> SHIFT & 63][id]
 
-    def pop(self, id: Hashable) -> BookingEvent:
+    def pop(self, id: Hashable) -> Any:
         """Take out a booking and return it. Raises: `KeyError`."""
         return self.parts[hash(id) >> SHIFT & 63].pop(id)
 
@@ -64,7 +62,7 @@ class IdTable:
         """Iterate the ids, part after part. O(bookings)."""
         return chain.from_iterable(self.parts)
 
-    def values(self) -> Iterator[BookingEvent]:
+    def values(self) -> Iterator[Any]:
         """Iterate the bookings, part after part. O(bookings)."""
         return chain.from_iterable(map(dict.values, self.parts))
 
@@ -75,7 +73,7 @@ class IdTable:
         asked = set(ids)
         return all(map(asked.isdisjoint, self.parts))
 
-    def put_all(self, ids: Sequence[Hashable], events: Sequence[BookingEvent], counted: bool = False) -> None:
+    def put_all(self, ids: Sequence[Hashable], events: Sequence[Any], counted: bool = False) -> None:
         """Add many bookings, none of whose ids is here. O(their number).
 
         *counted*: the ids are known to be ints that count up by one; if they are, and it is not, a look at each tells.

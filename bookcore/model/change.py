@@ -1,30 +1,41 @@
-"""What happened to a calendar, as frozen records: one for each change, in order.
+"""Every change of a calendar, as a frozen record that holds all that is needed to do it again and to take it back.
 
-A subscriber gets them after they took effect; one that calls `Calendar.apply` with each on a fresh calendar rebuilds the
-same calendar. A journal would write the same records.
+    command    ->  plan decides  ->  record  ->  commit applies it      the calendar's own changes
+                                     record  ->  subscribers            after it took effect
+                                     record  ->  `Calendar.apply`       another calendar that follows
+                           inverse(record)   ->  commit applies it      a transaction that is undone
+
+A subscriber gets the records in order; one that calls `Calendar.apply` with each of them on a fresh calendar makes an equal
+calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bookcore.model.records import BookingEvent, Closure
+from bookcore.model.closure import Closure
+from bookcore.model.event import BookingEvent
 
 __all__ = [
     "Booked",
     "Change",
     "Closed",
     "Confirmed",
+    "Held",
     "HoursSet",
+    "IndexCreated",
+    "IndexDropped",
     "Moved",
+    "Reindexed",
     "Released",
     "Reopened",
     "ResourceAdded",
     "ResourceRemoved",
     "Tagged",
     "Untagged",
+    "inverse",
 ]
 
 
@@ -35,24 +46,42 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ResourceAdded(Change):
-    """A resource was registered, with the capacity and turnaround it is held to."""
+    """A resource was registered, with the capacity and turnaround it is held to.
+
+    ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags. ``indexed`` are pairs of the name of an
+    index and what that index holds of the resource; None: the indexes ask their key functions. ``cls`` is the class under
+    which the resource was registered; None: the class it has now.
+    """
 
     resource: Any
     capacity: int = 1
     before: Any = None
     after: Any = None
+    number: int | None = None
+    labels: tuple[Hashable, ...] = ()
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+    id: Hashable = None
+    cls: type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceRemoved(Change):
-    """A resource was forgotten."""
+    """A resource was removed. The fields are those of `ResourceAdded`, as they were."""
 
     resource: Any
+    capacity: int = 1
+    before: Any = None
+    after: Any = None
+    number: int | None = None
+    labels: tuple[Hashable, ...] = ()
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+    id: Hashable = None
+    cls: type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Booked(Change):
-    """A booking took its lock. ``until`` is given for a hold that runs out; ``held`` for any hold."""
+    """A booking took its lock. ``held`` is true for a hold, ``until`` is given for a hold that runs out."""
 
     event: BookingEvent
     held: bool = False
@@ -60,18 +89,29 @@ class Booked(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed(Change):
-    """A hold became a booking."""
-
-    event: BookingEvent
-
-
-@dataclass(frozen=True, slots=True)
 class Released(Change):
-    """A booking gave up its lock; ``expired`` if it was a hold that ran out."""
+    """A booking gave up its lock. ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`."""
 
     event: BookingEvent
     expired: bool = False
+    held: bool = False
+    until: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Change):
+    """A hold became a booking. ``until`` was its deadline, or None."""
+
+    event: BookingEvent
+    until: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Change):
+    """A booking became a hold again: the inverse of `Confirmed`, of which subscribers hear nothing."""
+
+    event: BookingEvent
+    until: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +138,11 @@ class Reopened(Change):
 
 @dataclass(frozen=True, slots=True)
 class HoursSet(Change):
-    """A resource got opening hours, or lost them (None)."""
+    """A resource got opening hours, or lost them (None); ``before`` are those it had."""
 
     resource: Any
     hours: Any
+    before: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +159,63 @@ class Untagged(Change):
 
     resource: Any
     label: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCreated(Change):
+    """An index over resources was made; ``key`` is the function that says a resource's value."""
+
+    name: str
+    key: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDropped(Change):
+    """An index over resources is gone: the inverse of `IndexCreated`, of which subscribers hear nothing."""
+
+    name: str
+    key: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed(Change):
+    """The indexes asked their key functions again for a resource.
+
+    ``before`` and ``after`` are pairs of the name of an index and what it held, and holds now.
+    """
+
+    resource: Any
+    before: tuple[tuple[str, Any], ...] = field(default=(), compare=False, repr=False)
+    after: tuple[tuple[str, Any], ...] = field(default=(), compare=False, repr=False)
+
+
+def inverse(change: Change) -> Change:
+    """Return the change that takes a change back. O(1).
+
+    >>> inverse(Tagged("room", "sea"))
+    Untagged(resource='room', label='sea')
+    """
+    return _INVERSE[type(change)](change)
+
+
+def _facts(change: ResourceAdded | ResourceRemoved) -> tuple[Any, ...]:
+    return tuple(getattr(change, each.name) for each in fields(change))
+
+
+_INVERSE: dict[type[Change], Callable[[Any], Change]] = {
+    ResourceAdded: lambda c: ResourceRemoved(*_facts(c)),
+    ResourceRemoved: lambda c: ResourceAdded(*_facts(c)),
+    Booked: lambda c: Released(c.event, False, c.held, c.until),
+    Released: lambda c: Booked(c.event, c.held, c.until),
+    Confirmed: lambda c: Held(c.event, c.until),
+    Held: lambda c: Confirmed(c.event, c.until),
+    Moved: lambda c: Moved(c.after, c.before),
+    Closed: lambda c: Reopened(c.closure),
+    Reopened: lambda c: Closed(c.closure),
+    HoursSet: lambda c: HoursSet(c.resource, c.before, c.hours),
+    Tagged: lambda c: Untagged(c.resource, c.label),
+    Untagged: lambda c: Tagged(c.resource, c.label),
+    IndexCreated: lambda c: IndexDropped(c.name, c.key),
+    IndexDropped: lambda c: IndexCreated(c.name, c.key),
+    Reindexed: lambda c: Reindexed(c.resource, c.after, c.before),
+}

@@ -49,6 +49,8 @@ class Cause:
     start: Any
     end: Any
     text: str = field(compare=False)
+    short: str = field(default="", compare=False, repr=False)
+    """The same in a few words, for the sentence of a `ConflictError`."""
 
     def __str__(self) -> str:
         return self.text

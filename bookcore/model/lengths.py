@@ -190,12 +190,12 @@ def clear_before(key: Any, after: Any, closed: bool) -> Any:
     return nextafter(found, inf) if closed else found
 
 
-def reach(entry: Any, start: Any, end: Any) -> tuple[Any, Any]:
-    """Return what a booking of *entry* over the span keeps occupied: the span and its turnaround.
+def reach(record: Any, start: Any, end: Any) -> tuple[Any, Any]:
+    """Return what a booking of *record* over the span keeps occupied: the span and its turnaround.
 
     None, no bound, where that goes beyond all keys. Raises: `KeyTypeError`, which names the resource.
     """
     try:
-        return back(start, entry.before), ahead(end, entry.after)
+        return back(start, record.before), ahead(end, record.after)
     except KeyTypeError as exc:
-        raise KeyTypeError(exc.key, f"{exc.reason}, the turnaround of resource {brief(entry.id)}") from exc.__cause__
+        raise KeyTypeError(exc.key, f"{exc.reason}, the turnaround of resource {brief(record.id)}") from exc.__cause__

@@ -158,7 +158,7 @@ def no(term: Any) -> No:
 def as_term(value: Any, calendar: Any) -> Term:
     """Return the question that one argument of ``find`` stands for; raise `QueryError` for what is none."""
     if _is_selection(value):
-        if value._calendar is not calendar:
+        if value._home is not calendar:
             raise QueryError(value, "belongs to another calendar")
         term: Term = value._term
         return term

@@ -1,52 +1,55 @@
-"""From a question to a bitmap of resource numbers.
+"""The planner: from a question (a term of `bookcore.model.term`) to the resources that match.
 
-Every function takes the term and the numbers it may choose from, and returns those of them that match. So a
-conjunction narrows as it goes, cheap terms first, and by the time availability is asked for, a handful of
-candidates may be left, which are then asked one by one instead of reading the timeline.
+    is_available, book      `Rules.allows`     one resource, by whatever may be in the way
+    len, list, find         `evaluate`         a bitmap of numbers: `Rules.blocked` for all, or `Rules.allows` for each of a few
+    first(n)                `_first_bits`      cheap terms for all, then one candidate after the other until there are enough
+
+Every step takes a term and the numbers it may choose from, and returns those of them that match. So a conjunction narrows as
+it goes, cheap terms first, and by the time availability is asked about, a handful of candidates may be left, which are then
+asked one by one instead of reading the occupancy of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Literal
 
-from bookcore.engine.registry import Registry
+from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
-from bookcore.index.bitmap import from_ordinals, pick
+from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
 from bookcore.model.errors import QueryError, brief
-from bookcore.model.term import (
-    All,
-    And,
-    Available,
-    Between,
-    Kind,
-    Members,
-    Not,
-    OneOf,
-    Or,
-    Tagged,
-    Term,
-    Xor,
-)
+from bookcore.model.term import All, And, Available, Between, Kind, Members, Not, OneOf, Or, Tagged, Term, Xor
+from bookcore.model.typecheck import is_a
+from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Answers", "pick_first", "sorted_by"]
+__all__ = ["FEW", "Planner"]
+
+FEW = 64
+"""Up to how many candidates are asked one by one (about 0.4 us each) rather than through the occupancy of all."""
+
+Order = str | Callable[[Any], Any] | None
+"""The name of an index, a key function, or None: in order of registration."""
+
+Shape = Literal["objects", "ids", "records"]
+"""What is returned for each resource that matches."""
 
 
-class Answers:
-    """Answers terms over one catalog; availability is asked of the calendar through *available*."""
+class Planner:
+    """Answers questions about one calendar."""
 
-    __slots__ = ("_available", "_by_term", "_catalog")
+    __slots__ = ("_by_term", "state")
 
-    def __init__(self, catalog: Registry, available: Callable[[Available, int], int]) -> None:
-        self._catalog = catalog
-        self._available = available
+    def __init__(self, state: CalendarState) -> None:
+        self.state = state
+        registry = state.registry
         self._by_term: dict[type[Term], Callable[[Any, int], int]] = {
             All: lambda term, within: within,
-            Kind: lambda term, within: catalog.of_kind(term.cls, within),
-            Tagged: lambda term, within: within & catalog.tagged(term.label),
-            Between: lambda term, within: within & catalog.index(term.index).between(term.low, term.high),
-            OneOf: lambda term, within: within & catalog.index(term.index).one_of(term.values),
-            Available: available,
+            Kind: lambda term, within: registry.of_class(term.cls, within),
+            Tagged: lambda term, within: within & registry.tagged(term.label),
+            Between: lambda term, within: within & registry.index(term.index).between(term.low, term.high),
+            OneOf: lambda term, within: within & registry.index(term.index).one_of(term.values),
+            Available: self._available,
             Members: self._members,
             Not: lambda term, within: within ^ self.evaluate(term.term, within),
             And: self._and,
@@ -54,27 +57,88 @@ class Answers:
             Xor: lambda term, within: self.evaluate(term.left, within) ^ self.evaluate(term.right, within),
         }
 
+    # -- whole questions ---------------------------------------------------------------------------
+
+    def count(self, term: Term) -> int:
+        """Return how many resources match."""
+        state = self.state
+        with state.gate.read:
+            return self.evaluate(term, state.registry.everything.value()).bit_count()
+
+    def matches(self, term: Term, resource: Any) -> bool:
+        """Tell whether one resource matches."""
+        state = self.state
+        with state.gate.read:
+            try:
+                record = state.registry.record(resource)
+            except LookupError:
+                return False
+            return bool(self.evaluate(term, 1 << record.number))
+
+    def select(self, term: Term, order: Order, limit: int | None, shape: Shape = "objects") -> list[Any]:
+        """Return the resources that match, all or the first *limit*, in order.
+
+        A key function runs outside the calendar's lock.
+        """
+        registry = self.state.registry
+        with self.state.gate.read:
+            objects = registry.objects
+            shown: list[Any] = objects if shape == "objects" else registry.by_number
+            if order is None:
+                if limit is None or limit > FEW:
+                    bits = self.evaluate(term, registry.everything.value())
+                else:
+                    bits = self._first_bits(term, limit)
+                found = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
+                return [record.id for record in found] if shape == "ids" else found
+            bits = self.evaluate(term, registry.everything.value())
+            if is_a(order, str):
+                numbers = registry.index(order).in_order(bits)
+                found = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
+                return [record.id for record in found] if shape == "ids" else found
+            candidates = pick(bits, objects)
+            shown = pick(bits, shown)
+        found = _sorted_by(candidates, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
+        # ids as registered: the resource's own code is not asked for its present id
+        return [record.id for record in found] if shape == "ids" else found
+
+    # -- terms -------------------------------------------------------------------------------------
+
     def evaluate(self, term: Term, within: int) -> int:
-        """Return the numbers in *within* that match. A few integer operations a term, see `OccupancyIndex.busy`."""
+        """Return the numbers in *within* that match. The lock is held. A few integer operations a term."""
         return self._by_term[type(term)](term, within)
 
-    def narrow(self, term: Term, within: int) -> tuple[int, Term]:
-        """Answer the cheap part of a conjunction; return who is left, and the question that is left (`All`: none)."""
-        parts = term.terms if isinstance(term, And) else (term,)
-        rest = []
-        for part in parts:
-            if _cost(part) == _DEAR:
-                rest.append(part)
-            else:
-                within = self.evaluate(part, within)
-        return within, rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else All()
+    def _available(self, term: Available, within: int) -> int:
+        """Return the resources in *within* that have room, as `Rules.allows` says, for all at once."""
+        state = self.state
+        registry = state.registry
+        low, high = state.keys.admit(term.start, term.end)
+        quantity = term.quantity
+        everything = registry.everything.value()
+        if (within is not everything and within.bit_count() <= FEW) or len(registry.by_id) <= 8:
+            return from_ordinals(self._filtered(ordinals(within), low, high, quantity), registry.size)
+        return within ^ (within & state.rules.blocked(low, high, quantity))
+
+    def _filtered(self, numbers: Iterable[int], low: Any, high: Any, quantity: int, wanted: bool = True) -> Iterator[int]:
+        """Yield those of *numbers* that have room (*wanted* false: that have none), each asked by itself."""
+        state = self.state
+        records, allows = state.registry.by_number, state.rules.allows_or_false
+        by_index = quantity == 1 and not state.gate.waiting  # the index of an exclusive resource still has hidden rows
+        for number in numbers:
+            record = records[number]
+            if record is not None:
+                # what `Rules.allows` asks where only bookings decide
+                index = record.fast_index if by_index and not record.rules else None
+                if bool(allows(record, low, high, quantity) if index is None else index.is_free(low, high)) is wanted:
+                    yield number
 
     def _members(self, term: Members, within: int) -> int:
+        registry = self.state.registry
         try:
-            found = list(map(self._catalog.by_id.get, term.ids))
+            found = list(map(registry.by_id.get, term.ids))
         except Exception as exc:  # the object's own code
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
-        return within & from_ordinals([entry.number for entry in found if entry is not None], self._catalog.size)
+        return within & from_ordinals([record.number for record in found if record is not None], registry.size)
 
     def _and(self, term: And, within: int) -> int:
         for part in sorted(term.terms, key=_cost):
@@ -88,6 +152,53 @@ class Answers:
         for part in term.terms:
             result |= self.evaluate(part, within ^ result)
         return result
+
+    def _narrow(self, term: Term, within: int) -> tuple[int, Term]:
+        """Answer the cheap part of a conjunction; return the candidates left, and the question left (`All`: none)."""
+        parts = term.terms if isinstance(term, And) else (term,)
+        rest = []
+        for part in parts:
+            if _cost(part) == _DEAR:
+                rest.append(part)
+            else:
+                within = self.evaluate(part, within)
+        return within, rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else All()
+
+    def _first_bits(self, term: Term, limit: int) -> int:
+        """Return at least the first *limit* matches, or all there are.
+
+        Cheap terms once for all resources; then the first few dozen candidates are asked one by one, which mostly gives enough,
+        before the whole occupancy is read for the rest.
+        """
+        state = self.state
+        candidates, term = self._narrow(term, state.registry.everything.value())
+        if isinstance(term, All):
+            return candidates
+        numbers = first_ordinals(candidates)
+        plain = term.term if isinstance(term, Not) else term
+        found = asked = 0
+        if isinstance(plain, Available):  # the commonest question: no candidate is asked more than needed
+            low, high = state.keys.admit(plain.start, plain.end)
+            few = islice(numbers, 2 * (limit + FEW))
+            first = list(islice(self._filtered(few, low, high, plain.quantity, plain is term), limit))
+            found = from_ordinals(first, first[-1] + 1) if first else 0
+            if len(first) == limit or (unasked := next(numbers, None)) is None:
+                return found
+            return found | self.evaluate(term, candidates >> unasked << unasked)
+        for width in (2 * limit + 8, FEW, FEW):
+            some = list(islice(numbers, width))
+            window = from_ordinals(some, some[-1] + 1) if some else 0
+            found |= self.evaluate(term, window)
+            asked |= window
+            if found.bit_count() >= limit or not window:
+                return found
+        return found | self.evaluate(term, candidates ^ asked)
+
+    # -- choosing a resource to book ---------------------------------------------------------------
+
+    def records(self, term: Term, order: Order, limit: int | None = None) -> list[ResourceRecord]:
+        """Return the records of the resources that match (the first *limit*), in order. The lock is held."""
+        return self.select(term, order, limit, "records")
 
 
 _DEAR = 3
@@ -110,7 +221,7 @@ def _cost(term: Term) -> int:
     return 2
 
 
-def pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
+def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
     """Return the first *n* objects of *bits*, reading it 4,096 numbers at a time."""
     found: list[Any] = []
     base = 0
@@ -122,7 +233,7 @@ def pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
     return found[:n]
 
 
-def sorted_by(found: list[Any], key: Callable[[Any], Any], shown: list[Any] | None = None) -> list[Any]:
+def _sorted_by(found: list[Any], key: Callable[[Any], Any], shown: list[Any] | None = None) -> list[Any]:
     """Return *found* in order of *key*, stable, those without a value last; or what is *shown* for each of them."""
     valued, missing = [], []
     for resource, thing in zip(found, found if shown is None else shown, strict=True):

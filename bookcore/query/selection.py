@@ -7,15 +7,14 @@ cheap = calendar.index("price").between(50, 120)    nor here
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bookcore.model.errors import QueryError
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 from bookcore.model.typecheck import is_a, plain_text
-
-if TYPE_CHECKING:
-    from bookcore.calendar import Calendar
+from bookcore.query.planner import Planner
 
 __all__ = ["IndexView", "Selection"]
 
@@ -41,21 +40,35 @@ class Selection:
     (2, False, ['loft'], ['cabin'])
     """
 
-    __slots__ = ("_calendar", "_order", "_term")
+    __slots__ = ("_hint", "_home", "_order", "_planner", "_term")
     _is_selection = True
 
-    def __init__(self, calendar: Calendar, term: Term, order: str | Callable[[Any], Any] | None = None) -> None:
-        self._calendar = calendar
+    def __init__(self, planner: Planner, term: Term, order: str | Callable[[Any], Any] | None = None) -> None:
+        self._planner = planner
+        self._home = planner.state.home  # the calendar
         self._term = term
         self._order = order
+        self._hint: tuple[Any, int] | None = None
 
     # -- reading -----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._calendar._select(self._term, self._order, None))
+        found = self._planner.select(self._term, self._order, None)
+        self._hint = self._caller(), len(found)
+        return iter(found)
 
     def __len__(self) -> int:
-        return self._calendar._count(self._term)
+        # `list(selection)` asks for the length right after it has asked for the iterator, as a hint. Both calls come from one
+        # instruction of the program; then, and if nothing has changed, the question is not evaluated again.
+        hint, self._hint = self._hint, None
+        if hint is not None and hint[0] == self._caller():
+            return hint[1]
+        return self._planner.count(self._term)
+
+    def _caller(self) -> tuple[Any, ...]:
+        """Return the instruction that called a method of this selection, and the calendar's version."""
+        frame = sys._getframe(2)
+        return frame.f_code, id(frame), frame.f_lasti, self._planner.state.gate.version
 
     def count(self) -> int:
         """Return how many resources match, without building the list: ``len`` by another name.
@@ -68,13 +81,13 @@ class Selection:
         >>> calendar.find_available(9, 12).count()
         3
         """
-        return self._calendar._count(self._term)
+        return self._planner.count(self._term)
 
     def __bool__(self) -> bool:
-        return bool(self._calendar._select(self._term, None, 1))
+        return bool(self._planner.select(self._term, None, 1))
 
     def __contains__(self, resource: object) -> bool:
-        return self._calendar._matches(self._term, resource)
+        return self._planner.matches(self._term, resource)
 
     def first(self, n: int) -> list[Any]:
         """Return the first *n* resources, or as many as there are.
@@ -90,7 +103,7 @@ class Selection:
         """
         if type(n) is not int or n < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
-        return self._calendar._select(self._term, self._order, n)
+        return self._planner.select(self._term, self._order, n)
 
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration.
@@ -103,7 +116,7 @@ class Selection:
         >>> calendar.resources.ids()
         ['loft', 'barn']
         """
-        return self._calendar._ids(self._term, self._order)
+        return self._planner.select(self._term, self._order, None, "ids")
 
     # -- combining ---------------------------------------------------------------------------------
 
@@ -127,37 +140,37 @@ class Selection:
         name = plain_text(by)
         if name is None and not callable(by):
             raise QueryError(by, "order_by takes the name of an index or a key function")
-        return Selection(self._calendar, self._term, by if name is None else name)
+        return Selection(self._planner, self._term, by if name is None else name)
 
     def _other(self, other: object) -> Term | None:
         if is_a(other, (Iterable, type)) and not is_a(other, (str, bytes)):
-            return as_term(other, self._calendar)
+            return as_term(other, self._home)
         return None
 
     def __and__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, And((self._term, term)))
+        return NotImplemented if term is None else Selection(self._planner, And((self._term, term)))
 
     def __or__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, Or((self._term, term)))
+        return NotImplemented if term is None else Selection(self._planner, Or((self._term, term)))
 
     def __sub__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, And((self._term, opposite(term))))
+        return NotImplemented if term is None else Selection(self._planner, And((self._term, opposite(term))))
 
     def __rsub__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, And((term, opposite(self._term))))
+        return NotImplemented if term is None else Selection(self._planner, And((term, opposite(self._term))))
 
     def __xor__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._calendar, Xor(self._term, term))
+        return NotImplemented if term is None else Selection(self._planner, Xor(self._term, term))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Selection:
-        return Selection(self._calendar, opposite(self._term))
+        return Selection(self._planner, opposite(self._term))
 
     def __repr__(self) -> str:
         order = f", order_by {self._order!r}" if self._order is not None else ""
@@ -179,21 +192,21 @@ class IndexView:
     (['van', 'car'], ['bus'], ['bus', 'car'])
     """
 
-    __slots__ = ("_calendar", "name")
+    __slots__ = ("_planner", "name")
 
-    def __init__(self, calendar: Calendar, name: str) -> None:
-        self._calendar, self.name = calendar, name
+    def __init__(self, planner: Planner, name: str) -> None:
+        self._planner, self.name = planner, name
 
     def between(self, low: Any, high: Any) -> Selection:
         """Return the resources with ``low <= value <= high``; None on a side means no limit there.
 
         Both ends belong to the range. Raises, on reading: `QueryError` for a NaN; otherwise see the class.
         """
-        return Selection(self._calendar, Between(self.name, low, high))
+        return Selection(self._planner, Between(self.name, low, high))
 
     def equal(self, value: Any) -> Selection:
         """Return the resources with just this value. None and NaN match nothing: they are not indexed."""
-        return Selection(self._calendar, OneOf(self.name, (value,)))
+        return Selection(self._planner, OneOf(self.name, (value,)))
 
     def one_of(self, values: Iterable[Any]) -> Selection:
         """Return the resources whose value is one of *values*; None and NaN among them match nothing.
@@ -201,7 +214,7 @@ class IndexView:
         Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each.
         """
         try:
-            return Selection(self._calendar, OneOf(self.name, tuple(values)))
+            return Selection(self._planner, OneOf(self.name, tuple(values)))
         except Exception as exc:
             raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
 

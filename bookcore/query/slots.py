@@ -5,7 +5,7 @@
                  to look at lie in order already                             openings: one stream each, merged
 
 Where something ends at ``t`` for a resource, its gap, if there is one, begins at ``t``: just before it is taken. So
-each event is one candidate, and whether it has room is asked of `Core._room` like everything else. The ends of bookings
+each event is one candidate, and whether it has room is asked of `Rules.allows` like everything else. The ends of bookings
 and closures are read from the timelines, block by block; openings are the same for all who share
 them. Where there is no timeline to read (another store), or it does not know (more than one unit), or only few
 resources are asked about, each resource is asked for its next gap, and a heap keeps them in order.
@@ -16,21 +16,16 @@ turn comes; after a change it is read anew. The one state kept is how far along 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
-from bookcore.engine.core import Core
 from bookcore.engine.opening_hours import is_shorter, suits
 from bookcore.index.bitmap import from_ordinals, ordinals
-from bookcore.index.constant_column import ConstantColumn
-from bookcore.index.occupancy import OccupancyIndex
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
-from bookcore.query.availability import FEW
-from bookcore.query.blocked_spans import blocked, free
-from bookcore.stores.memory.store import MemoryStore
+from bookcore.query.planner import FEW, Planner
+from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Slots"]
@@ -45,12 +40,12 @@ MANY = 256
 class Slots(Iterator[tuple[Any, Any, Any]]):
     """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search, ``given`` is *low* as asked."""
 
-    __slots__ = ("_answers", "calendar", "given", "high", "length", "low", "quantity", "step", "term")
+    __slots__ = ("_answers", "_planner", "_state", "given", "high", "length", "low", "quantity", "step", "term")
 
     def __init__(
-        self, calendar: Core, term: Term, length: Any, low: Any, high: Any, quantity: int, step: Any, given: Any
+        self, planner: Planner, term: Term, length: Any, low: Any, high: Any, quantity: int, step: Any, given: Any
     ) -> None:
-        self.calendar, self.term = calendar, term
+        self._planner, self._state, self.term = planner, planner.state, term
         self.length, self.low, self.high = length, low, high
         self.quantity, self.step, self.given = quantity, step, given
         self._answers = self._all() if step is None else self._on_grid()
@@ -77,7 +72,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         yield from self._at(self.low, until, None)
         after, more = self.low, True
         while more:
-            version, more = self.calendar._version, False
+            version, more = self._state.gate.version, False
             for start, numbers, bits in self._candidates(after):
                 until = fits(start, self.length, self.high)
                 if until is None:
@@ -86,57 +81,63 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     yield from self._at(start, until, bits | from_ordinals(numbers, max(numbers, default=0) + 1))
                 else:
                     yield from self._among(start, until, numbers)
-                if version != self.calendar._version:  # what was read ahead may not be all there is
+                if version != self._state.gate.version:  # what was read ahead may not be all there is
                     after, more = start, True
                     break
 
     def _candidates(self, after: Any) -> Iterator[Event]:
-        with self.calendar._lock:
-            within = self._within(self.calendar._catalog.everything.value())
-        if within.bit_count() <= MANY or self.quantity > 1 or not isinstance(self.calendar._store, MemoryStore):
+        with self._state.gate.lock:
+            within = self._within(self._state.registry.everything.value())
+        if within.bit_count() <= MANY or self.quantity > 1 or not self._reads_ends():
             return self._by_resource(within, after)
         return self._by_event(after)
 
+    def _reads_ends(self) -> bool:
+        """Tell whether the store can tell all ends: of resources with capacity it cannot while it hides rows."""
+        state = self._state
+        return isinstance(state.store, SupportsFreeTime) and not (state.expiry is not None and state.expiry.hidden_count)
+
     def _within(self, bits: int) -> int:
         """Return which of *bits* match the terms now, and can be booked at all. The lock is held."""
-        if self.calendar._hours or self.calendar._turnarounds:
-            bits &= ~self.calendar._unfit(self.low, self.high, self.length)
-        return bits if isinstance(self.term, All) else self.calendar._answers.evaluate(self.term, bits)
+        if self._state.hours or self._state.buffers:
+            state = self._state
+            bits &= ~(state.buffers.incompatible(self.low, self.high) | state.hours.incompatible(self.low, self.high, self.length))
+        return bits if isinstance(self.term, All) else self._planner.evaluate(self.term, bits)
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
         """Yield who, of *bits* (None: of all), has room over the span, each asked again if the calendar changed."""
-        calendar = self.calendar
+        state = self._state
         room = Available(start, until, self.quantity)
         question = room if isinstance(self.term, All) else And((self.term, room))
-        with calendar._reader():
-            bits = calendar._catalog.everything.value() if bits is None else bits
-            found = calendar._answers.evaluate(question, bits)
-            version = calendar._version
+        with state.gate.read:
+            bits = state.registry.everything.value() if bits is None else bits
+            found = self._planner.evaluate(question, bits)
+            version = state.gate.version
         if not found:
             return
         shown = self.given if start is self.low else start
         for number in ordinals(found):
-            with calendar._reader():
-                entry = calendar._catalog.entries[number]
-                if entry is None or (version != calendar._version and not self._still(entry, question)):
+            with state.gate.read:
+                record = state.registry.by_number[number]
+                if record is None or (version != state.gate.version and not self._still(record, question)):
                     continue
-                resource = entry.resource
+                resource = record.resource
             yield shown, until, resource
 
-    def _still(self, entry: ResourceRecord, question: Term) -> bool:
-        return bool(self.calendar._answers.evaluate(question, 1 << entry.number))
+    def _still(self, record: ResourceRecord, question: Term) -> bool:
+        return bool(self._planner.evaluate(question, 1 << record.number))
 
     def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
         """As `_at`, of a few: each is asked by itself, which is cheaper than a bitmap."""
-        calendar = self.calendar
+        state = self._state
         for number in sorted(set(numbers)):
-            with calendar._reader():
-                entry = calendar._catalog.entries[number]
-                if entry is None or not calendar._may(entry, start, until, self.quantity):
+            with state.gate.read:
+                record = state.registry.by_number[number]
+                if record is None or not state.rules.allows_or_false(record, start, until, self.quantity):
                     continue
-                if not isinstance(self.term, All) and not self._still(entry, self.term):
+                if not isinstance(self.term, All) and not self._still(record, self.term):
                     continue
-                resource = entry.resource
+                resource = record.resource
             yield start, until, resource
 
     # -- resource by resource ----------------------------------------------------------------------
@@ -162,13 +163,13 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _next_gap(self, number: int, after: Any) -> Any:
         """Return where the next gap of a resource that is long enough begins after a key, or None."""
-        calendar = self.calendar
-        with calendar._reader():
-            entry = calendar._catalog.entries[number]
-            if entry is None or self.quantity > entry.capacity:
+        state = self._state
+        with state.gate.read:
+            record = state.registry.by_number[number]
+            if record is None or self.quantity > record.capacity:
                 return None
-            spans = blocked(calendar._store, entry, after, self.high, self.quantity, calendar._closed)
-            for start, end in free(spans, entry.hours, after, self.high, calendar._closed):
+            spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
+            for start, end in state.rules.free(spans, record.hours, after, self.high):
                 if after < start and fits(start, self.length, end) is not None:
                     return start
         return None
@@ -177,11 +178,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _by_event(self, after: Any) -> Iterator[Event]:
         """Yield where something ends or opens after a key, and for whom."""
-        calendar = self.calendar
-        with calendar._lock:
-            hours = [one for one in calendar._hours if suits(one, self.low, self.high) and not is_shorter(one, self.length)]
-        timelines = [calendar._store._timeline, calendar._closures._timeline]  # type: ignore[union-attr]
-        streams = [self._ends(timeline, after) for timeline in timelines]
+        state = self._state
+        with state.gate.lock:
+            hours = [one for one in state.hours.by_rule if suits(one, self.low, self.high) and not is_shorter(one, self.length)]
+        streams = [self._ends(ends_after, after) for ends_after in (state.store.ends_after, state.closures.ends_after)]  # type: ignore[attr-defined]
         streams += [self._openings(one, after) for one in hours]
         held: Any = None
         numbers: list[int] = []
@@ -197,69 +197,33 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         if held is not None:
             yield held, numbers, bits
 
-    def _ends(self, timeline: OccupancyIndex, after: Any) -> Iterator[Event]:
+    def _ends(self, ends_after: Callable[..., Any], after: Any) -> Iterator[Event]:
         """Yield each key at which spans of a timeline end, as the key where a gap could begin, and whose they are."""
-        calendar = self.calendar
-        at, meeting = after, calendar._closed  # [.., at] leaves a gap that begins after `at`
+        state = self._state
+        at, meeting = after, state.closed  # [.., at] leaves a gap that begins after `at`
         while True:
-            with calendar._reader():
-                within = self._within(calendar._catalog.everything.value())
-                events = _ends_after(timeline, at, meeting, self.high, within)
+            with state.gate.read:
+                within = self._within(state.registry.everything.value())
+                events = ends_after(at, meeting, self.high, within)
             if not events:
                 return
             for key, numbers, bits in events:
                 at, meeting = key, False
                 if numbers or bits:
-                    yield _next_key(key) if calendar._closed else key, numbers, bits
+                    yield _next_key(key) if state.closed else key, numbers, bits
 
     def _openings(self, hours: Any, after: Any) -> Iterator[Event]:
         """Yield each opening after a key, and who keeps these hours."""
-        calendar = self.calendar
+        state = self._state
         # with closed bounds an opening at the very end is one as well, for a slot without length
-        high = _next_key(self.high) if calendar._closed else self.high
+        high = _next_key(self.high) if state.closed else self.high
         for opens, _ in hours.open_spans(after, high):
             if after < opens:
-                with calendar._lock:
-                    keepers = calendar._hours.get(hours)
+                with state.gate.lock:
+                    keepers = state.hours.by_rule.get(hours)
                     bits = 0 if keepers is None else self._within(keepers.value())
                 if bits:
                     yield opens, [], bits
-
-
-def _ends_after(
-    timeline: OccupancyIndex, after: Any, meeting: bool, until: Any, within: int
-) -> list[Event]:
-    """Return the next keys at which spans end, from one block of the timeline, with those of *within* whose they are.
-
-    After *after* (*meeting*: or at it) and not after *until*. A key may be of nobody's; no keys at all means that there
-    are none left.
-    """
-    cuts, blocks = timeline.cuts, timeline.blocks
-    size = (timeline.size >> 3) + 1
-    members = (within & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-    events: list[Event] = []
-    for block in blocks[bisect_right(cuts, after) :]:
-        column = block.ends
-        if isinstance(column, ConstantColumn):
-            key = column.key
-            if until < key:
-                return []
-            if not key < after if meeting else after < key:
-                return [(key, [], column.bits.value() & within)]
-            continue
-        for pairs in column.pairs_from(after):
-            for key, number in pairs:
-                if key < after if meeting else not after < key:
-                    continue
-                if until < key:
-                    return events
-                if not events or events[-1][0] < key:
-                    events.append((key, [], 0))
-                if members[number >> 3] >> (number & 7) & 1:
-                    events[-1][1].append(number)
-        if events:
-            return events
-    return []
 
 
 def _next_key(key: Any) -> Any:

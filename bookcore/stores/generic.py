@@ -1,45 +1,28 @@
-"""Pure decisions over bookings, for stores that keep no index of usage of their own.
+"""Availability out of rows alone, for stores that keep no index of usage of their own.
 
-`GenericAvailability` gives any `BookingStore` what `SupportsAvailability` asks for, out of ``overlapping`` alone. It is the plain
-statement of the rule that `bookcore.stores.memory.capacity` keeps an index for: a booking fits when the peak of what is in use
+`GenericAvailability` gives any `BookingStore` what `SupportsAvailability` asks for, out of ``overlapping`` alone. It is the
+plain statement of the rule that `bookcore.stores.memory.capacity` keeps an index for: a booking fits when the peak of usage
 within its reach leaves room for its quantity.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from bookcore.engine.registry import Registry
 from bookcore.index.bitmap import from_ordinals
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.errors import KeyTypeError
-from bookcore.model.keys import normal
 from bookcore.model.lengths import clear_after, clear_before, reach
-from bookcore.model.records import BookingEvent
-from bookcore.stores.protocol import BookingStore
+from bookcore.model.span import overlaps
+from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["GenericAvailability", "blocking_bookings", "near", "overlaps", "peak"]
+__all__ = ["GenericAvailability", "blocked_spans", "blocking_rows", "fits", "peak", "rows_in_reach", "usage_of"]
 
-Lookup = Callable[[ResourceRecord, Any, Any], Iterable[BookingEvent]]
+Lookup = Callable[[ResourceRecord, Any, Any], Iterable[Row]]
 Use = tuple[Any, Any, int]
-
-
-def overlaps(start: Any, end: Any, other_start: Any, other_end: Any, closed: bool) -> bool:
-    """Tell whether two spans share a point; None is unbounded, ``closed`` spans hold their ends.
-
-    >>> overlaps(9, 10, 10, 11, closed=False), overlaps(9, 10, 10, 11, closed=True)
-    (False, True)
-    """
-    if closed:
-        return (end is None or other_start is None or not end < other_start) and (
-            other_end is None or start is None or not other_end < start
-        )
-    return (other_start is None or end is None or other_start < end) and (
-        start is None or other_end is None or start < other_end
-    )
 
 
 def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
@@ -61,80 +44,111 @@ def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
     return most
 
 
-def near(overlapping: Lookup, entry: ResourceRecord, start: Any, end: Any, closed: bool) -> list[BookingEvent]:
-    """Return the bookings whose reach overlaps the reach of a booking of this span, by start, then by order of booking."""
-    if entry.before is None and entry.after is None:
-        return list(overlapping(entry, start, end))
-    low, high = reach(entry, start, end)
-    # no booking further away than its own turnaround can reach into ours
-    found = overlapping(entry, clear_before(low, entry.after, closed), clear_after(high, entry.before, closed))
+def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool) -> list[Row]:
+    """Return the rows whose reach overlaps the reach of a booking of this span, by start, then by order of booking.
+
+    The reach of a booking is its span and the turnaround it keeps around itself.
+    """
+    if record.before is None and record.after is None:
+        return list(overlapping(record, start, end))
+    low, high = reach(record, start, end)
+    # no booking further away than its own turnaround can reach into this one
+    found = overlapping(record, clear_before(low, record.after, closed), clear_after(high, record.before, closed))
     if closed:
         return list(found)
-    return [e for e in found if overlaps(low, high, *reach(entry, normal(e.start), normal(e.end)), closed)]
+    return [row for row in found if overlaps(low, high, *reach(record, row[0], row[1]), closed)]
 
 
-def blocking_bookings(
-    overlapping: Lookup, entry: ResourceRecord, start: Any, end: Any, closed: bool, quantity: int
-) -> list[BookingEvent]:
-    """Return the bookings in the way of one of *quantity*, in the order of `near`: none precisely where there is room.
+def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> UsageProfile:
+    """Return how much some rows use, turnaround included."""
+    use = UsageProfile(closed)
+    use.add_all((*reach(record, start, end), quantity) for start, end, _, quantity in rows)
+    return use
 
-    Those in use where they leave too little room, and not those that stand elsewhere in the span. No booking is in the way
-    of more units than there are: none is named then either.
+
+def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quantity: int, closed: bool) -> bool:
+    """Tell whether *quantity* units fit beside these rows, which are all in reach of the span. O(len(rows) squared)."""
+    if record.is_exclusive:
+        return not rows
+    uses = [(*reach(record, low, high), used) for low, high, _, used in rows]
+    return peak(uses, *reach(record, start, end), closed) + quantity <= record.capacity
+
+
+def blocking_rows(
+    overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool, quantity: int
+) -> list[Row]:
+    """Return the rows in the way of a booking of *quantity*, in the order of `rows_in_reach`: none where there is room.
+
+    Those in use where they leave too little room, and not those elsewhere in the span. No row is in the way of more units
+    than there are: none is returned then either.
 
         capacity 3, [2, 9) asked for 2     1--4 takes 1, 3--6 takes 1: in the way     5--9 takes 1: 6 to 9 has room, not 5
     """
-    found = near(overlapping, entry, start, end, closed)
-    if quantity > entry.capacity:
+    found = rows_in_reach(overlapping, record, start, end, closed)
+    if quantity > record.capacity:
         return []
-    if entry.plain or not found:
+    if record.is_exclusive or not found:
         return found
-    reaches = [reach(entry, normal(e.start), normal(e.end)) for e in found]
-    use = UsageProfile(closed)
-    use.add_all((*span, e.quantity) for span, e in zip(reaches, found, strict=True))
-    runs = list(use.over(*reach(entry, start, end), entry.capacity - quantity))
+    use = usage_of(record, found, closed)
+    runs = list(use.over(*reach(record, start, end), record.capacity - quantity))
     ends = [high for _, high in runs if high is not None]
-    crowded = []
-    for (low, high), event in zip(reaches, found, strict=True):
+    blocking = []
+    for row in found:
+        low, high = reach(record, row[0], row[1])
         at = 0 if low is None else bisect_left(ends, low) if closed else bisect_right(ends, low)
         if at < len(runs) and overlaps(low, high, *runs[at], closed):
-            crowded.append(event)
-    return crowded
+            blocking.append(row)
+    return blocking
+
+
+def blocked_spans(
+    overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool
+) -> Iterator[tuple[Any, Any]]:
+    """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included."""
+    if record.is_exclusive:
+        return ((low, high) for low, high, _, _ in overlapping(record, start, end))
+    rows = rows_in_reach(overlapping, record, start, end, closed)
+    return widened(usage_of(record, rows, closed), record, start, end, quantity, closed)
+
+
+def widened(
+    use: Any, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool
+) -> Iterator[tuple[Any, Any]]:
+    """Yield the runs of usage that leave no room for *quantity*, widened by what a booking keeps around itself.
+
+    A booking [s, e) needs [s - before, e + after) to meet no full run [u, v): it may not overlap [u - after, v + before).
+    """
+    first, last = reach(record, start, end)
+    for low, high in use.over(first, last, record.capacity - quantity):
+        # cut at the window's own reach: the booking itself has no room from the window's end on, or up to it
+        left = start if low is first else clear_before(low, record.after, closed)
+        yield left, end if high is last else clear_after(high, record.before, closed)
 
 
 class GenericAvailability:
-    """Availability over a store that only looks up. Every answer reads the bookings in question."""
+    """Availability over a store that only looks up. Every answer reads the rows in question."""
 
-    def __init__(self, store: BookingStore[Any], catalog: Registry, closed: bool) -> None:
-        self._store, self._catalog, self._closed = store, catalog, closed
+    __slots__ = ("_closed", "_records", "_store")
 
-    def is_free(self, entry: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        """See `SupportsAvailability`. O(log m + overlapping bookings squared)."""
-        found = near(self._store.overlapping, entry, start, end, self._closed)
-        if entry.plain:
-            return not found
-        uses = [(*reach(entry, normal(e.start), normal(e.end)), e.quantity) for e in found]
-        return peak(uses, *reach(entry, start, end), self._closed) + quantity <= entry.capacity
+    def __init__(self, store: BookingStore[Any], records: Callable[[], Iterable[ResourceRecord]], closed: bool) -> None:
+        self._store, self._records, self._closed = store, records, closed
 
-    def claim(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> bool:
-        """See `SupportsAvailability`."""
-        if not self.is_free(entry, start, end, event.quantity):
-            return False
-        self._store.put(entry, start, end, event)
-        return True
-
-    def _may(self, entry: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        try:
-            return self.is_free(entry, start, end, quantity)
-        except KeyTypeError:  # its turnaround does not go with these keys
-            return False
+    def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
+        """See `SupportsAvailability`. O(log m + overlapping rows squared)."""
+        rows = rows_in_reach(self._store.overlapping, record, start, end, self._closed)
+        return fits(record, rows, start, end, quantity, self._closed)
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """See `SupportsAvailability`. Asks every resource with bookings."""
-        return from_ordinals(
-            (
-                entry.number
-                for entry in self._catalog.by_id.values()
-                if entry.capacity < quantity or (entry.count and not self._may(entry, start, end, quantity))
-            ),
-            self._catalog.size,
-        )
+        numbers = [
+            record.number
+            for record in self._records()
+            if record.capacity < quantity or (record.active_count and not self._may_fit(record, start, end, quantity))
+        ]
+        return from_ordinals(numbers, max(numbers, default=0) + 1)
+
+    def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
+        try:
+            return self.is_free(record, start, end, quantity)
+        except KeyTypeError:  # its turnaround does not go with these keys
+            return False

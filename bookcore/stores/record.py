@@ -1,42 +1,54 @@
-"""The calendar's record of one resource: what is settled about it, and what its store keeps there.
+"""The calendar's record of one resource: what is settled about it, and what the store keeps for it.
 
-    settled when it is registered       id, resource, number, capacity, before, after
-    what decides beside bookings        guarded, closures, hours
-    how many bookings stand             count
-    the store's own                     state
-    the store's offer to be passed by   free
+    settled when it is registered       id, resource, number, capacity, before, after, is_exclusive
+    reasons besides bookings            rules, closures, hours
+    how many bookings are active        active_count
+    the store's own                     state, fast_index
 
-The catalog makes it, the calendar keeps it up to date, and stores read it.
+The registry makes the record, the engine keeps it up to date, and stores read it.
+
+A `Resource` refers to its record through its one slot, its *binding*. While nothing but its bookings decides and the store
+offers an index of them (``fast_index``), the binding is that index itself: asking about a random one of 100,000 resources is
+waiting for memory, and that is the shortest way to the keys. Whatever is bound has ``home``, the calendar, and ``edges``, the
+sorted ends of the bookings, or None: then the calendar asks the store.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable
 from typing import Any
+from weakref import ref
 
-__all__ = ["ResourceRecord"]
+from bookcore.model.resource import Resource
+from bookcore.model.typecheck import is_a
+
+__all__ = ["ResourceRecord", "bind", "unbind"]
 
 
 class ResourceRecord:
     """The calendar's record of one resource, as stores see it."""
 
     __slots__ = (
+        "__weakref__",
+        "active",
         "after",
         "before",
-        "calendar",
+        "binding",
         "capacity",
         "closures",
-        "free",
-        "guarded",
+        "fast_index",
+        "home",
         "hours",
         "id",
+        "is_exclusive",
         "number",
-        "plain",
         "resource",
-        "standing",
+        "rules",
         "state",
         "tally",
     )
+    edges = None
 
     def __init__(
         self, id: Hashable, resource: Any, number: int, capacity: int, before: Any = None, after: Any = None
@@ -47,61 +59,105 @@ class ResourceRecord:
         self.capacity = capacity
         self.before = before
         self.after = after
-        self.exclusive_or_not()
-        self.calendar: Any = None
-        self.standing = 0
-        self.tally: Any = self
-        # More than bookings decides: closures (a record of the same number, in the store of closures) or hours.
-        self.guarded = False
-        self.closures: Any = None
+        # One unit and no turnaround: its bookings never overlap, and they alone say when it is free.
+        self.is_exclusive = capacity == 1 and before is None and after is None
+        self.home: Any = None  # the calendar
+        self.rules: tuple[Any, ...] = ()  # reasons besides bookings, see `bookcore.engine.rules`
+        self.closures: Any = None  # the record of the same number in the store of closures
         self.hours: Any = None
         self.state: Any = None  # the store's own
-        # May be offered by a store for an exclusive resource without turnaround: see `offer`.
-        self.free: Any = None
+        self.fast_index: Any = None
+        self.binding: Any = self
+        self.active = 0
+        self.tally: Any = self
 
     @property
-    def count(self) -> int:
-        """How many bookings stand on it; the calendar keeps it up to date.
+    def active_count(self) -> int:
+        """How many bookings are active on the resource. Kept where a booking looks in any case: see `offer`."""
+        count: int = self.tally.active
+        return count
 
-        Kept where a booking has to look in any case: in the store's lane, if it offered one, else here.
+    @active_count.setter
+    def active_count(self, count: int) -> None:
+        self.tally.active = count
+
+    def offer(self, index: Any) -> None:
+        """Take an index that decides and books for one unit, by bookings alone, past the store; or None. O(1).
+
+        It has ``home``, ``edges``, ``record``, ``active`` and ``insert_if_free(start, end, seq)``.
         """
-        standing: int = self.tally.standing
-        return standing
-
-    @count.setter
-    def count(self, standing: int) -> None:
-        self.tally.standing = standing
-
-    def offer(self, lane: Any) -> None:
-        """Take what decides and books for one unit, by bookings alone, past the store; or None. O(1).
-
-        It has ``is_free(start, end)``, ``claim(start, end, event)``, an ``answer`` (see `bookcore.stores.memory.exclusive`), room for a
-        ``holder`` and for the count of what is ``standing``. It spares the commonest calls the way through record and store.
-        """
-        before, self.free = self.free, lane
-        if before is not None:
-            before.holder = None
-        standing = self.count
-        self.tally = self if lane is None else lane
-        self.count = standing
+        count = self.active_count
+        self.fast_index = index
+        self.tally = self if index is None else index
+        self.active_count = count
         self.publish()
 
     def publish(self) -> None:
-        """Let the resource itself hold what answers for it, as long as nothing but bookings decides.
+        """Bind the resource to the fast index while there is one and no other rule decides, else to this record. O(1)."""
+        before = self.binding
+        self.binding = self if self.fast_index is None or self.rules else self.fast_index
+        if self.fast_index is not None:
+            self.fast_index.home = self.home if self.binding is self.fast_index else None
+        resource = self.resource
+        if before is not self.binding and is_a(resource, Resource) and getattr(resource, "_binding", None) is before:
+            object.__setattr__(resource, "_binding", self.binding)
 
-        Asking a random one of 100,000 resources is waiting for memory, and this is a way past the record.
-        """
-        resource, lane = self.resource, self.free
-        if getattr(resource, "_entry", None) is self:
-            shown = None if self.guarded else lane
-            if lane is not None:
-                lane.holder = None if shown is None else resource
-            object.__setattr__(resource, "_lane", shown)
-            object.__setattr__(resource, "_free", None if shown is None else shown.answer)
-
-    def exclusive_or_not(self) -> None:
-        """Settle ``plain``: one unit and no turnaround, so that its bookings alone say when it is free."""
-        self.plain = self.capacity == 1 and self.before is None and self.after is None
+    def homes(self) -> tuple[Any, ...]:
+        """Return the calendars that a resource with this binding is in."""
+        return (self.home,)
 
     def __repr__(self) -> str:
-        return f"Entry({self.id!r}, number={self.number}, capacity={self.capacity})"
+        return f"ResourceRecord({self.id!r}, number={self.number}, capacity={self.capacity})"
+
+
+class _Shared:
+    """The binding of a resource that is in several calendars: each finds it by its id. Keeps none of them alive."""
+
+    __slots__ = ("records",)
+    home = edges = None
+
+    def __init__(self, records: list[ResourceRecord]) -> None:
+        self.records = [ref(record) for record in records]
+
+    def alive(self) -> list[ResourceRecord]:
+        """Return the records whose calendars are still used."""
+        return [record for reference in self.records if (record := reference()) is not None]
+
+    def homes(self) -> tuple[Any, ...]:
+        """Return the calendars that the resource is in."""
+        return tuple(record.home for record in self.alive())
+
+
+_BINDING = threading.Lock()  # two calendars may be given one resource at the same moment
+
+
+def bind(record: ResourceRecord) -> None:
+    """Let a `Resource` know that it is registered; objects of other classes are left alone. O(calendars it is in)."""
+    resource = record.resource
+    if not is_a(resource, Resource):
+        return
+    with _BINDING:
+        records = _records_of(resource)
+        bound = record.binding if not records else _Shared([*records, record])
+        object.__setattr__(resource, "_binding", bound)
+
+
+def unbind(record: ResourceRecord) -> None:
+    """Let a `Resource` know that it is registered with a calendar no more. O(calendars it is in)."""
+    resource = record.resource
+    if not is_a(resource, Resource):
+        return
+    with _BINDING:
+        records = [other for other in _records_of(resource) if other is not record]
+        bound = None if not records else records[0].binding if len(records) == 1 else _Shared(records)
+        object.__setattr__(resource, "_binding", bound)
+
+
+def _records_of(resource: Any) -> list[ResourceRecord]:
+    """Return the records of a resource in all calendars it is in."""
+    binding = getattr(resource, "_binding", None)
+    if binding is None:
+        return []
+    if type(binding) is _Shared:
+        return binding.alive()
+    return [binding if type(binding) is ResourceRecord else binding.record]

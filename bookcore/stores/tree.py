@@ -21,13 +21,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from intervaltree import Interval, IntervalTree
 
 from bookcore.model.errors import StoreError
-from bookcore.model.records import BookingEvent
+from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["TreeStore"]
@@ -37,8 +37,8 @@ SPACING = 1 << 40
 bookings in a row, each between the two before it, use it up; then all edges of the resource are numbered anew."""
 
 _key = attrgetter("key")
-_seq = attrgetter("_seq")
 _rank_of = attrgetter("rank")
+_seq = itemgetter(2)
 
 
 class _Edge:
@@ -136,15 +136,16 @@ class _Axis:
 class _Branch:
     """The bookings of one resource."""
 
-    __slots__ = ("axis", "end_side", "nodes", "tree")
+    __slots__ = ("axis", "end_side", "nodes", "rows", "tree")
 
     def __init__(self, closed: bool) -> None:
         self.end_side = 1 if closed else 0
         self.tree = IntervalTree()
         self.axis = _Axis(self.tree)
         self.nodes: dict[tuple[_Edge, _Edge], Interval] = {}
+        self.rows: dict[int, Row] = {}
 
-    def put(self, start: Any, end: Any, event: BookingEvent) -> None:
+    def put(self, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Hold a booking. O(log m), and a move of memory."""
         axis, side = self.axis, self.end_side
         low = (0, True) if start is None else axis.seek(start, 0)
@@ -164,9 +165,10 @@ class _Branch:
             self.tree.add(node)
             first.uses += first is not _BEGINNING
             last.uses += last is not _ENDING
-        insort(node.data, event, key=_seq)
+        insort(node.data, (start, end, seq, quantity), key=_seq)
+        self.rows[seq] = node.data[bisect_left(node.data, seq, key=_seq)]
 
-    def remove(self, start: Any, end: Any, event: BookingEvent) -> bool:
+    def remove(self, start: Any, end: Any, seq: int) -> bool:
         """Let go of a booking; return whether it was there. O(log m), and a move of memory."""
         axis = self.axis
         low = (0, True) if start is None else axis.seek(start, 0)
@@ -176,9 +178,10 @@ class _Branch:
         first = _BEGINNING if start is None else axis.edges[low[0]]
         last = _ENDING if end is None else axis.edges[high[0]]
         node = self.nodes.get((first, last))
-        if node is None or not any(held is event for held in node.data):
+        if node is None or seq not in map(_seq, node.data):
             return False
-        node.data[:] = [held for held in node.data if held is not event]
+        node.data[:] = [row for row in node.data if row[2] != seq]
+        del self.rows[seq]
         if not node.data:
             del self.nodes[first, last]
             self.tree.remove(node)
@@ -189,16 +192,16 @@ class _Branch:
                         del axis.edges[at]
         return True
 
-    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
+    def overlapping(self, start: Any, end: Any) -> list[Row]:
         """Return the bookings that overlap the span, by start, then in order of booking."""
         first = _BEGINNING if start is None else self.axis.probe(start, 0)
         last = _ENDING if end is None else self.axis.probe(end, self.end_side)
         # `overlap` and `at`; never `overlaps`, which reads the whole table of boundaries
         found: Iterable[Interval]
         found = self.tree.overlap(first, last) if first < last else self.tree.at(first)
-        rows = [(node.begin.rank, event._seq or 0, event) for node in found for event in node.data]
-        rows.sort(key=lambda row: row[:2])
-        return [event for _, _, event in rows]
+        ranked = [(node.begin.rank, row[2], row) for node in found for row in node.data]
+        ranked.sort(key=lambda each: each[:2])
+        return [row for _, _, row in ranked]
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m log m)."""
@@ -217,7 +220,7 @@ class _Branch:
                     uses[edge] += 1
                 elif edge is not _BEGINNING and edge is not _ENDING:
                     raise AssertionError(f"edge {edge!r} is on no axis")
-            seqs = [event._seq or 0 for event in node.data]
+            seqs = list(map(_seq, node.data))
             if not seqs or seqs != sorted(seqs):
                 raise AssertionError(f"bookings of {node!r} are out of order, or none")
         if any(edge.uses != count for edge, count in uses.items()):
@@ -248,27 +251,32 @@ class TreeStore:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
 
-    def add_resource(self, entry: ResourceRecord) -> None:
+    def add_resource(self, record: ResourceRecord) -> None:
         """Make room for a resource. O(1)."""
-        entry.state = self._branches[entry.number] = _Branch(bool(self._closed))
+        record.state = self._branches[record.number] = _Branch(bool(self._closed))
 
-    def remove_resource(self, entry: ResourceRecord) -> None:
+    def remove_resource(self, record: ResourceRecord) -> None:
         """Forget a resource, which has no bookings. O(1)."""
-        del self._branches[entry.number]
-        entry.state = None
+        del self._branches[record.number]
+        record.state = None
 
-    def put(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
-        """Hold the booking. O(log m) in the tree, and a move of the resource's edges in memory."""
-        entry.state.put(start, end, event)
+    def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
+        """Hold a row. O(log m) in the tree, and a move of the resource's edges in memory."""
+        record.state.put(start, end, seq, quantity)
 
-    def remove(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
-        """Let go of a booking. As `put`."""
-        if not entry.state.remove(start, end, event):
-            raise StoreError(self, f"{event!r} is not held over this span")
+    def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
+        """Remove a row. As `put`. Raises: `StoreError` when it is not held over this span."""
+        if not record.state.remove(start, end, seq):
+            raise StoreError(self, f"booking {seq} is not held over this span")
 
-    def overlapping(self, entry: ResourceRecord, start: Any, end: Any) -> list[BookingEvent]:
-        """Return the bookings that overlap the span, by start, then in order of booking. O(edges in it x log m)."""
-        found: list[BookingEvent] = entry.state.overlapping(start, end)
+    def row(self, record: ResourceRecord, seq: int) -> Row:
+        """Return the row of this number. O(1)."""
+        row: Row = record.state.rows[seq]
+        return row
+
+    def overlapping(self, record: ResourceRecord, start: Any, end: Any) -> list[Row]:
+        """Return the rows that overlap the span, by start, then by number. O(edges in it x log m)."""
+        found: list[Row] = record.state.overlapping(start, end)
         return found
 
     def check(self) -> None:

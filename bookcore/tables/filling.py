@@ -16,7 +16,7 @@ from bookcore.model.errors import (
     KeyTypeError,
     brief,
 )
-from bookcore.model.records import Resource
+from bookcore.model.resource import Resource
 from bookcore.tables.csvfile import BadRow, Reason, Row
 
 __all__ = ["fill", "sentence", "span"]

@@ -171,12 +171,12 @@ class AnyExam:
         calendar.book("r", 2, 3)
         free = calendar.find_available(1, 5)
         first = calendar.book_any(free, 1, 5, id="x", quantity=3, if_exists="return")
-        assert calendar.book_any(free, 1, 5, id="x", quantity=3, if_exists="return") is first
+        assert calendar.book_any(free, 1, 5, id="x", quantity=3, if_exists="return") == first
         others: list[dict[str, Any]] = [{"quantity": 1}, {"if_exists": "raise"}, {"guest": "Bob"}]
         for other in others:
             with pytest.raises(DuplicateBookingError, match="'x'") as caught:
                 calendar.book_any(free, 1, 5, **{"id": "x", "quantity": 3, "if_exists": "return", **other})
-            assert caught.value.standing is first
+            assert caught.value.standing == first
 
     def test_book_any_refuses_what_makes_no_sense(self, store: Any) -> None:
         """A strategy or selection that is none, a span that is none."""

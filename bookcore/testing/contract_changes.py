@@ -110,7 +110,7 @@ class ChangeExam:
         assert fingerprint(calendar) == before
         assert told == []
         assert (booking.owns_lock, hold.status) == (True, "held")
-        assert calendar.get(hold.id) is hold
+        assert calendar.get(hold.id) == hold
         clock.now = 151
         assert hold.status == "released", "its deadline came back with it"
         assert calendar.book("q", 1, 2).id == hold.id + 1
@@ -141,7 +141,7 @@ class ChangeExam:
             assert index.between(None, None).ids() == ["b", "f"]
             things[0].price = "text"
             calendar.check()
-        assert calendar.get(held.id) is held
+        assert calendar.get(held.id) == held
         calendar.check()
         calendar.remove_booking(held)
         assert (fingerprint(calendar), [index.equal(price).ids() for price in (10, 20, 30, 40)]) == before
@@ -168,7 +168,7 @@ class ChangeExam:
 
         with pytest.raises(BookcoreError):
             try_out()
-        assert calendar.get(kept.id) is kept
+        assert calendar.get(kept.id) == kept
         assert calendar.resources.ids() == ["r", "q", "s"]
         assert calendar.is_available("r", 1, 2)
         assert not calendar.is_available("q", 1, 2, 3)

@@ -138,8 +138,8 @@ class HoldExam:
         clock = Clock()
         calendar = rooms(store, clock=clock)
         hold = calendar.hold("r", 1, 5, until=110)
-        assert calendar.confirm(hold) is hold
-        assert calendar.confirm(hold.id) is hold
+        assert calendar.confirm(hold) == hold
+        assert calendar.confirm(hold.id) == hold
         clock.now = 1000
         assert hold.status == "confirmed"
         assert not calendar.is_available("r", 2, 3)

@@ -38,12 +38,12 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
             found.append([calendar.is_available(id_, start, end, quantity=q) for q in (1, 2)])
             found.append(ids(calendar.conflicts(id_, start, end)))
             found.append(ids(calendar.bookings(id_, start, end)))
-    catalog = calendar._catalog
-    found += [(entry.id, entry.hours, entry.count) for entry in catalog.in_order()]
-    found += [(label, calendar.tagged(label).ids()) for label in sorted(catalog.tags, key=repr)]
-    for name in sorted(catalog.indexes):
+    registry = calendar._engine.state.registry
+    found += [(record.id, record.hours, record.active_count) for record in registry.in_order()]
+    found += [(label, calendar.tagged(label).ids()) for label in sorted(registry.tags, key=repr)]
+    for name in sorted(registry.indexes):
         found.append((name, calendar.resources.order_by(name).ids(), calendar.index(name).between(None, None).ids()))
-    found += [(kind.__name__, calendar.find(kind).ids()) for kind in catalog.kinds]
+    found += [(kind.__name__, calendar.find(kind).ids()) for kind in registry.classes]
     return found
 
 

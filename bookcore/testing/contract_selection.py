@@ -294,7 +294,7 @@ class SelectionExam:
             assert not calendar.tagged("half"), at
             assert calendar.tagged("old").ids() == [1], at
         assert told == []
-        assert set(calendar._catalog.tags) == {"sea", "lake", "calm", "old"}
+        assert set(calendar._engine.state.registry.tags) == {"sea", "lake", "calm", "old"}
         with pytest.raises(BookcoreError):
             calendar.tag(Twin("id"), "half")
 

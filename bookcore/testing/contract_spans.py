@@ -67,7 +67,7 @@ class SpanExam:
         calendar, flat = room(store)
         stay = calendar.book(flat, low, high)
         (found,) = calendar.bookings(flat)
-        assert found is stay
+        assert found == stay
         assert (found.start, found.end) == (low, high)
         assert not calendar.is_available(flat, low, high)
         assert calendar.is_available(flat, None, low)

@@ -104,7 +104,7 @@ class TellingExam:
         calendar.subscribe(told.append)
         clock.now = 110
         ask(calendar)
-        assert told == [changes.Released(hold, True)]
+        assert told == [changes.Released(hold, expired=True, held=True, until=110)]
 
     def test_a_refused_load_tells_nothing_and_takes_no_numbers(self, store: Any) -> None:
         """In one piece or one by one, alone or in a transaction that goes on: a follower stays the same calendar."""
@@ -192,5 +192,5 @@ def state(calendar: Calendar) -> Any:
         [[calendar.find_available(a, a + 3, quantity=n).ids() for a in range(0, 120, 3)] for n in (1, 2)],
         [calendar.tagged(label).ids() for label in ("x", "y")],
         [(closure.id, closure.resource.id, closure.start, closure.end) for closure in calendar.closures()],
-        [(entry.id, entry.capacity, entry.hours) for entry in calendar._catalog.in_order()],
+        [(record.id, record.capacity, record.hours) for record in calendar._engine.state.registry.in_order()],
     )

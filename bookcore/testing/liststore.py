@@ -6,12 +6,10 @@ from functools import cmp_to_key
 from typing import Any
 
 from bookcore.model.errors import StoreError
-from bookcore.model.records import BookingEvent
+from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["ListStore"]
-
-_Row = tuple[ResourceRecord, Any, Any, BookingEvent]
 
 
 class ListStore:
@@ -26,8 +24,8 @@ class ListStore:
     """
 
     def __init__(self) -> None:
-        self.rows: list[_Row] = []
-        self.entries: list[ResourceRecord] = []
+        self.rows: list[tuple[ResourceRecord, Row]] = []
+        self.records: list[ResourceRecord] = []
         self.closed: bool | None = None
 
     def bind(self, closed: bool) -> None:
@@ -36,48 +34,53 @@ class ListStore:
             raise StoreError(self, "already serves a calendar")
         self.closed = closed
 
-    def add_resource(self, entry: ResourceRecord) -> None:
+    def add_resource(self, record: ResourceRecord) -> None:
         """Note that there is such a resource. O(1)."""
-        self.entries.append(entry)
+        self.records.append(record)
 
-    def remove_resource(self, entry: ResourceRecord) -> None:
+    def remove_resource(self, record: ResourceRecord) -> None:
         """Forget it. O(n)."""
-        self.entries = [other for other in self.entries if other is not entry]
+        self.records = [other for other in self.records if other is not record]
 
-    def put(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
+    def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Append a row. O(1)."""
-        self.rows.append((entry, start, end, event))
+        self.rows.append((record, (start, end, seq, quantity)))
 
-    def remove(self, entry: ResourceRecord, start: Any, end: Any, event: BookingEvent) -> None:
-        """Drop the event's row. Raises: `StoreError` when there is none. O(m)."""
-        rest = [row for row in self.rows if row[3] is not event]
+    def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
+        """Drop the row of this number. Raises: `StoreError` when there is none. O(m)."""
+        rest = [held for held in self.rows if held[1][2] != seq]
         if len(rest) == len(self.rows):
-            raise StoreError(self, f"{event!r} is not held")
+            raise StoreError(self, f"booking {seq} is not held")
         self.rows = rest
 
-    def overlapping(self, entry: ResourceRecord, start: Any, end: Any) -> list[BookingEvent]:
-        """Return the bookings of the resource that overlap the span, by start, then by ``_seq``. O(m log m)."""
-        found = []
-        for held, low, high, event in self.rows:
-            if held is entry and self._begins_before(low, end) and self._begins_before(start, high):
-                found.append((low, event._seq or 0, event))
+    def row(self, record: ResourceRecord, seq: int) -> Row:
+        """Return the row of this number. O(m)."""
+        return next(row for held, row in self.rows if held is record and row[2] == seq)
+
+    def overlapping(self, record: ResourceRecord, start: Any, end: Any) -> list[Row]:
+        """Return the rows of the resource that overlap the span, by start, then by number. O(m log m)."""
+        found = [
+            row
+            for held, row in self.rows
+            if held is record and self._begins_before(row[0], end) and self._begins_before(start, row[1])
+        ]
         found.sort(key=cmp_to_key(_compare))
-        return [event for _, _, event in found]
+        return found
 
     def _begins_before(self, start: Any, end: Any) -> bool:
-        """Tell whether something that starts at *start* begins before what ends at *end* is over."""
+        """Tell whether a span that starts at *start* begins before a span that ends at *end* is over."""
         if start is None or end is None:
             return True
         return not end < start if self.closed else bool(start < end)
 
     def check(self) -> None:
         """Raise AssertionError if a row belongs to a resource that is gone. O(m n)."""
-        if any(all(entry is not other for other in self.entries) for entry, *_ in self.rows):
+        if any(all(held is not other for other in self.records) for held, _ in self.rows):
             raise AssertionError("a booking of a resource that is gone")
 
 
-def _compare(one: tuple[Any, int, BookingEvent], two: tuple[Any, int, BookingEvent]) -> int:
-    """Order rows by start, None first, then by ``_seq``; keys are asked for ``<`` and nothing else."""
+def _compare(one: Row, two: Row) -> int:
+    """Order rows by start, None first, then by number; keys are asked for ``<`` and nothing else."""
     if one[0] is not None and two[0] is not None:
         if one[0] < two[0]:
             return -1
@@ -85,4 +88,4 @@ def _compare(one: tuple[Any, int, BookingEvent], two: tuple[Any, int, BookingEve
             return 1
     elif one[0] is not two[0]:
         return -1 if one[0] is None else 1
-    return one[1] - two[1]
+    return one[2] - two[2]

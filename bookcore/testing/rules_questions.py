@@ -72,11 +72,12 @@ class QuestionRules(HistoryMachine):
         keys = [self.key(rank) for rank in span]
         right = self.oracle.unbooked(span[0], span[1], quantity)
         for calendar in self.calendars:
-            if not isinstance(calendar._index, SupportsAvailability):
+            if not isinstance(calendar._engine.state.store, SupportsAvailability):
                 continue
-            low, high = calendar._keys.admit(*keys)
-            busy = calendar._index.busy(low, high, quantity)
-            free = [e.id for e in calendar._catalog.in_order() if e.capacity >= quantity and not busy >> e.number & 1]
+            low, high = calendar._engine.state.keys.admit(*keys)
+            busy = calendar._engine.state.store.busy(low, high, quantity)
+            records = calendar._engine.state.registry.in_order()
+            free = [r.id for r in records if r.capacity >= quantity and not busy >> r.number & 1]
             self.same(calendar, f"busy({span}, {quantity})", free, right)
 
     # -- what must be refused ----------------------------------------------------------------------

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotTypeError
 

@@ -1,77 +1,77 @@
-"""From a calendar to its `State`: references are copied under the calendar's lock, all else is done outside it."""
+"""From a calendar to the state that a snapshot carries: rows are copied under the calendar's lock, all else is done outside it."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain, islice
-from operator import attrgetter, is_, lt
-from typing import TYPE_CHECKING, Any
+from itertools import chain, repeat
+from operator import attrgetter, is_, itemgetter
+from typing import Any
 
+from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.index.dictionary_column import places_in
+from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError
-from bookcore.model.records import BookingEvent, Closure, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unwritable
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.registry import codec_for
 from bookcore.persist.snapshot.classes import CODEC, OWN, ClassNames
 from bookcore.persist.snapshot.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
-
-if TYPE_CHECKING:
-    from bookcore.calendar import Calendar
-    from bookcore.stores.record import ResourceRecord
+from bookcore.stores.record import ResourceRecord
 
 __all__ = ["gather"]
 
 _MISSING = object()
 
 
-def gather(calendar: Calendar, path: object) -> State:
-    """Return everything a snapshot of *calendar* carries.
+def gather(calendar: CalendarState, path: object) -> State:
+    """Return everything a snapshot of a calendar carries.
 
     Raises: `SnapshotTypeError` for a resource or booking of a class that cannot be carried.
 
-    Complexity: O(everything). The calendar's lock is held for about 10 ns a booking and 50 ns a resource.
+    Complexity: O(everything). The calendar's lock is held while rows are copied, about 0.3 us each.
     """
     classes = ClassNames(path)
-    with calendar._reader():
-        if calendar._undo is not None:
+    with calendar.gate.read:
+        if calendar.log.changes is not None:
             raise SnapshotError(path, "a transaction is open, and may yet be undone")
-        entries = calendar._catalog.in_order()
-        ids = list(calendar._events)
-        events = list(calendar._events.values())
-        holds = list(calendar._holds.items())
-        expired = list(calendar._ran_out.items())
-        closures = list(calendar._standing_closures.values())
-        tags = [(label, bits.value()) for label, bits in calendar._catalog.tags.items()]
-        rules = [(hours, bits.value()) for hours, bits in calendar._hours.items()]
-        plain = calendar._keys.plain
-        state = State(bounds=calendar.bounds, last_sequence=calendar._seq, last_closure=calendar._closure_ids)
-    order = list(map(attrgetter("_seq"), events))
-    if not all(map(lt, order, islice(order, 1, None))):
-        events.sort(key=attrgetter("_seq"))
-        ids = [event._id for event in events]
-    del order  # so that what comes next finds room where it was
-    place_of = {entry.number: place for place, entry in enumerate(entries)} if tags or rules else {}
+        registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
+        records = registry.in_order()
+        rows = [calendar.store.overlapping(record, None, None) if record.active_count else () for record in records]
+        ids = dict(ledger.ids)
+        objects = dict(ledger.objects)
+        until = list(holds.until.items())
+        expired = list(holds.expired.items())
+        closures = list(calendar.closures.by_id.values())
+        active = {
+            id(event): event._seq for closure in closures for event in closure.overlapping if _is_active(calendar, event)
+        }
+        tags = [(label, bits.value()) for label, bits in registry.tags.items()]
+        rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
+        fast_type = calendar.keys.plain
+        state = State(bounds=calendar.bounds, last_sequence=ledger.last, last_closure=calendar.closures.last_id)
+    place_of = {record.number: place for place, record in enumerate(records)} if tags or rules else {}
 
     def members(bits: int) -> list[int]:
         return [place_of[number] for number in ordinals(bits)]
 
-    state.event_type = classes.place(calendar._event_type)
-    state.resources = _resources(entries, classes, path)
+    state.event_type = classes.place(calendar.event_type)
+    state.resources = _resources(records, classes, path)
     state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
     state.rules = Rules(
         [hours.to_plain() for hours, _ in rules],
         [members(bits) for _, bits in rules],
     )
-    state.bookings = _bookings(ids, events, entries, plain, classes)
-    place_by_id = {id: place for place, id in enumerate(ids)} if holds or closures else {}
-    state.holds = Holds([place_by_id[id] for id, _ in holds], [until for _, until in holds])
-    state.expired = Expired([id for id, _ in expired], [until for _, until in expired])
-    state.closures, gone = _closures(closures, entries, events, place_by_id)
-    state.released = _released(gone, entries, classes)
+    seqs, state.bookings = _bookings(rows, ids, objects, records, fast_type, classes)
+    place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
+    state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
+    state.expired = Expired([id for id, _ in expired], [deadline for _, deadline in expired])
+    state.closures, gone = _closures(closures, records, active, place_by_seq)
+    state.released = _released(gone, records, classes)
     state.classes = classes.names()
     return state
 
@@ -79,29 +79,37 @@ def gather(calendar: Calendar, path: object) -> State:
 _Gone = list[tuple[BookingEvent, Resource]]
 
 
+def _is_active(calendar: CalendarState, event: BookingEvent) -> bool:
+    """Tell whether a booking that a closure lists is active still, in the calendar or in one that it follows."""
+    home = event._home
+    if home is calendar.ledger:
+        return calendar.ledger.owns(event)
+    return False
+
+
 def _closures(
-    closures: list[Closure], entries: list[ResourceRecord], events: list[BookingEvent], place_by_id: dict[Any, int]
+    closures: list[Closure], records: list[ResourceRecord], active: dict[int, Any], place_by_seq: dict[int, int]
 ) -> tuple[Closures, _Gone]:
-    """Return the closures, and the bookings they list that stand no more."""
+    """Return the closures, and the bookings they list that are active no more."""
     gone: _Gone = []
     if not closures:
         return Closures(), gone
-    listed = any(closure.overlapping for closure in closures)
-    places = {id(event): place for place, event in enumerate(events)} if listed else {}
+    places: dict[int, int] = {}
 
     def place_of(event: BookingEvent, closure: Closure) -> int:
+        seq = active.get(id(event))
+        if seq is not None:
+            return place_by_seq[seq]
         place = places.get(id(event))
-        if place is None and event._home is not None:  # a booking of the calendar that this one follows
-            place = place_by_id.get(event._id)
         if place is None:
-            place = places[id(event)] = len(events) + len(gone)
+            place = places[id(event)] = len(place_by_seq) + len(gone)
             gone.append((event, closure.resource))
         return place
 
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
     found = Closures(
         [closure.id for closure in closures],
-        places_in([entry.resource for entry in entries], map(attrgetter("resource"), closures)),
+        places_in([record.resource for record in records], map(attrgetter("resource"), closures)),
         KeyColumn(keys),
         [closure.reason for closure in closures],
         [[place_of(event, closure) for event in closure.overlapping] for closure in closures],
@@ -109,12 +117,12 @@ def _closures(
     return found, gone
 
 
-def _released(gone: _Gone, entries: list[ResourceRecord], classes: ClassNames) -> Bookings:
+def _released(gone: _Gone, records: list[ResourceRecord], classes: ClassNames) -> Bookings:
     events = [event for event, _ in gone]
     return Bookings(
         [event._id for event in events],
         [classes.place(type(event)) for event in events],
-        places_in([entry.resource for entry in entries], [resource for _, resource in gone]) if gone else [],
+        places_in([record.resource for record in records], [resource for _, resource in gone]) if gone else [],
         KeyColumn([event._start for event in events] + [event._end for event in events]),
         [event._quantity for event in events],
         [dict(event.fields) or None for event in events],
@@ -125,11 +133,11 @@ _FACTS = "id", "capacity", "before", "after"
 """What the calendar read of a resource when it was registered."""
 
 
-def _resources(entries: list[ResourceRecord], classes: ClassNames, path: object) -> Resources:
+def _resources(records: list[ResourceRecord], classes: ClassNames, path: object) -> Resources:
     kinds: list[int] = []
     attributes: list[Any] = []
-    ids, capacities, before, after = columns = [list(map(attrgetter(name), entries)) for name in _FACTS]
-    resources = [entry.resource for entry in entries]
+    ids, capacities, before, after = columns = [list(map(attrgetter(name), records)) for name in _FACTS]
+    resources = [record.resource for record in records]
     types = set(map(type, resources))
     for each in types:
         _check_carried(each, path)
@@ -138,13 +146,13 @@ def _resources(entries: list[ResourceRecord], classes: ClassNames, path: object)
     ):  # most often, and told a column at a time
         kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
         return Resources(ids, kinds, capacities, before, after, attributes)
-    for entry in entries:
-        resource = entry.resource
+    for record in records:
+        resource = record.resource
         cls: Any = type(resource)
-        if cls is Resource and _as_registered(resource, entry):
+        if cls is Resource and _as_registered(resource, record):
             attributes.append(None)
         elif isinstance(resource, Resource):
-            attributes.append(_attributes(resource, entry))
+            attributes.append(_attributes(resource, record))
         else:
             cls = CODEC
             attributes.append(resource)
@@ -152,12 +160,12 @@ def _resources(entries: list[ResourceRecord], classes: ClassNames, path: object)
     return Resources(ids, kinds, capacities, before, after, attributes)
 
 
-def _as_registered(resource: Resource, entry: ResourceRecord) -> bool:
+def _as_registered(resource: Resource, record: ResourceRecord) -> bool:
     return (
-        resource.id is entry.id
-        and resource.capacity is entry.capacity
-        and resource.before is entry.before
-        and resource.after is entry.after
+        resource.id is record.id
+        and resource.capacity is record.capacity
+        and resource.before is record.before
+        and resource.after is record.after
     )
 
 
@@ -180,8 +188,8 @@ def _check_carried(cls: type, path: object) -> None:
         ) from exc
 
 
-def _attributes(resource: Resource, entry: ResourceRecord) -> dict[str, Any] | None:
-    """Return what of a resource's attributes its entry does not say."""
+def _attributes(resource: Resource, record: ResourceRecord) -> dict[str, Any] | None:
+    """Return what of a resource's attributes its record does not say."""
     found: Any = object.__getstate__(resource)
     in_dict, in_slots = found if type(found) is tuple else (found, None)
     found = {**(in_dict or {}), **(in_slots or {})}
@@ -189,7 +197,7 @@ def _attributes(resource: Resource, entry: ResourceRecord) -> dict[str, Any] | N
         found.pop(name, None)
     get = found.get
     for name, value in (
-        ("id", entry.id), ("capacity", entry.capacity), ("before", entry.before), ("after", entry.after),
+        ("id", record.id), ("capacity", record.capacity), ("before", record.before), ("after", record.after),
     ):  # fmt: skip
         if get(name, _MISSING) is value:
             del found[name]
@@ -200,25 +208,39 @@ def _attributes(resource: Resource, entry: ResourceRecord) -> dict[str, Any] | N
 
 
 def _bookings(
-    ids: list[Any], events: list[BookingEvent], entries: list[ResourceRecord], plain: type | None, classes: ClassNames
-) -> Bookings:
-    count = len(events)
-    types = set(map(type, events))
-    places = {cls: classes.place(cls) for cls in types}
-    if types <= {BookingEvent}:
-        fields: list[Any] = list(map(attrgetter("_fields"), events))
-    else:
-        fields = [dict(event.fields) or None for event in events]
-    # A pass for each column, in order of booking: events and keys mostly lie in memory in the order they were made in,
-    # and any other order waits for each of them (three times as long).
-    keys = list(chain(map(attrgetter("_start"), events), map(attrgetter("_end"), events)))
-    exclusive = all(entry.capacity == 1 for entry in entries)
-    return Bookings(
-        ids,
-        [places[type(event)] for event in events] if len(types) > 1 else _same(max(places.values(), default=0), count),
-        places_in([entry.resource for entry in entries], map(attrgetter("_resource"), events)),
-        KeyColumn(keys, cls=plain),
-        _same(1, count) if exclusive else [event._quantity for event in events],
+    rows: list[Sequence[Any]],
+    ids: dict[int, Any],
+    objects: dict[int, BookingEvent],
+    records: list[ResourceRecord],
+    fast_type: type | None,
+    classes: ClassNames,
+) -> tuple[list[int], Bookings]:
+    """Return the numbers of the bookings, in order, and a row for each."""
+    every = list(chain.from_iterable(rows))
+    places = array("I", chain.from_iterable(map(repeat, range(len(rows)), map(len, rows))))
+    seqs = list(map(itemgetter(2), every))
+    order = sorted(range(len(seqs)), key=seqs.__getitem__)
+    every = list(map(every.__getitem__, order))
+    seqs = list(map(seqs.__getitem__, order))
+    starts, ends = list(map(itemgetter(0), every)), list(map(itemgetter(1), every))
+    count = len(every)
+    kinds: Sequence[int] = _same(classes.place(BookingEvent) if count > len(objects) else 0, count)
+    fields: list[Any] = [None] * count
+    if objects:  # events that say more than their rows, or say it otherwise
+        place_of = {seq: place for place, seq in enumerate(seqs)}
+        kinds = list(kinds)
+        for seq, event in objects.items():
+            place = place_of[seq]
+            kinds[place] = classes.place(type(event))
+            fields[place] = dict(event.fields) or None
+            starts[place], ends[place] = event._start, event._end
+    exclusive = all(record.capacity == 1 for record in records)
+    return seqs, Bookings(
+        list(map(ids.get, seqs, seqs)) if ids else seqs,
+        kinds,
+        list(map(places.__getitem__, order)),
+        KeyColumn([*starts, *ends], cls=fast_type),
+        _same(1, count) if exclusive else list(map(itemgetter(3), every)),
         fields,
     )
 

@@ -1,30 +1,30 @@
-"""From a `State` to a new calendar, through the calendar's own commands.
+"""From a `State` to a new calendar, through the one door by which every calendar changes.
 
-Objects are made without calling code of their classes: an instance that was once made by its constructor
-comes back as it was. The calendar then takes them as it takes any: it is what decides that no two bookings
-are in each other's way.
+Objects are made without calling code of their classes: an instance that was once made by its constructor comes back as it was.
+Most bookings are rows and become no objects at all. The calendar's store decides that no two bookings are in each other's way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from itertools import islice, repeat
+from itertools import repeat
 from operator import is_not
 from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bookcore.engine.bulk_load import add_resources
+from bookcore.engine.engine import Engine
+from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
 from bookcore.index.dictionary_column import DictionaryColumn
-from bookcore.model.records import BookingEvent, Closure, Resource
+from bookcore.model.change import Closed, Held, HoursSet
+from bookcore.model.closure import Closure
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
-from bookcore.stores.protocol import SupportsLoad
-
-if TYPE_CHECKING:
-    from bookcore.calendar import Calendar
 
 __all__ = ["classes_in", "rebuild"]
 
@@ -46,7 +46,7 @@ def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, 
     return {**resolve(path, of_events, known, BookingEvent), **resolve(path, of_resources, known, Resource)}
 
 
-def rebuild(calendar: Calendar, state: State, classes: dict[str, type]) -> None:
+def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> None:
     """Bring a new, empty calendar into the given state.
 
     Raises: `Unreadable` for data that no calendar is made of, and whatever the calendar's own commands raise.
@@ -55,36 +55,42 @@ def rebuild(calendar: Calendar, state: State, classes: dict[str, type]) -> None:
     """
     resources = _resources(state, classes)
     facts = state.resources
-    catalog = calendar._catalog
-    with calendar._writer():
+    with calendar.gate.write:
         add_resources(calendar, facts.ids, resources, facts.capacities, facts.before, facts.after)
         for label, members in zip(state.tags.labels, state.tags.members, strict=True):
             if members:
-                catalog.tag_all(members, label)
-    events = _events(state, resources, classes, calendar)
-    if not _load_in_one_piece(calendar, state, events):
-        for event in events:
-            event._seq = event._home = None
-        calendar.load(events)  # which finds the first that cannot be, and says why
-    calendar._seq = max(calendar._seq, state.last_sequence)
-    # Not before the bookings stand: they may stand where it was closed later, and holds may have run out by now.
-    with calendar._writer():
+                calendar.registry.tag_all(members, label)
+        seqs = _numbers(state)
+        if not _load_in_one_piece(calendar, state, seqs, resources, classes):
+            _book_one_by_one(calendar, state, seqs, resources, classes)
+        ledger = calendar.ledger
+        ledger.last = max(ledger.last, state.last_sequence)
+        # Not before the bookings are active: they may be active where it was closed later, and holds may have run out by now.
         for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
-            calendar._hold(events[place], until)
+            calendar.commit(Held(ledger.event(seqs[place]), until))
         for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
             hours = Hours.from_plain(rule)
             for place in keepers:
-                calendar._set_hours(catalog.entry(resources[place]), hours)
-        calendar._ran_out.update(zip(state.expired.ids, state.expired.until, strict=True))
-        _close(calendar, state, resources, events, classes)
+                calendar.commit(HoursSet(resources[place], hours))
+        for id, until in zip(state.expired.ids, state.expired.until, strict=True):
+            calendar.holds.remember(id, until)
+        _close(calendar, state, seqs, resources, classes)
+
+
+def _numbers(state: State) -> Sequence[int]:
+    """Return a number for each booking, in order: its id wherever that can be, so that few ids need be kept beside them."""
+    rows = state.bookings
+    if rows.counted and rows.ids and rows.ids[0] >= 1 and rows.ids[-1] <= state.last_sequence:
+        return range(rows.ids[0], rows.ids[0] + len(rows.ids))
+    last, seqs = 0, []
+    for id in rows.ids:
+        last = id if type(id) is int and last < id <= state.last_sequence else last + 1
+        seqs.append(last)
+    return seqs
 
 
 def _close(
-    calendar: Calendar,
-    state: State,
-    resources: list[Any],
-    events: list[BookingEvent],
-    classes: dict[str, type],
+    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
 ) -> None:
     rows = state.closures
     count = len(rows.ids)
@@ -92,13 +98,14 @@ def _close(
     facts = zip(
         rows.ids, rows.resources, keys[:count], keys[count:], rows.reasons, rows.overlapping, strict=True
     )
-    events = events + _released(state, resources, classes) if state.released.ids else events
+    released = _released(state, resources, classes) if state.released.ids else []
     for id, place, start, end, reason, overlapping in facts:
-        entry = calendar._catalog.entry(resources[place])
-        low, high = calendar._keys.admit(start, end)
-        stood = tuple(events[at] for at in overlapping)
-        calendar._close(entry, low, high, Closure(entry.resource, start, end, reason, id, stood))
-    calendar._closure_ids = state.last_closure
+        calendar.keys.admit(start, end)
+        listed = tuple(
+            calendar.ledger.event(seqs[at]) if at < len(seqs) else released[at - len(seqs)] for at in overlapping
+        )
+        calendar.commit(Closed(Closure(resources[place], start, end, reason, id, listed)))
+    calendar.closures.last_id = state.last_closure
 
 
 def _resources(state: State, classes: dict[str, type]) -> list[Any]:
@@ -159,66 +166,6 @@ def _maker(cls: type) -> Callable[..., Any]:
     return make
 
 
-def _events(
-    state: State, resources: list[Any], classes: dict[str, type], home: Calendar
-) -> list[BookingEvent]:
-    """Return the bookings, numbered and said to be at home already, which most often they are a moment later."""
-    rows = state.bookings
-    count = len(rows.ids)
-    keys = rows.keys.values
-    # ids that are the numbers of their bookings, as most are, are one object with them
-    numbers = rows.ids if rows.counted and count and rows.ids[0] == 1 else range(1, count + 1)
-    facts = zip(
-        map(resources.__getitem__, rows.resources), islice(keys, count), islice(keys, count, None), rows.ids,
-        rows.quantities, rows.fields, numbers,
-        strict=True,
-    )  # fmt: skip
-    found = {kind: classes[state.classes[kind]] for kind in set(rows.kinds)}
-    made: list[Any] = []
-    # A loop that stores eight slots takes half the time of eight passes that store one in C, or of a constructor.
-    new, put = object.__new__, made.append
-    if (
-        set(found.values()) == {BookingEvent}
-        and numbers is rows.ids
-        and rows.bare
-        and rows.quantities.count(1) == count
-    ):  # as most are
-        plain = zip(
-            map(resources.__getitem__, rows.resources), islice(keys, count), islice(keys, count, None), numbers,
-            strict=True,
-        )  # fmt: skip
-        for resource, start, end, number in plain:
-            event: Any = new(BookingEvent)
-            event._resource = resource
-            event._start = start
-            event._end = end
-            event._id = event._seq = number
-            event._quantity = 1
-            event._fields = None
-            event._home = home
-            put(event)
-        return made
-    if set(found.values()) == {BookingEvent}:
-        for resource, start, end, id, quantity, loose, number in facts:
-            event = new(BookingEvent)
-            event._resource = resource
-            event._start = start
-            event._end = end
-            event._id = id
-            event._quantity = quantity
-            event._fields = loose
-            event._seq = number
-            event._home = home
-            put(event)
-        return made
-    for kind, (resource, start, end, id, quantity, loose, number) in zip(rows.kinds, facts, strict=True):
-        event = _event(found[kind], resource, start, end, id, quantity, loose or {})
-        event._seq = number
-        event._home = home
-        made.append(event)
-    return made
-
-
 def _released(state: State, resources: list[Any], classes: dict[str, type]) -> list[BookingEvent]:
     """Return bookings that stood once, as records that own no lock."""
     rows = state.released
@@ -243,7 +190,7 @@ def _released(state: State, resources: list[Any], classes: dict[str, type]) -> l
 def _event(
     cls: type, resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any]
 ) -> Any:
-    """Make a booking of any class, past all code of the class: `bookcore.model.records` would ask its ``__new__``."""
+    """Make a booking of any class, past all code of the class: `bookcore.model.event` would ask its ``__new__``."""
     event: Any = object.__new__(cls)
     BookingEvent.__init__(event, resource, start, end, id=id, quantity=quantity)
     loose = {}
@@ -259,33 +206,67 @@ def _event(
     return event
 
 
-def _load_in_one_piece(calendar: Calendar, state: State, events: list[BookingEvent]) -> bool:
-    """Book all events at once, or return False with nothing changed.
+def _kept(
+    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
+) -> dict[int, BookingEvent]:
+    """Return the events that say more than their rows, or say it otherwise, by number."""
+    rows = state.bookings
+    count, keys = len(rows.ids), rows.keys
+    found = {kind: classes[state.classes[kind]] for kind in set(rows.kinds)}
+    own_class = set(found.values()) != {BookingEvent}
+    # keys with a zone come back in it, and the index holds them in UTC
+    as_given = keys.normals is not None and keys.table is not None and not any(map(is_not, keys.normals, keys.table))
+    if as_given and not own_class and rows.bare:
+        return {}
+    kept: dict[int, BookingEvent] = {}
+    for at, (seq, kind) in enumerate(zip(seqs, rows.kinds, strict=True)):
+        if not as_given or rows.fields[at] or found[kind] is not BookingEvent:
+            start, end = keys.values[at], keys.values[count + at]
+            resource = resources[rows.resources[at]]
+            event = _event(found[kind], resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at] or {})
+            event._seq, event._home = seq, calendar.ledger
+            kept[seq] = event
+    return kept
+
+
+def _load_in_one_piece(
+    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
+) -> bool:
+    """Book all rows at once, or return False with nothing changed.
 
     Does what `Calendar.load` does, less what is known already: the calendar is new, the ids are distinct, the columns are
     at hand. And because the distinct keys are, so are their index forms, which makes one zone as fast as none.
     """
-    rows, store = state.bookings, calendar._store
+    rows = state.bookings
     keys, places = rows.keys.normals, rows.keys.entries
-    if not isinstance(store, SupportsLoad) or not events or rows.quantities.count(1) != len(events):
+    count = len(rows.ids)
+    if not count or rows.quantities.count(1) != count:
         return False
     if keys is None or places is None or len(set(map(type, keys))) > 1 or type(keys[0]) is tuple:
         return False
-    by_place = calendar._catalog.in_order()
-    if calendar._catalog.pooled.value() and not all(by_place[place].plain for place in set(rows.resources)):
+    by_place = calendar.registry.in_order()
+    if calendar.registry.pooled.value() and not all(by_place[place].is_exclusive for place in set(rows.resources)):
         return False
-    calendar._keys.point(keys[0])  # one key speaks for all of its kind
-    count = len(events)
+    calendar.keys.point(keys[0])  # one key speaks for all of its kind
     starts, ends = DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
-    entries = DictionaryColumn(by_place, rows.resources)
-    # First the register: the garbage collector comes by when all this is done, and reaches the bookings by what was made
-    # first. By the register that is in the order in which they lie in memory, by schedules it is not (twice the time).
-    calendar._events.put_all(rows.ids, events, rows.counted)
-    if not store.load(entries, starts, ends, events):
-        calendar._events.clear()
-        return False
-    calendar._seq = count
-    for place, number in entries.tally().items():
-        by_place[place].count = number
-    calendar._keys.learn(keys[0])
-    return True
+    records = DictionaryColumn(by_place, rows.resources)
+    numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)
+    kept = _kept(calendar, state, seqs, resources, classes)
+    return calendar.load(records, starts, ends, seqs, None if numbered else rows.ids, kept)
+
+
+def _book_one_by_one(
+    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
+) -> None:
+    """Book all rows as `Calendar.add_booking` does, which finds the first that cannot be, and says why."""
+    rows = state.bookings
+    count, keys = len(rows.ids), rows.keys.values
+    engine = Engine(calendar)
+    for at, seq in enumerate(seqs):
+        cls: Any = classes[state.classes[rows.kinds[at]]]
+        event = _event(
+            cls, resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at],
+            rows.fields[at] or {},
+        )  # fmt: skip
+        calendar.ledger.last = seq - 1
+        engine.add_booking(event)

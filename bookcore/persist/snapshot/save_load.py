@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bookcore.engine.bulk_load import garbage_paused
+from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, SnapshotError, brief
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
@@ -24,16 +25,13 @@ from bookcore.persist.snapshot.gather import gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
 
-if TYPE_CHECKING:
-    from bookcore.calendar import Calendar
-
 __all__ = ["load", "save"]
 
-C = TypeVar("C", bound="Calendar")
+C = TypeVar("C")
 
 
 def save(
-    calendar: Calendar,
+    calendar: CalendarState,
     path: str | os.PathLike[str],
     *,
     key: bytes | None = None,
@@ -81,7 +79,7 @@ def save(
 
 
 def load(
-    make: Callable[..., C],
+    make: Callable[..., tuple[C, CalendarState]],
     path: str | os.PathLike[str],
     *,
     types: Iterable[type] = (),
@@ -91,7 +89,7 @@ def load(
 ) -> C:
     """Return a new calendar with all that `save` wrote to the file.
 
-    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar. *types* are the
+    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar and its state. *types* are the
     classes of the resources and bookings in the file, known by their ``__qualname__``. Objects are made
     without calling their classes' own code. Files larger than ``limits.max_bytes`` (1 GiB) are not read.
 
@@ -114,9 +112,9 @@ def load(
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)
         # whatever this raises is not the file's doing
-        calendar = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
+        calendar, new = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
         with _told_as_damage(name):
-            rebuild(calendar, state, classes)
+            rebuild(new, state, classes)
     return calendar
 
 

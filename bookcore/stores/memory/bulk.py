@@ -1,9 +1,9 @@
-"""Many bookings into schedules and timeline at once: sort once, sweep once.
+"""Many rows into intervals and occupancy at once: sort once, sweep once.
 
-    rows        (entry, start, end, event), columns in any order
-    ranks       where keys repeat: the distinct ones sorted once, and from there on only their ranks, in arrays
-    schedules   the rows by resource and start, in one sort of small numbers (`arranged`), neighbours compared once
-    timeline    the ordinals collected under each key: `OccupancyIndex.rebuild_from`
+    rows         (record, start, end, number), columns in any order
+    ranks        where keys repeat: the distinct ones sorted once, and from there on only their ranks, in arrays
+    intervals    the rows by resource and start, in one sort of small numbers, neighbours compared once
+    occupancy    the ordinals collected under each key: `OccupancyIndex.rebuild_from`
 
 Where keys hardly repeat, the same by the keys themselves: rows collected by resource and sorted by start, starts and
 ends sorted once (`OccupancyIndex.rebuild`).
@@ -23,10 +23,10 @@ from typing import Any
 
 from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, arranged, gathered, overlap, runs, tabled
+from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.index.posting_column import PostingList
-from bookcore.model.records import BookingEvent
-from bookcore.stores.memory.exclusive import fill_all
+from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["load", "worth_it"]
@@ -40,119 +40,135 @@ AT_ONCE = 256
 processor's cache when each is put into its list."""
 
 
-def worth_it(timeline: OccupancyIndex, count: int) -> bool:
+def worth_it(occupancy: OccupancyIndex, count: int) -> bool:
     """Tell whether so many bookings more are enough to sort everything anew. O(1): asked before anything is gathered."""
-    return len(timeline) <= REBUILD * count
+    return len(occupancy) <= REBUILD * count
 
 
 def load(
-    timeline: OccupancyIndex,
+    occupancy: OccupancyIndex,
     closed: bool,
-    standing: Sequence[ResourceRecord],
-    entries: Sequence[ResourceRecord],
+    held: Sequence[ResourceRecord],
+    records: Sequence[ResourceRecord],
     starts: Sequence[Any],
     ends: Sequence[Any],
-    events: Sequence[BookingEvent],
+    seqs: Sequence[int],
 ) -> bool:
-    """Put the rows into the schedules of their entries and the timeline; False, with nothing changed, if not all fit.
+    """Put the rows into the intervals of their records and the occupancy; False, with nothing changed, if not all fit.
 
-    *standing* are the entries with bookings already, all of them plain. Complexity: O(k log k) for k rows in all.
+    *held* are the records that have rows already, all of them exclusive. Complexity: O(k log k) for k rows in all.
     """
-    if standing:
-        added: Any = entries, starts, ends, events
-        entries, starts, ends, events = [], [], [], []
-        for entry in standing:
-            edges, held = entry.state.rows()
-            if not entry.state.bounded:
+    if held:
+        added: Any = records, starts, ends, seqs
+        records, starts, ends, seqs = [], [], [], []
+        for record in held:
+            intervals = record.state.intervals
+            if not intervals.is_bounded:
                 return False
-            entries += [entry] * len(held)
-            starts += edges[::2]
-            ends += edges[1::2]
-            events += held
-        known: Any = entries, starts, ends, events
-        entries, starts, ends, events = (old + list(new) for old, new in zip(known, added, strict=True))
+            records += [record] * len(intervals)
+            starts += intervals.edges[::2]
+            ends += intervals.edges[1::2]
+            seqs += intervals.values
+        known: Any = records, starts, ends, seqs
+        records, starts, ends, seqs = (old + list(new) for old, new in zip(known, added, strict=True))
     ranked = _ranked(starts, ends)
     if ranked is None:
-        return _load_any(timeline, closed, entries, starts, ends, events)
-    return _load_ranked(timeline, closed, entries, *ranked, events)
+        return _load_any(occupancy, closed, records, starts, ends, seqs)
+    return _load_ranked(occupancy, closed, records, *ranked, seqs)
 
 
 def _load_ranked(
-    timeline: OccupancyIndex,
+    occupancy: OccupancyIndex,
     closed: bool,
-    entries: Sequence[ResourceRecord],
+    records: Sequence[ResourceRecord],
     keys: list[Any],
     ranks: array[int],
     end_ranks: array[int],
-    events: Sequence[BookingEvent],
+    seqs: Sequence[int],
 ) -> bool:
     """Do what `load` does where keys repeat: the distinct ones, in order, and which of them each row has.
 
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
-    numbers, size = _numbers(entries)
+    numbers, size = _numbers(records)
     rows, owners, ranks, end_ranks = arranged(numbers, ranks, end_ranks, (size - 1, len(keys) - 1))
     counts = runs(owners)
     bounds = list(accumulate(counts, initial=0))
     if overlap(closed, ranks, end_ranks, bounds):
         return False
     begun = bounds[:-1]
-    if isinstance(entries, DictionaryColumn) and numbers is entries.places:
+    if isinstance(records, DictionaryColumn) and numbers is records.places:
         places = gathered(owners, begun)
-        entries.counted(dict(zip(places, counts, strict=True)))
-        firsts = gathered(entries.table, places)
+        records.counted(dict(zip(places, counts, strict=True)))
+        firsts = gathered(records.table, places)
     else:
-        firsts = gathered(entries, gathered(rows, begun))
+        firsts = gathered(records, gathered(rows, begun))
     # the ordinals as few objects, one after the other
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
     bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
-    timeline.rebuild_from(max(owners[-1] + 1, timeline.size), keys, *bins)
+    occupancy.rebuild_from(max(owners[-1] + 1, occupancy.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
     for at in range(0, len(firsts), AT_ONCE):
         some = bounds[at : at + AT_ONCE + 1]
         low, high = some[0], some[-1]
         edges = gathered(keys, both[2 * low : 2 * high])
-        held = list(gathered(events, rows[low:high]))
+        numbered = take_numbers(seqs, rows[low:high])
         cuts = [bound - low for bound in some]
-        doubled = [2 * cut for cut in cuts]
-        spans = list(map(edges.__getitem__, map(slice, doubled, doubled[1:])))
-        parts = list(map(held.__getitem__, map(slice, cuts, cuts[1:])))
-        fill_all(list(map(attrgetter("state"), firsts[at : at + AT_ONCE])), spans, parts)
+        for at_record, first, last in zip(range(at, at + len(some)), cuts, cuts[1:], strict=False):
+            _fill(firsts[at_record].state, edges[2 * first : 2 * last], numbered[first:last])
     return True
 
 
+def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
+    """Return the numbers of some rows, which often are one range."""
+    if isinstance(seqs, range) and seqs.step == 1:
+        first = seqs.start
+        return array("q", [first + row for row in rows])
+    return array("q", gathered(seqs, rows))
+
+
+def _fill(index: ExclusiveIndex, edges: tuple[Any, ...], seqs: array[int]) -> None:
+    """`ExclusiveIndex.fill`, with the common case of half-open intervals in one piece first."""
+    intervals = index.intervals
+    if type(intervals) is DisjointIntervals and len(seqs) <= index.split:
+        intervals.edges = index.edges = edges
+        intervals.values = seqs
+    else:
+        index.fill(edges, seqs)
+
+
 def _load_any(
-    timeline: OccupancyIndex,
+    occupancy: OccupancyIndex,
     closed: bool,
-    entries: Sequence[ResourceRecord],
+    records: Sequence[ResourceRecord],
     starts: Sequence[Any],
     ends: Sequence[Any],
-    events: Sequence[BookingEvent],
+    seqs: Sequence[int],
 ) -> bool:
     """Do what `load` does whatever the keys are."""
-    numbers = list(map(attrgetter("number"), entries))
+    numbers = list(map(attrgetter("number"), records))
     size = max(numbers) + 1
-    built: list[tuple[ResourceRecord, Sequence[Any], list[BookingEvent]]] = []
+    built: list[tuple[ResourceRecord, Sequence[Any], list[int]]] = []
     for rows in _groups(numbers, size):
         edges = _edges(closed, rows, starts, ends)
         if edges is None:
             return False
-        built.append((entries[rows[0]], edges, list(map(events.__getitem__, rows))))
-    timeline.rebuild(max(size, timeline.size), _in_order(starts, numbers), _in_order(ends, numbers), ())
-    for entry, span, held in built:
-        entry.state.fill(span, held)
+        built.append((records[rows[0]], edges, list(map(seqs.__getitem__, rows))))
+    occupancy.rebuild(max(size, occupancy.size), _in_order(starts, numbers), _in_order(ends, numbers), ())
+    for record, span, held in built:
+        record.state.fill(span, held)
     return True
 
 
-def _numbers(entries: Sequence[ResourceRecord]) -> tuple[array[int], int]:
+def _numbers(records: Sequence[ResourceRecord]) -> tuple[array[int], int]:
     """Return the ordinal of each row, and a number above all of them."""
-    if isinstance(entries, DictionaryColumn):
-        places = entries.places
-        by_number = all(entry is None or entry.number == place for place, entry in enumerate(entries.table))
+    if isinstance(records, DictionaryColumn):
+        places = records.places
+        by_number = all(record is None or record.number == place for place, record in enumerate(records.table))
         if by_number and isinstance(places, array) and places.typecode in "BHI":
-            return places, len(entries.table)
-    found = array("I", map(attrgetter("number"), entries))
+            return places, len(records.table)
+    found = array("I", map(attrgetter("number"), records))
     return found, max(found) + 1
 
 

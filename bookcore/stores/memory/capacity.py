@@ -1,19 +1,19 @@
-"""A resource whose bookings may overlap, or need turnaround: usage decides, and full stretches are blocked.
+"""A resource whose bookings may overlap, or need turnaround: usage decides, and stretches in full use are blocked.
 
     capacity 2, after=1       1   2   3   4   5   6   7
     booking a                 |-------|~~~|                 the booking, then its turnaround
     booking b                     |-----------|~~~|
     usage (with turnaround)   1   2   2   1   1
     full                          |-------|                 usage >= capacity
-    blocked                   |-----------|                 where no booking can be: full, `after` earlier too
+    blocked                   |-----------|                 where no booking can be: the full stretch, and `after` before it
 
 A new booking [s, e) fits when its own reach [s - before, e + after) meets no point where usage leaves too little
-room, decided by the peak of use there, never by how many bookings overlap. For the timeline the same is said about
-the booking itself: it must not overlap a full stretch [u, v) widened to [u - after, v + before).
+room, decided by the peak of usage there, never by how many bookings overlap. The occupancy index holds the same as a
+statement about the booking itself: it must not overlap a full stretch [u, v) widened to [u - after, v + before).
 
 Invariants: the profile is the sum of all reaches; ``lows``/``highs`` are the widened full stretches, joined where
 they meet, disjoint and in order (`LOWEST` for an unbounded start, None for an unbounded end): just what the
-store has put on the timeline for this resource.
+store has put into the occupancy index for this resource.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bookcore.index.augmented_intervals import AugmentedIntervalList
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.keys import LOWEST
 from bookcore.model.lengths import ahead, back, clear_after, clear_before, reach
-from bookcore.model.records import BookingEvent
+from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["CapacityIndex"]
@@ -35,49 +35,62 @@ Come = list[tuple[Any, Any]]
 
 
 class CapacityIndex:
-    """The bookings, the usage and the blocked spans of one resource with capacity or turnaround."""
+    """The rows, the usage and the blocked spans of one resource with capacity or turnaround."""
 
-    __slots__ = ("closed", "entry", "highs", "lows", "profile", "shelf")
+    __slots__ = ("closed", "highs", "intervals", "lows", "profile", "quantity_of", "record")
 
-    def __init__(self, entry: ResourceRecord, closed: bool) -> None:
-        self.entry = entry
+    def __init__(self, record: ResourceRecord, closed: bool) -> None:
+        self.record = record
         self.closed = closed
         self.profile = UsageProfile(closed)
-        self.shelf = AugmentedIntervalList(closed)
+        self.intervals = AugmentedIntervalList(closed)
+        self.quantity_of: dict[int, int] = {}  # by number, where it is more than 1
         self.lows: list[Any] = []
         self.highs: list[Any] = []
 
     def has_room(self, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span. O(log m + segments in the span)."""
-        entry = self.entry
-        if entry.before is not None or entry.after is not None:
-            start, end = reach(entry, start, end)
-        return self.profile.has_room(start, end, entry.capacity - quantity)
+        record = self.record
+        if record.before is not None or record.after is not None:
+            start, end = reach(record, start, end)
+        return self.profile.has_room(start, end, record.capacity - quantity)
 
-    def put(self, start: Any, end: Any, event: BookingEvent) -> tuple[Gone, Come]:
-        """Hold the booking; return which blocked spans went and which came."""
-        low, high = reach(self.entry, start, end)
-        self.shelf.put(start, end, event)
+    def put(self, start: Any, end: Any, seq: int, quantity: int) -> tuple[Gone, Come]:
+        """Hold the row; return which blocked spans went and which came."""
+        low, high = reach(self.record, start, end)
+        self.intervals.put(start, end, seq)
         try:
-            return self._use(low, high, event._quantity)
+            changed = self._use(low, high, quantity)
         except BaseException:
-            self.shelf.remove(start, event)
+            self.intervals.remove(seq)
             raise
+        if quantity != 1:
+            self.quantity_of[seq] = quantity
+        return changed
 
-    def remove(self, start: Any, end: Any, event: BookingEvent) -> tuple[Gone, Come]:
-        """Let go of the booking; return which blocked spans went and which came."""
-        low, high = reach(self.entry, start, end)
-        self.shelf.remove(start, event)
+    def remove(self, seq: int) -> tuple[Gone, Come]:
+        """Remove the row; return which blocked spans went and which came."""
+        start, end = self.intervals.span_of[seq]
+        quantity = self.quantity_of.get(seq, 1)
+        low, high = reach(self.record, start, end)
+        self.intervals.remove(seq)
         try:
-            return self._use(low, high, -event._quantity)
+            changed = self._use(low, high, -quantity)
         except BaseException:
-            self.shelf.put(start, end, event)
+            self.intervals.put(start, end, seq)
             raise
+        self.quantity_of.pop(seq, None)
+        return changed
 
     def clear(self) -> Gone:
-        """Let go of all bookings; return which blocked spans went. No key is compared. O(blocked spans)."""
-        self.profile, self.shelf = UsageProfile(self.closed), AugmentedIntervalList(self.closed)
+        """Remove all rows; return which blocked spans went. No key is compared. O(blocked spans)."""
+        self.profile, self.intervals = UsageProfile(self.closed), AugmentedIntervalList(self.closed)
+        self.quantity_of = {}
         return self._follow(None, None)[0]
+
+    def row(self, seq: int) -> Row:
+        """Return the row of this number. O(1). Raises: KeyError."""
+        return (*self.intervals.span_of[seq], seq, self.quantity_of.get(seq, 1))
 
     def _use(self, low: Any, high: Any, quantity: int) -> tuple[Gone, Come]:
         """Change the usage over a span; return which blocked spans went and which came."""
@@ -92,19 +105,20 @@ class CapacityIndex:
         """Return the blocked spans in order, None for unbounded."""
         return [(None if low is LOWEST else low, high) for low, high in zip(self.lows, self.highs, strict=True)]
 
-    def overlapping(self, start: Any, end: Any) -> list[BookingEvent]:
-        """Return the bookings that overlap the span themselves, by start, then in order of booking."""
-        return self.shelf.overlapping(start, end)
+    def overlapping(self, start: Any, end: Any) -> list[Row]:
+        """Return the rows that overlap the span themselves, by start, then by number."""
+        quantity_of = self.quantity_of.get
+        return [(low, high, seq, quantity_of(seq, 1)) for low, high, seq in self.intervals.overlapping(start, end)]
 
     def _follow(self, low: Any, high: Any) -> tuple[Gone, Come]:
         """Bring the blocked spans up to date after usage changed in a span. O(log m + spans changed)."""
-        entry = self.entry
-        first, last = self._touching(back(low, entry.after), ahead(high, entry.before))
+        record = self.record
+        first, last = self._touching(back(low, record.after), ahead(high, record.before))
         spans = [
-            (clear_before(start, entry.after, self.closed), clear_after(end, entry.before, self.closed))
-            for start, end in self.profile.runs(low, high, entry.capacity)
+            (clear_before(start, record.after, self.closed), clear_after(end, record.before, self.closed))
+            for start, end in self.profile.runs(low, high, record.capacity)
         ]
-        if first < last and not (entry.before is None and entry.after is None):
+        if first < last and not (record.before is None and record.after is None):
             first, last, spans = self._with_neighbours(low, high, first, last, spans)
         come: Come = []
         for start, end in spans:
@@ -135,19 +149,19 @@ class CapacityIndex:
         A blocked span that touches the change may be a long chain of full stretches, each widened as far as the next.
         Up to the last stretch before the change it stays one, and so it does from the first one after.
         """
-        entry, lows, highs = self.entry, self.lows, self.highs
+        record, lows, highs = self.record, self.lows, self.highs
         if high is not None and (highs[last - 1] is None or high < highs[last - 1]):
-            start = self.profile.start_after(high, entry.capacity)
+            start = self.profile.start_after(high, record.capacity)
             if start is not None:
-                start = clear_before(start, entry.after, self.closed)
+                start = clear_before(start, record.after, self.closed)
                 at = 0 if start is None else bisect_right(lows, start, 1 if lows[0] is LOWEST else 0) - 1
                 if at < last:
                     last = at + 1
                     spans = [*spans, (start, highs[at])]
         if low is not None and (lows[first] is LOWEST or lows[first] < low):
-            end = self.profile.end_before(low, entry.capacity)
+            end = self.profile.end_before(low, record.capacity)
             if end is not None:
-                end = clear_after(end, entry.before, self.closed)
+                end = clear_after(end, record.before, self.closed)
                 bounded = len(highs) - 1 if highs[-1] is None else len(highs)
                 at = bounded if end is None else bisect_left(highs, end, 0, bounded)
                 if at >= first:
@@ -169,7 +183,7 @@ class CapacityIndex:
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
         self.profile.check()
-        self.shelf.check()
+        self.intervals.check()
         known, come = (self.lows, self.highs), []
         self.lows, self.highs = [], []
         try:

@@ -1,0 +1,87 @@
+"""Bookings as a reason why a span is not to be had: the last of those that `bookcore.engine.rules` lists.
+
+The store decides, from its index if it has one. A booking is in the way where too few units are left beside it, turnaround
+included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bookcore.engine.buffers import BufferIndex
+from bookcore.engine.ledger import Ledger
+from bookcore.model.errors import brief
+from bookcore.model.explanation import Cause, CauseKind, key_text, span_text
+from bookcore.model.span import overlaps
+from bookcore.stores import generic
+from bookcore.stores.protocol import BookingStore, Row, SupportsAvailability, SupportsFreeTime
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["Bookings"]
+
+
+class Bookings:
+    """What the bookings of one calendar allow. Stays behind its lock."""
+
+    __slots__ = ("_buffers", "_closed", "_free_time", "_index", "_ledger", "_store", "allows")
+
+    def __init__(
+        self,
+        store: BookingStore[Any],
+        index: SupportsAvailability[Any],
+        ledger: Ledger,
+        buffers: BufferIndex,
+        closed: bool,
+    ) -> None:
+        self._store, self._index, self._ledger, self._buffers, self._closed = store, index, ledger, buffers, closed
+        self._free_time = store if isinstance(store, SupportsFreeTime) else None
+        # Tell whether so many units fit over the whole span: the store's own method, which is asked most often.
+        self.allows = index.is_free
+
+    def allows_beside(self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int) -> bool:
+        """Tell what ``allows`` does, as if the booking of a number were not there. O(log m + rows in reach, squared)."""
+        if self.allows(record, low, high, quantity):
+            return True
+        rows = generic.rows_in_reach(self._store.overlapping, record, low, high, self._closed)
+        rest = [row for row in rows if row[2] != ignored]
+        return len(rest) < len(rows) and generic.fits(record, rest, low, high, quantity, self._closed)
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return, as a bitmap, the resources without room, and those whose turnaround does not go with the keys."""
+        taken = self._index.busy(low, high, quantity)
+        return taken | self._buffers.incompatible(low, high) if self._buffers else taken
+
+    def spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included."""
+        found = None
+        if self._free_time is not None:
+            found = self._free_time.blocked_spans(record, low, high, quantity, length)
+        if found is None:
+            found = generic.blocked_spans(self._store.overlapping, record, low, high, quantity, self._closed)
+        return found
+
+    def rows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> list[Row]:
+        """Return the rows in the way of a booking of *quantity*, by start: none precisely where there is room."""
+        return generic.blocking_rows(self._store.overlapping, record, low, high, self._closed, quantity)
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield the bookings in the way, by start."""
+        rows = self.rows(record, low, high, quantity)
+        for row, event in zip(rows, self._ledger.events(record, rows), strict=True):
+            text = f"booking {brief(event.id, 40)} {span_text(event.start, event.end, '[]' if self._closed else '[)')}"
+            kind = CauseKind.BOOKING
+            if self._ledger.is_held(row[2]):
+                kind, text = CauseKind.HOLD, text.replace("booking", "hold", 1)
+            if record.capacity > 1:
+                text += f" takes {brief(event.quantity)} of {brief(record.capacity)}"
+            if not overlaps(low, high, row[0], row[1], self._closed):
+                kind = CauseKind.TURNAROUND
+                needs = ((record.before, "before"), (record.after, "after"))
+                told = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
+                text += f" is too near: turnaround of {' and '.join(told)}"
+            yield Cause(kind, event, event.start, event.end, text)

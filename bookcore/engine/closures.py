@@ -1,0 +1,129 @@
+"""Closures: spans in which a resource cannot be booked. One of the reasons that `bookcore.engine.rules` lists.
+
+    closure 1   room   |------)             each a row of the store below: start, end, id of the closure
+    closure 2   room       |------)         they may overlap
+    closed      room   |----------)
+
+Closures are indexed as the bookings of a resource with capacity are, by a `MemoryStore` of their own. Its records have the
+numbers of the resources, so that one bitmap says which resources are closed in a span.
+
+Invariants: ``by_id`` and the store hold the same closures; a record's ``closures`` is None where it has none, and there the
+rule is not among the record's ``rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bookcore.model.closure import Closure
+from bookcore.model.explanation import Cause, CauseKind, key_text, span_text
+from bookcore.stores.memory.store import MemoryStore
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["Closures"]
+
+
+class Closures:
+    """The closures of one calendar. Not thread-safe: it stays behind the calendar's lock."""
+
+    __slots__ = ("_bounds", "_store", "by_id", "last_id")
+
+    def __init__(self, closed: bool) -> None:
+        self._bounds = "[]" if closed else "[)"
+        self._store = MemoryStore()
+        self._store.bind(closed)
+        self.by_id: dict[int, Closure] = {}
+        self.last_id = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.by_id)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def put(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
+        """Put a closure in force. O(log m)."""
+        own = record.closures
+        if own is None:
+            own = ResourceRecord(record.id, record.resource, record.number, 1)
+            own.is_exclusive = False  # closures may overlap
+            self._store.add_resource(own)
+        try:
+            self._store.put(own, low, high, closure.id, 1)
+        except BaseException:
+            if record.closures is None:
+                self._store.remove_resource(own)
+            raise
+        own.active_count += 1
+        self.by_id[closure.id] = closure
+        self.last_id = max(self.last_id, closure.id)
+        if record.closures is None:
+            record.closures = own
+            record.rules = (*record.rules, self)
+            record.publish()
+
+    def drop(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
+        """Lift a closure. O(log m), and a pass through n bits for the last one of a resource."""
+        own = record.closures
+        self._store.remove(own, low, high, closure.id)
+        own.active_count -= 1
+        del self.by_id[closure.id]
+        if not own.active_count:
+            self._store.remove_resource(own)
+            record.closures = None
+            record.rules = tuple(rule for rule in record.rules if rule is not self)
+            record.publish()
+
+    # -- looking up --------------------------------------------------------------------------------
+
+    def of(self, record: ResourceRecord, low: Any = None, high: Any = None) -> list[Closure]:
+        """Return the closures of a resource that overlap a span, by start, then in order of closing. O(log m + answers)."""
+        if record.closures is None:
+            return []
+        return [self.by_id[row[2]] for row in self._store.overlapping(record.closures, low, high)]
+
+    def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> Any:
+        """Return the next keys at which closed spans end, see `SupportsFreeTime.ends_after`."""
+        return self._store.ends_after(after, meeting, until, within)
+
+    # -- the rule ----------------------------------------------------------------------------------
+
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Tell whether no closure overlaps the span. O(log m)."""
+        return record.closures is None or self._store.is_free(record.closures, low, high, 1)
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return, as a bitmap, the resources with a closure that overlaps the span. As `OccupancyIndex.busy`."""
+        return self._store.busy(low, high, 1) if self.by_id else 0
+
+    def spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield, in order, the closed spans that overlap a window. O(log m + spans)."""
+        if record.closures is None:
+            return iter(())
+        runs: Iterator[tuple[Any, Any]] = record.closures.state.profile.over(low, high, 0)
+        return runs
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield the closures that overlap the span, by start."""
+        for closure in self.of(record, low, high):
+            reason = key_text(closure.reason)
+            text = f"closed {span_text(closure.start, closure.end, self._bounds)}: {reason}"
+            yield Cause(CauseKind.CLOSURE, closure, closure.start, closure.end, text, f"closed: {reason}")
+
+    def check(self, records: dict[Any, ResourceRecord]) -> None:
+        """Raise AssertionError unless the invariants hold. O(closures + n)."""
+        self._store.check()
+        found: list[int] = []
+        for record in records.values():
+            own = self.of(record)
+            found += [closure.id for closure in own]
+            if (self in record.rules) is not (record.closures is not None):
+                raise AssertionError(f"{record!r} has closures or the rule, and not both")
+            if record.closures is not None and not len(own) == record.closures.active_count > 0:
+                raise AssertionError(f"{record.closures.active_count} closures counted of {record!r}")
+        if sorted(found) != sorted(self.by_id):
+            raise AssertionError(f"closures {sorted(self.by_id)} by id, {sorted(found)} in the index")

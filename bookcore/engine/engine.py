@@ -1,0 +1,741 @@
+"""`Engine`: the commands. Each decides under the lock and changes nothing; then it commits one change, or several.
+
+    command            decides by                                    commits
+    book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
+    remove             `Ledger.find`                                 Released
+    confirm            `Ledger.find`                                 Confirmed
+    move               `Rules.allows_beside`                         Moved
+    split              `Bookings.allows`                             Released, Booked, Booked
+    close, reopen      `KeyFamily.admit`                             Closed, Reopened
+    apply              whether the change fits this calendar         the change, in this calendar's own objects
+
+What the calls mean, raise and cost is said in `bookcore.calendar`, which hands them on to here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
+
+from bookcore.engine.bulk_load import garbage_paused, load_events
+from bookcore.engine.log import Subscription, facts_of, restore_facts
+from bookcore.engine.making import check_event, make_event, plain_event
+from bookcore.engine.opening_hours import suits
+from bookcore.engine.state import CalendarState
+from bookcore.model import change as changes
+from bookcore.model.closure import Closure
+from bookcore.model.errors import (
+    BookcoreError,
+    ConflictError,
+    DuplicateBookingError,
+    FieldError,
+    HoldExpiredError,
+    HoursError,
+    InvalidSpanError,
+    KeyTypeError,
+    QueryError,
+    ResourceError,
+    ResourceInUseError,
+    TransactionError,
+    UnknownClosureError,
+    brief,
+    brief_key,
+)
+from bookcore.model.event import BookingEvent
+from bookcore.model.keys import normal
+from bookcore.model.lengths import is_movable, later
+from bookcore.model.report import Refusal, Report
+from bookcore.model.term import check_quantity
+from bookcore.model.typecheck import is_a, plain_text
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["UNSET", "Chooser", "Engine"]
+
+UNSET: Any = object()
+"""Stands for an argument that was not given, where None is a key."""
+
+
+class Chooser(Protocol):
+    """Which of several resources `Engine.book_any` books."""
+
+    runs_callback: bool
+    """Whether `choose` runs a function of the caller's, which may change the calendar."""
+
+    def choose(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> ResourceRecord | None:
+        """Return the record of the resource to book, which has room over the span; None: there is none."""
+
+    def refusal(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> BookcoreError:
+        """Return the error that says why there is none."""
+
+
+class Engine:
+    """The commands of one calendar."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: CalendarState) -> None:
+        self.state = state
+
+    def _tick(self) -> None:
+        if self.state.gate.waiting:
+            self.state.tick()
+
+    # -- resources ---------------------------------------------------------------------------------
+
+    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
+        """See `Calendar.add_resource`."""
+        state = self.state
+        with state.gate.write:
+            record = state.registry.prepare(resource, capacity, before, after)
+            for name in ("before", "after"):
+                length = getattr(record, name)
+                if length is not None and not state.keys.suit(partial(is_movable, length=length)):
+                    reason = f"its {name} is {brief_key(length)}, by which the keys of this calendar cannot be moved"
+                    raise ResourceError(resource, reason)
+            facts = record.capacity, record.before, record.after, record.number
+            state.commit(changes.ResourceAdded(resource, *facts, id=record.id))
+            return resource
+
+    def remove_resource(self, resource: Any) -> Any:
+        """See `Calendar.remove_resource`."""
+        state = self.state
+        with state.transaction():  # closures and hours are lifted first: all or nothing
+            record = state.registry.record(resource)
+            if record.active_count:
+                raise ResourceInUseError(record.resource, record.active_count)
+            for closure in state.closures.of(record):
+                state.commit(changes.Reopened(closure))
+            if record.hours is not None:
+                state.commit(changes.HoursSet(record.resource, None, record.hours))
+            labels = tuple(state.registry.labels(record))
+            facts = record.capacity, record.before, record.after, record.number, labels, state.registry.held(record)
+            cls = state.registry.class_of(record)
+            state.commit(changes.ResourceRemoved(record.resource, *facts, record.id, cls))
+            return record.resource
+
+    # -- booking -----------------------------------------------------------------------------------
+
+    def book(
+        self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
+    ) -> BookingEvent:
+        """See `Calendar.book`."""
+        state = self.state
+        with state.gate.write:
+            self._tick()
+            record = state.registry.record(resource)
+            low, high = state.keys.admit(start, end)
+            check_quantity(quantity)
+            active = self._same(if_exists, id, record, low, high, quantity, fields)
+            if active is not None:
+                return active
+            return self._book_new(record, start, end, low, high, id, quantity, fields)
+
+    def _book_new(
+        self,
+        record: ResourceRecord,
+        start: Any,
+        end: Any,
+        low: Any,
+        high: Any,
+        id: Hashable,
+        quantity: int,
+        fields: dict[str, Any],
+        held: bool = False,
+        until: Any = None,
+    ) -> BookingEvent:
+        """Make an event and book it, or raise and change nothing."""
+        cls = self.state.event_type
+        if fields or cls is not BookingEvent:
+            event = make_event(cls, record.resource, start, end, quantity, fields)
+            return self._book(record, low, high, event, id, held, until)
+        event = plain_event(record.resource, start, end, quantity)
+        return self._book(record, low, high, event, id, held, until, as_row=low is start and high is end)
+
+    def _book(
+        self,
+        record: ResourceRecord,
+        low: Any,
+        high: Any,
+        event: BookingEvent,
+        id: Hashable,
+        held: bool = False,
+        until: Any = None,
+        *,
+        as_row: bool = False,
+        by_bookings_alone: bool = False,
+    ) -> BookingEvent:
+        """Book an event, whose facts have been checked, under *id* (None: its number), or raise and change nothing.
+
+        *as_row*: the event says no more than its row, and need not be kept. *by_bookings_alone*: closures and opening hours do
+        not count.
+        """
+        state = self.state
+        ledger, quantity = state.ledger, event._quantity
+        try:
+            taken = None if id is None else ledger.number_of(id)
+        except Exception as exc:  # unhashable, or the object's own code
+            raise FieldError(type(event), ["id"], "an id must be hashable") from exc
+        if taken is not None:
+            event._id = id
+            raise DuplicateBookingError(event, ledger.event(taken))
+        seq = ledger.next_number()
+        if until is not None:
+            state.holds.position(until, seq)  # raises where deadlines cannot be compared
+        allows = state.rules.bookings.allows if by_bookings_alone else state.rules.allows
+        try:
+            allowed = quantity <= record.capacity and allows(record, low, high, quantity)
+        except Exception as exc:
+            state.translate_error(exc, low, high)
+            raise
+        if not allowed:
+            raise self.conflict(record, low, high, event._start, event._end, quantity)
+        facts = facts_of(event)
+        event._seq = seq
+        event._id = seq if id is None else id
+        event._lock = seq if as_row else None
+        event._resource = record.resource
+        event._home = ledger
+        try:
+            state.commit(changes.Booked(event, held, until))
+        except BaseException:
+            restore_facts(event, facts)
+            raise
+        if state.log.changes is not None:
+            state.log.handed.append((event, facts))
+        return event
+
+    def conflict(
+        self, record: ResourceRecord, low: Any, high: Any, start: Any, end: Any, quantity: int
+    ) -> ConflictError:
+        """Return the error that names everything in the way of a span."""
+        state = self.state
+        rules = state.rules
+        others = [rule.causes(record, low, high, quantity, start, end) for rule in rules.every if rule is not rules.bookings]
+        causes = [cause.short or cause.text for found in others for cause in found]
+        events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity))
+        return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
+
+    def _same(
+        self,
+        if_exists: Any,
+        id: Any,
+        record: ResourceRecord | None,
+        low: Any,
+        high: Any,
+        quantity: int,
+        fields: dict[str, Any],
+    ) -> BookingEvent | None:
+        """Return the active booking of *id* if it is just the one asked for; None if there is none; else raise.
+
+        *record* None: on whichever resource it is.
+        """
+        how = plain_text(if_exists)
+        if how not in ("raise", "return"):
+            raise QueryError(if_exists, "if_exists is 'raise' or 'return'")
+        if id is None or how == "raise":
+            return None
+        state = self.state
+        try:
+            seq = state.ledger.number_of(id)
+        except Exception:  # unhashable, or the object's own code
+            seq = None
+        if seq is None:
+            return None
+        active = state.ledger.event(seq)
+        owner = state.ledger.records[seq]
+        try:
+            same = (
+                (record is None or owner is record)
+                and _alike(normal(active._start), low)
+                and _alike(normal(active._end), high)
+                and active._quantity == quantity
+                and dict(active.fields)
+                == dict(make_event(state.event_type, owner.resource, active._start, active._end, quantity, fields).fields)
+            )
+        except BookcoreError:
+            raise
+        except Exception:  # a field that cannot say whether it is the same
+            same = False
+        if not same:
+            raise DuplicateBookingError(id, active)
+        return active
+
+    def add_booking(self, event: BookingEvent) -> BookingEvent:
+        """See `Calendar.add_booking`."""
+        with self.state.gate.write:
+            self._tick()
+            low, high, record = self.examine(event)
+            return self._book(record, low, high, event, event._id)
+
+    def examine(self, event: Any) -> tuple[Any, Any, ResourceRecord]:
+        """Return the span in index form and the record of the resource of an event that is to be added, or raise."""
+        check_event(event)
+        home: Any = event._home
+        if home is not None and home.owns(event):
+            raise DuplicateBookingError(event, event)
+        record = self.state.registry.record(event._resource)
+        low, high = self.state.keys.admit(event._start, event._end)
+        check_quantity(event._quantity)
+        return low, high, record
+
+    def remove_booking(self, event_or_id: Any) -> BookingEvent:
+        """See `Calendar.remove_booking`."""
+        state = self.state
+        with state.gate.write:
+            self._tick()
+            seq = state.ledger.find(event_or_id)
+            event, holds = state.ledger.event(seq), state.holds.until
+            state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
+            return event
+
+    def load(self, events: Iterable[BookingEvent]) -> int:
+        """See `Calendar.load`."""
+        try:
+            with garbage_paused():
+                rows = list(events)
+        except Exception as exc:
+            raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
+        with self.state.gate.write:
+            self._tick()
+            if load_events(self.state, rows):
+                return len(rows)
+        with self.state.transaction():  # one by one: the first that cannot be added says why, and the others are taken back
+            for event in rows:
+                low, high, record = self.examine(event)
+                self._book(record, low, high, event, event._id)
+        return len(rows)
+
+    # -- holds, moves ------------------------------------------------------------------------------
+
+    def hold(
+        self,
+        resource: Any,
+        start: Any,
+        end: Any,
+        ttl: Any,
+        until: Any,
+        id: Hashable,
+        quantity: int,
+        if_exists: str,
+        fields: dict[str, Any],
+    ) -> BookingEvent:
+        """See `Calendar.hold`."""
+        if ttl is not None and until is not None:
+            raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
+        state = self.state
+        with state.gate.write:
+            self._tick()
+            past, now = False, None
+            if ttl is not None or until is not None:
+                now = state.holds.now(state.home)
+                until = later(now, ttl) if ttl is not None else normal(until)
+                try:
+                    past = not now < until
+                except Exception as exc:
+                    raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)}") from exc
+                if past and plain_text(if_exists) != "return":  # an active booking is returned, whatever the deadline
+                    raise HoldExpiredError(id, until, now)
+            record = state.registry.record(resource)
+            low, high = state.keys.admit(start, end)
+            check_quantity(quantity)
+            active = self._same(if_exists, id, record, low, high, quantity, fields)
+            if active is not None:
+                return active
+            if past:
+                raise HoldExpiredError(id, until, now)
+            return self._book_new(record, start, end, low, high, id, quantity, fields, held=True, until=until)
+
+    def confirm(self, event_or_id: Any) -> BookingEvent:
+        """See `Calendar.confirm`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
+        with state.gate.write:
+            until = None
+            try:  # before the clock is asked: an event may say no more whose hold it was once that has run out
+                until = holds.until.get(ledger.find(event_or_id))
+            except BookcoreError:
+                pass
+            self._tick()
+            try:
+                seq = ledger.find(event_or_id)
+            except BookcoreError:
+                ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
+                if ran_out is not None:
+                    raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
+                raise
+            event = ledger.event(seq)
+            if seq in holds.until:
+                state.commit(changes.Confirmed(event, holds.until[seq]))
+            return event
+
+    def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
+        """See `Calendar.move`."""
+        state = self.state
+        ledger = state.ledger
+        with state.gate.write:
+            self._tick()
+            seq = ledger.find(event_or_id)
+            old, source = ledger.event(seq), ledger.records[seq]
+            target = source if resource is UNSET else state.registry.record(resource)
+            new = old._with(
+                resource=target.resource,
+                start=old._start if start is UNSET else start,
+                end=old._end if end is UNSET else end,
+            )
+            low, high = state.keys.admit(new._start, new._end)
+            quantity, rules = new._quantity, state.rules
+            try:
+                if target is source:
+                    allowed = rules.allows_beside(target, low, high, quantity, seq)
+                else:
+                    allowed = rules.allows(target, low, high, quantity)
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
+            if not allowed:
+                refusal = self.conflict(target, low, high, new._start, new._end, quantity)
+                refusal.conflicts = tuple(event for event in refusal.conflicts if event != old)
+                raise refusal
+            new._seq, new._id, new._home = seq, old._id, ledger
+            as_row = old._lock is not None and low is new._start and high is new._end
+            new._lock = ledger.next_lock() if as_row else None
+            state.commit(changes.Moved(old, new))
+            return new
+
+    def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
+        """See `Calendar.split`."""
+        state = self.state
+        if state.closed:
+            raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
+        with state.transaction():
+            seq = state.ledger.find(event_or_id)
+            event, record = state.ledger.event(seq), state.ledger.records[seq]
+            point = None if at is None else state.keys.point(at)
+            low, high = normal(event._start), normal(event._end)
+            if point is None or (low is not None and not low < point) or (high is not None and not point < high):
+                raise InvalidSpanError(event._start, event._end, f"{brief_key(at)} does not lie strictly inside")
+            first, second = event._with(end=at), event._with(start=at)
+            second._id = None
+            held, until = seq in state.holds.until, state.holds.until.get(seq)
+            as_row = event._lock is not None and point is at
+            # a booking may be active where it was closed later: splitting is not booking anew
+            book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
+            state.commit(changes.Released(event, False, held, until))
+            book(low, point, first, event._id)
+            book(point, high, second, None)
+            return first, second
+
+    # -- several at once ---------------------------------------------------------------------------
+
+    def book_any(
+        self,
+        chooser: Chooser,
+        start: Any,
+        end: Any,
+        id: Hashable,
+        quantity: int,
+        if_exists: str,
+        fields: dict[str, Any],
+    ) -> BookingEvent:
+        """See `Calendar.book_any`."""
+        state = self.state
+        # a function of the caller's may change the calendar before it fails; only a transaction takes that back
+        with state.transaction() if chooser.runs_callback else state.gate.write:
+            self._tick()
+            low, high = state.keys.admit(start, end)
+            check_quantity(quantity)
+            active = self._same(if_exists, id, None, low, high, quantity, fields)
+            if active is not None:
+                return active
+            try:
+                taken = None if id is None else state.ledger.number_of(id)
+            except Exception:  # unhashable, or the object's own code: `_book` says so
+                taken = None
+            if taken is not None:
+                raise DuplicateBookingError(id, state.ledger.event(taken))
+            record = chooser.choose(start, end, low, high, quantity)
+            if chooser.runs_callback:
+                low, high = state.keys.admit(start, end)  # the function may have changed the family of keys
+            if record is None:
+                raise chooser.refusal(start, end, low, high, quantity)
+            return self._book_new(record, start, end, low, high, id, quantity, fields)
+
+    def book_all(self, requests: Iterable[Any], on_conflict: str, book: Callable[..., BookingEvent]) -> Report:
+        """See `Calendar.book_all`; *book* is `Calendar.book`."""
+        how = plain_text(on_conflict)
+        if how not in ("raise", "skip"):
+            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
+        try:
+            asked = list(requests)
+        except Exception as exc:
+            raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
+        booked: list[BookingEvent] = []
+        refused: list[Refusal] = []
+        with self.state.transaction():
+            for request in asked:
+                try:
+                    booked.append(self._book_request(request, book))
+                except ConflictError as exc:
+                    if how == "raise":
+                        raise
+                    refused.append(Refusal(request, exc))
+        return Report(tuple(booked), tuple(refused))
+
+    def _book_request(self, request: Any, book: Callable[..., BookingEvent]) -> BookingEvent:
+        if is_a(request, BookingEvent):
+            return self.add_booking(request)
+        try:
+            if is_a(request, (Mapping,)):
+                named = dict(request)
+                return book(named.pop("resource"), named.pop("start"), named.pop("end"), **named)
+            resource, start, end = request
+        except BookcoreError:
+            raise
+        except Exception as exc:
+            raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping") from exc
+        return book(resource, start, end)
+
+    # -- closures and hours ------------------------------------------------------------------------
+
+    def close(self, resource: Any, start: Any, end: Any, reason: str) -> Closure:
+        """See `Calendar.close`."""
+        if not is_a(reason, str):
+            raise QueryError(reason, "the reason of a closure is a text")
+        state = self.state
+        with state.gate.write:
+            self._tick()
+            record = state.registry.record(resource)
+            low, high = state.keys.admit(start, end)
+            active = tuple(state.ledger.events(record, state.store.overlapping(record, low, high)))
+            closure = Closure(record.resource, start, end, reason, state.closures.last_id + 1, active)
+            state.commit(changes.Closed(closure))
+            return closure
+
+    def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
+        """See `Calendar.close_all`."""
+        with self.state.transaction():
+            self.state.keys.admit(start, end)  # the span is checked also where there are no resources
+            return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
+
+    def reopen(self, closure: Closure) -> None:
+        """See `Calendar.reopen`."""
+        state = self.state
+        with state.gate.write:
+            if not is_a(closure, Closure) or state.closures.by_id.get(closure.id) is not closure:
+                raise UnknownClosureError(closure)
+            state.commit(changes.Reopened(closure))
+
+    def set_hours(self, resources: Any, hours: Any) -> None:
+        """See `Calendar.set_hours`."""
+        if hours is not None:
+            from bookcore.hours.opening_hours import Hours
+
+            if not is_a(hours, Hours):
+                raise HoursError(hours, "is no bookcore.hours.Hours")
+        state = self.state
+        with state.transaction():
+            if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
+                state.keys.suit(lambda key: hours.points(key, None))  # raises the error that says why
+            for record in self._each(resources):
+                state.commit(changes.HoursSet(record.resource, hours, record.hours))
+
+    def _each(self, resources: Any) -> list[ResourceRecord]:
+        """Return the records of a resource, an id, a selection or an iterable of resources or ids; the lock is held."""
+        registry = self.state.registry
+        try:
+            return [registry.record(resources)]
+        except BookcoreError:
+            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)):
+                raise
+        if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
+            raise QueryError(resources, "belongs to another calendar")
+        try:
+            found = list(resources)
+        except BookcoreError:
+            raise
+        except Exception as exc:
+            raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
+        return [registry.record(resource) for resource in found]
+
+    # -- tags and indexes --------------------------------------------------------------------------
+
+    def tag(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
+        """See `Calendar.tag` and `Calendar.untag`."""
+        state = self.state
+        with state.gate.write:
+            record = state.registry.record(resource)
+            for label in labels:
+                try:
+                    hash(label)
+                except Exception as exc:
+                    raise QueryError(label, "a label must be hashable") from exc
+            new: dict[Hashable, None] = {}
+            for label in labels:  # every label is compared with others before the first change
+                try:
+                    if state.registry.has_label(record, label) is not on:
+                        new[label] = None
+                except BookcoreError:
+                    raise
+                except Exception as exc:
+                    raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
+            make = changes.Tagged if on else changes.Untagged
+            for label in new:
+                state.commit(make(record.resource, label))
+
+    def create_index(self, name: str, key: Callable[[Any], Any]) -> str:
+        """See `Calendar.create_index`."""
+        text = plain_text(name)  # which it is looked up by: a subclass need not be hashable
+        if text is None or not callable(key):
+            raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
+        with self.state.gate.write:
+            self.state.commit(changes.IndexCreated(text, key))
+        return text
+
+    def reindex(self, resource: Any) -> None:
+        """See `Calendar.reindex`."""
+        state = self.state
+        with state.gate.write:
+            record = state.registry.record(resource)
+            state.commit(changes.Reindexed(record.resource, state.registry.held(record)))
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[changes.Change], Any]) -> Callable[[], None]:
+        """See `Calendar.subscribe`."""
+        if not callable(callback):
+            raise QueryError(callback, "a subscriber is a function of one change")
+        lock, log, subscription = self.state.gate.lock, self.state.log, Subscription(callback)
+        with lock:
+            log.subscribe(subscription)
+
+        def unsubscribe() -> None:
+            with lock:
+                log.unsubscribe(subscription)
+
+        return unsubscribe
+
+    def apply(self, change: changes.Change) -> None:
+        """See `Calendar.apply`."""
+        if not is_a(change, changes.Change):
+            raise TransactionError(f"{brief(change)} is no change")
+        if not _is_whole(change):
+            raise TransactionError(f"{brief(change)} lacks the record it tells of")
+        state = self.state
+        ledger = state.ledger
+        match change:
+            case changes.ResourceAdded(resource, capacity, before, after):
+                with state.transaction():
+                    self.add_resource(resource, capacity, before, after)
+                    if change.labels:
+                        self.tag(resource, change.labels, True)
+            case changes.ResourceRemoved(resource):
+                self.remove_resource(resource)
+            case changes.Booked(event, held, until):
+                self._apply_booked(event, held, until)
+            case changes.Confirmed(event):
+                self.confirm(event._id)
+            case changes.Held(event, until):
+                with state.gate.write:
+                    state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
+            case changes.Released(event, expired):
+                with state.gate.write:
+                    seq = ledger.find(event._id)
+                    holds = state.holds.until
+                    until = change.until if expired else holds.get(seq)
+                    state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
+            case changes.Moved(before, after):
+                self.move(before._id, after._start, after._end, _resource_id(after))
+            case changes.Closed(closure):
+                with state.gate.write:
+                    if closure.id in state.closures.by_id:
+                        raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
+                    record = state.registry.record(closure.resource)
+                    state.keys.admit(closure.start, closure.end)
+                    here = tuple(self._own(event) for event in closure.overlapping)
+                    state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
+            case changes.Reopened(closure):
+                with state.gate.write:
+                    known = state.closures.by_id.get(closure.id)
+                    if known is None:
+                        raise UnknownClosureError(closure)
+                    state.commit(changes.Reopened(known))
+            case changes.HoursSet(resource, hours):
+                self.set_hours(resource, hours)
+            case changes.Tagged(resource, label):
+                self.tag(resource, (label,), True)
+            case changes.Untagged(resource, label):
+                self.tag(resource, (label,), False)
+            case changes.IndexCreated(name, key):
+                self.create_index(name, key)
+            case changes.IndexDropped(name, key):
+                with state.gate.write:
+                    state.commit(change)
+            case changes.Reindexed(resource):
+                self.reindex(resource)
+            case _:
+                raise TransactionError(f"{brief(change)} is no change")
+
+    def _own(self, event: BookingEvent) -> BookingEvent:
+        """Return this calendar's booking of the id of another's, or that event if there is none."""
+        seq = self.state.ledger.number_of(event._id)
+        return event if seq is None else self.state.ledger.event(seq)
+
+    def _apply_booked(self, event: BookingEvent, held: bool, until: Any) -> None:
+        copy = event._with(resource=_resource_id(event))
+        state = self.state
+        with state.gate.write:
+            low, high, record = self.examine(copy)
+            state.ledger.last = max(state.ledger.last, (event._seq or 1) - 1)
+            # the half of a booking that was split may be active where it was closed later
+            self._book(
+                record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True
+            )
+
+
+_RECORDS: dict[type, tuple[str, ...]] = {
+    changes.Booked: ("event",),
+    changes.Confirmed: ("event",),
+    changes.Held: ("event",),
+    changes.Released: ("event",),
+    changes.Moved: ("before", "after"),
+    changes.Closed: ("closure",),
+    changes.Reopened: ("closure",),
+}
+"""In which fields a change carries a booking or a closure."""
+
+_FACTS = ("_resource", "_start", "_end", "_id", "_quantity")
+
+
+def _is_whole(change: Any) -> bool:
+    """Tell whether a change carries the bookings and closures it tells of; a class can be called with anything."""
+    closes = type(change) in (changes.Closed, changes.Reopened)
+    for name in _RECORDS.get(type(change), ()):
+        record = getattr(change, name, None)
+        if closes:
+            if not is_a(record, Closure) or type(record.id) is not int:
+                return False
+        elif not is_a(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
+            return False
+    return True
+
+
+def _resource_id(event: BookingEvent) -> Any:
+    return getattr(event._resource, "id", event._resource)
+
+
+def _id_of(event_or_id: Any) -> Any:
+    id = getattr(event_or_id, "_id", None) if is_a(event_or_id, BookingEvent) else event_or_id
+    try:
+        hash(id)
+    except Exception:
+        return None
+    return id
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Tell whether two keys, or Nones, are the same point."""
+    if one is None or other is None:
+        return one is other
+    return not one < other and not other < one

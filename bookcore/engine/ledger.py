@@ -1,0 +1,200 @@
+"""Which bookings are active: their numbers, ids and resources. The `Home` that their events ask.
+
+    records   number 1 -> record of r0     2 -> r7     3 -> r0        every active booking
+    numbers   id "visit" -> 3              ids   3 -> "visit"         where the id is not the number
+    objects   3 -> the event itself                                   where the event says more than its row
+    locks     1 -> -4                                                 where a booking was moved: its lock, no longer its number
+
+A booking is a *row* in the store: start, end, number, quantity. An event is made from the row when somebody looks: a value,
+equal to every other one made of the same lock. So a million bookings are no objects that Python's garbage collector would
+walk through. The event itself is kept only where it says more than its row: it is of the user's own class, has fields, was
+handed in by the caller, or gives its keys in another zone.
+
+Invariants: ids and numbers mirror each other, and speak of numbers in ``records``, as do objects and locks; an object kept
+has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
+
+from bookcore.engine.gate import Gate
+from bookcore.engine.holds import Holds
+from bookcore.index.id_table import IdTable
+from bookcore.model.errors import BookcoreError, UnknownBookingError
+from bookcore.model.event import BookingEvent, Status
+from bookcore.stores.protocol import BookingStore, Row
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["Ledger"]
+
+_new = BookingEvent.__new__
+
+
+class Ledger:
+    """The active bookings of one calendar. Not thread-safe: it stays behind the calendar's lock, but for what events ask."""
+
+    __slots__ = ("_gate", "_holds", "_store", "ids", "last", "last_lock", "locks", "numbers", "objects", "records")
+
+    def __init__(self, gate: Gate, holds: Holds, store: BookingStore[Any]) -> None:
+        self._gate, self._holds, self._store = gate, holds, store
+        self.records: Any = IdTable()
+        self.numbers: dict[Hashable, int] = {}
+        self.ids: dict[int, Hashable] = {}
+        self.objects: dict[int, BookingEvent] = {}
+        self.locks: dict[int, int] = {}
+        self.last = 0
+        self.last_lock = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+    # -- what events ask ---------------------------------------------------------------------------
+
+    def holds_lock(self, event: BookingEvent) -> bool:
+        """Tell whether the event holds its span on its resource now. O(1)."""
+        with self._gate.read:
+            return self.owns(event)
+
+    def status(self, event: BookingEvent) -> Status:
+        """Return the event's status now. O(1)."""
+        with self._gate.read:
+            if not self.owns(event):
+                return Status.RELEASED
+            return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
+
+    def owns(self, event: BookingEvent) -> bool:
+        """Tell whether the event stands for the present lock of an active booking here. O(1)."""
+        seq, lock = event._seq, event._lock
+        if seq is None or event._home is not self or self.records.get(seq) is None:
+            return False
+        if lock is None:
+            return self.objects.get(seq) is event
+        return self.locks.get(seq, seq) == lock
+
+    # -- looking up --------------------------------------------------------------------------------
+
+    def number_of(self, id: Hashable) -> int | None:
+        """Return the number of the active booking of this id, or None. O(1). Raises: what the id's own code raises."""
+        seq = self.numbers.get(id) if self.numbers else None
+        if seq is None and self.records.get(id) is not None and id not in self.ids:
+            seq = id if type(id) is int else int(id)  # type: ignore[call-overload]  # it equals an int
+        return seq
+
+    def find(self, event_or_id: Any) -> int:
+        """Return the number of the booking meant, which is active in this calendar. O(1).
+
+        Raises: `UnknownBookingError`.
+        """
+        try:
+            if issubclass(type(event_or_id), BookingEvent):
+                if event_or_id._home is self and self.owns(event_or_id):
+                    found: int = event_or_id._seq
+                    return found
+                why = "it is not booked in this calendar"
+                if self.number_of(event_or_id._id) is not None:
+                    why += "; another booking has its id (was it moved, or booked again?)"
+                raise UnknownBookingError(event_or_id, why)
+            seq = self.number_of(event_or_id)
+        except BookcoreError:
+            raise
+        except Exception:  # unhashable, or the object's own code
+            seq = None
+        if seq is None:
+            raise UnknownBookingError(event_or_id)
+        return seq
+
+    def id_of(self, seq: int) -> Hashable:
+        """Return the id of an active booking. O(1)."""
+        return self.ids.get(seq, seq)
+
+    def is_held(self, seq: int) -> bool:
+        """Tell whether an active booking is held. O(1)."""
+        return seq in self._holds.until
+
+    def event(self, seq: int) -> BookingEvent:
+        """Return the event of an active booking: the one that is kept, or one made of its row. As `BookingStore.row`."""
+        found = self.objects.get(seq)
+        return self.made_of(self.records[seq], self._store.row(self.records[seq], seq)) if found is None else found
+
+    def events(self, record: ResourceRecord, rows: Iterable[Row]) -> list[BookingEvent]:
+        """Return the events of rows of one resource. O(rows)."""
+        objects, made_of = self.objects, self.made_of
+        if not objects:
+            return [made_of(record, row) for row in rows]
+        return [objects.get(row[2]) or made_of(record, row) for row in rows]
+
+    def made_of(self, record: ResourceRecord, row: Row) -> BookingEvent:
+        """Return an event made of a row. O(1)."""
+        event = _new(BookingEvent)
+        event._start, event._end, seq, event._quantity = row
+        event._resource = record.resource
+        event._id = self.ids.get(seq, seq) if self.ids else seq
+        event._fields = None
+        event._seq = seq
+        event._lock = self.locks.get(seq, seq) if self.locks else seq
+        event._home = self
+        return event
+
+    def all(self) -> Iterator[BookingEvent]:
+        """Yield the events of all active bookings, in any order. O(bookings x log m)."""
+        return map(self.event, self.records)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def next_number(self) -> int:
+        """Return the number that the next booking gets; no booking has it as its id. O(1), mostly."""
+        seq = self.last + 1
+        while seq in self.numbers:
+            seq += 1
+        return seq
+
+    def next_lock(self) -> int:
+        """Return a lock that no booking has had: the number of no booking, since those are positive. O(1)."""
+        self.last_lock += 1
+        return -self.last_lock
+
+    def put(self, event: BookingEvent, record: ResourceRecord) -> None:
+        """Enter an active booking, whose event has its number, id and lock. O(1)."""
+        seq: Any = event._seq
+        id, lock = event._id, event._lock
+        self.records[seq] = record
+        if id is not seq and (type(id) is not int or id != seq):
+            self.numbers[id] = seq
+            self.ids[seq] = id
+        if lock is None:
+            self.objects[seq] = event
+        elif lock != seq:
+            self.locks[seq] = lock
+        if seq > self.last:
+            self.last = seq
+        if lock is not None and -lock > self.last_lock:
+            self.last_lock = -lock
+
+    def pop(self, seq: int) -> None:
+        """Remove a booking that is active no longer. O(1)."""
+        del self.records[seq]
+        if self.ids and seq in self.ids:
+            del self.numbers[self.ids.pop(seq)]
+        if self.objects:
+            self.objects.pop(seq, None)
+        if self.locks:
+            self.locks.pop(seq, None)
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariants hold. O(bookings)."""
+        self.records.check()
+        if {seq: id for id, seq in self.numbers.items()} != self.ids:
+            raise AssertionError("ids and numbers differ")
+        for table in (self.ids, self.objects, self.locks):
+            if any(self.records.get(seq) is None for seq in table):
+                raise AssertionError("something is known of a booking that is not active")
+        for seq, event in self.objects.items():
+            if event._seq != seq or event._lock is not None or event._home is not self or event._id != self.id_of(seq):
+                raise AssertionError(f"{event!r} is kept as booking {seq}")
+        if any(seq > self.last for seq in self.records):
+            raise AssertionError("a booking has a number that has not been given out")

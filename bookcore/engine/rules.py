@@ -1,0 +1,200 @@
+"""The one list of reasons why a span is not to be had.
+
+    rule             decides by                                 file
+    units            more units than the resource has           here
+    closures         `Calendar.close`                           closures.py
+    opening hours    `Calendar.set_hours`                       opening_hours.py
+    bookings         bookings, holds, turnaround; the last      bookings_rule.py
+
+Each rule answers four questions, and one property test says that the four answers agree:
+
+    allows(record, low, high, quantity)       one span of one resource       `book`, `is_available`
+    blocked(low, high, quantity)              all resources, as a bitmap     `find_available`
+    spans(record, low, high, quantity)        the blocked spans              `gaps`, `find_slots`, best fit
+    causes(record, low, high, quantity, ...)  the reasons, for people        `ConflictError`, `explain`
+
+To add a reason: write a rule in a file of its own, let it put itself among the ``rules`` of the records that it concerns
+(`ResourceRecord.publish` then takes the fast paths away from them), and name it in `Rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+from bookcore.engine.bookings_rule import Bookings
+from bookcore.engine.closures import Closures
+from bookcore.engine.opening_hours import OpeningHours
+from bookcore.engine.registry import Registry
+from bookcore.index.span_algebra import Place, as_keys, as_places, complement, following, in_order, preceding
+from bookcore.model.errors import KeyTypeError, brief
+from bookcore.model.explanation import Cause, CauseKind
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["Rule", "Rules"]
+
+Span: TypeAlias = tuple[Any, Any]
+
+
+class Rule(Protocol):
+    """A reason why a span is not to be had. Spans are in index form; the calendar's lock is held."""
+
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Tell whether a booking of so many units over the whole span is allowed."""
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return, as a bitmap of numbers, the resources of which `allows` says no, or would raise."""
+
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None) -> Iterator[Span]:
+        """Yield, in order of start, the spans that no booking of so many units may overlap.
+
+        They may overlap each other and reach out of the window. Spans between which *length* does not fit may be yielded as
+        one. Lazy over live indexes: to be read while the lock is held, or copied.
+        """
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield the reasons, none precisely where `allows` says yes; *start* and *end* are the span as it was asked about."""
+
+
+class Units:
+    """More units are asked for than the resource has: no span is ever available."""
+
+    __slots__ = ("_registry",)
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """See `Rule`. O(1)."""
+        return quantity <= record.capacity
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """See `Rule`. O(distinct capacities)."""
+        return self._registry.smaller_than(quantity) if quantity > 1 else 0
+
+    def spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[Span]:
+        """See `Rule`: the whole window."""
+        return iter(() if quantity <= record.capacity else ((low, high),))
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """See `Rule`."""
+        if quantity > record.capacity:
+            capacity = brief(record.capacity)
+            text = f"{brief(quantity)} asked for, and its capacity is {capacity}"
+            yield Cause(CauseKind.QUANTITY, record.capacity, start, end, text, f"its capacity is {capacity}")
+
+
+class Rules:
+    """All rules of one calendar, asked together. Stays behind its lock."""
+
+    __slots__ = ("_closed", "bookings", "closures", "every", "hours", "units")
+
+    def __init__(
+        self, registry: Registry, closures: Closures, hours: OpeningHours, bookings: Bookings, closed: bool
+    ) -> None:
+        self._closed = closed
+        self.units, self.closures, self.hours, self.bookings = Units(registry), closures, hours, bookings
+        self.every: tuple[Rule, ...] = (self.units, closures, hours, bookings)
+
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Tell whether a booking would be accepted now: the question behind every search, and behind `book`.
+
+        Raises: `KeyTypeError` where turnaround or hours do not go with the keys.
+        """
+        if quantity > record.capacity:
+            return False
+        for rule in record.rules:
+            if not rule.allows(record, low, high, quantity):
+                return False
+        return self.bookings.allows(record, low, high, quantity)
+
+    def allows_or_false(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Tell what `allows` does, and no where a booking would raise."""
+        try:
+            return self.allows(record, low, high, quantity)
+        except KeyTypeError:
+            return False
+
+    def allows_beside(self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int) -> bool:
+        """Tell what `allows` does, as if the booking of a number were not there."""
+        if quantity > record.capacity or not all(rule.allows(record, low, high, quantity) for rule in record.rules):
+            return False
+        return self.bookings.allows_beside(record, low, high, quantity, ignored)
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return, as a bitmap, the resources that cannot be booked over the whole span, or whose booking would raise."""
+        taken = 0
+        for rule in self.every:
+            taken |= rule.blocked(low, high, quantity)
+        return taken
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield every reason why a span is not to be had, in the order of the rules."""
+        for rule in self.every:
+            yield from rule.causes(record, low, high, quantity, start, end)
+
+    # -- free time ---------------------------------------------------------------------------------
+    #
+    # Streams of half-open spans: of keys, or for closed bounds of places (`bookcore.index.span_algebra`).
+
+    def blocked_spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[Span]:
+        """Yield, in order of start, the spans that no booking of *quantity* may overlap, but for opening hours.
+
+        Opening hours go on for ever in both directions: `free` cuts what is left by them, opening by opening.
+        ``quantity <= record.capacity``. Complexity: O(log m + spans) where the store keeps an index, else O(k log k) for k
+        bookings in the window. With *length*, of many bookings in a `MemoryStore`, as `GapSummary.first` for each gap.
+        """
+        rules = [rule for rule in record.rules if rule is not self.hours]
+        streams = [rule.spans(record, low, high, quantity, length) for rule in (self.bookings, *rules)]
+        if self._closed:
+            streams = [as_places(stream) for stream in streams]
+        return streams[0] if len(streams) == 1 else in_order(*streams)
+
+    def free(self, spans: Iterable[Span], hours: Any, low: Any, high: Any) -> Iterator[Span]:
+        """Yield the maximal spans of keys that blocked spans and opening hours leave of the window, in order.
+
+        The window's own ends come back as they are. With closed bounds they are closed spans of keys, see `as_keys`.
+        """
+        if not self._closed:
+            for start, end in complement(spans, low, high):
+                if hours is None:
+                    yield start, end
+                else:
+                    yield from hours.open_spans(start, end)
+            return
+        first = None if low is None else Place(low, False)
+        last = None if high is None else Place(high, True)
+        for start, end in as_keys(complement(spans, first, last)):
+            if hours is None:
+                yield start, end
+            else:
+                yield from _open_closed(hours, start, end)
+
+
+def _open_closed(hours: Any, low: Any, high: Any) -> Iterator[Span]:
+    """Yield the open spans within ``[low, high]`` where openings hold their ends, one that only meets it too."""
+    # asked of a window one key wider, so that an opening that ends at `low`, or begins at `high`, shows itself
+    for opens, closes in hours.open_spans(_or_itself(preceding, low), _or_itself(following, high)):
+        start = low if low is not None and (opens is None or not low < opens) else opens
+        end = high if high is not None and (closes is None or not closes < high) else closes
+        if start is None or end is None or not end < start:
+            yield start, end
+
+
+def _or_itself(neighbour: Any, key: Any) -> Any:
+    if key is None:
+        return None
+    try:
+        return neighbour(key)
+    except (LookupError, KeyTypeError):
+        return key

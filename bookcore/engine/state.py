@@ -1,0 +1,535 @@
+"""`CalendarState`: everything a calendar knows, and the one door through which it changes.
+
+    a command decides    ->  a record of `bookcore.model.change`  ->  commit  ->  applied here, and nowhere else
+    a transaction fails  ->  the inverse records, backwards       ->  applied here
+    another calendar     ->  its records                          ->  `Calendar.apply`, applied here
+
+`commit` never decides: whoever calls it has decided. Whatever can fail in an application (a comparison of the user's keys, a
+backend) comes before the first change of it, so that a change happens whole or not at all.
+
+To add a kind of change: a record and its inverse in `bookcore.model.change`, and one method here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bookcore.engine.bookings_rule import Bookings
+from bookcore.engine.buffers import BufferIndex
+from bookcore.engine.closures import Closures
+from bookcore.engine.gate import Gate
+from bookcore.engine.holds import Due, Holds
+from bookcore.engine.ledger import Ledger
+from bookcore.engine.log import Log, restore_facts
+from bookcore.engine.opening_hours import OpeningHours
+from bookcore.engine.registry import Registry
+from bookcore.engine.rules import Rules
+from bookcore.index.bitmap import from_ordinals
+from bookcore.model import change as changes
+from bookcore.model.change import inverse
+from bookcore.model.errors import BookcoreError, KeyTypeError, StoreError, TransactionError, brief
+from bookcore.model.event import BookingEvent
+from bookcore.model.keys import KeyFamily, is_foreign, normal
+from bookcore.model.resource import Resource
+from bookcore.stores.generic import GenericAvailability
+from bookcore.stores.protocol import BookingStore, SupportsAvailability, SupportsExpiry, SupportsLoad
+from bookcore.stores.record import ResourceRecord, bind, unbind
+
+__all__ = ["CalendarState"]
+
+AT_ONCE = 128
+"""How many hidden rows a call removes from the store: about a millisecond."""
+
+
+class CalendarState:
+    """The parts of one calendar, each with one owner, and `commit`."""
+
+    __slots__ = (
+        "_apply",
+        "bounds",
+        "buffers",
+        "closed",
+        "closures",
+        "event_type",
+        "expiry",
+        "gate",
+        "holds",
+        "home",
+        "hours",
+        "keys",
+        "ledger",
+        "log",
+        "registry",
+        "rules",
+        "store",
+    )
+
+    def __init__(
+        self,
+        home: Any,
+        store: BookingStore[Any],
+        bounds: str,
+        clock: Callable[[], Any] | None,
+        event_type: type[BookingEvent],
+    ) -> None:
+        self.home = home  # the calendar: what a `Resource` asks
+        self.store = store
+        self.bounds = bounds
+        self.closed = closed = bounds == "[]"
+        self.event_type = event_type
+        self.gate = Gate(self.tick, self.finish)
+        self.log = Log()
+        self.keys = KeyFamily(closed, self._keys_held)
+        self.registry = Registry()
+        self.holds = Holds(clock)
+        self.ledger = Ledger(self.gate, self.holds, store)
+        self.buffers = BufferIndex()
+        self.closures = Closures(closed)
+        self.hours = OpeningHours(closed)
+        index: SupportsAvailability[Any] = (
+            store
+            if isinstance(store, SupportsAvailability)
+            else GenericAvailability(store, self.registry.by_id.values, closed)
+        )
+        bookings = Bookings(store, index, self.ledger, self.buffers, closed)
+        self.rules = Rules(self.registry, self.closures, self.hours, bookings, closed)
+        self.expiry = store if isinstance(store, SupportsExpiry) else None
+        self._apply: dict[type[changes.Change], Callable[[Any], None]] = {
+            changes.Booked: self._booked,
+            changes.Released: self._released,
+            changes.Confirmed: self._confirmed,
+            changes.Held: self._held,
+            changes.Moved: self._moved,
+            changes.ResourceAdded: self._resource_added,
+            changes.ResourceRemoved: self._resource_removed,
+            changes.Closed: self._closed_for,
+            changes.Reopened: self._reopened,
+            changes.HoursSet: self._hours_set,
+            changes.Tagged: self._tagged,
+            changes.Untagged: self._untagged,
+            changes.IndexCreated: self._index_created,
+            changes.IndexDropped: self._index_dropped,
+            changes.Reindexed: self._reindexed,
+        }
+
+    # -- the one door ------------------------------------------------------------------------------
+
+    def commit(self, change: changes.Change) -> None:
+        """Apply a change that has been decided, and note it. The lock is held, for writing."""
+        self._apply[type(change)](change)
+        if self.log.active:
+            self.log.note(change)
+
+    def _booked(self, change: changes.Booked) -> None:
+        event, until = change.event, change.until
+        seq: Any = event._seq
+        record = self.record_of(event)
+        low, high = normal(event._start), normal(event._end)
+        position = self.holds.position(until, seq)
+        try:
+            self.store.put(record, low, high, seq, event._quantity)
+        except Exception as exc:
+            self.translate_error(exc, low, high)
+            raise
+        fast_type = self.keys.plain
+        if type(low) is not fast_type or type(high) is not fast_type:
+            self.keys.learn(low, high)
+        self.ledger.put(event, record)
+        record.active_count += 1
+        if change.held:
+            self.holds.put(seq, until, position)
+            self._watch()
+        if self.holds.expired:
+            self.holds.expired.pop(event._id, None)
+
+    def _released(self, change: changes.Released) -> None:
+        event = change.event
+        seq: Any = event._seq
+        record = self.ledger.records[seq]
+        if change.expired and self.expiry is not None:
+            self.expiry.hide([record], [seq])
+        else:
+            low, high = normal(event._start), normal(event._end)
+            try:
+                self.store.remove(record, low, high, seq)
+            except Exception as exc:
+                self.translate_error(exc, low, high)
+                raise
+        self.ledger.pop(seq)
+        record.active_count -= 1
+        if change.held:
+            self.holds.drop(seq)
+        if change.expired:
+            self.holds.remember(event._id, change.until)
+            self._watch()
+        self._forget_keys()
+
+    def _confirmed(self, change: changes.Confirmed) -> None:
+        seq: Any = change.event._seq
+        self.holds.drop(seq)
+
+    def _held(self, change: changes.Held) -> None:
+        seq: Any = change.event._seq
+        self.holds.put(seq, change.until, self.holds.position(change.until, seq))
+        self._watch()
+
+    def _moved(self, change: changes.Moved) -> None:
+        before, after = change.before, change.after
+        seq: Any = before._seq
+        source, target = self.ledger.records[seq], self.record_of(after)
+        old_low, old_high = normal(before._start), normal(before._end)
+        low, high = normal(after._start), normal(after._end)
+        try:
+            self.store.remove(source, old_low, old_high, seq)
+            try:
+                self.store.put(target, low, high, seq, after._quantity)
+            except BaseException:
+                self.store.put(source, old_low, old_high, seq, before._quantity)
+                raise
+        except Exception as exc:
+            self.translate_error(exc, low, high)
+            raise
+        self.keys.learn(low, high)
+        self.ledger.pop(seq)
+        self.ledger.put(after, target)
+        source.active_count -= 1
+        target.active_count += 1
+
+    def _resource_added(self, change: changes.ResourceAdded) -> None:
+        number = self.registry.size if change.number is None else change.number
+        record = ResourceRecord(change.id, change.resource, number, change.capacity, change.before, change.after)
+        record.home = self.home
+        self.registry.add(record, change.indexed, change.cls)
+        try:
+            self.store.add_resource(record)
+        except BaseException as exc:
+            self.registry.remove(record)
+            if isinstance(exc, Exception):
+                self.translate_error(exc)
+            raise
+        bind(record)
+        self.buffers.add(record.number, record.before, record.after)
+        if change.labels:
+            self.registry.tag_one_by_one(record, change.labels)
+
+    def _resource_removed(self, change: changes.ResourceRemoved) -> None:
+        record = self.registry.by_id[change.id]
+        try:
+            self.store.remove_resource(record)
+        except Exception as exc:
+            self.translate_error(exc)
+            raise
+        self.registry.remove(record)
+        self.buffers.remove(record.number, record.before, record.after)
+        unbind(record)
+
+    def _closed_for(self, change: changes.Closed) -> None:
+        closure = change.closure
+        low, high = normal(closure.start), normal(closure.end)
+        self.closures.put(self.record_of_resource(closure.resource), low, high, closure)
+        self.keys.learn(low, high)
+
+    def _reopened(self, change: changes.Reopened) -> None:
+        closure = change.closure
+        record = self.record_of_resource(closure.resource)
+        self.closures.drop(record, normal(closure.start), normal(closure.end), closure)
+        self._forget_keys()
+
+    def _hours_set(self, change: changes.HoursSet) -> None:
+        self.hours.set(self.record_of_resource(change.resource), change.hours)
+
+    def _tagged(self, change: changes.Tagged) -> None:
+        self.registry.tag(self.record_of_resource(change.resource), change.label)
+
+    def _untagged(self, change: changes.Untagged) -> None:
+        self.registry.untag(self.record_of_resource(change.resource), change.label)
+
+    def _index_created(self, change: changes.IndexCreated) -> None:
+        self.registry.create_index(change.name, change.key)
+
+    def _index_dropped(self, change: changes.IndexDropped) -> None:
+        self.registry.indexes.pop(change.name, None)
+
+    def _reindexed(self, change: changes.Reindexed) -> None:
+        record = self.record_of_resource(change.resource)
+        if change.after:
+            self.registry.put_back(record, change.after)
+        else:
+            self.registry.reindex(record)
+
+    def load(
+        self,
+        records: Any,
+        starts: Sequence[Any],
+        ends: Sequence[Any],
+        seqs: range,
+        ids: Sequence[Hashable] | None = None,
+        objects: Mapping[int, BookingEvent] | None = None,
+    ) -> bool:
+        """Book many rows that have been checked, all or none; False, with nothing changed, where the store would not have them.
+
+        *records* is a `DictionaryColumn`. *ids*: None where they are the numbers. *objects*: events to be kept, by number.
+        What `commit` does with `Booked` for each, at once and without records; the caller notes them.
+        """
+        store, ledger = self.store, self.ledger
+        if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
+            return False
+        ledger.records.put_all(seqs, records, True)
+        ledger.last = seqs[-1]
+        if ids is not None:
+            ledger.numbers.update(zip(ids, seqs, strict=True))
+            ledger.ids.update(zip(seqs, ids, strict=True))
+        ledger.objects.update(objects or {})
+        for place, count in records.tally().items():
+            records.table[place].active_count += count
+        self.keys.learn(starts[0], ends[0])
+        return True
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, keep: bool = True) -> Iterator[None]:
+        """Hold the lock for a block, and undo all that was committed in it if it raises, or unless *keep*."""
+        gate, log, ledger = self.gate, self.log, self.ledger
+        try:
+            with gate.lock:
+                if gate.waiting:
+                    self.tick()  # first: if the clock fails, nothing has begun
+                outermost = log.changes is None
+                mark, handed = len(log.changes or ()), len(log.handed)
+                numbers = ledger.last, ledger.last_lock, self.closures.last_id
+                kept = False
+                try:
+                    if outermost:
+                        log.open()
+                        gate.stamp = None
+                        gate.writers += 1
+                        gate.version += 1
+                    yield
+                    kept = keep
+                finally:
+                    try:
+                        if not kept:
+                            self._roll_back(mark, handed)
+                            ledger.last, ledger.last_lock, self.closures.last_id = numbers
+                    finally:
+                        if outermost:
+                            log.close()
+                            gate.writers -= 1
+        finally:
+            self.finish(None)
+
+    def _roll_back(self, mark: int, handed: int) -> None:
+        """Undo what was committed since, the latest first. Undoing is not noted.
+
+        What cannot be undone does not keep the rest from being undone; the first error is raised at the end.
+        """
+        log = self.log
+        done = [change for change, _ in (log.changes or [])[mark:]]
+        failed: BaseException | None = None
+        for change in reversed(done):
+            try:
+                undo = inverse(change)
+                self._apply[type(undo)](undo)
+            except BaseException as exc:
+                failed = exc if failed is None else failed
+        del (log.changes or [])[mark:]
+        while len(log.handed) > handed:  # events that were booked are as they were
+            restore_facts(*log.handed.pop())
+        if failed is None:
+            return
+        if isinstance(failed, Exception) and not isinstance(failed, BookcoreError):
+            raise TransactionError(f"not all could be undone, the rest is: {brief(failed)}") from failed
+        raise failed
+
+    # -- holds that run out ------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Note that holds may run out, or that expired rows are still to be removed from the store."""
+        hidden = self.expiry is not None and self.expiry.hidden_count
+        self.gate.waiting = bool(self.holds.deadlines or hidden)
+
+    def tick(self) -> None:
+        """Release the holds whose time has come, and remove a few of those released before from the store.
+
+        Complexity: O(log holds), and O(1) for each. Raises: `KeyTypeError` when the clock's instant cannot be compared.
+        """
+        gate, holds, expiry = self.gate, self.holds, self.expiry
+        due = holds.due(holds.now(self.home)) if holds.deadlines else []
+        hidden = 0 if expiry is None else expiry.hidden_count
+        if not due and not hidden:
+            return
+        gate.stamp = None
+        gate.writers += 1
+        gate.version += 1
+        try:
+            if due:
+                self._expire(due)
+            if expiry is not None and hidden and len(due) <= AT_ONCE:
+                expiry.vacuum(AT_ONCE)
+                self._forget_keys()
+        finally:
+            self._watch()
+            gate.writers -= 1
+
+    def _expire(self, due: list[Due]) -> None:
+        """Release the holds of these deadlines. Those that the store cannot remove stay held, and this raises."""
+        failed: list[Due] = []
+        error: Exception | None = None
+        if self.expiry is not None and not self.log.active:
+            self._hide(due)
+        else:
+            for row in due:
+                try:
+                    if self.holds.is_current(row):
+                        self.commit(changes.Released(self.ledger.event(row[1]), True, True, row[0]))
+                except Exception as exc:
+                    failed.append(row)
+                    error = error or exc
+        self.holds.pass_by(len(due), failed)
+        if error is not None:
+            raise error
+
+    def _hide(self, due: list[Due]) -> None:
+        """Do what `commit` does with `Released` for each, at once and without records. O(1) each; no key is compared."""
+        ledger, holds = self.ledger, self.holds
+        records_of, drop, pop, id_of, remember = ledger.records, holds.drop, ledger.pop, ledger.id_of, holds.remember
+        records, seqs = [], []
+        for row in due:
+            if not holds.is_current(row):
+                continue
+            until, seq = row
+            record = records_of[seq]
+            drop(seq)
+            remember(id_of(seq), until)
+            pop(seq)
+            record.active_count -= 1
+            records.append(record)
+            seqs.append(seq)
+        if self.expiry is not None:
+            self.expiry.hide(records, seqs)
+
+    def vacuum(self) -> None:
+        """Remove all hidden rows from the store. O(log m) for each."""
+        expiry = self.expiry
+        while expiry is not None and expiry.hidden_count:
+            before = expiry.hidden_count
+            expiry.vacuum(AT_ONCE)
+            if expiry.hidden_count == before:
+                return
+        self._watch()
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def _forget_keys(self) -> None:
+        """Let the calendar take keys of any family once it holds none; the keys of hidden rows are held in the store."""
+        if not self.ledger.records and not self.closures and not (self.expiry is not None and self.expiry.hidden_count):
+            self.keys.reset()
+
+    def _keys_held(self) -> Iterator[Any]:
+        """Yield all keys that the calendar holds, in index form."""
+        self.vacuum()
+        for record in self.registry.in_order():
+            for row in self.store.overlapping(record, None, None) if record.active_count else ():
+                yield from (key for key in row[:2] if key is not None)
+        for closure in self.closures.by_id.values():
+            yield from (normal(key) for key in (closure.start, closure.end) if key is not None)
+
+    # -- looking up --------------------------------------------------------------------------------
+
+    def record_of(self, event: BookingEvent) -> ResourceRecord:
+        """Return the record of the resource of an event that is booked, or about to be. O(1), mostly."""
+        return self.record_of_resource(event._resource)
+
+    def record_of_resource(self, resource: Any) -> ResourceRecord:
+        """Return the record of a registered object, whatever its id is by now. O(1), mostly."""
+        try:
+            if issubclass(type(resource), Resource):
+                binding = resource._binding
+                if binding is not None and binding.home is self.home:
+                    record: ResourceRecord = binding if type(binding) is ResourceRecord else binding.record
+                    return record
+            found = self.registry.by_id[resource.id]
+            if found.resource is resource:
+                return found
+        except Exception:  # noqa: S110 - the object's own code, or its id is another by now
+            pass
+        return next(record for record in self.registry.by_id.values() if record.resource is resource)
+
+    def with_bookings(self, low: Any, high: Any) -> int:
+        """Return, as a bitmap, resources that may have bookings in the span, and surely all that have."""
+        registry = self.registry
+        if low is None and high is None:
+            return registry.everything.value()
+        store = self.store
+        if isinstance(store, SupportsAvailability):
+            return store.busy(low, high, 1) | registry.pooled.value()
+        return from_ordinals([r.number for r in registry.by_id.values() if r.active_count], registry.size)
+
+    # -- errors and endings ------------------------------------------------------------------------
+
+    def translate_error(self, exc: Exception, *keys: Any) -> None:
+        """Raise what a store raised as an error of ours; return for errors of ours, and for lack of memory.
+
+        Where the user's own code compares keys it is taken to have failed; else it can only have been the store.
+        """
+        if isinstance(exc, BookcoreError | MemoryError):
+            return
+        theirs = [key for key in keys if key is not None and is_foreign(key)]
+        if theirs or self.keys.foreign:
+            key = theirs[0] if theirs else next((key for key in keys if key is not None), None)
+            raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
+        raise StoreError(self.store, f"failed: {type(exc).__name__}: {exc}") from exc
+
+    def translate_comparison(self, exc: Exception) -> None:
+        """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""
+        if self.keys.foreign and not isinstance(exc, BookcoreError):
+            key = self.keys.sample()
+            raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
+
+    def finish(self, exc: BaseException | None) -> None:
+        """End a call, after its lock has been given up: translate its error, notify subscribers."""
+        try:
+            if isinstance(exc, Exception):
+                self.translate_comparison(exc)
+        finally:  # a call that is refused may have found that holds ran out
+            if self.log.outbox and self.log.changes is None and not self.gate.depth:
+                self.log.deliver()
+
+    # -- proving -----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise AssertionError unless all invariants hold, of each part and among the parts. O(everything)."""
+        with self.gate.lock:
+            records = self.registry.by_id
+            for part in (self.store, self.registry, self.ledger):
+                if hasattr(part, "check"):
+                    part.check()
+            self.holds.check(lambda seq: self.ledger.records.get(seq) is not None)
+            self.closures.check(records)
+            self.hours.check(records, self.registry.size)
+            if self.log.changes is None:
+                self.gate.check()
+            seen = 0
+            for record in records.values():
+                rows = self.store.overlapping(record, None, None)
+                seen += len(rows)
+                if len(rows) != record.active_count or any(self.ledger.records.get(row[2]) is not record for row in rows):
+                    raise AssertionError(f"{record!r} has {len(rows)} bookings, {record.active_count} counted")
+            if seen != len(self.ledger):
+                raise AssertionError(f"{seen} bookings in the store, {len(self.ledger)} in the ledger")
+            hidden = self.expiry is not None and self.expiry.hidden_count
+            if (self.holds.deadlines or hidden) and not self.gate.waiting:
+                raise AssertionError("holds may run out, and the fast paths are open")
+            for key in self._keys_unchanged():
+                if not self.keys.knows(key):
+                    raise AssertionError(f"key {key!r} is held, and its kind is not known")
+
+    def _keys_unchanged(self) -> Iterator[Any]:
+        for record in self.registry.in_order():
+            for row in self.store.overlapping(record, None, None):
+                yield from (key for key in row[:2] if key is not None)
+        for closure in self.closures.by_id.values():
+            yield from (normal(key) for key in (closure.start, closure.end) if key is not None)

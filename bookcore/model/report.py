@@ -1,0 +1,32 @@
+"""What `Calendar.book_all` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bookcore.model.event import BookingEvent
+
+__all__ = ["Refusal", "Report"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """A request that `Calendar.book_all` could not book, and why: ``error`` is the `ConflictError`."""
+
+    request: Any
+    error: Any
+
+    @property
+    def conflicts(self) -> tuple[BookingEvent, ...]:
+        """The bookings in the way."""
+        found: tuple[BookingEvent, ...] = self.error.conflicts
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """The result of `Calendar.book_all`: the events that were booked, and a `Refusal` for each request that was not."""
+
+    booked: tuple[BookingEvent, ...]
+    refused: tuple[Refusal, ...]

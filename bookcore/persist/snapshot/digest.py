@@ -1,0 +1,33 @@
+"""A hash of a calendar's state: equal for calendars with equal answers."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import SnapshotError, brief
+from bookcore.persist.codec.blob import Unwritable
+from bookcore.persist.errors import SnapshotValueError
+from bookcore.persist.snapshot.gather import gather
+from bookcore.persist.snapshot.state import encode_state
+
+__all__ = ["digest"]
+
+
+def digest(calendar: CalendarState) -> str:
+    """See `Calendar.digest`."""
+    name = "digest"
+    try:
+        state = gather(calendar, name)
+        state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
+        sections = encode_state(state)
+    except Unwritable as exc:
+        raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
+    except SnapshotError:
+        raise
+    found = blake2b(digest_size=32, person=b"bookcore.digest")
+    for section in sections:
+        for column in section:
+            found.update(len(column).to_bytes(8, "little"))
+            found.update(column)
+    return found.hexdigest()

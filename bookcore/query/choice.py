@@ -1,0 +1,84 @@
+"""Choosing one of several resources: the strategies of `Calendar.book_any`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from bookcore.index.bitmap import ordinals
+from bookcore.model.errors import BookcoreError, ConflictError, NoneAvailableError, QueryError
+from bookcore.model.term import And, Available, Term, as_term
+from bookcore.model.typecheck import is_a, plain_text
+from bookcore.query.best_fit import tightest
+from bookcore.query.planner import Planner
+from bookcore.query.selection import Selection
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["Choice", "Strategy"]
+
+Strategy: TypeAlias = str | Callable[[list[Any]], Any]
+"""``"first"``, ``"best_fit"``, ``"least_used"``, or a function from the candidates to one of them."""
+
+STRATEGIES = ("first", "best_fit", "least_used")
+
+SHOWN = 3
+"""For how many of the resources a `NoneAvailableError` says what was in the way."""
+
+
+class Choice:
+    """One choice among the resources of a selection, by a strategy. The calendar's lock is held while it chooses."""
+
+    __slots__ = ("_conflict", "_order", "_planner", "_strategy", "_term", "runs_callback")
+
+    def __init__(
+        self, planner: Planner, selection: Any, strategy: Strategy, conflict: Callable[..., ConflictError]
+    ) -> None:
+        name = plain_text(strategy)
+        self.runs_callback = callable(strategy)
+        if not self.runs_callback and name not in STRATEGIES:
+            raise QueryError(strategy, f"a strategy is one of {', '.join(STRATEGIES)}, or a function of the candidates")
+        self._planner, self._conflict = planner, conflict
+        self._strategy: Any = strategy if self.runs_callback else name
+        self._term: Term = as_term(selection, planner.state.home)
+        self._order = selection._order if is_a(selection, Selection) else None
+
+    def choose(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> ResourceRecord | None:
+        """Return the record of the resource to book, which has room over the span; None: there is none."""
+        question = And((self._term, Available(start, end, quantity)))
+        if self._strategy == "first":
+            return next(iter(self._planner.records(question, self._order, 1)), None)
+        records = self._planner.records(question, self._order)
+        if self.runs_callback:
+            return self._picked(records)
+        if self._strategy == "best_fit":
+            return tightest(self._planner.state.rules, records, low, high, quantity)
+        return min(records, key=lambda record: record.active_count, default=None)
+
+    def _picked(self, records: list[ResourceRecord]) -> ResourceRecord | None:
+        """Return the candidate that the caller's own function picks; without candidates it is not asked."""
+        if not records:
+            return None
+        try:
+            chosen = self._strategy([record.resource for record in records])
+        except BookcoreError:
+            raise
+        except Exception as exc:
+            raise QueryError(self._strategy, f"the strategy raised {type(exc).__name__}") from exc
+        try:
+            picked = self._planner.state.registry.record(chosen)
+        except BookcoreError as exc:
+            raise QueryError(chosen, "was returned by the strategy and is none of the candidates") from exc
+        if picked not in records:
+            raise QueryError(chosen, "was returned by the strategy and is none of the candidates")
+        return picked
+
+    def refusal(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> NoneAvailableError:
+        """Return the error that says how many were asked about, and for the first few what is in the way."""
+        state = self._planner.state
+        matched = self._planner.evaluate(self._term, state.registry.everything.value())
+        refused: list[ConflictError] = []
+        for number in ordinals(matched):
+            if len(refused) == SHOWN:
+                break
+            refused.append(self._conflict(state.registry.by_number[number], low, high, start, end, quantity))
+        return NoneAvailableError(start, end, quantity, matched.bit_count(), refused, bounds=state.bounds)

@@ -1,0 +1,85 @@
+"""Bookings and closures as they are: looked up, listed, counted as conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from bookcore.engine.state import CalendarState
+from bookcore.index.bitmap import ordinals
+from bookcore.model.closure import Closure
+from bookcore.model.errors import UnknownBookingError
+from bookcore.model.event import BookingEvent
+from bookcore.model.term import check_quantity
+from bookcore.stores.protocol import Row
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["bookings", "closures", "conflicts", "contains", "get"]
+
+
+def conflicts(
+    state: CalendarState, resource: Any, start: Any, end: Any, quantity: int
+) -> tuple[BookingEvent, ...]:
+    """See `Calendar.conflicts`."""
+    with state.gate.read:
+        record = state.registry.record(resource)
+        low, high = state.keys.admit(start, end)
+        check_quantity(quantity)
+        return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
+
+
+def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Iterator[BookingEvent]:
+    """See `Calendar.bookings`. The rows are read now, under the lock; events are made as the iterator is read."""
+    overlapping = state.store.overlapping
+    with state.gate.read:
+        low, high = state.keys.admit(start, end)
+        if resource is not None:
+            record = state.registry.record(resource)
+            return iter(state.ledger.events(record, overlapping(record, low, high)))
+        found: list[tuple[ResourceRecord, Row]] = []
+        for number in ordinals(state.with_bookings(low, high)):
+            each = state.registry.by_number[number]
+            if each is not None:
+                found += [(each, row) for row in overlapping(each, low, high)]
+        # Two stable sorts rather than one of pairs: keys are only ever asked for `<`, and never about None.
+        found.sort(key=lambda pair: pair[1][2])
+        opened = [pair for pair in found if pair[1][0] is None]
+        bounded = [pair for pair in found if pair[1][0] is not None]
+        try:
+            bounded.sort(key=lambda pair: pair[1][0])
+        except Exception as exc:
+            state.translate_comparison(exc)
+            raise
+        objects, made_of = state.ledger.objects, state.ledger.made_of
+        events = [objects.get(row[2]) or made_of(record, row) for record, row in opened + bounded]
+    return iter(events)
+
+
+def get(state: CalendarState, booking_id: Hashable) -> BookingEvent:
+    """See `Calendar.get`."""
+    with state.gate.read:
+        try:
+            seq = state.ledger.number_of(booking_id)
+        except Exception:  # unhashable, or the object's own code
+            seq = None
+        if seq is None:
+            raise UnknownBookingError(booking_id)
+        return state.ledger.event(seq)
+
+
+def contains(state: CalendarState, event: object) -> bool:
+    """See `Calendar.__contains__`."""
+    with state.gate.read:
+        try:
+            state.ledger.find(event)
+        except UnknownBookingError:
+            return False
+        return True
+
+
+def closures(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
+    """See `Calendar.closures`."""
+    with state.gate.lock:
+        if resource is None:
+            return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
+        return tuple(state.closures.of(state.registry.record(resource)))

@@ -1,0 +1,180 @@
+"""`SortedStore`: the founding design in its plainest right form. A newcomer reads this store first.
+
+    starts   1 a    3 b    8 c            each booking twice: by its start, and by its end,
+    ends     2 a    7 b    9 c            for each resource and for all resources together
+
+    booked in [4, 9)?
+        start before 9      a b c
+        end after 4           b c
+        both                  b c         the bookings that overlap, and with them the resources that are booked
+        all but those                     the resources that are available
+
+What is intersected are *bookings*, not resources. A resource with the bookings [1, 2) and [9, 10) has one that starts before
+6 and one that ends after 4, and is free in [4, 6): neither booking is in both sets. (Intersecting resources is the mistake
+that this design invites.)
+
+The sets are read from one end of a sorted list, so that a question costs as much as there is history on that side of it:
+O(m). `MemoryStore` answers the same questions in O(log m) and from bitmaps.
+
+Invariants: the four lists hold the same bookings; ``rows`` has each of them by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sortedcontainers import SortedList
+
+from bookcore.index.bitmap import from_ordinals
+from bookcore.model.errors import KeyTypeError, StoreError
+from bookcore.stores.generic import fits, rows_in_reach
+from bookcore.stores.protocol import Row
+from bookcore.stores.record import ResourceRecord
+
+__all__ = ["SortedStore"]
+
+_LAST = float("inf")  # sorts after the number of every booking
+
+
+class _Edge:
+    """One end of a booking: sorts by key, then by number. ``side`` is -1 for an unbounded start and 1 for an unbounded end."""
+
+    __slots__ = ("key", "seq", "side")
+
+    def __init__(self, key: Any, seq: float, side: int = 0) -> None:
+        self.key, self.seq, self.side = key, seq, side
+
+    def __lt__(self, other: _Edge) -> bool:
+        if self.side != other.side or self.side:
+            return (self.side, self.seq) < (other.side, other.seq)
+        if self.key < other.key:
+            return True
+        return not other.key < self.key and self.seq < other.seq
+
+
+class _Ends:
+    """The bookings of one resource, or of all, in order of start and in order of end."""
+
+    __slots__ = ("ends", "starts")
+
+    def __init__(self) -> None:
+        self.starts: Any = SortedList()
+        self.ends: Any = SortedList()
+
+    def overlapping(self, start: Any, end: Any, closed: bool) -> set[int]:
+        """Return the numbers of the bookings that start before the end of a span and end after its start. O(m)."""
+        # with closed bounds a booking that starts at the end, or ends at the start, overlaps as well
+        started = self.starts if end is None else self.starts.irange(None, _Edge(end, _LAST if closed else -1))
+        unended = self.ends if start is None else self.ends.irange(_Edge(start, -1 if closed else _LAST), None)
+        return {edge.seq for edge in started} & {edge.seq for edge in unended}
+
+
+class SortedStore:
+    """Bookings in sorted lists (package `sortedcontainers`), by start and by end.
+
+    For reading, and for a few thousand bookings. Not thread-safe by itself: it stays behind the calendar's lock.
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar(SortedStore())
+    >>> room = calendar.add_resource(Resource("room"))
+    >>> _ = calendar.book(room, 1, 2), calendar.book(room, 9, 10)
+    >>> calendar.is_available(room, 4, 6), calendar.find_booked(1, 3).ids()
+    (True, ['room'])
+    """
+
+    def __init__(self) -> None:
+        self._closed: bool | None = None
+        self._all = _Ends()
+        self._own: dict[int, _Ends] = {}  # by number of the resource
+        self._rows: dict[int, tuple[ResourceRecord, Row]] = {}  # by number of the booking
+        self._shared: dict[int, ResourceRecord] = {}  # resources whose bookings may overlap, or need turnaround
+
+    def bind(self, closed: bool) -> None:
+        """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
+        if self._closed is not None:
+            raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
+        self._closed = closed
+
+    def add_resource(self, record: ResourceRecord) -> None:
+        """Make room for a resource. O(1)."""
+        self._own[record.number] = _Ends()
+        if not record.is_exclusive:
+            self._shared[record.number] = record
+
+    def remove_resource(self, record: ResourceRecord) -> None:
+        """Forget a resource, which has no bookings. O(1)."""
+        del self._own[record.number]
+        self._shared.pop(record.number, None)
+
+    def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
+        """Hold a row. O(log m) expected."""
+        first, last = _Edge(start, seq, -(start is None)), _Edge(end, seq, int(end is None))
+        added: list[tuple[Any, _Edge]] = []
+        try:
+            for edges, edge in self._places(record, first, last):
+                edges.add(edge)
+                added.append((edges, edge))
+        except BaseException:  # a comparison of the user's keys failed: nothing may stay, and nothing is compared again
+            for edges, edge in added:
+                del edges[next(at for at, held in enumerate(edges) if held is edge)]
+            raise
+        self._rows[seq] = record, (start, end, seq, quantity)
+
+    def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
+        """Remove a row. Raises: `StoreError` when it is not held over this span. O(log m)."""
+        if seq not in self._rows:
+            raise StoreError(self, f"booking {seq} is not held")
+        first, last = _Edge(start, seq, -(start is None)), _Edge(end, seq, int(end is None))
+        found = [(edges, edges.bisect_left(edge)) for edges, edge in self._places(record, first, last)]
+        if any(at == len(edges) or edges[at].seq != seq for edges, at in found):
+            raise StoreError(self, f"booking {seq} is not held over this span")
+        for edges, at in found:
+            del edges[at]
+        del self._rows[seq]
+
+    def _places(self, record: ResourceRecord, first: _Edge, last: _Edge) -> Iterator[tuple[Any, _Edge]]:
+        for ends in (self._all, self._own[record.number]):
+            yield ends.starts, first
+            yield ends.ends, last
+
+    def row(self, record: ResourceRecord, seq: int) -> Row:
+        """Return the row of this number. O(1)."""
+        return self._rows[seq][1]
+
+    def overlapping(self, record: ResourceRecord, start: Any, end: Any) -> list[Row]:
+        """Return the rows that overlap the span, by start, then by number. O(m) for m bookings of the resource."""
+        ends = self._own[record.number]
+        found = ends.overlapping(start, end, bool(self._closed))
+        return [self._rows[edge.seq][1] for edge in ends.starts if edge.seq in found]
+
+    def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
+        """Tell whether *quantity* more units fit over the whole span. O(m)."""
+        rows = rows_in_reach(self.overlapping, record, start, end, bool(self._closed))
+        return fits(record, rows, start, end, quantity, bool(self._closed))
+
+    def busy(self, start: Any, end: Any, quantity: int) -> int:
+        """Return the resources without room for *quantity* in the span. O(m) for m bookings of all resources."""
+        booked = self._all.overlapping(start, end, bool(self._closed))
+        full = {record.number for record, _ in map(self._rows.__getitem__, booked) if record.is_exclusive}
+        full |= {number for number, record in self._shared.items() if not self._may_fit(record, start, end, quantity)}
+        return from_ordinals(full, max(full, default=0) + 1)
+
+    def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
+        try:
+            return self.is_free(record, start, end, quantity)
+        except KeyTypeError:  # its turnaround does not go with these keys
+            return False
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariants hold. O(m log m)."""
+        for ends in (self._all, *self._own.values()):
+            ends.starts._check()
+            ends.ends._check()
+        for own in (lambda number: self._all, self._own.__getitem__):
+            for record, (_, _, seq, _) in self._rows.values():
+                for edges in (own(record.number).starts, own(record.number).ends):
+                    if sum(edge.seq == seq for edge in edges) != 1:
+                        raise AssertionError(f"booking {seq} is not once in each list")
+        if not len(self._rows) == len(self._all.starts) == sum(len(ends.starts) for ends in self._own.values()):
+            raise AssertionError("the lists hold other bookings than the rows")
