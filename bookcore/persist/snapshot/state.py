@@ -238,8 +238,8 @@ def decode_state(sections: Sequence[Section]) -> State:
         "bookings", decode_keys, kind, resource, _keys, decode_numbers, decode_column
     )
     state.bookings = what = Bookings(ids.values, *columns)
-    what.counted = ids.run
-    if not ids.run:
+    what.counted = ids.consecutive
+    if not ids.consecutive:
         check_ids(what.ids)
     what.keys = check_spans(what.keys, closed)
     check_positive(what.quantities)
