@@ -110,7 +110,8 @@ class BlobWriter:
         """Append an array "I" of numbers below *count*, in the narrowest width that holds them."""
         code = width_for(count)
         if code in "BH" and values.typecode == "I" and not _BIG_ENDIAN:
-            data = values.tobytes()  # slicing out the low bytes is fifteen times faster than making a new array
+            # slicing out the low bytes is fifteen times faster than making another array
+            data = values.tobytes()
             if code == "B":
                 self.parts.append(data[::4])
             else:

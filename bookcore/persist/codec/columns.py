@@ -136,7 +136,8 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     if code == "Q":
         out.numbers(code, rows)
     else:
-        out.places(largest + 1, rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows))
+        as_array = rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows)
+        out.places(largest + 1, as_array)
     return out.getvalue()
 
 
@@ -170,7 +171,7 @@ class _Writer(ColumnWriter):
     def __init__(self, rows: int) -> None:
         super().__init__()
         self._depth = 0
-        self._budget = (1 << 24) + 64 * rows  # ends the unfolding of a list that holds itself a thousand times
+        self._budget = (1 << 24) + 64 * rows  # a list that holds itself many times must not be unfolded
         self.outermost = False
 
     def spend(self, count: int) -> None:
@@ -238,7 +239,7 @@ class _Reader(ColumnReader):
     def column(self, rows: int) -> list[Any]:
         code = self.byte()
         if (code == _EMPTY) != (rows == 0):
-            raise Unreadable(f"a column of {rows} rows that is marked as {'' if code == _EMPTY else 'not '}empty")
+            raise Unreadable("a column without rows where some are expected, or the reverse")
         if code == _EMPTY:
             return []
         self._depth += 1

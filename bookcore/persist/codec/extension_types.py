@@ -27,7 +27,8 @@ def extension_family(cls: type, value: object) -> Family:
     """Return the family of *cls*, a type outside the standard library; `Unwritable` if it has none."""
     if codec_for(cls) is not None:
         return _REGISTERED
-    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")  # loaded if there is a value of theirs
+    # a package of which there is a value has been imported
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if pandas is not None and cls is getattr(pandas, "Timestamp", None):
         return _TIMESTAMPS
     if pandas is not None and cls is getattr(pandas, "Timedelta", None):
@@ -151,7 +152,7 @@ def _read_timedeltas(src: ColumnReader, count: int) -> list[Any]:
 
 def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
     codec = codec_for(type(values[0]))
-    if codec is None:  # cannot happen: the family was chosen because there is a codec, and codecs are not removed
+    if codec is None:  # cannot happen: codecs are never removed
         raise Unwritable(values[0], "its key codec is gone")
     out.raw(codec.name.encode())
     try:

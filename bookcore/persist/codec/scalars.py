@@ -56,7 +56,8 @@ def _write_ints(out: ColumnWriter, values: list[int]) -> None:
         out.byte(_CONSECUTIVE)
         out.numbers("q", values[:1])
         return
-    for form, code in ((_UNSIGNED, "Q"), (_SIGNED, "q")):  # making "Q" takes a third of the time of making "q"
+    # "Q" first: making this array takes a third of the time of making the other
+    for form, code in ((_UNSIGNED, "Q"), (_SIGNED, "q")):
         try:
             numbers = array(code, values)
         except OverflowError:
@@ -170,7 +171,8 @@ def _write_uuids(out: BlobWriter, values: list[UUID]) -> None:
 def _read_uuids(src: BlobReader, count: int) -> list[UUID]:
     data = bytes(src.fixed(16 * count))
     uuids: list[Any] = [UUID.__new__(UUID) for _ in range(count)]
-    for at, value in enumerate(uuids):  # the way of UUID's own pickles takes a third of its constructor's time
+    # what unpickling a UUID calls takes a third of the time of its constructor
+    for at, value in enumerate(uuids):
         value.__setstate__({"int": int.from_bytes(data[16 * at : 16 * at + 16], "big")})
     return uuids
 

@@ -1,7 +1,7 @@
-"""What must hold among the columns of a state, whoever wrote them: checked a column at a time.
+"""The rules that the columns of a state must satisfy, checked a column at a time.
 
-All raise `Unreadable`, and nothing else. Keys and ids may be of the user's classes, whose code may fail in
-any way.
+A file may have been forged, so that nothing is assumed about its values. Each check raises `Unreadable`, and no
+other error, although keys and ids may be of the user's classes, whose code may raise any error.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _zone = attrgetter("tzinfo")
 
 
 def checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
-    """Return bounds, classes, event type and the last numbers out of the one row about the calendar."""
+    """Return bounds, class names, event type, last booking and last closure number from the row of the calendar."""
     (row,) = facts
     if type(row) is not tuple or tuple(map(type, row)) != (str, list, int, int, int):
-        raise Unreadable("the facts about the calendar are not what they should be")
-    bounds, classes, event_type, last, last_closure = row
+        raise Unreadable("the row of the calendar has values of wrong types")
+    bounds, classes, event_type, last_sequence, last_closure = row
     if bounds not in ("[)", "[]"):
         raise Unreadable(f"bounds {bounds[:8]!r}")
     if set(map(type, classes)) - {str} or len(set(classes)) != len(classes):
-        raise Unreadable("class names that are none, or twice the same")
-    if not 0 <= event_type < len(classes) or not 0 <= last < 1 << 63 or last_closure < 0:
+        raise Unreadable("class names that are no texts, or a class name twice")
+    if not 0 <= event_type < len(classes) or not 0 <= last_sequence < 1 << 63 or last_closure < 0:
         raise Unreadable("an event type that is not in the file, or a number out of range")
-    return bounds, classes, event_type, last, last_closure
+    return bounds, classes, event_type, last_sequence, last_closure
 
 
 def check_ids(ids: Sequence[Any]) -> None:
-    """Refuse ids that are None, unhashable, or twice the same."""
+    """Raise if an id is None, has no hash, or is there twice."""
     if None in check_distinct(ids):
-        raise Unreadable("None for an id")
+        raise Unreadable("an id that is None")
 
 
 def check_distinct(ids: Sequence[Any]) -> set[Any]:
-    """Refuse what is unhashable, or twice the same; return the set of it."""
+    """Raise if an id has no hash or is there twice; return the set of the ids."""
     try:
         distinct = set(ids)
     except MemoryError:
@@ -69,57 +69,58 @@ def check_distinct(ids: Sequence[Any]) -> set[Any]:
 
 
 def check_all(values: list[Any], cls: type) -> None:
-    """Refuse values that are not of exactly *cls*."""
+    """Raise unless all values are of exactly *cls*."""
     if set(map(type, values)) - {cls}:
-        raise Unreadable(f"something that is no {cls.__name__}")
+        raise Unreadable(f"a value that is no {cls.__name__}")
 
 
-def check_closure_ids(ids: list[Any], last: int) -> None:
-    """Refuse ids of closures that the calendar has not given out."""
-    if set(map(type, ids)) - {int} or (ids and not 0 < min(ids) <= max(ids) <= last):
-        raise Unreadable("a closure with an id that was never given")
+def check_closure_ids(ids: list[Any], last_closure: int) -> None:
+    """Raise if an id is not one of those the calendar has given to closures, or is there twice."""
+    if set(map(type, ids)) - {int} or (ids and not 0 < min(ids) <= max(ids) <= last_closure):
+        raise Unreadable("a closure with an id that the calendar has not given")
     check_ids(ids)
 
 
 def check_positive(values: Sequence[int]) -> None:
-    """Refuse a capacity or quantity of zero."""
+    """Raise if a capacity or quantity is zero."""
     if 0 in values:
         raise Unreadable("a capacity or quantity of 0")
 
 
 def check_lengths(values: Sequence[Any]) -> None:
-    """Refuse turnaround by which no key can be moved."""
+    """Raise if keys cannot be moved by one of these buffers."""
     if any(wrong_with(value) for value in values if value is not None):
-        raise Unreadable("a turnaround that is no length")
+        raise Unreadable("a buffer that is no length")
 
 
 def check_members(members: list[Any], below: int) -> None:
-    """Refuse what is not, for each row, a list of different places below so many."""
+    """Raise unless each row is a list of distinct places, all of them less than *below*."""
     check_all(members, list)
     places = list(chain.from_iterable(members))
     if set(map(type, places)) - {int} or (places and not 0 <= min(places) <= max(places) < below):
-        raise Unreadable("members that are not there")
+        raise Unreadable("a place of a row that does not exist")
     if any(len(set(row)) != len(row) for row in members):
-        raise Unreadable("a member twice")
+        raise Unreadable("a place twice in one list")
 
 
 def check_fields(fields: list[Any]) -> bool:
-    """Refuse what is neither None nor a dict with names for keys; tell whether there is any dict."""
+    """Raise unless each row is None, or a dict with texts for keys; return whether any row is a dict."""
     if not any(map(is_not, fields, repeat(None))):
         return False
     types = set(map(type, fields))
     if types - {dict, type(None)}:
-        raise Unreadable("fields that are no dict")
+        raise Unreadable("fields that are neither None nor a dict")
     if dict in types and set(map(type, chain.from_iterable(filter(None, fields)))) - {str}:
         raise Unreadable("fields whose names are no texts")
     return True
 
 
 def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
-    """Refuse keys that are not points of the axis, and starts that do not come before their ends.
+    """Raise if a key is not a point on the axis, or if a start does not come before its end.
 
-    Return the keys, with the index form of their table if they have one. In index form they are compared:
-    Python compares two datetimes of one zone by their faces, which go back and forth with the clock.
+    The keys are all starts, then all ends; with *closed* bounds a start may equal its end. Returned are the keys,
+    with the index form of their table if they have one. Keys are compared in index form, since Python compares two
+    datetimes of one zone by their wall clocks, which jump when the clocks change.
     """
     half = len(keys.values) // 2
     try:
@@ -127,45 +128,45 @@ def check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
         if not all(map(eq, points, points)):
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
-        found = points
+        normals = points
         if any(issubclass(cls, datetime | tuple) for cls in types) and (
-            keys.table is not None or _by_faces(points, types)
+            keys.table is not None or _need_index_form(points, types)
         ):
-            found = list(map(normal, points))
+            normals = list(map(normal, points))
         starts: Any
         ends: Any
         if keys.table is None:
-            starts, ends = islice(found, half), islice(found, half, None)
+            starts, ends = islice(normals, half), islice(normals, half, None)
         else:
-            keys = keys._replace(normals=found)
-            if found is points or all(map(is_, found, points)):
+            keys = keys._replace(normals=normals)
+            if normals is points or all(map(is_, normals, points)):
                 starts, ends = islice(keys.values, half), islice(keys.values, half, None)
             else:
                 places: Any = keys.entries
-                starts = map(found.__getitem__, places[:half])
-                ends = map(found.__getitem__, places[half:])
+                starts = map(normals.__getitem__, places[:half])
+                ends = map(normals.__getitem__, places[half:])
         if type(None) in types:
             pairs = [
                 pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
             ]
             starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
-        right = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
+        in_order = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
     except (Unreadable, MemoryError):
         raise
     except Exception as exc:
         raise Unreadable(f"keys that cannot be compared ({failure(exc)})") from exc
-    if not right:
+    if not in_order:
         raise Unreadable("a span that ends before it starts")
     return keys
 
 
-def _by_faces(points: Iterable[Any], types: set[type]) -> bool:
-    """Tell whether datetimes among these, or in tuples of them, may be compared by faces that do not tell their order."""
-    inner = [point for point in points if isinstance(point, tuple)] if types != {datetime} else []
+def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
+    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards."""
+    tuples = [point for point in points if isinstance(point, tuple)] if types != {datetime} else []
     if types != {datetime}:
         points = [point for point in points if isinstance(point, datetime)]
     zones = set(map(type, map(_zone, points)))
-    if not zones <= {type(None), timezone}:  # the faces of a fixed offset are in the order of time
+    if not zones <= {type(None), timezone}:  # the wall clock of a fixed offset never does
         return True
-    atoms = list(chain.from_iterable(inner))  # one level deeper; a file has few of them
-    return bool(atoms) and _by_faces(atoms, set(map(type, atoms)))
+    elements = list(chain.from_iterable(tuples))
+    return bool(elements) and _need_index_form(elements, set(map(type, elements)))
