@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bookcore import Calendar, Resource
-from bookcore.persist import registry
 from bookcore.persist.codec.columns import KeyColumn, encode_column, encode_numbers
 from bookcore.persist.registry import register_key_codec
 from bookcore.persist.snapshot.format import Facts, write_file
@@ -125,10 +124,8 @@ def digest(*parts: bytes) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a registry of its own, in which one class of the user is registered."""
-    monkeypatch.setattr(registry, "_by_class", {})
-    monkeypatch.setattr(registry, "_by_name", {})
+def _registered(_own_registry: None) -> None:
+    """Register the key codec of the class `Port`."""
     register_key_codec(Port, "example.port", encode=lambda port: port.number, decode=Port)
 
 

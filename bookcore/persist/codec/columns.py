@@ -34,14 +34,7 @@ from bookcore.persist.codec.scalars import SCALARS
 from bookcore.persist.codec.times import TIMES, zone_groups
 from bookcore.persist.errors import failure
 
-__all__ = [
-    "KeyColumn",
-    "decode_column",
-    "decode_keys",
-    "decode_numbers",
-    "encode_column",
-    "encode_numbers",
-]
+__all__ = ["KeyColumn", "decode_column", "decode_keys", "decode_numbers", "encode_column", "encode_numbers"]
 
 _FAMILIES: dict[type, Family] = {**SCALARS, **TIMES, **CONTAINERS}
 _BY_CODE = {family.code: family for family in (*_FAMILIES.values(), *EXTENSIONS)}
@@ -58,7 +51,7 @@ class KeyColumn(NamedTuple):
     ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
     ``table`` and ``entries``: for a column that was read as one table, the table and the place of each row in it.
     ``consecutive``: the column was read as ints that count up by one, and which are distinct for this reason.
-    ``normals``: the table in index form, added by `check_spans`.
+    ``normals``: the table in index form, added when `decode_state` checks the column.
     """
 
     values: list[Any]
@@ -188,18 +181,18 @@ class _Writer(ColumnWriter):
             raise Unwritable(None, f"values nested more than {MAX_DEPTH} deep (does one hold itself?)")
         types = set(map(type, values))
         table = _table_of_naive_datetimes(values) if types == {datetime} else None
-        groups = None if table else _split(values, types)
-        self.outermost = groups is None and self._depth == 1
+        kinds = None if table else _split(values, types)
+        self.outermost = kinds is None and self._depth == 1
         if table:
             self.table(_FAMILIES[datetime], *table)
-        elif groups is None:
+        elif kinds is None:
             self._node(values)
         else:
-            groups_by_kind, kind_of_each_row = groups
+            groups, kind_of_each_row = kinds
             self.byte(_MIXED)
-            self.size(len(groups_by_kind))
-            self.places(len(groups_by_kind), kind_of_each_row)
-            for group in groups_by_kind:
+            self.size(len(groups))
+            self.places(len(groups), kind_of_each_row)
+            for group in groups:
                 self._node(group)
         self._depth -= 1
 
@@ -234,7 +227,8 @@ class _Reader(ColumnReader):
         self._depth = 0
         self.outermost = False
         self.consecutive = False
-        self.outermost_table: tuple[list[Any], array[Any]] | None = None  # if the whole column is one table
+        # the table and the entries of its rows, if the whole column is one table
+        self.outermost_table: tuple[list[Any], array[Any]] | None = None
 
     def column(self, rows: int) -> list[Any]:
         code = self.byte()
@@ -249,7 +243,7 @@ class _Reader(ColumnReader):
         values = self._mixed(rows) if code == _MIXED else self._node(code, rows)
         self._depth -= 1
         if code != _TABLE and not self._depth:
-            self.outermost_table = None  # a table inside of the column, which is not the whole of it
+            self.outermost_table = None  # a table that was read is only a part of the column
         return values
 
     def _mixed(self, rows: int) -> list[Any]:

@@ -125,7 +125,7 @@ def write_file(
         )
         raise SnapshotError(target, reason)
     if fs.is_special(target):  # a folder, or a device, which the superuser could replace by a file
-        raise SnapshotError(target, "not written: there is something else than a regular file at this path")
+        raise SnapshotError(target, "not written: there is something at this path that is not a regular file")
     folder = os.path.dirname(target) or os.curdir
     temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
     try:
