@@ -1,1 +1,1 @@
-"""Calendars on disk: snapshot files. `snapshot` has the two calls; `registry` lets them carry a user's own keys."""
+"""Calendars on disk. `snapshot` writes and reads files; `registry` lets these hold keys of a user's own classes."""

@@ -1,8 +1,8 @@
-"""What can be wrong with a snapshot, sorted by what a caller would do about it.
+"""The errors of snapshots: a class for each thing that a caller may do about them.
 
-All are `SnapshotError`: path, offset and reason. A plain `SnapshotError` is the machine's own refusal (no
-such file, no permission, disk full); the classes here are about what the file holds, or about what was asked
-to be put in it.
+All are subclasses of `SnapshotError`, with path, offset and reason. A plain `SnapshotError` comes from the operating
+system (no such file, no permission, disk full). The classes here concern the contents of the file, or values that
+cannot be written to it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ __all__ = [
 
 
 def failure(exc: BaseException) -> str:
-    """Return the class of an exception of anybody's and what it says, if it can say it."""
+    """Return the name of an exception's class and its message, for exceptions from any code."""
     try:
         text = str(exc)
-    except Exception:  # its own code, which must not hide the error that is being built
+    except Exception:  # the class's own __str__ failed, which must not hide the error that is reported
         text = ""
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 class SnapshotDamagedError(SnapshotError):
-    """The file is not what was written: damaged, cut short, forged, or no snapshot at all."""
+    """The file differs from what was written: it is damaged, cut short, forged, or no snapshot at all."""
 
 
 class SnapshotVersionError(SnapshotError):
-    """The file is of a format this version cannot read. Attributes: ``found``, ``known``."""
+    """The file has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
 
     def __init__(self, path: object, found: int, known: int, *, offset: int | None = None) -> None:
         self.found, self.known = found, known
@@ -47,11 +47,11 @@ class SnapshotVersionError(SnapshotError):
 
 
 class SnapshotKeyError(SnapshotError):
-    """The key is missing, wrong, not needed, or no key."""
+    """The key is missing, wrong, not needed, or not 1 to 64 bytes."""
 
 
 class SnapshotTypeError(SnapshotError):
-    """A class the snapshot needs was not handed in, or cannot be carried. Attribute: ``names`` (of the classes)."""
+    """A class in the file was not passed, or a class cannot be written. Attribute: ``names`` (of the classes)."""
 
     def __init__(self, path: object, reason: str, names: Iterable[str]) -> None:
         self.names = tuple(names)
@@ -59,7 +59,7 @@ class SnapshotTypeError(SnapshotError):
 
 
 class SnapshotValueError(SnapshotError):
-    """Something in the calendar cannot be written down. Attribute: ``value``."""
+    """A value in the calendar cannot be written. Attribute: ``value``."""
 
     def __init__(self, path: object, value: object, reason: str) -> None:
         self.value = value

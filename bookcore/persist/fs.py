@@ -1,7 +1,6 @@
-"""The few file-system calls that a snapshot makes, in one object that a test can replace.
+"""The file-system calls that snapshots make, as methods of an object which a test can replace.
 
-Every method is one system call (or its nearest relative on systems without it), so that a fault can be put at
-each of them.
+Every method is one system call, or the nearest one that the system has. A test can therefore make each of them fail.
 """
 
 from __future__ import annotations
@@ -12,31 +11,31 @@ import stat
 __all__ = ["FileSystem"]
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
-# a pipe must not block us at opening: it is refused a moment later, as not a regular file
+# opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
 _READ |= getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class FileSystem:
-    """The operating system's files. Errors are its `OSError`; nothing is retried."""
+    """The files of the operating system. Methods raise its `OSError`; no call is repeated."""
 
     def token(self) -> str:
-        """Return a fresh random name part, for a temporary file."""
+        """Return random text for the name of a temporary file."""
         return os.urandom(8).hex()
 
     def create(self, path: str) -> int:
-        """Create a new file, readable by its owner alone, and return its descriptor."""
+        """Create a new file that only its owner may read, and return its descriptor."""
         return os.open(path, _CREATE, 0o600)
 
     def is_special(self, path: str) -> bool:
-        """Tell whether something stands at *path*, or where it links to, that is no regular file."""
+        """Tell whether *path* exists and is, after following links, something else than a regular file."""
         try:
             return not stat.S_ISREG(os.stat(path).st_mode)
-        except OSError:  # nothing there, or nothing that could be told
+        except OSError:  # there is no file, or it cannot be looked at
             return False
 
     def open(self, path: str) -> int:
-        """Open a file for reading and return its descriptor; never waits for a pipe's other end."""
+        """Open a file for reading and return its descriptor. Does not wait for the other end of a pipe."""
         return os.open(path, _READ)
 
     def size(self, fd: int) -> int:
@@ -53,7 +52,7 @@ class FileSystem:
         return os.write(fd, data)
 
     def sync(self, fd: int) -> None:
-        """Return once the file (or folder) is on disk."""
+        """Wait until the file (or folder) is on the disk."""
         os.fsync(fd)
 
     def close(self, fd: int) -> None:
@@ -61,7 +60,7 @@ class FileSystem:
         os.close(fd)
 
     def replace(self, source: str, target: str) -> None:
-        """Put *source* in the place of *target*, in one step."""
+        """Rename *source* to *target* in one atomic step, replacing what was there."""
         os.replace(source, target)
 
     def unlink(self, path: str) -> None:
@@ -69,7 +68,7 @@ class FileSystem:
         os.unlink(path)
 
     def open_folder(self, path: str) -> int | None:
-        """Open a folder so that it can be synced; None where the system knows no such thing."""
+        """Open a folder so that it can be synced; None on systems that do not sync folders."""
         if os.name == "nt":
             return None
         return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))

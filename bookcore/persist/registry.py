@@ -1,7 +1,7 @@
-"""Keys and values of the user's own classes: how each is told in plain values, and made from them again.
+"""Key codecs: functions that turn instances of a user's class into plain values and back.
 
-The file holds the name a class was registered under and the plain values; nothing is ever imported by a name
-in the file.
+A file holds the plain values and the name under which the class was registered. No class is ever imported by a
+name in a file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from bookcore.model.errors import KeyTypeError
 from bookcore.model.typecheck import is_a
+from bookcore.persist.codec.containers import CONTAINERS
+from bookcore.persist.codec.scalars import SCALARS
+from bookcore.persist.codec.times import TIMES
 
 __all__ = ["KeyCodec", "codec_for", "codec_named", "register_key_codec"]
 
@@ -35,14 +38,14 @@ _lock = Lock()
 def register_key_codec(
     cls: type[K], name: str, encode: Callable[[K], Any], decode: Callable[[Any], K]
 ) -> None:
-    """Let snapshots carry instances of *cls* (as keys, ids, or attributes), under *name*.
+    """Let snapshots hold instances of *cls* as keys, ids, or attributes, under *name*.
 
-    *encode* tells an instance in plain values (numbers, text, dates, tuples of these ...) and *decode* makes
-    an equal instance from them. Only instances of exactly *cls* are meant, not of its subclasses. IdTable
-    the same name before restoring. Registering again replaces the two functions of the same class and name.
+    *encode* returns plain values (numbers, texts, dates, tuples of these ...) for an instance, and *decode* makes
+    an equal instance from them. The codec is used for instances of exactly *cls*, not of its subclasses. Register
+    the same name before restoring. Registering the same class and name again replaces the two functions.
 
-    Raises: `KeyTypeError` if *cls* is no class, *name* is no text or taken by another class, or *cls* has
-    another name.
+    Raises: `KeyTypeError` if *cls* is not a class, if snapshots hold its instances without a codec, if *name* is
+    not a text or is the name of another class, or if *cls* has another name.
     Complexity: O(1).
 
     >>> class Port:
@@ -57,10 +60,8 @@ def register_key_codec(
         raise KeyTypeError(cls, "the name of a key codec is a printable text of 1 to 200 characters")
     if not all(map(callable, (encode, decode))):
         raise KeyTypeError(cls, "the encode and decode of a key codec are functions")
-    from bookcore.persist.codec.columns import FAMILIES  # not before it is needed: it imports much
-
-    if cls in FAMILIES:
-        raise KeyTypeError(cls, "is carried already, as it is")
+    if cls in SCALARS or cls in TIMES or cls in CONTAINERS:
+        raise KeyTypeError(cls, "snapshots hold it already, without a key codec")
     with _lock:
         same_class, same_name = _by_class.get(cls), _by_name.get(name)
         if same_class is not None and same_class.name != name:

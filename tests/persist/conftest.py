@@ -1,4 +1,4 @@
-"""What the tests of snapshots share: files made by hand, with a digest that is right whatever they hold."""
+"""Fixtures for the tests of snapshots: a registry for each test, and files with a right digest and any contents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bookcore.persist import registry
 from bookcore.persist.fs import FileSystem
 
 Forge = Callable[..., Path]
@@ -24,6 +25,13 @@ def seal(head_and_body: bytes, key: bytes = b"") -> bytes:
         + blake2b(head_and_body, digest_size=32, key=key, person=b"bookcore.snap").digest()
         + END_MAGIC
     )
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a registry of its own."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Columns come back as they were: equal, of the same type, zone, fold and representation, and shared where shared."""
+"""Columns come back as they were: equal values, of the same type, zone, fold and representation."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ FAMILIES: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def hashables(draw: st.DrawFn, depth: int = 2) -> Any:
-    """Draw a value of any family, or a tuple or frozenset of such."""
+    """Draw a value of any family, or a tuple or frozenset of such values."""
     shape = draw(st.integers(0, 5)) if depth else 0
     if shape < 4:
         return draw(FAMILIES[draw(st.sampled_from(sorted(FAMILIES)))])
@@ -116,7 +116,7 @@ def hashables(draw: st.DrawFn, depth: int = 2) -> Any:
 
 @st.composite
 def anything(draw: st.DrawFn, depth: int = 3) -> Any:
-    """Draw a value of any family, or a container of such."""
+    """Draw a value of any family, or a container of such values."""
     shape = draw(st.integers(0, 8)) if depth else 0
     if shape < 5:
         return draw(hashables())
@@ -200,7 +200,7 @@ EQUAL_BUT_DIFFERENT = [
 @pytest.mark.parametrize("values", EQUAL_BUT_DIFFERENT, ids=str)
 @pytest.mark.parametrize("times", [1, 50])
 def test_equal_values_that_differ_are_not_merged(values: list[Any], times: int) -> None:
-    """A table of distinct values must not make one of what only compares equal."""
+    """Values that compare equal and differ otherwise do not share an entry of a table."""
     assert_comes_back(values * times)
     assert_comes_back(sorted(values * times, key=repr))
 
@@ -214,7 +214,7 @@ def test_half_folded_hours_among_many_come_back() -> None:
 
 @pytest.mark.parametrize("first", [None, UTC, PARIS], ids=str)
 def test_hours_with_and_without_a_zone_come_back(first: tzinfo | None) -> None:
-    """One column may hold both, whichever comes first and however often each repeats."""
+    """One column may hold datetimes with and without a zone, in any order and number."""
     zones = [first, *(zone for zone in (None, UTC, PARIS, NEW_YORK) if zone is not first)]
     values = [datetime(2024, 1, 1, hour // 4 % 24, tzinfo=zones[hour % 4]) for hour in range(20_000)]
     assert_comes_back(values)
@@ -222,7 +222,7 @@ def test_hours_with_and_without_a_zone_come_back(first: tzinfo | None) -> None:
 
 
 def test_times_of_a_gap_seen_from_two_zone_objects_come_back() -> None:
-    """Two objects for one zone compare by UTC, where two times of a skipped hour are one; both come back."""
+    """Datetimes of two objects for one zone compare by UTC, where two times of a skipped hour are equal; both come back."""
     other = ZoneInfo.no_cache("Europe/Paris")
     gap = [datetime(2024, 3, 31, 2, 30, tzinfo=PARIS), datetime(2024, 3, 31, 3, 30, tzinfo=other)]
     assert_comes_back(gap * 100)
@@ -244,20 +244,20 @@ def test_times_of_a_gap_seen_from_two_zone_objects_come_back() -> None:
     ids=lambda values: type(values[-1]).__name__,
 )
 def test_equal_keys_come_back_as_one_object(values: list[Any]) -> None:
-    """Keys that repeat take the memory of one, however many objects they were."""
+    """All rows of an entry of the table are one object after reading."""
     found = assert_comes_back(values)
     assert len(set(map(id, found))) == len(set(values))
 
 
 @pytest.mark.parametrize("value", [(1, "x"), 2.5, NOON.replace(fold=1), time(3), [1], {"a": 1}, {1, 2}])
 def test_one_object_many_times_comes_back_as_one_object(value: Any) -> None:
-    """What cannot be told apart by value is still known by identity."""
+    """Values without a usable hash share an entry of the table if they are one object."""
     found = assert_comes_back([value] * 10)
     assert len(set(map(id, found))) == 1
 
 
 def test_distinct_keys_are_written_without_a_table() -> None:
-    """A table that does not pay is not made; one that does is told to the reader."""
+    """A table is made only if it is smaller than the column; `decode_keys` returns it."""
     assert decode_keys(encode_column(list(range(0, 200_000, 2))), 100_000).table is None
     repeated = decode_keys(encode_column([number * 7919 % 500 for number in range(100_000)]), 100_000)
     assert repeated.table is not None
@@ -266,7 +266,7 @@ def test_distinct_keys_are_written_without_a_table() -> None:
 
 
 def test_repeated_hours_take_two_bytes_each() -> None:
-    """Two million keys on the hour of a year are their 8,760 hours and a number of two bytes each."""
+    """Two million keys on the hour of a year are written as 8,760 hours and two bytes a key."""
     hours = [datetime(2024, 1, 1) + timedelta(hours=number * 7919 % 8760) for number in range(50_000)]
     assert len(encode_column(hours)) < 2 * 50_000 + 10 * 8760 + 100
 
@@ -295,7 +295,7 @@ def test_numpy_scalars_come_back() -> None:
 
 
 def test_numpy_scalar_that_would_change_its_type_is_refused() -> None:
-    """A type that is another's twin on this machine is not passed off as it."""
+    """A type with the same layout as another type on this machine is not written as that other type."""
     np = pytest.importorskip("numpy")
     for value in (np.longdouble(1), np.void(b"ab")):
         with pytest.raises(Unwritable, match="register_key_codec"):
@@ -323,7 +323,7 @@ def test_pandas_timestamps_come_back() -> None:
 
 
 class Point:
-    """A key of the user's own: ordered, without equality or hash of use."""
+    """A key class of a user: ordered, with a hash that is of no use."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -338,27 +338,20 @@ class Point:
 
 
 class Pair(NamedTuple):
-    """A subclass of a carried type."""
+    """A subclass of tuple, which is a plain type."""
 
     one: int
     two: int
 
 
 class Colour(IntEnum):
-    """Another."""
+    """A subclass of int."""
 
     RED = 1
 
 
 class Wednesday(date):
-    """And another."""
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a registry of its own."""
-    monkeypatch.setattr(registry, "_by_class", {})
-    monkeypatch.setattr(registry, "_by_name", {})
+    """A subclass of date."""
 
 
 @pytest.mark.parametrize(
@@ -385,14 +378,14 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["bare", "tuple", "list", "dict"],
 )
 def test_value_of_another_type_is_refused_with_the_cure(value: Any, wrap: Callable[[Any], Any]) -> None:
-    """Subclasses of carried types too: they would come back as something else."""
+    """Subclasses of plain types are refused as well: they would come back as the plain type."""
     with pytest.raises(Unwritable, match=r"register_key_codec") as caught:
         encode_column([1, wrap(value), "x"])
     assert type(value).__qualname__ in caught.value.reason
 
 
 class Odd(tzinfo):
-    """A zone of the user's own."""
+    """A zone class of a user."""
 
     def utcoffset(self, when: datetime | None) -> timedelta:
         return timedelta(hours=1)
@@ -408,14 +401,14 @@ class Odd(tzinfo):
     "zone", [Odd(), type("Sub", (ZoneInfo,), {})("Europe/Paris")], ids=["own", "subclass"]
 )
 def test_zone_that_has_no_name_is_refused(zone: tzinfo) -> None:
-    """Only fixed offsets and ZoneInfo with a key can be found again."""
+    """Only fixed offsets, and ZoneInfo with a key, can be made again from a file."""
     for value in (NOON.replace(tzinfo=zone), time(1, tzinfo=zone)):
         with pytest.raises(Unwritable, match="time zone"):
             encode_column([value, value])
 
 
 def test_value_within_itself_is_refused() -> None:
-    """A list that holds itself, once or a thousand times, ends in an error and not in all of memory."""
+    """A list that holds itself, once or a thousand times, raises an error and does not use up the memory."""
     once: list[Any] = []
     once.append(once)
     often: list[Any] = []
@@ -428,7 +421,7 @@ def test_value_within_itself_is_refused() -> None:
 
 
 def test_depth_is_limited_alike_for_writing_and_reading() -> None:
-    """What is nested as deep as can be written can be read; one deeper cannot be written."""
+    """Values nested as deep as can be written can be read; values nested one deeper cannot be written."""
     deep: Any = 1
     for _ in range(31):
         deep = (deep,)
@@ -439,7 +432,7 @@ def test_depth_is_limited_alike_for_writing_and_reading() -> None:
 
 @pytest.mark.parametrize("value", [1 << (1 << 24), Fraction(1, 1 << (1 << 17))], ids=["int", "Fraction"])
 def test_number_of_a_million_digits_is_refused(value: Any) -> None:
-    """What would take minutes to read is not written."""
+    """A number that would take minutes to read is not written."""
     with pytest.raises(Unwritable, match="too large"):
         encode_column([value])
 
@@ -448,7 +441,7 @@ def test_number_of_a_million_digits_is_refused(value: Any) -> None:
 
 
 def test_registered_class_comes_back() -> None:
-    """Keys without a hash, in tuples, among others, and shared where they were shared."""
+    """Keys without a hash come back: alone, in tuples, among other values, and as one object where they were one."""
     register_key_codec(Point, "point", lambda point: point.place, lambda place: Point(*place))
     one, two = Point(1, 2), Point(3)
     for column in (
@@ -465,7 +458,7 @@ def test_registered_class_comes_back() -> None:
 
 
 def test_registered_class_within_a_registered_class_comes_back() -> None:
-    """An encoded value may hold instances again."""
+    """The value that an encode returns may hold instances of registered classes."""
     register_key_codec(Pair, "pair", tuple, lambda pair: Pair(*pair))
     register_key_codec(Point, "point", lambda point: Pair(*point.place), Point)
     (found,) = decode_column(encode_column([Point(1, 2)]), 1)
@@ -473,7 +466,7 @@ def test_registered_class_within_a_registered_class_comes_back() -> None:
 
 
 def test_unknown_codec_is_named_when_read() -> None:
-    """A file with a codec that is not registered says which, and what to call."""
+    """The error for a codec that is not registered names the codec and the function to call."""
     register_key_codec(Point, "the.point", lambda point: point.place, lambda place: Point(*place))
     data = encode_column([Point(1)])
     registry._by_name.clear()
@@ -521,13 +514,13 @@ def test_codec_that_fails_is_reported_as_such(
     ],
 )
 def test_registration_that_makes_no_sense_is_refused(arguments: tuple[Any, ...], why: str) -> None:
-    """What is not a class, a name and two functions, or is carried as it is."""
+    """A codec needs a class, a name and two functions; plain types take no codec."""
     with pytest.raises(KeyTypeError, match=why):
         register_key_codec(*arguments)
 
 
 def test_name_stands_for_one_class() -> None:
-    """A second class under a name, or a second name for a class, is refused; the same again replaces."""
+    """A second class for a name, or a second name for a class, is refused; the same pair again replaces the functions."""
     register_key_codec(Point, "point", str, lambda plain: Point(1))
     register_key_codec(Point, "point", lambda point: 1, lambda plain: Point(2))
     with pytest.raises(KeyTypeError, match="taken"):
@@ -543,7 +536,7 @@ def test_name_stands_for_one_class() -> None:
 @given(st.binary(max_size=120), st.integers(0, 40))
 @settings(max_examples=300)
 def test_random_bytes_are_unreadable_or_a_column(data: bytes, rows: int) -> None:
-    """Only Unreadable comes out, whatever the bytes are."""
+    """Whatever the bytes are, decoding returns a column or raises Unreadable."""
     for attempt in (data, struct.pack("<Q", rows) + data):
         try:
             found = decode_column(attempt, rows)
@@ -607,7 +600,7 @@ def pack(count: int, *parts: bytes) -> bytes:
 
 
 def size(number: int) -> bytes:
-    """Return a count as a column has it."""
+    """Return a count as it is written in a column."""
     return struct.pack("<Q", number)
 
 
@@ -685,14 +678,14 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_column_that_no_writer_wrote_is_unreadable(name: str) -> None:
-    """Each breaks one rule of the format; none is believed."""
+    """Each of these columns breaks one rule of the format."""
     data, rows = UNREADABLE[name]
     with pytest.raises(Unreadable):
         decode_column(data, rows)
 
 
 def test_numbers_out_of_range_are_unreadable() -> None:
-    """Places must be places."""
+    """Numbers that are not below the limit, too many or too few numbers, and unknown widths are refused."""
     data = encode_numbers([0, 1, 300])
     assert list(decode_numbers(data, 3, below=301)) == [0, 1, 300]
     wrong = b"Z" + data[1:]

@@ -36,7 +36,7 @@ def run(mark: str) -> str:
 
 
 class Runs:
-    """Pickles as a call."""
+    """An object whose pickle calls a function."""
 
     def __reduce__(self) -> Any:
         return run, ("REDUCE",)
@@ -53,7 +53,7 @@ def text(value: str) -> bytes:
 
 
 NAME = __name__
-# Each is an attack that some unpickler has fallen for, most of them this project's first one.
+# Each is an attack that succeeds against some unpickler.
 HOSTILE: dict[str, bytes] = {
     "empty": b"",
     "no pickle": b"hello",
@@ -130,7 +130,7 @@ def within_limits() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pickle_is_refused_at_once(name: str, forge: Forge) -> None:
-    """Behind a digest that is right, each attack is a SnapshotDamagedError with an offset, in 50 ms and 64 MB."""
+    """In a file with a right digest, each attack raises SnapshotDamagedError with an offset, in 50 ms and 64 MB."""
     path = forge([HOSTILE[name]])
     ran.clear()
     with pytest.raises(SnapshotDamagedError) as caught, within_limits():
@@ -150,7 +150,7 @@ def test_attacks_are_real() -> None:
 
 
 def test_registered_extension_is_not_run(forge: Forge) -> None:
-    """An EXT opcode finds its function in a cache, past find_class; it gets nowhere here."""
+    """An EXT opcode finds its function in a cache, without calling find_class; it is refused all the same."""
     copyreg.add_extension(NAME, "run", 0xF1)
     try:
         ran.clear()
@@ -165,8 +165,8 @@ def test_registered_extension_is_not_run(forge: Forge) -> None:
         copyreg.clear_extension_cache()
 
 
-def test_unpickler_alone_refuses_what_the_walk_refuses_first() -> None:
-    """Were the walk to miss a class or a persistent id, the unpickler behind it would not."""
+def test_unpickler_alone_refuses_classes_and_persistent_ids() -> None:
+    """If the check of the opcodes ever missed a class or a persistent id, the unpickler would refuse it."""
     for name in ("stack global", "global", "persistent id", "binary persistent id"):
         with pytest.raises(pickle.UnpicklingError):
             flat._Reader(io.BytesIO(HOSTILE[name])).load()
@@ -174,7 +174,7 @@ def test_unpickler_alone_refuses_what_the_walk_refuses_first() -> None:
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused_or_a_tuple_of_bytes(data: bytes) -> None:
-    """Whatever follows the protocol mark, only a tuple of bytes or a FlatError comes out."""
+    """Whatever follows the protocol mark, loading returns a tuple of bytes or raises FlatError."""
     for attempt in (data, HEAD + data, HEAD + b"(" + data + b"t.", HEAD + b"C\x02ab" + data):
         try:
             found = flat.loads(attempt)
@@ -186,7 +186,7 @@ def test_random_bytes_are_refused_or_a_tuple_of_bytes(data: bytes) -> None:
 
 @given(st.lists(st.binary(min_size=2, max_size=300), min_size=1, max_size=flat.MAX_COLUMNS))
 def test_columns_come_back(columns: list[bytes]) -> None:
-    """Columns of two bytes and more, each an object of its own, come back as they were."""
+    """Columns of two or more bytes, each a distinct object, come back as they were."""
     own = tuple(bytes(bytearray(column)) for column in columns)
     assert flat.loads(flat.dumps(own)) == own
 
@@ -199,7 +199,7 @@ def test_as_many_large_columns_as_allowed_come_back(size: int) -> None:
 
 
 def test_shared_column_is_refused_when_written() -> None:
-    """One object twice would be written as a reference, which no reader of ours accepts."""
+    """The pickler would write the second use of an object as a reference, which `loads` refuses."""
     column = b"twice"
     with pytest.raises(ValueError, match="not one flat tuple"):
         flat.dumps((column, column))

@@ -1,4 +1,4 @@
-"""The file itself: every damage noticed, every fault survived, only whole files in place."""
+"""The file: every damage is detected, and after every fault a complete file is in place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Faulty(FileSystem):
         self.open_now = 0
 
     def _call(self, name: str) -> bool:
-        """Note a call; raise or return True if it is the one that is to go wrong."""
+        """Record a call; raise, or return True, if it is the call that shall fail."""
         self.calls.append(name)
         if len(self.calls) - 1 != self.fail_at:
             return False
@@ -140,7 +140,7 @@ def test_any_facts_and_sections_come_back(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_new_file_is_its_owners_alone(tmp_path: Path) -> None:
-    """The file has mode 0600, also in the place of one that was open to all."""
+    """The file has mode 0600, also when it replaces a file that everybody could read."""
     path = tmp_path / "a.bks"
     path.write_bytes(b"old")
     path.chmod(0o666)
@@ -149,7 +149,7 @@ def test_new_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_write_leaves_one_file(tmp_path: Path) -> None:
-    """The temporary file is gone, the new file stands in the place of the old."""
+    """The temporary file is removed, and the new file has replaced the old one."""
     path = tmp_path / "a.bks"
     write_file(path, FACTS, SECTIONS)
     write_file(path, Facts(rows=1), SECTIONS[:1])
@@ -158,7 +158,7 @@ def test_write_leaves_one_file(tmp_path: Path) -> None:
 
 
 def test_file_is_synced_and_read_back_before_it_is_in_place(tmp_path: Path) -> None:
-    """Data on disk, read back, replaced, folder on disk: in this order."""
+    """The data is synced, read back, renamed, and the folder synced, in this order."""
     calls = calls_of_a_write(tmp_path)
     assert calls[0] == "create"
     last = ["sync", "close", "open", "read", "close", "replace", "open_folder", "sync", "close"]
@@ -171,7 +171,7 @@ def test_file_is_synced_and_read_back_before_it_is_in_place(tmp_path: Path) -> N
 def test_relative_path_is_written_in_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bare name has a folder too: the one we are in."""
+    """For a path without a folder, the current folder is synced."""
     monkeypatch.chdir(tmp_path)
     write_file("a.bks", FACTS, SECTIONS)
     assert read_file("a.bks") == (FACTS, SECTIONS)
@@ -224,7 +224,7 @@ def test_every_zeroed_block_is_noticed(tmp_path: Path, block: int) -> None:
 
 
 def test_swapped_sections_are_noticed(tmp_path: Path) -> None:
-    """The digest covers the order of what it covers."""
+    """The digest depends on the order of the sections."""
     path = tmp_path / "a.bks"
     write_file(path, FACTS, [(b"first",), (b"other",)])
     data = path.read_bytes()
@@ -237,7 +237,7 @@ def test_swapped_sections_are_noticed(tmp_path: Path) -> None:
 
 
 def test_newer_format_is_said_to_be_newer(forge: Forge) -> None:
-    """The error has both numbers, for whoever must say which version to install."""
+    """The error has both numbers, so that a program can say which version to install."""
     with pytest.raises(SnapshotVersionError, match="newer") as caught:
         read_file(forge([b""], version=2))
     assert (caught.value.found, caught.value.known) == (2, 1)
@@ -264,13 +264,13 @@ def test_newer_format_is_said_to_be_newer(forge: Forge) -> None:
     ids=str,
 )
 def test_header_that_does_not_fit_is_refused(forge: Forge, header: dict[str, int]) -> None:
-    """With a digest that is right, counts and lengths must still agree with what is there."""
+    """Counts and lengths must agree with the contents, also in a file with a right digest."""
     with pytest.raises(SnapshotDamagedError):
         read_file(forge([b"\x80\x05C\x02ab\x85."], **header))
 
 
 def test_forged_file_like_ours_opens(forge: Forge) -> None:
-    """What the other tests change one thing of is a file that opens."""
+    """The file of which the other tests change one thing can be read."""
     assert read_file(forge([b"\x80\x05C\x02ab\x85."], rows=7, sequence=9)) == (
         Facts(bytes(16), 9, 7),
         [(b"ab",)],
@@ -292,7 +292,7 @@ def test_file_above_the_limit_is_not_read(tmp_path: Path) -> None:
 
 
 def test_wrong_key_is_refused_as_such(tmp_path: Path) -> None:
-    """Another key, none, or one where none is due: a SnapshotKeyError, told apart from damage."""
+    """Another key, a missing key, or a key for a file without one raises SnapshotKeyError, and not an error of damage."""
     path = tmp_path / "a.bks"
     write_file(path, FACTS, SECTIONS, b"right")
     for key in (b"wrong", None, b"right\0"):
@@ -306,7 +306,7 @@ def test_wrong_key_is_refused_as_such(tmp_path: Path) -> None:
 def test_resealed_file_without_the_key_is_refused(
     tmp_path: Path, reseal: Callable[[bytes], bytes], forge: Forge
 ) -> None:
-    """Who has not the key cannot make a file: neither change one and digest it anew, nor strip the key flag."""
+    """Without the key nobody can make a file: neither by changing one and its digest, nor by removing the key flag."""
     path = tmp_path / "a.bks"
     write_file(path, FACTS, SECTIONS, b"right")
     data = path.read_bytes()
@@ -320,7 +320,7 @@ def test_resealed_file_without_the_key_is_refused(
 
 @pytest.mark.parametrize("key", [b"", b"x" * 65, "text", 5, bytearray(b"k"), object()])
 def test_key_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, key: bytes) -> None:
-    """A key is 1 to 64 bytes; all else is refused by both calls."""
+    """A key is 1 to 64 bytes; both calls refuse anything else."""
     with pytest.raises(SnapshotKeyError):
         write_file(tmp_path / "a.bks", FACTS, SECTIONS, key)
     assert not os.listdir(tmp_path)
@@ -333,7 +333,7 @@ def test_key_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, 
 
 @pytest.mark.parametrize("path", [None, 3, 2.5, object(), "", "a\0b", b"a\0b", [], "\ud800/\ud800"])
 def test_path_that_is_none_is_refused(path: str) -> None:
-    """Whatever is given for a path, only a SnapshotError comes out, and it can be printed."""
+    """Whatever is given as a path, only a SnapshotError is raised, and it can be printed."""
     with pytest.raises(SnapshotError) as caught:
         write_file(path, FACTS, SECTIONS)
     assert str(caught.value)
@@ -342,7 +342,7 @@ def test_path_that_is_none_is_refused(path: str) -> None:
 
 
 def test_missing_file_is_explained(tmp_path: Path) -> None:
-    """A FileNotFoundError becomes a SnapshotError with the path and what would help."""
+    """A FileNotFoundError becomes a SnapshotError with the path and a hint."""
     with pytest.raises(SnapshotError, match=r"no such file.*snapshot") as caught:
         read_file(tmp_path / "nowhere.bks")
     assert caught.value.path == str(tmp_path / "nowhere.bks")
@@ -358,7 +358,7 @@ def test_file_without_permission_is_explained(tmp_path: Path) -> None:
 
 
 def test_folder_is_explained(tmp_path: Path) -> None:
-    """A folder is no file, neither to read nor to write in the place of."""
+    """A folder can neither be read nor be replaced."""
     with pytest.raises(SnapshotError, match=r"folder|regular|read"):
         read_file(tmp_path)
     (tmp_path / "inside").mkdir()
@@ -368,14 +368,14 @@ def test_folder_is_explained(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_explained(tmp_path: Path) -> None:
-    """Nothing is created on the way."""
+    """Missing folders are not created."""
     with pytest.raises(SnapshotError, match="no file can be made"):
         write_file(tmp_path / "no" / "a.bks", FACTS, SECTIONS)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
-    """A pipe nobody writes to does not hold us up, and a device that never ends is not read."""
+    """Reading a pipe without a writer does not wait, and a device without an end is not read."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SnapshotError, match="regular"):
         read_file(tmp_path / "pipe")
@@ -389,7 +389,7 @@ def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["EIO", "ENOSPC", "EINTR", "EDQUOT", "interrupt"])
 def test_fault_at_any_call_of_a_write_leaves_the_old_file(tmp_path: Path, how: str) -> None:
-    """Exhaustively: the old file stands, the temporary one is gone, no descriptor is left open."""
+    """For every call: the old file is unchanged, the temporary one removed, and no descriptor is left open."""
     path = tmp_path / "a.bks"
     calls = calls_of_a_write(tmp_path)
     for at, name in enumerate(calls):
@@ -412,7 +412,7 @@ def test_fault_at_any_call_of_a_write_leaves_the_old_file(tmp_path: Path, how: s
 def test_call_that_does_less_than_asked_is_made_up_for_or_noticed(
     tmp_path: Path, call: str, how: str
 ) -> None:
-    """Short writes and reads are continued; nothing written, or something else, ends it with the old file in place."""
+    """Short writes and reads are continued; if nothing or something else is written, the old file stays in place."""
     path = tmp_path / "a.bks"
     for at, name in enumerate(calls_of_a_write(tmp_path)):
         if name != call:
@@ -433,7 +433,7 @@ def test_call_that_does_less_than_asked_is_made_up_for_or_noticed(
 
 
 def test_file_longer_than_what_was_written_is_noticed(tmp_path: Path) -> None:
-    """Bytes that nobody sent are damage too: the old file stands."""
+    """If the new file has more bytes than were written, the old file stays in place."""
 
     class Chatty(FileSystem):
         def sync(self, fd: int) -> None:
@@ -446,7 +446,7 @@ def test_file_longer_than_what_was_written_is_noticed(tmp_path: Path) -> None:
 
 
 def test_failure_to_tidy_up_is_told(tmp_path: Path) -> None:
-    """When the temporary file cannot be removed either, the error says where it lies."""
+    """If the temporary file cannot be removed either, the error has its path."""
 
     class Twice(Faulty):
         def unlink(self, path: str) -> None:
@@ -458,7 +458,7 @@ def test_failure_to_tidy_up_is_told(tmp_path: Path) -> None:
 
 
 def test_strange_temporary_file_is_left_alone(tmp_path: Path) -> None:
-    """Should the random name be taken, the write fails, and what has the name is not ours to remove."""
+    """If there is a file with the temporary name already, the write fails and that file is not removed."""
 
     class Unlucky(FileSystem):
         def token(self) -> str:
@@ -471,7 +471,7 @@ def test_strange_temporary_file_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_folder_that_does_not_sync_is_told_with_the_file_in_place(tmp_path: Path) -> None:
-    """After the last step nothing can be taken back: the error says the file is whole, but not safe yet."""
+    """After the last step the new file is in place: the error says that it is complete, but not safe yet."""
     calls = calls_of_a_write(tmp_path)
     with pytest.raises(SnapshotError, match="whole") as caught:
         write_file(tmp_path / "a.bks", FACTS, SECTIONS, fs=Faulty(len(calls) - 2, "EIO"))
@@ -481,7 +481,7 @@ def test_folder_that_does_not_sync_is_told_with_the_file_in_place(tmp_path: Path
 
 @pytest.mark.parametrize("how", ["EIO", "short", "nothing", "garbage"])
 def test_fault_at_any_call_of_a_read_is_a_snapshot_error(tmp_path: Path, how: str) -> None:
-    """Exhaustively: what cannot be read is said to be so, never taken for less than it is."""
+    """For every call: a file that cannot be read raises an error, and is never read in part."""
     path = tmp_path / "a.bks"
     write_file(path, FACTS, SECTIONS)
     counting = Faulty()

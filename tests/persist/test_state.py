@@ -1,4 +1,4 @@
-"""A state comes back whole, and one that no calendar can be in is refused before anything is made of it."""
+"""A state comes back complete, and a state that no calendar can have is refused before objects are made."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def through_pickles(state: State) -> State:
 
 
 def test_state_comes_back() -> None:
-    """Every column of every section, and so does the state of an empty calendar."""
+    """Every column of every section comes back, and so does the state of an empty calendar."""
     assert facts(through_pickles(sound())) == facts(sound())
     empty = State(classes=[":BookingEvent"])
     assert facts(through_pickles(empty)) == facts(empty)
@@ -104,7 +104,7 @@ def test_state_comes_back() -> None:
 )
 @settings(max_examples=50)
 def test_any_number_of_rows_comes_back(drawn: tuple[int, list[tuple[int, int, int]]]) -> None:
-    """Columns of any length, where overlaps are nobody's business yet."""
+    """Columns of any length come back; overlaps are not checked at this level."""
     count, spans = drawn
     keys = [start for start, _, _ in spans] + [start + length for start, length, _ in spans]
     state = State(
@@ -139,13 +139,13 @@ BROKEN: dict[str, dict[str, Any]] = {
     "column too short": {"resources__before": [None, None]},
     "column too long": {"resources__after": [None] * 4},
     "label twice": {"tags__labels": ["sea", "sea"]},
-    "label on nobody known": {"tags__members": [[0, 3], [1]]},
+    "label on an unknown resource": {"tags__members": [[0, 3], [1]]},
     "label on one twice": {"tags__members": [[0, 0], [1]]},
     "label on a text": {"tags__members": [["a"], [1]]},
     "label on a truth": {"tags__members": [[True], [1]]},
     "label on no list": {"tags__members": [(0,), [1]]},
     "label on minus one": {"tags__members": [[-1], [1]]},
-    "hours of nobody known": {"rules__members": [[3]]},
+    "hours of an unknown resource": {"rules__members": [[3]]},
     "booking id twice": {"bookings__ids": [1, 1.0]},
     "booking id None": {"bookings__ids": [1, None]},
     "booking of an unknown class": {"bookings__kinds": [1, 2]},
@@ -178,13 +178,13 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_state_that_cannot_be_is_refused(name: str) -> None:
-    """One thing is wrong with each; the digest of a forged file does not make it right."""
+    """In each of these states one thing is wrong, as it may be in a forged file with a right digest."""
     with pytest.raises(Unreadable):
         through_pickles(sound(**BROKEN[name]))
 
 
 def test_closed_bounds_allow_a_span_of_no_length() -> None:
-    """With ``[]``, a start may be its end, and not more."""
+    """With bounds ``[]`` a start may equal its end, but not come after it."""
     keys = KeyColumn([3, 9, 3, 9])
     assert through_pickles(sound(bounds="[]", bookings__keys=keys)).bookings.keys.values == keys.values
     with pytest.raises(Unreadable):
@@ -228,13 +228,13 @@ def test_sections_that_do_not_fit_are_refused(name: str) -> None:
 
 
 def test_refusal_names_section_and_column() -> None:
-    """Whoever must mend a file, or the code, learns where to look."""
+    """The error says in which section and column the wrong value is."""
     with pytest.raises(Unreadable, match="section bookings, column 3: a number 3"):
         through_pickles(sound(bookings__resources=[0, 3]))
 
 
 def test_runs_of_ids_take_no_room_and_cannot_be_forged_longer() -> None:
-    """A million ids in a row are one number; a section with more rows than bytes is still refused."""
+    """Consecutive ids are written as one number; a section with more rows than bytes is refused all the same."""
     count = 10_000
     state = State(
         classes=["Flat"],

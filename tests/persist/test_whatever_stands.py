@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
 from bookcore.model.records import BookingEvent, Resource
-from bookcore.persist import snapshot as module
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot import save_load as module
 from bookcore.persist.snapshot.format import Limits
 
 
@@ -188,7 +188,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
     path = tmp_path / "a.bks"
     save(Calendar(), path)
     if step == "decode_keys":
-        monkeypatch.setattr(columns.Reader, "column", fail)
+        monkeypatch.setattr(columns._Reader, "column", fail)
     else:
         monkeypatch.setattr(module, step, fail)
     with pytest.raises(SnapshotError, match="memory") as caught:

@@ -1,1 +1,1 @@
-"""Columns of values to bytes and back: what snapshots are written in."""
+"""Columns of plain values as bytes: the encoding inside the sections of a snapshot."""

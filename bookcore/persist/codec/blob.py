@@ -1,11 +1,13 @@
-"""Columns as bytes: the few shapes everything in a section is made of, with their bounds checked.
+"""The pieces of bytes that every column is made of, and readers which check the bounds of each piece.
 
+    byte      1 byte
     size      8 bytes
-    numbers   one array of machine integers, of a width both sides know, little-endian
-    raw       a size, then so many bytes
+    numbers   an array of machine integers or floats, little-endian, of a width that both sides know
+    raw       a size, then that many bytes
+    pieces    an array of lengths, then raw: all strings of bytes, joined
 
-Whoever reads says how many rows it expects, and every row stands for at least one byte of the file: the
-memory that reading takes is bounded by the length of the file, not by a number written in it.
+The reader of a column knows how many rows to expect, and every row takes at least one byte of the file.
+Reading therefore takes memory in proportion to the length of the file, whatever numbers the file contains.
 """
 
 from __future__ import annotations
@@ -13,38 +15,38 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-__all__ = ["BlobReader", "BlobWriter", "MissingCodec", "Unreadable", "Unwritable", "width_for"]
+__all__ = ["BlobReader", "BlobWriter", "MissingCodec", "Unreadable", "Unwritable", "cut", "width_for"]
 
 _SIZE = struct.Struct("<Q")
-_SWAP = sys.byteorder == "big"
-MAX_DEPTH = 32  # of values within values
+_BIG_ENDIAN = sys.byteorder == "big"
+MAX_DEPTH = 32  # how deep values may be nested in values
 
 
-class Unwritable(Exception):  # noqa: N818 - it says what the value is
-    """A value that cannot be carried. Attributes: ``value``, ``reason``. Internal: `save` says which file."""
+class Unwritable(Exception):  # noqa: N818 - the name describes the value
+    """The value cannot be written. Attributes: ``value``, ``reason``. Internal: `save` adds the file's name."""
 
     def __init__(self, value: object, reason: str) -> None:
         self.value, self.reason = value, reason
         super().__init__(reason)
 
 
-class Unreadable(Exception):  # noqa: N818 - it says what the bytes are
-    """Bytes that no writer of ours made. Attribute: ``reason``. Internal: `load` says which file."""
+class Unreadable(Exception):  # noqa: N818 - the name describes the bytes
+    """No writer of this package made these bytes. Attribute: ``reason``. Internal: `load` adds the file's name."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
 
     def __str__(self) -> str:
-        return self.reason  # to which the place is added on the way up
+        return self.reason  # callers put the section and the column in front of it
 
 
 class MissingCodec(Unreadable):
-    """The file holds values of a class or package that is not here. Attribute: ``name``."""
+    """The values are of a class or package which this process does not have. Attribute: ``name``."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
@@ -60,8 +62,20 @@ def width_for(count: int) -> str:
     return "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I" if count <= 1 << 32 else "Q"
 
 
+def cut(joined: Any, lengths: Iterable[int]) -> list[Any]:
+    """Cut a text or a string of bytes into parts of these *lengths*; `Unreadable` unless they add up to it.
+
+    >>> cut("abcdef", [1, 0, 5])
+    ['a', '', 'bcdef']
+    """
+    ends = list(accumulate(lengths, initial=0))
+    if ends[-1] != len(joined):
+        raise Unreadable(f"lengths that add up to {ends[-1]}, for {len(joined)} bytes or characters")
+    return list(map(joined.__getitem__, map(slice, ends, ends[1:])))
+
+
 class BlobWriter:
-    """Collects the pieces of one column; nothing is copied before `getvalue`."""
+    """Collects the pieces of one column; they are joined once, by `getvalue`."""
 
     __slots__ = ("parts",)
 
@@ -73,7 +87,7 @@ class BlobWriter:
         self.parts.append(bytes((value,)))
 
     def size(self, value: int) -> None:
-        """Append a length or count."""
+        """Append a length or a count."""
         self.parts.append(_SIZE.pack(value))
 
     def raw(self, data: bytes) -> None:
@@ -81,36 +95,42 @@ class BlobWriter:
         self.parts += (_SIZE.pack(len(data)), data)
 
     def fixed(self, data: bytes) -> None:
-        """Append *data*, whose length the reader knows."""
+        """Append *data* without its length, which the reader knows."""
         self.parts.append(data)
 
     def numbers(self, code: str, values: Iterable[Any]) -> None:
         """Append an array of type *code*; OverflowError, and nothing appended, if a value does not fit."""
-        found = values if isinstance(values, array) and values.typecode == code else array(code, values)
-        if _SWAP:
-            found = array(code, found)
-            found.byteswap()
-        self.parts.append(found.tobytes())
+        numbers = values if isinstance(values, array) and values.typecode == code else array(code, values)
+        if _BIG_ENDIAN:
+            numbers = array(code, numbers)
+            numbers.byteswap()
+        self.parts.append(numbers.tobytes())
 
     def places(self, count: int, values: array[Any]) -> None:
-        """Append an array "I" of numbers below *count*, in the narrowest width for that."""
+        """Append an array "I" of numbers below *count*, in the narrowest width that holds them."""
         code = width_for(count)
-        if code in "BH" and values.typecode == "I" and not _SWAP:
-            data = values.tobytes()  # taking every fourth byte is fifteen times faster than another array
+        if code in "BH" and values.typecode == "I" and not _BIG_ENDIAN:
+            # slicing out the low bytes is fifteen times faster than making another array
+            data = values.tobytes()
             if code == "B":
                 self.parts.append(data[::4])
             else:
-                half = bytearray(2 * len(values))
-                half[::2], half[1::2] = data[::4], data[1::4]
-                self.parts.append(bytes(half))
+                low_halves = bytearray(2 * len(values))
+                low_halves[::2], low_halves[1::2] = data[::4], data[1::4]
+                self.parts.append(bytes(low_halves))
         else:
             self.numbers(code, values)
 
-    def pieces(self, values: list[Any]) -> None:
-        """Append strings of bytes: their lengths, then all of them in one piece."""
-        if any(len(value) >> 32 for value in values):
-            raise Unwritable(None, "a single value of 4 GiB or more")
-        self.numbers("I", map(len, values))
+    def lengths(self, values: Sequence[Any]) -> None:
+        """Append the length of each value; `Unwritable` if one has 4 Gi bytes or characters, or more."""
+        try:
+            self.numbers("I", map(len, values))
+        except OverflowError:
+            raise Unwritable(None, "a single value of 4 GiB or more cannot be written") from None
+
+    def pieces(self, values: list[bytes]) -> None:
+        """Append strings of bytes: first their lengths, then all of them joined."""
+        self.lengths(values)
         self.raw(b"".join(values))
 
     def getvalue(self) -> bytes:
@@ -119,7 +139,7 @@ class BlobWriter:
 
 
 class BlobReader:
-    """Reads what a `BlobWriter` wrote; `Unreadable` for whatever is not there."""
+    """Reads what a `BlobWriter` wrote; each method raises `Unreadable` where the bytes end too early."""
 
     __slots__ = ("_at", "_data")
 
@@ -131,7 +151,7 @@ class BlobReader:
         """Return the next *length* bytes."""
         start, self._at = self._at, self._at + length
         if self._at > len(self._data):
-            raise Unreadable(f"{length} bytes wanted, {len(self._data) - start} are left")
+            raise Unreadable(f"{length} bytes expected, {len(self._data) - start} are left")
         return self._data[start : self._at]
 
     def byte(self) -> int:
@@ -139,7 +159,7 @@ class BlobReader:
         return self.fixed(1)[0]
 
     def size(self) -> int:
-        """Return a length or count."""
+        """Return a length or a count."""
         value: int = _SIZE.unpack(self.fixed(8))[0]
         return value
 
@@ -149,21 +169,18 @@ class BlobReader:
 
     def numbers(self, code: str, count: int) -> array[Any]:
         """Return an array of *count* numbers."""
-        found = array(code)
-        found.frombytes(self.fixed(count * found.itemsize))
-        if _SWAP:
-            found.byteswap()
-        return found
+        numbers = array(code)
+        numbers.frombytes(self.fixed(count * numbers.itemsize))
+        if _BIG_ENDIAN:
+            numbers.byteswap()
+        return numbers
 
     def pieces(self, count: int) -> list[bytes]:
         """Return *count* strings of bytes."""
-        ends = list(accumulate(self.numbers("I", count), initial=0))
-        data = bytes(self.raw())
-        if ends[-1] != len(data):
-            raise Unreadable(f"pieces of {ends[-1]} bytes in all, {len(data)} are there")
-        return list(map(data.__getitem__, map(slice, ends, ends[1:])))
+        lengths = self.numbers("I", count)
+        return cut(bytes(self.raw()), lengths)
 
     def finish(self) -> None:
-        """Refuse what is left unread."""
+        """Raise `Unreadable` if any bytes are left."""
         if self._at != len(self._data):
             raise Unreadable(f"{len(self._data) - self._at} bytes too many")

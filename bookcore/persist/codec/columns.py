@@ -1,18 +1,18 @@
-"""Columns of any plain values: sorted by type, repeated values told once.
+"""Columns of any plain values: grouped by type, with repeated values written once.
 
-    column  =  EMPTY                                                no rows
-            |  node                                                 all rows of one kind
-            |  MIXED  kinds  which-kind-each-row  node node ...     rows of several kinds
+    column  =  EMPTY                                                 no rows
+            |  node                                                  all rows of one kind
+            |  MIXED  kinds  kind-of-each-row  node node ...         rows of several kinds
     node    =  family  values
-            |  TABLE  size  which-entry-each-row  family  values    few values, often repeated
+            |  TABLE  size  entry-of-each-row  family  values        few distinct values, often repeated
 
-A *kind* is the exact type, and for datetimes the zone. Within a kind, a table is made only of values that are
-the same in everything (``1`` and ``True``, ``Decimal("1.0")`` and ``Decimal("1.00")``, the two passes of one
-hour are not); all rows of one entry are one object again when they are read. A million bookings on the hour
-of a year have 8,760 keys.
+The *kind* of a value is its exact type, and for datetimes also the zone. Two values of one kind share an entry of a
+table only if they are equal in everything: ``Decimal("1.0")`` and ``Decimal("1.00")`` do not, nor do the two
+readings of a repeated hour. All rows of an entry are read as one object. A million bookings on the hour of a year
+have 8,760 distinct keys.
 
-What holds other values (tuples, lists, dicts, classes of the user) is put in tables only at the outermost
-level: a table within a table could describe, in a few bytes, a value too large to look at.
+Values that hold other values (tuples, lists, dicts, instances of registered classes) are put in tables only in the
+outermost column. With tables inside of tables, a few bytes could describe a value too large for memory.
 """
 
 from __future__ import annotations
@@ -28,49 +28,55 @@ from typing import Any, NamedTuple
 from bookcore.index.dictionary_column import gathered
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.containers import CONTAINERS
-from bookcore.persist.codec.foreign import FOREIGN, foreign_family, foreign_kind
-from bookcore.persist.codec.scalars import SCALARS, Family, by_value
+from bookcore.persist.codec.extension_types import EXTENSIONS, extension_family, extension_kind
+from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_value
+from bookcore.persist.codec.scalars import SCALARS
 from bookcore.persist.codec.times import TIMES, zone_groups
 from bookcore.persist.errors import failure
 
-__all__ = [
-    "FAMILIES",
-    "KeyColumn",
-    "Reader",
-    "Writer",
-    "decode_column",
-    "decode_keys",
-    "decode_numbers",
-    "encode_column",
-    "encode_numbers",
-]
+__all__ = ["KeyColumn", "decode_column", "decode_keys", "decode_numbers", "encode_column", "encode_numbers"]
 
-FAMILIES: dict[type, Family] = {**SCALARS, **TIMES, **CONTAINERS}
-_BY_CODE = {family.code: family for family in (*FAMILIES.values(), *FOREIGN)}
+_FAMILIES: dict[type, Family] = {**SCALARS, **TIMES, **CONTAINERS}
+_BY_CODE = {family.code: family for family in (*_FAMILIES.values(), *EXTENSIONS)}
 _EMPTY, _MIXED, _TABLE = 0xF0, 0xF1, 0xF2
 _ZONED = tuple(cls for cls in TIMES if hasattr(cls, "tzinfo"))
-_DATETIMES = {datetime}
 _fold = attrgetter("fold")
-_SAMPLE = 1 << 13
-_STRIDE = 2_654_435_761  # a prime, to sample all over a column whatever its order
+_SAMPLE_SIZE = 1 << 13
+_STRIDE = 2_654_435_761  # a prime, which spreads the sample over a column in whatever order it is
+
+
+class KeyColumn(NamedTuple):
+    """A column of keys.
+
+    ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
+    ``table`` and ``entries``: for a column that was read as one table, the table and the place of each row in it.
+    ``consecutive``: the column was read as ints that count up by one, and which are distinct for this reason.
+    ``normals``: the table in index form, added when `decode_state` checks the column.
+    """
+
+    values: list[Any]
+    table: list[Any] | None = None
+    entries: array[Any] | None = None
+    cls: type | None = None
+    consecutive: bool = False
+    normals: list[Any] | None = None
 
 
 def encode_column(values: list[Any], cls: type | None = None) -> bytes:
     """Return *values* as bytes; *cls* is the exact type of all that are not None, if the caller knows it.
 
-    Raises: `Unwritable` for a value of a type that is not carried, or nested more than 32 deep (or in
-    itself).
+    Raises: `Unwritable` for a value of a type without a family, or nested more than 32 deep (or in itself).
 
     Complexity: O(n), 20 to 300 ns a value.
 
     >>> decode_column(encode_column([1, None, (2, "x"), 1.5]), 4)
     [1, None, (2, 'x'), 1.5]
     """
-    out = Writer(len(values))
+    out = _Writer(len(values))
     out.size(len(values))
-    table = _plain_datetimes(values) if cls is datetime and values else None  # a look less at each
-    if table:
-        out.tabled(FAMILIES[datetime], *table)
+    table = _table_of_naive_datetimes(values) if cls is datetime and values else None
+    if table:  # found without looking at the type of each value
+        out.table(_FAMILIES[datetime], *table)
     else:
         out.column(values)
     return out.getvalue()
@@ -86,42 +92,25 @@ def decode_column(data: bytes, count: int) -> list[Any]:
     return decode_keys(data, count).values
 
 
-class KeyColumn(NamedTuple):
-    """A column of keys.
-
-    ``table`` and ``entries``: when the column was read and all of it was one table, that and each row's place
-    in it; ``normals`` is the table in index form, once `check_spans` has looked at the column.
-    ``cls``: when it is to be written, the exact type of all values that are not None, if that is
-    known. ``run``: it was read as ints that count up by one, and so are distinct.
-    """
-
-    values: list[Any]
-    table: list[Any] | None = None
-    entries: array[Any] | None = None
-    cls: type | None = None
-    run: bool = False
-    normals: list[Any] | None = None
-
-
 def decode_keys(data: bytes, count: int) -> KeyColumn:
-    """Return the *count* values in *data*, as `decode_column` does, with the table they came from."""
-    src = Reader(data)
+    """Return the *count* values in *data*, as `decode_column` does, with the table they were read from."""
+    src = _Reader(data)
     try:
-        found = src.size()
-        if found != count:
-            raise Unreadable(f"a column of {found} rows where {count} should be")
+        rows = src.size()
+        if rows != count:
+            raise Unreadable(f"a column of {rows} rows, {count} expected")
         values = src.column(count)
         src.finish()
     except (Unreadable, MemoryError):
         raise
-    except Exception as exc:  # every constructor has its own way to refuse a value
-        raise Unreadable(f"a value that is none ({failure(exc)})") from exc
-    table, entries = src.outer or (None, None)
-    return KeyColumn(values, table, entries, run=src.run)
+    except Exception as exc:  # the constructors of the types raise errors of many classes
+        raise Unreadable(f"a value that cannot be made ({failure(exc)})") from exc
+    table, entries = src.outermost_table or (None, None)
+    return KeyColumn(values, table, entries, consecutive=src.consecutive)
 
 
 def encode_numbers(values: Sequence[int]) -> bytes:
-    """Return whole numbers from 0 as bytes, in an array of the narrowest width; as a column of ints from 2**64.
+    """Return whole numbers from 0 as an array of the narrowest width; as a column of ints if one is 2**64 or more.
 
     Raises: `Unwritable` for a number of more than a megabyte.
 
@@ -129,23 +118,24 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     [3, 1, 2]
     """
     rows: Any = values if isinstance(values, list | array | bytes) else list(values)
-    if rows and rows[0] < 256 and rows.count(rows[0]) == len(rows):  # all the same, most often
+    if rows and rows[0] < 256 and rows.count(rows[0]) == len(rows):  # the most frequent case: all are equal
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()
-    most = max(rows, default=0)
-    if most >> 64:
+    largest = max(rows, default=0)
+    if largest >> 64:
         return b"V" + encode_column(list(rows))
-    code = width_for(most + 1)
+    code = width_for(largest + 1)
     out.byte(ord(code))
     if code == "Q":
         out.numbers(code, rows)
     else:
-        out.places(most + 1, rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows))
+        as_array = rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows)
+        out.places(largest + 1, as_array)
     return out.getvalue()
 
 
 def decode_numbers(data: bytes, count: int, below: int | None = None) -> Sequence[int]:
-    """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or any not less than *below*.
+    """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or one is not less than *below*.
 
     Without *below* they may be of any size.
     """
@@ -154,37 +144,35 @@ def decode_numbers(data: bytes, count: int, below: int | None = None) -> Sequenc
     if code == "V" and below is None:
         large = decode_column(data[1:], count)
         if set(map(type, large)) != {int} or min(large) < 0:
-            raise Unreadable("a number that is none")
+            raise Unreadable("a number that is no int from 0")
         return large
     if code not in "BHIQ":
         raise Unreadable("numbers of an unknown width")
-    found: Any = bytes(src.fixed(count)) if code == "B" else src.numbers(code, count)
+    numbers: Any = bytes(src.fixed(count)) if code == "B" else src.numbers(code, count)
     src.finish()
-    if count and below is not None and max(found) >= below:
-        raise Unreadable(f"a number {max(found)} where all should be below {below}")
-    numbers: Sequence[int] = found
-    return numbers
+    if count and below is not None and max(numbers) >= below:
+        raise Unreadable(f"a number {max(numbers)} where all should be below {below}")
+    checked: Sequence[int] = numbers
+    return checked
 
 
-class Writer(BlobWriter):
-    """A `BlobWriter` that knows columns of plain values."""
+class _Writer(ColumnWriter):
+    """Writes columns of any values, and limits how deep and how far nested values are unfolded."""
 
-    __slots__ = ("_budget", "_depth", "outermost")
+    __slots__ = ("_budget", "_depth")
 
     def __init__(self, rows: int) -> None:
         super().__init__()
         self._depth = 0
-        self.outermost = False  # all rows of the column are being written, as one family
-        self._budget = (1 << 24) + 64 * rows  # a list that holds itself a thousand times must not be unfolded
+        self._budget = (1 << 24) + 64 * rows  # a list that holds itself many times must not be unfolded
+        self.outermost = False
 
     def spend(self, count: int) -> None:
-        """Count nested values, before they are laid out."""
         self._budget -= count
         if self._budget < 0:
-            raise Unwritable(None, "values nested in values, too many to be carried (does one hold itself?)")
+            raise Unwritable(None, "too many values nested in values (does one hold itself?)")
 
     def column(self, values: list[Any]) -> None:
-        """Append a column."""
         if not values:
             self.byte(_EMPTY)
             return
@@ -192,18 +180,18 @@ class Writer(BlobWriter):
         if self._depth > MAX_DEPTH:
             raise Unwritable(None, f"values nested more than {MAX_DEPTH} deep (does one hold itself?)")
         types = set(map(type, values))
-        table = _plain_datetimes(values) if types == _DATETIMES else None
-        split = None if table else _split(values, types)
-        self.outermost = split is None and self._depth == 1
+        table = _table_of_naive_datetimes(values) if types == {datetime} else None
+        kinds = None if table else _split(values, types)
+        self.outermost = kinds is None and self._depth == 1
         if table:
-            self.tabled(FAMILIES[datetime], *table)
-        elif split is None:
+            self.table(_FAMILIES[datetime], *table)
+        elif kinds is None:
             self._node(values)
         else:
-            groups, which = split
+            groups, kind_of_each_row = kinds
             self.byte(_MIXED)
             self.size(len(groups))
-            self.places(len(groups), which)
+            self.places(len(groups), kind_of_each_row)
             for group in groups:
                 self._node(group)
         self._depth -= 1
@@ -211,44 +199,41 @@ class Writer(BlobWriter):
     def _node(self, values: list[Any]) -> None:
         """Append values of one kind."""
         cls = type(values[0])
-        family = FAMILIES.get(cls) or foreign_family(cls, values[0])
-        tables = family.same is not None and (family.scalar or self._depth == 1)
-        found = _table(values, family) if tables else None
-        if found:
-            self.tabled(family, *found)
+        family = _FAMILIES.get(cls) or extension_family(cls, values[0])
+        table = _table(values, family) if _may_be_in_table(family, self._depth) else None
+        if table:
+            self.table(family, *table)
         else:
             self.byte(family.code)
             family.encode(self, values)
 
-    def tabled(self, family: Family, values: list[Any], entries: array[Any]) -> None:
-        """Append values of one kind as a table and the place of each row in it."""
+    def table(self, family: Family, distinct: list[Any], entries: array[Any]) -> None:
+        """Append distinct values of one kind, and for each row its place among them."""
         self.outermost = False
         self.byte(_TABLE)
-        self.size(len(values))
-        self.places(len(values), entries)
+        self.size(len(distinct))
+        self.places(len(distinct), entries)
         self.byte(family.code)
-        family.encode(self, values)
+        family.encode(self, distinct)
 
 
-class Reader(BlobReader):
-    """A `BlobReader` that knows columns of plain values."""
+class _Reader(ColumnReader):
+    """Reads columns of any values."""
 
-    __slots__ = ("_depth", "outer", "outermost", "run")
+    __slots__ = ("_depth", "outermost_table")
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._depth = 0
-        self.outermost = False  # all rows of the column are being read, as one family
-        self.run = False  # they are ints that count up by one
-        self.outer: (
-            tuple[list[Any], array[Any]] | tuple[()]
-        ) = ()  # the table that is the whole column, if one is
+        self.outermost = False
+        self.consecutive = False
+        # the table and the entries of its rows, if the whole column is one table
+        self.outermost_table: tuple[list[Any], array[Any]] | None = None
 
     def column(self, rows: int) -> list[Any]:
-        """Return a column of so many rows."""
         code = self.byte()
         if (code == _EMPTY) != (rows == 0):
-            raise Unreadable("a column with no rows where some should be, or the reverse")
+            raise Unreadable("a column without rows where some are expected, or the reverse")
         if code == _EMPTY:
             return []
         self._depth += 1
@@ -258,19 +243,19 @@ class Reader(BlobReader):
         values = self._mixed(rows) if code == _MIXED else self._node(code, rows)
         self._depth -= 1
         if code != _TABLE and not self._depth:
-            self.outer = ()
+            self.outermost_table = None  # a table that was read is only a part of the column
         return values
 
     def _mixed(self, rows: int) -> list[Any]:
         kinds = self.size()
         if not 2 <= kinds <= rows:
             raise Unreadable(f"{kinds} kinds of values in {rows} rows")
-        which = self.numbers(width_for(kinds), rows)
-        counts = Counter(which)
+        kind_of_each_row = self.numbers(width_for(kinds), rows)
+        counts = Counter(kind_of_each_row)
         if len(counts) != kinds:
             raise Unreadable("a kind of value without a row")
         groups = [iter(self._node(self.byte(), counts[kind])) for kind in range(kinds)]
-        return list(map(next, map(groups.__getitem__, which)))
+        return list(map(next, map(groups.__getitem__, kind_of_each_row)))
 
     def _node(self, code: int, rows: int) -> list[Any]:
         if code != _TABLE:
@@ -280,11 +265,11 @@ class Reader(BlobReader):
             raise Unreadable(f"a table of {size} entries for {rows} rows")
         entries = self.numbers(width_for(size), rows)
         family = self._family(self.byte())
-        if family.same is None or not (family.scalar or self._depth == 1):
+        if not _may_be_in_table(family, self._depth):
             raise Unreadable("a table of values that are not put in tables")
-        table = family.decode(self, size)
-        self.outer = table, entries
-        return list(map(table.__getitem__, entries))  # IndexError past the end
+        distinct = family.decode(self, size)
+        self.outermost_table = distinct, entries
+        return list(map(distinct.__getitem__, entries))  # IndexError for an entry past the end of the table
 
     def _family(self, code: int) -> Family:
         try:
@@ -293,35 +278,39 @@ class Reader(BlobReader):
             raise Unreadable(f"values of an unknown family {code}") from None
 
 
-_Split = tuple[list[list[Any]], "array[Any]"]
+_Groups = tuple[list[list[Any]], "array[Any]"]  # the values of each kind, and the kind of each row
 
 
-def _split(values: list[Any], types: set[type]) -> _Split | None:
-    """Return the values of each kind and, for each row, which kind it is; None if all are of one kind."""
+def _may_be_in_table(family: Family, depth: int) -> bool:
+    return family.tokens is not None and (family.scalar or depth == 1)
+
+
+def _split(values: list[Any], types: set[type]) -> _Groups | None:
+    """Return the values of each kind and, for each row, its kind; None if all values are of one kind."""
     if len(types) == 1:
-        kinds = _finer(values)
+        kinds = _kinds_within_type(values)
         return None if kinds is None else _grouped(values, kinds)
-    groups, which = _grouped(values, list(map(type, values)))
-    finer = [_finer(group) for group in groups]
-    if not any(finer):
-        return groups, which
-    rows = [iter(kinds or [None] * len(group)) for group, kinds in zip(groups, finer, strict=True)]
-    return _grouped(values, [(at, next(rows[at])) for at in which])
+    by_type, type_of_each_row = _grouped(values, list(map(type, values)))
+    kinds_by_type = [_kinds_within_type(group) for group in by_type]
+    if not any(kinds_by_type):
+        return by_type, type_of_each_row
+    rows = [iter(kinds or [None] * len(group)) for kinds, group in zip(kinds_by_type, by_type, strict=True)]
+    return _grouped(values, [(number, next(rows[number])) for number in type_of_each_row])
 
 
-def _finer(values: list[Any]) -> list[Hashable] | None:
-    """Return the kinds of values of one type, or None if all are of one kind."""
+def _kinds_within_type(values: list[Any]) -> list[Hashable] | None:
+    """Return a token for the kind of each of these values of one type, or None if all are of one kind."""
     cls = type(values[0])
     if cls in _ZONED:
         return zone_groups(values)
-    if cls in FAMILIES:
+    if cls in _FAMILIES:
         return None
-    family = foreign_family(cls, values[0])
-    kinds = [foreign_kind(value, family) for value in values]
+    family = extension_family(cls, values[0])
+    kinds = [extension_kind(value, family) for value in values]
     return kinds if len(set(kinds)) > 1 else None
 
 
-def _grouped(values: list[Any], kinds: list[Any]) -> _Split:
+def _grouped(values: list[Any], kinds: list[Any]) -> _Groups:
     groups: defaultdict[Any, list[Any]] = defaultdict(list)
     deque(map(list.append, map(groups.__getitem__, kinds), values), maxlen=0)
     numbers = dict(zip(groups, range(len(groups)), strict=True))
@@ -329,46 +318,44 @@ def _grouped(values: list[Any], kinds: list[Any]) -> _Split:
 
 
 def _table(values: list[Any], family: Family) -> tuple[list[Any], array[Any]] | None:
-    """Return the distinct values and, for each row, which it is; None if a table does not pay."""
-    same: Any = family.same
-    if not _repeats(values, same):
+    """Return the distinct values and, for each row, its place among them; None if a table would not be smaller."""
+    tokens_of: Any = family.tokens
+    if not _repeats(values, tokens_of):
         return None
-    tokens = same(values)
+    tokens = tokens_of(values)
     numbers, entries = _numbered(tokens)
     if len(numbers) == len(values):
         return None
-    return list(numbers if tokens is values else _first_of(same(values), values)), entries
+    if tokens is values:
+        return list(numbers), entries
+    return list(dict(zip(tokens_of(values), values, strict=True)).values()), entries
 
 
-def _first_of(tokens: Iterable[Hashable], values: list[Any]) -> Iterable[Any]:
-    """Return one value for each distinct token, in order of appearance."""
-    return dict(zip(tokens, values, strict=True)).values()
+def _table_of_naive_datetimes(values: list[Any]) -> tuple[list[Any], array[Any]] | None:
+    """Return what `_table` does, or None if some datetime has a zone or a fold, or some value is None.
 
-
-def _plain_datetimes(values: list[Any]) -> tuple[list[Any], array[Any]] | None:
-    """Return what `_table` does, if no datetime has a zone or a fold; looks at most of them but twice."""
+    The zone is looked up in the distinct values only: a datetime without a zone never equals one with a zone.
+    The fold is looked up in every value: two datetimes without a zone are equal although their folds differ.
+    """
     if values[0] is None or values[0].tzinfo is not None or not _repeats(values, by_value):
         return None
     numbers, entries = _numbered(values)
-    if None in numbers:
-        return None
-    # without a zone equals no datetime with one, so that the distinct ones tell for all; fold takes another look
-    if any(key.tzinfo is not None for key in numbers) or any(map(_fold, values)):
+    if None in numbers or any(key.tzinfo is not None for key in numbers) or any(map(_fold, values)):
         return None
     return list(numbers), entries
 
 
-def _repeats(values: list[Any], same: Callable[[list[Any]], Iterable[Hashable]]) -> bool:
-    """Tell whether, as far as a sample shows, values repeat twice on average."""
+def _repeats(values: list[Any], tokens: Callable[[list[Any]], Iterable[Hashable]]) -> bool:
+    """Tell whether, judged by a sample, values occur twice on average."""
     total = len(values)
-    if total <= _SAMPLE:
-        return 2 * len(set(same(values))) <= total
-    # n draws from k values repeat about n * n / 2k times
-    sample = [values[i * _STRIDE % total] for i in range(_SAMPLE)]
-    return (_SAMPLE - len(set(same(sample)))) * total >= _SAMPLE * _SAMPLE
+    if total <= _SAMPLE_SIZE:
+        return 2 * len(set(tokens(values))) <= total
+    # a sample of n values, out of k distinct ones, has about n * n / 2k repetitions
+    sample = [values[i * _STRIDE % total] for i in range(_SAMPLE_SIZE)]
+    return (_SAMPLE_SIZE - len(set(tokens(sample)))) * total >= _SAMPLE_SIZE * _SAMPLE_SIZE
 
 
 def _numbered(things: Iterable[Any]) -> tuple[dict[Any, int], array[Any]]:
-    """Return the distinct things in order of appearance, numbered, and the number of each."""
+    """Return the distinct things in order of appearance, each with its number, and the number of each row."""
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
     return numbers, array("I", gathered(numbers, tuple(things)))

@@ -1,62 +1,35 @@
-"""Columns of one plain type each: None, bool, int, float, str, bytes, Decimal, Fraction, UUID.
+"""Families of plain scalars: None, bool, int, float, str, bytes, Decimal, Fraction, UUID.
 
-A `Family` says how the values of exactly one type are written and read, n rows at a time, at the speed of C
-where the type allows. What comes back is equal, of the same type, and of the same representation: ``-0.0``,
-``Decimal("1.00")`` and lone surrogates in a text stay what they were.
+Many rows are written and read at a time, in C where the type allows it. The values that are read are equal to those
+written, of the same type, and of the same representation: ``-0.0``, ``Decimal("1.00")`` and lone surrogates in a
+text do not change.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from itertools import accumulate
 from operator import attrgetter, eq
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from bookcore.persist.codec.blob import BlobReader, BlobWriter, Unreadable, Unwritable
+from bookcore.persist.codec.blob import BlobReader, BlobWriter, Unreadable, Unwritable, cut
+from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity, by_value
 
-if TYPE_CHECKING:
-    from bookcore.persist.codec.columns import Reader, Writer
+__all__ = ["SCALARS", "read_text", "write_text"]
 
-__all__ = ["SCALARS", "Family", "by_identity", "by_value", "read_text", "write_text"]
-
-_SMALL, _NATURAL, _BIG, _RUN = range(4)
-_EDGE = 1 << 63
+_SIGNED, _UNSIGNED, _LARGE, _CONSECUTIVE = range(4)  # forms of a column of ints
+_LINES, _LENGTHS = range(2)  # forms of a column of texts
+_INT64_END = 1 << 63
 MAX_INT_BYTES = 1 << 20
-MAX_RATIO_BYTES = 1 << 13  # making a fraction takes time in the square of this
-
-
-class Family(NamedTuple):
-    """How the values of one type are written and read.
-
-    ``same`` gives one hashable for each value of a list, equal for two values only if these are one and the
-    same, type, representation and all: they may then share one entry of a table, and one object when they are
-    read. None: no tables. ``scalar``: values of the family hold no values that have families themselves.
-    """
-
-    code: int
-    encode: Callable[[Any, list[Any]], None]
-    decode: Callable[[Any, int], list[Any]]
-    same: Callable[[list[Any]], Iterable[Hashable]] | None = None
-    scalar: bool = True
-
-
-def by_value(values: list[Any]) -> Iterable[Hashable]:
-    """For types whose equal values are the same in everything."""
-    return values
-
-
-def by_identity(values: list[Any]) -> Iterable[Hashable]:
-    """For types whose equal values may differ (``0.0`` and ``-0.0``), or that have no hash."""
-    return map(id, values)
+MAX_FRACTION_BYTES = 1 << 13  # making a fraction takes time in the square of its digits
 
 
 def _write_none(out: BlobWriter, values: list[None]) -> None:
-    out.fixed(bytes(len(values)))  # a byte each, so that a row always is a byte of the file
+    out.fixed(bytes(len(values)))  # a byte each, because every row must take at least a byte of the file
 
 
 def _read_none(src: BlobReader, count: int) -> list[None]:
@@ -70,67 +43,69 @@ def _write_bools(out: BlobWriter, values: list[bool]) -> None:
 
 
 def _read_bools(src: BlobReader, count: int) -> list[bool]:
-    found = bytes(src.fixed(count))
-    if not set(found) <= {0, 1}:
-        raise Unreadable("a bool that is neither")
-    return list(map((False, True).__getitem__, found))
+    data = bytes(src.fixed(count))
+    if not set(data) <= {0, 1}:
+        raise Unreadable("a bool that is neither 0 nor 1")
+    return list(map((False, True).__getitem__, data))
 
 
-def _write_ints(out: Writer, values: list[int]) -> None:
-    # a run only where the section says how many rows there are: elsewhere a row must be a byte
-    if out.outermost and _is_run(values):
-        out.byte(_RUN)
+def _write_ints(out: ColumnWriter, values: list[int]) -> None:
+    # Consecutive ints are written as their first only where the section says how many rows there are: everywhere
+    # else every row must take at least a byte.
+    if out.outermost and _are_consecutive(values):
+        out.byte(_CONSECUTIVE)
         out.numbers("q", values[:1])
         return
-    for form, code in ((_NATURAL, "Q"), (_SMALL, "q")):  # making the first takes a third of the time
+    # "Q" first: making this array takes a third of the time of making the other
+    for form, code in ((_UNSIGNED, "Q"), (_SIGNED, "q")):
         try:
-            found = array(code, values)
+            numbers = array(code, values)
         except OverflowError:
             continue
         out.byte(form)
-        out.numbers(code, found)
+        out.numbers(code, numbers)
         return
-    out.byte(_BIG)
-    out.pieces([_int_bytes(value, MAX_INT_BYTES) for value in values])
+    out.byte(_LARGE)
+    out.pieces([_int_to_bytes(value, MAX_INT_BYTES) for value in values])
 
 
-def _is_run(values: list[int]) -> bool:
+def _are_consecutive(values: list[int]) -> bool:
+    """Tell whether each int is one more than the last, and all of them fit 64 bits."""
     first, last = values[0], values[-1]
-    if last - first != len(values) - 1 or not -_EDGE <= first <= last < _EDGE:
+    if last - first != len(values) - 1 or not -_INT64_END <= first <= last < _INT64_END:
         return False
     return all(map(eq, values, range(first, last + 1)))
 
 
-def _read_ints(src: Reader, count: int) -> list[int]:
+def _read_ints(src: ColumnReader, count: int) -> list[int]:
     form = src.byte()
-    if form in (_SMALL, _NATURAL):
-        return src.numbers("q" if form == _SMALL else "Q", count).tolist()
-    if form == _RUN and src.outermost:
+    if form in (_SIGNED, _UNSIGNED):
+        return src.numbers("q" if form == _SIGNED else "Q", count).tolist()
+    if form == _CONSECUTIVE and src.outermost:
         (first,) = src.numbers("q", 1)
-        src.run = True
+        src.consecutive = True
         return list(range(first, first + count))
-    if form != _BIG:
+    if form != _LARGE:
         raise Unreadable("ints in an unknown form")
-    return list(map(_int_from, src.pieces(count)))
+    return list(map(_int_from_bytes, src.pieces(count)))
 
 
-def _int_bytes(value: int, limit: int) -> bytes:
-    length = value.bit_length() // 8 + 1
+def _int_to_bytes(value: int, limit: int) -> bytes:
+    bits = value.bit_length()
+    length = bits // 8 + 1
     if length > limit:
-        raise Unwritable(
-            value.bit_length(), f"an int of {value.bit_length()} bits is too large to be carried"
-        )
+        raise Unwritable(bits, f"an int of {bits} bits is too large to be written")
     return value.to_bytes(length, "little", signed=True)
 
 
-def _int_from(data: bytes) -> int:
+def _int_from_bytes(data: bytes) -> int:
     if not 0 < len(data) <= MAX_INT_BYTES:
         raise Unreadable(f"an int of {len(data)} bytes")
     return int.from_bytes(data, "little", signed=True)
 
 
 def _write_floats(out: BlobWriter, values: list[float]) -> None:
-    out.numbers("d", array("d", values))
+    out.numbers("d", values)
 
 
 def _read_floats(src: BlobReader, count: int) -> list[float]:
@@ -138,42 +113,29 @@ def _read_floats(src: BlobReader, count: int) -> list[float]:
 
 
 def write_text(out: BlobWriter, values: list[str]) -> None:
-    """Write texts: one to a line if none of them has a line break, else with their lengths."""
+    """Write texts: joined by line breaks if none of them contains one, else joined after their lengths."""
     lines = "\n".join(values)
     if lines.count("\n") == len(values) - 1:
-        out.byte(0)
+        out.byte(_LINES)
         out.raw(lines.encode("utf-8", "surrogatepass"))
-        return
-    out.byte(1)
-    if any(len(value) >> 32 for value in values):
-        raise Unwritable(None, "a single text of 4 GiB or more")
-    out.numbers("I", map(len, values))
-    out.raw("".join(values).encode("utf-8", "surrogatepass"))
+    else:
+        out.byte(_LENGTHS)
+        out.lengths(values)
+        out.raw("".join(values).encode("utf-8", "surrogatepass"))
 
 
 def read_text(src: BlobReader, count: int) -> list[str]:
     """Return *count* texts."""
     form = src.byte()
-    if form == 0:
-        found = str(src.raw(), "utf-8", "surrogatepass").split("\n")
-        if len(found) != count:
-            raise Unreadable(f"{len(found)} texts where {count} should be")
-        return found
-    if form != 1:
+    if form == _LENGTHS:
+        lengths = src.numbers("I", count)
+        return cut(str(src.raw(), "utf-8", "surrogatepass"), lengths)
+    if form != _LINES:
         raise Unreadable("texts in an unknown form")
-    ends = list(accumulate(src.numbers("I", count), initial=0))
-    text = str(src.raw(), "utf-8", "surrogatepass")
-    if ends[-1] != len(text):
-        raise Unreadable(f"texts of {ends[-1]} characters in all, {len(text)} are there")
-    return list(map(text.__getitem__, map(slice, ends, ends[1:])))
-
-
-def _write_bytes(out: BlobWriter, values: list[bytes]) -> None:
-    out.pieces(values)
-
-
-def _read_bytes(src: BlobReader, count: int) -> list[bytes]:
-    return src.pieces(count)
+    texts = str(src.raw(), "utf-8", "surrogatepass").split("\n")
+    if len(texts) != count:
+        raise Unreadable(f"{len(texts)} texts, {count} expected")
+    return texts
 
 
 def _write_decimals(out: BlobWriter, values: list[Decimal]) -> None:
@@ -184,22 +146,22 @@ def _read_decimals(src: BlobReader, count: int) -> list[Decimal]:
     return list(map(Decimal, read_text(src, count)))
 
 
-def _same_decimals(values: list[Decimal]) -> Iterable[Hashable]:
-    # what is no number equals nothing, and two of them may be two ids
+def _decimal_tokens(values: list[Decimal]) -> Iterable[Hashable]:
+    # a NaN equals nothing, so that two ids may be two NaNs, which must not become one object
     return by_identity(values) if any(map(Decimal.is_nan, values)) else map(str, values)
 
 
 def _write_fractions(out: BlobWriter, values: list[Fraction]) -> None:
-    out.pieces([_int_bytes(value.numerator, MAX_RATIO_BYTES) for value in values])
-    out.pieces([_int_bytes(value.denominator, MAX_RATIO_BYTES) for value in values])
+    out.pieces([_int_to_bytes(value.numerator, MAX_FRACTION_BYTES) for value in values])
+    out.pieces([_int_to_bytes(value.denominator, MAX_FRACTION_BYTES) for value in values])
 
 
 def _read_fractions(src: BlobReader, count: int) -> list[Fraction]:
-    parts = src.pieces(count), src.pieces(count)
-    if any(len(part) > MAX_RATIO_BYTES for column in parts for part in column):
+    columns = src.pieces(count), src.pieces(count)
+    if any(len(data) > MAX_FRACTION_BYTES for column in columns for data in column):
         raise Unreadable("a fraction of too many digits")
-    above, below = (map(_int_from, column) for column in parts)
-    return list(map(Fraction, above, below))
+    numerators, denominators = (map(_int_from_bytes, column) for column in columns)
+    return list(map(Fraction, numerators, denominators))
 
 
 def _write_uuids(out: BlobWriter, values: list[UUID]) -> None:
@@ -208,12 +170,11 @@ def _write_uuids(out: BlobWriter, values: list[UUID]) -> None:
 
 def _read_uuids(src: BlobReader, count: int) -> list[UUID]:
     data = bytes(src.fixed(16 * count))
-    found = [UUID.__new__(UUID) for _ in range(count)]
-    for at, value in enumerate(
-        found
-    ):  # as its own pickles do it, in a third of the time its constructor takes
-        value.__setstate__({"int": int.from_bytes(data[16 * at : 16 * at + 16], "big")})  # type: ignore[attr-defined]
-    return found
+    uuids: list[Any] = [UUID.__new__(UUID) for _ in range(count)]
+    # what unpickling a UUID calls takes a third of the time of its constructor
+    for at, value in enumerate(uuids):
+        value.__setstate__({"int": int.from_bytes(data[16 * at : 16 * at + 16], "big")})
+    return uuids
 
 
 SCALARS: dict[type, Family] = {
@@ -222,8 +183,8 @@ SCALARS: dict[type, Family] = {
     int: Family(4, _write_ints, _read_ints, by_value),
     float: Family(5, _write_floats, _read_floats, by_identity),
     str: Family(6, write_text, read_text, by_value),
-    bytes: Family(7, _write_bytes, _read_bytes, by_value),
-    Decimal: Family(8, _write_decimals, _read_decimals, _same_decimals),
+    bytes: Family(7, BlobWriter.pieces, BlobReader.pieces, by_value),
+    Decimal: Family(8, _write_decimals, _read_decimals, _decimal_tokens),
     Fraction: Family(9, _write_fractions, _read_fractions, partial(map, Fraction.as_integer_ratio)),
     UUID: Family(10, _write_uuids, _read_uuids, partial(map, attrgetter("int"))),
 }

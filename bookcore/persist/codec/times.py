@@ -1,12 +1,12 @@
-"""Columns of dates and times, each with its zone and its fold.
+"""Families of dates, datetimes, times and timedeltas, with their zone and fold.
 
-A datetime is written as its ten bytes of fields, fold in the top bit of the month: the form Python itself
-uses for its own pickles, and makes datetimes of five times faster than any arithmetic. Python looks at none
-of the fields but the month then, so that they are checked here, a column at a time.
+A datetime is written as the ten bytes of Python's own pickles: its fields, with the fold in the top bit of the
+month. Python makes a datetime from these bytes five times faster than any arithmetic does. Of the fields it checks
+only the month, so that the other fields are checked here, a column at a time.
 
-All datetimes of one column have one zone; `zone_groups` sorts them. A zone is a fixed offset (`timezone`,
-with its name if it has one) or a `ZoneInfo` with a key; it comes back as the zone of that key on the machine
-that reads.
+All datetimes of a column have one zone; `zone_groups` tells a caller how to divide them. A zone is a fixed offset
+(`timezone`, with its name if it has one) or a `ZoneInfo` with a key. A `ZoneInfo` is read as the zone which has this
+key on the machine that reads.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import re
 import struct
 from collections.abc import Hashable, Iterable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from itertools import repeat
-from operator import attrgetter, itemgetter
+from itertools import chain, repeat
+from operator import attrgetter
 from pickle import PicklingError
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
-from bookcore.persist.codec.scalars import Family, by_identity, by_value
+from bookcore.persist.codec.family import Family, by_identity, by_value
 
 __all__ = ["TIMES", "read_zone", "write_zone", "zone_groups"]
 
@@ -30,25 +30,23 @@ _STATE = struct.Struct("10s")
 _MICROSECOND = timedelta(microseconds=1)
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _NAIVE, _OFFSET, _NAMED_OFFSET, _REGION = range(4)
-_arguments: Any = getattr(timezone, "__getinitargs__")  # noqa: B009 - what pickles of it are made of; not in the types
-_fold, _zone, _first = attrgetter("fold"), attrgetter("tzinfo"), itemgetter(0)
+# the offset and name of a fixed zone, as its pickles have them; typeshed does not know this method
+_arguments: Any = getattr(timezone, "__getinitargs__")  # noqa: B009
+_fold, _zone = attrgetter("fold"), attrgetter("tzinfo")
 
 
 def zone_groups(values: list[Any]) -> list[Hashable] | None:
-    """Return for each datetime or time which zone it has, or None if all have the same.
+    """Return a token for the zone of each datetime or time, or None if all have the same zone.
 
-    Two equal offsets are one zone; two `ZoneInfo` objects are two, even with one key: Python compares their
-    times otherwise.
+    Equal offsets are the same zone, also as two objects: datetimes parsed from text have one object each. Two
+    `ZoneInfo` objects are two zones, even with the same key: Python compares datetimes of one object by their wall
+    clocks, and datetimes of two objects by UTC.
     """
     zones: list[Any] = list(map(_zone, values))
-    kinds: list[Hashable] = list(map(id, zones))
-    if len(set(kinds)) == 1:
+    if len(set(map(id, zones))) == 1:
         return None
-    if set(map(type, zones)) == {timezone}:  # parsed from text, each has an object of its own
-        kinds = list(map(_arguments, zones))
-    else:
-        kinds = [_arguments(zone) if type(zone) is timezone else id(zone) for zone in zones]
-    return kinds if len(set(kinds)) > 1 else None
+    groups: list[Hashable] = [_arguments(zone) if type(zone) is timezone else id(zone) for zone in zones]
+    return groups if len(set(groups)) > 1 else None
 
 
 def write_zone(out: BlobWriter, zone: tzinfo | None) -> None:
@@ -61,17 +59,17 @@ def write_zone(out: BlobWriter, zone: tzinfo | None) -> None:
         out.numbers("q", [offset // _MICROSECOND])
         if name:
             out.raw(name[0].encode("utf-8", "surrogatepass"))
-    elif type(zone) is ZoneInfo and _is_known_by_key(zone):
+    elif type(zone) is ZoneInfo and _is_identified_by_key(zone):
         out.byte(_REGION)
         out.raw(zone.key.encode())
     else:
         raise Unwritable(
-            zone, f"a time zone of {type(zone).__name__} cannot be carried; use timezone or ZoneInfo(key)"
+            zone, f"a time zone of {type(zone).__name__} cannot be written; use timezone or ZoneInfo(key)"
         )
 
 
-def _is_known_by_key(zone: ZoneInfo) -> bool:
-    """Tell whether the key of a zone says which it is: not if it was read out of a file, whatever key it was given."""
+def _is_identified_by_key(zone: ZoneInfo) -> bool:
+    """Tell whether `ZoneInfo` makes this zone from its key; a zone read by `ZoneInfo.from_file` may have any key."""
     try:
         zone.__reduce__()
     except PicklingError:
@@ -93,7 +91,7 @@ def read_zone(src: BlobReader) -> tzinfo | None:
         raise Unreadable("a time zone in an unknown form")
     key = str(src.raw(), "ascii")
     if len(key) > 255 or not _ZONE_KEY.fullmatch(key):
-        raise Unreadable("a time zone whose name is none")
+        raise Unreadable("a time zone with an impossible name")
     try:
         return ZoneInfo(key)
     except (LookupError, OSError, ValueError) as exc:
@@ -102,22 +100,22 @@ def read_zone(src: BlobReader) -> tzinfo | None:
 
 def _write_datetimes(out: BlobWriter, values: list[datetime]) -> None:
     write_zone(out, values[0].tzinfo)
-    # protocol 4: the oldest that carries fold
-    facts: Any = map(datetime.__reduce_ex__, values, repeat(4))
-    out.fixed(b"".join([arguments[0] for _, arguments in facts]))
+    # protocol 4 is the oldest which includes the fold
+    pickled: Any = map(datetime.__reduce_ex__, values, repeat(4))
+    out.fixed(b"".join([arguments[0] for _, arguments in pickled]))
 
 
 def _read_datetimes(src: BlobReader, count: int) -> list[datetime]:
     zone = read_zone(src)
     data = bytes(src.fixed(_STATE.size * count))
     _check_fields(data)
-    states = map(_first, _STATE.iter_unpack(data))
-    make: Any = datetime  # the types say nothing of this form
+    states = chain.from_iterable(_STATE.iter_unpack(data))
+    make: Any = datetime  # typeshed does not know this form of the constructor
     return list(map(make, states)) if zone is None else list(map(make, states, repeat(zone)))
 
 
 def _check_fields(data: bytes) -> None:
-    """Refuse ten-byte forms of datetimes that are none."""
+    """Raise `Unreadable` or `ValueError` unless each ten bytes are the fields of a datetime."""
     century, year, month, day, hour, minute, second, high, middle, low = (data[i::10] for i in range(10))
     if (
         max(hour) > 23
@@ -125,13 +123,13 @@ def _check_fields(data: bytes) -> None:
         or max(second) > 59
         or max(zip(high, middle, low, strict=True)) > (0x0F, 0x42, 0x3F)
     ):
-        raise Unreadable("a time of day that is none")
+        raise Unreadable("a time of day that does not exist")
     for days in set(zip(century, year, month, day, strict=True)):
-        date(days[0] << 8 | days[1], days[2] & 0x7F, days[3])  # ValueError unless there is such a day
+        date(days[0] << 8 | days[1], days[2] & 0x7F, days[3])  # ValueError if there is no such day
 
 
-def _same_datetimes(values: list[datetime]) -> Iterable[Hashable]:
-    # two passes of one hour are equal, and not the same
+def _datetime_tokens(values: list[datetime]) -> Iterable[Hashable]:
+    # the two readings of a repeated hour are equal, and differ in their fold
     return by_identity(values) if any(map(_fold, values)) else by_value(values)
 
 
@@ -171,7 +169,7 @@ def _read_timedeltas(src: BlobReader, count: int) -> list[timedelta]:
 
 TIMES: dict[type, Family] = {
     date: Family(11, _write_dates, _read_dates, by_value),
-    datetime: Family(12, _write_datetimes, _read_datetimes, _same_datetimes),
+    datetime: Family(12, _write_datetimes, _read_datetimes, _datetime_tokens),
     time: Family(13, _write_times, _read_times, by_identity),
     timedelta: Family(14, _write_timedeltas, _read_timedeltas, by_value),
 }

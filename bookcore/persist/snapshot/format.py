@@ -1,4 +1,4 @@
-"""The snapshot file: bytes in, bytes out, and not one of them changed unnoticed.
+"""The snapshot file: sections of bytes in a file, with a digest that detects every change.
 
     offset  size
          0     8   magic
@@ -12,16 +12,15 @@
         48     8   length of the body
         56     8   key check: tells a wrong key from a damaged file; zero without a key
         64     -   body: for each section its length (8) and its pickle
-         -    32   BLAKE2b of everything before, keyed when the user sets a key
+         -    32   BLAKE2b of everything before, keyed if the user gives a key
          -     8   end magic
 
-A file is read in this order, and the first thing wrong ends it: regular file, size cap, magic, version,
-lengths, key, digest, opcodes, exact types. Nothing is unpickled, and no memory but the file's own size is
-taken, before the digest has been found right.
+When a file is read, these are checked in turn, and the first that is wrong raises an error: regular file, size limit,
+magic, version, lengths, key, digest, opcodes, exact types. Until the digest has been checked, nothing is unpickled and
+reading takes no more memory than the size of the file.
 
-A file is written beside its target under a name of its own, synced, read back, and only then put in the
-target's place, so that whoever opens the target sees the old file or the new one. This module knows nothing
-of calendars.
+A file is written under a temporary name in the folder of its target, synced, read back, and only then renamed to the
+target. Another program that opens the target therefore sees the old file or the new file, both complete.
 """
 
 from __future__ import annotations
@@ -36,21 +35,16 @@ from hmac import compare_digest
 from typing import Any
 
 from bookcore.model.errors import SnapshotError, brief
-from bookcore.persist.errors import (
-    SnapshotDamagedError,
-    SnapshotKeyError,
-    SnapshotVersionError,
-    failure,
-)
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
 from bookcore.persist.fs import FileSystem
-from bookcore.persist.snapshot import flat
+from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
 __all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "path_text", "read_file", "write_file"]
 
 Section = tuple[bytes, ...]
 
 VERSION = 1
-MAGIC = b"\x89BKSN\r\n\x1a"  # not text, and broken by whatever rewrites line ends
+MAGIC = b"\x89BKSN\r\n\x1a"  # is not text, and changes if a program converts line ends
 END_MAGIC = b"\x1aNSKB\r\n\x89"
 _HEADER = struct.Struct("<8sHBBI16sQQQ8s")
 _LENGTH = struct.Struct("<Q")
@@ -62,7 +56,7 @@ _KEYED = 1
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the header says: which store, up to which change, how many rows."""
+    """The facts in the header of a file: id of the store, number of the last booking, number of bookings."""
 
     store_id: bytes = bytes(16)
     last_sequence: int = 0
@@ -71,10 +65,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a file may ask for: ``max_bytes`` is the size of the largest file that is read.
+    """Limits on files: ``max_bytes`` is the size of the largest file that is read or written.
 
-    Whatever a file within the limit holds, reading it takes memory in proportion to its size, never more for
-    a number written in it: every row of every column stands for at least one byte of the file.
+    Reading a file takes memory in proportion to its size, whatever numbers it contains, because every row of every
+    column takes at least one byte of the file.
     """
 
     max_bytes: int = 1 << 30
@@ -87,10 +81,10 @@ _LIMITS = Limits()
 def path_text(path: object) -> str:
     """Return *path* as text, or raise `SnapshotError` if it names no file."""
     try:
-        given: Any = os.fsdecode(path)  # type: ignore[arg-type]  # what it is not made for, it refuses
-        text = str.__str__(given)  # and not of a subclass, with code of its own
+        given: Any = os.fsdecode(path)  # type: ignore[arg-type]  # raises for all that is no path
+        text = str.__str__(given)  # exactly a str: a subclass may have methods of its own
         os.fsencode(text)
-    except Exception as exc:  # the code of the object's own class may fail in any way
+    except Exception as exc:  # __fspath__ may raise anything
         raise SnapshotError(brief(path), f"not a path ({failure(exc)})") from exc
     if not text or "\0" in text:
         raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
@@ -110,13 +104,13 @@ def write_file(
     path: str | os.PathLike[str], facts: Facts, sections: Sequence[Section], key: bytes | None = None,
     fs: FileSystem = _FILES, limits: Limits = _LIMITS,
 ) -> int:  # fmt: skip
-    """Write a snapshot, in the place of what stands at *path*, and return its size in bytes.
+    """Write a snapshot to *path*, replacing a file that is there, and return its size in bytes.
 
-    The file is readable by its owner alone. On any failure before the last step, what stood at *path* stands
-    as it was and the temporary file is gone; should the folder not sync after that step, the new file stands,
-    whole, and the error says so.
+    Only its owner may read the file. After a failure before the last step, the file at *path* is unchanged and the
+    temporary file is removed. If syncing the folder fails after that step, the new file is in place and complete, and
+    the error says so.
 
-    Raises: `SnapshotError` for whatever the file system refuses; `SnapshotKeyError`.
+    Raises: `SnapshotError` for every error of the file system; `SnapshotKeyError`.
 
     Complexity: O(bytes), in time and memory.
     """
@@ -124,14 +118,14 @@ def write_file(
     secret = check_key(target, key)
     parts = _parts(facts, sections, secret)
     size = sum(map(len, parts))
-    if size > limits.max_bytes:  # told now, not when it is needed
+    if size > limits.max_bytes:  # better refused now than when it is needed
         reason = (
-            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; hand the same "
-            "limits=Limits(...) to save and load of bookcore.persist.snapshot (it is in bookcore.persist.snapshot.format)"
+            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; pass the same "
+            "limits=Limits(...) to save and load of bookcore.persist.snapshot"
         )
         raise SnapshotError(target, reason)
-    if fs.is_special(target):  # a folder, or a device, which the superuser could put a file in the place of
-        raise SnapshotError(target, "not written: what stands there is not a regular file")
+    if fs.is_special(target):  # a folder, or a device, which the superuser could replace by a file
+        raise SnapshotError(target, "not written: there is something at this path that is not a regular file")
     folder = os.path.dirname(target) or os.curdir
     temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
     try:
@@ -150,7 +144,7 @@ def write_file(
     try:
         _sync_folder(fs, folder)
     except OSError as exc:
-        reason = f"written and whole, but a power cut may still undo that: the folder does not sync ({_words(exc)})"
+        reason = f"written and whole, but a power cut may still undo this: the folder does not sync ({_words(exc)})"
         raise SnapshotError(target, reason) from exc
     return size
 
@@ -158,10 +152,10 @@ def write_file(
 def read_file(
     path: str | os.PathLike[str], key: bytes | None = None, limits: Limits = _LIMITS, fs: FileSystem = _FILES
 ) -> tuple[Facts, list[Section]]:
-    """Return what `write_file` wrote, or raise.
+    """Return the facts and sections that `write_file` wrote.
 
     Raises: `SnapshotError` if the file cannot be opened or read, `SnapshotVersionError` for a newer format,
-    `SnapshotKeyError`, and `SnapshotDamagedError` for everything else that is not exactly as it was written.
+    `SnapshotKeyError`, and `SnapshotDamagedError` for any other difference from the file that was written.
 
     Complexity: O(bytes), in time and memory.
     """
@@ -181,10 +175,10 @@ def read_file(
 
 
 def _parts(facts: Facts, sections: Sequence[Section], secret: bytes) -> list[bytes]:
-    """Return the file in pieces; the last is the trailer with the digest."""
+    """Return the parts of the file; the last is the trailer with the digest."""
     body: list[bytes] = []
     for section in sections:
-        pickled = flat.dumps(section)
+        pickled = dumps(section)
         body += (_LENGTH.pack(len(pickled)), pickled)
     header = _HEADER.pack(
         MAGIC, VERSION, _FLAT_PICKLES, _KEYED if secret else 0, len(sections),
@@ -219,7 +213,7 @@ def _write_parts(fs: FileSystem, fd: int, parts: Iterable[bytes]) -> None:
                 rest = rest[written:]
         fs.sync(fd)
     except BaseException:
-        with suppress(OSError):  # the first failure is the one to tell
+        with suppress(OSError):  # the first failure is the one that is reported
             fs.close(fd)
         raise
     fs.close(fd)
@@ -233,9 +227,9 @@ def _read_back(fs: FileSystem, path: str, parts: Iterable[bytes]) -> None:
             at = 0
             while at < len(part):
                 found = fs.read(fd, len(part) - at)
-                # bytes against bytes: a memoryview is compared item by item
+                # bytes are compared in C, but a memoryview item by item
                 if not found or not part.startswith(found, at):
-                    raise OSError("what was written does not read back the same")
+                    raise OSError("the file does not read back as it was written")
                 at += len(found)
         if fs.read(fd, 1):
             raise OSError("more reads back than was written")
@@ -267,7 +261,7 @@ def _words(exc: BaseException) -> str:
 
 
 def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
-    """Return the whole of a regular file within the limits."""
+    """Return the contents of a regular file within the limits."""
     fd = fs.open(name)
     try:
         size = fs.size(fd)
@@ -287,7 +281,7 @@ def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
 
 
 def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]:
-    """Check the whole of *data* and return what it holds."""
+    """Check all of *data* and return its facts and sections."""
     if data[: len(MAGIC)] != MAGIC:
         raise SnapshotDamagedError(name, "not a bookcore snapshot", offset=0)
     if len(data) < _HEADER.size + _TRAILER_SIZE:
@@ -316,7 +310,7 @@ def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]
     if not compare_digest(check, _key_check(secret, store_id)):
         raise SnapshotKeyError(name, "the key is not the one the file was written with", offset=56)
     if not compare_digest(data[end : end + _DIGEST_SIZE], _digest((memoryview(data)[:end],), secret)):
-        raise SnapshotDamagedError(name, "damaged: its digest is another than the one written", offset=end)
+        raise SnapshotDamagedError(name, "damaged: its digest does not match its contents", offset=end)
     return Facts(store_id, sequence, rows), list(_sections(name, memoryview(data)[:end], count))
 
 
@@ -334,8 +328,8 @@ def _sections(name: str, data: memoryview, count: int) -> Iterator[Section]:
                 name, f"a section of {length} bytes, {len(data) - at} are left", offset=at
             )
         try:
-            yield flat.loads(data[at : at + length])
-        except flat.FlatError as exc:
+            yield loads(data[at : at + length])
+        except FlatError as exc:
             raise SnapshotDamagedError(name, exc.reason, offset=at + exc.offset) from exc
         at += length
     if at != len(data):

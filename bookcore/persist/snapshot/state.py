@@ -1,30 +1,37 @@
-"""The whole of a calendar as plain columns, and these as the sections of a snapshot.
+"""The contents of a calendar as plain columns, and these columns as the sections of a snapshot.
 
-    section     a row is        columns
-    calendar    the calendar    bounds, names of classes, class that book() makes, last booking and closure number
-    resources   a resource      id, class, capacity, before, after, attributes
-    tags        a label         label, who has it
-    rules       opening hours   the rule as plain values, who keeps it
-    bookings    a booking       id, class, resource, start and end, quantity, fields
-    holds       a held booking  which, until when
-    expired     a hold          id, when it ran out: the last few, so that confirming one can say so
-    closures    a closure       id, resource, start and end, reason, bookings that stood there
-    released    a booking       as bookings: those that stood there and were released or moved since (if there are any)
+    section     a row is          columns
+    calendar    the calendar      bounds, class names, class that book() makes, last booking number, last closure number
+    resources   a resource        id, class, capacity, buffer before, buffer after, attributes
+    tags        a label           label, resources
+    rules       opening hours     the hours as plain values, resources
+    bookings    a booking         id, class, resource, start and end, quantity, fields
+    holds       a held booking    booking, time when the hold expires
+    expired     an expired hold   id, time when it expired: the last few, so that confirming one raises the right error
+    closures    a closure         id, resource, start and end, reason, bookings that were active when it was made
+    released    a booking         as bookings: those which closures list and which were released or moved since
 
-Rows stand in order: resources in order of registration, bookings in order of booking. Resources, bookings and
-classes are known by their place. A section's first column says which section it is and how many rows it has.
-A file whose sections, counts or places do not fit is refused, as is one with an id twice or a span that is
-none. Whether bookings overlap is not looked at here: the calendar that is built from the state does.
+Resources are in order of registration and bookings in order of booking. A resource, a booking or a class is written
+as its place: the number of its row, or of its name. The first column of a section has the section's name and number
+of rows. The section *released* is written only if it has rows.
+
+A file is refused if its sections, rows or places do not fit together, if an id is there twice, or if a span ends
+before it starts. Whether bookings overlap is not checked here, but by the calendar that is built from the state.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import partial
+from itertools import chain, islice, repeat
+from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
+from bookcore.model.keys import normal
+from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.columns import (
     KeyColumn,
@@ -34,18 +41,7 @@ from bookcore.persist.codec.columns import (
     encode_column,
     encode_numbers,
 )
-from bookcore.persist.snapshot.checks import (
-    check_all,
-    check_closure_ids,
-    check_distinct,
-    check_fields,
-    check_ids,
-    check_lengths,
-    check_members,
-    check_positive,
-    check_spans,
-    checked_facts,
-)
+from bookcore.persist.errors import failure
 
 __all__ = [
     "Bookings",
@@ -61,8 +57,11 @@ __all__ = [
 ]
 
 Section = tuple[bytes, ...]
+Decoder = Callable[[bytes, int], Any]
+_zone = attrgetter("tzinfo")
 _HEAD = struct.Struct("<Q12s")
 _NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released"
+_REQUIRED = len(_NAMES) - 1  # all but the last
 
 
 @dataclass(slots=True)
@@ -87,9 +86,9 @@ class Tags:
 
 @dataclass(slots=True)
 class Rules:
-    """A row for each set of opening hours, as `Hours.to_plain` tells it."""
+    """A row for each set of opening hours."""
 
-    hours: list[Any] = field(default_factory=list)
+    hours: list[Any] = field(default_factory=list)  # what `Hours.to_plain` returned
     members: list[list[int]] = field(default_factory=list)  # places in State.resources
 
 
@@ -102,14 +101,14 @@ class Bookings:
     resources: Sequence[int] = ()  # places in State.resources
     keys: KeyColumn = field(default_factory=lambda: KeyColumn([]))  # all starts, then all ends
     quantities: Sequence[int] = ()
-    fields: list[Any] = field(default_factory=list)  # a dict, or None for none
+    fields: list[Any] = field(default_factory=list)  # a dict, or None for a booking without fields
     counted: bool = False  # the ids were read as ints that count up by one
-    bare: bool = False  # no booking that was read has fields
+    bare: bool = False  # the bookings were read, and none of them has fields
 
 
 @dataclass(slots=True)
 class Holds:
-    """A row for each booking that is only held."""
+    """A row for each booking that is held and not confirmed."""
 
     bookings: Sequence[int] = ()  # places in State.bookings
     until: list[Any] = field(default_factory=list)
@@ -117,7 +116,7 @@ class Holds:
 
 @dataclass(slots=True)
 class Expired:
-    """A row for each of the last holds that ran out."""
+    """A row for each of the holds that expired last."""
 
     ids: list[Any] = field(default_factory=list)
     until: list[Any] = field(default_factory=list)
@@ -131,14 +130,13 @@ class Closures:
     resources: Sequence[int] = ()
     keys: KeyColumn = field(default_factory=lambda: KeyColumn([]))  # all starts, then all ends
     reasons: list[Any] = field(default_factory=list)
-    overlapping: list[list[int]] = field(
-        default_factory=list
-    )  # places in State.bookings, and on in State.released
+    # places in State.bookings; those past its end are places in State.released
+    overlapping: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class State:
-    """Everything a snapshot carries."""
+    """Everything in a snapshot."""
 
     bounds: str = "[)"
     classes: list[str] = field(default_factory=list)
@@ -158,44 +156,44 @@ class State:
 def encode_state(state: State) -> list[Section]:
     """Return the sections that hold *state*.
 
-    Raises: `Unwritable` for a value that cannot be carried.
+    Raises: `Unwritable` for a value that cannot be written.
 
     Complexity: O(everything); for a million bookings with integer ids and keys on the hour about 0.3 s.
     """
-    who, what = state.resources, state.bookings
-    closed = state.closures
     values, numbers = encode_column, encode_numbers
     facts = (state.bounds, state.classes, state.event_type, state.last_sequence, state.last_closure)
+    resources, closures = state.resources, state.closures
     sections = [
         _section("calendar", 1, values([facts])),
         _section(
-            "resources", len(who.ids), values(who.ids), numbers(who.kinds), numbers(who.capacities),
-            values(who.before), values(who.after), values(who.attributes),
+            "resources", len(resources.ids), values(resources.ids), numbers(resources.kinds),
+            numbers(resources.capacities), values(resources.before), values(resources.after),
+            values(resources.attributes),
         ),
         _section("tags", len(state.tags.labels), values(state.tags.labels), values(state.tags.members)),
         _section("rules", len(state.rules.hours), values(state.rules.hours), values(state.rules.members)),
-        _section(
-            "bookings", len(what.ids), values(what.ids), numbers(what.kinds), numbers(what.resources),
-            values(what.keys.values, what.keys.cls), numbers(what.quantities), values(what.fields),
-        ),
+        _bookings_section("bookings", state.bookings),
         _section("holds", len(state.holds.until), numbers(state.holds.bookings), values(state.holds.until)),
         _section("expired", len(state.expired.ids), values(state.expired.ids), values(state.expired.until)),
         _section(
-            "closures", len(closed.ids), values(closed.ids), numbers(closed.resources), values(closed.keys.values),
-            values(closed.reasons),
-            values(closed.overlapping),
+            "closures", len(closures.ids), values(closures.ids), numbers(closures.resources),
+            values(closures.keys.values), values(closures.reasons), values(closures.overlapping),
         ),
     ]  # fmt: skip
-    gone = state.released
-    if gone.ids:
-        columns = (
-            numbers(gone.kinds),
-            numbers(gone.resources),
-            values(gone.keys.values),
-            numbers(gone.quantities),
-        )
-        sections.append(_section("released", len(gone.ids), values(gone.ids), *columns, values(gone.fields)))
+    if state.released.ids:
+        sections.append(_bookings_section("released", state.released))
     return sections
+
+
+def _bookings_section(name: str, rows: Bookings) -> Section:
+    return _section(
+        name, len(rows.ids), encode_column(rows.ids), encode_numbers(rows.kinds), encode_numbers(rows.resources),
+        encode_column(rows.keys.values, rows.keys.cls), encode_numbers(rows.quantities), encode_column(rows.fields),
+    )  # fmt: skip
+
+
+def _section(name: str, rows: int, *columns: bytes) -> Section:
+    return (_HEAD.pack(rows, name.encode()), *columns)
 
 
 def decode_state(sections: Sequence[Section]) -> State:
@@ -205,109 +203,245 @@ def decode_state(sections: Sequence[Section]) -> State:
 
     Complexity: O(everything), in time and memory.
     """
-    take = _Sections(sections).take
-    state = State()
-    _, (facts,) = take("calendar", decode_column)
-    state.bounds, state.classes, state.event_type, state.last_sequence, state.last_closure = checked_facts(
-        facts
-    )
+    if not _REQUIRED <= len(sections) <= len(_NAMES):
+        raise Unreadable(f"{len(sections)} sections, {_REQUIRED} or {len(_NAMES)} expected")
+    by_name = dict(zip(_NAMES, sections, strict=False))
+    read = partial(_read_section, by_name)
+    values, numbers = decode_column, decode_numbers
+
+    _, (facts,) = read("calendar", values)
+    state = State(*_checked_facts(facts))
     kind = _places(len(state.classes))
-
-    count, columns = take(
-        "resources", decode_column, kind, decode_numbers, decode_column, decode_column, decode_column
-    )  # fmt: skip
-    state.resources = Resources(*columns)
-    check_ids(state.resources.ids)
-    check_positive(state.resources.capacities)
-    check_lengths(state.resources.before)
-    check_lengths(state.resources.after)
-    resource = _places(count)
-
-    _, columns = take("tags", decode_column, decode_column)
-    state.tags = Tags(*columns)
-    check_distinct(state.tags.labels)  # None is a label as well
-    check_members(state.tags.members, count)
-
-    _, columns = take("rules", decode_column, decode_column)
-    state.rules = Rules(*columns)
-    check_all(state.rules.hours, dict)
-    check_members(state.rules.members, count)
-
     closed = state.bounds == "[]"
-    bookings, (ids, *columns) = take(
-        "bookings", decode_keys, kind, resource, _keys, decode_numbers, decode_column
-    )
-    state.bookings = what = Bookings(ids.values, *columns)
-    what.counted = ids.run
-    if not ids.run:
-        check_ids(what.ids)
-    what.keys = check_spans(what.keys, closed)
-    check_positive(what.quantities)
-    what.bare = not check_fields(what.fields)
 
-    _, columns = take("holds", _places(bookings), decode_column)
+    resource_count, columns = read("resources", values, kind, numbers, values, values, values)
+    state.resources = Resources(*columns)
+    _check_ids(state.resources.ids)
+    _check_positive(state.resources.capacities)
+    _check_lengths(state.resources.before)
+    _check_lengths(state.resources.after)
+    resource = _places(resource_count)
+
+    _, columns = read("tags", values, values)
+    state.tags = Tags(*columns)
+    _check_distinct(state.tags.labels)  # None is allowed as a label, unlike as an id
+    _check_members(state.tags.members, resource_count)
+
+    _, columns = read("rules", values, values)
+    state.rules = Rules(*columns)
+    _check_all(state.rules.hours, dict)
+    _check_members(state.rules.members, resource_count)
+
+    booking_columns = kind, resource, _decode_spans, numbers, values
+    booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns)
+    state.bookings = _checked_bookings(closed, ids.values, *columns)
+    state.bookings.counted = ids.consecutive
+    if not ids.consecutive:
+        _check_ids(state.bookings.ids)
+
+    _, columns = read("holds", _places(booking_count), values)
     state.holds = Holds(*columns)
-    check_ids(state.holds.bookings)
+    _check_ids(state.holds.bookings)
 
-    _, columns = take("expired", decode_column, decode_column)
+    _, columns = read("expired", values, values)
     state.expired = Expired(*columns)
-    check_ids(state.expired.ids)
+    _check_ids(state.expired.ids)
 
-    _, columns = take("closures", decode_column, resource, _keys, decode_column, decode_column)
+    _, columns = read("closures", values, resource, _decode_spans, values, values)
     state.closures = Closures(*columns)
-    check_closure_ids(state.closures.ids, state.last_closure)
-    check_all(state.closures.reasons, str)
-    state.closures.keys = check_spans(state.closures.keys, closed)
-    if len(sections) > len(_NAMES) - 1:
-        gone, columns = take("released", decode_column, kind, resource, _keys, decode_numbers, decode_column)
-        state.released = Bookings(*columns)
-        check_spans(state.released.keys, closed)
-        check_positive(state.released.quantities)
-        check_fields(state.released.fields)
-        bookings += gone
-    check_members(state.closures.overlapping, bookings)
+    _check_closure_ids(state.closures.ids, state.last_closure)
+    _check_all(state.closures.reasons, str)
+    state.closures.keys = _check_spans(state.closures.keys, closed)
+
+    released_count = 0
+    if "released" in by_name:
+        released_count, columns = read("released", values, *booking_columns)
+        state.released = _checked_bookings(closed, *columns)
+    _check_members(state.closures.overlapping, booking_count + released_count)
     return state
 
 
-def _section(name: str, rows: int, *columns: bytes) -> Section:
-    return (_HEAD.pack(rows, name.encode()), *columns)
+def _checked_bookings(closed: bool, *columns: Any) -> Bookings:
+    """Return bookings of these columns, all of them checked but the ids."""
+    rows = Bookings(*columns)
+    rows.keys = _check_spans(rows.keys, closed)
+    _check_positive(rows.quantities)
+    rows.bare = not _check_fields(rows.fields)
+    return rows
 
 
-def _places(below: int) -> Callable[[bytes, int], Any]:
-    """Return a decoder of numbers that are places among so many things."""
+def _places(below: int) -> Decoder:
+    """Return a decoder of numbers that are places among *below* rows."""
     return partial(decode_numbers, below=below)
 
 
-def _keys(data: bytes, rows: int) -> KeyColumn:
+def _decode_spans(data: bytes, rows: int) -> KeyColumn:
     return decode_keys(data, 2 * rows)
 
 
-class _Sections:
-    """Hands out the sections in order."""
+def _read_section(by_name: dict[str, Section], name: str, *decoders: Decoder) -> tuple[int, list[Any]]:
+    """Return the number of rows and the decoded columns of a section."""
+    section = by_name[name]
+    head = section[0] if section else b""
+    if len(head) != _HEAD.size or head[8:].rstrip(b"\0") != name.encode():
+        raise Unreadable(f"section {name} is not in its place")
+    if len(section) != 1 + len(decoders):
+        raise Unreadable(f"section {name}: {len(section) - 1} columns, {len(decoders)} expected")
+    rows = int.from_bytes(head[:8], "little")
+    if rows > sum(map(len, section)):
+        raise Unreadable(f"section {name}: {rows} rows in fewer bytes")
+    if name == "calendar" and rows != 1:
+        raise Unreadable(f"section calendar: {rows} rows, 1 expected")
+    columns = []
+    for number, (decode, column) in enumerate(zip(decoders, section[1:], strict=True), 1):
+        try:
+            columns.append(decode(column, rows))
+        except Unreadable as exc:
+            exc.reason = f"section {name}, column {number}: {exc.reason}"
+            raise
+    return rows, columns
 
-    def __init__(self, sections: Sequence[Section]) -> None:
-        if not len(_NAMES) - 1 <= len(sections) <= len(_NAMES):
-            raise Unreadable(f"{len(sections)} sections where {len(_NAMES) - 1} should be")
-        self._sections = dict(zip(_NAMES, sections, strict=False))  # the last is not always there
 
-    def take(self, name: str, *decoders: Callable[[bytes, int], Any]) -> tuple[int, list[Any]]:
-        """Return the number of rows and the decoded columns of a section."""
-        section = self._sections[name]
-        head = section[0] if section else b""
-        if len(head) != _HEAD.size or head[8:].rstrip(b"\0") != name.encode():
-            raise Unreadable(f"section {name} is not where it should be")
-        if len(section) != 1 + len(decoders):
-            raise Unreadable(f"section {name}: {len(section) - 1} columns where {len(decoders)} should be")
-        rows = int.from_bytes(head[:8], "little")
-        if rows > sum(map(len, section)):
-            raise Unreadable(f"section {name}: {rows} rows in fewer bytes")
-        if name == "calendar" and rows != 1:
-            raise Unreadable("section calendar: more or less than one row")
-        columns = []
-        for number, (decode, column) in enumerate(zip(decoders, section[1:], strict=True), 1):
-            try:
-                columns.append(decode(column, rows))
-            except Unreadable as exc:
-                exc.reason = f"section {name}, column {number}: {exc.reason}"
-                raise
-        return rows, columns
+# -- checks ------------------------------------------------------------------------------------------------
+#
+# A file may have been forged, so that nothing is assumed about its values. Each check looks at a whole column and
+# raises `Unreadable`, and no other error, although keys and ids may be of the user's classes, whose code may raise
+# any error.
+
+
+def _checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
+    """Return bounds, class names, event type, last booking and last closure number from the row of the calendar."""
+    (row,) = facts
+    if type(row) is not tuple or tuple(map(type, row)) != (str, list, int, int, int):
+        raise Unreadable("the row of the calendar has values of wrong types")
+    bounds, classes, event_type, last_sequence, last_closure = row
+    if bounds not in ("[)", "[]"):
+        raise Unreadable(f"bounds {bounds[:8]!r}")
+    if set(map(type, classes)) - {str} or len(set(classes)) != len(classes):
+        raise Unreadable("class names that are no texts, or a class name twice")
+    if not 0 <= event_type < len(classes) or not 0 <= last_sequence < 1 << 63 or last_closure < 0:
+        raise Unreadable("an event type that is not in the file, or a number out of range")
+    return bounds, classes, event_type, last_sequence, last_closure
+
+
+def _check_ids(ids: Sequence[Any]) -> None:
+    """Raise if an id is None, has no hash, or is there twice."""
+    if None in _check_distinct(ids):
+        raise Unreadable("an id that is None")
+
+
+def _check_distinct(ids: Sequence[Any]) -> set[Any]:
+    """Raise if an id has no hash or is there twice; return the set of the ids."""
+    try:
+        distinct = set(ids)
+    except MemoryError:
+        raise
+    except Exception as exc:
+        raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
+    if len(distinct) != len(ids):
+        raise Unreadable("an id twice")
+    return distinct
+
+
+def _check_all(values: list[Any], cls: type) -> None:
+    """Raise unless all values are of exactly *cls*."""
+    if set(map(type, values)) - {cls}:
+        raise Unreadable(f"a value that is no {cls.__name__}")
+
+
+def _check_closure_ids(ids: list[Any], last_closure: int) -> None:
+    """Raise if an id is not one of those the calendar has given to closures, or is there twice."""
+    if set(map(type, ids)) - {int} or (ids and not 0 < min(ids) <= max(ids) <= last_closure):
+        raise Unreadable("a closure with an id that the calendar has not given")
+    _check_ids(ids)
+
+
+def _check_positive(values: Sequence[int]) -> None:
+    """Raise if a capacity or quantity is zero."""
+    if 0 in values:
+        raise Unreadable("a capacity or quantity of 0")
+
+
+def _check_lengths(values: Sequence[Any]) -> None:
+    """Raise if keys cannot be moved by one of these buffers."""
+    if any(wrong_with(value) for value in values if value is not None):
+        raise Unreadable("a buffer that is no length")
+
+
+def _check_members(members: list[Any], below: int) -> None:
+    """Raise unless each row is a list of distinct places, all of them less than *below*."""
+    _check_all(members, list)
+    places = list(chain.from_iterable(members))
+    if set(map(type, places)) - {int} or (places and not 0 <= min(places) <= max(places) < below):
+        raise Unreadable("a place of a row that does not exist")
+    if any(len(set(row)) != len(row) for row in members):
+        raise Unreadable("a place twice in one list")
+
+
+def _check_fields(fields: list[Any]) -> bool:
+    """Raise unless each row is None, or a dict with texts for keys; return whether any row is a dict."""
+    if not any(map(is_not, fields, repeat(None))):
+        return False
+    types = set(map(type, fields))
+    if types - {dict, type(None)}:
+        raise Unreadable("fields that are neither None nor a dict")
+    if dict in types and set(map(type, chain.from_iterable(filter(None, fields)))) - {str}:
+        raise Unreadable("fields whose names are no texts")
+    return True
+
+
+def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
+    """Raise if a key is not a point on the axis, or if a start does not come before its end.
+
+    The keys are all starts, then all ends; with *closed* bounds a start may equal its end. Returned are the keys,
+    with the index form of their table if they have one. Keys are compared in index form, since Python compares two
+    datetimes of one zone by their wall clocks, which jump when the clocks change.
+    """
+    half = len(keys.values) // 2
+    try:
+        points = keys.values if keys.table is None else keys.table
+        if not all(map(eq, points, points)):
+            raise Unreadable("a key that does not equal itself (NaN)")
+        types = set(map(type, points))
+        normals = points
+        if any(issubclass(cls, datetime | tuple) for cls in types) and (
+            keys.table is not None or _need_index_form(points, types)
+        ):
+            normals = list(map(normal, points))
+        starts: Any
+        ends: Any
+        if keys.table is None:
+            starts, ends = islice(normals, half), islice(normals, half, None)
+        else:
+            keys = keys._replace(normals=normals)
+            if normals is points or all(map(is_, normals, points)):
+                starts, ends = islice(keys.values, half), islice(keys.values, half, None)
+            else:
+                places: Any = keys.entries
+                starts = map(normals.__getitem__, places[:half])
+                ends = map(normals.__getitem__, places[half:])
+        if type(None) in types:
+            pairs = [
+                pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
+            ]
+            starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
+        in_order = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as exc:
+        raise Unreadable(f"keys that cannot be compared ({failure(exc)})") from exc
+    if not in_order:
+        raise Unreadable("a span that ends before it starts")
+    return keys
+
+
+def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
+    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards."""
+    tuples = [point for point in points if isinstance(point, tuple)] if types != {datetime} else []
+    if types != {datetime}:
+        points = [point for point in points if isinstance(point, datetime)]
+    zones = set(map(type, map(_zone, points)))
+    if not zones <= {type(None), timezone}:  # the wall clock of a fixed offset never does
+        return True
+    elements = list(chain.from_iterable(tuples))
+    return bool(elements) and _need_index_form(elements, set(map(type, elements)))
