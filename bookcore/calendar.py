@@ -380,7 +380,7 @@ class Calendar:
             ):
                 try:
                     kind = type(resource)
-                    binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                    binding: Any = None if kind is str or kind is int else getattr(resource, "_binding", None)
                     if binding is None or binding.home is not self:
                         id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
                         binding = self._by_id[id_].binding

@@ -264,7 +264,7 @@ class CalendarState:
         records: Any,
         starts: Sequence[Any],
         ends: Sequence[Any],
-        seqs: range,
+        seqs: Sequence[int],
         ids: Sequence[Hashable] | None = None,
         objects: Mapping[int, BookingEvent] | None = None,
     ) -> bool:
@@ -276,7 +276,7 @@ class CalendarState:
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
             return False
-        ledger.records.put_all(seqs, records, True)
+        ledger.records.put_all(seqs, records, isinstance(seqs, range))
         ledger.last = seqs[-1]
         if ids is not None:
             ledger.numbers.update(zip(ids, seqs, strict=True))

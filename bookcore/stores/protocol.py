@@ -156,7 +156,7 @@ class SupportsLoad(Protocol[K]):
 
 
 @runtime_checkable
-class SupportsExpiry(Protocol[K]):
+class SupportsExpiry(Protocol):
     """A store that hides many rows at once in O(1) each, and removes them from its indexes little by little.
 
     Ten thousand holds may run out at one instant, and no answer may show them from that instant on.
@@ -174,21 +174,21 @@ class SupportsExpiry(Protocol[K]):
 
 
 @runtime_checkable
-class SupportsFreeTime(Protocol[K]):
+class SupportsFreeTime(Protocol):
     """A store that reads free time, usage and ends of bookings out of its indexes."""
 
     def blocked_spans(
-        self, record: ResourceRecord, start: K | None, end: K | None, quantity: int, length: Any = None
+        self, record: ResourceRecord, start: Any, end: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]] | None:
         """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included; or None: ask rows.
 
         Spans between which *length* does not fit may be yielded as one. Lazy: to be read while nothing changes.
         """
 
-    def usage(self, record: ResourceRecord, start: K | None, end: K | None) -> Iterator[tuple[Any, Any, int]] | None:
+    def usage(self, record: ResourceRecord, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]] | None:
         """Yield the steps ``(start, end, units in use)`` that tile the span, neighbours different; or None: ask rows."""
 
-    def ends_after(self, after: K, meeting: bool, until: K, within: int) -> Sequence[tuple[Any, list[int], int]]:
+    def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> Sequence[tuple[Any, list[int], int]]:
         """Return the next keys at which blocked spans end, each with the numbers and the bitmap of the resources concerned.
 
         After *after* (*meeting*: or at it) and not after *until*, of resources in the bitmap *within*. It may hold keys at
