@@ -50,7 +50,7 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as exc:
-        raise MissingError(f"{name} is not installed") from exc
+        raise MissingError(f"{name} is not installed (pip install --group peers)") from exc
 
 
 def fastest(
@@ -150,17 +150,28 @@ class SQLite(_Integers):
         self.is_available: Callable[[int, int, int], bool] = self._checker(self.CHECKS[0])
         self.book: Callable[[int, int, int], int | None] = self._pair(self.CHECKS[0])
 
+    TABLES: tuple[str, ...] = (
+        "CREATE TABLE resource (id INTEGER PRIMARY KEY)",
+        """CREATE TABLE booking (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL,
+           start INTEGER NOT NULL, end INTEGER NOT NULL)""",
+    )
+    INDEX = "CREATE INDEX booking_span ON booking (resource, end, start)"
+
+    def create(self, data: Dataset) -> None:
+        """Make the resources, the index, and no booking; begin the one transaction that all bookings are made in."""
+        for sql in (*self.TABLES, self.INDEX):
+            self.run(sql)
+        self.run("BEGIN")
+        self.base.executemany("INSERT INTO resource VALUES (?)", ((who,) for who in range(data.resources)))
+
     def load(self, data: Dataset) -> None:
-        self.run("CREATE TABLE resource (id INTEGER PRIMARY KEY)")
-        self.run(
-            "CREATE TABLE booking (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL,"
-            " start INTEGER NOT NULL, end INTEGER NOT NULL)"
-        )
+        for sql in self.TABLES:
+            self.run(sql)
         self.run("BEGIN")
         self.base.executemany("INSERT INTO resource VALUES (?)", ((who,) for who in range(data.resources)))
         self.base.executemany(self.INSERT, iter(data.rows))
         self.run("COMMIT")
-        self.run("CREATE INDEX booking_span ON booking (resource, end, start)")
+        self.run(self.INDEX)
         self.run("ANALYZE")
 
     def tune(self, spans: Sequence[Span], singles: Sequence[tuple[int, int, int]]) -> None:
@@ -315,6 +326,8 @@ PEERS = {
     "DuckDB": "benchmarks.peers:DuckDB",
     "NCLS": "benchmarks.peers_index:Ncls",
     "superintervals": "benchmarks.peers_index:SuperIntervals",
+    "pyroaring": "benchmarks.peers_index:RoaringBitmaps",
+    "sorted NumPy arrays": "benchmarks.peers_index:SortedArrays",
     "intervaltree": "benchmarks.peers_index:IntervalTrees",
     "intervaltree, one tree": "benchmarks.peers_index:OneIntervalTree",
     "two sorted maps": "benchmarks.peers_index:TwoSortedMaps",

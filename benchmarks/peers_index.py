@@ -1,7 +1,8 @@
-"""The peers that are index structures: two C libraries, interval trees, two sorted maps."""
+"""The peers that are index structures: three C libraries, sorted arrays, interval trees, two sorted maps."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers import _Integers, _Keyed, _module
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from benchmarks.data import Dataset
 
-__all__ = ["IntervalTrees", "Ncls", "OneIntervalTree", "SuperIntervals", "TwoSortedMaps"]
+__all__ = ["IntervalTrees", "Ncls", "OneIntervalTree", "RoaringBitmaps", "SortedArrays", "SuperIntervals", "TwoSortedMaps"]
 
 
 class Ncls(_Integers):
@@ -82,6 +83,101 @@ class SuperIntervals(_Integers):
         """List who is free."""
         booked = set(self.index.search_values(start, end - 1))
         return [who for who in self.every if who not in booked]
+
+
+class RoaringBitmaps(_Integers):
+    """pyroaring, compressed bitmaps in C: for each hour the resources booked in it, and those whose booking starts there.
+
+    A question is one union: the resources booked in its first hour, and those whose booking starts in a later one. "Hour"
+    is any instant at which a booking starts or ends. Built once here: a new booking has to change a bitmap for each hour.
+    """
+
+    name = "pyroaring"
+    static = True
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.bitmap = _module("pyroaring").BitMap
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        starts: dict[int, list[int]] = {}
+        ends: dict[int, list[int]] = {}
+        for who, start, end in data.rows:
+            starts.setdefault(start, []).append(who)
+            ends.setdefault(end, []).append(who)
+        self.hours = sorted({*starts, *ends})
+        self.started = [self.bitmap(starts.get(hour, ())) for hour in self.hours]
+        self.booked = []
+        now = self.bitmap()
+        for hour, started in zip(self.hours, self.started, strict=True):
+            now = (now - self.bitmap(ends.get(hour, ()))) | started
+            self.booked.append(now)
+        self.every = self.bitmap(range(data.resources))
+
+    def _booked(self, start: int, end: int) -> Any:
+        first, stop = bisect_right(self.hours, start), bisect_left(self.hours, end)
+        before = self.booked[first - 1 : first] if first else []
+        return self.bitmap.union(self.bitmap(), *before, *self.started[first:stop])
+
+    def count_available(self, start: int, end: int) -> int:
+        """Count the resources that are free."""
+        return len(self.every) - len(self._booked(start, end))
+
+    def list_available(self, start: int, end: int) -> list[int]:
+        """List the resources that are free."""
+        return list(self.every - self._booked(start, end))
+
+
+class SortedArrays(_Integers):
+    """Starts and ends, each sorted with its resources, in NumPy: ``searchsorted``, then a mark for each resource found.
+
+    Booked are the resources with a start inside the window, with an end inside it, or with a booking across all of it. The
+    third kind exists only where the longest booking is longer than the window; its start is then at most the longest
+    booking before the window's end.
+    """
+
+    name = "sorted NumPy arrays"
+    static = True
+    does = frozenset({"count", "list"})
+
+    def __init__(self) -> None:
+        self.numpy = _module("numpy")
+
+    def load(self, data: Dataset) -> None:
+        """Take in the whole data set, index and all."""
+        numpy = self.numpy
+        who, start, end = (
+            numpy.frombuffer(column, dtype=numpy.int64)
+            for column in (data.rows.who, data.rows.start, data.rows.end)
+        )
+        by_start, by_end = start.argsort(kind="stable"), end.argsort(kind="stable")
+        self.starts, self.who_starts, self.end_of = start[by_start], who[by_start], end[by_start]
+        self.ends, self.who_ends = end[by_end], who[by_end]
+        self.longest = int((end - start).max())
+        self.size = data.resources
+
+    def _free(self, start: int, end: int) -> Any:
+        numpy, starts, ends = self.numpy, self.starts, self.ends
+        free = numpy.ones(self.size, dtype=bool)
+        first, stop = starts.searchsorted((start, end))
+        free[self.who_starts[first:stop]] = False
+        low, high = ends.searchsorted((start, end), "right")
+        free[self.who_ends[low:high]] = False
+        if self.longest > end - start:
+            early = starts.searchsorted(end - self.longest)
+            across = self.end_of[early:first] > end
+            free[self.who_starts[early:first][across]] = False
+        return free
+
+    def count_available(self, start: int, end: int) -> int:
+        """Count the resources that are free."""
+        return int(self.numpy.count_nonzero(self._free(start, end)))
+
+    def list_available(self, start: int, end: int) -> list[int]:
+        """List the resources that are free."""
+        found: list[int] = self.numpy.flatnonzero(self._free(start, end)).tolist()
+        return found
 
 
 class IntervalTrees(_Keyed):

@@ -22,6 +22,8 @@ MARKS = {
     "DuckDB": ("^", "#bcbd22", 1.3),
     "NCLS": ("D", "#2ca02c", 1.3),
     "superintervals": ("v", "#9467bd", 1.3),
+    "pyroaring": ("p", "#e377c2", 1.3),
+    "sorted NumPy arrays": ("h", "#17becf", 1.3),
     "intervaltree": ("x", "#8c564b", 1.3),
     "intervaltree, one tree": ("x", "#8c564b", 1.3),
     "two sorted maps": ("+", "#7f7f7f", 1.3),
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw from the file named, or from the newest run at 100k."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     source = Path(given[0]) if given else HERE / "results" / "100k.json"
-    folder = Path(given[1]) if len(given) > 1 else HERE / "plots"
+    folder = Path(given[1]) if len(given) > 1 else HERE / "results" / "plots"
     if not source.is_file():
         print(f"{source} is not there: run python -m benchmarks.run first", file=sys.stderr)
         return 2
