@@ -40,7 +40,7 @@ def _silent(_: str) -> None:
 
 
 class World:
-    """One data set with everybody loaded on it; who could not be had is in ``missing`` with the reason."""
+    """One data set with every contestant loaded; those that cannot be had are in ``missing``, with the reason."""
 
     def __init__(
         self,

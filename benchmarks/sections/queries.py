@@ -23,14 +23,14 @@ LABELS = {
     "first": "`find_available(...).first(10)`",
     "is_available": "`is_available`",
     "is_available, warm": "`is_available`, 200 resources again and again",
-    "book": "`book` (check, write, index)",
+    "book": "`book` into the full calendar",
     "remove": "`remove_booking`",
 }
 
 #: operation -> peer -> how many times faster ours is to be
 TARGETS: dict[str, dict[str, float | None]] = {
-    "count": {"SQLite": 100, "NCLS": 1},
-    "list": {"SQLite": 15, "superintervals": 1},
+    "count": {"SQLite": 200, "NCLS": 1, "pyroaring": None, "sorted NumPy arrays": None},
+    "list": {"SQLite": 15, "superintervals": 1, "pyroaring": None, "sorted NumPy arrays": None},
     "is_available": {"SQLite": 4, "intervaltree": 15},
     "is_available, warm": {"SQLite": None, "intervaltree": None},
     "book": {"SQLite": 1, "intervaltree": 3},
