@@ -65,6 +65,14 @@ def put_into(page: Path, text: str) -> None:
     page.write_text(f"{head}{start}\n{text}\n{end}{tail}")
 
 
+def _write(results: Results, out: Path, page: Path | None) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(results.as_json() + "\n")
+    out.with_suffix(".md").write_text(results.as_markdown() + "\n")
+    if page is not None:
+        put_into(page, results.as_page())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sections asked for; exit status 1 if any of them failed."""
     options = _parser().parse_args(arguments)
@@ -80,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     results = Results(_command(options), options.scale)
     run = Run(options.scale, results, tuple(names), options.rounds, options.budget)
+    out = options.out or HERE / "results" / options.scale
     failed = False
     for name in sections:
         run.section = name
@@ -92,13 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = True
             logging.getLogger(__name__).exception("section %s failed", name)
             results.skip(name, f"FAILED, {type(error).__name__}: {error}")
-    results.took = time.monotonic() - run.began
-    out = options.out or HERE / "results" / options.scale
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(results.as_json() + "\n")
-    out.with_suffix(".md").write_text(results.as_markdown() + "\n")
-    if options.readme:
-        put_into(HERE / "README.md", results.as_page())
+        results.took = time.monotonic() - run.began
+        _write(results, out, HERE / "README.md" if options.readme else None)  # now, lest a later section cost the earlier
     print(results.as_markdown())
     print(f"written to {out.with_suffix('.json')} and {out.with_suffix('.md')}", file=sys.stderr)
     return int(failed)

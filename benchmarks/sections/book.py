@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
-from benchmarks.rows import Row, faster
-from benchmarks.timing import human, stat_of
+from benchmarks.rows import Row, faster, under
+from benchmarks.timing import Stat, stat_of
 
 if TYPE_CHECKING:
     from benchmarks.context import Run
@@ -23,26 +22,23 @@ def measure(run: Run) -> None:
     """Book at three sizes in turn with SQLite, collector on; at the largest, the longest call and the memory."""
     n, m = run.size
     title = "`book`, from an empty calendar to a full one, collector on"
-    for resources, bookings in [size for size in SIZES if size[0] * size[1] < n * m] + [(n, m)]:
+    smaller = [size for size in SIZES if size[0] * size[1] <= n * m and size != (n, m)]
+    for resources, bookings in [*smaller, (n, m)]:
         found: dict[str, list[dict[str, float]]] = {"bookcore": [], "SQLite": []}
         for _ in range(TIMES):
             for name, seen in found.items():
                 seen.append(run.work("book", name=name, n=resources, m=bookings))
                 run.say(f"  {seen[-1]}")
-        ours, theirs = ([one["mean"] for one in seen] for seen in found.values())
         text = f"`book` (check, write, index), mean of {resources * bookings:,}, {resources:,} x {bookings:,}"
-        run.add(faster(title, text, stat_of(ours, TIMES), "SQLite", stat_of(theirs, TIMES), 1))
+        run.add(faster(title, text, _stat(found["bookcore"], "mean"), "SQLite", _stat(found["SQLite"], "mean"), 1))
     runs = found["bookcore"]
-    longest = statistics.median(one["max"] for one in runs)
-    processor = statistics.median(one["max on the processor"] for one in runs)
-    shown = f"{human(longest)}; on the processor {human(processor)}"
-    reach, raw = f"under {human(LONGEST)}", {"runs": runs}
-    text = f"longest of {n * m:,} `book`"
-    run.add(Row(title, text, shown, "", "", reach, longest < LONGEST, str(TIMES), raw))
+    run.add(under(title, f"longest of {n * m:,} `book`", _stat(runs, "max"), LONGEST))
     for mark in ("p50", "p99", "p99.9"):
-        value = statistics.median(one[mark] for one in runs)
-        run.add(Row(title, f"{mark} of {n * m:,} `book`", human(value), "", "", "", None, str(TIMES)))
-    grown = statistics.median(one["bytes"] for one in runs)
-    beside = f"SQLite {statistics.median(one['bytes'] for one in found['SQLite']):.0f} B"
+        run.add(under(title, f"{mark} of {n * m:,} `book`", _stat(runs, mark), None))
+    grown, beside = _stat(runs, "bytes").median, f"SQLite {_stat(found['SQLite'], 'bytes').median:.0f} B"
     text = "memory a booking after `book`, by growth of the process, resources included"
-    run.add(Row(title, text, f"{grown:.0f} B", beside, "", f"under {BYTES} B", grown < BYTES, str(TIMES)))
+    run.add(Row(title, text, f"{grown:.0f} B", beside, "", f"under {BYTES} B", grown < BYTES, str(TIMES), {"bytes": grown}))
+
+
+def _stat(runs: list[dict[str, float]], mark: str) -> Stat:
+    return stat_of([one[mark] for one in runs], len(runs))
