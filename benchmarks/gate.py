@@ -11,6 +11,7 @@ distribution is assumed). An operation fails the gate where the median is above 
 above 1. The exit status is 1 then, 2 where the gate could not run, 0 otherwise.
 
 Only the public API is used (see ``gate_worker.py``), so the internals of the two versions may differ. The collector is on.
+Time is time on the processor.
 """
 
 from __future__ import annotations
