@@ -70,7 +70,7 @@ def _world(scale: str) -> World:
 
 @pytest.fixture(scope="session")
 def world(scale: str) -> Iterator[World]:
-    """Everybody loaded on the plain year, answers compared."""
+    """All contestants loaded on the plain year, answers compared."""
     try:
         yield _world(scale)
     except peers.MissingError as why:  # pragma: no cover - only while the core is not there

@@ -68,7 +68,7 @@ class Run:
         world = World(data, self.names if names is None else names, tree=tree, say=self.say)
         for name, why in world.missing.items():
             self.results.skip(f"{name} ({data.name})", why)
-        self.say("comparing everybody's answers")
+        self.say("comparing all answers")
         self.say(f"{world.agree():,} answers agree")
         gc.collect()
         gc.freeze()

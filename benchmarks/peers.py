@@ -39,7 +39,7 @@ class Peer(Protocol):
     def window(self, span: Span) -> tuple[Any, Any]:
         """Turn a span into the peer's own keys."""
 
-    def resource(self, who: int) -> Any:
+    def resource(self, ordinal: int) -> Any:
         """Turn an ordinal into what the peer calls a resource."""
 
     def ordinals(self, answer: Any) -> list[int]:
@@ -94,11 +94,11 @@ class _Integers:
     def window(self, span: Span) -> tuple[Any, Any]:
         return span
 
-    def resource(self, who: int) -> Any:
-        return who
+    def resource(self, ordinal: int) -> Any:
+        return ordinal
 
     def ordinals(self, answer: Any) -> list[int]:
-        return [int(who) for who in answer]
+        return [int(ordinal) for ordinal in answer]
 
 
 class _Keyed(_Integers):
@@ -162,13 +162,13 @@ class SQLite(_Integers):
         for sql in (*self.TABLES, self.INDEX):
             self.run(sql)
         self.run("BEGIN")
-        self.base.executemany("INSERT INTO resource VALUES (?)", ((who,) for who in range(data.resources)))
+        self.base.executemany("INSERT INTO resource VALUES (?)", ((ordinal,) for ordinal in range(data.resources)))
 
     def load(self, data: Dataset) -> None:
         for sql in self.TABLES:
             self.run(sql)
         self.run("BEGIN")
-        self.base.executemany("INSERT INTO resource VALUES (?)", ((who,) for who in range(data.resources)))
+        self.base.executemany("INSERT INTO resource VALUES (?)", ((ordinal,) for ordinal in range(data.resources)))
         self.base.executemany(self.INSERT, iter(data.rows))
         self.run("COMMIT")
         self.run(self.INDEX)
@@ -270,7 +270,7 @@ class DuckDB(_Integers):
         numpy = _module("numpy")  # DuckDB reads NumPy arrays by name; row-wise insertion would take minutes
         ids = numpy.arange(data.resources, dtype=numpy.int64)
         frame = {
-            "resource": numpy.frombuffer(data.rows.who, dtype=numpy.int64),
+            "resource": numpy.frombuffer(data.rows.ordinal, dtype=numpy.int64),
             "start": numpy.frombuffer(data.rows.start, dtype=numpy.int64),
             "end": numpy.frombuffer(data.rows.end, dtype=numpy.int64),
             "id": numpy.arange(len(data), dtype=numpy.int64),

@@ -44,12 +44,12 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
     for title, lines in results["series"].items():
         memory = title.startswith("memory")
         figure, axes = pyplot.subplots(figsize=(7, 4.5), dpi=110)
-        for who, found in lines.items():
+        for contestant, found in lines.items():
             points = sorted(found)
-            mark, colour, width = MARKS.get(who, (".", "#000000", 1.0))
+            mark, colour, width = MARKS.get(contestant, (".", "#000000", 1.0))
             values = [value if memory else value / 1000 for _, value in points]
             axes.plot(
-                [size for size, _ in points], values, marker=mark, color=colour, linewidth=width, label=who
+                [size for size, _ in points], values, marker=mark, color=colour, linewidth=width, label=contestant
             )
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -57,9 +57,9 @@ def book(*, name: str, n: int, m: int) -> dict[str, float]:
     clock = time.perf_counter_ns
     collections = gc.get_stats()[2]["collections"]
     began = time.process_time_ns()
-    for number, (who, start, end) in enumerate(rows):
+    for number, (ordinal, start, end) in enumerate(rows):
         t0 = clock()
-        call(resources[who], start, end)
+        call(resources[ordinal], start, end)
         took[number] = clock() - t0
     mean = (time.process_time_ns() - began) / len(rows)
     grown = _rss() - before
@@ -90,7 +90,7 @@ def memory(*, name: str, n: int, m: int, one: bool = False) -> dict[str, float]:
         event, resources = held.bookcore.BookingEvent, held.resources
 
         def fill() -> None:
-            held.calendar.load(event(resources[who], start, end) for who, start, end in rows)
+            held.calendar.load(event(resources[ordinal], start, end) for ordinal, start, end in rows)
 
     else:
         held = peer(name)
@@ -135,7 +135,7 @@ def load(*, n: int, m: int, loop: bool = True) -> dict[str, Any]:
     ours = fresh()
     event, resources = ours.bookcore.BookingEvent, ours.resources
     began = clock()
-    ours.calendar.load(event(resources[who], start, end) for who, start, end in rows)
+    ours.calendar.load(event(resources[ordinal], start, end) for ordinal, start, end in rows)
     out: dict[str, Any] = {"bookings": len(data), "make and load": (clock() - began) / len(rows)}
     a, b = ours.window(windows(data, 1)[0])
     began = clock()
@@ -148,8 +148,8 @@ def load(*, n: int, m: int, loop: bool = True) -> dict[str, Any]:
     ours = fresh()
     book, resources = ours.book, ours.resources
     began = clock()
-    for who, start, end in rows:
-        book(resources[who], start, end)
+    for ordinal, start, end in rows:
+        book(resources[ordinal], start, end)
     out["loop of book"] = (clock() - began) / len(rows)
     if ours.count_available(a, b) != free or len(ours.calendar) != len(rows):
         raise AssertionError("load and book gave different calendars")

@@ -55,7 +55,7 @@ def open_calendars(data: Dataset) -> tuple[Ours, Ours]:
     needs(ruled.calendar, "set_hours")
     hours = importlib.import_module(
         "bookcore.hours"
-    ).Hours  # loaded by those who use it, not by `import bookcore`
+    ).Hours  # loaded where it is used, not by `import bookcore`
     for number in range(RULES):
         opens, closes = 5 + number % 10, 16 + number % 7
         days = ("mon-fri", "mon-sat", "mon-sun", "tue-sun", "wed-mon")[number % 5]
@@ -99,7 +99,7 @@ class Pool:
         self.data = Dataset("pool", 1, rows, Columns(), (0, MINUTES_A_YEAR), 10_080, minutely)
         self.ours = Ours()
         resource = self.ours.bookcore.Resource
-        self.ours.register(self.data, lambda who: resource(who, capacity=self.CAPACITY))
+        self.ours.register(self.data, lambda ordinal: resource(ordinal, capacity=self.CAPACITY))
         self.ours.calendar.load(self.ours.events(self.data, rows))
         self.pool = self.ours.resource(0)
 
@@ -225,7 +225,7 @@ def _transaction(run: Run) -> None:
     calendar = ours.calendar
     needs(calendar, "transaction")
     gc.collect()
-    rows = [(ours.resource(who), a, b) for who, a, b in data.keyed(data.spare)]
+    rows = [(ours.resource(ordinal), a, b) for ordinal, a, b in data.keyed(data.spare)]
     hundreds = [(rows[i : i + 100],) for i in range(0, min(len(rows), 5_000) - 99, 100)]
     book, remove = ours.book, ours.remove
 
@@ -256,11 +256,11 @@ def expiry(holds: int, *, at_once: bool) -> dict[str, float]:
     needs(calendar, "hold")
     ours.load(data)
     more = make(holds, 1, seed=67)
-    extra = [calendar.add_resource(ours.bookcore.Resource(("held", who))) for who in range(holds)]
+    extra = [calendar.add_resource(ours.bookcore.Resource(("held", ordinal))) for ordinal in range(holds)]
     step, end = timedelta(seconds=1), datetime(2025, 1, 1)
     held = [
-        calendar.hold(extra[who], a, b, until=end if at_once else end + number * step)
-        for number, (who, a, b) in enumerate(more.keyed(more.rows))
+        calendar.hold(extra[ordinal], a, b, until=end if at_once else end + number * step)
+        for number, (ordinal, a, b) in enumerate(more.keyed(more.rows))
     ]
     took: list[int] = []
     clock = time.perf_counter_ns
@@ -356,7 +356,7 @@ def flights(plan: real.Plan) -> dict[str, float]:
     calendar, conflict = ours.calendar, ours.bookcore.ConflictError
     needs(calendar, "move")
     aircraft = [calendar.add_resource(ours.bookcore.Resource(tail)) for tail in plan.aircraft]
-    planned = [(aircraft[who], plan.key(a), plan.key(b)) for who, a, b in plan.planned]
+    planned = [(aircraft[ordinal], plan.key(a), plan.key(b)) for ordinal, a, b in plan.planned]
     flown = [(plan.key(a), plan.key(b)) for _, a, b in plan.flown]
     events: list[Any] = []
     moved = refused = 0

@@ -33,7 +33,7 @@ def measure_one(data: Dataset, *, rounds: int = 5) -> dict[str, float]:
     for _ in range(2):
         ours = Ours()
         ours.register(data)
-        rows = [(ours.resources[who], start, end) for who, start, end in data.keyed(data.rows)]
+        rows = [(ours.resources[ordinal], start, end) for ordinal, start, end in data.keyed(data.rows)]
         book = ours.calendar.book
         events, longest, slowest = [], 0, 0
         began = before = clock()
