@@ -175,7 +175,10 @@ class Results:
         rows = [row for row in self.rows if row.reach or row.ratio]
         missed = [f"- {row.operation}: {row.ratio or row.ours}, to reach: {row.reach}" for row in rows if row.met is False]
         parts = [self._facts(), "", _table(_body(rows)), ""]
-        parts += ["**Missed:**", "", *missed, ""] if missed else ["No target that was judged is missed.", ""]
+        if all(row.met is None for row in rows):
+            parts += ["No target is judged: they are set for 100,000 x 10, and this run has another size.", ""]
+        else:
+            parts += ["**Missed:**", "", *missed, ""] if missed else ["No target is missed.", ""]
         if self.skipped:
             parts += ["**Not measured:**", "", *(f"- {line}" for line in self.skipped), ""]
         return "\n".join(parts)

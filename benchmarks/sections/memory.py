@@ -20,7 +20,7 @@ def measure(run: Run) -> None:
     n, m = run.size
     title = "Memory a booking, by growth of the process"
     found = run.work("memory", name="bookcore", n=n, m=m)["bytes"]
-    text = f"after `load` of {n:,} x {m:,}"
+    text = f"memory a booking after `load` of {n:,} x {m:,}, resources not included"
     run.add(Row(title, text, f"{found:.0f} B", "", "", f"under {LIMIT} B", found < LIMIT, "1", {"bytes": found}))
     n = min(n, 10_000)
     table = [["contestant", f"bytes a booking, {n:,} x {m:,}"]]

@@ -20,8 +20,8 @@ def measure(run: Run) -> None:
     title = f"Snapshot of {found['bookings']:,} bookings, {found['size'] / 1e6:.1f} MB"
     for name, limit in (("snapshot", 0.6e9), ("restore", 1e9)):
         stat = stat_of(found[name], len(found[name]))
-        run.add(under(title, f"`{name}`", stat, limit))
+        run.add(under(title, f"`{name}` of {found['bookings']:,}", stat, limit))
     asked = stat_of(found["restore and ask"], len(found["restore and ask"]))
-    run.add(under(title, "`restore`, and the first count answered", asked, 1e9))
+    run.add(under(title, "`restore` in a new process, and the first count", asked, 1e9))
     beside = stat_of(found["beside"], len(found["beside"]))
     run.add(under(title, "`restore` in the process that holds the first calendar", beside, None))
