@@ -1,4 +1,4 @@
-"""Every question and single write, everybody in turn: issue a race at one size. See ``world.operation``."""
+"""Every question and single write, all contestants in turn: issue a race at one size. See ``world.operation``."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def drive(benchmark: Any, contestant: Contestant, *, most: int = 50) -> None:
         contestant.close()
 
 
-@pytest.mark.parametrize("who", CONTESTANTS)
+@pytest.mark.parametrize("contestant", CONTESTANTS)
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_operation(fast: Any, world: World, name: str, who: str) -> None:
+def test_operation(fast: Any, world: World, name: str, contestant: str) -> None:
     """One contestant at one operation on the plain year."""
     fast.group = f"{name}, {world.data.name}"
     try:
-        one = world[who]
+        one = world[contestant]
     except MissingError as why:
         pytest.skip(str(why))
     if name.partition(",")[0] not in one.does:
-        pytest.skip(f"{who} does not do {name}")
+        pytest.skip(f"{contestant} does not do {name}")
     drive(fast, operation(name, one, world.data))
 
 

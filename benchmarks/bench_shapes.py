@@ -37,20 +37,20 @@ def test_shape(fast: Any, scale: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["count", "list", "is_available", "book"])
-@pytest.mark.parametrize("who", ["bookcore", "SQLite", "intervaltree"])
+@pytest.mark.parametrize("contestant", ["bookcore", "SQLite", "intervaltree"])
 @pytest.mark.parametrize("name", ["flights", "bikeshare", "timetable"])
-def test_real_set(fast: Any, real_world: Any, name: str, who: str, operation: str) -> None:
-    """The real sets: everybody agrees, then everybody is timed."""
+def test_real_set(fast: Any, real_world: Any, name: str, contestant: str, operation: str) -> None:
+    """The real sets: all answers agree, then each contestant is timed."""
     world = real_world(name)
     fast.group = f"{operation} on {name}"
     try:
-        one = world[who]
+        one = world[contestant]
     except MissingError as why:
         pytest.skip(str(why))
     if operation not in one.does:
-        pytest.skip(f"{who} does not do {operation}")
-    (contestant,) = world.race_at(operation, [who])
-    drive(fast, contestant)
+        pytest.skip(f"{contestant} does not do {operation}")
+    (entry,) = world.race_at(operation, [contestant])
+    drive(fast, entry)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def real_world(scale: str) -> Any:
     return build
 
 
-@pytest.mark.parametrize("who", ["bookcore", "intervaltree"])
-def test_genome_overlaps(fast: Any, scale: str, who: str) -> None:
+@pytest.mark.parametrize("contestant", ["bookcore", "intervaltree"])
+def test_genome_overlaps(fast: Any, scale: str, contestant: str) -> None:
     """Overlapping intervals on few tracks: a resource with capacity beside a tree."""
     fast.group = "genome: every booking that overlaps"
     try:
@@ -84,4 +84,4 @@ def test_genome_overlaps(fast: Any, scale: str, who: str) -> None:
         pytest.skip(str(why))
     genome.check()
     entries = {entry.name: entry for entry in genome.entries()}
-    drive(fast, entries[who])
+    drive(fast, entries[contestant])

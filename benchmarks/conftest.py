@@ -2,7 +2,7 @@
 
 ``pytest benchmarks --benchmark-disable`` runs every benchmark once on a tiny calendar, as a test;
 ``--benchmark-only`` runs it at full size (``--scale 1k``, ``100k``, ``1m``, or ``BOOKCORE_BENCH_SCALE``;
-100k if neither is given).
+100k if neither is given). Under pytest-xdist pytest-benchmark measures nothing, so the tiny calendar is used there, too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def scale(request: pytest.FixtureRequest) -> str:
         if given not in data.SCALES:
             raise pytest.UsageError(f"unknown scale {given!r}; known: {', '.join(data.SCALES)}")
         return str(given)
-    return "ci" if request.config.getoption("benchmark_disable", default=False) else "100k"
+    disabled = request.config.getoption("benchmark_disable", default=False)
+    return "ci" if disabled or hasattr(request.config, "workerinput") else "100k"
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +70,7 @@ def _world(scale: str) -> World:
 
 @pytest.fixture(scope="session")
 def world(scale: str) -> Iterator[World]:
-    """Everybody loaded on the plain year, answers compared."""
+    """All contestants loaded on the plain year, answers compared."""
     try:
         yield _world(scale)
     except peers.MissingError as why:  # pragma: no cover - only while the core is not there
@@ -79,6 +80,6 @@ def world(scale: str) -> Iterator[World]:
 
 @pytest.fixture
 def fast(benchmark: Any, scale: str) -> Any:
-    """``benchmark``, told to keep slow contestants short."""
+    """Return ``benchmark``, with the scale kept beside its figures."""
     benchmark.extra_info["scale"] = scale
     return benchmark

@@ -61,14 +61,17 @@ class Run:
         print(f"[{seconds // 60:3d}:{seconds % 60:02d}] {self.section}: {what}", file=sys.stderr, flush=True)
 
     def world(self, data: Dataset, names: Iterable[str] | None = None, *, tree: bool = False) -> World:
-        """Load every contestant, compare their answers, and move it all out of the collector's way."""
+        """Load every contestant, and compare their answers.
+
+        All that is loaded is then frozen: no user's process holds the objects of ten contestants for the collector to scan.
+        """
         world = World(data, self.names if names is None else names, tree=tree, say=self.say)
         for name, why in world.missing.items():
             self.results.skip(f"{name} ({data.name})", why)
-        self.say("comparing everybody's answers")
+        self.say("comparing all answers")
         self.say(f"{world.agree():,} answers agree")
         gc.collect()
-        gc.freeze()  # a collection in the middle would look through every peer's objects at our expense
+        gc.freeze()
         return world
 
     def race(self, what: str, contestants: Sequence[Contestant]) -> dict[str, Stat]:
@@ -81,7 +84,7 @@ class Run:
     def work(self, job: str, **options: Any) -> Any:
         """Run a job of ``benchmarks.workers`` in a process of its own; return what it reports.
 
-        Memory, pauses and the collector can only be judged in a process that holds nothing else.
+        Memory, single writes and the collector can only be judged in a process that holds nothing else.
         """
         self.say(f"in its own process: {job} {options}")
         done = subprocess.run(  # noqa: S603 - our own module, our own arguments

@@ -48,6 +48,7 @@ SEED = 20250101
 SCALES: dict[str, tuple[int, int]] = {
     "ci": (200, 5),
     "1k": (1_000, 10),
+    "20k": (20_000, 10),
     "10k": (10_000, 100),
     "100k": (100_000, 10),
     "1m": (1_000_000, 10),
@@ -59,27 +60,27 @@ Span = tuple[int, int]
 class Columns:
     """Rows of (resource ordinal, start, end) as three arrays: 24 bytes a row, so 10 million fit anywhere."""
 
-    __slots__ = ("end", "start", "who")
+    __slots__ = ("end", "ordinal", "start")
 
     def __init__(self) -> None:
-        self.who, self.start, self.end = array("q"), array("q"), array("q")
+        self.ordinal, self.start, self.end = array("q"), array("q"), array("q")
 
-    def add(self, who: int, start: int, end: int) -> None:
+    def add(self, ordinal: int, start: int, end: int) -> None:
         """Append one row."""
-        self.who.append(who)
+        self.ordinal.append(ordinal)
         self.start.append(start)
         self.end.append(end)
 
     def __len__(self) -> int:
-        return len(self.who)
+        return len(self.ordinal)
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        return zip(self.who, self.start, self.end, strict=True)
+        return zip(self.ordinal, self.start, self.end, strict=True)
 
     def take(self, order: Sequence[int]) -> Columns:
         """Return the rows in the given order."""
         out = Columns()
-        for name in ("who", "start", "end"):
+        for name in ("ordinal", "start", "end"):
             column = getattr(self, name)
             setattr(out, name, array("q", [column[i] for i in order]))
         return out
@@ -118,7 +119,7 @@ class Dataset:
     def keyed(self, rows: Columns) -> Iterator[tuple[int, Any, Any]]:
         """Iterate over rows with keys instead of integers, each key an object of its own."""
         key = self.key
-        return ((who, key(start), key(end)) for who, start, end in rows)
+        return ((ordinal, key(start), key(end)) for ordinal, start, end in rows)
 
 
 def make(
@@ -127,7 +128,7 @@ def make(
     """Make the plain year: *bookings* on each resource, lengths from an hour to a week.
 
     >>> year = make(3, 2)
-    >>> len(year), len(year.spare), year.rows.take([0, 1]).who.tolist() == year.rows.who.tolist()[:2]
+    >>> len(year), len(year.spare), year.rows.take([0, 1]).ordinal.tolist() == year.rows.ordinal.tolist()[:2]
     (6, 3, True)
     """
     rng = random.Random(seed)
@@ -138,12 +139,12 @@ def make(
     longest = min(WEEK, slot - 1)
     rows, held = Columns(), Columns()
     draw = rng.random
-    for who in range(resources):
+    for ordinal in range(resources):
         keep = int(draw() * slots) if spare else -1
         for number in range(slots):
             length = 1 + int(draw() * longest)
             start = number * slot + int(draw() * (slot - length + 1))
-            (held if number == keep else rows).add(who, start, start + length)
+            (held if number == keep else rows).add(ordinal, start, start + length)
     rows = _ordered(rows, order, rng)
     spares = list(range(len(held)))
     rng.shuffle(spares)
@@ -174,9 +175,9 @@ def day_grained(resources: int, bookings: int) -> Dataset:
     """Whole days: every start and end is a midnight, so thousands of starts share each key."""
     rng = random.Random(SEED)
     days, rows = HOURS_A_YEAR // 24, Columns()
-    for who in range(resources):
+    for ordinal in range(resources):
         for day in rng.sample(range(days), bookings):
-            rows.add(who, day * 24, day * 24 + 24)
+            rows.add(ordinal, day * 24, day * 24 + 24)
     return Dataset(
         "day-grained keys", resources, _ordered(rows, "shuffled", rng), Columns(), (0, HOURS_A_YEAR)
     )
@@ -186,8 +187,8 @@ def one_start(resources: int, bookings: int) -> Dataset:
     """Literally all starts equal: as many resources as bookings, one booking each, all from the same hour."""
     rng = random.Random(SEED)
     rows, total = Columns(), resources * bookings
-    for who in range(total):
-        rows.add(who, 4000, 4001 + rng.randrange(WEEK))
+    for ordinal in range(total):
+        rows.add(ordinal, 4000, 4001 + rng.randrange(WEEK))
     return Dataset("all starts equal", total, rows, Columns(), (3900, 4200))
 
 
@@ -195,14 +196,14 @@ def ten_years(resources: int, bookings: int) -> Dataset:
     """One resource in ten is taken for ten years; the others hold one-hour bookings within that time."""
     rng = random.Random(SEED)
     rows, decade = Columns(), 10 * HOURS_A_YEAR
-    for who in range(resources):
-        if who % 10 == 0:
-            rows.add(who, 0, decade)
+    for ordinal in range(resources):
+        if ordinal % 10 == 0:
+            rows.add(ordinal, 0, decade)
             continue
         slot = decade // bookings
         for number in range(bookings):
             start = number * slot + rng.randrange(slot)
-            rows.add(who, start, start + 1)
+            rows.add(ordinal, start, start + 1)
     shuffled = _ordered(rows, "shuffled", rng)
     return Dataset("ten-year among one-hour", resources, shuffled, Columns(), (0, decade))
 
@@ -216,11 +217,11 @@ def hot(bookings: int, *, others: int = 0, each: int = 10, order: str = "shuffle
         if number % max(1, bookings // 2000) == 0:
             spare.add(0, 2 * number + 1, 2 * number + 2)
     slot = max(2, axis // each)
-    for who in range(1, others + 1):
+    for ordinal in range(1, others + 1):
         for number in range(each):
             length = 1 + rng.randrange(max(1, slot // 4))
             start = number * slot + rng.randrange(slot - length + 1)
-            rows.add(who, start, start + length)
+            rows.add(ordinal, start, start + length)
     ordered = _ordered(rows, order, rng)
     spares = list(range(len(spare)))
     rng.shuffle(spares)
@@ -232,12 +233,12 @@ def crowded(resources: int, bookings: int) -> Dataset:
     """Nearly everything taken: bookings touch one another, and one in twenty is left out."""
     rng = random.Random(SEED)
     rows = Columns()
-    for who in range(resources):
+    for ordinal in range(resources):
         cuts = sorted(rng.sample(range(1, HOURS_A_YEAR), bookings - 1)) if bookings > 1 else []
         edges = [0, *cuts, HOURS_A_YEAR]
         for start, end in pairwise(edges):
             if rng.random() < 0.95:
-                rows.add(who, start, end)
+                rows.add(ordinal, start, end)
     return Dataset("high occupancy", resources, _ordered(rows, "shuffled", rng), Columns(), (0, HOURS_A_YEAR))
 
 

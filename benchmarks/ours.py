@@ -57,12 +57,12 @@ class Ours:
         self.key = data.key
         build = make or self.bookcore.Resource
         add = self.calendar.add_resource
-        self.resources = [add(build(who)) for who in range(data.resources)]
+        self.resources = [add(build(ordinal)) for ordinal in range(data.resources)]
 
     def events(self, data: Dataset, rows: Columns) -> Iterator[Any]:
         """Iterate over booking events for *rows*, not booked yet."""
         event, resources = self.bookcore.BookingEvent, self.resources
-        return (event(resources[who], start, end) for who, start, end in data.keyed(rows))
+        return (event(resources[ordinal], start, end) for ordinal, start, end in data.keyed(rows))
 
     def load(self, data: Dataset) -> None:
         """Take in the whole data set, index and all."""
@@ -73,24 +73,24 @@ class Ours:
         """Turn a span into keys."""
         return self.key(span[0]), self.key(span[1])
 
-    def resource(self, who: int) -> Any:
+    def resource(self, ordinal: int) -> Any:
         """Return the resource of an ordinal."""
-        return self.resources[who]
+        return self.resources[ordinal]
 
     def ordinals(self, answer: Any) -> list[int]:
         """Turn a list answer into ordinals."""
         return [resource.id for resource in answer]
 
     def count_available(self, start: Any, end: Any) -> int:
-        """Count who is free."""
+        """Count the resources that are free."""
         return len(self.calendar.find_available(start, end))
 
     def list_available(self, start: Any, end: Any) -> list[Any]:
-        """List who is free."""
+        """List the resources that are free."""
         return list(self.calendar.find_available(start, end))
 
     def first_available(self, start: Any, end: Any) -> list[Any]:
-        """List the first ten who are free."""
+        """List the first ten resources that are free."""
         found: list[Any] = self.calendar.find_available(start, end).first(10)
         return found
 

@@ -39,7 +39,7 @@ class Peer(Protocol):
     def window(self, span: Span) -> tuple[Any, Any]:
         """Turn a span into the peer's own keys."""
 
-    def resource(self, who: int) -> Any:
+    def resource(self, ordinal: int) -> Any:
         """Turn an ordinal into what the peer calls a resource."""
 
     def ordinals(self, answer: Any) -> list[int]:
@@ -50,7 +50,7 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as exc:
-        raise MissingError(f"{name} is not installed") from exc
+        raise MissingError(f"{name} is not installed (pip install --group peers)") from exc
 
 
 def fastest(
@@ -94,11 +94,11 @@ class _Integers:
     def window(self, span: Span) -> tuple[Any, Any]:
         return span
 
-    def resource(self, who: int) -> Any:
-        return who
+    def resource(self, ordinal: int) -> Any:
+        return ordinal
 
     def ordinals(self, answer: Any) -> list[int]:
-        return [int(who) for who in answer]
+        return [int(ordinal) for ordinal in answer]
 
 
 class _Keyed(_Integers):
@@ -150,17 +150,28 @@ class SQLite(_Integers):
         self.is_available: Callable[[int, int, int], bool] = self._checker(self.CHECKS[0])
         self.book: Callable[[int, int, int], int | None] = self._pair(self.CHECKS[0])
 
-    def load(self, data: Dataset) -> None:
-        self.run("CREATE TABLE resource (id INTEGER PRIMARY KEY)")
-        self.run(
-            "CREATE TABLE booking (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL,"
-            " start INTEGER NOT NULL, end INTEGER NOT NULL)"
-        )
+    TABLES: tuple[str, ...] = (
+        "CREATE TABLE resource (id INTEGER PRIMARY KEY)",
+        """CREATE TABLE booking (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL,
+           start INTEGER NOT NULL, end INTEGER NOT NULL)""",
+    )
+    INDEX = "CREATE INDEX booking_span ON booking (resource, end, start)"
+
+    def create(self, data: Dataset) -> None:
+        """Make the resources, the index, and no booking; begin the one transaction that all bookings are made in."""
+        for sql in (*self.TABLES, self.INDEX):
+            self.run(sql)
         self.run("BEGIN")
-        self.base.executemany("INSERT INTO resource VALUES (?)", ((who,) for who in range(data.resources)))
+        self.base.executemany("INSERT INTO resource VALUES (?)", ((ordinal,) for ordinal in range(data.resources)))
+
+    def load(self, data: Dataset) -> None:
+        for sql in self.TABLES:
+            self.run(sql)
+        self.run("BEGIN")
+        self.base.executemany("INSERT INTO resource VALUES (?)", ((ordinal,) for ordinal in range(data.resources)))
         self.base.executemany(self.INSERT, iter(data.rows))
         self.run("COMMIT")
-        self.run("CREATE INDEX booking_span ON booking (resource, end, start)")
+        self.run(self.INDEX)
         self.run("ANALYZE")
 
     def tune(self, spans: Sequence[Span], singles: Sequence[tuple[int, int, int]]) -> None:
@@ -259,7 +270,7 @@ class DuckDB(_Integers):
         numpy = _module("numpy")  # DuckDB reads NumPy arrays by name; row-wise insertion would take minutes
         ids = numpy.arange(data.resources, dtype=numpy.int64)
         frame = {
-            "resource": numpy.frombuffer(data.rows.who, dtype=numpy.int64),
+            "resource": numpy.frombuffer(data.rows.ordinal, dtype=numpy.int64),
             "start": numpy.frombuffer(data.rows.start, dtype=numpy.int64),
             "end": numpy.frombuffer(data.rows.end, dtype=numpy.int64),
             "id": numpy.arange(len(data), dtype=numpy.int64),
@@ -315,6 +326,8 @@ PEERS = {
     "DuckDB": "benchmarks.peers:DuckDB",
     "NCLS": "benchmarks.peers_index:Ncls",
     "superintervals": "benchmarks.peers_index:SuperIntervals",
+    "pyroaring": "benchmarks.peers_index:RoaringBitmaps",
+    "sorted NumPy arrays": "benchmarks.peers_index:SortedArrays",
     "intervaltree": "benchmarks.peers_index:IntervalTrees",
     "intervaltree, one tree": "benchmarks.peers_index:OneIntervalTree",
     "two sorted maps": "benchmarks.peers_index:TwoSortedMaps",

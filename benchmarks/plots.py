@@ -22,6 +22,8 @@ MARKS = {
     "DuckDB": ("^", "#bcbd22", 1.3),
     "NCLS": ("D", "#2ca02c", 1.3),
     "superintervals": ("v", "#9467bd", 1.3),
+    "pyroaring": ("p", "#e377c2", 1.3),
+    "sorted NumPy arrays": ("h", "#17becf", 1.3),
     "intervaltree": ("x", "#8c564b", 1.3),
     "intervaltree, one tree": ("x", "#8c564b", 1.3),
     "two sorted maps": ("+", "#7f7f7f", 1.3),
@@ -42,12 +44,12 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
     for title, lines in results["series"].items():
         memory = title.startswith("memory")
         figure, axes = pyplot.subplots(figsize=(7, 4.5), dpi=110)
-        for who, found in lines.items():
+        for contestant, found in lines.items():
             points = sorted(found)
-            mark, colour, width = MARKS.get(who, (".", "#000000", 1.0))
+            mark, colour, width = MARKS.get(contestant, (".", "#000000", 1.0))
             values = [value if memory else value / 1000 for _, value in points]
             axes.plot(
-                [size for size, _ in points], values, marker=mark, color=colour, linewidth=width, label=who
+                [size for size, _ in points], values, marker=mark, color=colour, linewidth=width, label=contestant
             )
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw from the file named, or from the newest run at 100k."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     source = Path(given[0]) if given else HERE / "results" / "100k.json"
-    folder = Path(given[1]) if len(given) > 1 else HERE / "plots"
+    folder = Path(given[1]) if len(given) > 1 else HERE / "results" / "plots"
     if not source.is_file():
         print(f"{source} is not there: run python -m benchmarks.run first", file=sys.stderr)
         return 2

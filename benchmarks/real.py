@@ -130,12 +130,12 @@ def load(name: str, *, limit: int | None = None) -> Dataset:
     for number, (resource, start, end) in enumerate(islice(_spans(name), limit)):
         if not start < end:
             continue
-        who = ordinals.setdefault(resource, len(ordinals))
-        if who == len(taken):
+        ordinal = ordinals.setdefault(resource, len(ordinals))
+        if ordinal == len(taken):
             taken.append(_Disjoint())
-        if name != "genome_chr1" and not taken[who].accept(start, end):
+        if name != "genome_chr1" and not taken[ordinal].accept(start, end):
             continue
-        (spare if number % 50 == 49 else rows).add(who, start, end)
+        (spare if number % 50 == 49 else rows).add(ordinal, start, end)
     reach = (min(rows.start), max(rows.end))
     week = {"flights": 1_440, "bikeshare": 60, "timetable": 2_016, "genome_chr1": 10_000}[name]
     key = {"flights": _aware, "bikeshare": _naive}.get(name, _identity)
@@ -147,7 +147,7 @@ def planned_flights(*, limit: int | None = None) -> Plan:
     ordinals: dict[str, int] = {}
     planned, flown = Columns(), Columns()
     for tail, scheduled, actual in islice(_flights(), limit):
-        who = ordinals.setdefault(tail, len(ordinals))
-        planned.add(who, *scheduled)
-        flown.add(who, *actual)
+        ordinal = ordinals.setdefault(tail, len(ordinals))
+        planned.add(ordinal, *scheduled)
+        flown.add(ordinal, *actual)
     return Plan(list(ordinals), planned, flown, _aware)

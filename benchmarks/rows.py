@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sqlite3
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.timing import Stat, human
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Results", "Row", "at_most", "faster", "machine", "shown", "under"]
 
@@ -105,18 +106,24 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+def _load() -> str:
+    try:
+        return f"{os.getloadavg()[0]:.1f}"
+    except (AttributeError, OSError):
+        return "unknown"
+
+
 def machine() -> dict[str, str]:
     """Describe the machine and the versions of everything that took part."""
-    import os
-
     facts = {
         "CPU": _cpu(),
         "cores": str(os.cpu_count()),
+        "load average at the start": _load(),
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "SQLite": sqlite3.sqlite_version,
     }
-    for package in ("duckdb", "ncls", "superintervals", "intervaltree", "sortedcontainers", "numpy"):
+    for package in ("duckdb", "ncls", "superintervals", "pyroaring", "intervaltree", "sortedcontainers", "numpy"):
         try:
             facts[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -153,38 +160,38 @@ class Results:
         return json.dumps(asdict(self), indent=1)
 
     def as_markdown(self) -> str:
-        """Return the tables as Markdown."""
-        facts = ", ".join(f"{name} {value}" for name, value in self.machine.items())
-        parts = [f"`{self.command}`, {self.took:.0f} s. {facts}.", ""]
+        """Return every table as Markdown."""
+        parts = [self._facts(), ""]
         for section in dict.fromkeys(row.section for row in self.rows):
-            head = [
-                "operation",
-                "ours: median (min)",
-                "peer: median (min)",
-                "ratio",
-                "to reach",
-                "met?",
-                "samples",
-            ]
-            body = [
-                [
-                    r.operation,
-                    r.ours,
-                    r.peer,
-                    r.ratio,
-                    r.reach,
-                    {True: "yes", False: "**no**", None: ""}[r.met],
-                    r.samples,
-                ]
-                for r in self.rows
-                if r.section == section
-            ]
-            parts += [f"#### {section}", "", _table([head, *body]), ""]
+            parts += [f"#### {section}", "", _table(_body(row for row in self.rows if row.section == section)), ""]
         for title, table in self.tables.items():
             parts += [f"#### {title}", "", _table(table), ""]
         if self.skipped:
             parts += ["#### Not measured", "", *(f"- {line}" for line in self.skipped), ""]
         return "\n".join(parts)
+
+    def as_page(self) -> str:
+        """Return what the README shows: one table, a line for each target that is missed, and for what was not measured."""
+        rows = [row for row in self.rows if row.reach or row.ratio]
+        missed = [f"- {row.operation}: {row.ratio or row.ours}, to reach: {row.reach}" for row in rows if row.met is False]
+        parts = [self._facts(), "", _table(_body(rows)), ""]
+        if all(row.met is None for row in rows):
+            parts += ["No target is judged: they are set for 100,000 x 10, and this run has another size.", ""]
+        else:
+            parts += ["**Missed:**", "", *missed, ""] if missed else ["No target is missed.", ""]
+        if self.skipped:
+            parts += ["**Not measured:**", "", *(f"- {line}" for line in self.skipped), ""]
+        return "\n".join(parts)
+
+    def _facts(self) -> str:
+        facts = ", ".join(f"{name} {value}" for name, value in self.machine.items())
+        return f"`{self.command}`, {self.took:.0f} s. {facts}."
+
+
+def _body(rows: Iterable[Row]) -> list[list[str]]:
+    met = {True: "yes", False: "**no**", None: ""}
+    head = ["operation", "bookcore: median (min)", "beside: median (min)", "ratio", "to reach", "met?", "samples"]
+    return [head, *([r.operation, r.ours, r.peer, r.ratio, r.reach, met[r.met], r.samples] for r in rows)]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

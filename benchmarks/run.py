@@ -1,8 +1,7 @@
-"""One command for everything: ``python -m benchmarks.run [--scale 100k] [--only queries] [--out FILE]``.
+"""One command for everything: ``python -m benchmarks.run [--scale 100k] [--only queries] [--readme]``.
 
-Runs ours and the peers on the same data in the same process, in turns, after comparing their answers; prints
-the tables, and writes them as JSON and Markdown. Progress goes to standard error. A section that cannot run says
-why and the others go on.
+Runs bookcore and the peers on the same data, in turns, after comparing their answers; prints the tables, and writes them as
+JSON and Markdown. Progress goes to standard error. A section that cannot run says why, and the others go on.
 """
 
 from __future__ import annotations
@@ -45,25 +44,33 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="where to write FILE.json and FILE.md (default: benchmarks/results)"
     )
     parser.add_argument(
-        "--readme", action="store_true", help="put the tables into benchmarks/README.md as well"
+        "--readme", action="store_true", help="write the one table of benchmarks/README.md anew"
     )
     return parser
 
 
 def _command(options: argparse.Namespace) -> str:
-    # what decides the figures, not where they are written to
+    # the options that decide the figures, and --readme, so that the page names the command that rewrites it
     parts = [f"python -m benchmarks.run --scale {options.scale}"]
     parts += [f"--{name} '{value}'" for name in ("only", "peers") if (value := getattr(options, name))]
-    return " ".join(parts)
+    return " ".join([*parts, "--readme"] if options.readme else parts)
 
 
-def put_into(page: Path, tables: str) -> None:
-    """Replace what stands between the two marks of *page*; ``ValueError`` if it has no marks."""
+def put_into(page: Path, text: str) -> None:
+    """Replace the text between the two marks of *page*; ``ValueError`` if it has no marks."""
     head, start, rest = page.read_text().partition(START)
     _, end, tail = rest.partition(END)
     if not start or not end:
         raise ValueError(f"{page} has no {START} ... {END}")
-    page.write_text(f"{head}{start}\n{tables}\n{end}{tail}")
+    page.write_text(f"{head}{start}\n{text}\n{end}{tail}")
+
+
+def _write(results: Results, out: Path, page: Path | None) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(results.as_json() + "\n")
+    out.with_suffix(".md").write_text(results.as_markdown() + "\n")
+    if page is not None:
+        put_into(page, results.as_page())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     results = Results(_command(options), options.scale)
     run = Run(options.scale, results, tuple(names), options.rounds, options.budget)
+    out = options.out or HERE / "results" / options.scale
     failed = False
     for name in sections:
         run.section = name
@@ -93,13 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = True
             logging.getLogger(__name__).exception("section %s failed", name)
             results.skip(name, f"FAILED, {type(error).__name__}: {error}")
-    results.took = time.monotonic() - run.began
-    out = options.out or HERE / "results" / options.scale
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(results.as_json() + "\n")
-    out.with_suffix(".md").write_text(results.as_markdown() + "\n")
-    if options.readme:
-        put_into(HERE / "README.md", results.as_markdown())
+        results.took = time.monotonic() - run.began
+        _write(results, out, HERE / "README.md" if options.readme else None)  # now, lest a later section cost the earlier
     print(results.as_markdown())
     print(f"written to {out.with_suffix('.json')} and {out.with_suffix('.md')}", file=sys.stderr)
     return int(failed)

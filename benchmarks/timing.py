@@ -1,24 +1,22 @@
-"""A fair race: the contestants take turns, in one process, with the collector off.
+"""A fair race: the contestants take turns in one process, the cyclic collector on, as in a user's program.
 
 One *sample* is a batch of calls timed as a whole and divided by their number; a batch is made long enough for the
-clock (4 ms; 20 ms for writes) and the contestants are sampled in turn, so that a slow second of the machine falls
+clock (4 ms; 100 ms for writes) and the contestants are sampled in turn, so that a slow second of the machine falls
 on all of them. Slow contestants get fewer samples (a time budget each), never fewer than one, and the table says
 how many.
 """
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Contestant", "Stat", "freeze_garbage", "human", "race", "stat_of"]
+__all__ = ["Contestant", "Stat", "human", "race", "stat_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +74,6 @@ class Contestant:
         return took / len(batch), len(batch)
 
 
-@contextmanager
-def freeze_garbage() -> Iterator[None]:
-    """Switch the cyclic collector off, as ``timeit`` does, and leave it as it was."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def stat_of(values: Sequence[float], calls: int) -> Stat:
     """Sum up samples given in nanoseconds a call."""
     return Stat(statistics.median(values), min(values), len(values), calls)
@@ -108,24 +94,23 @@ def race(
     calls = dict.fromkeys(values, 0)
     spent = dict.fromkeys(values, 0.0)
     sizes: dict[str, int] = {}
-    with freeze_garbage():
+    for contestant in contestants:
+        warm, _ = contestant.sample(1)
+        if warm < sample_ns / 20:  # a first call may be ten times a later one; look again before sizing
+            warm, _ = contestant.sample(20)
+        # writes in runs of 100 ms: between two of them everything is undone, which leaves the caches cold
+        longer = 25 if contestant.undo is not None else 1
+        sizes[contestant.name] = max(1, int(longer * sample_ns / max(warm, 1.0)))
+    for number in range(rounds):
         for contestant in contestants:
-            warm, _ = contestant.sample(1)
-            if warm < sample_ns / 20:  # a first call may be ten times a later one; look again before sizing
-                warm, _ = contestant.sample(20)
-            # writes in runs of 100 ms: between two of them everything is undone, which leaves the caches cold
-            longer = 25 if contestant.undo is not None else 1
-            sizes[contestant.name] = max(1, int(longer * sample_ns / max(warm, 1.0)))
-        for number in range(rounds):
-            for contestant in contestants:
-                name = contestant.name
-                if number and spent[name] + spent[name] / number > budget * 1e9:
-                    continue
-                began = time.perf_counter_ns()
-                each, size = contestant.sample(sizes[name])
-                spent[name] += time.perf_counter_ns() - began
-                values[name].append(each)
-                calls[name] += size
+            name = contestant.name
+            if number and spent[name] + spent[name] / number > budget * 1e9:
+                continue
+            began = time.perf_counter_ns()
+            each, size = contestant.sample(sizes[name])
+            spent[name] += time.perf_counter_ns() - began
+            values[name].append(each)
+            calls[name] += size
     for contestant in contestants:
         if contestant.close is not None:
             contestant.close()

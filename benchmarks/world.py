@@ -40,7 +40,7 @@ def _silent(_: str) -> None:
 
 
 class World:
-    """One data set with everybody loaded on it; who could not be had is in ``missing`` with the reason."""
+    """One data set with every contestant loaded; those that cannot be had are in ``missing``, with the reason."""
 
     def __init__(
         self,
@@ -109,12 +109,12 @@ class World:
         rng = random.Random(12)
         limit = min([self.data.resources, *(getattr(one, "only", self.data.resources) for one in askers)])
         for span in windows(self.data, 200, length=max(1, self.data.week // 4), seed=13):
-            who = rng.randrange(limit)
+            ordinal = rng.randrange(limit)
             answers = {
-                one.name: bool(one.is_available(one.resource(who), *one.window(span))) for one in askers
+                one.name: bool(one.is_available(one.resource(ordinal), *one.window(span))) for one in askers
             }
             if len(set(answers.values())) > 1:
-                raise DisagreementError(f"resource {who} over {span}: {answers}")
+                raise DisagreementError(f"resource {ordinal} over {span}: {answers}")
             compared += len(answers)
         return compared
 
@@ -139,7 +139,7 @@ def operation(name: str, one: Any, data: Dataset) -> Contestant:
         singles = [(one.resource(rng.randrange(limit)), *one.window(span)) for span in spans]
         return Contestant(one.name, one.is_available, singles)
     limit = getattr(one, "only", data.resources)
-    fits = [(one.resource(who), *one.window((start, end))) for who, start, end in data.spare if who < limit]
+    fits = [(one.resource(ordinal), *one.window((start, end))) for ordinal, start, end in data.spare if ordinal < limit]
     if not fits:
         raise MissingError(f"{data.name} holds nothing back to book")
     book, remove = one.book, one.remove
@@ -153,20 +153,20 @@ def operation(name: str, one: Any, data: Dataset) -> Contestant:
 
         return Contestant(one.name, book, fits, unbook)
     if name == "remove":
-        # every fitting booking stands; removing is timed, booking them again is the undoing
-        standing = {number: book(*args) for number, args in enumerate(fits[:2000])}
+        # every fitting booking is made first; removing is timed, booking them again is the undoing
+        booked = {number: book(*args) for number, args in enumerate(fits[:2000])}
 
         def take(number: int) -> int:
-            remove(standing[number])
+            remove(booked[number])
             return number
 
         def put_back(numbers: list[int]) -> None:
             for number in numbers:
-                standing[number] = book(*fits[number])
+                booked[number] = book(*fits[number])
 
         def clear() -> None:
-            for handle in standing.values():
+            for handle in booked.values():
                 remove(handle)
 
-        return Contestant(one.name, take, [(number,) for number in standing], put_back, clear)
+        return Contestant(one.name, take, [(number,) for number in booked], put_back, clear)
     raise KeyError(name)

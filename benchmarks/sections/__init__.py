@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SECTIONS", "measure"]
 
-SECTIONS = ("queries", "composed", "growth", "memory", "load", "snapshot", "pauses", "shapes", "real", "life")
+SECTIONS = ("queries", "book", "load", "memory", "snapshot", "composed", "growth", "shapes", "real", "life")
 
 
 def measure(name: str) -> Callable[[Run], None]:

@@ -33,16 +33,16 @@ class Composed:
         rng = random.Random(29)
         self.price = [rng.randrange(30, 300) for _ in range(data.resources)]
         self.exact = [price + rng.random() for price in self.price]  # every value another
-        self.ours.register(data, lambda who: (car if who % 2 else flat)(who))
+        self.ours.register(data, lambda ordinal: (car if ordinal % 2 else flat)(ordinal))
         calendar = self.calendar = self.ours.calendar
         calendar.load(self.ours.events(data, data.rows))
         calendar.create_index("price", key=lambda resource: self.price[resource.id])
         calendar.create_index("exact", key=lambda resource: self.exact[resource.id])
         self.tagged: dict[str, set[int]] = {}
         for label, share in (("sea", 0.3), ("lake", 0.2)):
-            self.tagged[label] = {who for who in range(data.resources) if rng.random() < share}
-            for who in self.tagged[label]:
-                calendar.tag(self.ours.resource(who), label)
+            self.tagged[label] = {ordinal for ordinal in range(data.resources) if rng.random() < share}
+            for ordinal in self.tagged[label]:
+                calendar.tag(self.ours.resource(ordinal), label)
         self.spans = [self.ours.window(span) for span in windows(data, 61)]
 
     def plain(self, start: Any, end: Any) -> Any:
@@ -63,12 +63,12 @@ class Composed:
         """Compare two composed answers with a plain loop."""
         either = self.tagged["sea"] | self.tagged["lake"]
         for span in windows(self.data, 2, seed=31):
-            booked = {who for who, start, end in self.data.rows if start < span[1] and end > span[0]}
+            booked = {ordinal for ordinal, start, end in self.data.rows if start < span[1] and end > span[0]}
             for index, price in (("price", self.price), ("exact", self.exact)):
                 free = (
-                    who for who in range(0, self.data.resources, 2) if who not in booked and who in either
+                    ordinal for ordinal in range(0, self.data.resources, 2) if ordinal not in booked and ordinal in either
                 )
-                want = [who for who in free if 50 <= price[who] <= 120]
+                want = [ordinal for ordinal in free if 50 <= price[ordinal] <= 120]
                 found = [flat.id for flat in self.composed(*self.ours.window(span), index)]
                 if found != want:
                     raise AssertionError(

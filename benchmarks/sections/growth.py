@@ -42,8 +42,8 @@ def _resources(run: Run, sizes: list[int], m: int) -> None:
             gc.unfreeze()
             gc.collect()
         for name in OPERATIONS:
-            for who, stat in run.measured[name, n, m].items():
-                run.results.point(f"{name} by resources, {m} bookings on each", who, n, stat.median)
+            for contestant, stat in run.measured[name, n, m].items():
+                run.results.point(f"{name} by resources, {m} bookings on each", contestant, n, stat.median)
         firsts.append(run.measured["first", n, m]["bookcore"])
     title = f"Growth with resources, {m} bookings on each"
     if len(sizes) > 1:
@@ -73,8 +73,8 @@ def _hot(run: Run, sizes: list[int]) -> None:
         for name, by_size in found.items():
             entries = [operation(name, one, world.data) for one in world.contestants]
             stats = run.race(f"{name} with {size:,} bookings on one resource", entries)
-            for who, stat in stats.items():
-                run.results.point(f"{name} by bookings on one resource", who, size, stat.median)
+            for contestant, stat in stats.items():
+                run.results.point(f"{name} by bookings on one resource", contestant, size, stat.median)
             by_size[size] = stats["bookcore"]
         del world
         gc.unfreeze()

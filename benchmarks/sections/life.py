@@ -17,7 +17,7 @@ from benchmarks.data import Columns, Dataset, crowded, hot, make, minutely, wind
 from benchmarks.ours import Ours, needs
 from benchmarks.peers import MissingError
 from benchmarks.rows import Row, at_most, under
-from benchmarks.timing import Contestant, Stat, freeze_garbage, human, stat_of
+from benchmarks.timing import Contestant, Stat, human, stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,6 @@ def measure(run: Run) -> None:
             part(run)
         except (MissingError, real.AbsentError) as why:
             run.results.skip(f"life: {name}", why)
-        gc.unfreeze()
         gc.collect()
 
 
@@ -50,18 +49,13 @@ def _loaded(data: Dataset) -> Ours:
     return ours
 
 
-def _settle() -> None:
-    gc.collect()
-    gc.freeze()
-
-
 def open_calendars(data: Dataset) -> tuple[Ours, Ours]:
     """Return the same calendar twice, the second with 50 weekly rules shared by all resources."""
     plain, ruled = _loaded(data), _loaded(data)
     needs(ruled.calendar, "set_hours")
     hours = importlib.import_module(
         "bookcore.hours"
-    ).Hours  # loaded by those who use it, not by `import bookcore`
+    ).Hours  # loaded where it is used, not by `import bookcore`
     for number in range(RULES):
         opens, closes = 5 + number % 10, 16 + number % 7
         days = ("mon-fri", "mon-sat", "mon-sun", "tue-sun", "wed-mon")[number % 5]
@@ -78,7 +72,7 @@ def _asked(name: str, ours: Ours, answer: Callable[[Any], Any], spans: list[tupl
 def _hours(run: Run) -> None:
     data = make(*run.size, spare=False)
     plain, ruled = open_calendars(data)
-    _settle()
+    gc.collect()
     for length, text in ((2, "2-hour"), (data.week, "7-day")):
         spans = [plain.window(span) for span in windows(data, 61, length=length, seed=37)]
         for how, answer in _ANSWERS.items():
@@ -105,7 +99,7 @@ class Pool:
         self.data = Dataset("pool", 1, rows, Columns(), (0, MINUTES_A_YEAR), 10_080, minutely)
         self.ours = Ours()
         resource = self.ours.bookcore.Resource
-        self.ours.register(self.data, lambda who: resource(who, capacity=self.CAPACITY))
+        self.ours.register(self.data, lambda ordinal: resource(ordinal, capacity=self.CAPACITY))
         self.ours.calendar.load(self.ours.events(self.data, rows))
         self.pool = self.ours.resource(0)
 
@@ -158,7 +152,7 @@ class Pool:
 def _pool(run: Run) -> None:
     pool = Pool(100_000 if run.size[0] >= 10_000 else 2_000)
     run.say(f"{pool.check()} of 20 windows have room")
-    _settle()
+    gc.collect()
     ask, take = pool.entries()
     text = f"pool of {Pool.CAPACITY} with {len(pool.data):,} bookings, `{{}}(quantity=20)` over a week"
     stat = run.race("pool: is_available", [ask])["bookcore"]
@@ -194,14 +188,13 @@ def _gaps(run: Run) -> None:
         data = hot(size)
         ours = _loaded(data)
         needs(ours.calendar, "gaps", "next_available")
-        _settle()
+        gc.collect()
         entries = _gap_entries(ours, data)
         found = run.race(f"gaps with {size:,} bookings", entries)
         stats[size] = [found["next"], found["gaps"], found["end"]]
         for name, text in (("next", "next_available"), ("gaps", "gaps of 10 answers")):
             run.results.point(f"{text} by bookings on one resource", "bookcore", size, found[name].median)
         table.append([f"{size:,}", *(human(stat.median) for stat in stats[size])])
-        gc.unfreeze()
         del ours, entries
     run.results.tables["Finding time"] = table
     low, high = min(stats), max(stats)
@@ -217,14 +210,13 @@ def _slots(run: Run) -> None:
     for data, limit in ((make(*run.size, spare=False), 5e6), (crowded(*run.size), None)):
         ours = _loaded(data)
         needs(ours.calendar, "find_slots")
-        _settle()
+        gc.collect()
         spans = [ours.window(span) for span in windows(data, 31, seed=61)]
         find = ours.calendar.find_slots
         # a default argument binds this calendar's method, not the next one's
         entry = Contestant("bookcore", lambda a, b, find=find: next(iter(find(day, a, b)), None), spans)
         stat = run.race("find_slots", [entry])["bookcore"]
         run.add(under(TITLE, f"first of `find_slots(24 h)`, {data.name}", stat, limit))
-        gc.unfreeze()
 
 
 def _transaction(run: Run) -> None:
@@ -232,8 +224,8 @@ def _transaction(run: Run) -> None:
     ours = _loaded(data)
     calendar = ours.calendar
     needs(calendar, "transaction")
-    _settle()
-    rows = [(ours.resource(who), a, b) for who, a, b in data.keyed(data.spare)]
+    gc.collect()
+    rows = [(ours.resource(ordinal), a, b) for ordinal, a, b in data.keyed(data.spare)]
     hundreds = [(rows[i : i + 100],) for i in range(0, min(len(rows), 5_000) - 99, 100)]
     book, remove = ours.book, ours.remove
 
@@ -264,30 +256,29 @@ def expiry(holds: int, *, at_once: bool) -> dict[str, float]:
     needs(calendar, "hold")
     ours.load(data)
     more = make(holds, 1, seed=67)
-    extra = [calendar.add_resource(ours.bookcore.Resource(("held", who))) for who in range(holds)]
+    extra = [calendar.add_resource(ours.bookcore.Resource(("held", ordinal))) for ordinal in range(holds)]
     step, end = timedelta(seconds=1), datetime(2025, 1, 1)
     held = [
-        calendar.hold(extra[who], a, b, until=end if at_once else end + number * step)
-        for number, (who, a, b) in enumerate(more.keyed(more.rows))
+        calendar.hold(extra[ordinal], a, b, until=end if at_once else end + number * step)
+        for number, (ordinal, a, b) in enumerate(more.keyed(more.rows))
     ]
     took: list[int] = []
     clock = time.perf_counter_ns
     spans = [ours.window(span) for span in windows(data, 31, seed=71)]
     free = len(calendar.find_available(*spans[0]))
-    with freeze_garbage():
-        now[0] = end
-        for number in range(min(holds, 3_000)):
-            if not at_once:
-                now[0] = end + (number + 1) * (holds / 3_000) * step
-            start, stop = spans[number % len(spans)]
-            began = clock()
-            if number % 3 == 0:
-                len(calendar.find_available(start, stop))
-            elif number % 3 == 1:
-                calendar.is_available(held[number].resource, held[number].start, held[number].end)
-            else:
-                calendar.book(extra[number], *ours.window((9_000, 9_001)))
-            took.append(clock() - began)
+    now[0] = end
+    for number in range(min(holds, 3_000)):
+        if not at_once:
+            now[0] = end + (number + 1) * (holds / 3_000) * step
+        start, stop = spans[number % len(spans)]
+        began = clock()
+        if number % 3 == 0:
+            len(calendar.find_available(start, stop))
+        elif number % 3 == 1:
+            calendar.is_available(held[number].resource, held[number].start, held[number].end)
+        else:
+            calendar.book(extra[number], *ours.window((9_000, 9_001)))
+        took.append(clock() - began)
     now[0] = end + holds * step
     if any(event.owns_lock for event in held) or len(calendar.find_available(*spans[0])) < free:
         raise AssertionError("holds did not run out")
@@ -322,19 +313,18 @@ def pool_expiry(holds: int, others: int) -> dict[str, float]:
         asked.append((*span, 10_000 - used + 1))  # one more than the holds leave
     took: list[int] = []
     clock = time.perf_counter_ns
-    with freeze_garbage():
-        now[0] = until
-        for number, (low, high, quantity) in enumerate(asked):
-            began = clock()
-            if number % 3 == 0:
-                right = calendar.find_available(low, high, quantity=quantity).count() == 1
-            elif number % 3 == 1:
-                right = calendar.is_available(pool, low, high, quantity=quantity)
-            else:
-                right = calendar.book(pool, low, high).owns_lock
-            took.append(clock() - began)
-            if not right:
-                raise AssertionError("what ran out is still in the way")
+    now[0] = until
+    for number, (low, high, quantity) in enumerate(asked):
+        began = clock()
+        if number % 3 == 0:
+            right = calendar.find_available(low, high, quantity=quantity).count() == 1
+        elif number % 3 == 1:
+            right = calendar.is_available(pool, low, high, quantity=quantity)
+        else:
+            right = calendar.book(pool, low, high).owns_lock
+        took.append(clock() - began)
+        if not right:
+            raise AssertionError("what ran out is still in the way")
     if any(event.owns_lock for event in held):
         raise AssertionError("holds did not run out")
     return {"longest": max(took), "mean": sum(took) / len(took), "calls": len(took)}
@@ -366,29 +356,28 @@ def flights(plan: real.Plan) -> dict[str, float]:
     calendar, conflict = ours.calendar, ours.bookcore.ConflictError
     needs(calendar, "move")
     aircraft = [calendar.add_resource(ours.bookcore.Resource(tail)) for tail in plan.aircraft]
-    planned = [(aircraft[who], plan.key(a), plan.key(b)) for who, a, b in plan.planned]
+    planned = [(aircraft[ordinal], plan.key(a), plan.key(b)) for ordinal, a, b in plan.planned]
     flown = [(plan.key(a), plan.key(b)) for _, a, b in plan.flown]
     events: list[Any] = []
     moved = refused = 0
     clock, book, move = time.perf_counter_ns, calendar.book, calendar.move
-    with freeze_garbage():
-        began = clock()
-        for row in planned:
-            try:
-                events.append(book(*row))
-            except conflict:
-                events.append(None)
-        booking = clock() - began
-        began = clock()
-        for event, (start, end) in zip(events, flown, strict=True):
-            if event is None:
-                continue
-            try:
-                move(event, start=start, end=end)
-                moved += 1
-            except conflict:
-                refused += 1
-        moving = clock() - began
+    began = clock()
+    for row in planned:
+        try:
+            events.append(book(*row))
+        except conflict:
+            events.append(None)
+    booking = clock() - began
+    began = clock()
+    for event, (start, end) in zip(events, flown, strict=True):
+        if event is None:
+            continue
+        try:
+            move(event, start=start, end=end)
+            moved += 1
+        except conflict:
+            refused += 1
+    moving = clock() - began
     booked = moved + refused
     return {
         "booked": booked,

@@ -1,37 +1,35 @@
-"""Bulk loading against booking one by one, in a process of its own, with and without the cyclic collector."""
+"""Bulk loading against booking one by one, in a process of its own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from benchmarks.rows import faster, under
-from benchmarks.timing import Stat
+from benchmarks.timing import Stat, stat_of
 
 if TYPE_CHECKING:
     from benchmarks.context import Run
 
 __all__ = ["measure"]
 
+TIMES = 3
+
 
 def measure(run: Run) -> None:
     """Judge ``load`` including the making of its events, since ``book`` makes them as well."""
     n, m = run.size
-    title = f"Bulk load, {n:,} x {m:,}, shuffled, each in a process of its own"
+    title = f"Bulk load, {n:,} x {m:,}, shuffled"
     loop = n * m <= 1_000_000
-    for collector in ("on", "off") if loop else ("on",):
-        found = run.work("load", n=n, m=m, collector=collector, loop=loop)
-        run.say(f"  {found}")
-        stats = {name: Stat(value, value, 1, found["bookings"]) for name, value in found.items()}
-        text = f"making events and `load`, a booking, collector {collector}"
-        if loop:
-            times = 4 if collector == "on" else None
-            slow = stats["loop of book"]
-            run.add(faster(title, text, stats["make and load"], "loop of `book`", slow, times))
-            ready = f"`load` of events made before, a booking, collector {collector}"
-            run.add(faster(title, ready, stats["load"], "loop of `book`", slow, None))
-        else:
-            run.add(under(title, text, stats["make and load"], None))
-        if collector == "on":
-            peak = f"peak {found['peak bytes'] / 2**30:.2f} GiB"
-            first = "first `len(find_available)` after `load`"
-            run.add(under(title, first, stats["first count"], None, note=peak))
+    found = [run.work("load", n=n, m=m, loop=loop) for _ in range(TIMES if loop else 1)]
+    run.say(f"  {found}")
+
+    def stat(name: str) -> Stat:
+        return stat_of([one[name] for one in found], len(found))
+
+    text = "`load`, the making of its events included, a booking"
+    if loop:
+        run.add(faster(title, text, stat("make and load"), "loop of `book`", stat("loop of book"), 6))
+    else:
+        run.add(under(title, text, stat("make and load"), None))
+    peak = f"peak {max(one['peak bytes'] for one in found) / 2**30:.2f} GiB"
+    run.add(under(title, "first `len(find_available)` after `load`", stat("first count"), None, note=peak))

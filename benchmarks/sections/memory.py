@@ -1,10 +1,10 @@
-"""Memory a booking, each contestant in a process of its own; keys and resources are not counted."""
+"""Memory a booking after a bulk load, each contestant in a process of its own; keys and resources are not counted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import MissingError
+from benchmarks.peers import PEERS, MissingError
 from benchmarks.rows import Row
 
 if TYPE_CHECKING:
@@ -12,66 +12,25 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "measure"]
 
-LIMIT = 300
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
-OTHERS = (
-    "SQLite",
-    "intervaltree",
-    "intervaltree, one tree",
-    "two sorted maps",
-    "NCLS",
-    "superintervals",
-    "DuckDB",
-)
+LIMIT = 250
 
 
 def measure(run: Run) -> None:
-    """Load and book at the run's size both ways of counting, then grow, then the peers."""
+    """Load at the run's size, then beside the peers, at 10,000 resources at the most."""
     n, m = run.size
-    title = f"Memory, {n:,} x {m:,}, bytes a booking, keys not counted"
-    for way in ("load", "book"):
-        for how in ("tracemalloc", "rss"):
-            found = run.work("memory", who=f"{way}:bookcore", n=n, m=m, how=how)["bytes"]
-            judged = how == "tracemalloc"
-            run.add(
-                Row(
-                    title,
-                    f"after {'`load`' if way == 'load' else 'a loop of `book`'}, by {how}",
-                    f"{found:.0f} B",
-                    "",
-                    "",
-                    f"under {LIMIT} B" if judged else "",
-                    found < LIMIT if judged else None,
-                    "1",
-                    {"bytes": found, "how": how},
-                )
-            )
-            run.say(f"  {found:.0f} bytes")
-    _grow(run, n, m)
-    table = [["peer", f"bytes a booking by growth of the process, {min(n, 10_000):,} x {m:,}"]]
-    for name in OTHERS:
-        if name not in run.names:
-            continue
+    title = "Memory a booking, by growth of the process"
+    found = run.work("memory", name="bookcore", n=n, m=m)["bytes"]
+    text = f"memory a booking after `load` of {n:,} x {m:,}, resources not included"
+    run.add(Row(title, text, f"{found:.0f} B", "", "", f"under {LIMIT} B", found < LIMIT, "1", {"bytes": found}))
+    n = min(n, 10_000)
+    table = [["contestant", f"bytes a booking, {n:,} x {m:,}"]]
+    for name in ("bookcore", *PEERS):
+        if name != "bookcore" and (name not in run.names or name == "SQLite, one look-up each"):
+            continue  # the same tables as SQLite
         try:
-            found = run.work("memory", who=name, n=min(n, 10_000), m=m, how="rss")["bytes"]
+            found = run.work("memory", name=name, n=n, m=m)["bytes"]
         except MissingError as why:
             run.results.skip(f"memory of {name}", why)
             continue
         table.append([name, f"{found:.0f}"])
-    ours = run.work("memory", who="book:bookcore", n=min(n, 10_000), m=m, how="rss")["bytes"]
-    run.results.tables["Memory of the peers"] = [*table, ["bookcore, loop of `book`", f"{ours:.0f}"]]
-
-
-def _grow(run: Run, n: int, m: int) -> None:
-    for size in [size for size in SIZES if size <= n]:
-        for name, who in (
-            ("bookcore", "load:bookcore"),
-            ("SQLite", "SQLite"),
-            ("intervaltree", "intervaltree"),
-        ):
-            if name != "bookcore" and (
-                name not in run.names or size > 100_000 or (name, size) == ("intervaltree", n)
-            ):
-                continue
-            found = run.work("memory", who=who, n=size, m=m, how="rss")["bytes"]
-            run.results.point(f"memory by resources, {m} bookings on each", name, size, found)
+    run.results.tables[title] = table

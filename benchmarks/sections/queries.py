@@ -1,4 +1,4 @@
-"""Questions and single writes at one size, everybody on the same data in the same process."""
+"""Questions and single writes at one size, all contestants on the same data in the same process."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LABELS = {
     "first": "`find_available(...).first(10)`",
     "is_available": "`is_available`",
     "is_available, warm": "`is_available`, 200 resources again and again",
-    "book": "`book` (check, write, index)",
+    "book": "`book` into the full calendar",
     "remove": "`remove_booking`",
 }
 
 #: operation -> peer -> how many times faster ours is to be
 TARGETS: dict[str, dict[str, float | None]] = {
-    "count": {"SQLite": 100, "NCLS": 1},
-    "list": {"SQLite": 15, "superintervals": 1},
+    "count": {"SQLite": 200, "NCLS": 1, "pyroaring": None, "sorted NumPy arrays": None},
+    "list": {"SQLite": 15, "superintervals": 1, "pyroaring": None, "sorted NumPy arrays": None},
     "is_available": {"SQLite": 4, "intervaltree": 15},
     "is_available, warm": {"SQLite": None, "intervaltree": None},
     "book": {"SQLite": 1, "intervaltree": 3},
@@ -39,15 +39,15 @@ TARGETS: dict[str, dict[str, float | None]] = {
 
 
 def measure(run: Run) -> None:
-    """Race everybody at every operation; judge those that have a target."""
+    """Race all contestants at every operation; judge those that have a target."""
     n, m = run.size
     world = run.world(make(n, m), tree=n * m <= 100_000)
     title = f"Questions and single writes, {world.data.name}, {world.data.week // 24}-day windows"
     ours = world["bookcore"]
-    everybody: dict[str, dict[str, Stat]] = {}
+    by_operation: dict[str, dict[str, Stat]] = {}
     for name in OPERATIONS:
         found = run.race(name, world.race_at(name))
-        everybody[name] = run.measured[name, n, m] = found
+        by_operation[name] = run.measured[name, n, m] = found
         if name == "first":
             run.add(under(title, LABELS[name], found["bookcore"], 100e3))
         for peer, times in TARGETS.get(name, {}).items():
@@ -60,8 +60,8 @@ def measure(run: Run) -> None:
     run.add(under(title, "`book` of a span that is taken (`ConflictError`)", refused, None))
     names = [one.name for one in world.contestants]
     head = ["median (min)", *(LABELS[name] for name in OPERATIONS)]
-    table = [[name, *(_cell(everybody[op].get(name)) for op in OPERATIONS)] for name in names]
-    run.results.tables[f"Everybody, {world.data.name}"] = [head, *table]
+    table = [[name, *(_cell(by_operation[op].get(name)) for op in OPERATIONS)] for name in names]
+    run.results.tables[f"All contestants, {world.data.name}"] = [head, *table]
     del world, ours
     gc.unfreeze()
     gc.collect()
@@ -78,21 +78,21 @@ def churn(ours: Ours, world: World) -> Contestant:
     spares = list(world.data.keyed(world.data.spare))[:500]
     if not spares:
         raise MissingError(f"{world.data.name} holds nothing back to book")
-    standing = [calendar.book(ours.resource(who), start, end) for who, start, end in spares]
+    booked = [calendar.book(ours.resource(ordinal), start, end) for ordinal, start, end in spares]
     event = bookcore.BookingEvent
 
     def turn(number: int, start: Any, end: Any) -> int:
-        old = standing[number]
+        old = booked[number]
         calendar.remove_booking(old)
-        standing[number] = new = event(old.resource, old.start, old.end)
+        booked[number] = new = event(old.resource, old.start, old.end)
         calendar.add_booking(new)
         return len(calendar.find_available(start, end))
 
-    args = [(number, *spans[number % len(spans)]) for number in range(len(standing))]
+    args = [(number, *spans[number % len(spans)]) for number in range(len(booked))]
 
     def clear() -> None:
-        for booked in standing:
-            calendar.remove_booking(booked)
+        for left in booked:
+            calendar.remove_booking(left)
 
     return Contestant("bookcore", turn, args, close=clear)
 
@@ -101,7 +101,7 @@ def refusal(ours: Ours, world: World) -> Contestant:
     """Book a span that is taken: the check, the error, the list of what is in the way."""
     book, conflict = ours.calendar.book, ours.bookcore.ConflictError
     rows = world.data.rows.take(range(min(5000, len(world.data.rows))))
-    args = [(ours.resource(who), start, end) for who, start, end in world.data.keyed(rows)]
+    args = [(ours.resource(ordinal), start, end) for ordinal, start, end in world.data.keyed(rows)]
 
     def attempt(resource: Any, start: Any, end: Any) -> None:
         try:

@@ -54,33 +54,33 @@ class Genome:
     def __init__(self, data: Dataset) -> None:
         self.data, self.ours = data, Ours()
         resource = self.ours.bookcore.Resource
-        self.ours.register(data, lambda who: resource(who, capacity=1_000_000))
+        self.ours.register(data, lambda ordinal: resource(ordinal, capacity=1_000_000))
         self.ours.calendar.load(self.ours.events(data, data.rows))
         module = _module("intervaltree")
         rows: list[list[Any]] = [[] for _ in range(data.resources)]
-        for number, (who, start, end) in enumerate(data.rows):
-            rows[who].append(module.Interval(start, end, number))
+        for number, (ordinal, start, end) in enumerate(data.rows):
+            rows[ordinal].append(module.Interval(start, end, number))
         self.trees = [module.IntervalTree(found) for found in rows]
         self.singles = [(i % data.resources, *span) for i, span in enumerate(windows(data, 200))]
 
-    def overlaps(self, who: int, start: int, end: int) -> list[Any]:
+    def overlaps(self, ordinal: int, start: int, end: int) -> list[Any]:
         """Every booking that overlaps."""
-        return list(self.ours.calendar.bookings(self.ours.resource(who), start, end))
+        return list(self.ours.calendar.bookings(self.ours.resource(ordinal), start, end))
 
-    def peak(self, who: int, start: int, end: int) -> bool:
+    def peak(self, ordinal: int, start: int, end: int) -> bool:
         """Whether a thousand more fit: decided by the peak of concurrent use."""
-        free: bool = self.ours.calendar.is_available(self.ours.resource(who), start, end, quantity=999_900)
+        free: bool = self.ours.calendar.is_available(self.ours.resource(ordinal), start, end, quantity=999_900)
         return free
 
     def check(self) -> None:
         """Compare the overlapping bookings with the trees', by their number."""
-        for who, start, end in self.singles[:50]:
-            if len(self.overlaps(who, start, end)) != len(self.trees[who].overlap(start, end)):
-                raise AssertionError(f"track {who} over [{start}, {end}) differs from intervaltree")
+        for ordinal, start, end in self.singles[:50]:
+            if len(self.overlaps(ordinal, start, end)) != len(self.trees[ordinal].overlap(start, end)):
+                raise AssertionError(f"track {ordinal} over [{start}, {end}) differs from intervaltree")
 
     def entries(self) -> list[Contestant]:
         """Overlapping bookings: ours, and the tree's."""
-        tree = Contestant("intervaltree", lambda who, a, b: self.trees[who].overlap(a, b), self.singles)
+        tree = Contestant("intervaltree", lambda ordinal, a, b: self.trees[ordinal].overlap(a, b), self.singles)
         return [Contestant("bookcore", self.overlaps, self.singles), tree]
 
 

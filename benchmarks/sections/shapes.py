@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.data import SHAPES, Dataset, make, shape, windows
 from benchmarks.ours import Ours
 from benchmarks.rows import Row
-from benchmarks.timing import Contestant, freeze_garbage, human, race
+from benchmarks.timing import Contestant, human, race
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,29 +30,28 @@ def measure_one(data: Dataset, *, rounds: int = 5) -> dict[str, float]:
     loops: list[float] = []
     worst: list[tuple[int, int]] = []
     clock = time.perf_counter_ns
-    with freeze_garbage():
-        for _ in range(2):
-            ours = Ours()
-            ours.register(data)
-            rows = [(ours.resources[who], start, end) for who, start, end in data.keyed(data.rows)]
-            book = ours.calendar.book
-            events, longest, slowest = [], 0, 0
-            began = before = clock()
-            for row in rows:
-                events.append(book(*row))
-                now = clock()
-                if now - before > longest:
-                    longest, slowest = now - before, len(events)
-                before = now
-            loops.append((clock() - began) / len(rows))
-            worst.append((longest, slowest))
-        out["book"], (out["longest book"], out["longest is number"]) = min(loops), min(worst)
-        bulk = Ours()
-        bulk.register(data)
-        made = list(bulk.events(data, data.rows))
-        began = clock()
-        bulk.calendar.load(made)
-        out["load"] = (clock() - began) / len(made)
+    for _ in range(2):
+        ours = Ours()
+        ours.register(data)
+        rows = [(ours.resources[ordinal], start, end) for ordinal, start, end in data.keyed(data.rows)]
+        book = ours.calendar.book
+        events, longest, slowest = [], 0, 0
+        began = before = clock()
+        for row in rows:
+            events.append(book(*row))
+            now = clock()
+            if now - before > longest:
+                longest, slowest = now - before, len(events)
+            before = now
+        loops.append((clock() - began) / len(rows))
+        worst.append((longest, slowest))
+    out["book"], (out["longest book"], out["longest is number"]) = min(loops), min(worst)
+    bulk = Ours()
+    bulk.register(data)
+    made = list(bulk.events(data, data.rows))
+    began = clock()
+    bulk.calendar.load(made)
+    out["load"] = (clock() - began) / len(made)
     spans = [ours.window(span) for span in windows(data, 31)]
     for start, end in spans[:2]:
         if ours.ordinals(ours.list_available(start, end)) != bulk.ordinals(bulk.list_available(start, end)):
@@ -67,11 +66,10 @@ def measure_one(data: Dataset, *, rounds: int = 5) -> dict[str, float]:
     for name, stat in race(entries, rounds=rounds, budget=2.0).items():
         out[name] = stat.median
     remove, tenth = ours.remove, events[: max(1, len(events) // 10)]
-    with freeze_garbage():
-        began = clock()
-        for event in tenth:
-            remove(event)
-        out["remove"] = (clock() - began) / len(tenth)
+    began = clock()
+    for event in tenth:
+        remove(event)
+    out["remove"] = (clock() - began) / len(tenth)
     return out
 
 
