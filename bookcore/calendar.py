@@ -1,7 +1,7 @@
 """`Calendar`: what is booked, what is free, and may I have it? The whole public interface, on one page.
 
-Each method says what a call means, raises and costs, and hands it on. Two of them have a fast path of their own, marked as such;
-both give the general path's answers, which tests hold.
+Each method says what a call means, raises and costs, and hands it on. Two of them have a fast path of their own, marked
+as such; both give the general path's answers, which tests hold.
 
     commands     `bookcore.engine.engine`      decide, and commit through `bookcore.engine.state`
     questions    `bookcore.query`              read that state
@@ -171,8 +171,8 @@ class Calendar:
         >>> calendar.is_available(bikes, 4, 6), calendar.is_available("bikes", 4, 6, quantity=2)
         (True, False)
         """
-        # The fast path: no lock, and the edges of a resource's bookings read through its binding. Anything unusual, be it a change
-        # that began in between, is left to the general path below, which also words every refusal.
+        # The fast path: no lock, and the edges of a resource's bookings read through its binding. Anything unusual, be
+        # it a change that began in between, is left to the general path below, which also words every refusal.
         gate = self._gate
         stamp = gate.stamp
         if stamp is not None and quantity is ONE:
@@ -1144,9 +1144,9 @@ class Calendar:
     def digest(self) -> str:
         """Return a hash of everything that decides answers: equal for calendars with equal answers.
 
-        Of resources and their tags, bookings and their fields, holds, closures and opening hours, as a snapshot carries them;
-        not of indexes, clock and subscribers, which are functions. A calendar that follows another by its changes, and one
-        that is restored from its snapshot, have the same digest.
+        Of resources and their tags, bookings and their fields, holds, closures and opening hours, as a snapshot carries
+        them; not of indexes, clock and subscribers, which are functions. A calendar that follows another by its
+        changes, and one that is restored from its snapshot, have the same digest.
 
         Raises: `SnapshotError` for a class or a value that cannot be written.
         Complexity: O(everything).

@@ -168,8 +168,8 @@ class Engine:
     ) -> BookingEvent:
         """Book an event, whose facts have been checked, under *id* (None: its number), or raise and change nothing.
 
-        *as_row*: the event says no more than its row, and need not be kept. *by_bookings_alone*: closures and opening hours do
-        not count.
+        *as_row*: the event says no more than its row, and need not be kept. *by_bookings_alone*: closures and opening
+        hours do not count.
         """
         state = self.state
         ledger, quantity = state.ledger, event._quantity

@@ -1,8 +1,8 @@
 """The lock of a calendar, and how questions read without it.
 
-One lock. A command holds it from its first check to its last change, a question while it reads. The one question that does
-not take it is `Calendar.is_available` on its fast path: it reads ``stamp`` before and after, and asks again under the lock if
-that is None or another by then (a seqlock):
+One lock. A command holds it from its first check to its last change, a question while it reads. The one question that
+does not take it is `Calendar.is_available` on its fast path: it reads ``stamp`` before and after, and asks again under
+the lock if that is None or another by then (a seqlock):
 
     writers     0     1     2     1     0           how many changes are under way, one inside the other
     version     7     8     9     9     9           how many have begun
@@ -11,8 +11,8 @@ that is None or another by then (a seqlock):
 All three are set without a call, since Python may interrupt a program (Ctrl-C) at every call and at no other place
 here. ``stamp`` may stay None for longer: the next reader, who then takes the lock, sets it.
 
-While ``waiting`` is true, holds may run out or expired rows are still in the indexes: a question calls ``tick`` first, as the
-commands do that read bookings, and nobody takes a fast path.
+While ``waiting`` is true, holds may run out or expired rows are still in the indexes: a question calls ``tick`` first,
+as the commands do that read bookings, and nobody takes a fast path.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class _Writing:
 class Gate:
     """The lock and what goes with it. ``with gate.read:`` and ``with gate.write:`` hold it; both may be nested.
 
-    ``tick`` is called with the lock held, if ``waiting``; ``finish`` after it has been given up, with the exception that ended
-    the block or None.
+    ``tick`` is called with the lock held, if ``waiting``; ``finish`` after it has been given up, with the exception
+    that ended the block or None.
     """
 
     __slots__ = ("depth", "finish", "lock", "read", "stamp", "tick", "version", "waiting", "write", "writers")

@@ -77,7 +77,10 @@ class Holds:
         self.until[seq] = until
 
     def drop(self, seq: int) -> Any:
-        """Mark a booking as held no longer; return its deadline. O(1): the deadline stays in the list until it has passed."""
+        """Mark a booking as held no longer; return its deadline.
+
+        O(1): the deadline stays in the list until it has passed.
+        """
         return self.until.pop(seq, None)
 
     def is_current(self, due: Due) -> bool:

@@ -3,7 +3,7 @@
     records   number 1 -> record of r0     2 -> r7     3 -> r0        every active booking
     numbers   id "visit" -> 3              ids   3 -> "visit"         where the id is not the number
     objects   3 -> the event itself                                   where the event says more than its row
-    locks     1 -> -4                                                 where a booking was moved: its lock, no longer its number
+    locks     1 -> -4                                                 where a booking was moved: its lock
 
 A booking is a *row* in the store: start, end, number, quantity. An event is made from the row when somebody looks: a value,
 equal to every other one made of the same lock. So a million bookings are no objects that Python's garbage collector would

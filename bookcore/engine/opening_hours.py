@@ -4,10 +4,10 @@
     mon-fri     0 1 4
     weekends    2 3
 
-A search asks each rule once, however many resources keep it. The instants are measured once for all rules with a zone and once
-for those without. Which rules are closed is a small number, a bit for each rule; the resources that keep any of them are one
-bitmap for each such number, remembered until somebody's hours change: at night all rules are closed, and nothing is put
-together again.
+A search asks each rule once, however many resources keep it. The instants are measured once for all rules with a zone
+and once for those without. Which rules are closed is a small number, a bit for each rule; the resources that keep any
+of them are one bitmap for each such number, remembered until somebody's hours change: at night all rules are closed,
+and nothing is put together again.
 
 Invariant: a record's ``hours`` are the rule under which its number is kept; it has this rule among its ``rules`` if they are
 not None.

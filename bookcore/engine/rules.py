@@ -55,7 +55,7 @@ class Rule(Protocol):
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
     ) -> Iterator[Cause]:
-        """Yield the reasons, none precisely where `allows` says yes; *start* and *end* are the span as it was asked about."""
+        """Yield the reasons, none where `allows` says yes; *start* and *end* are the span as it was asked about."""
 
 
 class Units:

@@ -268,7 +268,7 @@ class CalendarState:
         ids: Sequence[Hashable] | None = None,
         objects: Mapping[int, BookingEvent] | None = None,
     ) -> bool:
-        """Book many rows that have been checked, all or none; False, with nothing changed, where the store would not have them.
+        """Book many rows that have been checked, all or none; False, with nothing changed, where the store refuses.
 
         *records* is a `DictionaryColumn`. *ids*: None where they are the numbers. *objects*: events to be kept, by number.
         What `commit` does with `Booked` for each, at once and without records; the caller notes them.

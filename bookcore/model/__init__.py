@@ -1,1 +1,4 @@
-"""Values: keys, spans, records, terms and errors, with no behaviour that needs a calendar. Imports nothing else of bookcore."""
+"""Values: keys, spans, records, terms and errors, with no behaviour that needs a calendar.
+
+Imports nothing else of bookcore.
+"""

@@ -48,9 +48,9 @@ class Change:
 class ResourceAdded(Change):
     """A resource was registered, with the capacity and turnaround it is held to.
 
-    ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags. ``indexed`` are pairs of the name of an
-    index and what that index holds of the resource; None: the indexes ask their key functions. ``cls`` is the class under
-    which the resource was registered; None: the class it has now.
+    ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags.
+    ``indexed`` are pairs of the name of an index and what that index holds of the resource; None: the indexes ask their
+    key functions. ``cls`` is the class under which the resource was registered; None: the class it has now.
     """
 
     resource: Any
@@ -90,7 +90,10 @@ class Booked(Change):
 
 @dataclass(frozen=True, slots=True)
 class Released(Change):
-    """A booking gave up its lock. ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`."""
+    """A booking gave up its lock.
+
+    ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`.
+    """
 
     event: BookingEvent
     expired: bool = False

@@ -14,8 +14,8 @@ __all__ = ["Closure"]
 class Closure:
     """A span in which a resource cannot be booked, whatever its bookings are. Made by `Calendar.close`.
 
-    ``overlapping`` are the bookings that were active in the span when it was closed: they stay active, and the caller decides
-    what becomes of them.
+    ``overlapping`` are the bookings that were active in the span when it was closed: they stay active, and the caller
+    decides what becomes of them.
     """
 
     resource: Any

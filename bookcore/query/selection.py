@@ -26,10 +26,10 @@ class Selection:
     meanwhile. Selections combine like sets (``&``, ``|``, ``-``, ``^``, ``~``), with each other and with plain
     collections of resources or ids; the result is a selection again, without order.
 
-    Raises, on reading: `KeyTypeError` when the calendar's keys are of another family by then, and what the calls that made
-    it say; combining: `QueryError` for a selection of another calendar.
-    Complexity: making and combining cost nothing. Reading costs a few passes through n bits for each term, at machine speed,
-    and for a span what `OccupancyIndex.busy` says; O(answers) to list them. ``in`` and a short `first` ask resources one by one.
+    Raises, on reading: `KeyTypeError` when the calendar's keys are of another family by then, and what the calls that
+    made it say; combining: `QueryError` for a selection of another calendar. Complexity: making and combining cost
+    nothing. Reading costs a few passes through n bits for each term, at machine speed, and for a span what
+    `OccupancyIndex.busy` says; O(answers) to list them. ``in`` and a short `first` ask resources one by one.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -58,8 +58,8 @@ class Selection:
         return iter(found)
 
     def __len__(self) -> int:
-        # `list(selection)` asks for the length right after it has asked for the iterator, as a hint. Both calls come from one
-        # instruction of the program; then, and if nothing has changed, the question is not evaluated again.
+        # `list(selection)` asks for the length right after it has asked for the iterator, as a hint. Both calls come
+        # from one instruction of the program; then, and if nothing has changed, the question is not evaluated again.
         hint, self._hint = self._hint, None
         if hint is not None and hint[0] == self._caller():
             return hint[1]

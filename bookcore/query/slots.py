@@ -100,8 +100,9 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     def _within(self, bits: int) -> int:
         """Return which of *bits* match the terms now, and can be booked at all. The lock is held."""
         if self._state.hours or self._state.buffers:
-            state = self._state
-            bits &= ~(state.buffers.incompatible(self.low, self.high) | state.hours.incompatible(self.low, self.high, self.length))
+            buffers, hours = self._state.buffers, self._state.hours
+            bits &= ~buffers.incompatible(self.low, self.high)
+            bits &= ~hours.incompatible(self.low, self.high, self.length)
         return bits if isinstance(self.term, All) else self._planner.evaluate(self.term, bits)
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
@@ -180,9 +181,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Yield where something ends or opens after a key, and for whom."""
         state = self._state
         with state.gate.lock:
-            hours = [one for one in state.hours.by_rule if suits(one, self.low, self.high) and not is_shorter(one, self.length)]
-        streams = [self._ends(ends_after, after) for ends_after in (state.store.ends_after, state.closures.ends_after)]  # type: ignore[attr-defined]
-        streams += [self._openings(one, after) for one in hours]
+            rules = [rule for rule in state.hours.by_rule if suits(rule, self.low, self.high)]
+        store: Any = state.store
+        streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, state.closures.ends_after)]
+        streams += [self._openings(rule, after) for rule in rules if not is_shorter(rule, self.length)]
         held: Any = None
         numbers: list[int] = []
         bits = 0

@@ -86,7 +86,8 @@ class BookingStore(Protocol[K]):
     (or meets it, with closed bounds), datetimes with a zone are in UTC. A store compares keys with ``<`` only.
 
     *Records.* ``record`` is the calendar's record of a resource (`bookcore.stores.record.ResourceRecord`): its ``number``,
-    unique among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``record.state`` is the store's to use.
+    unique among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``record.state`` is the store's
+    to use.
 
     *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process; calls come
     from any thread, one at a time. What a backend raises in a change reaches the caller as a `StoreError`, in a question

@@ -7,10 +7,10 @@
 
 The registry makes the record, the engine keeps it up to date, and stores read it.
 
-A `Resource` refers to its record through its one slot, its *binding*. While nothing but its bookings decides and the store
-offers an index of them (``fast_index``), the binding is that index itself: asking about a random one of 100,000 resources is
-waiting for memory, and that is the shortest way to the keys. Whatever is bound has ``home``, the calendar, and ``edges``, the
-sorted ends of the bookings, or None: then the calendar asks the store.
+A `Resource` refers to its record through its one slot, its *binding*. While nothing but its bookings decides and the
+store offers an index of them (``fast_index``), the binding is that index itself: asking about a random one of 100,000
+resources is waiting for memory, and that is the shortest way to the keys. Whatever is bound has ``home``, the calendar,
+and ``edges``, the sorted ends of the bookings, or None: then the calendar asks the store.
 """
 
 from __future__ import annotations

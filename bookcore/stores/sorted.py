@@ -38,7 +38,10 @@ _LAST = float("inf")  # sorts after the number of every booking
 
 
 class _Edge:
-    """One end of a booking: sorts by key, then by number. ``side`` is -1 for an unbounded start and 1 for an unbounded end."""
+    """One end of a booking: sorts by key, then by number.
+
+    ``side`` is -1 for an unbounded start and 1 for an unbounded end.
+    """
 
     __slots__ = ("key", "seq", "side")
 

@@ -1,4 +1,4 @@
-"""`HistoryMachine`: one history through several calendars and the oracle, every outcome compared. `StoreMachine` adds the rules.
+"""`HistoryMachine`: one history through several calendars and the oracle, every outcome compared.
 
     step                    oracle        Calendar(Memory)    Calendar(Tree)      Calendar(List)
     book(3, 2, 7)           id 5          event 5             event 5             event 5            agree

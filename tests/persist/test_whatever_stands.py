@@ -14,12 +14,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from bookcore.model.records import BookingEvent, Resource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.model.records import BookingEvent, Resource
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.snapshot import load, save

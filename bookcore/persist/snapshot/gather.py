@@ -1,4 +1,4 @@
-"""From a calendar to the state that a snapshot carries: rows are copied under the calendar's lock, all else is done outside it."""
+"""From a calendar to the state that a snapshot carries. Only copying rows needs the calendar's lock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """From a `State` to a new calendar, through the one door by which every calendar changes.
 
-Objects are made without calling code of their classes: an instance that was once made by its constructor comes back as it was.
-Most bookings are rows and become no objects at all. The calendar's store decides that no two bookings are in each other's way.
+Objects are made without calling code of their classes: an instance that was once made by its constructor comes back as
+it was. Most bookings are rows and become no objects at all. The calendar's store decides that no two bookings are in
+each other's way.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> 
             _book_one_by_one(calendar, state, seqs, resources, classes)
         ledger = calendar.ledger
         ledger.last = max(ledger.last, state.last_sequence)
-        # Not before the bookings are active: they may be active where it was closed later, and holds may have run out by now.
+        # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
+        # by now.
         for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
             calendar.commit(Held(ledger.event(seqs[place]), until))
         for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):

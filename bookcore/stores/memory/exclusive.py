@@ -1,4 +1,4 @@
-"""All that a `MemoryStore` knows of one exclusive resource: its bookings as disjoint intervals, and its place in the occupancy.
+"""What a `MemoryStore` knows of an exclusive resource: its bookings as disjoint intervals, its place in the occupancy.
 
     resource ----.
       _binding --'-->  ExclusiveIndex                occupancy index
@@ -81,7 +81,10 @@ class ExclusiveIndex:
         self._settle()
 
     def _settle(self) -> None:
-        """Chunk the intervals if they have become too many, or make them one piece; publish the edges. O(m) where they change."""
+        """Chunk the intervals if they have become too many, or make them one piece; publish the edges.
+
+        O(m) where they change.
+        """
         intervals = self.intervals
         count, chunked = len(intervals), type(intervals) is ChunkedIntervals
         if count > self.split and not chunked:
@@ -99,7 +102,10 @@ class ExclusiveIndex:
         self.edges = None if len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST else edges
 
     def fill(self, edges: Sequence[Any], seqs: Sequence[int]) -> None:
-        """Replace all rows by these, whose edges are known to be in order. The occupancy index is the caller's affair. O(m)."""
+        """Replace all rows by these, whose edges are known to be in order.
+
+        The occupancy index is the caller's affair. O(m).
+        """
         closed = self.intervals.closed
         if len(seqs) > self.split:
             self.intervals = ChunkedIntervals(closed, edges, seqs, self.split)

@@ -1,4 +1,4 @@
-"""How much of a resource with capacity is in use while some of its rows are hidden: the indexed usage less that of hidden rows.
+"""How much of a resource with capacity is in use while some rows are hidden: the indexed usage less that of those.
 
     profile   ...5555|5566|6655|5544...      the indexed usage, cut at its segments
     hidden    ...0011|1122|1122|2211...      the usage of the rows that are hidden
@@ -33,7 +33,7 @@ FEW = 8
 
 
 class LiveUsage:
-    """The usage of the rows that are not hidden; asked as a `UsageProfile` is, and to be asked while the store does not change.
+    """The usage of the rows that are not hidden, asked as a `UsageProfile` is while the store does not change.
 
     Complexity, with k hidden rows: for a short span what they are there, for a long one O(k log k) once; then as
     `UsageProfile`, and O(m) for m steps of both where there is doubt, up to the first answer that is enough.

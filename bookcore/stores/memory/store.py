@@ -132,7 +132,10 @@ class MemoryStore:
     def load(
         self, records: Sequence[ResourceRecord], starts: Sequence[Any], ends: Sequence[Any], seqs: Sequence[int]
     ) -> bool:
-        """Hold all rows or none; see `bookcore.stores.memory.bulk`. O(k log k) for k, and the rows held before are passed once."""
+        """Hold all rows or none; see `bookcore.stores.memory.bulk`.
+
+        O(k log k) for k, and the rows held before are passed once.
+        """
         if len(self._tombstones) > len(seqs):
             return False
         self.vacuum(len(self._tombstones))

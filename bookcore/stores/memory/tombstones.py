@@ -88,7 +88,10 @@ class Tombstones:
             self._doubtful = None
 
     def resources(self, size: int) -> int:
-        """Return the resources with hidden rows, as a bitmap; less than half of them may have none any more. O(1), mostly."""
+        """Return the resources with hidden rows, as a bitmap; less than half of them may have none any more.
+
+        O(1), mostly.
+        """
         if self._doubtful is None:
             self._doubtful = from_ordinals(map(_number, self.records), size)
             self._at_most = len(self.hidden)
