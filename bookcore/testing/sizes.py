@@ -29,8 +29,8 @@ SIZES: dict[str, int] = {
     "bookcore.query.availability:FEW": 2,
     "bookcore.engine.holds:AT_ONCE": 1,
     "bookcore.engine.bulk_load:FEWEST": 2,
-    "bookcore.index.usage_profile:UsageProfile.most": 8,
-    "bookcore.index.usage_profile:UsageProfile.fewest": 3,
+    "bookcore.index.usage_profile:UsageProfile.MOST": 8,
+    "bookcore.index.usage_profile:UsageProfile.FEWEST": 3,
 }
 """Where the sizes stand, as ``module:name``, and what `small_sizes` sets them to."""
 
