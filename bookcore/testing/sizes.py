@@ -25,7 +25,7 @@ SIZES: dict[str, int] = {
     "bookcore.index.gap_summary:FAN": 2,
     "bookcore.index.augmented_intervals:SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
-    "bookcore.index.attribute_index:LIMIT": 4,
+    "bookcore.index.attribute_index:AttributeIndex.LIMIT": 4,
     "bookcore.query.availability:FEW": 2,
     "bookcore.engine.holds:AT_ONCE": 1,
     "bookcore.engine.bulk_load:FEWEST": 2,
