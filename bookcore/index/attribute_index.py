@@ -12,8 +12,8 @@ Entries are in order of value, entries of equal values in order of ordinal; a ru
 chunk. An ordinal whose value is `MISSING` (see `AttributeIndex.value_of`) is in no chunk and sorts last.
 
 Values are compared by the user's own ``<``, which may raise at any comparison. So a change has two steps: `place`
-compares and changes nothing, `enter` changes and makes no comparison that could fail it. A change of several indexes calls `place` of all of
-them first.
+compares and changes nothing, `enter` changes and makes no comparison that could fail it. A change of several indexes
+calls `place` of all of them first.
 
 Invariants, which `AttributeIndex.check` proves: entries are in order; chunks are not empty and have at most ``limit``
 entries; ``heads`` and the bitmaps agree with the chunks; each ordinal of ``values`` with a value is in exactly one chunk.
