@@ -22,7 +22,7 @@ SIZES: dict[str, int] = {
     "bookcore.index.occupancy_chunks:STRIDE": 2,
     "bookcore.index.occupancy_check:STRIDE": 2,
     "bookcore.index.occupancy:NEAR": 1,
-    "bookcore.index.gap_summary:FAN": 2,
+    "bookcore.index.gap_summary:GapSummary.FAN": 2,
     "bookcore.index.augmented_intervals:SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
     "bookcore.index.attribute_index:AttributeIndex.LIMIT": 4,
