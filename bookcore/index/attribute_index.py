@@ -29,12 +29,14 @@ from typing import Any
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import KeyTypeError, QueryError, brief
 
-__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "is_nan"]
+__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "Position", "is_nan"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """Where an entry is, or belongs: the number of its chunk, and the index in that chunk."""
+
+Place = Position  # renamed: remove after merge
 
 Held = tuple[Any, int | None]
 """The state of an ordinal: its value, and the ordinal before it in order (None: it was first, or had no value)."""
@@ -95,7 +97,7 @@ class AttributeIndex:
         except Exception as exc:
             raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
 
-    def place(self, number: int, value: Any) -> Place | None:
+    def place(self, number: int, value: Any) -> Position | None:
         """Return where a value belongs, None for `MISSING`, after all comparisons that this takes. Changes nothing.
 
         Raises: `KeyTypeError` when the value cannot be ordered among the values of the index.
@@ -124,7 +126,7 @@ class AttributeIndex:
         """Give an ordinal a value, or raise as `place` does and change nothing."""
         self.enter(number, value, self.place(number, value))
 
-    def enter(self, number: int, value: Any, place: Place | None) -> None:
+    def enter(self, number: int, value: Any, position: Position | None) -> None:
         """Give an ordinal the value for which `place` has just been called, in place of the value that it may have.
 
         Raises nothing: the new value is not compared, and see `_find` for the old one.
@@ -132,8 +134,8 @@ class AttributeIndex:
         old = self._find(number)
         self.values[number] = value
         into = out_of = -1
-        if place is not None:
-            into, index = place
+        if position is not None:
+            into, index = position
             if not self.chunks:
                 self.chunks.append(_Chunk([], []))
                 self.heads.append(value)
@@ -145,7 +147,7 @@ class AttributeIndex:
                 self.size = number + 1
         if old is not None:
             out_of, at = old
-            if out_of == into and place is not None and place[1] <= at:
+            if out_of == into and position is not None and position[1] <= at:
                 at += 1
             chunk = self.chunks[out_of]
             del chunk.values[at], chunk.ordinals[at]
@@ -156,10 +158,10 @@ class AttributeIndex:
 
     def held(self, number: int) -> Held:
         """Return what `put_back` needs in order to restore the present state of an ordinal."""
-        place = self._find(number)
-        if place is None:
+        position = self._find(number)
+        if position is None:
             return MISSING, None
-        at, index = place
+        at, index = position
         before = self.chunks[at].ordinals[:index] or (self.chunks[at - 1].ordinals if at else ())
         return self.values[number], before[-1] if before else None
 
@@ -178,21 +180,21 @@ class AttributeIndex:
         """
         value, before = held
         self.discard(number)
-        place: Place | None = None
+        position: Position | None = None
         if value is not MISSING:
             neighbour = None if before is None else self._find(before)
             if neighbour is not None:
-                place = neighbour[0], neighbour[1] + 1
+                position = neighbour[0], neighbour[1] + 1
             elif before is None:
-                place = 0, 0
+                position = 0, 0
             else:
                 try:
-                    place = self.place(number, value)
+                    position = self.place(number, value)
                 except KeyTypeError:
                     value = MISSING
-        self.enter(number, value, place)
+        self.enter(number, value, position)
 
-    def _find(self, number: int) -> Place | None:
+    def _find(self, number: int) -> Position | None:
         """Return where an ordinal is, None if it has no value. Raises nothing.
 
         O(log n + limit), by its value. If that has changed since it was put, or its ``<`` fails, the bits of the chunks

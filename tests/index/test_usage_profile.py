@@ -35,7 +35,7 @@ LAST = 2 * POOL - 1
 
 USUAL: dict[str, int] = {}
 TINY = {"most": 8, "fewest": 3}
-"""Sizes with which a profile splits and joins its chunks after a few steps, `USUAL` ones are the defaults."""
+"""Sizes with which a profile splits and joins its chunks after a few steps; `USUAL` are the defaults."""
 
 
 class Ordered:
