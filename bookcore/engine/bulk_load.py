@@ -25,7 +25,7 @@ from typing import Any
 from bookcore.engine.log import facts_of
 from bookcore.engine.state import CalendarState
 from bookcore.index.column import SHARED
-from bookcore.index.dictionary_column import DictionaryColumn, places_in, tabled
+from bookcore.index.dictionary_column import DictionaryColumn, dictionary_encode, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import UTC, KeyFamily
@@ -223,7 +223,7 @@ def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple
     (cls,) = types
     if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
-    columns = tabled(starts, ends) if cls in SHARED else None
+    columns = dictionary_encode(starts, ends) if cls in SHARED else None
     if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):  # no zoned one equals these
         zones = set(map(_zone_of, starts)) | set(map(_zone_of, ends))
         if zones not in ({None}, {UTC}):

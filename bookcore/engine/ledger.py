@@ -39,7 +39,7 @@ class Ledger:
 
     def __init__(self, gate: Gate, holds: Holds, store: BookingStore[Any]) -> None:
         self._gate, self._holds, self._store = gate, holds, store
-        self.records: Any = IdTable()
+        self.records: Any = IdTable[ResourceRecord]()
         self.numbers: dict[Hashable, int] = {}
         self.ids: dict[int, Hashable] = {}
         self.objects: dict[int, BookingEvent] = {}

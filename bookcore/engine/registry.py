@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from bookcore.index.attribute_index import AttributeIndex, Place
+from bookcore.index.attribute_index import AttributeIndex, Position
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import (
     DuplicateResourceError,
@@ -316,7 +316,7 @@ class Registry:
             if name in self.indexes:
                 self.indexes[name].put_back(record.number, before)
 
-    def _places(self, record: ResourceRecord) -> list[tuple[AttributeIndex, Any, Place | None]]:
+    def _places(self, record: ResourceRecord) -> list[tuple[AttributeIndex, Any, Position | None]]:
         """Return a record's value for every index and where it belongs there; change nothing."""
         values = [(index, index.value_of(record.resource)) for index in self.indexes.values()]
         return [(index, value, index.place(record.number, value)) for index, value in values]

@@ -1,15 +1,22 @@
-"""One indexed attribute of the resources: values in order, cut into blocks with a bitmap each.
+"""The values of one attribute in order, for range questions: chunks of a sorted list, with a bitmap for each chunk.
 
-    blocks     10 10 20 35  |  35 40 40  |  55 90
-    numbers     3  7  0  5  |   8  1  2  |   4  6
+    chunks     10 10 20 35  |  35 40 40  |  55 90        values
+                3  7  0  5  |   8  1  2  |   4  6        ordinals
+    heads      10           |  35        |  55           the first value of each chunk
 
-``between(20, 60)`` is a scan of the first and the last block and the bitmaps of those between. Entries are in order
-of value, then of number; blocks may be cut inside a run of equal values. A resource whose value is missing (its key
-raised AttributeError or a lookup error, or gave None, NaN or a tuple with NaN in it) is in no block and sorts last.
+``between(20, 60)`` scans the first and the last chunk and takes the bitmaps of the chunks between them. That is why the
+chunks are kept here and not by a `SortedKeyList`: without a bitmap for each chunk, half of 10,000 different values took
+32 times as long, half of 100,000 more than 100 times; and it has no insertion at a position that is known already.
 
-Values compare by the user's own code, which may raise at any comparison. So a change is made in two steps: `place`
-compares and changes nothing, `enter` changes and compares nothing. A change of several indexes takes all the first
-steps first.
+Entries are in order of value, entries of equal values in order of ordinal; a run of equal values may continue in the next
+chunk. An ordinal whose value is `MISSING` (see `AttributeIndex.value_of`) is in no chunk and sorts last.
+
+Values are compared by the user's own ``<``, which may raise at any comparison. So a change has two steps: `place`
+compares and changes nothing, `enter` changes and makes no comparison that could fail it. A change of several indexes
+calls `place` of all of them first.
+
+Invariants, which `AttributeIndex.check` proves: entries are in order; chunks are not empty and have at most ``limit``
+entries; ``heads`` and the bitmaps agree with the chunks; each ordinal of ``values`` with a value is in exactly one chunk.
 """
 
 from __future__ import annotations
@@ -22,225 +29,227 @@ from typing import Any
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import KeyTypeError, QueryError, brief
 
-__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "is_nan"]
-
-LIMIT = 1024
-"""How many entries a block holds before it is cut. Two edge scans of half a block cost about 0.1 ms."""
+__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "Position", "is_nan"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
 
-Place = tuple[int, int]
-"""Where an entry is, or belongs: which block, and where in it."""
+Position = tuple[int, int]
+"""Where an entry is, or belongs: the number of its chunk, and the index in that chunk."""
+
 
 Held = tuple[Any, int | None]
-"""What a number had: its value, and the number before it in order (None: it was first, or had no value)."""
+"""The state of an ordinal: its value, and the ordinal before it in order (None: it was first, or had no value)."""
 
 
 def is_nan(value: Any) -> bool:
-    """Tell whether a value is NaN (it does not equal itself) or a tuple with one in it: such have no place in an order."""
+    """Tell whether a value is NaN (it does not equal itself) or a tuple that contains one. Such values have no order."""
     if isinstance(value, tuple):
         return any(map(is_nan, value))
     return not bool(value == value)
 
 
-class _Block:
-    __slots__ = ("bits", "numbers", "values")
+class _Chunk:
+    """Neighbouring entries: their values and their ordinals in parallel, and the ordinals as a bitmap."""
 
-    def __init__(self, values: list[Any], numbers: list[int]) -> None:
-        self.values, self.numbers = values, numbers
+    __slots__ = ("bits", "ordinals", "values")
+
+    def __init__(self, values: list[Any], ordinals: list[int]) -> None:
+        self.values, self.ordinals = values, ordinals
         self.bits = Bitmap()
-        for number in numbers:
-            self.bits.add(number)
+        for ordinal in ordinals:
+            self.bits.add(ordinal)
 
 
 class AttributeIndex:
-    """The values of one key function over all resources, in order.
+    """The values that one key function gives for many objects, each object known by its ordinal, in order.
 
-    ``values`` has every number that is in, those without a value (`MISSING`) too.
+    ``values`` has every ordinal that is in the index, including those without a value (`MISSING`). *limit* is the length
+    at which a chunk is cut in two.
 
-    Complexity, with n resources: `put`, `discard` O(log n + LIMIT); `between` O(log n + LIMIT + n / LIMIT).
+    Complexity, with n ordinals: `put`, `discard` O(log n + limit); `between` O(log n + limit + n / limit).
     """
 
-    __slots__ = ("blocks", "key", "lows", "name", "size", "values")
+    __slots__ = ("chunks", "heads", "key", "limit", "name", "size", "values")
 
-    def __init__(self, name: str, key: Callable[[Any], Any]) -> None:
+    LIMIT = 1024  # scanning half a chunk at both edges of a range takes about 0.1 ms
+
+    def __init__(self, name: str, key: Callable[[Any], Any], limit: int | None = None) -> None:
         self.name, self.key = name, key
-        self.blocks: list[_Block] = []
-        self.lows: list[Any] = []
+        self.limit = self.LIMIT if limit is None else limit
+        self.chunks: list[_Chunk] = []
+        self.heads: list[Any] = []
         self.values: dict[int, Any] = {}
-        self.size = 0
+        self.size = 0  # above every ordinal that has had a value
 
-    def value_of(self, resource: Any) -> Any:
-        """Ask the key function; `MISSING` where it has no answer. Other exceptions become a `QueryError`."""
+    def value_of(self, item: Any) -> Any:
+        """Return what the key function gives for an object.
+
+        `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises AttributeError or LookupError.
+
+        Raises: `QueryError` in place of every other exception of the function.
+        """
         try:
-            value = self.key(resource)
+            value = self.key(item)
             return MISSING if value is None or is_nan(value) else value
         except (AttributeError, LookupError):
             return MISSING
         except Exception as exc:
-            raise QueryError(resource, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
+            raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
 
-    def place(self, number: int, value: Any) -> Place | None:
-        """Return where a value belongs, None for `MISSING`, after every comparison that this takes; change nothing.
+    def place(self, number: int, value: Any) -> Position | None:
+        """Return where a value belongs, None for `MISSING`, after all comparisons that this takes. Changes nothing.
 
-        Raises: `KeyTypeError` when it cannot be ordered among those held.
+        Raises: `KeyTypeError` when the value cannot be ordered among the values of the index.
         """
         if value is MISSING:
             return None
-        lows = self.lows
-        other = lows[0] if lows else value
+        heads = self.heads
+        example = heads[0] if heads else value
         try:
-            bool(value < other)
-            bool(other < value)
-            if not lows:
+            bool(value < example)
+            bool(example < value)
+            if not heads:
                 return 0, 0
-            at = max(bisect_right(lows, value) - 1, 0)
-            while at and not lows[at] < value and self.blocks[at].numbers[0] > number:
-                at -= 1  # the run of this value began in an earlier block, and so did the lower numbers
-            block = self.blocks[at]
-            high = bisect_right(block.values, value)
-            return at, bisect_left(block.numbers, number, bisect_left(block.values, value, 0, high), high)
+            at = max(bisect_right(heads, value) - 1, 0)
+            while at and not heads[at] < value and self.chunks[at].ordinals[0] > number:
+                at -= 1  # the run of this value began in an earlier chunk, with lower ordinals
+            chunk = self.chunks[at]
+            high = bisect_right(chunk.values, value)
+            return at, bisect_left(chunk.ordinals, number, bisect_left(chunk.values, value, 0, high), high)
         except Exception as exc:
             raise KeyTypeError(
-                value, f"cannot be ordered in index {self.name!r} among values such as {brief(other)}"
+                value, f"cannot be ordered in index {self.name!r} among values such as {brief(example)}"
             ) from exc
 
     def put(self, number: int, value: Any) -> None:
-        """Give a number without a value one, or raise as `place` does and change nothing."""
+        """Give an ordinal a value, or raise as `place` does and change nothing."""
         self.enter(number, value, self.place(number, value))
 
-    def enter(self, number: int, value: Any, place: Place | None) -> None:
-        """Give a number the value for which `place` has just been found, in the place of the one it may have.
+    def enter(self, number: int, value: Any, position: Position | None) -> None:
+        """Give an ordinal the value for which `place` has just been called, in place of the value that it may have.
 
-        Compares nothing that could fail.
+        Raises nothing: the new value is not compared, and see `_find` for the old one.
         """
-        old = self._find(number) if number in self.values else None
+        old = self._find(number)
         self.values[number] = value
         into = out_of = -1
-        if place is not None:
-            into, spot = place
-            if not self.blocks:
-                self.blocks.append(_Block([], []))
-                self.lows.append(value)
-            block = self.blocks[into]
-            block.values.insert(spot, value)
-            block.numbers.insert(spot, number)
-            block.bits.add(number)
+        if position is not None:
+            into, index = position
+            if not self.chunks:
+                self.chunks.append(_Chunk([], []))
+                self.heads.append(value)
+            chunk = self.chunks[into]
+            chunk.values.insert(index, value)
+            chunk.ordinals.insert(index, number)
+            chunk.bits.add(number)
             if number >= self.size:
                 self.size = number + 1
         if old is not None:
             out_of, at = old
-            if out_of == into and place is not None and place[1] <= at:
+            if out_of == into and position is not None and position[1] <= at:
                 at += 1
-            block = self.blocks[out_of]
-            del block.values[at], block.numbers[at]
+            chunk = self.chunks[out_of]
+            del chunk.values[at], chunk.ordinals[at]
             if out_of != into:
-                block.bits.discard(number)
-        if out_of > into:  # the later block first, as settling one moves those after it
-            self._settle(out_of)
-        if into >= 0:
-            self._settle(into)
-        if 0 <= out_of < into:
-            self._settle(out_of)
+                chunk.bits.discard(number)
+        for at in sorted({into, out_of} - {-1}, reverse=True):  # the later first: settling a chunk moves those behind it
+            self._settle(at)
 
     def held(self, number: int) -> Held:
-        """Return what `put_back` needs to give a number what it has now."""
-        found = self._find(number)
-        if found is None:
+        """Return what `put_back` needs in order to restore the present state of an ordinal."""
+        position = self._find(number)
+        if position is None:
             return MISSING, None
-        at, spot = found
-        value = self.values[number]
-        if spot:
-            return value, self.blocks[at].numbers[spot - 1]
-        return value, self.blocks[at - 1].numbers[-1] if at else None
+        at, index = position
+        before = self.chunks[at].ordinals[:index] or (self.chunks[at - 1].ordinals if at else ())
+        return self.values[number], before[-1] if before else None
 
     def discard(self, number: int) -> None:
-        """Take a number out if it is in. Compares nothing that could fail."""
+        """Remove an ordinal if it is in the index. Raises nothing."""
         if number in self.values:
             self.enter(number, MISSING, None)
             del self.values[number]
 
     def put_back(self, number: int, held: Held) -> None:
-        """Give a number again what it had, with the rest as it was then; raise nothing.
+        """Restore a state of an ordinal, when all others are as they were then. Raises nothing.
 
-        Neither the key function nor the value is asked, both of which may have changed their minds: its neighbour says
-        where it was. If that one is gone, as after an undo that failed, it is placed anew, or has no value if that fails.
+        Neither the key function is called nor the value compared, as both may answer differently by now: the neighbour
+        tells where the value was. If the neighbour is gone, as after an undo that failed, the value is placed anew; if
+        that fails, the ordinal has no value.
         """
         value, before = held
         self.discard(number)
-        place: Place | None = None
+        position: Position | None = None
         if value is not MISSING:
-            found = None if before is None else self._find(before)
-            if found is not None:
-                place = found[0], found[1] + 1
+            neighbour = None if before is None else self._find(before)
+            if neighbour is not None:
+                position = neighbour[0], neighbour[1] + 1
             elif before is None:
-                place = 0, 0
+                position = 0, 0
             else:
                 try:
-                    place = self.place(number, value)
+                    position = self.place(number, value)
                 except KeyTypeError:
                     value = MISSING
-        self.enter(number, value, place)
+        self.enter(number, value, position)
 
-    def _find(self, number: int) -> Place | None:
-        """Return where a number's value is, None if it has none.
+    def _find(self, number: int) -> Position | None:
+        """Return where an ordinal is, None if it has no value. Raises nothing.
 
-        O(log n + LIMIT); where values are not what they were when they were put, O(n / LIMIT + LIMIT).
+        O(log n + limit), by its value. If that has changed since it was put, or its ``<`` fails, the bits of the chunks
+        tell where it is, in O(n / limit + limit).
         """
         value = self.values.get(number, MISSING)
         if value is MISSING:
             return None
-        blocks = self.blocks
+        chunks = self.chunks
         try:
-            at = max(bisect_left(self.lows, value) - 1, 0)
-            while number not in blocks[at].bits:
+            at = max(bisect_left(self.heads, value) - 1, 0)
+            while number not in chunks[at].bits:
                 at += 1
-            block = blocks[at]
-            return at, block.numbers.index(number, bisect_left(block.values, value))
-        except Exception:  # the value's own code, or it has changed
-            at = next(at for at, block in enumerate(blocks) if number in block.bits)
-            return at, blocks[at].numbers.index(number)
+            chunk = chunks[at]
+            return at, chunk.ordinals.index(number, bisect_left(chunk.values, value))
+        except Exception:
+            at = next(at for at, chunk in enumerate(chunks) if number in chunk.bits)
+            return at, chunks[at].ordinals.index(number)
 
     def _settle(self, at: int) -> None:
-        """Bring a block that has changed, and what is known of it, in order: gone if empty, cut if full."""
-        block = self.blocks[at]
-        size = len(block.values)
-        if size > LIMIT:
-            half = size // 2
-            one = _Block(block.values[:half], block.numbers[:half])
-            two = _Block(block.values[half:], block.numbers[half:])
-            self.blocks[at : at + 1] = [one, two]
-            self.lows[at : at + 1] = [one.values[0], two.values[0]]
-        elif size:
-            self.lows[at] = block.values[0]
+        """After a change of a chunk: remove it if it is empty, cut it in two if it is too long, set its head."""
+        chunk = self.chunks[at]
+        if len(chunk.values) > self.limit:
+            half = len(chunk.values) // 2
+            halves = _Chunk(chunk.values[:half], chunk.ordinals[:half]), _Chunk(chunk.values[half:], chunk.ordinals[half:])
+            self.chunks[at : at + 1] = halves
+            self.heads[at : at + 1] = [part.values[0] for part in halves]
+        elif chunk.values:
+            self.heads[at] = chunk.values[0]
         else:
-            del self.blocks[at], self.lows[at]
+            del self.chunks[at], self.heads[at]
 
     def between(self, low: Any, high: Any) -> int:
-        """Return the numbers with ``low <= value <= high``, None for no limit, as a bitmap.
+        """Return the ordinals with ``low <= value <= high`` as a bitmap; None is no limit.
 
-        Raises: `QueryError` for a NaN, which is no limit of anything; `KeyTypeError`.
+        Raises: `QueryError` for a NaN, which limits nothing; `KeyTypeError` if a limit cannot be compared.
         """
-        lows, blocks = self.lows, self.blocks
+        heads, chunks = self.heads, self.chunks
         try:
             for bound in (low, high):
                 if bound is not None and is_nan(bound):
                     raise QueryError(bound, f"is no bound of index {self.name!r}: it equals nothing, not even itself")
             if low is not None and high is not None and high < low:
                 return 0
-            first = 0 if low is None else max(bisect_left(lows, low) - 1, 0)
-            last = len(blocks) if high is None else bisect_right(lows, high)
+            first = 0 if low is None else max(bisect_left(heads, low) - 1, 0)
+            last = len(chunks) if high is None else bisect_right(heads, high)
             result = 0
             scanned: list[int] = []
-            for at in range(first, last):
-                block = blocks[at]
-                values = block.values
+            for chunk in chunks[first:last]:
+                values = chunk.values
                 start = 0 if low is None or low < values[0] else bisect_left(values, low)
                 stop = len(values) if high is None or values[-1] < high else bisect_right(values, high)
                 if start == 0 and stop == len(values):
-                    result |= block.bits.value()
+                    result |= chunk.bits.value()
                 else:
-                    scanned += block.numbers[start:stop]
+                    scanned += chunk.ordinals[start:stop]
         except QueryError:
             raise
         except Exception as exc:
@@ -250,39 +259,41 @@ class AttributeIndex:
         return result | from_ordinals(scanned, self.size) if scanned else result
 
     def one_of(self, values: Iterable[Any]) -> int:
-        """Return the numbers whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""
+        """Return the ordinals whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""
         result = 0
         for value in values:
             try:
-                nothing = value is None or is_nan(value)
+                has_order = value is not None and not is_nan(value)
             except Exception as exc:
                 raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
-            if not nothing:
+            if has_order:
                 result |= self.between(value, value)
         return result
 
     def in_order(self, bits: int) -> Iterator[int]:
-        """Yield the numbers in *bits* by value, equal values by number; those without a value last, by number."""
+        """Yield the ordinals in *bits* by value, equal values by ordinal; those without a value last, by ordinal."""
         missing = bits
-        for block in self.blocks:
-            here = bits & block.bits.value()
-            if here:
-                missing ^= here
-                data = here.to_bytes((self.size >> 3) + 1, "little")
-                for number in block.numbers:
-                    if data[number >> 3] >> (number & 7) & 1:
-                        yield number
+        for chunk in self.chunks:
+            chosen = bits & chunk.bits.value()
+            if chosen:
+                missing ^= chosen
+                data = chosen.to_bytes((self.size >> 3) + 1, "little")
+                for ordinal in chunk.ordinals:
+                    if data[ordinal >> 3] >> (ordinal & 7) & 1:
+                        yield ordinal
         yield from ordinals(missing)
 
     def check(self) -> None:
-        """Raise AssertionError unless the invariants hold."""
-        pairs = [pair for block in self.blocks for pair in zip(block.values, block.numbers, strict=True)]
-        for one, two in pairwise(pairs):
-            if two[0] < one[0] or (not one[0] < two[0] and one[1] >= two[1]):
-                raise AssertionError(f"{one} before {two}")
-        valued = {number: value for number, value in self.values.items() if value is not MISSING}
-        if len(pairs) != len(valued) or any(valued.get(number, MISSING) is not value for value, number in pairs):
-            raise AssertionError("blocks and values differ")
-        for block, low in zip(self.blocks, self.lows, strict=True):
-            if block.bits.value() != from_ordinals(block.numbers, self.size) or low is not block.values[0]:
-                raise AssertionError("a block's bitmap or low value is wrong")
+        """Raise AssertionError unless the invariants hold. O(n)."""
+        entries = [entry for chunk in self.chunks for entry in zip(chunk.values, chunk.ordinals, strict=True)]
+        for (value, ordinal), (next_value, next_ordinal) in pairwise(entries):
+            if next_value < value or (not value < next_value and ordinal >= next_ordinal):
+                raise AssertionError(f"{value} of {ordinal} before {next_value} of {next_ordinal}")
+        valued = {ordinal: value for ordinal, value in self.values.items() if value is not MISSING}
+        if len(entries) != len(valued) or any(valued.get(ordinal, MISSING) is not value for value, ordinal in entries):
+            raise AssertionError("the entries of the chunks and the values differ")
+        for chunk, head in zip(self.chunks, self.heads, strict=True):
+            if not 0 < len(chunk.values) <= self.limit:
+                raise AssertionError(f"a chunk of {len(chunk.values)} entries")
+            if chunk.bits.value() != from_ordinals(chunk.ordinals, self.size) or head is not chunk.values[0]:
+                raise AssertionError("the bitmap or the head of a chunk is wrong")

@@ -1,12 +1,14 @@
-"""Sets of resources as integers.
+"""Sets of ordinals as integers.
 
     ordinal   7 6 5 4 3 2 1 0
     bits      0 0 1 0 1 1 0 0   ==  {2, 3, 5}  ==  0b101100
 
-Every resource of a calendar has a small number, its *ordinal*; a set of resources is a Python ``int`` with
-those bits set. Union, intersection and difference of such ints run in C at memory speed, and ``int.bit_count``
-counts. What an ``int`` is bad at is changing one bit (it copies itself), so a set that is written to lives in a
-`Bitmap`: a ``bytearray`` that takes a bit in constant time, and the int made from it, kept until the next write.
+An *ordinal* is a small number that identifies an item; a set of items is a Python ``int`` in which the bits of their
+ordinals are set. Union, intersection and difference of such ints run in C at the speed of memory, and ``int.bit_count``
+counts. But changing one bit of an ``int`` copies it, so a set that is written to is a `Bitmap`: a ``bytearray``, in which
+a bit is set in constant time, and the int made from it, which is cached until the next write.
+
+Invariant, which `Bitmap.check` proves: the cached int, if there is one, equals the bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ _SELECTORS = bytes.maketrans(b"01", b"\0\1")
 
 
 class Bitmap:
-    """A set of ordinals that is cheap to change and, once asked for, cheap to combine."""
+    """A set of ordinals that is cheap to change, and whose int is cached.
+
+    >>> bitmap = Bitmap()
+    >>> bitmap.add(5), bitmap.add(2), bitmap.discard(5)
+    (None, None, None)
+    >>> bin(bitmap.value()), 2 in bitmap
+    ('0b100', True)
+    """
 
     __slots__ = ("cached", "data")
 
@@ -37,17 +46,17 @@ class Bitmap:
         self.cached: int | None = None
 
     def add(self, ordinal: int) -> None:
-        """Put *ordinal* into the set. O(1), amortised over growth."""
+        """Add an ordinal to the set. O(1) amortised."""
         data = self.data
         at = ordinal >> 3
         if at >= len(data):
-            # grow by an eighth, so that a run of new ordinals does not copy the array each time
+            # grow by an eighth more than needed, so that a series of new ordinals does not copy the array each time
             data.extend(bytes(at + 1 - len(data) + (len(data) >> 3)))
         data[at] |= 1 << (ordinal & 7)
         self.cached = None
 
     def discard(self, ordinal: int) -> None:
-        """Take *ordinal* out of the set if it is there. O(1)."""
+        """Remove an ordinal from the set if it is there. O(1)."""
         at = ordinal >> 3
         if at < len(self.data):
             self.data[at] &= ~(1 << (ordinal & 7))
@@ -65,15 +74,20 @@ class Bitmap:
         return data
 
     def value(self) -> int:
-        """Return the set as an int. O(1) when nothing changed since the last call, else O(n / 8)."""
+        """Return the set as an int. O(1) if the set has not changed since the last call, else O(n / 8)."""
         cached = self.cached
         if cached is None:
             cached = self.cached = int.from_bytes(self.data, "little")
         return cached
 
+    def check(self) -> None:
+        """Raise AssertionError unless the invariant holds. O(n / 8)."""
+        if self.cached is not None and self.cached != int.from_bytes(self.data, "little"):
+            raise AssertionError("the cached int is not that of the bytes")
+
 
 def from_ordinals(numbers: Iterable[int], size: int) -> int:
-    """Return the bitmap of *numbers*, all below *size*. O(size / 8 + number of ordinals).
+    """Return the bitmap of some ordinals, all below *size*. O(size / 8 + number of ordinals).
 
     >>> bin(from_ordinals([2, 3, 5], 8))
     '0b101100'
@@ -85,17 +99,17 @@ def from_ordinals(numbers: Iterable[int], size: int) -> int:
 
 
 def pick(bits: int, items: Sequence[T]) -> list[T]:
-    """Return the items whose ordinals are set, in ascending order. O(highest set bit).
+    """Return the items whose indexes are in *bits*, in order. O(highest set bit).
 
     >>> pick(0b101, ["a", "b", "c"])
     ['a', 'c']
     """
-    # bin() writes the highest bit first; reversed and mapped to 0/1 bytes it selects at C speed
+    # bin() writes the highest bit first; reversed, and mapped to bytes of 0 and 1, it selects items in C
     return list(compress(items, bin(bits)[:1:-1].encode().translate(_SELECTORS)))
 
 
 def ordinals(bits: int) -> Iterator[int]:
-    """Yield the set ordinals in ascending order. O(highest set bit / 8, at C speed, + number of set bits).
+    """Yield the ordinals in *bits* in ascending order. O(highest set bit / 8, in C, + number of set bits).
 
     >>> list(ordinals(0b101100))
     [2, 3, 5]
@@ -108,7 +122,7 @@ def ordinals(bits: int) -> Iterator[int]:
 
 
 def first_ordinals(bits: int) -> Iterator[int]:
-    """Yield the set ordinals in ascending order, for who may stop early. As `ordinals`, to the last that is taken.
+    """Yield the ordinals in *bits* in ascending order, for callers that stop early. As `ordinals`, up to the last one taken.
 
     >>> next(first_ordinals(1 << 5000 | 1 << 6000))
     5000
@@ -119,4 +133,4 @@ def first_ordinals(bits: int) -> Iterator[int]:
             yield base + number
         bits >>= width
         base += width
-        width *= 2  # so that who is to be found at the very end is found in a few steps as well
+        width *= 2  # so that an ordinal at the very end is found in few steps as well

@@ -126,7 +126,7 @@ class DisjointIntervals:
         found = zip(edges[2 * low : 2 * high : 2], edges[2 * low + 1 : 2 * high : 2], self.values[low:high], strict=True)
         return [(None if a is LOWEST else a, None if b is HIGHEST else b, value) for a, b, value in found]
 
-    def spans(self, start: Any, end: Any, length: Any = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002 - see below
+    def spans(self, start: Any, end: Any, length: Any = None) -> Iterator[tuple[Any, Any]]:
         """Yield the spans of the intervals that overlap the span, in order. *length*: see `ChunkedIntervals.spans`."""
         return ((low, high) for low, high, _ in self.overlapping(start, end))
 
@@ -257,7 +257,7 @@ class ChunkedIntervals:
             del chunk.values[middle:]
             self.chunks.insert(at + 1, half)
             self.heads.insert(at + 1, half.first)
-            self.gaps.parted(at)
+            self.gaps.chunk_split(at)
 
     def find(self, value: int) -> tuple[int, int]:
         """Return the place of an interval, by its number: its chunk, and the place there. O(log m + split)."""
@@ -289,10 +289,10 @@ class ChunkedIntervals:
         chunk.take(within)
         if chunk.values:
             self.heads[at] = chunk.first
-            self.gaps.freed(at)
+            self.gaps.gap_widened(at)
         elif len(self.chunks) > 1:
             del self.chunks[at], self.heads[at]
-            self.gaps.emptied(at)
+            self.gaps.chunk_removed(at)
         else:
             self.heads.clear()
 

@@ -1,21 +1,23 @@
-"""How long a span fits between the bookings of a long schedule, part by part: who looks for a gap passes over the rest.
+"""Upper bounds of the gaps in chunks of disjoint spans, so that a search for a gap of some length skips most chunks.
 
-    parts      0        1        2         3     ...   16 ...      a part's gaps are those within it and the one behind
+    chunks     0        1        2         3     ...   16 ...      the gaps of a chunk: within it, and behind it
     gaps       2 1 3    1 1 2    9 1 1     2           1 3
-    bounds     3        2        9         2           3           nothing longer fits: measured, or a little too much
-    caps 0     9                                       3           the most of each sixteen of them
-    caps 1     9                                                   and of each sixteen of those
+    bounds     3        2        9         2           3           no gap of the chunk is longer: exact, or too much
+    caps 0     9                                       3           the greatest of each ``fan`` bounds
+    caps 1     9                                                   the greatest of each ``fan`` caps of level 0
 
-A booking only makes gaps shorter, so it leaves the bounds as they are: still true, perhaps more than is there. A removal
-may make one longer, which nobody then knows (None) until somebody looks. Who looks, and finds less than the bound
-said, writes down what is there. So a change costs O(1), and a question O(log m), `SPLIT` more for each part that changed
-since it was last looked at, and after a part was cut in two (by one booking in some sixty) a look at each bound behind it.
+A span that is added only makes gaps shorter, so the bounds stay true, if perhaps too high. Removing a span may make a gap
+longer; the bound of its chunk is then unknown (None) until a search looks at it. A search that finds a chunk's gaps
+shorter than the bound says stores what it found. So a change costs O(1), and a search O(log m); it costs one look at a
+chunk more for each chunk that changed since the last search, and one look at each bound behind a chunk that was cut in two
+or removed since.
 
-Gaps are measured by subtraction, of whole numbers, dates and datetimes alone: of these ``start - end >= length`` is the
-same as ``end + length <= start``, exactly and at all times. In schedules of other keys no part is passed over.
+Gaps are measured by subtraction, and only for whole numbers, dates and datetimes: for these ``start - end >= length`` is
+always exactly the same as ``end + length <= start``. With keys of other types no chunk is skipped.
 
-Invariants: ``bounds[i]`` is None, or nothing longer fits into a gap of part i. Of the first and the last part, where
-bookings come into time that was in no gap, it is None. A cap is None, or the most of the bounds below it, of which none is.
+Invariants, which `GapSummary.check` proves: ``bounds[i]`` is None, or no gap of chunk i is longer. It is None for the
+first and the last chunk, as a span may be added before all others, or after them, where there was no gap. A cap is None,
+or the greatest of the bounds that it covers, none of which is None.
 """
 
 from __future__ import annotations
@@ -27,160 +29,167 @@ from typing import Any, Protocol
 
 __all__ = ["GapSummary"]
 
-FAN = 16
-"""How many bounds have one cap."""
-
 LENGTHS: dict[Any, tuple[type, Any]] = {
-    # what lengths of such keys are, and the one from a key to the next
+    # the type of keys: the type of lengths between them, and the length from one key to the next
     int: (int, 1),
     date: (timedelta, timedelta(days=1)),
     datetime: (timedelta, timedelta(microseconds=1)),
 }
 
 
-class Part(Protocol):
-    """A part of a schedule: its edges are start, end, start, end and so on."""
+class Chunk(Protocol):
+    """A chunk of disjoint spans, as their edges in order: start, end, start, end and so on."""
 
     edges: tuple[Any, ...]
 
 
 class GapSummary:
-    """What is known of the gaps of a schedule's parts. The schedule tells of each change; O(1), amortised."""
+    """Upper bounds of the gaps in each chunk of a list of chunks, and of groups of chunks.
 
-    __slots__ = ("bounds", "caps", "closed", "parts")
+    The owner of *chunks* has to call `chunk_split`, `gap_widened` or `chunk_removed` after such a change; each is
+    O(1) amortised. *fan* is the number of bounds, or of caps, under one cap.
+    """
 
-    def __init__(self, parts: Sequence[Part], closed: bool) -> None:
-        self.parts, self.closed = parts, closed
-        self.bounds: list[Any] = [self._measured(at) for at in range(len(parts))]
+    __slots__ = ("bounds", "caps", "chunks", "closed", "fan")
+
+    FAN = 16
+
+    def __init__(self, chunks: Sequence[Chunk], closed: bool, fan: int | None = None) -> None:
+        self.chunks, self.closed = chunks, closed
+        self.fan = self.FAN if fan is None else fan
+        self.bounds: list[Any] = [self._measure(at) for at in range(len(chunks))]
         self.caps: list[list[Any]] = []
-        self._moved_from(0)
+        self._forget_caps_from(0)
 
-    # -- what the schedule says --------------------------------------------------------------------
+    # -- notifications of the owner ----------------------------------------------------------------
 
-    def parted(self, at: int) -> None:
-        """Measure both halves of a part that has been cut in two. O(SPLIT), once in half as many bookings."""
+    def chunk_split(self, at: int) -> None:
+        """Measure both halves of a chunk that was cut in two. O(chunk + number of chunks)."""
         self.bounds.insert(at + 1, None)
-        self._moved_from(at)
-        for place in (at, at + 1):
-            self.bounds[place] = self._measured(place)
+        self._forget_caps_from(at)
+        for half in (at, at + 1):
+            self.bounds[half] = self._measure(half)
 
-    def freed(self, at: int) -> None:
-        """Forget how long the gaps were in a part that a booking has left, or before it."""
-        self._note(at, None)
+    def gap_widened(self, at: int) -> None:
+        """Forget the bounds of a chunk from which a span was removed, and of the chunk before it. O(log m)."""
+        self._set_bound(at, None)
         if at:
-            self._note(at - 1, None)
+            self._set_bound(at - 1, None)
 
-    def emptied(self, at: int) -> None:
-        """Forget a part that has gone, and how long the gaps were behind the one before it."""
+    def chunk_removed(self, at: int) -> None:
+        """Forget a chunk that was removed, and the bound of the chunk before it. O(number of chunks)."""
         del self.bounds[at]
-        self._moved_from(at)
-        for place in (0, at - 1, len(self.bounds) - 1):
-            if place >= 0:
-                self._note(place, None)
+        self._forget_caps_from(at)
+        for changed in (0, at - 1, len(self.bounds) - 1):
+            if changed >= 0:
+                self._set_bound(changed, None)
 
-    def _note(self, at: int, bound: Any) -> None:
-        """Write down a bound. What lies above it is put together anew when it is asked for."""
+
+    def _set_bound(self, at: int, bound: Any) -> None:
+        """Store a bound and forget the caps above it, which are computed anew when a search needs them."""
         self.bounds[at] = bound
         for caps in self.caps:
-            at //= FAN
+            at //= self.fan
             if at < len(caps):
                 caps[at] = None
 
-    def _moved_from(self, at: int) -> None:
-        """Forget what lies above the parts from a place on: they have moved."""
+    def _forget_caps_from(self, at: int) -> None:
+        """Forget the caps over the chunks from a number on, as these chunks have moved."""
         for caps in self.caps:
-            at //= FAN
+            at //= self.fan
             del caps[at:]
-        while self._width(len(self.caps)) > FAN:
+        while self._width(len(self.caps)) > self.fan:
             self.caps.append([])
 
     def _width(self, level: int) -> int:
-        """Return how many bounds, or caps, there are on a level."""
-        return int(-(-len(self.bounds) // FAN**level))
+        """Return how many bounds (level 0) or caps there are on a level."""
+        return int(-(-len(self.bounds) // self.fan**level))
 
-    # -- asking ------------------------------------------------------------------------------------
+    # -- searching ---------------------------------------------------------------------------------
 
     def first(self, at: int, length: Any) -> int:
-        """Return the first part from a place on into which, or behind which, a length may fit; the last always may.
+        """Return the first chunk, from a number on, that may have a gap of a length; the last chunk always may.
 
-        Complexity: O(log m), O(SPLIT) for each part that has changed since and is looked into in vain, and O(1) for each
-        part behind one that has been cut, or has gone, since.
+        Complexity: O(log m), O(chunk) for each chunk that changed since the last search and is measured in vain, and O(1)
+        for each chunk behind one that was cut or removed since.
         """
-        last = len(self.parts) - 1
-        if at >= last or not self._knows(length):
+        fan, last = self.fan, len(self.chunks) - 1
+        if at >= last or not self._is_measurable(length):
             return min(at, last)
         level = 0
-        # Up where a whole group begins, down where one may hold it. Past the end of a level is past the last part.
-        while at * FAN**level <= last:
+        # Go up a level where a whole group begins, and down where a group may have the gap. A number past the end of its
+        # level means a chunk past the last.
+        while at * fan**level <= last:
             bound = self._bound(level, at)
             if bound is None or not bound < length:
                 if level:
                     level -= 1
-                    at *= FAN
+                    at *= fan
                     continue
                 if at == last:
                     return last
-                exact = self._measured(at)
+                exact = self._measure(at)
                 if exact is None or not exact < length:
                     return at
-                self._note(at, exact)
+                self._set_bound(at, exact)
             at += 1
-            while level < len(self.caps) and not at % FAN:
+            while level < len(self.caps) and not at % fan:
                 level += 1
-                at //= FAN
+                at //= fan
         return last
 
-    def _knows(self, length: Any) -> bool:
-        """Tell whether lengths like this one are what gaps are measured in here."""
-        kind = type(self.parts[-1].edges[0]) if self.parts[-1].edges else None
-        if kind not in LENGTHS or type(length) is not LENGTHS[kind][0]:
+    def _is_measurable(self, length: Any) -> bool:
+        """Tell whether a length is of the type in which gaps between these keys are measured."""
+        key_type = type(self.chunks[-1].edges[0]) if self.chunks[-1].edges else None
+        if key_type not in LENGTHS or type(length) is not LENGTHS[key_type][0]:
             return False
-        return kind is not date or not length % LENGTHS[date][1]  # hours added to a date are lost, see `fits`
+        return key_type is not date or not length % LENGTHS[date][1]  # adding hours to a date loses them
 
     def _bound(self, level: int, at: int) -> Any:
-        """Return the bound of a part, or the cap of a group of parts, or None. O(FAN x levels)."""
+        """Return the bound of a chunk (level 0), or the cap of a group of chunks, or None. O(fan x levels)."""
         if not level:
             return self.bounds[at]
         caps = self.caps[level - 1]
         if at < len(caps) and caps[at] is not None:
             return caps[at]
         below = self.bounds if level == 1 else self.caps[level - 2]
-        low = at * FAN
-        for place in range(low, min(low + FAN, self._width(level - 1))):
-            if self._bound(level - 1, place) is None:
+        low = at * self.fan
+        for lower in range(low, min(low + self.fan, self._width(level - 1))):
+            if self._bound(level - 1, lower) is None:
                 return None
         caps += [None] * (at + 1 - len(caps))
-        caps[at] = max(below[low : low + FAN])
+        caps[at] = max(below[low : low + self.fan])
         return caps[at]
 
-    def _measured(self, at: int) -> Any:
-        """Return the longest length that fits into a gap of a part, or None if there is none such. O(SPLIT), in C."""
-        if not at or at + 1 == len(self.parts):
+    def _measure(self, at: int) -> Any:
+        """Return the greatest length that fits into a gap of a chunk, or None if it has no bound. O(chunk), in C."""
+        if not at or at + 1 == len(self.chunks):
             return None
-        edges = (*self.parts[at].edges, self.parts[at + 1].edges[0])
-        kinds = set(map(type, edges))
-        kind = kinds.pop()
-        if kinds or kind not in LENGTHS:
+        edges = (*self.chunks[at].edges, self.chunks[at + 1].edges[0])
+        types = set(map(type, edges))
+        key_type = types.pop()
+        if types or key_type not in LENGTHS:
             return None
-        widest = max(map(sub, edges[2::2], edges[1::2]))
-        return widest - 2 * LENGTHS[kind][1] if self.closed else widest  # from the key after one to the key before the next
+        longest = max(map(sub, edges[2::2], edges[1::2]))
+        # closed: from the key after one span to the key before the next
+        return longest - 2 * LENGTHS[key_type][1] if self.closed else longest
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m)."""
-        count = len(self.parts)
+        count, fan = len(self.chunks), self.fan
         if len(self.bounds) != count or self.bounds[0] is not None or self.bounds[-1] is not None:
-            raise AssertionError("as many bounds as parts, none for the first and the last")
+            raise AssertionError("there are not as many bounds as chunks, or the first or last chunk has one")
         for at, bound in enumerate(self.bounds):
-            exact = self._measured(at)
-            # keys of another kind may have come into a part since it was measured, and made its gaps shorter
+            exact = self._measure(at)
+            # keys of another type may have come into a chunk since it was measured, and made its gaps shorter
             if bound is not None and exact is not None and bound < exact:
-                raise AssertionError(f"{exact} fits into part {at}, and its bound is {bound}")
+                raise AssertionError(f"{exact} fits into a gap of chunk {at}, and its bound is {bound}")
         below = self.bounds
         for level, caps in enumerate(self.caps, 1):
             if len(caps) > self._width(level):
-                raise AssertionError("more caps than groups")
+                raise AssertionError("there are more caps than groups")
             for at, cap in enumerate(caps):
-                group = below[at * FAN : (at + 1) * FAN]
+                group = below[at * fan : (at + 1) * fan]
                 if cap is not None and (None in group or cap != max(group)):
-                    raise AssertionError(f"{group} under a cap of {cap}")
+                    raise AssertionError(f"a cap of {cap} over {group}")
             below = caps

@@ -1,18 +1,20 @@
-"""Pure decisions over spans in order: what they cover, what they leave, where several agree.
+"""Operations on spans in order: union, complement, intersection, and where some number of sets agree.
 
-    one            |-------|     |---|
-    other              |-------|       |---|
+    first          |-------|     |---|
+    second             |-------|       |---|
     union          |-----------| |---| |---|
     complement  ...|           | |   | |   |...     of the union: the gaps
     quorum 2           |---|
 
-Everything here reads streams of ``(start, end)`` in order of start and answers lazily, in order, touching each span
-once. Keys are compared by ``<`` and nothing else; None is unbounded. Every function speaks of half-open spans; a
-closed one, ``[a, b]``, is the half-open span from just before ``a`` to just after ``b``: from ``Place(a, False)`` to
-``Place(b, True)``. `as_places` turns keys into places, `as_keys` places back into closed spans of keys. What lies
-between ``[1, 3]`` and ``[5, 8]`` begins just after 3 and ends just before 5: for whole numbers ``[4, 4]``, for fractions no
-closed span at all, which is why `as_keys` needs keys that have neighbours (`following`, `preceding`) and says so
-where they have none. A gap is never rounded outwards: each key in it is free.
+All functions read streams of ``(start, end)`` in order of start and yield spans lazily, in order, reading each span once.
+Keys are compared by ``<`` alone; None at an end means "no bound".
+
+Every function works on half-open spans. A closed span ``[a, b]`` is represented as the half-open span from just before
+``a`` to just after ``b``: from ``Place(a, False)`` to ``Place(b, True)``. `as_places` converts closed spans of keys to
+places, `as_keys` converts places back. What lies between ``[1, 3]`` and ``[5, 8]`` begins just after 3 and ends just before
+5: for whole numbers that is ``[4, 4]``, for fractions it is no closed span at all. So `as_keys` needs keys that have
+neighbours (`following`, `preceding`), and raises where they have none. A gap is never rounded outwards: every key in it is
+free.
 """
 
 from __future__ import annotations
@@ -79,9 +81,9 @@ def as_places(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def as_keys(spans: Iterable[Span]) -> Iterator[Span]:
-    """Yield half-open spans of places as the largest closed spans of keys within; those without a key are left out.
+    """Yield, for half-open spans of places, the largest closed spans of keys within; spans without a key are left out.
 
-    Raises: `KeyTypeError` where a neighbour of a key is needed that has none.
+    Raises: `KeyTypeError` where the neighbour of a key is needed and keys of its type have none.
 
     >>> list(as_keys(complement(as_places([(1, 3), (4, 4), (6, 8)]), Place(0, False), Place(9, True))))
     [(0, 0), (5, 5), (9, 9)]
@@ -99,7 +101,7 @@ def as_keys(spans: Iterable[Span]) -> Iterator[Span]:
 def following(key: Any) -> Any:
     """Return the next key: one more for whole numbers, the next float, else one ``resolution`` of the key's type later.
 
-    Dates, datetimes and timedeltas (pandas' too) say their resolution; a class of the user's own may.
+    Dates, datetimes and timedeltas (those of pandas too) have a resolution; a class of the user's own may have one.
 
     Raises: `KeyTypeError` when keys of this type have no neighbours; LookupError after the last key of the type.
 
@@ -111,7 +113,7 @@ def following(key: Any) -> Any:
 
 
 def preceding(key: Any) -> Any:
-    """Return the key before, as `following` the key after."""
+    """Return the previous key. Types and errors: as `following`."""
     return _neighbour(key, up=False)
 
 
@@ -124,7 +126,7 @@ def _neighbour(key: Any, up: bool) -> Any:
             if isinstance(key, Integral):
                 step = 1
             elif getattr(getattr(key, "dtype", None), "kind", "") in ("M", "m"):  # NumPy's instants and lengths
-                length = key - key  # a length in the key's own unit, which NumPy wants to be named
+                length = key - key  # a length in the key's own unit, which NumPy requires to be named
                 step = type(length)(1, str(length.dtype).partition("[")[2].rstrip("]"))
             else:
                 step = type(key).resolution
@@ -147,9 +149,9 @@ def _neighbour(key: Any, up: bool) -> Any:
 
 
 def union(*streams: Iterable[Span]) -> Iterator[Span]:
-    """Yield what at least one stream covers, as disjoint spans that do not touch. The streams' own spans may overlap.
+    """Yield what at least one stream covers, as disjoint spans that do not touch. Spans of one stream may overlap.
 
-    Complexity: O(log streams) a span.
+    Complexity: O(log streams) for each span.
 
     >>> list(union([(1, 3), (8, 9)], [(3, 5), (4, 6)]))
     [(1, 6), (8, 9)]
@@ -170,16 +172,16 @@ def union(*streams: Iterable[Span]) -> Iterator[Span]:
 
 
 def complement(spans: Iterable[Span], start: Any, end: Any) -> Iterator[Span]:
-    """Yield what the spans leave of ``[start, end)``. They come in order of start and may overlap or touch.
+    """Yield the parts of ``[start, end)`` that no span covers. Spans come in order of start and may overlap or touch.
 
-    Stops to read once a span reaches the end. The window's own ends come back as they are, by identity.
+    Stops reading once a span reaches the end. Answers that begin at *start* or stop at *end* have these very objects.
 
-    Complexity: O(1) a span.
+    Complexity: O(1) for each span.
 
     >>> list(complement([(1, 3), (3, 5), (7, None)], 0, 9))
     [(0, 1), (5, 7)]
     """
-    left, open_left = start, start is None  # an open left means nothing has been covered yet
+    left, open_left = start, start is None  # open_left: there is no bound on the left, and nothing is covered yet
     for low, high in spans:
         if low is not None and (open_left or left < low):
             if end is not None and not low < end:
@@ -194,7 +196,7 @@ def complement(spans: Iterable[Span], start: Any, end: Any) -> Iterator[Span]:
 
 
 def intersection(*streams: Iterable[Span]) -> Iterator[Span]:
-    """Yield what every stream covers; each stream holds disjoint spans that do not touch. See `quorum`.
+    """Yield what every stream covers. Each stream has disjoint spans that do not touch. Complexity: as `quorum`.
 
     >>> list(intersection([(1, 5), (6, 9)], [(0, 2), (4, 7)]))
     [(1, 2), (4, 5), (6, 7)]
@@ -203,13 +205,13 @@ def intersection(*streams: Iterable[Span]) -> Iterator[Span]:
 
 
 def quorum(streams: Iterable[Iterable[Span]], needed: int) -> Iterator[Span]:
-    """Yield the maximal spans over the whole of which the same *needed* streams (or more) are there.
+    """Yield the maximal spans that the same *needed* streams, or more, cover from start to end.
 
-    Each stream holds disjoint spans that do not touch. With fewer needed than there are, answers may overlap: who is
-    there may change, and a span in which nobody stays throughout would be no answer. They come in order of start, and
-    of end. None needed: the whole axis.
+    Each stream has disjoint spans that do not touch. If *needed* is less than the number of streams, answers may overlap:
+    each is covered by other streams, and it is not enough that at every point some *needed* streams cover it. Answers come
+    in order of start, and also of end. If *needed* is 0, the answer is the whole axis.
 
-    Complexity: O(log streams) comparisons a span.
+    Complexity: O(log streams) comparisons for each span.
 
     >>> list(quorum([[(1, 5)], [(3, 8)], [(4, 6)]], 2))
     [(3, 5), (4, 6)]
@@ -217,28 +219,28 @@ def quorum(streams: Iterable[Iterable[Span]], needed: int) -> Iterator[Span]:
     if needed < 1:
         yield None, None
         return
-    # Who is there at a start, latest end first. Of these the needed-th is how long enough of them stay. Later starts
-    # only matter where that is later than before.
-    there: list[_Until] = []
+    # The ends of the spans that cover the present start, the latest end first. Up to the needed-th of these ends, enough
+    # streams cover every point. A later start gives an answer only if this end is later than that of the last answer.
+    ends: list[_Until] = []
     last: _Until | None = None
     rest = in_order(*streams)
     ahead = next(rest, None)
     while ahead is not None:
         start = ahead[0]
-        while there and start is not None and there[-1].is_over(start):
-            there.pop()
+        while ends and start is not None and ends[-1].is_over(start):
+            ends.pop()
         while ahead is not None and (start is None if ahead[0] is None else not (start is None or start < ahead[0])):
-            insort(there, _Until(ahead[1]))
+            insort(ends, _Until(ahead[1]))
             ahead = next(rest, None)
-        if len(there) >= needed:
-            until = there[needed - 1]
+        if len(ends) >= needed:
+            until = ends[needed - 1]
             if last is None or until < last:
                 yield start, until.end
                 last = until
 
 
 class _Until:
-    """An end in a list that runs from the latest, None, to the earliest."""
+    """The end of a span, in a list from the latest end to the earliest; None, no bound, is the latest."""
 
     __slots__ = ("end",)
 
@@ -253,9 +255,9 @@ class _Until:
 
 
 def in_order(*streams: Iterable[Any]) -> Iterator[Any]:
-    """Yield the spans of several streams, each in order of start, in order of start. Lazy: one span ahead of each.
+    """Yield the spans of several streams, each of which is in order of start, in order of start.
 
-    Complexity: O(log streams) comparisons a span.
+    Lazy: reads one span ahead of each stream. Complexity: O(log streams) comparisons for each span.
     """
     if len(streams) == 1:
         yield from streams[0]
@@ -294,11 +296,11 @@ class _Head:
 def fits(start: Any, length: Any, end: Any, rounded: bool = False) -> Any:
     """Return ``start + length`` if there is such a key and it is not after *end*, else None.
 
-    *end* is a key, None, or for closed spans a place. There is no such key where the type ends, and none either where a
-    float rounds the whole length away: ``inf + 1.0`` is no key after inf, and from 1e300 to itself is no span. With
-    *rounded* that one is returned: whoever asks for at least so much is content with what is next.
+    *end* is a key, None for no bound, or for closed spans a `Place`. There is no such key beyond the last key of a type,
+    and where a float rounds the whole length away: ``inf + 1.0`` is not after inf, and from 1e300 to itself is no span.
+    With *rounded* such a rounded sum is returned, for callers to whom the length is a minimum.
 
-    Raises: `KeyTypeError` when the key cannot be added to.
+    Raises: `KeyTypeError` when the length cannot be added to the key.
     """
     try:
         until = start + length if type(start) in OWN and type(length) in OWN else plus(start, length)

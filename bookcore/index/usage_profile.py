@@ -1,4 +1,4 @@
-"""A profile: how much of one resource is in use at each point of the axis.
+"""A usage profile: how much of something is in use at each point of an axis, as a step function.
 
     add(9, 12, 2)            .-----------.
     add(10, 15, 3)           |  2  .-----|-----------.
@@ -7,55 +7,165 @@
     key      None            9     10    12          15
     step            0        1     2     3           4
 
-A profile is kept as its steps: where each begins (its breakpoint) and its level, which holds up to the next
-breakpoint. The first step begins at None, which stands for "no bound", is known by identity, and is never
-compared with anything. Room is decided by the highest level in a span, its *peak*: two bookings of 3 that
-both touch a span, but never each other, need 3 there and not 6.
+A step begins at its breakpoint (a key) and has one level up to the next breakpoint. The first step begins at None, which
+means "no bound"; None is recognised by identity and never compared. A span has room when its *peak*, the highest level in
+it, is low enough: two amounts of 3 that both overlap a span but not each other need 3 there, not 6.
 
-The steps are cut into segments of some hundreds (`bookcore.index.usage_chunks`), so that no change moves a long list:
+The steps are cut into chunks of some hundreds, so that no change moves a long list:
 
-    fences              k2           k5                first key of every segment but the first
-    segments  [None k1] [k2 k3 k4]   [k5 k6 k7 ...]    each with its peak, its low and its shift
+    heads                k2           k5               the first key of every chunk but the first
+    chunks    [None k1] [k2 k3 k4]   [k5 k6 k7 ...]    each with its peak, its low and its shift
 
-One bisect in the fences and one in a segment find a step; segments that lie wholly within a span are read,
-raised or skipped by those three integers.
+One bisect in the heads and one in a chunk find a step. Chunks that lie wholly within a span are read, raised or skipped
+by three integers each (see `UsageChunk`). The *position* of a step is the number ``c`` of its chunk and its index ``i``
+there; the position at which a span ends, exclusive, is called ``(d, j)``.
 
-Closed spans. ``[a, b]`` holds its end: it begins *at* ``a`` and stops *just after* ``b``. A breakpoint is then a
-position, a key and a side: side 0 at the key, side 1 just after it. One key may carry both, in that order; with
-"position" read for "key", all else is the same code. Half-open profiles keep no sides.
+Closed spans. ``[a, b]`` includes its end: it begins *at* ``a`` and stops *just after* ``b``. A breakpoint is then a key
+and a side: side 0 is at the key, side 1 just after it. One key may have a breakpoint on both sides, in that order.
+Profiles of half-open spans store no sides.
 
-Invariants, which `UsageProfile.check` proves: positions strictly ascend; neighbouring levels differ, so a breakpoint
-that changes nothing any more is gone; every segment but an only one has ``fewest`` to ``most`` steps; fences,
-peaks and lows say what the segments hold. And as long as only what was added is taken back: no level is below
-zero; closed spans rise at side 0 and fall at side 1.
+Invariants, which `UsageProfile.check` proves:
 
-Keys are compared by ``<`` and nothing else, in `Levels._find` and `Levels._window` (and, many at a time, in
-`add_columns` and `_swept`), and all of it comes before the first change: a comparison that raises leaves the profile as
-it was.
+- breakpoints strictly ascend, and neighbouring levels differ: a breakpoint that no longer changes the level is removed;
+- every chunk has ``fewest`` to ``most`` steps, except that an only chunk may have fewer;
+- heads, peaks and lows agree with the contents of the chunks;
+- as long as only what was added is taken back: no level is below zero, and closed spans rise at side 0 and fall at side 1.
+
+Keys are compared by ``<`` alone, in `_find`, `_window`, `add_columns` and `_sweep`. All comparisons come before the first
+change, so a comparison that raises leaves the profile as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, compress, islice
-from operator import lt, ne, neg
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, islice, pairwise, repeat
+from operator import add, lt, ne, neg, sub
+from typing import Any, TypeAlias
 
-from bookcore.index.usage_chunks import Columns
-from bookcore.index.usage_levels import Levels
 from bookcore.model.errors import InvalidSpanError
 
-__all__ = ["UsageProfile"]
+__all__ = ["Columns", "UsageChunk", "UsageProfile"]
+
+Columns: TypeAlias = tuple[list[Any], list[int], bytearray]
+"""Changes of level, in parallel: the keys, the amounts, and the sides of the keys."""
 
 
-class UsageProfile(Levels):
-    """The level of use over the axis: a sum of spans, each with an amount.
+class UsageChunk:
+    """Some hundred neighbouring steps in parallel lists, with their highest and lowest level.
 
-    Half-open by default. With ``closed=True`` spans hold both their ends, zero-length ones are legal, and
-    touching ones meet in their shared key. Every method that takes a span takes None for an end without
-    bound, and raises `InvalidSpanError` for a span that is empty or reversed.
+        keys     9:00   9:30   10:15   11:00         where each step begins
+        levels     2      5       3       0          the level of each step, without the shift
+        shift      4                                 to be added to every level: the true levels are 6, 9, 7, 4
+        peak, low  9, 4                              the highest and the lowest true level
 
-    Not locked, and not to be changed while one of its iterators is walked: both are the caller's business.
+    Invariant: ``keys``, ``levels`` (and ``sides``, unless that is None) have the same length, which is not 0; ``peak``
+    is ``max(levels) + shift`` and ``low`` is ``min(levels) + shift``. No method compares keys.
+    """
+
+    __slots__ = ("keys", "levels", "low", "peak", "shift", "sides")
+
+    def __init__(self, keys: list[Any], levels: list[int], sides: bytearray | None) -> None:
+        self.keys, self.levels, self.sides = keys, levels, sides
+        self.shift = 0
+        self.measure()
+
+    def measure(self) -> None:
+        """Compute peak and low from the levels. Complexity: O(length)."""
+        self.peak = max(self.levels) + self.shift
+        self.low = min(self.levels) + self.shift
+
+    def insert(self, index: int, key: Any, side: int) -> None:
+        """Cut the step before *index* in two at *key*. Both parts keep its level, so peak and low do not change.
+
+        Complexity: O(length), a move of memory.
+        """
+        self.keys.insert(index, key)
+        self.levels.insert(index, self.levels[index - 1])
+        if self.sides is not None:
+            self.sides.insert(index, side)
+
+    def delete(self, index: int) -> None:
+        """Join the step at *index* to the step before it, which has the same true level.
+
+        Complexity: O(length), a move of memory. Peak and low are computed anew only when the first step of the chunk is
+        joined to a step of another chunk, as this one may then have lost its peak or its low.
+        """
+        del self.keys[index], self.levels[index]
+        if self.sides is not None:
+            del self.sides[index]
+        if not index:
+            self.measure()
+
+    def lift(self, amount: int) -> None:
+        """Raise every level by *amount*. Complexity: O(1)."""
+        self.shift += amount
+        self.peak += amount
+        self.low += amount
+
+    def lift_part(self, start: int, stop: int, amount: int) -> None:
+        """Raise the levels of the steps ``start .. stop - 1``, of which there is at least one. Complexity: O(length).
+
+        Raising can only push the peak up, and the part alone shows how far. The low changes only if it was in the part,
+        and only then is the whole chunk read. Lowering is the mirror image. If the part is most of the chunk, the whole
+        chunk is raised, which costs O(1), and the rest of it lowered.
+        """
+        levels = self.levels
+        if 2 * (stop - start) > len(levels):
+            self.lift(amount)
+            if start:
+                self.lift_part(0, start, -amount)
+            if stop < len(levels):
+                self.lift_part(stop, len(levels), -amount)
+            return
+        shift = self.shift
+        old = levels[start:stop]
+        levels[start:stop] = [level + amount for level in old]
+        if amount > 0:
+            if (top := max(old) + amount + shift) > self.peak:
+                self.peak = top
+            if min(old) + shift == self.low:
+                self.low = min(levels) + shift
+        else:
+            if (bottom := min(old) + amount + shift) < self.low:
+                self.low = bottom
+            if max(old) + shift == self.peak:
+                self.peak = max(levels) + shift
+
+    def split(self) -> UsageChunk:
+        """Keep the first half and return the second half as a new chunk. Complexity: O(length)."""
+        middle = len(self.keys) // 2
+        sides = self.sides
+        right = UsageChunk(self.keys[middle:], self.levels[middle:], None if sides is None else sides[middle:])
+        right.lift(self.shift)
+        del self.keys[middle:], self.levels[middle:]
+        if sides is not None:
+            del sides[middle:]
+        self.measure()
+        return right
+
+    def absorb(self, following: UsageChunk) -> None:
+        """Append the steps of the following chunk. Complexity: O(length of that chunk)."""
+        difference = following.shift - self.shift
+        self.keys += following.keys
+        self.levels += [level + difference for level in following.levels]
+        if self.sides is not None and following.sides is not None:
+            self.sides += following.sides
+        self.peak = max(self.peak, following.peak)
+        self.low = min(self.low, following.low)
+
+
+class UsageProfile:
+    """The level of use over an axis: the sum of spans that each have an amount.
+
+    Spans are half-open. With ``closed=True`` they include both ends, zero-length spans are legal, and spans that touch
+    overlap in the key that they share. Every method that takes a span accepts None for an end without bound, and raises
+    `InvalidSpanError` for a span that is empty or reversed.
+
+    *most* and *fewest* limit the length of a chunk. *fewest* is from 3, as one change removes at most two breakpoints, to a
+    third of *most*.
+
+    Not locked, and not to be changed while one of its iterators is in use: both are the caller's responsibility.
 
     >>> use = UsageProfile()
     >>> use.add(9, 12, 2)
@@ -66,17 +176,239 @@ class UsageProfile(Levels):
     [(8, 9, 0), (9, 10, 2), (10, 12, 5), (12, 13, 3)]
     """
 
-    __slots__ = ()
+    __slots__ = ("chunks", "closed", "fewest", "heads", "most")
+
+    MOST = 256  # measured: with shorter chunks more of them are passed over, with 512 the slices cost a fifth more
+    FEWEST = 64
+
+    def __init__(self, closed: bool = False, most: int | None = None, fewest: int | None = None) -> None:
+        self.closed = closed
+        self.most = self.MOST if most is None else most
+        self.fewest = self.FEWEST if fewest is None else fewest
+        self.chunks = [UsageChunk([None], [0], bytearray(1) if closed else None)]
+        self.heads: list[Any] = []  # the first key of every chunk but the first
 
     @property
     def breakpoints(self) -> int:
-        """Count the places where the level changes. Complexity: O(segments)."""
-        return sum([len(segment.keys) for segment in self.segments]) - 1
+        """The number of keys (with closed spans, of keys and sides) at which the level changes. Complexity: O(chunks)."""
+        return sum([len(chunk.keys) for chunk in self.chunks]) - 1
 
-    # ---- with another
+    # ---- questions about a span
 
-    def less(self, other: UsageProfile, start: Any, end: Any) -> UsageProfile:
-        """Return a new profile that is this one less another throughout the span, and means nothing elsewhere.
+    def peak(self, start: Any, end: Any) -> int:
+        """Return the highest level at any point of the span.
+
+        Complexity: O(log m + chunk + chunks within the span).
+
+        >>> use = UsageProfile()
+        >>> use.add("b", None, 4)
+        >>> use.peak(None, "b"), use.peak("a", "c")
+        (0, 4)
+        """
+        c, i, _, d, j, _ = self._window(start, end)
+        chunks = self.chunks
+        first, last = chunks[c], chunks[d]
+        if c == d:
+            return max(first.levels[i:j]) + first.shift
+        top = max(first.levels[i:]) + first.shift
+        top = max([chunk.peak for chunk in chunks[c + 1 : d]] + [top])
+        if j and last.peak > top:
+            top = max(top, max(last.levels[:j]) + last.shift)
+        return top
+
+    def lowest(self, start: Any, end: Any) -> int:
+        """Return the lowest level at any point of the span. Complexity: as `peak`.
+
+        >>> use = UsageProfile()
+        >>> use.add(1, 3, 2)
+        >>> use.lowest(1, 3), use.lowest(1, 4)
+        (2, 0)
+        """
+        c, i, _, d, j, _ = self._window(start, end)
+        chunks = self.chunks
+        first, last = chunks[c], chunks[d]
+        if c == d:
+            return min(first.levels[i:j]) + first.shift
+        bottom = min(first.levels[i:]) + first.shift
+        bottom = min([chunk.low for chunk in chunks[c + 1 : d]] + [bottom])
+        if j and last.low < bottom:
+            bottom = min(bottom, min(last.levels[:j]) + last.shift)
+        return bottom
+
+    def has_room(self, start: Any, end: Any, limit: int) -> bool:
+        """Tell whether the level is at most *limit* throughout the span.
+
+        Complexity: as `peak`; stops at the first chunk that is over the limit.
+
+        >>> use = UsageProfile()
+        >>> use.add(1, 3, 2)
+        >>> use.has_room(0, 9, 2), use.has_room(0, 9, 1), use.has_room(3, 9, 0)
+        (True, False, True)
+        """
+        c, i, _, d, j, _ = self._window(start, end)
+        chunks = self.chunks
+        first, last = chunks[c], chunks[d]
+        if first.peak > limit and max(first.levels[i : j if c == d else None]) + first.shift > limit:
+            return False
+        if c == d:
+            return True
+        for chunk in chunks[c + 1 : d]:
+            if chunk.peak > limit:
+                return False
+        return last.peak <= limit or not j or max(last.levels[:j]) + last.shift <= limit
+
+    def steps(self, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
+        """Iterate the maximal steps ``(start, end, level)`` that tile the span, steps of level zero included.
+
+        They are clipped to the span and come in order. With closed spans, a key at which steps meet belongs to the highest
+        of them, and a level that holds at a single key only is a step of no length: the level at any key is the highest
+        of the steps that reach it.
+
+        Complexity: O(log m) at the call, which is also where a key that cannot be compared raises; O(1) for each step.
+
+        >>> use = UsageProfile(closed=True)
+        >>> use.add(1, 3, 1)
+        >>> use.add(3, 5, 1)
+        >>> list(use.steps(0, 5))
+        [(0, 1, 0), (1, 3, 1), (3, 3, 2), (3, 5, 1)]
+        """
+        c, i, _, d, j, _ = self._window(start, end)
+        return self._walk(start, end, c, i, d, j)
+
+    def free(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
+        """Iterate the maximal parts of the span on which the level is at most *limit*, lazily, in order.
+
+        With closed spans these are what is left between closed runs of a higher level: an end that is not the span's own
+        belongs to the run beside it, and a run of a single key separates two free parts that both have that key as an end.
+
+        Complexity: O(log m) at the call, O(chunk + chunks passed) for each answer.
+
+        >>> use = UsageProfile()
+        >>> use.add(2, 4, 2)
+        >>> use.add(4, 6, 3)
+        >>> list(use.free(0, 9, 1)), list(use.free(0, None, 2))
+        ([(0, 2), (6, 9)], [(0, 4), (6, None)])
+        """
+        c, i, _, d, j, _ = self._window(start, end)
+        return self._walk_free(start, end, c, i, d, j, limit)
+
+    def over(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
+        """Iterate the maximal parts of the span on which the level is over *limit*: the complement of `free`.
+
+        Complexity: as `free`.
+
+        >>> use = UsageProfile()
+        >>> use.add(2, 4, 2)
+        >>> use.add(4, 6, 3)
+        >>> list(use.over(0, 9, 1)), list(use.over(0, None, 2)), list(use.over(3, 5, 1))
+        ([(2, 6)], [(4, 6)], [(3, 5)])
+        """
+        left, free_left, any_free = start, True, False
+        for low, high in self.free(start, end, limit):
+            # with closed spans, a run of a single key may lie at the span's own start, before the first free part
+            if any_free or low is not start or not self._has_room_at(start, limit):
+                yield left, low
+            left, any_free, free_left = high, True, high is end
+        if not any_free:
+            yield start, end
+        elif not free_left or not self._has_room_at(end, limit):
+            yield left, end
+
+    def _has_room_at(self, key: Any, limit: int) -> bool:
+        return key is None or not self.closed or self.has_room(key, key, limit)
+
+    def stretches(self, start: Any, end: Any) -> list[tuple[Any, Any, int]]:
+        """List ``(start, end, peak)`` that tile the span, one for each chunk: no level in it is higher than the peak.
+
+        Complexity: O(log m + chunks within the span).
+        """
+        c, _, _, d, j, _ = self._window(start, end)
+        if not j:  # the span ends where the last chunk begins
+            d -= 1
+        cuts = [start, *self.heads[c:d], end]
+        return [(a, b, chunk.peak) for (a, b), chunk in zip(pairwise(cuts), self.chunks[c : d + 1], strict=True)]
+
+    # ---- runs: maximal parts of the axis with a level of at least so much
+
+    def runs(self, start: Any, end: Any, at_least: int) -> list[tuple[Any, Any]]:
+        """List the maximal runs with a level of *at_least* or more that overlap or touch the span, in order.
+
+        Runs are not clipped to the span. An `add` over a span changes only runs that are listed for that span, before and
+        after. With closed spans runs are closed, and to touch is to overlap.
+
+        Complexity: O(log m + runs * chunk + chunks passed).
+
+        >>> use = UsageProfile()
+        >>> use.add(1, 5, 1)
+        >>> use.add(5, 8, 2)
+        >>> use.add(9, 12, 1)
+        >>> use.runs(8, 9, 1), use.runs(6, 7, 1), use.runs(6, 7, 2), use.runs(2, 4, 2)
+        ([(1, 8), (9, 12)], [(1, 8)], [(5, 8)], [])
+        """
+        c, i, at_start, d, j, at_end = self._window(start, end)
+        chunks, limit = self.chunks, at_least - 1
+        if at_start:  # the step that ends where the span starts touches the span
+            c, i = self._before(c, i)
+        if at_end:  # and so does the step that begins where the span ends
+            j += 1
+        if self._level(c, i) > limit:
+            c, i = self._seek_back(c, i, limit, False)
+        found: list[tuple[Any, Any]] = []
+        while True:
+            c, i = self._seek(c, i, limit, True, d)
+            if c > d or (c == d and i >= j):
+                return found
+            left = chunks[c].keys[i]
+            c, i = self._seek(c, i, limit, False, len(chunks) - 1)
+            if c == len(chunks):
+                found.append((left, None))
+                return found
+            found.append((left, chunks[c].keys[i]))
+
+    def end_before(self, key: Any, at_least: int) -> Any:
+        """Return the end of the last run that lies before a key and does not touch it; None if there is none.
+
+        Complexity: O(log m + chunk + chunks passed).
+
+        >>> use = UsageProfile()
+        >>> use.add(1, 3, 1)
+        >>> use.add(5, 8, 1)
+        >>> use.end_before(4, 1), use.end_before(5, 1), use.end_before(8, 1), use.end_before(3, 1)
+        (3, 3, 3, None)
+        """
+        c, i, is_exact = self._find(key, False)
+        if is_exact:
+            c, i = self._before(c, i)
+        if self._level(c, i) >= at_least:
+            c, i = self._seek_back(c, i, at_least - 1, False)
+        c, i = self._seek_back(c, i, at_least - 1, True)
+        if not (c or i):
+            return None
+        keys = self.chunks[c].keys
+        return keys[i] if i < len(keys) else self.heads[c]
+
+    def start_after(self, key: Any, at_least: int) -> Any:
+        """Return the start of the first run that lies after a key and does not touch it; None if there is none.
+
+        Complexity: O(log m + chunk + chunks passed).
+
+        >>> use = UsageProfile()
+        >>> use.add(1, 3, 1)
+        >>> use.add(5, 8, 1)
+        >>> use.start_after(1, 1), use.start_after(3, 1), use.start_after(4, 1), use.start_after(5, 1)
+        (5, 5, 5, None)
+        """
+        last = len(self.chunks) - 1
+        c, i, _ = self._find(key, True)
+        if self._level(c, i) >= at_least:
+            c, i = self._seek(c, i, at_least - 1, False, last)
+        c, i = self._seek(c, i, at_least - 1, True, last)
+        return self.chunks[c].keys[i] if c <= last else None
+
+    # ---- the difference of two profiles
+
+    def less(self, subtracted: UsageProfile, start: Any, end: Any) -> UsageProfile:
+        """Return a new profile that is this one less another within the span; outside of the span it means nothing.
 
         Complexity: O(log m + steps of both within the span).
 
@@ -86,13 +418,13 @@ class UsageProfile(Levels):
         >>> list(use.less(part, 2, 6).steps(2, 6))
         [(2, 3, 2), (3, 5, 1), (5, 6, 2)]
         """
-        fresh = UsageProfile(self.closed)
-        level, columns = self._difference(other, start, end)
-        fresh._sweep(level, *columns)
-        return fresh
+        result = UsageProfile(self.closed, self.most, self.fewest)
+        level, columns = self._difference(subtracted, start, end)
+        result._set_steps(*result._sweep(level, columns))
+        return result
 
-    def peak_less(self, other: UsageProfile, start: Any, end: Any) -> int:
-        """Return the highest level in the span of this one less another. Complexity: as `less`.
+    def peak_less(self, subtracted: UsageProfile, start: Any, end: Any) -> int:
+        """Return the highest level in the span of this profile less another. Complexity: as `less`.
 
         >>> use, part = UsageProfile(), UsageProfile()
         >>> use.add(1, 9, 2), part.add(1, 5, 1)
@@ -100,27 +432,27 @@ class UsageProfile(Levels):
         >>> use.peak_less(part, 1, 5), use.peak_less(part, 1, 9)
         (1, 2)
         """
-        level, columns = self._difference(other, start, end)
-        return max(self._swept(level, columns)[1])
+        level, columns = self._difference(subtracted, start, end)
+        return max(self._sweep(level, columns)[1])
 
-    def _difference(self, other: UsageProfile, start: Any, end: Any) -> tuple[int, tuple[Columns, ...]]:
-        """Return the level at the start of a span of this one less another, and what changes it within."""
-        s, i, _, t, j, _ = self._window(start, end)
-        level, mine = self.level(s, i), self.changes(s, i, t, j)
-        s, i, _, t, j, _ = other._window(start, end)
-        keys, taken, sides = other.changes(s, i, t, j)
-        theirs = keys, list(map(neg, taken)), sides
-        # in this order, as `_swept` asks: at each key, side 0 before side 1
-        return level - other.level(s, i), (_on(0, theirs), mine, _on(1, theirs))
+    def _difference(self, subtracted: UsageProfile, start: Any, end: Any) -> tuple[int, tuple[Columns, ...]]:
+        """Return the level of this profile less another at the start of a span, and the changes of level within it."""
+        c, i, _, d, j, _ = self._window(start, end)
+        level, mine = self._level(c, i), self._changes(c, i, d, j)
+        c, i, _, d, j, _ = subtracted._window(start, end)
+        keys, amounts, sides = subtracted._changes(c, i, d, j)
+        theirs = keys, list(map(neg, amounts)), sides
+        # in this order, as `_sweep` needs: at each key, side 0 before side 1
+        return level - subtracted._level(c, i), (_on_side(0, theirs), mine, _on_side(1, theirs))
 
     # ---- changes
 
     def add(self, start: Any, end: Any, amount: int) -> None:
         """Raise the level by *amount* throughout the span; a negative amount takes back what was added.
 
-        An amount of zero does nothing. Taking back what was never added is not noticed (`check` finds it).
+        An amount of zero does nothing. Taking back what was never added is not noticed here; `check` finds it.
 
-        Complexity: O(log m + segment + segments within the span).
+        Complexity: O(log m + chunk + chunks within the span).
 
         >>> use = UsageProfile()
         >>> use.add(1, 3, 2)
@@ -128,35 +460,35 @@ class UsageProfile(Levels):
         >>> use.breakpoints
         0
         """
-        s, i, at_start, t, j, at_end = self._window(start, end)
+        c, i, at_start, d, j, at_end = self._window(start, end)
         if not amount:
             return
         # from here on no key is compared
-        first, last = self.segments[s], self.segments[t]
+        first, last = self.chunks[c], self.chunks[d]
         if end is not None and not at_end:
             last.insert(j, end, 1)
         if start is not None and not at_start:
             i += 1
             first.insert(i, start, 0)
-            if s == t:
+            if c == d:
                 j += 1
-        self.lift(s, i, t, j, amount)
-        # a breakpoint that was there before may change nothing any more; the later first, so that places hold
+        self._lift(c, i, d, j, amount)
+        # a breakpoint that was there before may no longer change the level; the later first, so that positions hold
         if at_end:
-            self.join(t, j)
+            self._join(d, j)
         if at_start:
-            self.join(s, i)
+            self._join(c, i)
         most, fewest = self.most, self.fewest
-        if s != t and not fewest <= len(last.keys) <= most:
-            self.settle(t)
+        if c != d and not fewest <= len(last.keys) <= most:
+            self._settle(d)
         if not fewest <= len(first.keys) <= most:
-            self.settle(s)
+            self._settle(c)
 
     def add_all(self, spans: Iterable[tuple[Any, Any, int]]) -> None:
         """Add many ``(start, end, amount)`` at once: all of them or, if one is refused, none.
 
-        Builds the profile anew with one sort and one sweep, which pays when the spans are many beside what
-        is held. For a few, `add` each.
+        Builds the profile anew with one sort and one sweep, which pays when there are many spans compared with the
+        breakpoints that the profile has. For a few, call `add` for each.
 
         Complexity: O((m + n) log(m + n)); two to five times faster than as many calls of `add`.
 
@@ -170,8 +502,8 @@ class UsageProfile(Levels):
             self.add_columns(*map(list, zip(*rows, strict=True)))
 
     def add_columns(self, starts: list[Any], ends: list[Any], amounts: list[int]) -> None:
-        """Do what `add_all` does, for the starts, the ends and the amounts of the spans."""
-        closed, level, falls = self.closed, self.level(0, 0), list(map(neg, amounts))
+        """Do what `add_all` does, for the starts, the ends and the amounts of the spans in separate lists."""
+        closed, level, falls = self.closed, self._level(0, 0), list(map(neg, amounts))
         bounded = type(None) not in {*map(type, starts), *map(type, ends)}
         if not bounded or (any(map(lt, ends, starts)) if closed else not all(map(lt, starts, ends))):
             for start, end in zip(starts, ends, strict=True):
@@ -181,76 +513,259 @@ class UsageProfile(Levels):
             amounts = [amount for start, amount in zip(starts, amounts, strict=True) if start is not None]
             falls = [amount for end, amount in zip(ends, falls, strict=True) if end is not None]
             starts, ends = [start for start in starts if start is not None], [end for end in ends if end is not None]
-        over = bytearray((1,) if closed else (0,)) * len(ends)
-        self._sweep(level, (starts, amounts, bytearray(len(starts))), self.changes(), (ends, falls, over))
+        end_sides = bytearray((1,) if closed else (0,)) * len(ends)
+        columns = (starts, amounts, bytearray(len(starts))), self._changes(), (ends, falls, end_sides)
+        self._set_steps(*self._sweep(level, columns))
 
-    def _sweep(self, level: int, *columns: Columns) -> None:
-        """Hold instead what begins at a level and changes so; see `_swept`."""
-        keys, levels, sides = self._swept(level, columns)
-        # what changes nothing is no breakpoint
-        new = [True, *map(ne, islice(levels, 1, None), levels)]
-        self.rebuild(
-            list(compress(keys, new)),
-            list(compress(levels, new)),
-            None if sides is None else bytearray(compress(sides, new)),
-        )
+    def _sweep(self, level: int, columns: Sequence[Columns]) -> tuple[list[Any], list[int], bytearray | None]:
+        """Return the steps of a profile that begins at a level and changes so, as their keys, levels and sides.
 
-    def _swept(
-        self, level: int, columns: Sequence[Columns]
-    ) -> tuple[list[Any], list[int], bytearray | None]:
-        """Return the steps of what begins at a level and changes so, as their keys, levels and sides.
-
-        In any order of keys, but at each key side 0 before side 1, which a stable sort by key alone leaves as it is. All of
-        it runs in C.
+        The columns may be in any order of keys. At each key, side 0 has to come before side 1: the sort is stable and looks
+        at the keys alone. All of it runs in C. Neighbouring steps may have the same level.
         """
         keys = list(chain.from_iterable(column[0] for column in columns))
         changes = list(chain.from_iterable(column[1] for column in columns))
         order = sorted(range(len(keys)), key=keys.__getitem__)
         keys = list(map(keys.__getitem__, order))
         levels = list(accumulate(map(changes.__getitem__, order), initial=level))
-        # of several changes at one position the last leaves the level that holds
-        last: list[Any] = [True, *map(lt, keys, islice(keys, 1, None)), True]
+        # after several changes at one breakpoint, the level is the one after the last of them
+        is_last: list[Any] = [True, *map(lt, keys, islice(keys, 1, None)), True]
         sides = None
         if self.closed:
             sides = bytearray(chain.from_iterable(column[2] for column in columns))
             sides = bytearray((0, *map(sides.__getitem__, order)))
-            last = [after or one != two for after, one, two in zip(last, sides, (*sides[1:], 0), strict=False)]
-            last[0] = last[-1] = True
-            sides = bytearray(compress(sides, last))
-        return list(compress(chain((None,), keys), last)), list(compress(levels, last)), sides
+            following = (*sides[1:], 0)
+            is_last = [last or side != next_side for last, side, next_side in zip(is_last, sides, following, strict=False)]
+            is_last[0] = is_last[-1] = True
+            sides = bytearray(compress(sides, is_last))
+        return list(compress(chain((None,), keys), is_last)), list(compress(levels, is_last)), sides
+
+    def _set_steps(self, keys: list[Any], levels: list[int], sides: bytearray | None) -> None:
+        """Replace all steps, in chunks that are half full; leave out steps of the same level as before. O(m)."""
+        is_new = [True, *map(ne, islice(levels, 1, None), levels)]
+        keys, levels = list(compress(keys, is_new)), list(compress(levels, is_new))
+        sides = None if sides is None else bytearray(compress(sides, is_new))
+        count = 1 if len(keys) <= self.most else 2 * len(keys) // self.most + 1
+        cuts = [len(keys) * n // count for n in range(count + 1)]
+        self.chunks = [
+            UsageChunk(keys[a:b], levels[a:b], None if sides is None else sides[a:b]) for a, b in pairwise(cuts)
+        ]
+        self.heads = [keys[cut] for cut in cuts[1:-1]]
+
+    def _lift(self, c: int, i: int, d: int, j: int, amount: int) -> None:
+        """Raise the steps from ``(c, i)`` to before ``(d, j)``. Complexity: O(chunk + chunks between)."""
+        chunks = self.chunks
+        if c == d:
+            chunks[c].lift_part(i, j, amount)
+            return
+        chunks[c].lift_part(i, len(chunks[c].keys), amount)
+        for chunk in chunks[c + 1 : d]:  # `UsageChunk.lift` written out, as a long span covers many chunks
+            chunk.shift += amount
+            chunk.peak += amount
+            chunk.low += amount
+        if j:
+            chunks[d].lift_part(0, j, amount)
+
+    def _join(self, c: int, i: int) -> None:
+        """Remove the breakpoint of step ``(c, i)`` if the level before it is the same. Complexity: O(chunk)."""
+        chunk = self.chunks[c]
+        if i:
+            if chunk.levels[i - 1] == chunk.levels[i]:
+                chunk.delete(i)
+        elif self._level(*self._before(c, i)) == self._level(c, i):
+            chunk.delete(0)
+            self.heads[c - 1] = chunk.keys[0]
+
+    def _settle(self, c: int) -> None:
+        """Bring a chunk back to between ``fewest`` and ``most`` steps: join it to a neighbour, or split it.
+
+        Complexity: O(chunk + number of chunks), the latter a move of memory; once in ``fewest`` changes.
+        """
+        chunks, heads = self.chunks, self.heads
+        if len(chunks[c].keys) < self.fewest:
+            if len(chunks) == 1:
+                return
+            c = max(c - 1, 0)
+            chunks[c].absorb(chunks[c + 1])
+            del chunks[c + 1], heads[c]
+        if len(chunks[c].keys) > self.most:
+            right = chunks[c].split()
+            chunks.insert(c + 1, right)
+            heads.insert(c, right.keys[0])
+
+    # ---- finding positions: the only code that compares keys one by one
+
+    def _find(self, key: Any, after: bool) -> tuple[int, int, bool]:
+        """Return the position of the last step that begins at or before a point, and whether it begins exactly there.
+
+        The point is at the key or, if *after* and the spans are closed, just after it.
+        """
+        c = bisect_right(self.heads, key)
+        chunk = self.chunks[c]
+        keys = chunk.keys
+        i = bisect_right(keys, key, 0 if c else 1) - 1  # from 1: the None of the first step is not compared
+        if not i and not c:
+            return 0, 0, False
+        is_exact = not keys[i] < key
+        if chunk.sides is None or not is_exact or chunk.sides[i] == after:
+            return c, i, is_exact
+        if after:
+            return c, i, False
+        # this step begins just after the key; the step before it may begin at the key, or earlier
+        c, i = self._before(c, i)
+        return c, i, bool(c or i) and not self.chunks[c].keys[i] < key
+
+    def _window(self, start: Any, end: Any) -> tuple[int, int, bool, int, int, bool]:
+        """Return the positions of a span as ``(c, i, at_start, d, j, at_end)``.
+
+        The span reaches from step ``(c, i)`` to before ``(d, j)``; ``j`` may be 0 when ``c < d``. ``at_start``: step
+        ``(c, i)`` begins exactly at the start of the span. ``at_end``: step ``(d, j)`` begins exactly at its end.
+        """
+        c = i = 0
+        at_start = False
+        if start is not None:
+            if end is not None and (end < start if self.closed else not start < end):
+                raise InvalidSpanError(start, end)
+            c, i, at_start = self._find(start, False)
+        if end is None:
+            d = len(self.chunks) - 1
+            return c, i, at_start, d, len(self.chunks[d].keys), False
+        d, j, at_end = self._find(end, True)
+        return c, i, at_start, d, j if at_end else j + 1, at_end
+
+    # ---- reading by position
+
+    def _level(self, c: int, i: int) -> int:
+        """Return the true level of a step. Complexity: O(1)."""
+        return self.chunks[c].levels[i] + self.chunks[c].shift
+
+    def _before(self, c: int, i: int) -> tuple[int, int]:
+        """Return the position of the step before, which must exist. Complexity: O(1)."""
+        return (c, i - 1) if i else (c - 1, len(self.chunks[c - 1].keys) - 1)
+
+    def _changes(self, c: int = 0, i: int = 0, d: int | None = None, j: int = 0) -> Columns:
+        """Return the keys, changes of level and sides of the breakpoints after step ``(c, i)`` and before ``(d, j)``.
+
+        Complexity: O(steps), in C.
+        """
+        d, j = (len(self.chunks), 0) if d is None else (d, j)
+        keys: list[Any] = []
+        levels: list[int] = []
+        sides = bytearray()
+        for n in range(c, min(d + 1, len(self.chunks))):
+            chunk = self.chunks[n]
+            part = slice(i, j if n == d else None)
+            keys += chunk.keys[part]
+            levels += map(add, chunk.levels[part], repeat(chunk.shift)) if chunk.shift else chunk.levels[part]
+            sides += chunk.sides[part] if chunk.sides is not None else bytes(len(keys) - len(sides))
+            i = 0
+        return keys[1:], list(map(sub, levels[1:], levels)), sides[1:]
+
+    def _walk(self, start: Any, end: Any, c: int, i: int, d: int, j: int) -> Iterator[tuple[Any, Any, int]]:
+        """Iterate ``(start, end, level)`` from step ``(c, i)`` to before ``(d, j)``, clipped to *start* and *end*.
+
+        Complexity: O(1) for each step.
+        """
+        chunks = self.chunks
+        left, level = start, self._level(c, i)
+        i += 1
+        for n in range(c, d + 1):
+            chunk = chunks[n]
+            shift, stop = chunk.shift, j if n == d else len(chunk.keys)
+            for key, unshifted in zip(chunk.keys[i:stop], chunk.levels[i:stop], strict=True):
+                yield left, key, level
+                left, level = key, unshifted + shift
+            i = 0
+        yield left, end, level
+
+    def _walk_free(
+        self, start: Any, end: Any, c: int, i: int, d: int, j: int, limit: int
+    ) -> Iterator[tuple[Any, Any]]:
+        left = start
+        is_over = self._level(c, i) > limit
+        while True:
+            c, i = self._seek(c, i, limit, not is_over, d)
+            if c > d or (c == d and i >= j):
+                if not is_over:
+                    yield left, end
+                return
+            key = self.chunks[c].keys[i]
+            if not is_over:
+                yield left, key
+            left, is_over = key, not is_over
+
+    def _seek(self, c: int, i: int, limit: int, over: bool, last: int) -> tuple[int, int]:
+        """Return the first step from ``(c, i)`` on that is over the limit (or, unless *over*, that is not).
+
+        If there is none up to the end of chunk *last*, the answer is ``(last + 1, 0)``.
+
+        Complexity: O(chunk + chunks passed).
+        """
+        chunks = self.chunks
+        while c <= last:
+            chunk = chunks[c]
+            if chunk.peak > limit if over else chunk.low <= limit:
+                levels, bar = chunk.levels, limit - chunk.shift
+                for n in range(i, len(levels)):
+                    if (levels[n] > bar) is over:
+                        return c, n
+            c, i = c + 1, 0
+        return c, 0
+
+    def _seek_back(self, c: int, i: int, limit: int, over: bool) -> tuple[int, int]:
+        """Return the step that follows the last step before ``(c, i)`` that is over the limit (or, unless *over*, is not).
+
+        That step may be given as one past the end of the chunk before it, from where `_seek` goes on just as well. If
+        there is none, the answer is ``(0, 0)``.
+
+        Complexity: O(chunk + chunks passed).
+        """
+        chunks = self.chunks
+        while c >= 0:
+            chunk = chunks[c]
+            if chunk.peak > limit if over else chunk.low <= limit:
+                levels, bar = chunk.levels, limit - chunk.shift
+                for n in range(i - 1, -1, -1):
+                    if (levels[n] > bar) is over:
+                        return c, n + 1
+            c -= 1
+            i = len(chunks[c].keys)
+        return 0, 0
 
     def check(self) -> None:
-        """Prove the invariants named at the head of this file; AssertionError names the first that fails.
+        """Prove the invariants that this file begins with; AssertionError names the first that does not hold.
 
         Complexity: O(m).
         """
-        segments, fences = self.segments, self.fences
-        heads = [segment.keys[0] for segment in segments]
-        _prove(heads[0] is None, "the first step begins at no bound")
-        _prove(list(map(id, fences)) == list(map(id, heads[1:])), "fences are the later segments' first keys")
-        for segment in segments:
-            size = len(segment.keys)
-            _prove(len(segment.levels) == size, "a level for each key")
-            _prove(size <= self.most, "no segment is too long")
-            _prove(size >= self.fewest or len(segments) == 1, "no segment among several is too short")
-            _prove(segment.peak == max(segment.levels) + segment.shift, "peaks are the highest levels")
-            _prove(segment.low == min(segment.levels) + segment.shift, "lows are the lowest levels")
-            _prove(segment.low >= 0, "no level is below zero")
+        chunks, heads = self.chunks, self.heads
+        first_keys = [chunk.keys[0] for chunk in chunks]
+        _prove(first_keys[0] is None, "the first step has no bound at its start")
+        _prove(list(map(id, heads)) == list(map(id, first_keys[1:])), "heads are the first keys of the later chunks")
+        for chunk in chunks:
+            size = len(chunk.keys)
+            _prove(len(chunk.levels) == size, "a level for each key")
+            _prove(size <= self.most, "no chunk is too long")
+            _prove(size >= self.fewest or len(chunks) == 1, "no chunk among several is too short")
+            _prove(chunk.peak == max(chunk.levels) + chunk.shift, "peaks are the highest levels")
+            _prove(chunk.low == min(chunk.levels) + chunk.shift, "lows are the lowest levels")
+            _prove(chunk.low >= 0, "no level is below zero")
             if self.closed:
-                _prove(segment.sides is not None and len(segment.sides) == size, "a side for each key")
+                _prove(chunk.sides is not None and len(chunk.sides) == size, "a side for each key")
             else:
-                _prove(segment.sides is None, "half-open spans have no sides")
-        at, at_side = None, 0
-        for key, change, side in zip(*self.changes(), strict=True):
-            _prove(key is not None, "only the first step begins at no bound")
-            if at is not None:
-                _prove(at < key or (not key < at and at_side < side), "positions strictly ascend")
+                _prove(chunk.sides is None, "half-open spans have no sides")
+        previous, previous_side = None, 0
+        for key, change, side in zip(*self._changes(), strict=True):
+            _prove(key is not None, "only the first step has no bound at its start")
+            if previous is not None:
+                ascends = previous < key or (not key < previous and previous_side < side)
+                _prove(ascends, "breakpoints strictly ascend")
             _prove(change != 0, "neighbouring levels differ")
             if self.closed:
                 _prove(side == (change < 0), "closed spans rise at their keys and fall just after them")
-            at, at_side = key, side
+            previous, previous_side = key, side
 
-def _on(side: int, columns: Columns) -> Columns:
+
+def _on_side(side: int, columns: Columns) -> Columns:
     """Return those of some changes that are on a side of their keys."""
     keys, changes, sides = columns
     if sides.count(side) == len(sides):
@@ -260,6 +775,6 @@ def _on(side: int, columns: Columns) -> Columns:
 
 
 def _prove(holds: bool, law: str) -> None:
-    # no assert statement: check() must mean the same under python -O
+    # no assert statement: check() must do the same under python -O
     if not holds:
         raise AssertionError(f"broken profile: {law}")

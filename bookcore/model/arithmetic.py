@@ -1,11 +1,11 @@
-"""Sums and differences of keys and lengths that say when they are beyond what their type can hold.
+"""Sums and differences of keys and lengths that raise OverflowError when the type cannot hold the result.
 
-Python's own numbers grow and its dates raise OverflowError. NumPy's keys have a fixed width and wrap around instead, the
-numbers among them with a warning: ``int8(100) + int8(100)`` is -56, a "later" key that lies before the earlier one; its
-instants may come out as NaT. pandas has errors of its own. Here all of them raise OverflowError, and nothing warns.
+Python's own numbers grow, and its dates raise OverflowError. NumPy's numbers have a fixed width and wrap around, with a
+warning: ``int8(100) + int8(100)`` is -56, a "later" key that is less than the earlier one. NumPy's instants may become
+NaT. pandas raises errors of its own. The functions here raise OverflowError for all of them, and nothing warns.
 
-    own      int, float, datetime ...     the sum as it is: one look at the types, and no more
-    others   NumPy, pandas, the user's    the sum if it lies on the right side of the key
+    own types      int, float, datetime ...     the plain sum: two looks at types and no more
+    other types    NumPy, pandas, the user's    the sum, if it is on the right side of the key
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 __all__ = ["OWN", "difference", "doubled", "minus", "plus"]
 
 OWN = frozenset({int, float, date, datetime, timedelta, Decimal, Fraction})
-"""Types that never wrap around. Where every call counts, two of them are added on the spot."""
+"""Types that never wrap around. Callers on hot paths add two values of such types themselves."""
 
 
 def plus(key: Any, length: Any) -> Any:
-    """Return ``key + length``. Raises: OverflowError when there is no such key; whatever the types raise.
+    """Return ``key + length``. Raises: OverflowError when the type has no such key; what ``+`` of the types raises.
 
     >>> plus(5, 2)
     7
@@ -35,7 +35,11 @@ def plus(key: Any, length: Any) -> Any:
 
 
 def minus(key: Any, length: Any) -> Any:
-    """Return ``key - length``, a key. Raises: as `plus`."""
+    """Return ``key - length``, a key. Raises: as `plus`.
+
+    >>> minus(7, 2)
+    5
+    """
     return key - length if type(key) in OWN and type(length) in OWN else _moved(sub, key, length)
 
 
@@ -56,7 +60,11 @@ def difference(later: Any, earlier: Any) -> Any:
 
 
 def doubled(length: Any) -> Any:
-    """Return twice a length, or None, which is none, where that is beyond what its type can hold; None stays None."""
+    """Return twice a length, or None if its type cannot hold that. Of None, which is no length, return None.
+
+    >>> doubled(3), doubled(None), doubled(timedelta.max)
+    (6, None, None)
+    """
     try:
         return None if length is None else plus(length, length)
     except OverflowError:
@@ -64,6 +72,7 @@ def doubled(length: Any) -> Any:
 
 
 def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
+    """Return the key that `add` or `sub` makes of a key and a length; raise OverflowError if it wrapped around."""
     with _quiet(key, length):
         moved = _tried(operation, key, length)
         beyond = _is_beyond(*((key, moved) if operation is add else (moved, key)), length)
@@ -73,33 +82,34 @@ def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
 
 
 def _is_beyond(low: Any, high: Any, length: Any) -> bool:
-    """Tell whether two keys, one made from the other and a length, show that it wrapped around on the way."""
+    """Tell whether arithmetic wrapped around. One key was made of the other and the length so that ``low <= high``."""
     if high < low:
-        return _is_negative(length) is False  # a negative length is another mistake, and not made here
+        return _is_negative(length) is False  # a negative length is another mistake, which callers find
     return bool(low < high and _is_negative(length)) or bool(low != low or high != high)
 
 
 def _is_negative(length: Any) -> bool | None:
-    """Tell whether a length is less than none, or None where it cannot say so, as a month cannot."""
+    """Tell whether a length is less than zero; None if it cannot be compared, as a length in months cannot."""
     try:
         return bool(length < length - length)
     except Exception:
         return None
 
 
-def _tried(operation: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+def _tried(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """Return what an operation gives, and raise OverflowError in place of the errors with which pandas means it."""
     try:
-        return operation(one, other)
+        return operation(left, right)
     except Exception as exc:
-        if type(exc).__name__.startswith("OutOfBounds"):  # pandas' own way to say OverflowError
+        if type(exc).__name__.startswith("OutOfBounds"):
             raise OverflowError(str(exc)) from exc
         raise
 
 
-def _quiet(one: Any, other: Any) -> AbstractContextManager[Any]:
-    """Keep NumPy from warning of what is found out here anyway. It is loaded, if one of the two is of it."""
+def _quiet(left: Any, right: Any) -> AbstractContextManager[Any]:
+    """Keep NumPy from warning of overflows, which are found here. If a value is NumPy's, NumPy is loaded already."""
     numpy: Any = sys.modules.get("numpy")
-    if numpy is None or not (hasattr(type(one), "dtype") or hasattr(type(other), "dtype")):
+    if numpy is None or not (hasattr(type(left), "dtype") or hasattr(type(right), "dtype")):
         return nullcontext()
     quiet: AbstractContextManager[Any] = numpy.errstate(over="ignore", invalid="ignore")
     return quiet

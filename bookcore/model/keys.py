@@ -1,18 +1,22 @@
-"""What may be a key of one calendar, and in which form the index holds it.
+"""Which keys may be used together, and in which form indexes hold them.
 
-A key is a point of the axis; one calendar holds one family of keys. The engine compares keys with ``<`` and
-nothing else, which is only sound when the order is total, so three things are settled here, before any key
-reaches an index:
+    given                                  held                      refused
+    9, 12.5, Fraction(1, 3)                as they are               nan; "9" among numbers
+    datetime(..., tzinfo=Berlin)           the same instant in UTC   a datetime without a zone among those with one
+    (2026, "a")                            as it is                  (2026, 1) among such tuples
+
+A key is a point of an axis; all keys held together are of one family. They are compared by ``<`` alone, which is sound only
+if the order is total. So three things are settled before a key reaches an index:
 
 - *points*: a NaN or NaT equals nothing, not even itself, and has no place on the axis;
-- *families*: each kind of key in a calendar must be comparable with every other kind in it. A kind is the
-  type, with "has a zone" for datetimes, and for tuples the kinds of their elements, so that ``(1, "a")`` is
-  refused among ``(1, 2)`` whatever the values happen to be;
-- *instants*: Python compares two datetimes of the same zone by wall clock, ignoring ``fold``, and of different
-  zones by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass).
-  The index therefore holds aware datetimes in UTC; bookings keep what the user gave.
+- *families*: each kind of key must be comparable with every other kind that is held. A kind is the type; for datetimes
+  also whether they have a zone; for tuples the kinds of their elements, so that ``(1, "a")`` is refused among ``(1, 2)``
+  whatever the values are;
+- *instants*: Python compares two datetimes of the same zone by wall clock and ignores ``fold``, and two of different zones
+  by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass). So aware
+  datetimes are held in UTC; callers get back the objects that they gave.
 
-``None`` is no key: it stands for "unbounded" at either end of a span.
+``None`` is no key: it means "no bound" at either end of a span.
 """
 
 from __future__ import annotations
@@ -27,13 +31,13 @@ from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeErro
 
 __all__ = ["HIGHEST", "LOWEST", "UTC", "KeyFamily", "is_foreign", "normal"]
 
-_PARTIAL = (set, frozenset, dict, complex)  # `<` on sets is "subset of": not an order of points
+_PARTIAL = (set, frozenset, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
 
 class _Lowest:
-    """Sorts before every key. Stands in sorted lists for an unbounded start.
+    """Less than every key; represents an unbounded start in sorted lists.
 
-    Only ever the *left* operand of ``<``, so that no key's own ``__lt__`` is asked about a stranger.
+    Only ever the *left* operand of ``<``, so that no key's own ``__lt__`` is called with it.
     """
 
     __slots__ = ()
@@ -46,7 +50,7 @@ class _Lowest:
 
 
 class _Highest:
-    """Sorts after every key. Stands in sorted lists for an unbounded end; only ever the left operand of ``<``."""
+    """Greater than every key; represents an unbounded end in sorted lists. Only ever the left operand of ``<``."""
 
     __slots__ = ()
 
@@ -62,12 +66,16 @@ HIGHEST: Any = _Highest()
 
 
 def normal(key: Any) -> Any:
-    """Return the form in which the index holds *key*: aware datetimes in UTC, in tuples as well, all else as it is.
+    """Return the form in which indexes hold a key: aware datetimes in UTC, also within tuples, all else as it is.
 
-    Raises: `KeyTypeError` for a time beyond the calendar, and a tuple that cannot be looked into.
+    Raises: `KeyTypeError` if the time in UTC is before year 1 or after year 9999, or a tuple cannot be iterated.
+
+    >>> from datetime import timezone
+    >>> print(normal(datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))), normal(12))
+    2026-05-01 10:00:00+00:00 12
     """
     try:
-        if issubclass(type(key), datetime):  # not isinstance: an object may say what it is not
+        if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
             if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
                 return key.astimezone(UTC)
         elif issubclass(type(key), tuple) and any(issubclass(type(atom), datetime) for atom in _atoms(key)):
@@ -76,13 +84,13 @@ def normal(key: Any) -> Any:
         raise
     except RecursionError:
         raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
-    except Exception as exc:  # beyond the calendar, or the code of the zone or of the key
+    except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
         raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
     return key
 
 
 def _kind(key: Any) -> Any:
-    """Return what *key* is, as far as comparability goes: a type, or a tuple that says more."""
+    """Return the kind of a key, which decides with what it can be compared: a type, or a tuple of a type and more."""
     if issubclass(type(key), tuple):
         return (tuple, *map(_kind, key))
     if issubclass(type(key), (datetime, time)):
@@ -91,16 +99,16 @@ def _kind(key: Any) -> Any:
 
 
 _TOTAL = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
-"""Types of which any two keys can be compared, by code that is not the user's."""
+"""Types whose keys can all be compared with each other, by code that is not the user's."""
 
 
 def is_foreign(key: Any) -> bool:
-    """Tell whether the user's own code compares a key."""
+    """Tell whether code of the user's own compares a key."""
     return any(type(atom) not in _TOTAL for atom in _atoms(key))
 
 
 def _atoms(key: Any) -> Iterable[Any]:
-    """Yield the points *key* consists of: itself, or for a tuple those of its elements."""
+    """Yield the points that a key consists of: itself, or for a tuple the points of its elements."""
     if issubclass(type(key), tuple):
         for part in key:
             yield from _atoms(part)
@@ -109,37 +117,44 @@ def _atoms(key: Any) -> Iterable[Any]:
 
 
 def _is_point(key: Any) -> bool:
-    """Tell whether *key* equals itself; a NaN does not. A key that cannot say so is no key."""
+    """Tell whether a key equals itself, which a NaN does not. Raises: `KeyTypeError` if it cannot be compared."""
     try:
         return all(bool(atom == atom) for atom in _atoms(key))
     except RecursionError:
         raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
-    except ArithmeticError:  # decimal's signalling NaN will not even be compared
+    except ArithmeticError:  # decimal's signalling NaN raises this
         return False
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be compared with itself ({type(exc).__name__})") from exc
 
 
 class KeyFamily:
-    """The key family of one calendar: admits, normalises and remembers kinds of keys.
+    """The kinds of keys that are held together: admits new keys, brings them into index form and remembers their kinds.
 
-    ``plain`` is the one type whose keys need no more than ``start < end`` to be admitted. None: every span takes the long
-    way, as those of the user's own classes do, of which two keys may be strangers to each other. If they are datetimes,
-    ``zone`` is what their ``tzinfo`` must be for the short way: UTC or None.
+    ``plain`` is the type whose keys need only ``start < end`` to be admitted (for datetimes also that their ``tzinfo`` is
+    ``zone``: UTC or None). If it is None, every span is checked in full: there are no keys or keys of several kinds, or
+    ``foreign`` is true: some keys are compared by code of the user's own, so that two keys of one class may not be
+    comparable.
+
+    >>> family = KeyFamily(False, lambda: [])
+    >>> low, high = family.admit(9, 12)
+    >>> family.learn(low, high)
+    >>> family.plain, family.is_plain(10, 11), family.is_plain(11, 10)
+    (<class 'int'>, True, False)
     """
 
     __slots__ = ("_held", "_kinds", "closed", "foreign", "plain", "zone")
 
     def __init__(self, closed: bool, held: Callable[[], Iterable[Any]]) -> None:
         self.closed = closed
-        self._held = held  # all keys in the calendar now; asked only before a refusal
+        self._held = held  # returns all keys that are held now; called only before a refusal
         self._kinds: dict[Any, Any] = {}
-        self.plain: Any = None  # a type, or None
-        self.foreign = False  # whether any of the keys held is compared by code of the user's own
+        self.plain: Any = None
+        self.foreign = False
         self.zone: tzinfo | None = None
 
     def is_plain(self, start: Any, end: Any) -> bool:
-        """Tell whether a span surely is in order and in index form; if not sure, `admit` finds out what is wrong."""
+        """Tell whether a span is certainly in order and in index form. If not, `admit` finds out more."""
         plain = self.plain
         if type(start) is not plain or type(end) is not plain:
             return False
@@ -151,9 +166,10 @@ class KeyFamily:
             return False
 
     def admit(self, start: Any, end: Any) -> tuple[Any, Any]:
-        """Return the span as the index holds it, or raise; nothing is remembered.
+        """Return a span in index form, or raise; nothing is remembered.
 
-        Raises: `InvalidSpanError` (empty, reversed), `InvalidKeyError` (NaN), `KeyTypeError`.
+        Raises: `InvalidSpanError` for an empty or reversed span, `InvalidKeyError` for a NaN, `KeyTypeError` for a key that
+        cannot be compared with those held. O(kinds); before a refusal O(keys held).
         """
         if start is not None and end is not None:
             if self.is_plain(start, end):
@@ -173,11 +189,11 @@ class KeyFamily:
         return None, None
 
     def point(self, key: Any) -> Any:
-        """Return one key as the index holds it, or raise as `admit` does."""
+        """Return one key in index form, or raise as `admit` does."""
         return self._key(key, key, key)
 
     def _key(self, key: Any, start: Any, end: Any) -> Any:
-        if not _is_point(key):  # of a plain type as well: a NaN is a float among floats
+        if not _is_point(key):  # for every type: a NaN is a float among floats
             raise InvalidKeyError(key, start, end)
         if type(key) is not self.plain:
             for atom in _atoms(key):
@@ -189,13 +205,13 @@ class KeyFamily:
             known = self._kinds.get(kind)  # a class need not be hashable
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
-        # of a class of the user's own, two keys may be strangers to each other
+        # two keys of a class of the user's own need not be comparable
         if known is None or (self.foreign and is_foreign(key) and _incomparable(key, known) is not None):
             self._compatible(kind, key)
         return key
 
     def _compatible(self, kind: Any, key: Any) -> None:
-        """Raise unless keys of *kind* can be compared with every kind held now, and with each other."""
+        """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
         if (why := _incomparable(key, key)) is not None:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)
@@ -206,7 +222,7 @@ class KeyFamily:
             raise KeyTypeError(key, f"cannot be compared with the keys of this calendar, such as {brief_key(refused)}")
 
     def _look_again(self) -> None:
-        """Forget the kinds of keys that are gone; a kind may be remembered from bookings that are. O(bookings)."""
+        """Forget the kinds of which no key is held any more. O(keys held)."""
         self._kinds = {}
         for held in self._held():
             self._kinds.setdefault(_kind(held), held)
@@ -214,13 +230,14 @@ class KeyFamily:
 
     @staticmethod
     def _against(kinds: dict[Any, Any], key: Any) -> Any:
+        """Return a key that cannot be compared with a new key, from the examples of some kinds, or None."""
         for other in kinds.values():
             if _incomparable(key, other) is not None:
                 return other
         return None
 
     def learn(self, *keys: Any) -> None:
-        """Remember the kinds of *keys* (in index form, None ignored), which the calendar now holds."""
+        """Remember the kinds of keys that are now held, given in index form; None is ignored."""
         for key in keys:
             if key is not None and type(key) is not self.plain:
                 kind = _kind(key)
@@ -229,31 +246,32 @@ class KeyFamily:
                     self._settle()
 
     def knows(self, key: Any) -> bool:
-        """Tell whether the kind of a key, in index form, is remembered."""
+        """Tell whether the kind of a key in index form is remembered."""
         return _kind(key) in self._kinds
 
     def sample(self) -> Any:
-        """Return a key like those in the calendar."""
+        """Return an example of the keys that are held, or None."""
         return next(iter(self._kinds.values()), None)
 
     def suit(self, asked: Callable[[Any], bool]) -> bool:
-        """Tell whether the answer is yes for a key of each kind in the calendar. O(1); before a no O(bookings)."""
+        """Tell whether a question is true of an example of each kind that is held. O(kinds); if it is not, O(keys held)."""
         if all(map(asked, self._kinds.values())):
             return True
         self._look_again()
         return all(map(asked, self._kinds.values()))
 
     def reset(self) -> None:
-        """Forget all kinds: the calendar holds no key any more."""
+        """Forget all kinds, when no key is held any more."""
         self._kinds = {}
         self._settle()
 
     def _settle(self) -> None:
+        """Compute ``plain``, ``zone`` and ``foreign`` from the kinds."""
         self.plain = self.zone = None
         self.foreign = any(map(is_foreign, self._kinds.values()))
         if len(self._kinds) == 1 and not self.foreign:
             (kind,) = self._kinds
-            # Tuples can hold anything: the long way.
+            # not for tuples, which can contain anything
             if kind in ((datetime, False), (datetime, True)):
                 self.plain = datetime
                 self.zone = UTC if kind[1] else None
@@ -262,7 +280,7 @@ class KeyFamily:
 
 
 def _incomparable(one: Any, other: Any) -> str | None:
-    """Return why two keys cannot be ordered, looking into tuples element by element, or None if they can."""
+    """Return why two keys cannot be ordered, None if they can. Tuples are compared element by element."""
     if issubclass(type(one), tuple) and issubclass(type(other), tuple):
         for left, right in zip(one, other, strict=False):
             if (why := _incomparable(left, right)) is not None:

@@ -1,4 +1,15 @@
-"""Arithmetic on keys, in the few places where a call takes a length. Nowhere else does bookcore add to a key."""
+"""Keys moved by lengths: the only arithmetic on keys, for calls that take a length and for buffers around spans.
+
+    in use    --------|                       until 8.0
+    before            |<- 0.2 ->|             a buffer that the next span keeps clear before its start
+    next                        |--------     from clear_after(8.0, 0.2): 8.2, or the next float if 8.2 - 0.2 < 8.0
+
+They differ in what they do where there is no such key:
+
+    later, sooner        raise where the type has no such key, or where part of the length would be lost
+    ahead, back          the same, but None (no bound) where the type has no keys so far out
+    exactly_back         None in both cases
+"""
 
 from __future__ import annotations
 
@@ -20,10 +31,10 @@ __all__ = [
 
 
 def later(key: Any, length: Any) -> Any:
-    """Return ``key + length`` as the index holds it; None (unbounded, or no length) leaves *key* as it is.
+    """Return ``key + length`` in the form in which indexes hold keys. If either is None, return *key* as it is.
 
-    Raises: `KeyTypeError` when the key cannot be added to, the length is negative, or part of it would be lost: a date and
-    five hours is the same date.
+    Raises: `KeyTypeError` when the two cannot be added, the length is negative, or part of the length would be lost: a
+    date plus five hours is the same date.
 
     >>> later(5, 2)
     7
@@ -31,9 +42,9 @@ def later(key: Any, length: Any) -> Any:
     if key is None or length is None:
         return key
     low = normal(key)
-    try:
+    try:  # the comparisons too: an array has no truth value, nor has the NA of pandas
         moved = low + length if type(low) in OWN and type(length) in OWN else plus(low, length)
-        backwards = bool(moved < low)  # in here: an array has no truth value, nor has the NA of pandas
+        backwards = bool(moved < low)
         whole = _is_whole(low, moved, length)
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
@@ -45,7 +56,11 @@ def later(key: Any, length: Any) -> Any:
 
 
 def sooner(key: Any, length: Any) -> Any:
-    """Return ``key - length``, as `later` does."""
+    """Return ``key - length``. None, form and errors: as `later`.
+
+    >>> sooner(5, 2), sooner(None, 2)
+    (3, None)
+    """
     if key is None or length is None:
         return key
     high = normal(key)
@@ -63,9 +78,10 @@ def sooner(key: Any, length: Any) -> Any:
 
 
 def wrong_with(length: Any) -> str:
-    """Say why no key at all can be moved by a length: it is negative, no number, or nothing that can be added; or nothing.
+    """Return why no key at all can be moved by a length, as the end of a sentence; "" if there is no reason.
 
-    Whether a certain key can be, `later` finds out.
+    A length is refused if it is negative, infinite, not a number, or nothing that can be added. Whether one certain key can
+    be moved by it, only `later` finds out.
 
     >>> wrong_with(2), wrong_with(-2), wrong_with("2")
     ('', 'which is negative', 'which is no length')
@@ -81,23 +97,23 @@ def wrong_with(length: Any) -> str:
         return "which is negative" if length < nothing else ""
     except ArithmeticError:  # a signalling NaN
         return "which is no number"
-    except Exception:  # one that cannot be compared, as a month cannot
+    except Exception:  # a length that cannot be compared, as one in months cannot
         return ""
 
 
 _NO_LENGTHS = (str, bytes, bytearray, list, tuple, bool)
-"""What can be added to its like, and is no length."""
+"""Types whose values can be added to each other, and are no lengths."""
 
 
 def _has_addition(cls: type) -> bool:
     try:
         return hasattr(cls, "__add__") or hasattr(cls, "__radd__")
-    except Exception:  # the code of the type of the type
+    except Exception:  # code of a metaclass
         return False
 
 
 def is_movable(key: Any, length: Any) -> bool:
-    """Tell whether a key can be moved by a length, as far as there are keys."""
+    """Tell whether a key can be moved by a length both ways; True also where the type has no keys so far out."""
     for move in (later, sooner):
         try:
             move(key, length)
@@ -108,11 +124,11 @@ def is_movable(key: Any, length: Any) -> bool:
 
 
 def _is_whole(low: Any, high: Any, length: Any) -> bool:
-    """Tell whether two keys, one made from the other and a length, are as far apart as the length says.
+    """Tell whether two keys, one of them made of the other and a length, are as far apart as the length.
 
-    Arithmetic drops what the type of the result cannot hold: the hours of a length added to a date, the nanoseconds
-    of one added to a `datetime`, the digits past a decimal context. Then turnaround would not keep the same neighbours
-    apart from both sides. A float rounds by nature; of it only what is lost entirely is noticed.
+    Arithmetic drops what the type of the result cannot hold: the hours of a length added to a date, the nanoseconds of a
+    length added to a `datetime`, the digits beyond a decimal context. A buffer would then keep neighbours apart on one side
+    and not on the other. Floats round by nature; for these only a length that is lost entirely counts.
     """
     if is_a(length, (timedelta, Decimal)) or is_a(low, Decimal) or type(low) is date:
         return bool(high - low == length)
@@ -126,12 +142,12 @@ def _lost(key: Any, length: Any) -> KeyTypeError:
 
 
 def is_too_far(exc: KeyTypeError) -> bool:
-    """Tell whether a key could not be moved so far only because there are no keys there."""
+    """Tell whether `later` or `sooner` raised this because the type has no keys so far out, and for no other reason."""
     return isinstance(exc.__cause__, OverflowError)
 
 
 def back(key: Any, length: Any) -> Any:
-    """Return ``key - length``, or None, which is no bound, where there are no keys so far out. Raises: as `sooner`."""
+    """Return ``key - length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `sooner`."""
     try:
         return sooner(key, length)
     except KeyTypeError as exc:
@@ -141,21 +157,21 @@ def back(key: Any, length: Any) -> Any:
 
 
 def exactly_back(key: Any, length: Any) -> Any:
-    """Return ``key - length``, or None where there is no such key: none so far out, or none that would keep the length.
+    """Return ``key - length``, or None where the type has no key that is earlier by exactly the length.
 
-    Of floats ``-inf - 6.0`` is no key six earlier, nor is ``-1e300 - 6.0``. Raises: `KeyTypeError` when *key* cannot be
-    subtracted from.
+    For floats, neither ``-inf - 6.0`` nor ``-1e300 - 6.0`` is a key six earlier. Raises: `KeyTypeError` when the length
+    cannot be subtracted from the key.
     """
     try:
         return sooner(key, length)
     except KeyTypeError as exc:
-        if is_too_far(exc) or exc.__cause__ is None:  # only where the subtraction itself failed is there another cause
+        if is_too_far(exc) or exc.__cause__ is None:  # there is another cause only if the subtraction itself failed
             return None
         raise
 
 
 def ahead(key: Any, length: Any) -> Any:
-    """Return ``key + length``, or None, which is no bound, where there are no keys so far out. Raises: as `later`."""
+    """Return ``key + length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `later`."""
     try:
         return later(key, length)
     except KeyTypeError as exc:
@@ -165,10 +181,11 @@ def ahead(key: Any, length: Any) -> Any:
 
 
 def clear_after(key: Any, before: Any, closed: bool) -> Any:
-    """Return up to where what is in use until a key blocks those that keep *before* clear; None: for ever.
+    """Return the first start at which a span that keeps *before* clear may begin, after use that ends at a key.
 
-    It is ``key + before``, save that a float rounds: 8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less than 8.0, so that a booking at
-    8.2 would come too near. *closed*: the key is in use itself, and the one returned is blocked.
+    None if there is no such start. It is ``key + before``, except that floats round: 8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less
+    than 8.0, so a span that starts at 8.2 would come too near. With *closed*, the key itself is in use, and the answer is
+    the last start that is blocked.
     """
     found = ahead(key, before)
     if not is_a(found, float) or before is None:
@@ -180,7 +197,10 @@ def clear_after(key: Any, before: Any, closed: bool) -> Any:
 
 
 def clear_before(key: Any, after: Any, closed: bool) -> Any:
-    """Return from where on what is in use from a key blocks those that keep *after* clear; see `clear_after`."""
+    """Return the last end at which a span that keeps *after* clear may end, before use that begins at a key.
+
+    None, rounding and *closed*: as `clear_after`, mirrored.
+    """
     found = back(key, after)
     if not is_a(found, float) or after is None:
         return found
@@ -191,9 +211,9 @@ def clear_before(key: Any, after: Any, closed: bool) -> Any:
 
 
 def reach(record: Any, start: Any, end: Any) -> tuple[Any, Any]:
-    """Return what a booking of *record* over the span keeps occupied: the span and its turnaround.
+    """Return the span that a booking of a resource occupies: its own span and the resource's buffers on both sides.
 
-    None, no bound, where that goes beyond all keys. Raises: `KeyTypeError`, which names the resource.
+    An end is None, no bound, where the type has no keys so far out. Raises: `KeyTypeError`, which names the resource.
     """
     try:
         return back(start, record.before), ahead(end, record.after)

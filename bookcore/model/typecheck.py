@@ -1,8 +1,9 @@
-"""What an object is, asked past its own code: for the edges, where anybody may hand in anything.
+"""Type checks that run no code of the object: for the edges, where callers may pass any object.
 
-``isinstance`` believes an object's ``__class__``, which may be made up, and runs the object's code to ask for it, which
-may fail. An object that passes for a datetime and has no ``tzinfo`` then fails far from where it came in. Here the type
-is asked, which Python itself keeps; a subclass of ``str`` is read as the text it holds, whatever its methods say.
+``isinstance`` believes an object's ``__class__``, which the object may have made up, and runs the object's code to get it,
+which may raise. An object that passes for a datetime but has no ``tzinfo`` would then fail far from where it came in. The
+functions here ask Python for the real type, and read a subclass of ``str`` as the text that it holds, whatever its methods
+return.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ def is_a(value: object, cls: type[T]) -> TypeGuard[T]: ...
 @overload
 def is_a(value: object, cls: tuple[type, ...]) -> bool: ...
 def is_a(value: Any, cls: Any) -> bool:
-    """Tell whether *value* is an instance of a class, or of one of several, whatever it says of itself. O(1).
+    """Tell whether *value* is an instance of a class, or of one of several classes, by its real type. O(1).
 
-    For a type checker an abstract class is given as one of several, ``(Iterable,)``.
+    To satisfy a type checker, pass an abstract class in a tuple: ``(Iterable,)``.
 
     >>> class Liar:
     ...     __class__ = int
@@ -31,12 +32,12 @@ def is_a(value: Any, cls: Any) -> bool:
     """
     try:
         return issubclass(type(value), cls)
-    except Exception:  # an abstract class looks into the type, and the type of that may have code of its own
+    except Exception:  # an abstract class inspects the type, whose metaclass may have code of the user's own
         return False
 
 
 def plain_text(value: Any) -> str | None:
-    """Return the text that a ``str`` holds, past what a subclass makes of it; None for what is no text.
+    """Return the text that a ``str`` holds, without calling methods of a subclass; None if *value* is no ``str``.
 
     >>> plain_text("raise"), plain_text(b"raise")
     ('raise', None)

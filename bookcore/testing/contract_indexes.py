@@ -137,8 +137,8 @@ class IndexExam:
             calendar.check()
         index.put_back(0, held)
         calendar.check()
-        index.blocks[0].values.append(7)
-        index.blocks[0].numbers.append(1)  # a second time
+        index.chunks[0].values.append(7)
+        index.chunks[0].ordinals.append(1)  # a second time
         with pytest.raises(AssertionError):
             calendar.check()
 

@@ -22,15 +22,15 @@ SIZES: dict[str, int] = {
     "bookcore.index.occupancy_chunks:STRIDE": 2,
     "bookcore.index.occupancy_check:STRIDE": 2,
     "bookcore.index.occupancy:NEAR": 1,
-    "bookcore.index.gap_summary:FAN": 2,
+    "bookcore.index.gap_summary:GapSummary.FAN": 2,
     "bookcore.index.augmented_intervals:AugmentedIntervalList.SPLIT": 4,
     "bookcore.stores.tree:SPACING": 8,
-    "bookcore.index.attribute_index:LIMIT": 4,
+    "bookcore.index.attribute_index:AttributeIndex.LIMIT": 4,
     "bookcore.query.planner:FEW": 2,
     "bookcore.engine.state:AT_ONCE": 1,
     "bookcore.engine.bulk_load:FEWEST": 2,
-    "bookcore.index.usage_profile:UsageProfile.most": 8,
-    "bookcore.index.usage_profile:UsageProfile.fewest": 3,
+    "bookcore.index.usage_profile:UsageProfile.MOST": 8,
+    "bookcore.index.usage_profile:UsageProfile.FEWEST": 3,
 }
 """Where the sizes stand, as ``module:name``, and what `small_sizes` sets them to."""
 

@@ -25,7 +25,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from bookcore.index.dictionary_column import gathered
+from bookcore.index.dictionary_column import take
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.containers import CONTAINERS
 from bookcore.persist.codec.extension_types import EXTENSIONS, extension_family, extension_kind
@@ -358,4 +358,4 @@ def _repeats(values: list[Any], tokens: Callable[[list[Any]], Iterable[Hashable]
 def _numbered(things: Iterable[Any]) -> tuple[dict[Any, int], array[Any]]:
     """Return the distinct things in order of appearance, each with its number, and the number of each row."""
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
-    return numbers, array("I", gathered(numbers, tuple(things)))
+    return numbers, array("I", take(numbers, tuple(things)))

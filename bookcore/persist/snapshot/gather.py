@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
-from bookcore.index.dictionary_column import places_in
+from bookcore.index.dictionary_column import places_in, take
 from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
@@ -21,6 +23,7 @@ from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.registry import codec_for
 from bookcore.persist.snapshot.classes import CODEC, OWN, ClassNames
 from bookcore.persist.snapshot.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
+from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["gather"]
@@ -41,7 +44,7 @@ def gather(calendar: CalendarState, path: object) -> State:
             raise SnapshotError(path, "a transaction is open, and may yet be undone")
         registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
         records = registry.in_order()
-        rows = [calendar.store.overlapping(record, None, None) if record.active_count else () for record in records]
+        rows = _copied(calendar.store, records)
         ids = dict(ledger.ids)
         objects = dict(ledger.objects)
         until = list(holds.until.items())
@@ -207,23 +210,52 @@ def _attributes(resource: Resource, record: ResourceRecord) -> dict[str, Any] | 
     return found or None
 
 
+@dataclass(slots=True)
+class _Columns:
+    """The rows of all bookings, resource after resource: starts, ends, numbers, quantities (None: all 1), rows of each."""
+
+    starts: list[Any]
+    ends: list[Any]
+    seqs: Sequence[int]
+    quantities: list[int] | None
+    counts: list[int]
+
+
+def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
+    """Return a copy of all rows. The lock is held."""
+    if isinstance(store, MemoryStore):
+        columns = store.columns(records)
+        if columns is not None:
+            return _Columns(*columns)
+    found = [store.overlapping(record, None, None) if record.active_count else () for record in records]
+    rows = list(chain.from_iterable(found))
+    starts, ends, seqs, quantities = (list(map(itemgetter(at), rows)) for at in range(4))
+    return _Columns(starts, ends, seqs, quantities, list(map(len, found)))
+
+
+def _in_order(seqs: Sequence[int]) -> Sequence[int]:
+    """Return the places of numbers, which are distinct and positive, in ascending order of the numbers. O(n), mostly."""
+    count, last = len(seqs), max(seqs, default=0)
+    if last > 4 * count:
+        return sorted(range(count), key=seqs.__getitem__)
+    place_of: list[Any] = [None] * (last + 1)
+    deque(map(place_of.__setitem__, seqs, range(count)), maxlen=0)  # a loop in C
+    return [place for place in place_of if place is not None]
+
+
 def _bookings(
-    rows: list[Sequence[Any]],
+    rows: _Columns,
     ids: dict[int, Any],
     objects: dict[int, BookingEvent],
     records: list[ResourceRecord],
     fast_type: type | None,
     classes: ClassNames,
-) -> tuple[list[int], Bookings]:
+) -> tuple[Sequence[int], Bookings]:
     """Return the numbers of the bookings, in order, and a row for each."""
-    every = list(chain.from_iterable(rows))
-    places = array("I", chain.from_iterable(map(repeat, range(len(rows)), map(len, rows))))
-    seqs = list(map(itemgetter(2), every))
-    order = sorted(range(len(seqs)), key=seqs.__getitem__)
-    every = list(map(every.__getitem__, order))
-    seqs = list(map(seqs.__getitem__, order))
-    starts, ends = list(map(itemgetter(0), every)), list(map(itemgetter(1), every))
-    count = len(every)
+    order = _in_order(rows.seqs)
+    places = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
+    starts, ends, seqs = list(take(rows.starts, order)), list(take(rows.ends, order)), list(take(rows.seqs, order))
+    count = len(order)
     kinds: Sequence[int] = _same(classes.place(BookingEvent) if count > len(objects) else 0, count)
     fields: list[Any] = [None] * count
     if objects:  # events that say more than their rows, or say it otherwise
@@ -234,13 +266,12 @@ def _bookings(
             kinds[place] = classes.place(type(event))
             fields[place] = dict(event.fields) or None
             starts[place], ends[place] = event._start, event._end
-    exclusive = all(record.capacity == 1 for record in records)
     return seqs, Bookings(
         list(map(ids.get, seqs, seqs)) if ids else seqs,
         kinds,
-        list(map(places.__getitem__, order)),
-        KeyColumn([*starts, *ends], cls=fast_type),
-        _same(1, count) if exclusive else list(map(itemgetter(3), every)),
+        array("I", take(places, order)),
+        KeyColumn(starts + ends, cls=fast_type),
+        _same(1, count) if rows.quantities is None else list(take(rows.quantities, order)),
         fields,
     )
 

@@ -22,7 +22,14 @@ from operator import attrgetter, lt
 from typing import Any
 
 from bookcore.index.column import SHARED
-from bookcore.index.dictionary_column import DictionaryColumn, arranged, gathered, overlap, runs, tabled
+from bookcore.index.dictionary_column import (
+    DictionaryColumn,
+    dictionary_encode,
+    has_overlap,
+    run_lengths,
+    sort_rows,
+    take,
+)
 from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.index.posting_column import PostingList
@@ -91,18 +98,18 @@ def _load_ranked(
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
     numbers, size = _numbers(records)
-    rows, owners, ranks, end_ranks = arranged(numbers, ranks, end_ranks, (size - 1, len(keys) - 1))
-    counts = runs(owners)
+    rows, owners, ranks, end_ranks = sort_rows(numbers, ranks, end_ranks, len(keys))
+    counts = run_lengths(owners)
     bounds = list(accumulate(counts, initial=0))
-    if overlap(closed, ranks, end_ranks, bounds):
+    if has_overlap(closed, ranks, end_ranks, bounds):
         return False
     begun = bounds[:-1]
     if isinstance(records, DictionaryColumn) and numbers is records.places:
-        places = gathered(owners, begun)
-        records.counted(dict(zip(places, counts, strict=True)))
-        firsts = gathered(records.table, places)
+        places = take(owners, begun)
+        records.set_tally(dict(zip(places, counts, strict=True)))
+        firsts = take(records.table, places)
     else:
-        firsts = gathered(records, gathered(rows, begun))
+        firsts = take(records, take(rows, begun))
     # the ordinals as few objects, one after the other
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
     bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
@@ -112,7 +119,7 @@ def _load_ranked(
     for at in range(0, len(firsts), AT_ONCE):
         some = bounds[at : at + AT_ONCE + 1]
         low, high = some[0], some[-1]
-        edges = gathered(keys, both[2 * low : 2 * high])
+        edges = take(keys, both[2 * low : 2 * high])
         numbered = take_numbers(seqs, rows[low:high])
         cuts = [bound - low for bound in some]
         for at_record, first, last in zip(range(at, at + len(some)), cuts, cuts[1:], strict=False):
@@ -125,7 +132,7 @@ def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
     if isinstance(seqs, range) and seqs.step == 1:
         first = seqs.start
         return array("q", [first + row for row in rows])
-    return array("q", gathered(seqs, rows))
+    return array("q", take(seqs, rows))
 
 
 def _fill(index: ExclusiveIndex, edges: tuple[Any, ...], seqs: array[int]) -> None:
@@ -205,7 +212,7 @@ def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], arra
     kinds.update(map(type, ends))
     if not kinds <= SHARED or len(kinds) > 1:
         return None
-    columns = tabled(starts, ends)
+    columns = dictionary_encode(starts, ends)
     return None if columns is None else _told(*columns)
 
 

@@ -1,4 +1,4 @@
-"""Columns told by a table: arranging rows, against `sorted`."""
+"""Dictionary-encoded columns, and what is done with them: sorting rows, against `sorted`, and the like."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bookcore.index.dictionary_column as module
-from bookcore.index.dictionary_column import DictionaryColumn, arranged, overlap, places_in, runs, tabled
+from bookcore.index.dictionary_column import (
+    DictionaryColumn,
+    dictionary_encode,
+    has_overlap,
+    places_in,
+    run_lengths,
+    sort_rows,
+    take,
+)
 
 TOP = (1 << 32) - 1
 
 
-def check_arranged(owners: list[int], ranks: list[int], ends: list[int], code: str, most: tuple[int, int]) -> None:
-    """Fail unless `arranged` gives all rows by owner, then rank, with what is theirs."""
-    found = arranged(array("I", owners), array(code, ranks), array(code, ends), most)
+def check_sorted(owners: list[int], ranks: list[int], ends: list[int], code: str, rank_count: int) -> None:
+    """Fail unless `sort_rows` gives all rows by owner, then rank, with what is theirs."""
+    found = sort_rows(array("I", owners), array(code, ranks), array(code, ends), rank_count)
     rows, *columns = map(list, found)
-    assert sorted(rows) == list(range(len(owners)))
+    assert [*zip(*columns[:2], rows, strict=True)] == sorted(zip(owners, ranks, range(len(owners)), strict=True))
     assert columns == [[column[row] for row in rows] for column in (owners, ranks, ends)]
-    assert sorted(zip(owners, ranks, strict=True)) == list(zip(*columns[:2], strict=True))
+    assert [column.typecode for column in found[1:]] == ["I", code, code]
 
 
 def numbers(most: int) -> Any:
@@ -34,29 +41,29 @@ def numbers(most: int) -> Any:
 @pytest.mark.parametrize("code", ["H", "I"])
 @pytest.mark.parametrize("most", [0, 1, 255, 256, 65_535, 65_536, 1 << 24, 125 << 24, 126 << 24, TOP])
 @given(data=st.data())
-def test_rows_are_arranged_as_sorted_does(code: str, most: int, data: st.DataObject) -> None:
+def test_rows_are_sorted_as_sorted_does(code: str, most: int, data: st.DataObject) -> None:
     """Whatever the width of the numbers, the highest included."""
     highest = min(most, 65_535 if code == "H" else TOP)
     row = st.tuples(numbers(most), numbers(highest), numbers(highest))
     owners, ranks, ends = map(list, zip(*data.draw(st.lists(row, min_size=1, max_size=300)), strict=True))
-    check_arranged(owners, ranks, ends, code, (max(owners), max(*ranks, *ends)))
-    check_arranged(owners, ranks, ends, code, (most, highest))
+    check_sorted(owners, ranks, ends, code, max(*ranks, *ends) + 1)
+    check_sorted(owners, ranks, ends, code, highest + 1)
 
 
 @pytest.mark.parametrize("owners", [1, 63, 64, 65, 1_000, 65_537, 300_007])
 @pytest.mark.parametrize("keys", [2, 8_760, 65_536, 70_000])
-def test_many_rows_are_arranged_as_sorted_does(owners: int, keys: int) -> None:
-    """So many that their own numbers take three bytes; with 70,000 keys the ends are looked up afterwards."""
+def test_many_rows_are_sorted_as_sorted_does(owners: int, keys: int) -> None:
+    """Whether there are more rows than owners or fewer, and whether ranks take two bytes or more."""
     count = 70_000
     whose = [row * 7_919 % owners for row in range(count)]
     ranks, ends = ([row * prime % keys for row in range(count)] for prime in (104_729, 1_299_709))
-    check_arranged(whose, ranks, ends, "H" if keys <= 65_536 else "I", (owners - 1, keys - 1))
+    check_sorted(whose, ranks, ends, "H" if keys <= 65_536 else "I", keys)
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 255, 256, 65_536, (1 << 31) - 1]), max_size=40), st.sampled_from("IQ"))
 def test_runs_are_what_groupby_finds(numbers: list[int], code: str) -> None:
     """How often each stands in turn, the largest numbers included."""
-    assert runs(array(code, numbers)) == [len(list(same)) for _, same in groupby(numbers)]
+    assert run_lengths(array(code, numbers)) == [len(list(same)) for _, same in groupby(numbers)]
 
 
 @given(st.lists(st.lists(st.tuples(numbers(1 << 16), numbers(3)), min_size=1, max_size=5), min_size=1, max_size=9))
@@ -67,15 +74,15 @@ def test_overlap_is_told_of_neighbours_of_one_owner_alone(owned: list[list[tuple
     bounds = list(accumulate(map(len, spans), initial=0))
     starts, ends = (array("I", [span[side] for one in spans for span in one]) for side in (0, 1))
     pairs = [pair for one in spans for pair in pairwise(one)]
-    assert overlap(False, starts, ends, bounds) == any(later[0] < earlier[1] for earlier, later in pairs)
-    assert overlap(True, starts, ends, bounds) == any(later[0] <= earlier[1] for earlier, later in pairs)
+    assert has_overlap(False, starts, ends, bounds) == any(later[0] < earlier[1] for earlier, later in pairs)
+    assert has_overlap(True, starts, ends, bounds) == any(later[0] <= earlier[1] for earlier, later in pairs)
 
 
 @given(st.lists(st.integers(0, 9), max_size=60), st.lists(st.integers(0, 9), max_size=60))
-def test_columns_are_tabled_unless_values_hardly_repeat(first: list[int], second: list[int]) -> None:
+def test_columns_are_encoded_unless_values_hardly_repeat(first: list[int], second: list[int]) -> None:
     """One table, in order, for all columns; at most half of a column's length on the average."""
     distinct = sorted({*first, *second})
-    found = tabled(first, second)
+    found = dictionary_encode(first, second)
     if len(distinct) > (len(first) + len(second)) // 4:
         assert found is None
     else:
@@ -83,7 +90,7 @@ def test_columns_are_tabled_unless_values_hardly_repeat(first: list[int], second
         assert found[0].table is found[1].table and found[0].table == distinct
 
 
-def test_a_tabled_column_reads_like_a_list() -> None:
+def test_an_encoded_column_reads_like_a_list() -> None:
     """Items, slices, length, iteration and how many there are of each."""
     column = DictionaryColumn("bac", array("B", [0, 1, 0, 0, 2]))
     assert list(column) == ["b", "a", "b", "b", "c"] and len(column) == 5
@@ -91,14 +98,29 @@ def test_a_tabled_column_reads_like_a_list() -> None:
     assert column.tally() == {0: 3, 1: 1, 2: 1}
 
 
-def test_a_machine_of_the_other_order_of_bytes_gets_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arrays are turned around on the way in and on the way out, and nowhere else."""
-    column = array("I", [1, 258, 1 << 24])
-    plain = module._bytes(column)
-    monkeypatch.setattr(module, "_SWAP", not module._SWAP)
-    turned = module._bytes(column)
-    assert turned == b"".join(plain[at : at + 4][::-1] for at in (0, 4, 8))
-    assert module._array("I", turned) == column and column == array("I", [1, 258, 1 << 24])
+@given(values=st.lists(st.integers(), min_size=1), data=st.data())
+def test_take_is_one_lookup_for_each_place(values: list[int], data: st.DataObject) -> None:
+    """Of none, of one and of many; from a sequence and from a mapping."""
+    places = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=5))
+    assert take(values, places) == tuple(values[place] for place in places)
+    assert take(dict(enumerate(values)), places) == tuple(values[place] for place in places)
+
+
+def test_a_value_that_is_not_equal_to_itself_is_not_encoded() -> None:
+    """No table can find a NaN again that is another object each time that it is read."""
+    assert dictionary_encode(array("d", [1.0] * 20 + [float("nan")]), array("d", [1.0] * 20)) is None
+
+
+@pytest.mark.parametrize("places", [[0, 3], [-1, 0]])
+def test_check_finds_a_place_beyond_the_table(places: list[int]) -> None:
+    """On either side; and a tally that is not that of the places."""
+    DictionaryColumn("abc", [0, 2]).check()
+    with pytest.raises(AssertionError, match="place"):
+        DictionaryColumn("abc", places).check()
+    column = DictionaryColumn("abc", [0, 2])
+    column.set_tally({0: 1, 1: 1})
+    with pytest.raises(AssertionError, match="tally"):
+        column.check()
 
 
 class Equal:

@@ -33,12 +33,9 @@ POOL = 40
 LAST = 2 * POOL - 1
 
 
-class Tiny(UsageProfile):
-    """A profile that splits and joins its segments after a few steps."""
-
-    __slots__ = ()
-    most = 8
-    fewest = 3
+USUAL: dict[str, int] = {}
+TINY = {"most": 8, "fewest": 3}
+"""Sizes with which a profile splits and joins its chunks after a few steps; `USUAL` are the defaults."""
 
 
 class Ordered:
@@ -158,8 +155,8 @@ class Pair:
     family: Family
 
     @classmethod
-    def make(cls, kind: type[UsageProfile], closed: bool, family: Family) -> Pair:
-        return cls(kind(closed), Oracle(closed, []), family)
+    def make(cls, sizes: dict[str, int], closed: bool, family: Family) -> Pair:
+        return cls(UsageProfile(closed, **sizes), Oracle(closed, []), family)
 
     def key(self, rank: int | None) -> Any:
         return None if rank is None else self.family.key(rank)
@@ -221,8 +218,8 @@ def spans(draw: st.DrawFn, closed: bool) -> Ends:
 def histories(draw: st.DrawFn) -> Pair:
     """A pair after a random history of adding and taking back."""
     closed = draw(st.booleans())
-    kind = draw(st.sampled_from([Tiny, Tiny, UsageProfile]))
-    pair = Pair.make(kind, closed, draw(st.sampled_from(FAMILIES)))
+    sizes = draw(st.sampled_from([TINY, TINY, USUAL]))
+    pair = Pair.make(sizes, closed, draw(st.sampled_from(FAMILIES)))
     for start, end in draw(st.lists(spans(closed), max_size=40)):
         pair.add(start, end, draw(st.integers(1, 5)))
     for _ in range(draw(st.integers(0, len(pair.oracle.spans)))):
@@ -232,11 +229,11 @@ def histories(draw: st.DrawFn) -> Pair:
 
 def content(profile: UsageProfile) -> list[Any]:
     """Return all that a profile holds, keys by identity."""
-    held: list[Any] = [[id(fence) for fence in profile.fences]]
-    for segment in profile.segments:
-        keys = [id(key) for key in segment.keys]
-        held.append((keys, list(segment.levels), segment.sides and bytes(segment.sides)))
-        held.append((segment.shift, segment.peak, segment.low))
+    held: list[Any] = [[id(head) for head in profile.heads]]
+    for chunk in profile.chunks:
+        keys = [id(key) for key in chunk.keys]
+        held.append((keys, list(chunk.levels), chunk.sides and bytes(chunk.sides)))
+        held.append((chunk.shift, chunk.peak, chunk.low))
     return held
 
 
@@ -257,14 +254,14 @@ def test_random_history_answers_as_the_oracle_does(data: st.DataObject) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_taking_back_all_leaves_nothing(data: st.DataObject) -> None:
-    """When all that was added is taken back, in any order, no breakpoint and no spare segment remain."""
+    """When all that was added is taken back, in any order, no breakpoint and no spare chunk remain."""
     pair = data.draw(histories())
     for span in data.draw(st.permutations(pair.oracle.spans)):
         pair.take_back(*span)
         pair.profile.check()
     assert pair.profile.breakpoints == 0
     assert pair.steps() == [(None, None, 0)]
-    assert len(pair.profile.segments) == 1
+    assert len(pair.profile.chunks) == 1
 
 
 @settings(max_examples=100, deadline=None)
@@ -315,7 +312,7 @@ class ProfileMachine(RuleBasedStateMachine):
 
     @initialize(closed=st.booleans(), family=st.sampled_from(FAMILIES))
     def begin(self, closed: bool, family: Family) -> None:
-        self.pair = Pair.make(Tiny, closed, family)
+        self.pair = Pair.make(TINY, closed, family)
 
     @rule(target=standing, data=st.data(), amount=st.integers(1, 20))
     def add(self, data: st.DataObject, amount: int) -> tuple[int | None, int | None, int]:
@@ -325,7 +322,7 @@ class ProfileMachine(RuleBasedStateMachine):
 
     @rule(target=standing, data=st.data(), amount=st.integers(1, 3))
     def add_neighbours(self, data: st.DataObject, amount: int) -> Any:
-        """Fill a stretch with short spans, so that segments split."""
+        """Fill a stretch with short spans, so that chunks split."""
         first = data.draw(st.integers(0, POOL - 8))
         added = [(rank, rank + 1, amount + rank % 2) for rank in range(first, first + 7)]
         for span in added:
@@ -346,7 +343,7 @@ class ProfileMachine(RuleBasedStateMachine):
 
     @rule(rank=st.integers(0, POOL - 1))
     def take_back_all_from(self, rank: int) -> None:
-        """Empty a part of the axis, so that segments join."""
+        """Empty a part of the axis, so that chunks join."""
         for span in list(self.pair.oracle.spans):
             if span[0] is not None and span[0] >= rank:
                 self.pair.take_back(*span)
@@ -474,8 +471,8 @@ def test_free_is_lazy() -> None:
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
 @pytest.mark.parametrize("closed", [False, True])
-def test_long_profile_keeps_its_segments_even(order: str, closed: bool) -> None:
-    """Whatever the order of arrival, and through a full removal, no segment grows or withers."""
+def test_long_profile_keeps_its_chunks_even(order: str, closed: bool) -> None:
+    """Whatever the order of arrival, and through a full removal, no chunk grows or withers."""
     keys = list(range(0, 3_000, 2))
     if order == "descending":
         keys.reverse()
@@ -488,13 +485,13 @@ def test_long_profile_keeps_its_segments_even(order: str, closed: bool) -> None:
             use.check()
     use.check()
     assert use.breakpoints == 2 * len(keys)
-    assert len(use.segments) <= use.breakpoints // use.fewest
+    assert len(use.chunks) <= use.breakpoints // use.fewest
     for count, key in enumerate(keys):
         use.add(key, key + 1, -1 - key % 3)
         if count % 100 == 0:
             use.check()
     assert use.breakpoints == 0
-    assert [len(segment.keys) for segment in use.segments] == [1]
+    assert [len(chunk.keys) for chunk in use.chunks] == [1]
 
 
 def test_churn_leaves_no_breakpoints_behind() -> None:
@@ -519,47 +516,47 @@ def test_check_finds_what_was_taken_back_without_having_been_added() -> None:
 
 
 def _many() -> UsageProfile:
-    use = Tiny(closed=True)
+    use = UsageProfile(closed=True, **TINY)
     use.add_all([(n, n + 3, 1 + n % 5) for n in range(0, 60, 2)])
     use.check()
     return use
 
 
 def _lift_one(use: UsageProfile) -> None:
-    use.segments[1].peak += 1
+    use.chunks[1].peak += 1
 
 
 def _sink_one(use: UsageProfile) -> None:
-    use.segments[1].low += 1
+    use.chunks[1].low += 1
 
 
 def _repeat_level(use: UsageProfile) -> None:
-    use.segments[1].levels[1] = use.segments[1].levels[0]
+    use.chunks[1].levels[1] = use.chunks[1].levels[0]
 
 
 def _swap_keys(use: UsageProfile) -> None:
-    keys = use.segments[2].keys
+    keys = use.chunks[2].keys
     keys[1], keys[2] = keys[2], keys[1]
 
 
-def _lose_fence(use: UsageProfile) -> None:
-    use.fences.pop()
+def _lose_head(use: UsageProfile) -> None:
+    use.heads.pop()
 
 
 def _flip_side(use: UsageProfile) -> None:
-    sides = use.segments[1].sides
+    sides = use.chunks[1].sides
     assert sides is not None
     sides[1] ^= 1
 
 
 def _overfill(use: UsageProfile) -> None:
-    use.segments[0].absorb(use.segments[1])
-    use.segments[0].absorb(use.segments[2])
-    del use.segments[1:3], use.fences[0:2]
+    use.chunks[0].absorb(use.chunks[1])
+    use.chunks[0].absorb(use.chunks[2])
+    del use.chunks[1:3], use.heads[0:2]
 
 
 @pytest.mark.parametrize(
-    "damage", [_lift_one, _sink_one, _repeat_level, _swap_keys, _lose_fence, _flip_side, _overfill]
+    "damage", [_lift_one, _sink_one, _repeat_level, _swap_keys, _lose_head, _flip_side, _overfill]
 )
 def test_check_finds_damage(damage: Callable[[UsageProfile], None]) -> None:
     """Each invariant, broken by hand, is missed by no check."""
@@ -578,7 +575,7 @@ def test_comparison_that_raises_midway_changes_nothing(
     closed: bool, start: int | None, end: int | None
 ) -> None:
     """Whichever comparison of a call fails, the profile holds what it held, key for key."""
-    pair = Pair.make(Tiny, closed, FAMILIES[3])
+    pair = Pair.make(TINY, closed, FAMILIES[3])
     for rank in range(0, 60, 2):
         pair.add(rank, rank + 3, 1 + rank % 5)
     profile, before = pair.profile, content(pair.profile)
@@ -639,7 +636,7 @@ def test_comparisons_grow_with_the_logarithm(closed: bool, bookings: int) -> Non
     starts = [8 * rank for rank in range(bookings)]
     use.add_all([(Ordered(start), Ordered(start + 5), chance.randint(1, 20)) for start in starts])
     assert use.breakpoints == 2 * bookings
-    # two ends, each one bisect in the fences and one in a segment, and a few comparisons for equality
+    # two ends, each one bisect in the heads and one in a chunk, and a few comparisons for equality
     allowed = 2 * (math.log2(2 * bookings) + 4) + 6
     for _ in range(50):
         left = chance.randrange(8 * bookings - 1)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import BookingEvent, Calendar, Resource
-from bookcore.index import gap_summary as widest
 from bookcore.index.disjoint_intervals import ChunkedIntervals
+from bookcore.index.gap_summary import GapSummary
 from bookcore.testing import small_sizes
 
 DAY = timedelta(days=1)
@@ -80,7 +80,7 @@ def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
     room = calendar.add_resource(Resource("room"))
     calendar.load(BookingEvent(room, 3 * at, 3 * at + 2) for at in range(size))
     calls = 0
-    count_bound, count_measured = widest.GapSummary._bound, widest.GapSummary._measured
+    count_bound, count_measured = GapSummary._bound, GapSummary._measure
 
     def bound(self: Any, level: int, at: int) -> Any:
         nonlocal calls
@@ -93,8 +93,8 @@ def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
         return count_measured(self, at)
 
     with monkeypatch.context() as patched:
-        patched.setattr(widest.GapSummary, "_bound", bound)
-        patched.setattr(widest.GapSummary, "_measured", measured)
+        patched.setattr(GapSummary, "_bound", bound)
+        patched.setattr(GapSummary, "_measure", measured)
         assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
         first, calls = calls, 0
         assert calendar.next_available(room, 0, 2) == (3 * size - 1, 3 * size + 1)
@@ -112,7 +112,7 @@ def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_looking_for_time_past_many_bookings_grows_with_the_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen times as many bookings: a level more, of up to `FAN` caps on the way up and on the way down."""
     counts = [looked_at(size, monkeypatch) for size in (2_000, 32_000, 512_000)]
-    assert all(count <= 2 * widest.FAN * level for level, count in enumerate(counts, 2))
+    assert all(count <= 2 * GapSummary.FAN * level for level, count in enumerate(counts, 2))
 
 
 def test_keys_of_another_kind_may_come_into_a_part_that_was_measured() -> None:
@@ -135,3 +135,55 @@ def test_hours_between_dates_are_as_many_gaps_among_many_bookings_as_among_few()
         days = [date(2000, 1, 1) + 2 * at * DAY for at in range(size)]
         calendar.load(BookingEvent(room, day, day + DAY) for day in days)
         assert len(list(calendar.gaps(room, None, None, at_least=timedelta(hours=30)))) == size + 1
+
+
+class Edges:
+    """A chunk of spans of whole numbers."""
+
+    def __init__(self, *edges: int) -> None:
+        self.edges = edges
+
+
+def summary(count: int = 20) -> GapSummary:
+    """Return the summary of chunks whose gaps are 1, 2 and 3 in turn, with all caps computed."""
+    chunks = [Edges(10 * at, 10 * at + 3, 10 * at + 4, 10 * at + 10 - at % 3 - 1) for at in range(count)]
+    gaps = GapSummary(chunks, False, fan=2)
+    assert gaps.first(0, 3) in (0, 2)
+    assert gaps.first(1, 99) == count - 1
+    gaps.check()
+    return gaps
+
+
+def _lower_a_bound(gaps: GapSummary) -> None:
+    gaps.bounds[5] -= 1
+
+
+def _bound_the_last(gaps: GapSummary) -> None:
+    gaps.bounds[-1] = 99
+
+
+def _lose_a_bound(gaps: GapSummary) -> None:
+    del gaps.bounds[5]
+
+
+def _raise_a_cap(gaps: GapSummary) -> None:
+    gaps.caps[0][2] += 1
+
+
+def _forget_below_a_cap(gaps: GapSummary) -> None:
+    gaps.bounds[5] = None
+
+
+def _add_caps(gaps: GapSummary) -> None:
+    gaps.caps[0] += [None] * 20
+
+
+@pytest.mark.parametrize(
+    "damage", [_lower_a_bound, _bound_the_last, _lose_a_bound, _raise_a_cap, _forget_below_a_cap, _add_caps]
+)
+def test_check_finds_damage(damage: Any) -> None:
+    """Each invariant, broken by hand, is missed by no check."""
+    gaps = summary()
+    damage(gaps)
+    with pytest.raises(AssertionError):
+        gaps.check()
