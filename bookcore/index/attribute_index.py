@@ -29,7 +29,7 @@ from typing import Any
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import KeyTypeError, QueryError, brief
 
-__all__ = ["MISSING", "AttributeIndex", "Held", "Place", "Position", "is_nan"]
+__all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
 
