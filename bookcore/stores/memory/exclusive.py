@@ -17,6 +17,7 @@ the lock), else None: closed bounds, chunked intervals, and a single booking wit
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,6 +56,22 @@ class ExclusiveIndex:
 
     def insert_if_free(self, start: Any, end: Any, seq: int) -> bool:
         """Hold the row here and in the occupancy index, or return False. O(log m + split + chunks crossed)."""
+        edges, intervals = self.edges, self.intervals
+        if edges is None or start is None or end is None:
+            return self._insert_if_free_general(start, end, seq)
+        # `DisjointIntervals.gap` and `.put` for the common case: a tenth of the cost of a booking
+        at = bisect_left(edges, end)
+        if at and (at & 1 or start < edges[at - 1]):
+            return False
+        self.edges = intervals.edges = edges[:at] + self.occupancy.add(self.number, start, end) + edges[at:]
+        values = intervals.values
+        values.insert(at >> 1, seq)
+        if len(values) > self.split:
+            self._settle()
+        return True
+
+    def _insert_if_free_general(self, start: Any, end: Any, seq: int) -> bool:
+        """`insert_if_free` for every case: an unbounded span, either kind of bounds, chunked intervals."""
         intervals = self.intervals
         at = intervals.gap(start, end)
         if at is None or at == -1:
@@ -62,10 +79,7 @@ class ExclusiveIndex:
         low, high = self.occupancy.add(self.number, start, end)
         # nothing below compares keys
         intervals.put(at, low, high, seq)
-        if self.edges is None or low is None or high is None or len(intervals.values) > self.split:
-            self._settle()
-        else:
-            self.edges = intervals.edges
+        self._settle()
         return True
 
     def remove(self, seq: int) -> None:
