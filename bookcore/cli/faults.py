@@ -15,7 +15,7 @@ from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError, InvalidSpanError
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
-from bookcore.tables.formats import likely_format
+from bookcore.tables.kinds import likely_format
 
 __all__ = ["BAD", "CANNOT", "CLOSED_HINT", "errors", "stop", "stop_json", "user_errors"]
 
