@@ -123,8 +123,7 @@ def load(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE.csv",
-            help="The bookings, one a line, gzipped or not; [b]-[/] is standard input.",
+            metavar="FILE.csv", help="The bookings, one a line, gzipped or not; [b]-[/] is standard input."
         ),
     ],
     save: Annotated[

@@ -24,11 +24,7 @@ __all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
 
 LISTED = 200  # resources on a terminal without --first
 _OPEN_ENDS_HINT = "if a missing start or end means for ever:  --open-ends"
-_FORMATS = {
-    KeyKind.DATE: "%d/%m/%Y",
-    KeyKind.TIME: "%d/%m/%Y %H:%M",
-    KeyKind.ZONED: "%d/%m/%Y %H:%M %z",
-}
+_FORMATS = {KeyKind.DATE: "%d/%m/%Y", KeyKind.TIME: "%d/%m/%Y %H:%M", KeyKind.ZONED: "%d/%m/%Y %H:%M %z"}
 
 
 class BadRows:

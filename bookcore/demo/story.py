@@ -1,9 +1,9 @@
-"""What happens around a booking, on the real year: a race for an aircraft, and a crew that has to come along.
+"""The story of the demo: two desks compete for an aircraft, and a transaction books an aircraft with a crew.
 
-    desk A holds an aircraft; desk B wants the same hours, is refused, asks why, takes what is nearest;
-    A waits too long and loses its hold; then an aircraft and a crew are booked together, or neither is.
+    Desk A holds an aircraft. Desk B wants the same hours, is refused, asks for the reason, and books the nearest free
+    span. The hold of desk A expires. Then an aircraft and a crew are booked together, or neither of them.
 
-Every step really happens on the calendar, and at the end all of it is undone. Needs no extra.
+Every step is executed on the calendar, and at the end all of them are undone. Needs no extra.
 """
 
 from __future__ import annotations
@@ -12,21 +12,18 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from bookcore.calendar import Calendar
-from bookcore.demo.aircraft import Crew
-from bookcore.demo.world import World
+from bookcore.demo.world import Crew, World
 from bookcore.model.errors import BookcoreError, ConflictError, HoldExpiredError
 from bookcore.model.term import no
 
-__all__ = ["Step", "can_be_told", "tell"]
+__all__ = ["Step", "tell"]
 
-_NEEDED = ("confirm", "explain", "hold", "nearest", "transaction")
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 _LENGTH = 2 * _HOUR
 
 
 class Step(NamedTuple):
-    """One thing that was done: what a program writes, who did it and why, and what came of it."""
+    """One step: the code, a sentence about it (``who``), its outcome, and whether it succeeded (``good``)."""
 
     code: str
     who: str
@@ -34,19 +31,14 @@ class Step(NamedTuple):
     good: bool
 
 
-def can_be_told() -> bool:
-    """Tell whether the calendar has all the calls that the story makes."""
-    return all(hasattr(Calendar, name) for name in _NEEDED)
-
-
 def tell(world: World, tail: str, day: datetime) -> Iterator[Step]:
-    """Play the story with one aircraft on one day, yielding each step once it is done; then undo all of it.
+    """Execute the story with one aircraft on one day, yield each step after its execution, and undo all steps.
 
-    If the aircraft is not free for two hours in the middle of some stretch of the day there is no story.
+    Yields nothing if the aircraft has no suitable free hours on that day.
     """
     calendar: Any = world.calendar
     plane = world.fleet[tail]
-    start = _quiet(calendar, plane, day)
+    start = _free_hours(calendar, plane, day)
     if start is None:
         return
     before, bookings = world.now, set()
@@ -56,7 +48,7 @@ def tell(world: World, tail: str, day: datetime) -> Iterator[Step]:
         for step, made in _race(world, calendar, plane, start):
             bookings.update(made)
             yield step
-        for n in (1, 2):  # one by one: `finally` takes back those that were added
+        for n in (1, 2):  # one by one, so that `finally` removes exactly the added crews
             crews.append(calendar.add_resource(Crew(f"crew {n}")))  # noqa: PERF401
         for step, made in _together(calendar, plane, crews, start):
             bookings.update(made)
@@ -70,8 +62,8 @@ def tell(world: World, tail: str, day: datetime) -> Iterator[Step]:
         world.now = before
 
 
-def _quiet(calendar: Any, plane: Any, day: datetime) -> datetime | None:
-    """Return the start of two free hours, with a free hour before them, from six in the morning on."""
+def _free_hours(calendar: Any, plane: Any, day: datetime) -> datetime | None:
+    """Return the start of two free hours after another free hour, from six in the morning, or None."""
     for n in range(1, 40):
         start = day + 6 * _HOUR + n * 20 * _MINUTE
         if calendar.is_available(plane, start - _HOUR, start + _LENGTH):
@@ -80,7 +72,7 @@ def _quiet(calendar: Any, plane: Any, day: datetime) -> datetime | None:
 
 
 def _race(world: World, calendar: Any, plane: Any, start: datetime) -> Iterator[tuple[Step, list[Any]]]:
-    """Two desks want the same hours; yield each step and the bookings it made."""
+    """Let two desks compete for the same hours; yield each step and its bookings."""
     end = start + _LENGTH
     hours = f"{start:%H:%M} to {end:%H:%M}"
     hold = calendar.hold(plane, start, end, ttl=15 * _MINUTE)
@@ -125,7 +117,7 @@ def _race(world: World, calendar: Any, plane: Any, start: datetime) -> Iterator[
 def _together(
     calendar: Any, plane: Any, crews: list[Crew], start: datetime
 ) -> Iterator[tuple[Step, list[Any]]]:
-    """Book an aircraft and a crew, both or neither; yield each step and the bookings it made."""
+    """Book an aircraft and a crew, both or neither; yield each step and its bookings."""
     end = start + _LENGTH
     duty = calendar.book(crews[0], start - _HOUR, start + _HOUR)
     code = (
