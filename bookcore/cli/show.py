@@ -57,11 +57,8 @@ class BadRows:
     def as_json(self) -> dict[str, Any]:
         """Return the counts, and the stored rows, as plain values."""
         rows = [{"line": row.line, "reason": str(row.reason), "detail": row.detail} for row in self.kept]
-        return {
-            "bad_rows": self.count,
-            "reasons": {str(k): n for k, n in self.reasons.most_common()},
-            "rows": rows,
-        }
+        reasons = {str(reason): number for reason, number in self.reasons.most_common()}
+        return {"bad_rows": self.count, "reasons": reasons, "rows": rows}
 
 
 def plain(key: Any) -> Any:
@@ -158,7 +155,13 @@ def show_free(free: Free, bad_rows: int, *, as_json: bool) -> None:
 def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
     """Print the answer of ``why``."""
     if as_json:
-        print(json.dumps(_reasons_json(answer) | {"bad_rows": bad_rows}))
+        facts = {"resource": plain(answer.resource.id), "start": plain(answer.start), "end": plain(answer.end)}
+        facts |= {"quantity": answer.quantity, "available": answer.available}
+        columns = ("kind", "id", "start", "end", "text")
+        facts["causes"] = [{name: plain(getattr(cause, name)) for name in columns} for cause in answer.causes]
+        near = {"before": answer.before, "after": answer.after}
+        facts["nearest"] = {side: span and [plain(key) for key in span] for side, span in near.items()}
+        print(json.dumps(facts | {"bad_rows": bad_rows}))
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {marked(answer.start)} to {marked(answer.end)}"
@@ -180,32 +183,6 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
     for side, offer in (("before", answer.before), ("after", answer.after)):
         if offer is not None:
             console.print(f"nearest free {side}: [green]{marked(offer[0])}[/] to [green]{marked(offer[1])}[/]")
-
-
-def _reasons_json(answer: Reasons) -> dict[str, Any]:
-    causes = [
-        {
-            "kind": cause.kind,
-            "id": plain(cause.id),
-            "start": plain(cause.start),
-            "end": plain(cause.end),
-            "text": cause.text,
-        }
-        for cause in answer.causes
-    ]
-    nearest = {
-        side: None if span is None else [plain(key) for key in span]
-        for side, span in (("before", answer.before), ("after", answer.after))
-    }
-    return {
-        "resource": plain(answer.resource.id),
-        "start": plain(answer.start),
-        "end": plain(answer.end),
-        "quantity": answer.quantity,
-        "available": answer.available,
-        "causes": causes,
-        "nearest": nearest,
-    }
 
 
 def _tips(

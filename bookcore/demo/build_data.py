@@ -71,21 +71,16 @@ def build(rotations: Iterable[dict[str, str]], register: Path) -> bytes:
     for row in rotations:
         if not row["start"] or not row["end"]:
             continue
-        start, end, sched_start, sched_end = (
-            minutes(row[k]) for k in ("start", "end", "sched_start", "sched_end")
-        )
-        values = (
-            int(row["booking_id"]),
-            tails(row["resource_id"]),
-            numbers(row["flight"]),
-            routes((row["origin"], row["dest"])),
-            start,
-            start - sched_start,
-            sched_end - sched_start,
-            end - sched_end,
-        )
-        for name, value in zip(names, values, strict=True):
-            columns[name].append(value)
+        times = (minutes(row[name]) for name in ("start", "end", "sched_start", "sched_end"))
+        start, end, sched_start, sched_end = times
+        columns["id"].append(int(row["booking_id"]))
+        columns["tail"].append(tails(row["resource_id"]))
+        columns["flight"].append(numbers(row["flight"]))
+        columns["route"].append(routes((row["origin"], row["dest"])))
+        columns["start"].append(start)
+        columns["start_late"].append(start - sched_start)
+        columns["planned"].append(sched_end - sched_start)
+        columns["end_late"].append(end - sched_end)
     planes = {row["tailnum"]: row for row in table(register, "planes.csv")}
     used = {place for route in routes.values for place in route}
     tables = {

@@ -35,17 +35,8 @@ __all__ = ["Columns", "DemoDataError", "pack", "unpack"]
 
 MAGIC = b"BKCOLS1\n"
 LARGEST = 64 * 1024 * 1024  # the maximal unpacked bytes of a section; the demo's largest is under 1 MB
-_FILTERS = [
-    {
-        "id": lzma.FILTER_LZMA2,
-        "preset": 9 | lzma.PRESET_EXTREME,
-        "dict_size": 1 << 22,
-        "lc": 4,
-        "lp": 0,
-        "pb": 0,
-    }
-]
 _UNFILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+_FILTERS = [_UNFILTERS[0] | {"preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
 _CODES = {1: "B", 2: "H", 4: "I"}
 
 
@@ -92,9 +83,7 @@ def pack(columns: Columns, *, delta: Iterable[str] = ()) -> bytes:
     for name, table in columns.tables.items():
         add(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode(), name=name, kind="json")
     for name, values in columns.numbers.items():
-        stored = (
-            [b - a for a, b in zip([0, *values], values, strict=False)] if name in differing else list(values)
-        )
+        stored = [b - a for a, b in zip([0, *values], values, strict=False)] if name in differing else list(values)
         low = min(stored, default=0)
         top = max(stored, default=0) - low
         width = 1 if top < 1 << 8 else 2 if top < 1 << 16 else 4
@@ -163,12 +152,8 @@ class _Entry:
         if self.kind not in ("json", "int") or self.raw > LARGEST:
             raise ValueError(self.kind)
         if self.kind == "int":
-            self.count, self.width, self.delta = (
-                self._whole(facts["count"]),
-                facts["width"],
-                facts["delta"] is True,
-            )
-            self.low = int(facts["low"])
+            self.count, self.low = self._whole(facts["count"]), int(facts["low"])
+            self.width, self.delta = facts["width"], facts["delta"] is True
             if self.width not in _CODES or self.count * self.width != self.raw:
                 raise ValueError(self.width)
 

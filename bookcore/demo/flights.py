@@ -49,10 +49,8 @@ class Airport(NamedTuple):
     def km_to(self, other: Airport) -> float:
         """Return the great-circle distance in kilometres. O(1)."""
         a, b = radians(self.latitude), radians(other.latitude)
-        across = (
-            sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other.longitude - self.longitude) / 2) ** 2
-        )
-        return 2 * _EARTH_KM * asin(sqrt(across))
+        east = radians(other.longitude - self.longitude)
+        return 2 * _EARTH_KM * asin(sqrt(sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(east / 2) ** 2))
 
 
 class Rotation(NamedTuple):
@@ -109,18 +107,11 @@ class Flights:
         minute = timedelta(minutes=1)
         time = {m: EPOCH + m * minute for m in {*start, *end, *sched_start, *sched_end}}.__getitem__
         routes = [self._routes[route] for route in column["route"]]
-        return map(
-            Rotation,
-            column["id"],
-            map(self._tails.__getitem__, column["tail"]),
-            map(self._numbers.__getitem__, column["flight"]),
-            [route[0] for route in routes],
-            [route[1] for route in routes],
-            map(time, start),
-            map(time, end),
-            map(time, sched_start),
-            map(time, sched_end),
-        )
+        tails = map(self._tails.__getitem__, column["tail"])
+        numbers = map(self._numbers.__getitem__, column["flight"])
+        airports = [route[0] for route in routes], [route[1] for route in routes]
+        times = (map(time, minutes) for minutes in (start, end, sched_start, sched_end))
+        return map(Rotation, column["id"], tails, numbers, *airports, *times)
 
     def near(self, code: str, km: float) -> list[str]:
         """Return the airports of the data within *km* kilometres of *code*, nearest first, *code* included.

@@ -20,14 +20,8 @@ __all__ = ["Bar", "Lane", "gantt", "heat_map"]
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 # the plasma colours of matplotlib (CC0), dark to light
 _SHADES = (
-    (13, 8, 135),
-    (84, 2, 163),
-    (139, 10, 165),
-    (185, 50, 137),
-    (219, 92, 104),
-    (244, 136, 73),
-    (254, 188, 43),
-)
+    (13, 8, 135), (84, 2, 163), (139, 10, 165), (185, 50, 137), (219, 92, 104), (244, 136, 73), (254, 188, 43)
+)  # fmt: skip
 _HOUR = timedelta(hours=1)
 
 
@@ -144,9 +138,8 @@ def _shade(part: float) -> Style:
     """Return the style for a *part* of the highest count: a shade, and a text colour with enough contrast."""
     place = part * (len(_SHADES) - 1)
     below = min(int(place), len(_SHADES) - 2)
-    mixed = [
-        round(a + (b - a) * (place - below)) for a, b in zip(_SHADES[below], _SHADES[below + 1], strict=True)
-    ]
+    neighbours = zip(_SHADES[below], _SHADES[below + 1], strict=True)
+    mixed = [round(a + (b - a) * (place - below)) for a, b in neighbours]
     ink = "black" if part > 0.6 else "white"
     return Style.parse(f"{ink} on rgb({mixed[0]},{mixed[1]},{mixed[2]})")
 

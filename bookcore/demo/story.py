@@ -41,18 +41,15 @@ def tell(world: World, tail: str, day: datetime) -> Iterator[Step]:
     start = _free_hours(calendar, plane, day)
     if start is None:
         return
-    before, bookings = world.now, set()
+    before = world.now
+    bookings: list[Any] = []
     crews: list[Crew] = []
     try:
         world.now = day
-        for step, made in _race(world, calendar, plane, start):
-            bookings.update(made)
-            yield step
+        yield from _race(world, plane, start, bookings)
         for n in (1, 2):  # one by one, so that `finally` removes exactly the added crews
             crews.append(calendar.add_resource(Crew(f"crew {n}")))  # noqa: PERF401
-        for step, made in _together(calendar, plane, crews, start):
-            bookings.update(made)
-            yield step
+        yield from _together(calendar, plane, crews, start, bookings)
     finally:
         for booking in bookings:
             if booking in calendar:
@@ -64,62 +61,49 @@ def tell(world: World, tail: str, day: datetime) -> Iterator[Step]:
 
 def _free_hours(calendar: Any, plane: Any, day: datetime) -> datetime | None:
     """Return the start of two free hours after another free hour, from six in the morning, or None."""
-    for n in range(1, 40):
-        start = day + 6 * _HOUR + n * 20 * _MINUTE
-        if calendar.is_available(plane, start - _HOUR, start + _LENGTH):
-            return start
-    return None
+    starts = (day + 6 * _HOUR + n * 20 * _MINUTE for n in range(1, 40))
+    return next((s for s in starts if calendar.is_available(plane, s - _HOUR, s + _LENGTH)), None)
 
 
-def _race(world: World, calendar: Any, plane: Any, start: datetime) -> Iterator[tuple[Step, list[Any]]]:
-    """Let two desks compete for the same hours; yield each step and its bookings."""
+def _race(world: World, plane: Any, start: datetime, bookings: list[Any]) -> Iterator[Step]:
+    """Let two desks compete for the same hours; yield each step, and append its bookings."""
+    calendar: Any = world.calendar
     end = start + _LENGTH
     hours = f"{start:%H:%M} to {end:%H:%M}"
     hold = calendar.hold(plane, start, end, ttl=15 * _MINUTE)
-    yield (
-        Step(
-            "ours = calendar.hold(plane, start, end, ttl=minutes(15))",
-            f"Desk A holds {plane.id} from {hours} while the customer decides.",
-            f"{hold.status} until {world.now + 15 * _MINUTE:%H:%M}",
-            True,
-        ),
-        [hold],
-    )
+    bookings.append(hold)
+    code = "ours = calendar.hold(plane, start, end, ttl=minutes(15))"
+    outcome = f"{hold.status} until {world.now + 15 * _MINUTE:%H:%M}"
+    yield Step(code, f"Desk A holds {plane.id} from {hours} while the customer decides.", outcome, True)
     try:
         calendar.book(plane, start, end)
     except ConflictError as fault:
         outcome = f"{type(fault).__name__}: {len(fault.conflicts)} in the way"
-        yield Step("calendar.book(plane, start, end)", "Desk B wants the same hours.", outcome, False), []
-    why = calendar.explain(plane, start, end)
-    causes = "; ".join(str(cause) for cause in why.causes)
-    yield Step("calendar.explain(plane, start, end)", "Desk B asks why.", causes, False), []
-    before, after = calendar.nearest(plane, start, end)
-    offers = [offer for offer in (before, after) if offer is not None]
+        yield Step("calendar.book(plane, start, end)", "Desk B wants the same hours.", outcome, False)
+    causes = "; ".join(str(cause) for cause in calendar.explain(plane, start, end).causes)
+    yield Step("calendar.explain(plane, start, end)", "Desk B asks why.", causes, False)
+    offers = [offer for offer in calendar.nearest(plane, start, end) if offer is not None]
     shown = " or ".join(f"{low:%H:%M} to {high:%H:%M}" for low, high in offers)
-    yield Step("calendar.nearest(plane, start, end)", "And what else there is, close by.", shown, True), []
-    taken = calendar.book(plane, *offers[-1])
-    outcome = f"booked {taken.start:%H:%M} to {taken.end:%H:%M}"
-    yield Step("calendar.book(plane, *after)", "Desk B takes the later one.", outcome, True), [taken]
+    yield Step("calendar.nearest(plane, start, end)", "And what else there is, close by.", shown, True)
+    booking = calendar.book(plane, *offers[-1])
+    bookings.append(booking)
+    outcome = f"booked {booking.start:%H:%M} to {booking.end:%H:%M}"
+    yield Step("calendar.book(plane, *after)", "Desk B takes the later one.", outcome, True)
     world.now += 20 * _MINUTE
     try:
         calendar.confirm(hold)
     except HoldExpiredError as fault:
-        free = calendar.is_available(plane, start, end)
-        outcome = f"{type(fault).__name__}; {hours} is {'free' if free else 'taken'} again"
-        yield (
-            Step(
-                "calendar.confirm(ours)", "Twenty minutes later, desk A confirms. Too late:", outcome, False
-            ),
-            [],
-        )
+        state = "free" if calendar.is_available(plane, start, end) else "taken"
+        outcome = f"{type(fault).__name__}; {hours} is {state} again"
+        yield Step("calendar.confirm(ours)", "Twenty minutes later, desk A confirms. Too late:", outcome, False)
 
 
 def _together(
-    calendar: Any, plane: Any, crews: list[Crew], start: datetime
-) -> Iterator[tuple[Step, list[Any]]]:
-    """Book an aircraft and a crew, both or neither; yield each step and its bookings."""
+    calendar: Any, plane: Any, crews: list[Crew], start: datetime, bookings: list[Any]
+) -> Iterator[Step]:
+    """Book an aircraft and a crew, both or neither; yield each step, and append its bookings."""
     end = start + _LENGTH
-    duty = calendar.book(crews[0], start - _HOUR, start + _HOUR)
+    bookings.append(calendar.book(crews[0], start - _HOUR, start + _HOUR))
     code = (
         "with calendar.transaction():\n"
         "    calendar.book(plane, start, end)\n"
@@ -130,13 +114,11 @@ def _together(
             calendar.book(plane, start, end)
             calendar.book(crews[0], start, end)
     except BookcoreError as fault:
-        free = calendar.is_available(plane, start, end)
-        outcome = (
-            f"{type(fault).__name__}: {crews[0].id} is on duty; {plane.id} is {'free' if free else 'taken'}"
-        )
-        yield Step(code, f"{plane.id} and {crews[0].id} together, or neither.", outcome, False), [duty]
+        state = "free" if calendar.is_available(plane, start, end) else "taken"
+        outcome = f"{type(fault).__name__}: {crews[0].id} is on duty; {plane.id} is {state}"
+        yield Step(code, f"{plane.id} and {crews[0].id} together, or neither.", outcome, False)
     crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first(1)[0]
     with calendar.transaction():
-        both = [calendar.book(plane, start, end), calendar.book(crew, start, end)]
+        bookings += [calendar.book(plane, start, end), calendar.book(crew, start, end)]
     code = "crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first(1)[0]"
-    yield Step(code, "The first crew that is free, then:", f"{plane.id} and {crew.id} booked", True), both
+    yield Step(code, "The first crew that is free, then:", f"{plane.id} and {crew.id} booked", True)

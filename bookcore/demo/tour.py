@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from time import perf_counter
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from bookcore.demo.flights import Flights, Rotation, read_flights
+from bookcore.demo.flights import Flights, read_flights
 from bookcore.demo.pictures import Bar, Lane, gantt, heat_map
 from bookcore.demo.questions import DAY, HOUR, Search, Timing, blocked_by, free_on, heat, timings
 from bookcore.demo.story import tell
@@ -34,12 +34,8 @@ from bookcore.demo.world import (
 __all__ = ["DEFAULT_DAY", "Tour"]
 
 DEFAULT_DAY = datetime(2013, 7, 24, tzinfo=UTC)
-AIRPORT, KM, SEATS, AIRLINES = (
-    "BOS",
-    300,
-    (100, 200),
-    ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc."),
-)
+AIRPORT, KM, SEATS = "BOS", 300, (100, 200)
+AIRLINES = ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc.")
 KINDS = (Boeing, Airbus, Bombardier, Embraer, McDonnellDouglas, Propeller, Helicopter)
 COLOURS = {"JFK": "cyan", "EWR": "yellow", "LGA": "green"}
 SHOWN = 6  # refusals in the table
@@ -94,25 +90,21 @@ class Tour:
 
     def title(self, text: str) -> None:
         """Print the title of a section."""
-        line = Text.assemble(
-            ("── ", "dim"), (text, "bold"), (" " + "─" * max(self.width - len(text) - 4, 0), "dim")
-        )
-        self.say("", line, "")
+        rule = " " + "─" * max(self.width - len(text) - 4, 0)
+        self.say("", Text.assemble(("── ", "dim"), (text, "bold"), (rule, "dim")), "")
 
     def code(self, *lines: str, after: str | None = "") -> None:
         """Print lines of code, and the line *after* them, if any."""
-        self.say(
-            *(Text(" " * 2 * self.indent + line, style="magenta") for line in lines),
-            *([] if after is None else [after]),
-        )
+        self.say(*(Text(" " * 2 * self.indent + line, style="magenta") for line in lines))
+        if after is not None:
+            self.say(after)
 
-    def table(self, *columns: str, right: Iterable[int] = ()) -> Table:
+    def table(self, *columns: str, right: tuple[int, ...] = ()) -> Table:
         """Return an empty table in the style of the demo; *right* are the columns of numbers."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
         for at, name in enumerate(columns):
-            table.add_column(
-                name, justify="right" if at in set(right) else "left", no_wrap=True, overflow="ellipsis"
-            )
+            side: Any = "right" if at in right else "left"
+            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis")
         return table
 
     def show(self, renderable: Any) -> None:
@@ -134,20 +126,13 @@ class Tour:
         )
         self.say("")
         with progress:
-            self.follow(progress, "Booking one by one", world.book, rows)
-            self.follow(progress, "The same in SQLite", sqlite.book, rows)
+            for description, book in (("Booking one by one", world.book), ("The same in SQLite", sqlite.book)):
+                task = progress.add_task(description, total=len(rows))
+                for done in book(rows):
+                    progress.advance(task, done)
         world.label(rows)
         world.place(self.day)
         sqlite.describe(world)
-
-    @staticmethod
-    def follow(
-        progress: Progress, what: str, book: Callable[[Any], Iterator[int]], rows: Sequence[Rotation]
-    ) -> None:
-        """Consume one of the two loads, and update its progress bar."""
-        task = progress.add_task(what, total=len(rows))
-        for done in book(rows):
-            progress.advance(task, done)
 
     def refusals(self) -> None:
         """Show the number of refused flights, and some of them."""
@@ -231,12 +216,8 @@ class Tour:
         for flight in flights:
             ends = (flight.origin, flight.dest)
             names = [fit(airports[code].name if code in airports else code, room) for code in ends]
-            table.add_row(
-                f"[bold]{flight.number}[/]",
-                *names,
-                f"{flight.start:%d %b}",
-                f"{flight.start:%H:%M}-{flight.end:%H:%M}",
-            )
+            times = f"{flight.start:%H:%M}-{flight.end:%H:%M}"
+            table.add_row(f"[bold]{flight.number}[/]", *names, f"{flight.start:%d %b}", times)
         self.show(table if flights else "nobody: it is free all day")
         return tail
 
@@ -272,9 +253,8 @@ class Tour:
         self.show(Group(*heat_map(counts, monday, self.width - self.indent, colour=self.colour)))
         top = max(range(len(counts)), key=counts.__getitem__)
         when = monday + top * HOUR
-        self.show(
-            f"[dim]busiest: {counts[top]} aircraft on {when:%A} from {when:%H:%M} to {when + HOUR:%H:%M}[/]"
-        )
+        hour = f"{when:%A} from {when:%H:%M} to {when + HOUR:%H:%M}"
+        self.show(f"[dim]busiest: {counts[top]} aircraft on {hour}[/]")
 
     def story(self, tail: str) -> None:
         """Show the steps of the story, see `tell`."""

@@ -206,13 +206,8 @@ class Sqlite:
             """
         )
         self.number = {tail: n for n, tail in enumerate(world.fleet)}
-        self.db.executemany(
-            "INSERT INTO aircraft VALUES (?, ?, ?, ?, NULL)",
-            [
-                (n, tail, type(plane).__name__, plane.seats)
-                for n, (tail, plane) in enumerate(world.fleet.items())
-            ],
-        )
+        fleet = [(self.number[tail], tail, type(p).__name__, p.seats) for tail, p in world.fleet.items()]
+        self.db.executemany("INSERT INTO aircraft VALUES (?, ?, ?, ?, NULL)", fleet)
 
     def book(self, rows: Iterable[Rotation]) -> Iterator[int]:
         """Check and insert row by row in one transaction, and yield the size of each batch, as `World.book`."""

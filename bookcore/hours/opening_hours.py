@@ -137,14 +137,18 @@ class Hours:
         >>> hours.is_open(datetime(2026, 5, 1, 23), datetime(2026, 5, 2, 1))
         True
         """
-        return self.holds(*self._window(start, end), closed)
+        return self.holds(*self.points(start, end), closed)
 
     def points(self, start: datetime | None, end: datetime | None) -> tuple[timedelta, timedelta]:
         """Return a span as the two points that `holds` takes; they are the same for all rules with (or without) a zone.
 
         Raises: as `is_open`. Complexity: O(1).
         """
-        return self._window(start, end)
+        low = LOWEST if start is None else self._point(start)
+        high = HIGHEST if end is None else self._point(end)
+        if high < low:
+            raise InvalidSpanError(start, end, "the end lies before the start")
+        return low, high
 
     def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
         """Return whether all of a span is open, as `is_open`, for a span that `points` returned.
@@ -171,7 +175,7 @@ class Hours:
         2026-05-01 12:00:00 to 2026-05-01 17:00:00
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
-        window = self._window(start, end)
+        window = self.points(start, end)
         return self._as_keys(self._weeks.open_points(*window), start, end, window)
 
     def closed_spans(
@@ -186,7 +190,7 @@ class Hours:
         ...     print(closes, opens, sep=" to ")
         2026-05-01 17:00:00 to 2026-05-04 09:00:00
         """
-        window = self._window(start, end)
+        window = self.points(start, end)
         return self._as_keys(self._weeks.closed_points(*window), start, end, window)
 
     def next_open(
@@ -312,13 +316,6 @@ class Hours:
                 "or use Hours(..., zone=None)"
             )
         return KeyTypeError(key, "cannot be measured from 1970")
-
-    def _window(self, start: Any, end: Any) -> Piece:
-        a = LOWEST if start is None else self._point(start)
-        b = HIGHEST if end is None else self._point(end)
-        if b < a:
-            raise InvalidSpanError(start, end, "the end lies before the start")
-        return a, b
 
     def _key(self, point: timedelta) -> datetime:
         try:

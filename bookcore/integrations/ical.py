@@ -45,15 +45,9 @@ class IcsEvent:
         ['2026-05-01', '2026-06-01', '2026-07-01']
         """
         return recurring(
-            self.start,
-            self.end,
-            self.rule,
-            include=self.include,
-            exclude=self.exclude,
-            until=until,
-            limit=limit,
-            keep=self.keep,
-        )
+            self.start, self.end, self.rule, until=until, limit=limit,
+            include=self.include, exclude=self.exclude, keep=self.keep,
+        )  # fmt: skip
 
 
 def read_ics(source: str | bytes | PathLike[str]) -> list[IcsEvent]:

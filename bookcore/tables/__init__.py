@@ -13,18 +13,6 @@ from bookcore.tables.kinds import DateFormatError, KeyKind, KeyReader, UnclearKe
 from bookcore.tables.opening import ColumnError, DelimiterError, TableError
 
 __all__ = [
-    "BadRow",
-    "ColumnError",
-    "CsvTable",
-    "DateFormatError",
-    "DelimiterError",
-    "KeyKind",
-    "KeyReader",
-    "Reason",
-    "Row",
-    "TableError",
-    "UnclearKeysError",
-    "UnreadableKeyError",
-    "fill",
-    "read_csv",
-]
+    "BadRow", "ColumnError", "CsvTable", "DateFormatError", "DelimiterError", "KeyKind", "KeyReader", "Reason", "Row",
+    "TableError", "UnclearKeysError", "UnreadableKeyError", "fill", "read_csv",
+]  # fmt: skip

@@ -194,31 +194,27 @@ class CsvTable:
     # -- the file as text ---------------------------------------------------------------------------------
 
     def _decoded(self, encoding: str) -> io.TextIOBase:
-        head = self._file.peek(8)[:8192]
         stream: Any = self._file
-        if head[:2] == b"\x1f\x8b":
+        first_bytes = stream.peek(8)[:8192]
+        if first_bytes[:2] == b"\x1f\x8b":
             stream = io.BufferedReader(gzip.GzipFile(fileobj=self._file))
             try:
-                head = stream.peek(8)[:8192]
+                first_bytes = stream.peek(8)[:8192]
             except (OSError, EOFError) as fault:
                 raise TableError(self.path, f"cannot be unpacked as gzip ({fault})") from fault
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-            if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if first_bytes[:2] in (b"\xff\xfe", b"\xfe\xff"):
                 raise TableError(self.path, "the file is UTF-16, not UTF-8; name its encoding, utf-16")
-            if head[:4] == b"PK\x03\x04":
+            if first_bytes[:4] == b"PK\x03\x04":
                 raise TableError(self.path, "that is a zip file or a spreadsheet; save it as CSV first")
-            if b"\0" in head:
-                raise TableError(
-                    self.path, "that is no text: there are zero bytes in it; save the table as CSV first"
-                )
+            if b"\0" in first_bytes:
+                raise TableError(self.path, "that is no text: there are zero bytes in it; save the table as CSV first")
             encoding = "utf-8-sig"
         try:
             # undecodable bytes become lone surrogates, so that they spoil one row and not the whole file
             return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
         except LookupError:
-            raise TableError(
-                self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1"
-            ) from None
+            raise TableError(self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1") from None
 
     def _first_line(self) -> str:
         try:
@@ -249,17 +245,14 @@ class CsvTable:
                 yield line, self._broken(line, str(fault))
                 continue
             except UnicodeError as fault:
-                raise TableError(
-                    self.path, f"cannot be read as {self._encoding} near line {line} ({fault})"
-                ) from None
+                raise TableError(self.path, f"cannot be read as {self._encoding} near line {line} ({fault})") from None
             except (OSError, EOFError) as fault:
                 raise TableError(self.path, f"reading failed near line {line} ({fault})") from fault
             self._line += reader.line_num - done
             if len(cells) != width:
                 if not cells or (len(cells) == 1 and not cells[0].strip()):
                     continue
-                detail = f"{len(cells)} columns, the first line has {width}"
-                yield line, BadRow(line, Reason.COLUMNS, detail)
+                yield line, BadRow(line, Reason.COLUMNS, f"{len(cells)} columns, the first line has {width}")
                 continue
             yield line, cells
 

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -61,25 +62,7 @@ class KeyKind(StrEnum):
     @property
     def plural(self) -> str:
         """The kind as a noun in the plural."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    KeyKind.INT: "whole numbers",
-    KeyKind.FLOAT: "numbers",
-    KeyKind.DATE: "dates",
-    KeyKind.TIME: "times without a zone",
-    KeyKind.ZONED: "times with a zone",
-    KeyKind.TEXT: "text",
-    KeyKind.OTHER: "keys of another type",
-}
-_EXAMPLES = {
-    KeyKind.INT: "42",
-    KeyKind.FLOAT: "3.5",
-    KeyKind.DATE: "2026-07-04",
-    KeyKind.TIME: "2026-07-04T09:30",
-    KeyKind.ZONED: "2026-07-04T09:30+00:00",
-}
+        return _DESCRIPTIONS[self][0]
 
 
 class UnreadableKeyError(BookcoreError, ValueError):
@@ -104,16 +87,13 @@ class UnclearKeysError(BookcoreError, ValueError):
     def __init__(self, text: str) -> None:
         self.text, self.is_number = text, has_comma(text)
         if self.is_number:
-            sentence = (
+            reason = (
                 f"numbers like {brief(text)} are not read: a comma in a number is either a decimal comma or parts the "
-                "thousands; write them with a point (9.5), or say that they are text, to be compared letter by letter"
+                "thousands; write them with a point (9.5)"
             )
         else:
-            sentence = (
-                f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their "
-                "format, or say that they are text, to be compared letter by letter"
-            )
-        super().__init__(sentence)
+            reason = f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their format"
+        super().__init__(f"{reason}, or say that they are text, to be compared letter by letter")
 
 
 class KeyReader:
@@ -146,7 +126,7 @@ class KeyReader:
         self.kind = KeyKind.TEXT if kind is None else kind
         self.refused: Counter[str] = Counter()
         self._cache: dict[str, Any] = {}
-        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _PARSERS[self.kind]
+        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _DESCRIPTIONS[self.kind][3]
 
     def __call__(self, text: str) -> Any:
         """Return the key in *text*. O(1).
@@ -170,9 +150,7 @@ class KeyReader:
         try:
             found = datetime.strptime(text, str(self.date_format))
         except ValueError:
-            raise UnreadableKeyError(
-                text, self.kind, f"does not have the format {self.date_format}"
-            ) from None
+            raise UnreadableKeyError(text, self.kind, f"does not have the format {self.date_format}") from None
         return found.date() if self.kind is KeyKind.DATE else found
 
     @classmethod
@@ -269,19 +247,16 @@ def has_comma(text: str) -> bool:
 
 def _unreadable(text: str, kind: KeyKind) -> UnreadableKeyError:
     """Return the error for *text* in a table with keys of *kind*."""
-    found = kind_of(text)
-    times = {KeyKind.TIME, KeyKind.ZONED}
+    found, times = kind_of(text), {KeyKind.TIME, KeyKind.ZONED}
+    _, noun, example, _ = _DESCRIPTIONS[kind]
     if found in times and kind in times:
         have, want = ("a", "none") if found is KeyKind.ZONED else ("no", "one")
         return UnreadableKeyError(text, kind, f"has {have} zone; the other times have {want}", mixed=True)
     if found is KeyKind.DATE and kind in times:
-        return UnreadableKeyError(
-            text, kind, f"is a date without a time; needed is one like {_EXAMPLES[kind]}"
-        )
+        return UnreadableKeyError(text, kind, f"is a date without a time; needed is one like {example}")
     if has_comma(text):
         return UnreadableKeyError(text, kind, "has a comma in it, which is not read in numbers; write a point")
-    noun = {"int": "whole number", "float": "number", "date": "date"}.get(kind.value, "time")
-    return UnreadableKeyError(text, kind, f"is not a {noun} like {_EXAMPLES[kind]}")
+    return UnreadableKeyError(text, kind, f"is not a {noun} like {example}")
 
 
 def _int(text: str) -> int:
@@ -304,7 +279,7 @@ def _date(text: str) -> date:
         raise _unreadable(text, KeyKind.DATE) from None
 
 
-def _time(text: str, kind: KeyKind = KeyKind.TIME) -> datetime:
+def _time(text: str, kind: KeyKind) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -314,14 +289,8 @@ def _time(text: str, kind: KeyKind = KeyKind.TIME) -> datetime:
     return found
 
 
-def _zoned(text: str) -> datetime:
-    return _time(text, KeyKind.ZONED)
-
-
 def _unsupported(text: str) -> Any:
-    raise UnreadableKeyError(
-        text, KeyKind.OTHER, "cannot be read as a key of the calendar's type; ask it in Python"
-    )
+    raise UnreadableKeyError(text, KeyKind.OTHER, "cannot be read as a key of the calendar's type; ask it in Python")
 
 
 def _exact_parser(exact: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -372,9 +341,7 @@ strptime; one that can is '%d/%m/%Y %H:%M'
         raise DateFormatError(date_format, "has no directive such as %d in it, and reads no date")
     for code in codes:
         if code not in _DIRECTIVES or not code:
-            raise DateFormatError(
-                date_format, f"has %{code} in it, which is no directive of Python's strptime"
-            )
+            raise DateFormatError(date_format, f"has %{code} in it, which is no directive of Python's strptime")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python 3.13 warns of formats without a year
@@ -394,12 +361,13 @@ def likely_format(text: str) -> str:
     return "%d/%m/%Y %H:%M" if ":" in text else "%d/%m/%Y"
 
 
-_PARSERS: dict[KeyKind, Callable[[str], Any]] = {
-    KeyKind.INT: _int,
-    KeyKind.FLOAT: _float,
-    KeyKind.DATE: _date,
-    KeyKind.TIME: _time,
-    KeyKind.ZONED: _zoned,
-    KeyKind.TEXT: str,
-    KeyKind.OTHER: _unsupported,
+# of each kind: the noun in the plural and in the singular, an example, and the parser
+_DESCRIPTIONS: dict[KeyKind, tuple[str, str, str, Callable[[str], Any]]] = {
+    KeyKind.INT: ("whole numbers", "whole number", "42", _int),
+    KeyKind.FLOAT: ("numbers", "number", "3.5", _float),
+    KeyKind.DATE: ("dates", "date", "2026-07-04", _date),
+    KeyKind.TIME: ("times without a zone", "time", "2026-07-04T09:30", partial(_time, kind=KeyKind.TIME)),
+    KeyKind.ZONED: ("times with a zone", "time", "2026-07-04T09:30+00:00", partial(_time, kind=KeyKind.ZONED)),
+    KeyKind.TEXT: ("text", "text", "spring", str),
+    KeyKind.OTHER: ("keys of another type", "key", "", _unsupported),
 }
