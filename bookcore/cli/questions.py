@@ -28,7 +28,6 @@ from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
 from bookcore.model.explanation import CauseKind
 from bookcore.tables import (
     BadRow,
-    CsvTable,
     KeyKind,
     KeyReader,
     TableError,
@@ -120,26 +119,27 @@ def load_file(
             return _restored(source, options, snapshots)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            DownloadColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
+        progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        any_bad = False
         with table, progress:
-            any_bad = _book_rows(table, calendar, progress, options.capacity, on_bad, strict)
+            task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
+            rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
+            for number, row in enumerate(rows):
+                if isinstance(row, BadRow):
+                    any_bad = True
+                    on_bad(row)
+                    if strict:
+                        break
+                if number % _ROWS_PER_UPDATE == 0:
+                    progress.update(task, completed=table.position)
+            progress.update(task, completed=table.size)
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None)
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
     if not snapshots:
-        raise TableError(
-            source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'"
-        )
+        raise TableError(source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'")
     if wrong := options.for_csv_only():
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(
@@ -147,29 +147,6 @@ def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
         )
     calendar = source.restore()
     return Loaded(source, calendar, _keys_of(source.name, calendar, options))
-
-
-def _book_rows(
-    table: CsvTable,
-    calendar: Calendar,
-    progress: Progress,
-    capacity: int,
-    on_bad: Callable[[BadRow], None],
-    strict: bool,
-) -> bool:
-    """Book the rows and update the progress bar; return whether there was a bad row."""
-    task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
-    any_bad = False
-    for n, row in enumerate(fill(calendar, table, capacity=capacity, name_by_line=not table.has_ids)):
-        if isinstance(row, BadRow):
-            any_bad = True
-            on_bad(row)
-            if strict:
-                break
-        if n % _ROWS_PER_UPDATE == 0:
-            progress.update(task, completed=table.position)
-    progress.update(task, completed=table.size)
-    return any_bad
 
 
 def _keys_of(name: str, calendar: Calendar, options: Options) -> KeyReader | None:

@@ -119,7 +119,7 @@ def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, aske
     days = [first + (360 // asked * n + 2) * DAY for n in range(asked)]
     calendar, count, number = world.calendar, sqlite.column, sqlite.number
     tails = list(world.fleet)
-    some = [(tails[37 * n % len(tails)], days[n % len(days)]) for n in range(20 * asked)]
+    pairs = [(tails[37 * n % len(tails)], days[n % len(days)]) for n in range(20 * asked)]
 
     def span(moment: datetime, length: timedelta = DAY) -> tuple[int, int]:
         return to_minute(moment), to_minute(moment + length)
@@ -143,42 +143,18 @@ def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, aske
     rows = len(calendar) + len(world.refused)
     loaded = world.seconds / rows, sqlite.seconds / rows, len(world.refused) == sqlite.refused
     return [
-        compare(
-            "How many aircraft are free that day?",
-            lambda when: len(free_on(world, when)),
-            lambda when: count(_COUNT_FREE, *span(when))[0],
-            days,
-        ),
-        compare(
-            "Which ones? (the whole list)",
-            lambda when: free_on(world, when).ids(),
-            lambda when: count(_LIST_FREE, *span(when)),
-            days,
-        ),
-        compare(
-            "The first ten of them",
-            lambda when: [plane.id for plane in free_on(world, when).first(10)],
-            lambda when: count(f"{_LIST_FREE} LIMIT 10", *span(when)),
-            days,
-        ),
-        compare(
-            "The composed question above",
-            lambda when: [plane.id for plane in search.ask(world, when).first(10)],
-            lambda when: search.ask_sqlite(sqlite, when, 10),
-            days,
-        ),
-        compare("Is this one free that day?", one_free, one_free_sqlite, some),
-        compare(
-            "Who is in its way?",
-            lambda case: [flight.id for flight in blocked_by(world, *case)],
-            blockers_sqlite,
-            some,
-        ),
-        compare(
-            "The heat map (168 counts)",
-            lambda monday: heat(world, monday),
-            heat_sqlite,
-            [day - day.weekday() * DAY],
-        ),
+        compare("How many aircraft are free that day?", lambda when: len(free_on(world, when)),
+                lambda when: count(_COUNT_FREE, *span(when))[0], days),
+        compare("Which ones? (the whole list)", lambda when: free_on(world, when).ids(),
+                lambda when: count(_LIST_FREE, *span(when)), days),
+        compare("The first ten of them", lambda when: [plane.id for plane in free_on(world, when).first(10)],
+                lambda when: count(f"{_LIST_FREE} LIMIT 10", *span(when)), days),
+        compare("The composed question above", lambda when: [plane.id for plane in search.ask(world, when).first(10)],
+                lambda when: search.ask_sqlite(sqlite, when, 10), days),
+        compare("Is this one free that day?", one_free, one_free_sqlite, pairs),
+        compare("Who is in its way?", lambda pair: [flight.id for flight in blocked_by(world, *pair)],
+                blockers_sqlite, pairs),
+        compare("The heat map (168 counts)", lambda monday: heat(world, monday), heat_sqlite,
+                [day - day.weekday() * DAY]),
         Timing("Check and book one flight", *loaded),
-    ]
+    ]  # fmt: skip

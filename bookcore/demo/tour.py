@@ -18,25 +18,13 @@ from bookcore.demo.flights import Flights, read_flights
 from bookcore.demo.pictures import Bar, Lane, gantt, heat_map
 from bookcore.demo.questions import DAY, HOUR, Search, Timing, blocked_by, free_on, heat, timings
 from bookcore.demo.story import tell
-from bookcore.demo.world import (
-    Airbus,
-    Boeing,
-    Bombardier,
-    Embraer,
-    Helicopter,
-    McDonnellDouglas,
-    Propeller,
-    Refusal,
-    Sqlite,
-    World,
-)
+from bookcore.demo.world import KINDS, Airbus, Refusal, Sqlite, World
 
 __all__ = ["DEFAULT_DAY", "Tour"]
 
 DEFAULT_DAY = datetime(2013, 7, 24, tzinfo=UTC)
 AIRPORT, KM, SEATS = "BOS", 300, (100, 200)
 AIRLINES = ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc.")
-KINDS = (Boeing, Airbus, Bombardier, Embraer, McDonnellDouglas, Propeller, Helicopter)
 COLOURS = {"JFK": "cyan", "EWR": "yellow", "LGA": "green"}
 SHOWN = 6  # refusals in the table
 LANES = 8  # aircraft in the Gantt chart

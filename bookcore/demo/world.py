@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -14,8 +15,8 @@ from bookcore.model.errors import ConflictError
 from bookcore.model.records import BookingEvent, Resource
 
 __all__ = [
-    "Airbus", "Aircraft", "Boeing", "Bombardier", "Crew", "Embraer", "Flight", "Helicopter", "Jet", "McDonnellDouglas",
-    "Propeller", "Refusal", "Sqlite", "World", "make_aircraft", "to_minute",
+    "KINDS", "Airbus", "Aircraft", "Boeing", "Bombardier", "Crew", "Embraer", "Flight", "Helicopter", "Jet",
+    "McDonnellDouglas", "Propeller", "Refusal", "Sqlite", "World", "make_aircraft", "to_minute",
 ]  # fmt: skip
 
 BATCH = 2048  # rows between two updates of the progress bar
@@ -69,6 +70,7 @@ class Helicopter(Aircraft):
     """An aircraft with a rotor."""
 
 
+KINDS = (Boeing, Airbus, Bombardier, Embraer, McDonnellDouglas, Propeller, Helicopter)
 _MAKERS: dict[str, type[Jet]] = {
     "AIRBUS": Airbus,
     "BOEING": Boeing,
@@ -174,13 +176,8 @@ class World:
 
 
 def _batches(rows: Iterable[Rotation]) -> Iterator[list[Rotation]]:
-    batch: list[Rotation] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    yield batch
+    rest = iter(rows)
+    return iter(lambda: list(islice(rest, BATCH)), [])
 
 
 class Sqlite:

@@ -100,12 +100,7 @@ class Hours:
         self._fill(read_week(weekly), zone, dates, nonexistent, ambiguous)
 
     def _fill(
-        self,
-        week: tuple[Day, ...],
-        zone: str | ZoneInfo | None,
-        dates: dict[date, Day],
-        nonexistent: str,
-        ambiguous: str,
+        self, week: tuple[Day, ...], zone: str | ZoneInfo | None, dates: dict[date, Day], nonexistent: str, ambiguous: str
     ) -> None:
         put = object.__setattr__  # the dataclass is frozen
         put(self, "week", week)
@@ -261,13 +256,8 @@ class Hours:
                 raise HoursError(item, "not an exception (date, openings), or one of a date that has one")
             dates[day] = _plain_day(item[1])
         hours = object.__new__(cls)
-        hours._fill(
-            tuple(map(_plain_day, week)),
-            None if plain_text(zone) == "" else zone,
-            dates,
-            facts["nonexistent"],
-            facts["ambiguous"],
-        )
+        zone = None if plain_text(zone) == "" else zone
+        hours._fill(tuple(map(_plain_day, week)), zone, dates, facts["nonexistent"], facts["ambiguous"])
         return hours
 
     def _content(self) -> tuple[object, ...]:

@@ -136,17 +136,12 @@ def read_csv(
             raise QueryError(argument, "a column, delimiter, encoding or date format is named by a str")
     name, file, is_text = open_source(source)
     try:
+        named = {"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity}
         return CsvTable(
-            name,
-            file,
-            named={"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity},
-            delimiter=delimiter,
-            encoding="utf-8" if is_text else encoding,
-            keys=KeyKind(keys) if keys is not None else None,
-            date_format=date_format,
-            closed=bounds == "[]",
-            open_ends=open_ends,
-        )
+            name, file, named=named, delimiter=delimiter, encoding="utf-8" if is_text else encoding,
+            keys=KeyKind(keys) if keys is not None else None, date_format=date_format,
+            closed=bounds == "[]", open_ends=open_ends,
+        )  # fmt: skip
     except BaseException:
         file.close()
         raise
@@ -161,18 +156,9 @@ class CsvTable:
     """
 
     def __init__(
-        self,
-        path: Path,
-        file: io.BufferedReader,
-        *,
-        named: dict[str, str | None],
-        delimiter: str | None,
-        encoding: str,
-        keys: KeyKind | None,
-        date_format: str | None,
-        closed: bool,
-        open_ends: bool,
-    ) -> None:
+        self, path: Path, file: io.BufferedReader, *, named: dict[str, str | None], delimiter: str | None, encoding: str,
+        keys: KeyKind | None, date_format: str | None, closed: bool, open_ends: bool,
+    ) -> None:  # fmt: skip
         self.path = path
         self._file = file
         self._closed, self._open_ends = closed, open_ends

@@ -191,13 +191,9 @@ class KeyReader:
         4
         """
         for types, kind in (
-            (bool, KeyKind.OTHER),
-            (int, KeyKind.INT),
-            (float, KeyKind.FLOAT),
-            (str, KeyKind.TEXT),
-            (datetime, KeyKind.TIME),
-            (date, KeyKind.DATE),
-        ):
+            (bool, KeyKind.OTHER), (int, KeyKind.INT), (float, KeyKind.FLOAT),
+            (str, KeyKind.TEXT), (datetime, KeyKind.TIME), (date, KeyKind.DATE),
+        ):  # fmt: skip
             if isinstance(key, types):
                 aware = isinstance(key, datetime) and key.utcoffset() is not None
                 return cls(KeyKind.ZONED if aware else kind)
