@@ -165,16 +165,16 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {marked(answer.start)} to {marked(answer.end)}"
-    who = escape(visible(answer.resource.id))
+    name = escape(visible(answer.resource.id))
     if answer.available:
-        console.print(f"[bold]{who}[/] is [bold green]available[/] {span}: nothing is in the way")
+        console.print(f"[bold]{name}[/] is [bold green]available[/] {span}: nothing is in the way")
         return
-    console.print(f"[bold]{who}[/] is [bold red]not available[/] {span}")
+    console.print(f"[bold]{name}[/] is [bold red]not available[/] {span}")
     if console.is_terminal:
         table = _table("in the way", "", "from", "to", "")
         for cause in answer.causes:
-            name, note = escape(visible(cause.name)), escape(visible(cause.note))
-            table.add_row(cause.kind, name, marked(cause.start, ""), marked(cause.end, ""), note)
+            cells = [escape(visible(cause.name)), marked(cause.start, ""), marked(cause.end, "")]
+            table.add_row(cause.kind, *cells, escape(visible(cause.note)))
         console.print(table)
     else:
         for cause in answer.causes:

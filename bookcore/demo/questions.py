@@ -38,17 +38,17 @@ def compare(
     if len(cases) > 1:  # warm up: SQLite compiles its statement
         ours(cases[0])
         theirs(cases[0])
-    mine_took, its_took = [], []
+    our_seconds, their_seconds = [], []
     same = True
     for case in cases:
-        begun = perf_counter()
-        mine = ours(case)
+        began = perf_counter()
+        our_answer = ours(case)
         between = perf_counter()
-        its = theirs(case)
-        mine_took.append(between - begun)
-        its_took.append(perf_counter() - between)
-        same = same and mine == its
-    return Timing(question, median(mine_took), median(its_took), same)
+        their_answer = theirs(case)
+        our_seconds.append(between - began)
+        their_seconds.append(perf_counter() - between)
+        same = same and our_answer == their_answer
+    return Timing(question, median(our_seconds), median(their_seconds), same)
 
 
 class Search(NamedTuple):
@@ -117,7 +117,7 @@ def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, aske
     """Ask both systems every query, on *asked* days of the year, and return the timings."""
     first = day.replace(month=1, day=1)
     days = [first + (360 // asked * n + 2) * DAY for n in range(asked)]
-    calendar, count, number = world.calendar, sqlite.column, sqlite.number
+    calendar, column, number = world.calendar, sqlite.column, sqlite.number
     tails = list(world.fleet)
     pairs = [(tails[37 * n % len(tails)], days[n % len(days)]) for n in range(20 * asked)]
 
@@ -130,25 +130,25 @@ def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, aske
     def one_free_sqlite(case: tuple[str, datetime]) -> bool:
         low, high = span(case[1])
         asked = 'SELECT 1 FROM booking WHERE aircraft = ? AND "end" > ? AND start < ? LIMIT 1'
-        return not count(asked, number[case[0]], low, high)
+        return not column(asked, number[case[0]], low, high)
 
     def blockers_sqlite(case: tuple[str, datetime]) -> list[int]:
         asked = 'SELECT id FROM booking WHERE aircraft = ? AND "end" > ? AND start < ? ORDER BY start, id'
-        return count(asked, number[case[0]], *span(case[1]))
+        return column(asked, number[case[0]], *span(case[1]))
 
     def heat_sqlite(monday: datetime) -> list[int]:
         hours = (span(monday + n * HOUR, HOUR) for n in range(7 * 24))
-        return [count(_COUNT_BUSY, *hour)[0] for hour in hours]
+        return [column(_COUNT_BUSY, *hour)[0] for hour in hours]
 
     rows = len(calendar) + len(world.refused)
     loaded = world.seconds / rows, sqlite.seconds / rows, len(world.refused) == sqlite.refused
     return [
         compare("How many aircraft are free that day?", lambda when: len(free_on(world, when)),
-                lambda when: count(_COUNT_FREE, *span(when))[0], days),
+                lambda when: column(_COUNT_FREE, *span(when))[0], days),
         compare("Which ones? (the whole list)", lambda when: free_on(world, when).ids(),
-                lambda when: count(_LIST_FREE, *span(when)), days),
+                lambda when: column(_LIST_FREE, *span(when)), days),
         compare("The first ten of them", lambda when: [plane.id for plane in free_on(world, when).first(10)],
-                lambda when: count(f"{_LIST_FREE} LIMIT 10", *span(when)), days),
+                lambda when: column(f"{_LIST_FREE} LIMIT 10", *span(when)), days),
         compare("The composed question above", lambda when: [plane.id for plane in search.ask(world, when).first(10)],
                 lambda when: search.ask_sqlite(sqlite, when, 10), days),
         compare("Is this one free that day?", one_free, one_free_sqlite, pairs),

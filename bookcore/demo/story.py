@@ -23,10 +23,10 @@ _LENGTH = 2 * _HOUR
 
 
 class Step(NamedTuple):
-    """One step: the code, a sentence about it (``who``), its outcome, and whether it succeeded (``good``)."""
+    """One step: the code, a sentence about it, its outcome, and whether it succeeded (``good``)."""
 
     code: str
-    who: str
+    sentence: str
     outcome: str
     good: bool
 

