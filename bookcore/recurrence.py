@@ -1,4 +1,4 @@
-"""Recurring spans, under the module name that programs import."""
+"""Recurring spans: the public name of `bookcore.hours.recurrence`."""
 
 from bookcore.hours.recurrence import recurring
 

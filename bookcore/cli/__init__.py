@@ -1,13 +1,12 @@
-"""The command line, ``bookcore``. Needs the extra ``cli``; without it `main` says so and returns.
+"""The command line, ``bookcore``. Needs the extra ``cli``; without it `main` prints how to install it.
 
-streams.py     outputs that take whatever is printed
-faults.py      what is said when something is wrong
-options.py     the options that commands share
-sources.py     FILE: a path or a stream, and what may be written over
-questions.py   a file as a calendar, and what is asked of it
-tips.py        what may help with bad rows
-show.py        tables, plain text, JSON
 app.py         the commands
+options.py     the options that commands share
+sources.py     the argument FILE, and the target of ``--save``
+questions.py   loading a file, and the queries
+show.py        output: tables, plain text, JSON, advice for bad rows
+faults.py      error messages and exit codes
+streams.py     standard streams that print every text
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and exit: 0 fine, 1 bad rows, 2 cannot be done; see README.md."""
+    """Run the command line and exit: 0 done, 1 bad rows, 2 cannot be executed as given."""
     try:
         from bookcore.cli.app import run
     except ModuleNotFoundError as fault:

@@ -14,26 +14,15 @@ from rich.markup import escape
 import bookcore
 from bookcore.cli.faults import BAD, errors, stop, stop_json, user_errors
 from bookcore.cli.options import (
-    Bounds,
-    BoundsOpt,
-    CapacityOpt,
     Command,
-    DelimiterOpt,
-    EncodingOpt,
     EndArg,
-    EndOpt,
     FileArg,
-    FormatOpt,
-    IdOpt,
     JsonOpt,
-    KeysOpt,
-    OpenOpt,
     Options,
-    QuantityColumnOpt,
-    ResourceOpt,
+    QuantityOpt,
     StartArg,
-    StartOpt,
     StrictOpt,
+    reads_csv,
 )
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
@@ -53,11 +42,11 @@ _CODES = (
     "Exit code: 0 done; 1 a bad row under --strict, or nothing but bad rows, or the output cannot be written; "
     "2 it cannot be done as asked."
 )
-_NEGATIVE = {"ignore_unknown_options": True}  # START and END may be -5; `Command` refuses what is no number
+_NEGATIVE = {"ignore_unknown_options": True}  # START and END may be -5; `Command` refuses other options
 
 
 def run() -> int:
-    """Run the command line on the process's arguments; return the exit code."""
+    """Run the command line with the arguments of the process; return the exit code."""
 
     def program() -> int:
         try:
@@ -84,22 +73,22 @@ def main(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    """Take what may be given without a command."""
+    """Handle the options without a command."""
 
 
 @app.command(epilog="Exit code: 0, or 1 if an answer differed from SQLite's.")
 def demo(
     day: Annotated[
-        str, typer.Option("--day", metavar="DATE", help="The day asked about, in 2013.")
+        str, typer.Option("--day", metavar="DATE", help="The day of the queries, in 2013.")
     ] = "2013-07-24",
     aircraft: Annotated[
         str | None,
-        typer.Option("--aircraft", metavar="TAIL", help="Whose day to show. [dim]\\[the busiest][/]"),
+        typer.Option("--aircraft", metavar="TAIL", help="The aircraft to show. [dim]\\[the busiest][/]"),
     ] = None,
 ) -> None:
-    """Book, question and show a year of real flights.
+    """Book, query and show a year of real flights.
 
-    Every question is asked of SQLite as well, timed, and the answers compared. Takes about 15 seconds.
+    SQLite answers every query as well; the answers are timed and compared. Takes about 15 seconds.
 
     [dim]Examples:[/]
 
@@ -129,13 +118,12 @@ def demo(
 
 
 @app.command(cls=Command, epilog=_CODES)
+@reads_csv
 def load(
-    ctx: typer.Context,
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE.csv",
-            help="The bookings, one a line, gzipped or not; [b]-[/] is standard input.",
+            metavar="FILE.csv", help="The bookings, one a line, gzipped or not; [b]-[/] is standard input."
         ),
     ],
     save: Annotated[
@@ -143,7 +131,7 @@ def load(
         typer.Option(
             "--save",
             metavar="FILE.bks",
-            help="Write a snapshot, to start from: a new file, or in the place of a snapshot.",
+            help="Write a snapshot for later commands: a new file, or an existing snapshot.",
         ),
     ] = None,
     strict: StrictOpt = False,
@@ -151,20 +139,10 @@ def load(
         bool, typer.Option("--show-all", help="Print every bad row, not just the first 20.")
     ] = False,
     as_json: JsonOpt = False,
-    resource: ResourceOpt = None,
-    start: StartOpt = "start",
-    end: EndOpt = "end",
-    id: IdOpt = None,
-    quantity_column: QuantityColumnOpt = None,
-    keys: KeysOpt = None,
-    date_format: FormatOpt = None,
-    delimiter: DelimiterOpt = None,
-    encoding: EncodingOpt = "utf-8",
-    bounds: BoundsOpt = Bounds.HALF_OPEN,
-    open_ends: OpenOpt = False,
-    capacity: CapacityOpt = 1,
+    *,
+    options: Options,
 ) -> None:
-    r"""Book every row of a CSV, and name the rows that cannot be booked.
+    r"""Book every row of a CSV, and list the rows that cannot be booked.
 
     The first line names the columns. Of two rows that overlap, the later one is refused.
 
@@ -174,55 +152,42 @@ def load(
     bookcore load rentals.csv --resource-column car --bounds "\[]"
     bookcore load trips.csv --date-format "%d/%m/%Y %H:%M" --strict --save trips.bks[/]
     """
-    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
         target = check_target(save, file) if save is not None else None
         console = errors()
         bad = BadRows(console, limit=None if show_all else 20, quiet=as_json)
-        found = load_file(file, options, console, on_bad=bad, strict=strict, snapshots=False)
+        loaded = load_file(file, options, console, on_bad=bad, strict=strict, snapshots=False)
         if strict and bad.count:
             if as_json:
                 typer.echo(json.dumps(bad.as_json()))
                 stop_json("stopped at the first bad row (--strict); nothing was saved", code=BAD)
             console.print("[bold]stopped at the first bad row (--strict); nothing was saved[/]")
             raise typer.Exit(BAD)
-        nothing = bad.count > 0 and not len(found.calendar)
+        nothing = bad.count > 0 and not len(loaded.calendar)
         if target is not None and not nothing:
-            found.calendar.snapshot(target)
-        show_loaded(found, options, bad, None if nothing else target, as_json=as_json)
+            loaded.calendar.snapshot(target)
+        show_loaded(loaded, options, bad, None if nothing else target, as_json=as_json)
         if nothing:
-            kept = "; nothing was saved" if target is not None else ""
-            stop(f"not one row of {found.source.name} could be booked{kept}", code=BAD, as_json=as_json)
+            unsaved = "; nothing was saved" if target is not None else ""
+            stop(f"not one row of {loaded.source.name} could be booked{unsaved}", code=BAD, as_json=as_json)
 
 
 @app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
+@reads_csv
 def available(
-    ctx: typer.Context,
     file: FileArg,
     start_: StartArg,
     end_: EndArg,
-    quantity: Annotated[
-        int, typer.Option("--quantity", "-q", metavar="N", min=1, help="Units needed at one time.")
-    ] = 1,
+    quantity: QuantityOpt = 1,
     first: Annotated[
         int | None, typer.Option("--first", "-n", metavar="N", min=0, help="No more than so many.")
     ] = None,
     strict: StrictOpt = False,
     as_json: JsonOpt = False,
-    resource: ResourceOpt = None,
-    start: StartOpt = "start",
-    end: EndOpt = "end",
-    id: IdOpt = None,
-    quantity_column: QuantityColumnOpt = None,
-    keys: KeysOpt = None,
-    date_format: FormatOpt = None,
-    delimiter: DelimiterOpt = None,
-    encoding: EncodingOpt = "utf-8",
-    bounds: BoundsOpt = Bounds.HALF_OPEN,
-    open_ends: OpenOpt = False,
-    capacity: CapacityOpt = 1,
+    *,
+    options: Options,
 ) -> None:
-    """List who is free over the whole of START to END.
+    """List the resources that are free from START to END.
 
     In the order of the file; one to a line when the output goes into a pipe.
 
@@ -231,59 +196,45 @@ def available(
     [dim]bookcore available bookings.csv 2026-07-04 2026-07-11
     bookcore available trips.bks 2026-07-04T09:00Z 2026-07-04T17:00Z --first 10[/]
     """
-    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
-        found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
-    with user_errors(as_json=as_json, may_close=found.may_close):
-        show_free(find_free(found, start_, end_, quantity, first), bad_rows, as_json=as_json)
+        loaded, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+    with user_errors(as_json=as_json, may_close=loaded.may_close):
+        show_free(find_free(loaded, start_, end_, quantity, first), bad_rows, as_json=as_json)
 
 
 @app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
+@reads_csv
 def why(
-    ctx: typer.Context,
     file: FileArg,
-    who: Annotated[str, typer.Argument(metavar="RESOURCE", help="Which resource.")],
+    name: Annotated[str, typer.Argument(metavar="RESOURCE", help="The id of the resource.")],
     start_: StartArg,
     end_: EndArg,
-    quantity: Annotated[
-        int, typer.Option("--quantity", "-q", metavar="N", min=1, help="Units needed at one time.")
-    ] = 1,
+    quantity: QuantityOpt = 1,
     strict: StrictOpt = False,
     as_json: JsonOpt = False,
-    resource: ResourceOpt = None,
-    start: StartOpt = "start",
-    end: EndOpt = "end",
-    id: IdOpt = None,
-    quantity_column: QuantityColumnOpt = None,
-    keys: KeysOpt = None,
-    date_format: FormatOpt = None,
-    delimiter: DelimiterOpt = None,
-    encoding: EncodingOpt = "utf-8",
-    bounds: BoundsOpt = Bounds.HALF_OPEN,
-    open_ends: OpenOpt = False,
-    capacity: CapacityOpt = 1,
+    *,
+    options: Options,
 ) -> None:
-    """Say what stands in the way of RESOURCE from START to END.
+    """List what prevents a booking of RESOURCE from START to END.
 
     [dim]Examples:[/]
 
     [dim]bookcore why bookings.csv loft 2026-07-04 2026-07-11
     bookcore why trips.bks bike473 2026-07-04T09:00Z - --json[/]
     """
-    options = Options.of(ctx)  # of the twelve parameters after --json
     with user_errors(as_json=as_json):
-        found, bad_rows = _load(file, options, strict=strict, as_json=as_json)
-    with user_errors(as_json=as_json, may_close=found.may_close):
-        show_reasons(find_reasons(found, who, start_, end_, quantity), bad_rows, as_json=as_json)
+        loaded, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+    with user_errors(as_json=as_json, may_close=loaded.may_close):
+        show_reasons(find_reasons(loaded, name, start_, end_, quantity), bad_rows, as_json=as_json)
 
 
 def _load(file: str, options: Options, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:
-    """Load quietly, for a question; return how many rows had to be left out, and unless in JSON, say so."""
+    """Load a file for a query; print (except under --json) and return the number of bad rows."""
     console = errors()
     bad = BadRows(console, quiet=True)
-    found = load_file(file, options, console, on_bad=bad, strict=strict)
+    loaded = load_file(file, options, console, on_bad=bad, strict=strict)
     if not bad.count:
-        return found, 0
+        return loaded, 0
     if strict:
         if as_json:
             stop_json(str(bad.kept[0]), "stopped at the first bad row (--strict)", BAD)
@@ -291,9 +242,9 @@ def _load(file: str, options: Options, *, strict: bool, as_json: bool) -> tuple[
         console.print("[bold]stopped at the first bad row (--strict)[/]")
         raise typer.Exit(BAD)
     again = f"which and why:  bookcore load {options.as_typed(file)}"
-    if not len(found.calendar):
-        stop(f"not one row of {found.source.name} could be booked", again, code=BAD, as_json=as_json)
+    if not len(loaded.calendar):
+        stop(f"not one row of {loaded.source.name} could be booked", again, code=BAD, as_json=as_json)
     if not as_json:
         rows = "1 bad row was" if bad.count == 1 else f"{bad.count:,} bad rows were"
         console.print(f"[yellow]{rows} left out; {escape(visible(again))}[/]")
-    return found, bad.count
+    return loaded, bad.count

@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong, and with which exit code."""
+"""Error messages and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError, InvalidSpanError
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
-from bookcore.tables.formats import likely_format
+from bookcore.tables.kinds import likely_format
 
 __all__ = ["BAD", "CANNOT", "CLOSED_HINT", "errors", "stop", "stop_json", "user_errors"]
 
 BAD = 1
-"""Exit code: bad rows, of which ``--strict`` wants none or that are all there is; or what was found cannot be printed."""
+"""Exit code: a bad row under ``--strict``, nothing but bad rows, or output that cannot be written."""
 
 CANNOT = 2
-"""Exit code: it cannot be done as it was asked."""
+"""Exit code: the command cannot be executed as given."""
 
 CLOSED_HINT = 'if the end is part of a booking:  --bounds "[]"'
 
 
 def errors() -> Console:
-    """Return the error output, where lines are left as long as they are."""
+    """Return a console for the error output; it does not wrap lines."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def stop(reason: str, hint: str = "", *, code: int = CANNOT, as_json: bool = False) -> NoReturn:
-    """Say what is wrong and what to do about it, and exit."""
+    """Print an error and a hint, and exit."""
     if as_json:
         stop_json(reason, hint, code)
     console = errors()
@@ -45,16 +45,16 @@ def stop(reason: str, hint: str = "", *, code: int = CANNOT, as_json: bool = Fal
 
 
 def stop_json(reason: str, hint: str = "", code: int = CANNOT) -> NoReturn:
-    """Say it in one line of JSON, on the error output as well, and exit."""
+    """Print an error and a hint as one line of JSON on the error output, and exit."""
     typer.echo(json.dumps({"error": reason, "hint": hint or None, "exit_code": code}), err=True)
     raise typer.Exit(code)
 
 
 @contextmanager
 def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[None]:
-    """Turn an error of ours into a sentence and exit code 2; all others are bugs and show as such.
+    """Turn a `BookcoreError` into a printed sentence and exit code 2. Other exceptions are bugs and pass through.
 
-    With *may_close* it may help to take bounds as closed: an empty span is told so.
+    With *may_close* the hint for an empty span names ``--bounds``.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[N
 
 
 def _hint(fault: BookcoreError, may_close: bool) -> str:
-    """Return what to do about it, as far as the command line knows."""
+    """Return advice for an error, or an empty text."""
     match fault:
         case ColumnError():
             return f"Say which it is:  {' '.join(f'--{role}-column NAME' for role in fault.roles)}"

@@ -1,61 +1,45 @@
-"""The options that several commands share, and what was made of them on a command line."""
+"""The command-line options that several commands share: argument types, and `Options` for reading a CSV."""
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
-from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
 from bookcore.cli.faults import CANNOT, stop_json
-from bookcore.tables import KeyKind
+from bookcore.tables import KeyKind, KeyReader
 
-__all__ = ["Bounds", "Command", "Keys", "Options"]
+__all__ = ["Command", "EndArg", "FileArg", "JsonOpt", "Options", "QuantityOpt", "StartArg", "StrictOpt", "reads_csv"]
 
 _NEGATIVE = re.compile(r"-\.?[0-9][0-9.eE+/-]*")
 
 
 class Command(TyperCommand):
-    """A command to which negative numbers may be given as they are, and which tells all its errors in JSON if asked."""
+    """A command that accepts negative numbers as arguments, and prints usage errors as JSON under ``--json``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments, after a look at whether all that stands for an option is one."""
-        as_json = "--json" in args  # parsing takes them out of the list
+        """Parse the arguments; an unknown option that is not a negative number is an error."""
+        as_json = "--json" in args  # parsing empties the list
         try:
             if ctx.ignore_unknown_options and not ctx.resilient_parsing:
-                # What is ignored is a negative number or a misspelt option. Without the numbers, nothing may be.
+                # With ignore_unknown_options Typer accepts negative numbers and misspelt options alike. This first, strict
+                # pass replaces the numbers by 0, so that it refuses exactly the misspelt options.
                 ctx.ignore_unknown_options = False
                 self.make_parser(ctx).parse_args(args=["0" if _NEGATIVE.fullmatch(a) else a for a in args])
                 ctx.ignore_unknown_options = True
             return super().parse_args(ctx, args)
-        except Exception as fault:  # of Typer's, whose class has no public name; its method has
+        except Exception as fault:  # the class of Typer's usage errors is not public, its method is
             if not as_json or not hasattr(fault, "format_message"):
                 raise
             stop_json(fault.format_message(), code=getattr(fault, "exit_code", CANNOT))
 
 
-class Bounds(StrEnum):
-    """Whether the end of a booking is free again."""
-
-    HALF_OPEN = "[)"
-    CLOSED = "[]"
-
-
-class Keys(StrEnum):
-    """What the starts and ends of a file are."""
-
-    INT = "int"
-    FLOAT = "float"
-    DATE = "date"
-    TIME = "datetime"
-    ZONED = "zoned"
-    TEXT = "text"
-
-
-_CSV = "How to read the CSV"
 FileArg = Annotated[
     str,
     typer.Argument(
@@ -64,103 +48,54 @@ FileArg = Annotated[
 ]
 StartArg = Annotated[str, typer.Argument(metavar="START", help="From when; [b]-[/] means from ever.")]
 EndArg = Annotated[str, typer.Argument(metavar="END", help="Until when; [b]-[/] means for ever.")]
+QuantityOpt = Annotated[
+    int, typer.Option("--quantity", "-q", metavar="N", min=1, help="Units needed at one time.")
+]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; errors as well.")]
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row, with exit code 1.")]
-ResourceOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--resource-column",
-        metavar="NAME",
-        help="Column of the resource [dim]\\[resource][/]",
-        rich_help_panel=_CSV,
-    ),
-]
-StartOpt = Annotated[
-    str, typer.Option("--start-column", metavar="NAME", help="Column of the start", rich_help_panel=_CSV)
-]
-EndOpt = Annotated[
-    str, typer.Option("--end-column", metavar="NAME", help="Column of the end", rich_help_panel=_CSV)
-]
-IdOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--id-column",
-        metavar="NAME",
-        help="Column of the booking's id [dim]\\[id, if any][/]",
-        rich_help_panel=_CSV,
-    ),
-]
-QuantityColumnOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--quantity-column",
-        metavar="NAME",
-        help="Column of how many it takes [dim]\\[quantity, if any][/]",
-        rich_help_panel=_CSV,
-    ),
-]
-KeysOpt = Annotated[
-    Keys | None,
-    typer.Option(
-        "--keys",
-        help="What starts and ends are; found by looking if not given. [b]zoned[/]: times with a zone.",
-        rich_help_panel=_CSV,
-    ),
-]
-FormatOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--date-format",
-        metavar="FMT",
-        help="If not ISO 8601, such as '%d/%m/%Y %H:%M'.",
-        rich_help_panel=_CSV,
-    ),
-]
-DelimiterOpt = Annotated[
-    str | None,
-    typer.Option("--delimiter", metavar="CHAR", help="Found by looking if not given.", rich_help_panel=_CSV),
-]
-EncodingOpt = Annotated[
-    str, typer.Option("--encoding", metavar="NAME", help="Of the text.", rich_help_panel=_CSV)
-]
-BoundsOpt = Annotated[
-    Bounds,
-    typer.Option(
-        "--bounds", help="[b]\\[][/]: the end is taken too, as in whole-day rentals.", rich_help_panel=_CSV
-    ),
-]
-OpenOpt = Annotated[
-    bool, typer.Option("--open-ends", help="An empty start or end means for ever.", rich_help_panel=_CSV)
-]
-CapacityOpt = Annotated[
-    int,
-    typer.Option("--capacity", metavar="N", min=1, help="How many fit at one time.", rich_help_panel=_CSV),
-]
+
+
+def _csv(flag: str, text: str, **settings: Any) -> Any:
+    return typer.Option(flag, help=text, rich_help_panel="How to read the CSV", **settings)
 
 
 class Options(NamedTuple):
-    """How a CSV is to be read, as the command line was told; ``given`` are the flags that were, as typed."""
+    """How to read a CSV: one command-line option for each field, except ``given``, the flags as they were typed."""
 
-    resource: str | None = None
-    start: str = "start"
-    end: str = "end"
-    id: str | None = None
-    quantity_column: str | None = None
-    keys: KeyKind | None = None
-    date_format: str | None = None
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    bounds: str = "[)"
-    open_ends: bool = False
-    capacity: int = 1
+    resource: Annotated[
+        str | None, _csv("--resource-column", "Column of the resource [dim]\\[resource][/]", metavar="NAME")
+    ] = None
+    start: Annotated[str, _csv("--start-column", "Column of the start", metavar="NAME")] = "start"
+    end: Annotated[str, _csv("--end-column", "Column of the end", metavar="NAME")] = "end"
+    id: Annotated[
+        str | None, _csv("--id-column", "Column of the booking's id [dim]\\[id, if any][/]", metavar="NAME")
+    ] = None
+    quantity_column: Annotated[
+        str | None,
+        _csv("--quantity-column", "Column of how many it takes [dim]\\[quantity, if any][/]", metavar="NAME"),
+    ] = None
+    keys: Annotated[
+        Literal["int", "float", "date", "datetime", "zoned", "text"] | None,
+        _csv("--keys", "What starts and ends are; found by looking if not given. [b]zoned[/]: times with a zone."),
+    ] = None
+    date_format: Annotated[
+        str | None, _csv("--date-format", "If not ISO 8601, such as '%d/%m/%Y %H:%M'.", metavar="FMT")
+    ] = None
+    delimiter: Annotated[
+        str | None, _csv("--delimiter", "Found by looking if not given.", metavar="CHAR")
+    ] = None
+    encoding: Annotated[str, _csv("--encoding", "Of the text.", metavar="NAME")] = "utf-8"
+    bounds: Annotated[
+        Literal["[)", "[]"], _csv("--bounds", "[b]\\[][/]: the end is taken too, as in whole-day rentals.")
+    ] = "[)"
+    open_ends: Annotated[bool, _csv("--open-ends", "An empty start or end means for ever.")] = False
+    capacity: Annotated[int, _csv("--capacity", "How many fit at one time.", metavar="N", min=1)] = 1
     given: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Options:
-        """Return the options of a command that has been called."""
+        """Return the options in the context of a command."""
         values = {name: ctx.params[name] for name in cls._fields if name in ctx.params}
-        values["keys"] = KeyKind(values["keys"]) if values["keys"] is not None else None
-        values["bounds"] = str(values["bounds"])
         if values["delimiter"] in ("\\t", "tab"):
             values["delimiter"] = "\t"
         given = []
@@ -171,20 +106,49 @@ class Options(NamedTuple):
                 given.append((param.opts[0],) if value is True else (param.opts[0], str(value)))
         return cls(**values, given=tuple(given))
 
-    def reading(self) -> dict[str, Any]:
-        """Return what `read_csv` is to be told."""
-        told = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
-        told["quantity"] = told.pop("quantity_column")
-        return told
+    @property
+    def key_reader(self) -> KeyReader | None:
+        """The reader for the keys that the options name; None if they name neither a kind nor a date format."""
+        if self.keys is None and self.date_format is None:
+            return None
+        return KeyReader(None if self.keys is None else KeyKind(self.keys), date_format=self.date_format)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments for `read_csv`."""
+        arguments = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
+        arguments["quantity"] = arguments.pop("quantity_column")
+        return arguments
 
     def for_csv_only(self) -> list[str]:
-        """Return the flags given that say nothing about a snapshot. How START and END are written may be said of both."""
+        """Return the given flags that do not apply to a snapshot; the flags for START and END apply to both."""
         return [words[0] for words in self.given if words[0] not in ("--keys", "--date-format")]
 
     def as_typed(self, file: str) -> str:
-        """Return a file and the options as a shell takes them.
+        """Return a file and the given options, quoted for a shell.
 
         >>> Options(given=(("--delimiter", ";"), ("--open-ends",))).as_typed("my rentals.csv")
         "'my rentals.csv' --delimiter ';' --open-ends"
         """
         return shlex.join([file, *(word for words in self.given for word in words)])
+
+
+def reads_csv(command: Callable[..., None]) -> Callable[..., None]:
+    """Return *command* with a command-line option for each field of `Options`; its parameter ``options`` receives them."""
+
+    @wraps(command)
+    def wrapper(ctx: typer.Context, **values: Any) -> None:
+        own = {name: value for name, value in values.items() if name not in Options._fields}
+        command(**own, options=Options.of(ctx))
+
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(Options, include_extras=True)
+    parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name != "options":
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
+    for name in Options._fields[:-1]:
+        default = Options._field_defaults[name]
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+        )
+    vars(wrapper)["__signature__"] = inspect.Signature(parameters)
+    return wrapper

@@ -1,4 +1,4 @@
-"""A file as a calendar, and the command line's questions as plain facts. Prints but a progress bar."""
+"""Load a file as a calendar, and answer the queries of the command line as plain values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
 from bookcore.model.explanation import CauseKind
 from bookcore.tables import (
     BadRow,
-    CsvTable,
     KeyKind,
     KeyReader,
     TableError,
@@ -39,14 +38,14 @@ from bookcore.tables import (
 
 __all__ = ["Cause", "Free", "Loaded", "Reasons", "find_free", "find_reasons", "load_file"]
 
-_EACH = 512  # rows between two looks at the progress bar
-_NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # compared with each other; the calendar knows what is no number
+_ROWS_PER_UPDATE = 512  # of the progress bar
+_NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # kinds that can be compared with each other
 
 
 class Loaded(NamedTuple):
-    """A file that has become a calendar.
+    """A file that has been loaded into a calendar.
 
-    ``keys`` reads further keys as those of the file were read; None: the file has none, and nobody said what they are.
+    ``keys`` reads further keys in the same way as those of the file; None if the file and the options have no keys.
     """
 
     source: Source
@@ -55,12 +54,12 @@ class Loaded(NamedTuple):
 
     @property
     def may_close(self) -> bool:
-        """Whether the file could have been read with closed bounds, and was not."""
+        """Whether ``--bounds "[]"`` applies to the file and was not given."""
         return not self.source.is_snapshot and self.calendar.bounds == "[)"
 
 
 class Free(NamedTuple):
-    """The answer of ``available``: how many, and the resources asked for."""
+    """The answer of ``available``: the number of free resources, and the requested part of them."""
 
     start: Any
     end: Any
@@ -71,9 +70,9 @@ class Free(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """One thing in the way: what it is, its id if it has one, its span, and a sentence.
+    """One reason why a span is not available: its kind, its id or None, its span, and a sentence.
 
-    ``name`` is what to call it in a line of its own, ``note`` what else there is to say there.
+    ``name`` and ``note`` are the columns of the printed table.
     """
 
     kind: str
@@ -88,7 +87,7 @@ class Cause(NamedTuple):
 class Reasons(NamedTuple):
     """The answer of ``why``.
 
-    ``before`` and ``after`` are the nearest free spans of the same length; None: there is none, or nothing is in the way.
+    ``before`` and ``after`` are the nearest free spans of the same length; None if there is none or the span is available.
     """
 
     resource: Any
@@ -110,39 +109,38 @@ def load_file(
     strict: bool = False,
     snapshots: bool = True,
 ) -> Loaded:
-    """Return *file*, a CSV or a snapshot, as a calendar; bad rows go to *on_bad*, *strict* stops at one.
+    """Load *file*, a CSV or a snapshot, into a calendar. *on_bad* receives bad rows; *strict* stops at the first.
 
-    Shows a progress bar on *console*, if that is a terminal; what *on_bad* prints must go there as well.
-    Raises: `TableError` and its kin, `SnapshotError`, `UsageError`.
+    Shows a progress bar on *console* if that is a terminal; *on_bad* must print to the same console.
+    Raises: `TableError` and its subclasses, `SnapshotError`, `UsageError`.
     """
     with open_source(file) as source:
         if source.is_snapshot:
             return _restored(source, options, snapshots)
         calendar = Calendar(bounds=options.bounds)
-        table = read_csv(source.table(), **options.reading())
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            DownloadColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        table = read_csv(source.table(), **options.arguments())
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
+        progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        any_bad = False
         with table, progress:
-            any_bad = _follow(table, calendar, progress, options.capacity, on_bad, strict)
-        told = options.keys is not None or options.date_format is not None
-        return Loaded(source, calendar, table.keys if told or any_bad or len(calendar) else None)
+            task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
+            rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
+            for number, row in enumerate(rows):
+                if isinstance(row, BadRow):
+                    any_bad = True
+                    on_bad(row)
+                    if strict:
+                        break
+                if number % _ROWS_PER_UPDATE == 0:
+                    progress.update(task, completed=table.position)
+            progress.update(task, completed=table.size)
+        return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None)
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
     if not snapshots:
-        raise TableError(
-            source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'"
-        )
-    wrong = options.for_csv_only()
-    if wrong:
+        raise TableError(source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'")
+    if wrong := options.for_csv_only():
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(
             f"{source.name} is a snapshot; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with one"
@@ -151,54 +149,26 @@ def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
     return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 
-def _follow(
-    table: CsvTable,
-    calendar: Calendar,
-    progress: Progress,
-    capacity: int,
-    on_bad: Callable[[BadRow], None],
-    strict: bool,
-) -> bool:
-    """Book the rows and show how far they are; return whether any was bad."""
-    task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
-    any_bad = False
-    for n, row in enumerate(fill(calendar, table, capacity=capacity, name_by_line=not table.has_ids)):
-        if isinstance(row, BadRow):
-            any_bad = True
-            on_bad(row)
-            if strict:
-                break
-        if n % _EACH == 0:
-            progress.update(task, completed=table.position)
-    progress.update(task, completed=table.size)
-    return any_bad
-
-
 def _keys_of(name: str, calendar: Calendar, options: Options) -> KeyReader | None:
-    """Return what reads keys like those of *calendar*; None if it holds none and none are named.
+    """Return the reader for keys of a restored calendar; None if the calendar and the options have no keys.
 
-    Raises: `UsageError` if those named are not like those it holds.
+    Raises: `UsageError` if the options name another kind of keys than the calendar has.
     """
-    held = _a_key(calendar)
-    like = KeyReader.like(held) if held is not None else None
-    if options.keys is None and options.date_format is None:
-        return like
-    told = KeyReader(options.keys, date_format=options.date_format)
-    if like is not None and like.kind is not told.kind and not {like.kind, told.kind} <= _NUMBERS:
+    spans: Iterator[Any] = chain(calendar.bookings(), calendar.closures())
+    key = next((key for span in spans for key in (span.start, span.end) if key is not None), None)
+    held = KeyReader.like(key) if key is not None else None
+    named = options.key_reader
+    if named is None:
+        return held
+    if held is not None and held.kind is not named.kind and not {held.kind, named.kind} <= _NUMBERS:
         flag = "--date-format" if options.date_format is not None else "--keys"
-        raise UsageError(f"{name} has {like.kind.plural}; {flag} says {told.kind.plural}")
-    return told
+        raise UsageError(f"{name} has {held.kind.plural}; {flag} says {named.kind.plural}")
+    return named
 
 
-def _a_key(calendar: Calendar) -> Any:
-    """Return a key of the calendar, or None if it holds none."""
-    taken: Iterator[Any] = chain(calendar.bookings(), calendar.closures())
-    return next((key for one in taken for key in (one.start, one.end) if key is not None), None)
-
-
-def _span(found: Loaded, start: str, end: str) -> tuple[Any, Any]:
-    """Return what was typed as two keys like those of the file; ``-`` is unbounded."""
-    keys, has = found.keys, f"the file has {found.keys.kind.plural}" if found.keys is not None else ""
+def _span(loaded: Loaded, start: str, end: str) -> tuple[Any, Any]:
+    """Return START and END as two keys of the kind that the file has; ``-`` is unbounded."""
+    keys, has = loaded.keys, f"the file has {loaded.keys.kind.plural}" if loaded.keys is not None else ""
     if keys is None:
         keys = KeyReader.for_cells(text for text in (start, end) if text != "-")
         has = "the file has no bookings, but START and END have to be alike"
@@ -211,7 +181,7 @@ def _span(found: Loaded, start: str, end: str) -> tuple[Any, Any]:
         except UnreadableKeyError as fault:
             if keys.kind is KeyKind.TIME and keys.date_format is None:
                 try:
-                    return keys(f"{text}T00:00")  # midnight is what a date means where times have no zone
+                    return keys(f"{text}T00:00")  # a date means its midnight, if the times have no zone
                 except UnreadableKeyError:
                     pass
             raise UsageError(f"{name} {fault} ({has})") from None
@@ -219,38 +189,38 @@ def _span(found: Loaded, start: str, end: str) -> tuple[Any, Any]:
     return read(start, "START"), read(end, "END")
 
 
-def find_free(found: Loaded, start: str, end: str, quantity: int, first: int | None) -> Free:
-    """Return who is free over the whole span.
+def find_free(loaded: Loaded, start: str, end: str, quantity: int, first: int | None) -> Free:
+    """Return the resources that are free over the whole span.
 
-    Raises: `UsageError` for what cannot be read, `InvalidSpanError`.
+    Raises: `UsageError` for a key that cannot be read, `InvalidSpanError`.
     """
-    low, high = _span(found, start, end)
-    calendar = found.calendar
+    low, high = _span(loaded, start, end)
+    calendar = loaded.calendar
     free = calendar.find_available(low, high, quantity=quantity)
     listed = list(free) if first is None else free.first(first)
     return Free(low, high, quantity, len(free), len(calendar.resources), listed)
 
 
-def find_reasons(found: Loaded, who: str, start: str, end: str, quantity: int) -> Reasons:
-    """Return what stands in the way of a booking, and the nearest free spans where keys have lengths.
+def find_reasons(loaded: Loaded, name: str, start: str, end: str, quantity: int) -> Reasons:
+    """Return the causes that prevent a booking, and the nearest free spans if the keys have lengths.
 
-    Raises: `UsageError` for what cannot be read and for an unknown resource, `InvalidSpanError`.
+    Raises: `UsageError` for a key that cannot be read and for an unknown resource, `InvalidSpanError`.
     """
-    calendar = found.calendar
-    resource = _named(found, who)
-    low, high = _span(found, start, end)
+    calendar = loaded.calendar
+    resource = _resource(loaded, name)
+    low, high = _span(loaded, start, end)
     why = calendar.explain(resource, low, high, quantity)
     causes = [_cause(cause, resource, low) for cause in why.causes]
     before = after = None
     if causes and low is not None and high is not None:
-        with suppress(KeyTypeError, InvalidSpanError):  # keys without lengths have no span of the same length
+        with suppress(KeyTypeError, InvalidSpanError):  # keys that cannot be subtracted have no lengths
             near = calendar.nearest(resource, low, high, quantity=quantity)
             before, after = (_in_zone(span, low) for span in near)
     return Reasons(resource, low, high, quantity, not causes, causes, before, after)
 
 
 def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
-    """Return a cause of `Calendar.explain` as a line of output; *asked* is where the question starts."""
+    """Return a cause of `Calendar.explain` as a line of output; *asked* is the start of the query."""
     what, note, start, end = cause.what, "", cause.start, cause.end
     match cause.kind:
         case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
@@ -271,7 +241,7 @@ def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
 
 
 def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None:
-    """Return the same instants in the zone of the question; what is no time, or has no zone, as it is."""
+    """Return a span in the zone of *asked*; keys that are no datetimes are unchanged."""
     zone = asked.tzinfo if isinstance(asked, datetime) else None
     if span is None or zone is None:
         return span
@@ -279,16 +249,15 @@ def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None
     return start, end
 
 
-def _named(found: Loaded, who: str) -> Any:
-    """Return the resource whose id is written *who*."""
-    by_text = {str(resource.id): resource for resource in found.calendar.resources}
-    try:
-        return by_text[who]
-    except KeyError:
-        close = get_close_matches(who, by_text, 5, 0.5)
+def _resource(loaded: Loaded, name: str) -> Any:
+    """Return the resource with an id that prints as *name*."""
+    by_text = {str(resource.id): resource for resource in loaded.calendar.resources}
+    if name in by_text:
+        return by_text[name]
+    close = get_close_matches(name, by_text, 5, 0.5)
     hint = f"; it has {len(by_text):,} other{'s' if len(by_text) > 1 else ''}"
     if not by_text:
         hint = ", nor any other"
     elif close:
         hint = f"; near to it: {', '.join(close)}"
-    raise UsageError(f"{found.source.name} has no resource {brief(who)}{hint}")
+    raise UsageError(f"{loaded.source.name} has no resource {brief(name)}{hint}")

@@ -1,9 +1,10 @@
-"""What the command line prints: tables on a terminal, plain lines into a pipe, JSON when asked."""
+"""The output of the command line: tables on a terminal, plain lines in a pipe, JSON under ``--json``."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bookcore.cli.faults import CLOSED_HINT
 from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
 from bookcore.cli.streams import visible
-from bookcore.cli.tips import tips
-from bookcore.tables import BadRow, Reason
+from bookcore.tables import BadRow, KeyKind, KeyReader, Reason
 
 __all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
 
-LISTED = 200  # resources printed on a terminal when no number is asked for
+LISTED = 200  # resources on a terminal without --first
+_OPEN_ENDS_HINT = "if a missing start or end means for ever:  --open-ends"
+_FORMATS = {KeyKind.DATE: "%d/%m/%Y", KeyKind.TIME: "%d/%m/%Y %H:%M", KeyKind.ZONED: "%d/%m/%Y %H:%M %z"}
 
 
 class BadRows:
-    """Receives bad rows: counts all, and prints the first *limit* as they come (*quiet*: keeps them)."""
+    """Counts bad rows, and prints the first *limit* of them at once (*quiet*: stores them in ``kept``)."""
 
     def __init__(self, console: Console, *, limit: int | None = 20, quiet: bool = False) -> None:
         self.console = console
@@ -37,7 +40,7 @@ class BadRows:
         self.kept: list[BadRow] = []
 
     def __call__(self, row: BadRow) -> None:
-        """Count a row, and print it unless there are too many already."""
+        """Count a row, and print or store it within the limit."""
         self.count += 1
         self.reasons[row.reason] += 1
         self.lines.setdefault(row.reason, row.line)
@@ -52,31 +55,28 @@ class BadRows:
         self.console.print(f"[red]line {row.line}[/]: {row.reason}: {escape(visible(row.detail))}")
 
     def as_json(self) -> dict[str, Any]:
-        """Return all that is known of the bad rows as plain values."""
+        """Return the counts, and the stored rows, as plain values."""
         rows = [{"line": row.line, "reason": str(row.reason), "detail": row.detail} for row in self.kept]
-        return {
-            "bad_rows": self.count,
-            "reasons": {str(k): n for k, n in self.reasons.most_common()},
-            "rows": rows,
-        }
+        reasons = {str(reason): number for reason, number in self.reasons.most_common()}
+        return {"bad_rows": self.count, "reasons": reasons, "rows": rows}
 
 
 def plain(key: Any) -> Any:
-    """Return a key as JSON has it: numbers and text as they are, dates and times as ISO 8601."""
+    """Return a key for JSON: numbers and text unchanged, dates and times as ISO 8601."""
     if key is None or isinstance(key, str | int | float):
         return key
     return key.isoformat() if isinstance(key, date | datetime) else str(key)
 
 
 def words(key: Any, unbounded: str = "...") -> str:
-    """Return a key as a reader has it."""
+    """Return a key as text for people."""
     if key is None:
         return unbounded
     return key.isoformat(sep=" ") if isinstance(key, datetime) else visible(key)
 
 
 def marked(key: Any, unbounded: str = "...") -> str:
-    """Return a key as a reader has it, to stand among Rich's markup."""
+    """Return a key as text for people, escaped for the markup of Rich."""
     return escape(words(key, unbounded))
 
 
@@ -96,20 +96,20 @@ def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
     return table
 
 
-def show_loaded(found: Loaded, options: Options, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
-    """Print what ``load`` did."""
-    calendar = found.calendar
+def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
+    """Print the result of ``load``."""
+    calendar = loaded.calendar
     resources, bookings = len(calendar.resources), len(calendar)
-    kind = found.keys.kind.plural if found.keys is not None else "nothing"
+    kind = loaded.keys.kind.plural if loaded.keys is not None else "nothing"
     if as_json:
-        facts: dict[str, Any] = {"file": found.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
+        facts: dict[str, Any] = {"file": loaded.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
         facts |= bad.as_json() | {"saved": None if saved is None else str(saved)}
         print(json.dumps(facts))
         return
     console = Console(highlight=False)
     console.print(
         f"[bold green]{count(bookings, 'booking')}[/] of [bold]{count(resources, 'resource')}[/] from "
-        f"{escape(visible(found.source.name))}"
+        f"{escape(visible(loaded.source.name))}"
         + (f"; starts and ends are {kind}" if bookings or bad.count else ""),
         soft_wrap=True,
     )
@@ -121,7 +121,7 @@ def show_loaded(found: Loaded, options: Options, bad: BadRows, saved: Path | Non
         for reason, rows in bad.reasons.most_common():
             table.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
         console.print(table)
-        for tip in tips(options, found.keys, bad.reasons, nothing_loaded=not bookings):
+        for tip in dict.fromkeys(_tips(options, loaded.keys, bad.reasons, nothing_loaded=not bookings)):
             console.print(f"[dim]{escape(tip)}[/]", soft_wrap=True)
     if saved is not None:
         console.print(f"saved as {escape(visible(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
@@ -155,20 +155,26 @@ def show_free(free: Free, bad_rows: int, *, as_json: bool) -> None:
 def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
     """Print the answer of ``why``."""
     if as_json:
-        print(json.dumps(_reasons_json(answer) | {"bad_rows": bad_rows}))
+        facts = {"resource": plain(answer.resource.id), "start": plain(answer.start), "end": plain(answer.end)}
+        facts |= {"quantity": answer.quantity, "available": answer.available}
+        columns = ("kind", "id", "start", "end", "text")
+        facts["causes"] = [{name: plain(getattr(cause, name)) for name in columns} for cause in answer.causes]
+        near = {"before": answer.before, "after": answer.after}
+        facts["nearest"] = {side: span and [plain(key) for key in span] for side, span in near.items()}
+        print(json.dumps(facts | {"bad_rows": bad_rows}))
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {marked(answer.start)} to {marked(answer.end)}"
-    who = escape(visible(answer.resource.id))
+    name = escape(visible(answer.resource.id))
     if answer.available:
-        console.print(f"[bold]{who}[/] is [bold green]available[/] {span}: nothing is in the way")
+        console.print(f"[bold]{name}[/] is [bold green]available[/] {span}: nothing is in the way")
         return
-    console.print(f"[bold]{who}[/] is [bold red]not available[/] {span}")
+    console.print(f"[bold]{name}[/] is [bold red]not available[/] {span}")
     if console.is_terminal:
         table = _table("in the way", "", "from", "to", "")
         for cause in answer.causes:
-            name, note = escape(visible(cause.name)), escape(visible(cause.note))
-            table.add_row(cause.kind, name, marked(cause.start, ""), marked(cause.end, ""), note)
+            cells = [escape(visible(cause.name)), marked(cause.start, ""), marked(cause.end, "")]
+            table.add_row(cause.kind, *cells, escape(visible(cause.note)))
         console.print(table)
     else:
         for cause in answer.causes:
@@ -179,27 +185,37 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
             console.print(f"nearest free {side}: [green]{marked(offer[0])}[/] to [green]{marked(offer[1])}[/]")
 
 
-def _reasons_json(answer: Reasons) -> dict[str, Any]:
-    causes = [
-        {
-            "kind": cause.kind,
-            "id": plain(cause.id),
-            "start": plain(cause.start),
-            "end": plain(cause.end),
-            "text": cause.text,
-        }
-        for cause in answer.causes
-    ]
-    nearest = {
-        side: None if span is None else [plain(key) for key in span]
-        for side, span in (("before", answer.before), ("after", answer.after))
-    }
-    return {
-        "resource": plain(answer.resource.id),
-        "start": plain(answer.start),
-        "end": plain(answer.end),
-        "quantity": answer.quantity,
-        "available": answer.available,
-        "causes": causes,
-        "nearest": nearest,
-    }
+def _tips(
+    options: Options, keys: KeyReader | None, reasons: Collection[Reason], *, nothing_loaded: bool
+) -> Iterator[str]:
+    """Yield advice for each of the reasons of bad rows, if the advice fits the rows read so far."""
+    for reason in reasons:
+        match reason:
+            case Reason.NO_START | Reason.NO_END | Reason.NO_SPAN:
+                yield _OPEN_ENDS_HINT
+            case Reason.NOT_TEXT if options.encoding.lower() in ("utf-8", "utf8"):
+                yield "if the text is not UTF-8:  --encoding latin-1"
+            case Reason.TOO_MANY:
+                yield "how many fit at one time:  --capacity N"
+            case Reason.EMPTY:
+                yield CLOSED_HINT
+            case Reason.MIXED_ZONES if keys is not None and keys.date_format is None:
+                if keys.kind is not KeyKind.ZONED:
+                    yield "to take those with a zone:  --keys zoned"
+                else:
+                    yield "to take those without a zone:  --keys datetime"
+            case Reason.UNREADABLE if keys is not None and nothing_loaded:
+                # another kind or format of keys would lose rows that were loaded
+                yield from _other_keys(keys)
+
+
+def _other_keys(keys: KeyReader) -> Iterator[str]:
+    """Yield advice for a file with keys that are all unreadable."""
+    (what, _), *_ = keys.refused.most_common(1) or [("", 0)]
+    if what in (KeyKind.INT, KeyKind.FLOAT, KeyKind.DATE, KeyKind.TIME, KeyKind.ZONED):
+        if keys.date_format is not None:
+            yield "they are read without a format:  leave --date-format out"
+        elif what != keys.kind:
+            yield f"if they are {KeyKind(what).plural}:  --keys {what}"
+    elif what == "like a time" and keys.kind in _FORMATS:
+        yield f"if they are written otherwise:  --date-format '{_FORMATS[keys.kind]}'"

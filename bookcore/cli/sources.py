@@ -1,4 +1,4 @@
-"""FILE as it was typed: a path, or a stream that can be read but once and is therefore copied first."""
+"""The argument FILE: a path, or a stream, which is copied first because it can be read only once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STDIN = "-"
 
 
 class UsageError(BookcoreError):
-    """What was typed does not fit the file. Attribute: ``reason``."""
+    """An argument that is invalid or does not fit the file. Attribute: ``reason``."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -31,7 +31,7 @@ class UsageError(BookcoreError):
 
 
 class Source(NamedTuple):
-    """A file to be read: ``typed`` as it was named, ``name`` for people; ``copy`` holds it if it is a stream."""
+    """A file to be read: ``typed`` is the argument, ``name`` is for messages, ``copy`` is the copy of a stream."""
 
     typed: str
     name: str
@@ -39,7 +39,7 @@ class Source(NamedTuple):
     copy: IO[bytes] | None = None
 
     def table(self) -> str | IO[bytes]:
-        """Return what `read_csv` is to read."""
+        """Return the source for `read_csv`."""
         return self.typed if self.copy is None else self.copy
 
     def restore(self) -> Calendar:
@@ -58,7 +58,7 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(typed: str) -> Iterator[Source]:
-    """Return what was typed as a source, to be read within the block.
+    """Open the argument FILE as a source for the ``with`` block.
 
     Raises: `UsageError`, `TableError` for a stream that cannot be read.
     """
@@ -78,14 +78,14 @@ def open_source(typed: str) -> Iterator[Source]:
         except (OSError, ValueError) as fault:
             raise TableError(name, f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
         copy.seek(0)
-        # opened once more under the name of what it is a copy of, for errors to tell
+        # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
             is_snapshot = named.peek(len(MAGIC))[: len(MAGIC)] == MAGIC
             yield Source(typed, name, is_snapshot, named)
 
 
 def check_target(target: str, source: str) -> Path:
-    """Return where a snapshot may be written: where nothing is yet, or a snapshot that is not the file read.
+    """Return the path for a snapshot: a new file, or an existing snapshot other than *source*.
 
     Raises: `UsageError`.
     """
@@ -113,7 +113,7 @@ def _is_stream(typed: str) -> bool:
     try:
         mode = os.stat(typed).st_mode
     except (OSError, ValueError):
-        return False  # whoever reads it next says what is the matter
+        return False  # the reader of the file reports the error
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 

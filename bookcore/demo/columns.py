@@ -1,7 +1,7 @@
-"""A file of columns: how the demo's data is stored, read and checked. Nothing in it can run.
+"""The file format of the demo's data: columns of numbers and small tables. The file contains no code.
 
     magic      8 bytes, ``BKCOLS1`` and a newline
-    length     4 bytes, little endian: how long the head is
+    length     4 bytes, little endian: the length of the head
     head       JSON: title, source, licence, and one entry per section
     sections   one raw LZMA2 stream each, end to end, in the order of the head; nothing after the last
 
@@ -9,12 +9,12 @@ A section's entry holds ``name``, ``kind``, ``packed`` and ``crc32`` (length and
 ``raw`` (length once unpacked). Kinds:
 
     json   UTF-8 JSON: small tables
-    int    ``count`` integers, each stored as the difference to ``low`` in ``width`` bytes. Byte 0 of all of
-           them comes first, then byte 1 of all, and so on: alike bytes lie together and pack better.
-           With ``delta`` each value is the difference to the one before (the first: to zero).
+    int    ``count`` integers, each stored as the difference to ``low`` in ``width`` bytes: byte 0 of all
+           integers, then byte 1 of all, and so on, because similar bytes in sequence compress better.
+           With ``delta`` each value is the difference to its predecessor (of the first: to zero).
 
-A reader believes nothing: lengths must add up to the file, checksums must match, a stream must unpack to
-exactly what its entry says, and unpacking stops there. All else is a `DemoDataError`.
+The reader checks everything: the lengths must add up to the length of the file, checksums must match, and a stream
+must unpack to exactly the length in its entry. Any difference is a `DemoDataError`.
 """
 
 from __future__ import annotations
@@ -34,23 +34,14 @@ from bookcore.model.errors import BookcoreError
 __all__ = ["Columns", "DemoDataError", "pack", "unpack"]
 
 MAGIC = b"BKCOLS1\n"
-LARGEST = 64 * 1024 * 1024  # bytes a section may unpack to; the demo's largest is under 1 MB
-_FILTERS = [
-    {
-        "id": lzma.FILTER_LZMA2,
-        "preset": 9 | lzma.PRESET_EXTREME,
-        "dict_size": 1 << 22,
-        "lc": 4,
-        "lp": 0,
-        "pb": 0,
-    }
-]
+LARGEST = 64 * 1024 * 1024  # the maximal unpacked bytes of a section; the demo's largest is under 1 MB
 _UNFILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+_FILTERS = [_UNFILTERS[0] | {"preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
 _CODES = {1: "B", 2: "H", 4: "I"}
 
 
 class DemoDataError(BookcoreError):
-    """The demo's data file is not what it should be. Attributes: ``path``, ``reason``."""
+    """The demo's data file is missing or damaged. Attributes: ``path``, ``reason``."""
 
     http_hint = 500
 
@@ -60,7 +51,7 @@ class DemoDataError(BookcoreError):
 
 
 class Columns:
-    """What a file of columns holds: ``head`` (title, source, licence), ``tables`` and ``numbers`` by name."""
+    """The content of a file of columns: ``head`` (title, source, licence), ``tables`` and ``numbers`` by name."""
 
     __slots__ = ("head", "numbers", "tables")
 
@@ -71,7 +62,7 @@ class Columns:
 
 
 def pack(columns: Columns, *, delta: Iterable[str] = ()) -> bytes:
-    """Return the file that holds *columns*; the number columns named in *delta* are stored as differences.
+    """Return *columns* as the bytes of a file; the number columns in *delta* are stored as differences.
 
     Complexity: O(n), at the speed of the slowest LZMA preset: seconds for a million numbers.
 
@@ -92,9 +83,7 @@ def pack(columns: Columns, *, delta: Iterable[str] = ()) -> bytes:
     for name, table in columns.tables.items():
         add(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode(), name=name, kind="json")
     for name, values in columns.numbers.items():
-        stored = (
-            [b - a for a, b in zip([0, *values], values, strict=False)] if name in differing else list(values)
-        )
+        stored = [b - a for a, b in zip([0, *values], values, strict=False)] if name in differing else list(values)
         low = min(stored, default=0)
         top = max(stored, default=0) - low
         width = 1 if top < 1 << 8 else 2 if top < 1 << 16 else 4
@@ -106,10 +95,10 @@ def pack(columns: Columns, *, delta: Iterable[str] = ()) -> bytes:
 
 
 def unpack(data: bytes, path: object = "demo data") -> Columns:
-    """Return what the file *data* holds; *path* names it in errors.
+    """Return the content of the file *data*; *path* is its name in errors.
 
     Complexity: O(n); about 20 ns a number.
-    Raises: `DemoDataError` for anything that is not exactly such a file.
+    Raises: `DemoDataError` for a file that violates the format.
     """
     try:
         return _unpack(data)
@@ -118,7 +107,7 @@ def unpack(data: bytes, path: object = "demo data") -> Columns:
 
 
 class _DamageError(Exception):
-    """What is wrong, before the file's name is put to it."""
+    """A violation of the format; `unpack` adds the name of the file."""
 
 
 def _unpack(data: bytes) -> Columns:
@@ -153,7 +142,7 @@ def _unpack(data: bytes) -> Columns:
 
 
 class _Entry:
-    """One section as the head describes it, its facts checked for type and range."""
+    """The entry of one section, with its values checked for type and range."""
 
     __slots__ = ("count", "crc32", "delta", "kind", "low", "name", "packed", "raw", "width")
 
@@ -163,12 +152,8 @@ class _Entry:
         if self.kind not in ("json", "int") or self.raw > LARGEST:
             raise ValueError(self.kind)
         if self.kind == "int":
-            self.count, self.width, self.delta = (
-                self._whole(facts["count"]),
-                facts["width"],
-                facts["delta"] is True,
-            )
-            self.low = int(facts["low"])
+            self.count, self.low = self._whole(facts["count"]), int(facts["low"])
+            self.width, self.delta = facts["width"], facts["delta"] is True
             if self.width not in _CODES or self.count * self.width != self.raw:
                 raise ValueError(self.width)
 
@@ -179,14 +164,14 @@ class _Entry:
         return value
 
     def open(self, stream: bytes) -> bytes:
-        """Return the section's bytes, checked; never unpacks more than its entry says."""
+        """Return the checked bytes of the section; never unpacks more than the length in its entry."""
         if zlib.crc32(stream) != self.crc32:
             raise _DamageError(f"its section {self.name!r} is damaged: the checksum does not match")
         opener = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_UNFILTERS)
         try:
             raw = opener.decompress(stream, self.raw)
             if len(raw) == self.raw and not opener.eof:
-                raw += opener.decompress(b"", 1)  # reach the end mark; one byte more is one too many
+                raw += opener.decompress(b"", 1)  # reads the end mark; any further byte is an error below
         except (lzma.LZMAError, EOFError):
             raise _DamageError(f"its section {self.name!r} cannot be unpacked") from None
         if len(raw) != self.raw or not opener.eof or opener.unused_data:

@@ -1,12 +1,11 @@
-"""The demo's data: a year of aircraft rotations, read from the file in the package. Needs no extra.
+"""The demo's data: a year of flights, read from a file in the package. Needs no extra.
 
     year = read_flights()
-    year.aircraft   4,037 records: tail number and what the register says of it
-    year.airports   where an airport lies
+    year.aircraft   4,037 records: tail number and the facts in the register
+    year.airports   the names and positions of airports
     year.rows()     328,063 flights in the order of the source: aircraft, from, to, actual and scheduled
 
-All times are aware `datetime` objects in UTC, whole minutes; equal times are one shared object, so a year of
-keys costs what its distinct minutes cost.
+All times are aware `datetime` objects in UTC, in whole minutes; equal times are one shared object, which saves memory.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _EARTH_KM = 6371.0
 
 
 class AircraftFacts(NamedTuple):
-    """One aircraft as the register of the US Federal Aviation Administration has it; None: not known."""
+    """One aircraft in the register of the US Federal Aviation Administration; unknown facts are None."""
 
     tail: str
     year: int | None
@@ -40,7 +39,7 @@ class AircraftFacts(NamedTuple):
 
 
 class Airport(NamedTuple):
-    """An airport and where it lies, in degrees."""
+    """An airport and its position in degrees."""
 
     code: str
     name: str
@@ -50,14 +49,12 @@ class Airport(NamedTuple):
     def km_to(self, other: Airport) -> float:
         """Return the great-circle distance in kilometres. O(1)."""
         a, b = radians(self.latitude), radians(other.latitude)
-        across = (
-            sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other.longitude - self.longitude) / 2) ** 2
-        )
-        return 2 * _EARTH_KM * asin(sqrt(across))
+        east = radians(other.longitude - self.longitude)
+        return 2 * _EARTH_KM * asin(sqrt(sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(east / 2) ** 2))
 
 
 class Rotation(NamedTuple):
-    """One flight of one aircraft: off the block, on the block, as flown and as planned. UTC."""
+    """One flight of one aircraft: its actual and scheduled times at the gates, in UTC."""
 
     id: int
     tail: str
@@ -100,7 +97,7 @@ class Flights:
     def rows(self) -> Iterator[Rotation]:
         """Iterate all flights in the order of the source.
 
-        Complexity: O(n); about 0.6 s for the year, most of it making each distinct time once.
+        Complexity: O(n); about 0.6 s for the year, mostly for the distinct times.
         """
         column = self._columns
         start: Sequence[int] = column["start"]
@@ -110,23 +107,16 @@ class Flights:
         minute = timedelta(minutes=1)
         time = {m: EPOCH + m * minute for m in {*start, *end, *sched_start, *sched_end}}.__getitem__
         routes = [self._routes[route] for route in column["route"]]
-        return map(
-            Rotation,
-            column["id"],
-            map(self._tails.__getitem__, column["tail"]),
-            map(self._numbers.__getitem__, column["flight"]),
-            [route[0] for route in routes],
-            [route[1] for route in routes],
-            map(time, start),
-            map(time, end),
-            map(time, sched_start),
-            map(time, sched_end),
-        )
+        tails = map(self._tails.__getitem__, column["tail"])
+        numbers = map(self._numbers.__getitem__, column["flight"])
+        airports = [route[0] for route in routes], [route[1] for route in routes]
+        times = (map(time, minutes) for minutes in (start, end, sched_start, sched_end))
+        return map(Rotation, column["id"], tails, numbers, *airports, *times)
 
     def near(self, code: str, km: float) -> list[str]:
         """Return the airports of the data within *km* kilometres of *code*, nearest first, *code* included.
 
-        Airports whose place the source does not give (four in the Caribbean) are never near.
+        Four airports in the Caribbean have no position in the source, and are never near.
         """
         here = self.airports[code]
         away = sorted((here.km_to(there), there.code) for there in self.airports.values())
@@ -134,10 +124,10 @@ class Flights:
 
 
 def read_flights(data: bytes | None = None) -> Flights:
-    """Return the year of flights that comes with bookcore, or the one in *data*.
+    """Return the year of flights in the package, or in *data*.
 
     Complexity: O(n); about 0.3 s.
-    Raises: `DemoDataError` if the file is missing or is not what it should be.
+    Raises: `DemoDataError` if the file is missing or damaged.
 
     >>> year = read_flights()
     >>> len(year.aircraft), len(year)

@@ -1,10 +1,9 @@
-"""Pictures for a terminal: spans as bars on a time line, and a week of counts as a heat map.
+"""Pictures for a terminal: a Gantt chart of spans, and a heat map of the hours of a week. Needs Rich.
 
-Both are made of block characters and say the same without colour; colour makes them quicker to read. Both
-take the width they are given. Needs Rich.
+Both use block characters, fill a given width, and show the same facts with and without colour.
 
-    bar       half a block, blocks with a label in them, half a block: ends are exact to half a cell
-    heat map  a row a day, a cell an hour: the count on a shade of colour, or without colour a block as high
+    bar       half a block, blocks with a label, half a block: its ends are exact to half a cell
+    heat map  a row for each day, a cell for each hour: a shade of colour, or a block of that height without colour
 """
 
 from __future__ import annotations
@@ -21,19 +20,13 @@ __all__ = ["Bar", "Lane", "gantt", "heat_map"]
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 # the plasma colours of matplotlib (CC0), dark to light
 _SHADES = (
-    (13, 8, 135),
-    (84, 2, 163),
-    (139, 10, 165),
-    (185, 50, 137),
-    (219, 92, 104),
-    (244, 136, 73),
-    (254, 188, 43),
-)
+    (13, 8, 135), (84, 2, 163), (139, 10, 165), (185, 50, 137), (219, 92, 104), (244, 136, 73), (254, 188, 43)
+)  # fmt: skip
 _HOUR = timedelta(hours=1)
 
 
 class Bar(NamedTuple):
-    """One span on a lane. The first of ``labels`` that fits is written in it; what was refused is not ``solid``."""
+    """One span on a lane. It shows the first of ``labels`` that fits; a refused span is not ``solid``."""
 
     start: datetime
     end: datetime
@@ -50,9 +43,9 @@ class Lane(NamedTuple):
 
 
 def gantt(lanes: Sequence[Lane], begin: datetime, end: datetime, width: int) -> list[Text]:
-    """Return the chart as lines of text: hours on top, then a line for each lane.
+    """Return the chart as lines of text: the hours, then one line for each lane. Bars are clipped to the chart.
 
-    A bar that goes on outside is cut at the edge. O(lanes x width).
+    O(lanes x width).
     """
     left = max((len(lane.label) for lane in lanes), default=0) + 1
     cells = max(width - left, 12)
@@ -81,7 +74,7 @@ def gantt(lanes: Sequence[Lane], begin: datetime, end: datetime, width: int) -> 
 
 
 def _hours(begin: datetime, end: datetime, left: int, cells: int) -> Text:
-    """Return the axis: as many hours as fit, each above the cell where it begins."""
+    """Return the axis: as many hours as fit, each above its first cell."""
     hours = round((end - begin) / _HOUR)
     step = next((step for step in (1, 2, 3, 6, 12, 24) if cells * step // hours >= 4), 24)
     row = [" "] * (left + cells)
@@ -92,14 +85,14 @@ def _hours(begin: datetime, end: datetime, left: int, cells: int) -> Text:
 
 
 def _empty(low: int, high: int, begin: datetime, span: timedelta, cells: int) -> Text:
-    """Return free time, with a dot where every third hour begins."""
+    """Return free time, with a dot at the start of every third hour."""
     hours = round(span / _HOUR)
     dots = {cells * hour // hours for hour in range(0, hours, 3)}
     return Text.assemble(("".join("·" if cell in dots else " " for cell in range(low, high)), "dim"))
 
 
 def _bar(bar: Bar, low: int, high: int, first: int, last: int) -> Text:
-    """Return one bar in the cells from *first* to before *last*."""
+    """Return one bar for the cells from *first* to *last* (excluded)."""
     fill = "█" if bar.solid else "░"
     body = [fill] * (last - first)
     if body and bar.solid:
@@ -118,10 +111,7 @@ def _bar(bar: Bar, low: int, high: int, first: int, last: int) -> Text:
 
 
 def heat_map(counts: Sequence[int], monday: datetime, width: int, *, colour: bool) -> list[Text]:
-    """Return a week of hourly *counts*, 168 of them, as lines of text with a line of hours and a legend.
-
-    O(counts).
-    """
+    """Return 168 hourly *counts* as lines of text, with a line of hours and a legend. O(counts)."""
     top = max(*counts, 1)
     names = [f"{monday + n * 24 * _HOUR:%a %d} " for n in range(7)]
     left = len(names[0])
@@ -145,12 +135,11 @@ def heat_map(counts: Sequence[int], monday: datetime, width: int, *, colour: boo
 
 
 def _shade(part: float) -> Style:
-    """Return the colours for a *part* of the highest count: a shade, and ink that can be read on it."""
+    """Return the style for a *part* of the highest count: a shade, and a text colour with enough contrast."""
     place = part * (len(_SHADES) - 1)
     below = min(int(place), len(_SHADES) - 2)
-    mixed = [
-        round(a + (b - a) * (place - below)) for a, b in zip(_SHADES[below], _SHADES[below + 1], strict=True)
-    ]
+    neighbours = zip(_SHADES[below], _SHADES[below + 1], strict=True)
+    mixed = [round(a + (b - a) * (place - below)) for a, b in neighbours]
     ink = "black" if part > 0.6 else "white"
     return Style.parse(f"{ink} on rgb({mixed[0]},{mixed[1]},{mixed[2]})")
 

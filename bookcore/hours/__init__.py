@@ -1,4 +1,4 @@
-"""From the clock on the wall to open spans: opening hours and recurrence."""
+"""Opening hours and recurrence rules: wall-clock time turned into spans of keys."""
 
 from bookcore.hours.opening_hours import Hours
 

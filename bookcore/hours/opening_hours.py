@@ -1,12 +1,10 @@
-"""Opening hours: weekly rules on the wall clock of a zone, with other rules for some dates.
+"""Opening hours: weekly rules in the wall-clock time of a zone, with exceptions for some dates.
 
-    Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")      how it is written      `_hours_rules`
-      keys      datetimes of the calendar                        here
-      points    lengths since 1970, in UTC                       `_weeks`, which resolves and keeps them
-      changes of the clock                                       `_openings`
+``rules`` parses the written rule, `Hours` converts keys (datetimes) to points (lengths since 1970, in UTC), ``weeks``
+resolves and caches the open spans, ``wall_clock`` knows UTC offsets and clock changes::
 
-What becomes of times that a clock change skips or repeats is told, with the policies, in `_openings`: by
-default an instant is open exactly when the wall clock, read at that instant, shows an open time.
+    rules                     Hours                    weeks                             wall_clock
+    {"mon": "09:00-17:00"} --> is_open(start, end) --> bisection in the spans of a week <-- offsets, policies
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from bookcore.hours.openings import AMBIGUOUS, NONEXISTENT, Piece
 from bookcore.hours.rules import (
     Day,
     DayRule,
@@ -29,7 +26,7 @@ from bookcore.hours.rules import (
     read_week,
     week_text,
 )
-from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, choice, load_zone
+from bookcore.hours.wall_clock import AMBIGUOUS, EPOCH, EPOCH_UTC, NONEXISTENT, Piece, choice, load_zone
 from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
 from bookcore.model.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.model.typecheck import is_a, plain_text
@@ -41,27 +38,27 @@ _DAY_ZERO: Final = EPOCH.toordinal()
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Hours:
-    """When something is open: weekly rules in a time zone, with other rules for some dates.
+    """Opening hours: weekly rules in a time zone, with other rules for some dates.
 
-    Arguments: ``weekly``, a mapping of weekdays to openings (see the example; a close past midnight is
-    written ``26:00``); ``zone``, an IANA name, or None for calendars with naive datetimes, whose keys are the
-    wall clock itself; ``exceptions``, dates and what holds *instead* of the weekly rule on them, None for
-    closed all day; ``nonexistent`` and ``ambiguous``, the policy at clock changes (see `_openings`).
+    Arguments: ``weekly``, a mapping of weekdays to openings (see the example; 02:00 of the next day is written
+    ``26:00``); ``zone``, an IANA name, or None for calendars with naive datetimes as keys; ``exceptions``, a mapping of
+    dates to the openings that *replace* the weekly rule on them, None for closed all day; ``nonexistent`` and
+    ``ambiguous``, the policies at clock changes (see `bookcore.hours.wall_clock`). By default an instant is open
+    exactly when the wall clock shows an open time at that instant.
 
-    An opening belongs to the day it starts on: Friday 22:00-26:00 is decided by Friday's rule or exception up
-    to its end on Saturday.
+    An opening belongs to the day on which it starts: the rule or exception of Friday decides about Friday 22:00-26:00,
+    including its end on Saturday.
 
-    With a zone, keys are aware datetimes (of any zone), and spans come out in UTC; without, keys are naive.
-    Anything else is a `KeyTypeError`. An instance never changes, hashes by its content, and is safe to share
-    among threads. It remembers the weeks it was asked about, at most 512 of them.
+    With a zone, keys are aware datetimes of any zone, and the returned spans are in UTC; without a zone, keys are naive
+    datetimes. Any other key is a `KeyTypeError`. An instance is immutable, hashes by its content, and is safe to share
+    among threads. It caches at most 512 resolved weeks.
 
-    Attributes: ``week``, ``zone``, ``exceptions``, ``nonexistent``, ``ambiguous``, as read; ``longest``, a
-    length that no open span exceeds (exact without a zone, with one two days more, for clock changes), None
-    where there is no bound: use it to give up on lengths that never fit.
+    Attributes: ``week``, ``zone``, ``exceptions``, ``nonexistent``, ``ambiguous``, as read; ``longest``, an upper bound
+    for the length of an open span (exact without a zone, two days more with a zone), None if there is no bound.
 
     Raises: `HoursError` for a rule that cannot be read.
-    Complexity: a week asked about for the first time O(openings near it) if it is near an exception or a change of the
-    clock, else O(1) save once for each offset of the zone; after that as each method says.
+    Complexity: the first query about a week costs O(openings near it) if the week is near an exception or a clock change,
+    else O(1), after the first ordinary week of each UTC offset. Later queries cost what each method states.
 
     >>> berlin = Hours({"mon-fri": "09:00-17:00", "sat": ["10:00-12:00", "13:00-15:00"]}, zone="Europe/Berlin",
     ...                exceptions={"2026-12-24": "09:00-12:00", "2026-12-25": None})
@@ -103,14 +100,9 @@ class Hours:
         self._fill(read_week(weekly), zone, dates, nonexistent, ambiguous)
 
     def _fill(
-        self,
-        week: tuple[Day, ...],
-        zone: str | ZoneInfo | None,
-        dates: dict[date, Day],
-        nonexistent: str,
-        ambiguous: str,
+        self, week: tuple[Day, ...], zone: str | ZoneInfo | None, dates: dict[date, Day], nonexistent: str, ambiguous: str
     ) -> None:
-        put = object.__setattr__  # the record is frozen, its constructor is not
+        put = object.__setattr__  # the dataclass is frozen
         put(self, "week", week)
         put(self, "zone", None if zone is None else load_zone(zone))
         put(self, "exceptions", tuple(sorted(dates.items())))
@@ -123,14 +115,14 @@ class Hours:
         put(self, "_weeks", weeks)
         put(self, "longest", weeks.longest)
 
-    # ---- questions
+    # ---- queries
 
     def is_open(self, start: datetime | None, end: datetime | None, *, closed: bool = False) -> bool:
-        """Tell whether all of ``[start, end)`` lies in opening time.
+        """Return whether all of ``[start, end)`` lies in opening time.
 
-        An empty span asks about its instant. An end of None is unbounded: only what never closes on that side
-        is open. ``closed=True`` is for calendars with ``bounds="[]"``: the span has its end, and so have the
-        openings, so that 09:00-17:00 holds a span that ends at 17:00 and one that is nothing but 17:00.
+        An empty span means its instant. A start or end of None is unbounded: only hours that never close on that side
+        are open. ``closed=True`` is for calendars with ``bounds="[]"``: the span and the openings include their ends, so
+        that 09:00-17:00 contains a span that ends at 17:00, and the span from 17:00 to 17:00.
 
         Raises: `InvalidSpanError` (reversed), `KeyTypeError` (no datetime, or naive where there is a zone, or
         aware where there is none).
@@ -140,19 +132,23 @@ class Hours:
         >>> hours.is_open(datetime(2026, 5, 1, 23), datetime(2026, 5, 2, 1))
         True
         """
-        return self.holds(*self._window(start, end), closed)
+        return self.holds(*self.points(start, end), closed)
 
     def points(self, start: datetime | None, end: datetime | None) -> tuple[timedelta, timedelta]:
-        """Return a span as `holds` takes it: one answer for all rules with a zone, one for all without.
+        """Return a span as the two points that `holds` takes; they are the same for all rules with (or without) a zone.
 
         Raises: as `is_open`. Complexity: O(1).
         """
-        return self._window(start, end)
+        low = LOWEST if start is None else self._point(start)
+        high = HIGHEST if end is None else self._point(end)
+        if high < low:
+            raise InvalidSpanError(start, end, "the end lies before the start")
+        return low, high
 
     def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
-        """Tell whether all of a span is open, as `is_open`, given as `points` of this or a like rule returned it.
+        """Return whether all of a span is open, as `is_open`, for a span that `points` returned.
 
-        Raises nothing for points. Complexity: as `is_open`; O(1) for a span longer than ``longest``.
+        Raises nothing. Complexity: as `is_open`; O(1) for a span longer than ``longest``.
         """
         return self._weeks.holds(low, high, closed)
 
@@ -161,12 +157,12 @@ class Hours:
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Yield the maximal open spans within ``[start, end)``, disjoint and in order, lazily.
 
-        The window's own ends come back as they were given, all others in UTC (naive without a zone): two
-        times of one zone compare by their faces in Python, and at a clock change that is the wrong order. For
-        the wall clock: ``span_start.astimezone(hours.zone)``. None is yielded for what is open without end.
+        The ends of the window are returned unchanged, None if unbounded. All other times are in UTC (naive without a
+        zone), because Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
+        ``span_start.astimezone(hours.zone)`` gives the wall-clock time.
 
-        Raises: as `is_open`, when called.
-        Complexity: O(weeks walked + spans), each week resolved once.
+        Raises: as `is_open`, at the call.
+        Complexity: O(weeks visited + spans), each week resolved once.
 
         >>> hours = Hours({"mon-fri": "09:00-17:00"})
         >>> for opens, closes in hours.open_spans(datetime(2026, 5, 1, 12), datetime(2026, 5, 4, 10)):
@@ -174,13 +170,13 @@ class Hours:
         2026-05-01 12:00:00 to 2026-05-01 17:00:00
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
-        window = self._window(start, end)
+        window = self.points(start, end)
         return self._as_keys(self._weeks.open_points(*window), start, end, window)
 
     def closed_spans(
         self, start: datetime | None, end: datetime | None
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
-        """Yield the maximal closed spans within ``[start, end)``: exactly what `open_spans` leaves of it.
+        """Yield the maximal closed spans within ``[start, end)``: the complement of `open_spans`.
 
         Raises, Complexity: as `open_spans`.
 
@@ -189,19 +185,19 @@ class Hours:
         ...     print(closes, opens, sep=" to ")
         2026-05-01 17:00:00 to 2026-05-04 09:00:00
         """
-        window = self._window(start, end)
+        window = self.points(start, end)
         return self._as_keys(self._weeks.closed_points(*window), start, end, window)
 
     def next_open(
         self, after: datetime, *, at_least: timedelta | None = None
     ) -> tuple[datetime, datetime | None] | None:
-        """Return the first open span that lasts at least so long at or after an instant, or None.
+        """Return the first open span at or after an instant that lasts at least *at_least*, or None.
 
-        The span is maximal save that it does not start before *after*; its end is None if it never closes. It
-        looks 40 years past *after* or the last exception, whichever is later.
+        The span is maximal, except that it does not start before *after*; its end is None if it never closes. The search
+        ends 40 years after *after* or the last exception, whichever is later.
 
         Raises: `KeyTypeError` as `is_open`, also for an ``at_least`` that is no `timedelta`.
-        Complexity: O(openings passed over).
+        Complexity: O(openings visited).
 
         >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
@@ -222,7 +218,7 @@ class Hours:
                 break
         return None
 
-    # ---- plain data
+    # ---- serialization
 
     def to_plain(self) -> dict[str, Any]:
         """Return the rule as a dict of str, int and tuples; `from_plain` is its inverse. O(exceptions).
@@ -241,7 +237,7 @@ class Hours:
 
     @classmethod
     def from_plain(cls, plain: object) -> Hours:
-        """Return the rule that `to_plain` described. Raises: `HoursError` for anything else. O(exceptions x log of them).
+        """Return the rule that `to_plain` described. Raises: `HoursError` otherwise. O(n log n) in exceptions.
 
         >>> hours = Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin")
         >>> Hours.from_plain(hours.to_plain()) == hours
@@ -260,13 +256,8 @@ class Hours:
                 raise HoursError(item, "not an exception (date, openings), or one of a date that has one")
             dates[day] = _plain_day(item[1])
         hours = object.__new__(cls)
-        hours._fill(
-            tuple(map(_plain_day, week)),
-            None if plain_text(zone) == "" else zone,
-            dates,
-            facts["nonexistent"],
-            facts["ambiguous"],
-        )
+        zone = None if plain_text(zone) == "" else zone
+        hours._fill(tuple(map(_plain_day, week)), zone, dates, facts["nonexistent"], facts["ambiguous"])
         return hours
 
     def _content(self) -> tuple[object, ...]:
@@ -294,18 +285,18 @@ class Hours:
 
     def _point(self, key: Any) -> timedelta:
         """Return a key as the length since 1970, in UTC if there is a zone."""
-        if not issubclass(type(key), datetime):  # not isinstance: an object may say what it is not
+        if not issubclass(type(key), datetime):  # not isinstance, which believes __class__
             raise KeyTypeError(key, "opening hours are about times of day, so they need keys that are datetimes")
         try:
             point: timedelta = key - self._epoch
-            none = bool(point != point)  # NaT is a datetime, and equals nothing
-        except Exception as exc:  # also the code of a class of the user's own
-            raise self._refusal(key) from exc
-        if none:
+            is_nat = bool(point != point)  # pandas.NaT is a datetime, and not equal to itself
+        except Exception as exc:  # the class of the key may raise any error
+            raise self._key_error(key) from exc
+        if is_nat:
             raise InvalidKeyError(key, key, None)
         return point
 
-    def _refusal(self, key: datetime) -> KeyTypeError:
+    def _key_error(self, key: datetime) -> KeyTypeError:
         if self.zone is None:
             if key.tzinfo is not None:
                 return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
@@ -316,17 +307,10 @@ class Hours:
             )
         return KeyTypeError(key, "cannot be measured from 1970")
 
-    def _window(self, start: Any, end: Any) -> Piece:
-        a = LOWEST if start is None else self._point(start)
-        b = HIGHEST if end is None else self._point(end)
-        if b < a:
-            raise InvalidSpanError(start, end, "the end lies before the start")
-        return a, b
-
     def _key(self, point: timedelta) -> datetime:
         try:
             return self._epoch + point
-        except OverflowError:  # 24:00 of the last day that has a name
+        except OverflowError:  # 24:00 of the last day of datetime
             return datetime.max.replace(tzinfo=self._epoch.tzinfo)
 
     def _as_keys(

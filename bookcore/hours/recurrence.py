@@ -1,17 +1,16 @@
-"""Recurring spans: a first span, a rule, and what it means on the clock on the wall.
+"""Recurring spans: a first span and a recurrence rule, expanded in wall-clock time.
 
-The rule is walked in wall-clock time and each occurrence put on the axis by itself, so a meeting at 09:00
-stays at 09:00 when the clock changes::
+The rule produces *wall* points; each of them is converted to an *instant* separately (both are lengths since 1970, see
+`wall_clock`). A meeting at 09:00 therefore stays at 09:00 when the clock changes::
 
-    rule        every Sunday 02:30                 Europe/Berlin
-    wall        22 Mar 02:30    29 Mar 02:30    5 Apr 02:30
-    axis (UTC)  01:30           01:30 (*)       00:30
+    rule           every Sunday 02:30                 Europe/Berlin
+    wall           22 Mar 02:30    29 Mar 02:30    5 Apr 02:30
+    instant (UTC)  01:30           01:30 (*)       00:30
 
-(*) 02:30 does not exist on 29 March. As RFC 5545 has it (3.3.5), it is read with the offset from before the
-change: 03:30 on the wall, 01:30 UTC. A time that the clock shows twice is its first showing. Both can be had
-otherwise.
+(*) 02:30 does not exist on 29 March. RFC 5545 (3.3.5) reads it with the offset before the change: 03:30 on the wall
+clock, 01:30 UTC. A time that the clock shows twice means its first occurrence. Arguments choose other policies.
 
-python-dateutil does the counting of days; it is imported when `recurring` is called, not before.
+python-dateutil expands the rules; it is imported by the first call of `recurring` that has a rule.
 """
 
 from __future__ import annotations
@@ -19,14 +18,20 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from bookcore.hours.recurrence_axis import Axis, axis_of
-from bookcore.hours.wall_clock import EPOCH, choice
-from bookcore.model.errors import HoursError, InvalidSpanError, KeyTypeError, MissingExtraError
+from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
+from bookcore.model.errors import (
+    HoursError,
+    InvalidKeyError,
+    InvalidSpanError,
+    KeyTypeError,
+    MissingExtraError,
+)
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -39,7 +44,7 @@ NONEXISTENT: Final = ("later", "jump", "skip")
 AMBIGUOUS: Final = ("first", "second")
 KEEP: Final = ("elapsed", "wall")
 
-# what RFC 5545 allows as numbers, from 1 or 0 up; negative ones too, where counting from the end makes sense
+# the numbers that RFC 5545 allows; negative numbers count from the end
 _RANGES: Final = {
     "BYSECOND": range(61),
     "BYMINUTE": range(60),
@@ -54,6 +59,7 @@ _PARTS: Final = frozenset(_RANGES) | {"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKS
 _NUMBER: Final = re.compile(r"[+-]?\d{1,3}", re.ASCII)
 _VALUE: Final = re.compile(r"[A-Z0-9,+-]+", re.ASCII)
 _POSITIVE: Final = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
+_UNSET: Final = timedelta.max
 _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 
 K = TypeVar("K", bound=date)
@@ -73,40 +79,38 @@ def recurring(
     nonexistent: str = "later",
     ambiguous: str = "first",
 ) -> Iterator[tuple[K, K]]:
-    """Yield the spans that a recurrence rule makes of a first span, in order, as plain ``(start, end)`` pairs.
+    """Yield the spans of a recurrence rule in order, as ``(start, end)`` pairs.
 
-    - ``start``, ``end``: the first span: two dates (all-day, the end excluded as ever), two naive or two
-      aware datetimes. It is the first of those yielded, as in RFC 5545, also where the rule would not produce
-      it.
-    - ``rule``: an RFC 5545 rule (``"FREQ=WEEKLY;BYDAY=MO;COUNT=10"``, with or without ``RRULE:``), or
-      dateutil's `rrule` (which is restarted at *start*) or `rruleset` (taken as it is: its naive times are
-      wall-clock times), or None for the first span alone. A rule without end is walked lazily, for ever.
-    - ``zone``: whose wall clock the rule follows: an IANA name or a `tzinfo`. Left out, that of *start*; with
-      naive datetimes, the keys are the wall clock. What comes out is in this zone, its ``fold`` set where it
-      matters.
-    - ``exclude``: starts left out (EXDATE); a date leaves out all that start on it. ``include``: further
-      starts, or ``(start, end)`` pairs with a length of their own (RDATE). Both are read before anything is
-      yielded. Naive datetimes are wall-clock times.
-    - ``until``: the last start there may be, itself included, all of its day if it is a date. ``limit``: how
-      many pairs to yield at most. The rule's own UNTIL and COUNT are about what the rule produces, excluded
-      or not; among naive datetimes an UNTIL in UTC is read as a wall-clock time.
-    - ``keep``: what an occurrence has in common with the first. ``"elapsed"``: the time that passes, as RFC
-      5545 has it for a DTEND. ``"wall"``: the times on the wall, so that a night shift ends at 06:00 also
-      when it lasts an hour more.
-    - ``nonexistent``: where the clock skips a start: ``"later"`` by as much as it skips (RFC 5545),
-      ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC
-      5545) or ``"second"`` showing of a time that the clock shows twice.
+    - ``start``, ``end``: the first span: two dates (whole days, end excluded), two naive or two aware datetimes. It
+      is always yielded first, as in RFC 5545, even if the rule does not produce it.
+    - ``rule``: an RFC 5545 rule (``"FREQ=WEEKLY;BYDAY=MO;COUNT=10"``, with or without ``RRULE:``), an `rrule` of
+      dateutil (restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
+      times), or None for the first span alone. A rule without an end is expanded lazily, without an end.
+    - ``zone``: the zone of the wall clock that the rule follows, an IANA name or a `tzinfo`; by default the zone of
+      *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
+      ``fold`` set.
+    - ``exclude``: excluded starts (EXDATE); a date excludes all starts on that date. ``include``: further starts, or
+      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded. Naive datetimes are wall-clock
+      times.
+    - ``until``: the last possible start, included; a date means the end of that day. ``limit``: the maximal number
+      of pairs. UNTIL and COUNT in the rule apply before exclusion; with naive datetimes an UNTIL in UTC is read as a
+      wall-clock time.
+    - ``keep``: what every occurrence has in common with the first. ``"elapsed"``: the length in UTC, as RFC 5545
+      defines it for DTEND. ``"wall"``: the wall-clock times, so that a night shift ends at 06:00 also when it lasts
+      an hour more.
+    - ``nonexistent``: the policy for a start that the clock skips: ``"later"`` by the length of the skip (RFC 5545),
+      ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC 5545) or
+      ``"second"`` occurrence of a time that the clock shows twice.
 
-    Starts are distinct: where two wall-clock times come to be one instant, it is yielded once. Rules finer
-    than a day also count on the wall; for every sixty minutes, whatever the clock does, give ``zone="UTC"``.
+    Starts are distinct: two wall-clock times that mean one instant are yielded once. Hourly and finer rules count in
+    wall-clock time as well; ``zone="UTC"`` makes every hour last sixty minutes.
 
-    A rule that is well-formed and matches nothing more (30 February) is walked to the year 9999 before it
-    ends, which takes dateutil seconds; ``limit`` and ``until`` cannot shorten that.
+    A valid rule without further matches (30 February) is expanded to the year 9999, which takes dateutil seconds;
+    ``limit`` and ``until`` do not shorten that.
 
-    Raises, when called: `MissingExtraError` without python-dateutil, `HoursError` for a rule or argument that
-    cannot be read, `KeyTypeError` for keys that are no dates or do not go together, `InvalidSpanError`
-    (reversed).
-    Complexity: as dateutil walks; O(include + exclude) before the first.
+    Raises, at the call: `MissingExtraError` without python-dateutil, `HoursError` for a rule or argument that cannot be
+    read, `KeyTypeError` for keys that are no dates or of different types, `InvalidSpanError` (reversed).
+    Complexity: that of dateutil; O(include + exclude) before the first pair.
 
     >>> from zoneinfo import ZoneInfo
     >>> first = datetime(2026, 3, 22, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -118,7 +122,8 @@ def recurring(
     choice("keep", keep, KEEP)
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
-    _check_limit(limit)
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+        raise HoursError(limit, "a limit is a whole number of spans, or None")
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
     if isinstance(start, datetime) and (start.utcoffset() is None) != (end.utcoffset() is None):  # type: ignore[attr-defined]
@@ -126,49 +131,44 @@ def recurring(
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
     length, wall_length = last - first, axis.wall(end) - axis.wall(start)
-    own = _included(include, axis)
-    left_out, dates_out = _excluded(exclude, axis)
+    included = _included(include, axis)
+    excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
     starts = _starts(rule, axis)
 
     def end_of(begin: timedelta) -> timedelta:
-        if (given := own.get(begin)) is not None:
-            return given
+        if (explicit := included.get(begin)) is not None:
+            return explicit
         if keep == "wall":
-            ended, _ = axis.place(axis.shown(begin) + wall_length)
-            if ended is not None and ended >= begin:
-                return ended
+            same_wall, _ = axis.to_instant(axis.to_wall(begin) + wall_length)
+            if same_wall is not None and same_wall >= begin:
+                return same_wall
         return begin + length
 
-    def walk() -> Iterator[tuple[Any, Any]]:
+    def pairs() -> Iterator[tuple[Any, Any]]:
         previous: timedelta | None = None
-        for begin in merge(starts, sorted(own)):
+        for begin in merge(starts, sorted(included)):
             if stop is not None and begin > stop:
                 return
             if begin == previous:
                 continue
             previous = begin
             try:
-                if begin in left_out or (dates_out and axis.shown(begin).days in dates_out):
+                if begin in excluded or (excluded_days and axis.to_wall(begin).days in excluded_days):
                     continue
                 pair = axis.key(begin), axis.key(end_of(begin))
-            except OverflowError:  # past the year 9999, where no key has a name
+            except OverflowError:  # after the year 9999
                 return
             yield pair
 
-    return walk() if limit is None else islice(walk(), limit)
-
-
-def _check_limit(limit: object) -> None:
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
-        raise HoursError(limit, "a limit is a whole number of spans, or None")
+    return pairs() if limit is None else islice(pairs(), limit)
 
 
 def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
-    """Yield the instants of what a rule produced, in order.
+    """Yield the instants of the datetimes that a rule produced, in order.
 
-    Wall-clock order is the order of instants, save that a skipped time moved later may pass its followers
-    (02:30 becomes 03:30, after 03:00): those wait until the rule has come so far.
+    Wall-clock order is the order of instants, with one exception: a skipped time that is moved later may pass its
+    successors (02:30 becomes 03:30, after 03:00). Moved instants wait in a queue until the rule has reached them.
     """
     waiting: deque[timedelta] = deque()
     for moment in moments:
@@ -176,7 +176,7 @@ def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
             instant: timedelta | None = axis.instant(moment)
             moved = False
         else:
-            instant, moved = axis.place(moment - EPOCH)
+            instant, moved = axis.to_instant(moment - EPOCH)
         if moved and instant is not None:
             waiting.append(instant)
         elif instant is not None:
@@ -187,23 +187,23 @@ def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
 
 
 def _included(include: Iterable[Any], axis: Axis) -> dict[timedelta, timedelta | None]:
-    """Return the further starts, with the ends of those that have their own."""
-    found: dict[timedelta, timedelta | None] = {}
+    """Return the included starts, each with its explicit end or None."""
+    ends: dict[timedelta, timedelta | None] = {}
     for item in _listed(include, "include"):
         if not isinstance(item, tuple):
-            found.setdefault(axis.instant(item), None)
+            ends.setdefault(axis.instant(item), None)
         elif len(item) == 2:
             begin, ended = axis.instant(item[0]), axis.instant(item[1])
             if ended < begin:
                 raise InvalidSpanError(item[0], item[1], "the end lies before the start")
-            found[begin] = ended
+            ends[begin] = ended
         else:
             raise HoursError(item, "include takes starts and (start, end) pairs")
-    return found
+    return ends
 
 
 def _excluded(exclude: Iterable[Any], axis: Axis) -> tuple[set[timedelta], set[int]]:
-    """Return the starts left out, and the days (since 1970) on which all are."""
+    """Return the excluded starts, and the days (since 1970) whose starts are all excluded."""
     instants: set[timedelta] = set()
     days: set[int] = set()
     for item in _listed(exclude, "exclude"):
@@ -221,7 +221,7 @@ def _listed(items: Any, name: str) -> list[Any]:
 
 
 def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
-    """Return the instants of the first span's start and of what the rule produces, in order."""
+    """Return the instants of the first start and of all starts that the rule produces, in order."""
     first = EPOCH + axis.first[0]
     if rule is None:
         return iter((axis.first[1],))
@@ -230,32 +230,32 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     except ImportError as exc:
         raise MissingExtraError("python-dateutil", "recurrence") from exc
     if isinstance(rule, rruleset):
-        return _in_order(_walked(rule, iter(rule), timedelta(0)), axis)
+        return _in_order(_translated(rule, iter(rule), timedelta(0)), axis)
     try:
         if isinstance(rule, str):
             text, until = _read(rule)
-            made = rrulestr(text, dtstart=first)
+            expanded = rrulestr(text, dtstart=first)
         elif isinstance(rule, rrule):
-            until = getattr(rule, "_until", None)  # dateutil has no public name for it
-            made = rule.replace(dtstart=first, until=None)
+            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
+            expanded = rule.replace(dtstart=first, until=None)
         else:
             raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
     except HoursError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as exc:
         raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
-    produced = _in_order(_walked(rule, iter(made), timedelta(microseconds=first.microsecond)), axis)
+    produced = _in_order(_translated(rule, iter(expanded), timedelta(microseconds=first.microsecond)), axis)
     if until is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
     return merge((axis.first[1],), produced)
 
 
-def _walked(rule: Any, made: Iterator[datetime], rest: timedelta) -> Iterator[datetime]:
-    """Yield what dateutil yields, which drops the start's microseconds; its errors come out as ours."""
+def _translated(rule: Any, expanded: Iterator[datetime], microseconds: timedelta) -> Iterator[datetime]:
+    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError`."""
     while True:
         try:
-            moment = next(made) + rest
+            moment = next(expanded) + microseconds
         except StopIteration:
             return
         except (ValueError, TypeError, AttributeError, OverflowError) as exc:
@@ -264,10 +264,10 @@ def _walked(rule: Any, made: Iterator[datetime], rest: timedelta) -> Iterator[da
 
 
 def _read(rule: str) -> tuple[str, date | None]:
-    """Return a rule's text without its UNTIL, and that as a date, a naive or an aware datetime.
+    """Return the text of a rule without its UNTIL, and UNTIL as a date, a naive or an aware datetime.
 
-    dateutil takes the first day of the week from the process where RFC 5545 says Monday, loops on an interval
-    of nought, and compares an UNTIL by the wall clock: so these are settled here.
+    This function sets WKST, checks INTERVAL and removes UNTIL, because dateutil takes the first day of the week from the
+    locale (RFC 5545: Monday), loops forever on an interval of zero, and compares UNTIL in wall-clock time.
     """
     text = rule.strip()
     if text[:6].upper() == "RRULE:":
@@ -310,10 +310,118 @@ def _read_until(rule: str, value: str) -> date:
 
 
 def _bound(until: date, axis: Axis) -> timedelta:
-    """Return the last instant a rule's own UNTIL allows, taken as it can be meant where it is of another kind."""
+    """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
     if isinstance(until, datetime):
         if axis.days:
             until = until.date()
         elif axis.zone is None:
             until = until.replace(tzinfo=None)
     return axis.latest(until)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The type of the keys, and the conversion between keys, wall points and instants.
+
+    ``days``: the keys are dates. ``zone``: the zone of aware keys; None for naive datetimes and dates, where wall points
+    are instants. ``first``: wall point and instant of the first start; that instant has priority over the policies.
+    """
+
+    days: bool
+    zone: tzinfo | None
+    nonexistent: str
+    ambiguous: str
+    first: tuple[timedelta, timedelta] = (_UNSET, _UNSET)
+
+    def instant(self, key: Any) -> timedelta:
+        """Return the instant of a key. A naive datetime is wall-clock time; a skipped time is moved later.
+
+        Raises: `KeyTypeError` for a key of another type than the first start, `InvalidKeyError` for NaT.
+        """
+        wall = self.wall(key)
+        if self.zone is None:
+            return wall
+        if key.utcoffset() is not None:
+            instant: timedelta = key - EPOCH_UTC
+            return instant
+        converted, _ = self.to_instant(wall)
+        return wall - offsets(self.zone, wall)[0] if converted is None else converted
+
+    def wall(self, key: Any) -> timedelta:
+        """Return the wall point of a key. Raises: as `instant`."""
+        if not isinstance(key, date):
+            raise KeyTypeError(key, "recurring spans need keys that are dates or datetimes")
+        if key != key:  # pandas.NaT is a datetime, and not equal to itself
+            raise InvalidKeyError(key, key, None)
+        if self.days:
+            if isinstance(key, datetime):
+                raise KeyTypeError(key, "is a datetime, and the first span is one of dates")
+            return timedelta(days=key.toordinal() - EPOCH.toordinal())
+        if not isinstance(key, datetime):
+            raise KeyTypeError(key, "is a date, and the first span is one of datetimes")
+        if key.utcoffset() is not None:
+            if self.zone is None:
+                raise KeyTypeError(key, "has a zone, and the first span has none; give it one with zone='...'")
+            if key.tzinfo is not self.zone:
+                try:
+                    key = key.astimezone(self.zone)
+                except OverflowError as exc:
+                    raise KeyTypeError(key, "cannot be told in the zone of the rule") from exc
+        # a subclass, such as pandas.Timestamp, would subtract in nanoseconds
+        fields = key.year, key.month, key.day, key.hour, key.minute, key.second, key.microsecond
+        return datetime(*fields) - EPOCH
+
+    def to_instant(self, wall: timedelta) -> tuple[timedelta | None, bool]:
+        """Return the instant of a wall point, None if the policy skips it, and whether it was moved later.
+
+        Complexity: O(log t) in the number of clock changes of the zone.
+        """
+        if wall == self.first[0]:
+            return self.first[1], False
+        if self.zone is None:
+            return wall, False
+        before, after = offsets(self.zone, wall)
+        if before >= after:
+            return wall - (before if self.ambiguous == "first" else after), False
+        if self.nonexistent == "later":
+            return wall - before, True
+        if self.nonexistent == "jump":
+            return change_between(self.zone, wall, before, after), False
+        return None, False
+
+    def to_wall(self, instant: timedelta) -> timedelta:
+        """Return the wall point of an instant. Raises: OverflowError outside the range of datetime."""
+        if self.zone is None:
+            return instant
+        return (EPOCH_UTC + instant).astimezone(self.zone).replace(tzinfo=None) - EPOCH
+
+    def key(self, instant: timedelta) -> date:
+        """Return the key of an instant. Raises: OverflowError outside the range of datetime."""
+        if self.zone is not None:
+            return (EPOCH_UTC + instant).astimezone(self.zone)
+        return (EPOCH + instant).date() if self.days else EPOCH + instant
+
+    def latest(self, until: Any) -> timedelta:
+        """Return the last instant that a bound includes; a date includes the whole day."""
+        if self.days or not isinstance(until, date) or isinstance(until, datetime):
+            return self.instant(until)
+        midnight = datetime.combine(until, time()) - EPOCH + timedelta(days=1)
+        offset = timedelta(0) if self.zone is None else offsets(self.zone, midnight)[1]
+        return midnight - offset - timedelta.resolution
+
+
+def axis_of(start: Any, zone: str | tzinfo | None, nonexistent: str, ambiguous: str) -> Axis:
+    """Return the axis for the first start and the zone argument. Raises: `HoursError`, `KeyTypeError`."""
+    if isinstance(start, date) and not isinstance(start, datetime):
+        if zone is not None:
+            raise HoursError(zone, "a span of whole dates has no zone; give datetimes, or leave it out")
+        axis = Axis(True, None, nonexistent, ambiguous)
+    else:
+        if zone is None and isinstance(start, datetime):
+            zone = start.tzinfo
+        if zone is not None and not isinstance(zone, tzinfo):
+            zone = load_zone(zone)
+        # a tzinfo of pytz has a fixed offset, and the name of the zone in the attribute `zone`
+        name = getattr(zone, "zone", None)
+        axis = Axis(False, load_zone(name) if isinstance(name, str) else zone, nonexistent, ambiguous)
+    return replace(axis, first=(axis.wall(start), axis.instant(start)))

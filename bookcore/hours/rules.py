@@ -1,8 +1,8 @@
-"""How opening hours are written and read: text in, whole seconds out, and back.
+"""Parsing of opening hours: text to whole seconds, and back.
 
-A *day* is a tuple of openings in order, each ``(open, close)`` in seconds after that day's midnight on the
-clock on the wall. ``close`` may pass 86,400: an opening belongs to the day it starts on and may run into the
-next one. The openings of one day do not overlap; those that touch (12:00-13:00, 13:00-15:00) are one.
+A *day* is a sorted tuple of openings, each ``(open, close)`` in seconds after midnight of that day in wall-clock time.
+``close`` may exceed 86,400: an opening belongs to the day on which it starts and may end on the next day. The openings
+of one day do not overlap; openings that touch (12:00-13:00, 13:00-15:00) are merged.
 
     "09:00-17:00"                  ->  ((32400, 61200),)
     ["10:00-12:00", "22:00-26:00"] ->  ((36000, 43200), (79200, 93600))       26:00 is 02:00 of the next day
@@ -26,15 +26,15 @@ DayRule: TypeAlias = str | Iterable[str | tuple[str | time, str | time]] | None
 
 FULL: Final = 86_400
 _NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LONG: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_FULL_NAMES: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
 def read_week(weekly: Any) -> tuple[Day, ...]:
-    """Return seven days, Monday first, from a mapping of weekdays to what `read_day` takes.
+    """Return seven days, Monday first, from a mapping of weekdays to rules for `read_day`.
 
     Keys: ``"mon"``, ``"monday"``, ``"mon-fri"``, ``"sat-mon"`` (past Sunday), ``"mon,wed,fri"``, ``"daily"``,
-    or the number that `date.weekday` gives (Monday 0). A day not named is closed; one named twice is refused.
+    or the number that `date.weekday` gives (Monday 0). A missing day is closed; a repeated day is an error.
 
     >>> read_week({"sat,sun": "10:00-12:00"})[4:]
     ((), ((36000, 43200),), ((36000, 43200),))
@@ -52,12 +52,12 @@ def read_week(weekly: Any) -> tuple[Day, ...]:
 
 
 def read_pairs(value: Any) -> list[tuple[Any, Any]] | None:
-    """Return the keys and values of a mapping; None for what is none, or says it is and cannot be read."""
+    """Return the keys and values of a mapping; None for any other value, or a mapping that cannot be read."""
     if not is_a(value, (Mapping,)):
         return None
     try:
         return [(key, rule) for key, rule in value.items()]
-    except Exception:  # the code of the user's own class
+    except Exception:  # a mapping of a user-defined class may raise any error
         return None
 
 
@@ -74,8 +74,7 @@ def _read_weekdays(key: Any) -> list[int]:
             elif -1 in ends or len(ends) > 2:
                 break
             else:
-                first, last = ends[0], ends[-1]
-                days += [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+                days += [(ends[0] + step) % 7 for step in range((ends[-1] - ends[0]) % 7 + 1)]
         else:
             return days
     raise HoursError(
@@ -84,9 +83,9 @@ def _read_weekdays(key: Any) -> list[int]:
 
 
 def _weekday(name: str) -> int:
-    # three letters or more of the name: "thu", "thur", "thurs", "thursday"; -1 for anything else
-    for number, long in enumerate(_LONG):
-        if len(name) >= 3 and long.startswith(name):
+    """Return the number of a weekday, given by three or more letters of its name ("thu", "thurs"), else -1."""
+    for number, full_name in enumerate(_FULL_NAMES):
+        if len(name) >= 3 and full_name.startswith(name):
             return number
     return -1
 
@@ -94,9 +93,9 @@ def _weekday(name: str) -> int:
 def read_day(rule: Any) -> Day:
     """Return one day's openings from text, from a list of texts or pairs of times, or from None (closed).
 
-    Times are ``"9:00"``, ``"09:00:30"`` or `datetime.time`. A close of 00:00 is the midnight that ends the
-    day; one after it is written ``26:00`` for 02:00. An opening that closes before it opens is refused: it
-    may be meant to pass midnight, or be a slip, and only the writer knows.
+    Times are ``"9:00"``, ``"09:00:30"`` or `datetime.time`. A close of 00:00 is the midnight at the end of the day, a
+    close of ``26:00`` is 02:00 of the next day. An opening that closes before it opens is an error, because it may be
+    meant to pass midnight or be a mistake.
 
     >>> read_day("10:00-12:00, 22:00-26:00")
     ((36000, 43200), (79200, 93600))
@@ -115,10 +114,10 @@ def read_day(rule: Any) -> Day:
 
 
 def _items(value: Any) -> list[Any] | None:
-    """Return what is in an iterable; None for what is none, or says it is and cannot be iterated."""
+    """Return the items of an iterable; None for any other value, or an iterable that raises an error."""
     try:
         return list(value)
-    except Exception:  # an array without dimensions, or the object's own code
+    except Exception:  # an array without dimensions, or an error of a user-defined class
         return None
 
 
@@ -129,7 +128,7 @@ def _read_opening(item: Any) -> tuple[int, int]:
     if parts is None or len(parts) != 2:
         raise HoursError(item, "an opening is text such as '09:00-17:00' or a pair of times (open, close)")
     opens, closes = (_read_time(part, item) for part in parts)
-    return opens, closes or (FULL if opens else 0)  # 00:00-00:00 could be all day or no time: refused
+    return opens, closes or (FULL if opens else 0)  # 00:00-00:00 is ambiguous, and an error in `check_day`
 
 
 def _read_time(value: Any, item: object) -> int:
@@ -148,7 +147,7 @@ def _read_time(value: Any, item: object) -> int:
 
 
 def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
-    """Return the openings in order, those that touch as one, or raise `HoursError` about *source*.
+    """Return the openings in order, merged where they touch. Raises: `HoursError` about *source*.
 
     >>> check_day([(46800, 54000), (36000, 46800)], "10:00-13:00, 13:00-15:00")
     ((36000, 54000),)
@@ -176,14 +175,14 @@ def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
 
 
 def read_date(value: Any) -> date:
-    """Return a date, given as one or as ISO text; a datetime is refused.
+    """Return a date that is given as a date or as ISO text. Raises: `HoursError`, for a datetime as well.
 
     >>> read_date("2026-12-24")
     datetime.date(2026, 12, 24)
     """
     if is_a(value, date) and not is_a(value, datetime):
-        found: date = value
-        return found
+        day: date = value
+        return day
     text = plain_text(value)
     if text is not None:
         try:
@@ -200,7 +199,7 @@ def _clock(seconds: int) -> str:
 
 
 def day_text(day: Day) -> str | None:
-    """Return a day as `read_day` reads it.
+    """Return a day as text for `read_day`, None for a closed day.
 
     >>> day_text(((32400, 61200), (79200, 93600)))
     '09:00-17:00, 22:00-26:00'
@@ -209,7 +208,7 @@ def day_text(day: Day) -> str | None:
 
 
 def week_text(week: tuple[Day, ...]) -> dict[str, str]:
-    """Return the open days of a week as `read_week` reads them, neighbours of one rule together.
+    """Return the open days of a week as rules for `read_week`; consecutive equal days are one rule.
 
     >>> week_text(((),) * 4 + (((32400, 61200),),) * 2 + ((),))
     {'fri-sat': '09:00-17:00'}

@@ -1,9 +1,8 @@
-"""Wall clocks and instants: what a zone's clock changes do to a local time.
+"""Wall-clock time and UTC: what a time zone's clock changes do to local times and to opening hours.
 
-Points, here and in `hours` and `recurrence`, are lengths since 1970-01-01: a *wall* point counts what the
-clock on the wall shows, an *instant* what has passed in UTC. As lengths they never run out of range, compare
-in C, and know no ``fold`` (Python compares two times of one zone by their faces: the second 02:30 is not
-after the first).
+A *point* in this package is a length since 1970-01-01. A *wall* point counts what the wall clock shows; an *instant*
+counts UTC. Lengths do not overflow, compare in C, and have no ``fold`` (Python compares two datetimes of one zone
+by their wall-clock fields: the second 02:30 is not after the first).
 
 A zone moves its clock at an instant T from one UTC offset to another::
 
@@ -15,33 +14,69 @@ A zone moves its clock at an instant T from one UTC offset to another::
          01 |      /                                       01 |  /
             +------------- UTC                                +---------------- UTC
 
-``fold`` tells the sides of a change apart: fold 0 gives the offset before it, fold 1 the offset after it.
-Equal offsets mean an ordinary time, ``before < after`` a skipped one, ``before > after`` a repeated one.
+``fold=0`` gives the offset before a change, ``fold=1`` the offset after it. Equal offsets mean an ordinary wall time,
+``before < after`` a skipped wall time, ``before > after`` a repeated wall time.
+
+Opening hours have two policies: ``nonexistent`` decides the meaning of an opening or closing time that the clock
+skips, ``ambiguous`` the meaning of a time that the clock shows twice:
+
+    ==============  ======================  ======================  ==================================
+    nonexistent     opens                   closes
+    ==============  ======================  ======================  ==================================
+    ``"jump"``      at T                    at T                    as the wall clock shows (default)
+    ``"later"``     later by the skip       later by the skip       02:30 is 03:30, as in RFC 5545
+    ``"earlier"``   earlier by the skip     earlier by the skip     02:30 is 01:30
+    ``"narrowest"`` later by the skip       earlier by the skip     the shortest possible opening
+    ``"widest"``    earlier by the skip     later by the skip       the longest possible opening
+    ==============  ======================  ======================  ==================================
+
+    ==============  ======================  ======================  ==================================
+    ambiguous       opens                   closes
+    ==============  ======================  ======================  ==================================
+    ``"both"``      each time it is shown   each time it is shown   as the wall clock shows (default)
+    ``"first"``     the first time          the first time          as in RFC 5545
+    ``"second"``    the second time         the second time
+    ``"narrowest"`` the second time         the first time          the shortest possible opening
+    ``"widest"``    the first time          the second time         the longest possible opening
+    ==============  ======================  ======================  ==================================
+
+With the defaults an instant is open exactly when the wall clock shows an open time at that instant. An opening that
+lies completely in a skipped period does not happen under any policy. No policy raises an error, because one rule must
+not break a search over a thousand resources.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from bookcore.model.errors import HoursError
 from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = ["EPOCH", "EPOCH_UTC", "change_between", "choice", "load_zone", "offsets", "steady_offset"]
+__all__ = [
+    "AMBIGUOUS", "EPOCH", "EPOCH_UTC", "NONEXISTENT", "Piece", "change_between", "choice", "instants", "load_zone",
+    "offsets", "steady_offset",
+]  # fmt: skip
+
+NONEXISTENT: Final = ("jump", "later", "earlier", "narrowest", "widest")
+AMBIGUOUS: Final = ("both", "first", "second", "narrowest", "widest")
+Piece: TypeAlias = tuple[timedelta, timedelta]
 
 EPOCH: Final = datetime(1970, 1, 1)
 EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = datetime.min - EPOCH
 _LAST: Final = datetime.max - EPOCH
 _SECOND: Final = timedelta(seconds=1)
+_UNBOUNDED: Final = timedelta(days=10_000_000)  # longer than the range of datetime
 
 
 def load_zone(zone: object) -> ZoneInfo:
-    """Return the zone of an IANA name, or the `ZoneInfo` given.
+    """Return the zone with an IANA name; a `ZoneInfo` is returned unchanged.
 
-    A name that is no zone here, and a `ZoneInfo` that has no name, raise `HoursError`.
+    Raises: `HoursError` for an unknown name, and for a `ZoneInfo` without a name.
     Complexity: O(1) once a zone has been loaded.
 
     >>> load_zone("Europe/Berlin").key
@@ -56,7 +91,7 @@ def load_zone(zone: object) -> ZoneInfo:
         raise HoursError(zone, "a zone is an IANA name such as 'Europe/Berlin', or None for naive datetimes")
     try:
         return ZoneInfo(name)
-    except (ValueError, KeyError, OSError) as exc:  # no such key, a path outside the database, a folder of it
+    except (ValueError, KeyError, OSError) as exc:
         raise HoursError(
             zone, "no such time zone here; zones have IANA names such as 'Europe/Berlin' "
             "(where the system has no zone database, pip install 'bookcore[zones]')"
@@ -64,7 +99,7 @@ def load_zone(zone: object) -> ZoneInfo:
 
 
 def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    """Return *value* if it is one of *allowed*, else raise `HoursError` naming them."""
+    """Return *value* as a str. Raises: `HoursError` if *allowed* does not contain it."""
     text = plain_text(value)
     if text is None or text not in allowed:
         raise HoursError(value, f"{name} is one of {', '.join(map(repr, allowed))}")
@@ -72,16 +107,16 @@ def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
-    """Return the UTC offsets of a wall point as the clock has it before and after a change (see above).
+    """Return the two UTC offsets of a wall point, before and after a clock change (equal if there is none).
 
-    Complexity: O(log t) in the changes the zone has seen.
+    Complexity: O(log t) in the number of clock changes of the zone.
 
     >>> berlin = load_zone("Europe/Berlin")
     >>> skipped = datetime(2026, 3, 29, 2, 30) - EPOCH
     >>> [str(offset) for offset in offsets(berlin, skipped)]
     ['1:00:00', '2:00:00']
     """
-    # 24:00 of the last day that a datetime can name has the offset of the moment before
+    # a wall point outside the range of datetime has the offset of the nearest datetime
     shown = (EPOCH + min(max(wall, _FIRST), _LAST)).replace(tzinfo=zone)
     before, after = shown.utcoffset(), shown.replace(fold=1).utcoffset()
     if before is None or after is None:
@@ -90,18 +125,17 @@ def offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
 
 
 def change_between(zone: tzinfo, wall: timedelta, before: timedelta, after: timedelta) -> timedelta:
-    """Return the instant T at which the clock changed around *wall*, whose two `offsets` differ.
+    """Return the instant T of the clock change around *wall*, a point with two different `offsets`.
 
-    Complexity: O(log s) look-ups, s the seconds by which the clock moved.
+    Complexity: O(log s) zone look-ups, where s is the number of seconds by which the clock moved.
 
     >>> berlin = load_zone("Europe/Berlin")
     >>> skipped = datetime(2026, 3, 29, 2, 30) - EPOCH
     >>> EPOCH_UTC + change_between(berlin, skipped, *offsets(berlin, skipped))
     datetime.datetime(2026, 3, 29, 1, 0, tzinfo=datetime.timezone.utc)
     """
-    one, two = wall - before, wall - after
-    low, high = (one, two) if one < two else (two, one)
-    # changes fall on whole seconds, so search those: at `low` the old offset stands, at `high` the new one
+    low, high = sorted((wall - before, wall - after))
+    # Bisection over whole seconds, because changes fall on them: `low` has the old offset, `high` the new offset.
     low -= timedelta(microseconds=low.microseconds)
     if high.microseconds:
         high += _SECOND - timedelta(microseconds=high.microseconds)
@@ -116,11 +150,11 @@ def change_between(zone: tzinfo, wall: timedelta, before: timedelta, after: time
 
 @lru_cache(maxsize=4096)
 def steady_offset(zone: tzinfo, first: int, last: int) -> timedelta | None:
-    """Return the UTC offset that a zone keeps from day *first* to day *last* since 1970 (in UTC), None if it changes.
+    """Return the UTC offset that is constant from day *first* to day *last* since 1970 (UTC), None if it changes.
 
-    The clock is looked at once a day: the shortest time after which any zone of the database was back at the offset it
-    had left is three days and 23 hours (Africa/Freetown, 1939). None also where datetimes end.
-    Complexity: O(days), O(1) when asked again.
+    The function samples the offset once a day. That is enough: the shortest interval after which a zone of the database
+    returned to an earlier offset is three days and 23 hours (Africa/Freetown, 1939). The result is also None outside
+    the range of datetime. Complexity: O(days), O(1) for a repeated call.
 
     >>> berlin = load_zone("Europe/Berlin")
     >>> day = (datetime(2026, 3, 20) - EPOCH).days
@@ -128,7 +162,61 @@ def steady_offset(zone: tzinfo, first: int, last: int) -> timedelta | None:
     ('1:00:00', None)
     """
     try:
-        found = {(EPOCH_UTC + timedelta(days=day)).astimezone(zone).utcoffset() for day in range(first, last + 1)}
+        seen = {(EPOCH_UTC + timedelta(days=day)).astimezone(zone).utcoffset() for day in range(first, last + 1)}
     except (OverflowError, ValueError):
         return None
-    return found.pop() if len(found) == 1 else None
+    return seen.pop() if len(seen) == 1 else None
+
+
+def instants(
+    zone: tzinfo, opens: timedelta, closes: timedelta, nonexistent: str, ambiguous: str
+) -> Iterator[Piece]:
+    """Yield the UTC spans of an opening that is given as wall points: one span, except near a clock change.
+
+    Complexity: O(log t) in the number of clock changes of the zone.
+    """
+    for low, high in _after_opening(zone, opens, closes, nonexistent, ambiguous):
+        for since, until in _before_closing(zone, closes, nonexistent, ambiguous):
+            if max(low, since) < min(high, until):
+                yield max(low, since), min(high, until)
+
+
+def _offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
+    """Return the `offsets` of a wall point, from the cache of `steady_offset` if no clock change is near."""
+    steady = steady_offset(zone, wall.days - 2, wall.days + 3)
+    return offsets(zone, wall) if steady is None else (steady, steady)
+
+
+def _after_opening(
+    zone: tzinfo, opens: timedelta, closes: timedelta, nonexistent: str, ambiguous: str
+) -> tuple[Piece, ...]:
+    """Return the UTC spans in which the clock has passed the opening time, by the policies."""
+    before, after = _offsets(zone, opens)
+    if before == after:
+        return ((opens - before, _UNBOUNDED),)
+    change = change_between(zone, opens, before, after)
+    if before < after:
+        if closes <= change + after:
+            return ()  # the clock skips the whole opening
+        if nonexistent == "jump":
+            return ((change, _UNBOUNDED),)
+        return ((opens - (before if nonexistent in ("later", "narrowest") else after), _UNBOUNDED),)
+    if ambiguous == "both":
+        return (opens - before, change), (opens - after, _UNBOUNDED)
+    return ((opens - (before if ambiguous in ("first", "widest") else after), _UNBOUNDED),)
+
+
+def _before_closing(zone: tzinfo, closes: timedelta, nonexistent: str, ambiguous: str) -> tuple[Piece, ...]:
+    """Return the UTC spans in which the clock has not reached the closing time, by the policies."""
+    before, after = _offsets(zone, closes)
+    if before == after:
+        return ((-_UNBOUNDED, closes - before),)
+    change = change_between(zone, closes, before, after)
+    if before < after:
+        # the first skipped wall time is the instant of the change under every policy
+        if nonexistent == "jump" or closes - before == change:
+            return ((-_UNBOUNDED, change),)
+        return ((-_UNBOUNDED, closes - (before if nonexistent in ("later", "widest") else after)),)
+    if ambiguous == "both":
+        return (-_UNBOUNDED, closes - before), (change, closes - after)
+    return ((-_UNBOUNDED, closes - (before if ambiguous in ("first", "narrowest") else after)),)

@@ -1,69 +1,67 @@
-"""What is open, week by week: a weekly rule and its exceptions, resolved into spans of UTC and kept.
+"""The open spans of a weekly rule and its exceptions, resolved week by week into UTC and cached.
 
-The rule is wall-clock time, the question is a span of points, and a zone stands between them. So the axis is
-cut into weeks of UTC, and each week that is asked about is resolved once into disjoint open spans, kept as
-lengths since the week began in two parallel sorted tuples; a question is then one bisect::
+The rule is in wall-clock time, a query is a span of points in UTC, and a time zone lies between them. The axis is
+therefore divided into weeks of UTC. The first query about a week resolves it into disjoint open spans, stored
+as lengths since the start of the week in two parallel sorted tuples. Every query is then one bisection::
 
     rule         Mon 09-17   Tue 09-17   ...   Fri 22-26
     week 2920    [ 08:00 , 16:00 )  [ 08:00 , 16:00 ) ...  [ 21:00 , 01:00 )     UTC, clipped to the week
-    question          [ 10:00 , 12:00 )                     inside one span: open
+    query             [ 10:00 , 12:00 )                     inside one span: open
 
-Weeks far from an exception and from a change of the clock look alike, but for the offset from UTC. Such a week is
-resolved once for each offset (a year of Berlin is two of them, and the few around its changes), so that a question
-about a week nobody asked about before costs little more than any other.
+*Ordinary* weeks, far from an exception and from a clock change, differ only in their UTC offset. Such a week is
+resolved once for each offset: Berlin has two of them a year, and a few special weeks around its clock changes.
 
-Openings that touch are one before the zone is asked (Mon 00-24 and Tue 00-24 are two days open), and spans
-that touch at the border of two weeks are joined when a question reaches it.
+Openings that touch are merged before the zone is applied (Mon 00-24 and Tue 00-24 are two days open). Spans that
+touch at the border of two weeks are merged by the query.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from bookcore.hours.openings import Piece, instants, longest_run, merged, runs
 from bookcore.hours.rules import Day
-from bookcore.hours.wall_clock import EPOCH, steady_offset
+from bookcore.hours.wall_clock import EPOCH, Piece, instants, steady_offset
 
 __all__ = ["HIGHEST", "LOWEST", "Weeks"]
 
 _Week: TypeAlias = tuple[tuple[timedelta, ...], tuple[timedelta, ...]]
 
 _WEEK: Final = timedelta(weeks=1)
-_NONE: Final = timedelta(0)
-# what a datetime can name, and the weeks that this ends in
+_ZERO: Final = timedelta(0)
+# the range of datetime, and its first and last week
 _MIN: Final = datetime.min - EPOCH
 _MAX: Final = datetime.max - EPOCH + timedelta.resolution
 _MIN_WEEK: Final = _MIN.days // 7
 _MAX_WEEK: Final = _MAX.days // 7
-# the first and last week lie beyond all that a datetime can name in any zone; their outer ends stand for "unbounded"
+# these two weeks lie outside the range of datetime in every zone; their outer borders mean "unbounded"
 _FIRST_WEEK: Final = _MIN_WEEK - 2
 _LAST_WEEK: Final = _MAX_WEEK + 2
 LOWEST: Final = _FIRST_WEEK * _WEEK
 HIGHEST: Final = (_LAST_WEEK + 1) * _WEEK
-# a zone is up to a day off UTC, a clock has been moved by up to a day, and a day's opening may run on for another
-_FAR: Final = timedelta(days=2)
-_REACH_BACK: Final = 3
-_REACH_ON: Final = 2
+# how far an opening may be from its day: up to a day for the UTC offset, a day for a clock change, a day past midnight
+_MARGIN: Final = timedelta(days=2)
+_DAYS_BEFORE: Final = 3
+_DAYS_AFTER: Final = 2
 _KEPT_WEEKS: Final = 512
-_HORIZON: Final = 40 * 53  # weeks: every date falls on every weekday within 28 years, save around 1900 or 2100
+_HORIZON: Final = 40 * 53  # weeks: the calendar repeats after 28 years, and after 40 around 1900 or 2100
 
 
 class Weeks:
-    """Open spans of one rule. Points are lengths since 1970, in UTC if there is a zone.
+    """The open spans of one rule. Points are lengths since 1970, in UTC if there is a zone.
 
-    ``longest`` is a length that no open span exceeds (exact without a zone, with one two days more), None where there is
-    no bound. Safe to share among threads.
+    ``longest`` is an upper bound for the length of an open span (exact without a zone, two days more with a zone), None
+    if there is no bound. ``kept`` is the cache of resolved weeks. Safe to share among threads.
 
-    Complexity: a week asked about for the first time O(openings near it) if it is near an exception or a change of the
-    clock, else O(1) save once for each offset of the zone.
+    Complexity: the first query about a week costs O(openings near it) if the week is near an exception or a clock change;
+    an ordinary week costs O(1), after the first one of each UTC offset.
     """
 
     __slots__ = (
-        "_ambiguous", "_by_day", "_eventful", "_nonexistent", "_steady", "_usual", "_week", "_zone", "kept", "longest",
+        "_always", "_ambiguous", "_by_day", "_exceptional", "_nonexistent", "_ordinary", "_week", "_zone", "kept", "longest",
     )  # fmt: skip
 
     def __init__(
@@ -71,19 +69,19 @@ class Weeks:
     ) -> None:
         self._week, self._by_day, self._zone = week, by_day, zone
         self._nonexistent, self._ambiguous = nonexistent, ambiguous
-        found = runs(week, {}, -7, 14)
-        whole = any(opens <= _NONE and closes >= _WEEK for opens, closes in found)
-        # what every week far from an exception is: open throughout, closed throughout, or neither
-        self._steady: bool | None = True if whole else None if found else False
+        openings = merged_openings(week, {}, -7, 14)
+        whole = any(opens <= _ZERO and closes >= _WEEK for opens, closes in openings)
+        # True: every week without exceptions is open throughout; False: closed throughout; None: neither
+        self._always: bool | None = True if whole else None if openings else False
         slack = timedelta(days=0 if zone is None else 2)
-        self.longest: timedelta | None = None if whole else longest_run(week, by_day) + slack
-        touched = {(day + near) // 7 for day in by_day for near in range(-_REACH_ON, _REACH_BACK + 1)}
-        self._eventful = tuple(sorted(touched))  # the weeks that an exception may touch, in order
+        self.longest: timedelta | None = None if whole else longest_opening(week, by_day) + slack
+        touched = {(day + near) // 7 for day in by_day for near in range(-_DAYS_AFTER, _DAYS_BEFORE + 1)}
+        self._exceptional = tuple(sorted(touched))  # the weeks that an exception may affect
         self.kept: dict[int, _Week] = {}
-        self._usual: dict[timedelta, _Week] = {}  # by offset from UTC: the weeks in which nothing is special
+        self._ordinary: dict[timedelta, _Week] = {}  # an ordinary week, by its UTC offset
 
     def holds(self, low: timedelta, high: timedelta, closed: bool) -> bool:
-        """Tell whether all of a span is open. O(log openings a week); O(1) for a span longer than ``longest``."""
+        """Return whether all of a span is open. O(log openings a week); O(1) for a span longer than ``longest``."""
         longest, length = self.longest, high - low
         if longest is not None and longest < length:
             return False
@@ -97,22 +95,19 @@ class Weeks:
             if within < until or (closed and within == until):
                 if within + length <= until:
                     return True
-                # closed before the span ends, unless the opening runs on into the next week
-                return until == _WEEK and self._is_open_long(low, high)
+                # the opening ends before the span, unless it continues in the next week
+                return until == _WEEK and next(self.open_points(low, high), None) == (low, high)
         if closed and low == high == since:
             ends = (self.kept.get(week - 1) or self._resolved(week - 1))[1]
             return bool(ends) and ends[-1] == _WEEK
         return False
 
     def horizon(self, point: timedelta) -> timedelta:
-        """Return how far it makes sense to look for an opening: 40 years past a point or the last exception."""
-        return (max([point.days // 7, *self._eventful[-1:]]) + _HORIZON) * _WEEK
-
-    def _is_open_long(self, a: timedelta, b: timedelta) -> bool:
-        return next(self.open_points(a, b), None) == (a, b)
+        """Return where a search for an opening ends: 40 years after a point or the last exception."""
+        return (max([point.days // 7, *self._exceptional[-1:]]) + _HORIZON) * _WEEK
 
     def open_points(self, a: timedelta, b: timedelta) -> Iterator[Piece]:
-        """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks walked + spans)."""
+        """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks visited + spans)."""
         held: Piece | None = None
         if a == b:
             return
@@ -131,7 +126,7 @@ class Weeks:
             yield held[0], min(held[1], b)
 
     def closed_points(self, a: timedelta, b: timedelta) -> Iterator[Piece]:
-        """Yield exactly what `open_points` leaves of a span. Complexity: as that."""
+        """Yield the closed spans within a span, the complement of `open_points`, at the same cost."""
         for opens, closes in self.open_points(a, b):
             if a < opens:
                 yield a, opens
@@ -140,52 +135,52 @@ class Weeks:
             yield a, b
 
     def _pieces(self, week: int, last: int) -> Iterator[Piece]:
-        """Yield open spans week by week, cut at the weeks' borders; steady stretches are one piece, or none."""
+        """Yield open spans, clipped to weeks. Weeks that are open (or closed) throughout are one piece (or none)."""
         while week <= last:
-            index = bisect_right(self._eventful, week)
-            if self._steady is None or (index and self._eventful[index - 1] == week):
+            index = bisect_right(self._exceptional, week)
+            if self._always is None or (index and self._exceptional[index - 1] == week):
                 since = week * _WEEK
                 for opens, closes in zip(*(self.kept.get(week) or self._resolved(week)), strict=True):
                     yield since + opens, since + closes
                 week += 1
             else:
-                following = self._eventful[index] if index < len(self._eventful) else last + 1
-                if self._steady:
+                following = self._exceptional[index] if index < len(self._exceptional) else last + 1
+                if self._always:
                     yield week * _WEEK, following * _WEEK
                 week = following
 
     def _resolved(self, week: int) -> _Week:
-        """Return the open spans of one week of UTC, cut at its borders, since it began; and remember them."""
+        """Return the open spans of one week, computed from an ordinary week if possible, and cache them."""
         offset = None
-        index = bisect_right(self._eventful, week)
-        if _MIN_WEEK < week < _MAX_WEEK and not (index and self._eventful[index - 1] == week):
-            # a change of the clock two days away moves no edge into the week, out of it or within it
-            offset = _NONE if self._zone is None else steady_offset(self._zone, week * 7 - 2, week * 7 + 9)
+        index = bisect_right(self._exceptional, week)
+        if _MIN_WEEK < week < _MAX_WEEK and not (index and self._exceptional[index - 1] == week):
+            # a clock change more than two days away does not affect the week
+            offset = _ZERO if self._zone is None else steady_offset(self._zone, week * 7 - 2, week * 7 + 9)
         if offset is None:
-            found = self._resolve(week)
+            spans = self._resolve(week)
         else:
-            found = self._usual.get(offset) or self._resolve(week)
-            self._usual[offset] = found
+            spans = self._ordinary.get(offset) or self._resolve(week)
+            self._ordinary[offset] = spans
         if len(self.kept) >= _KEPT_WEEKS:
-            self.kept.clear()  # one step, so that threads need no lock; a week that is lost is resolved again
-        self.kept[week] = found
-        return found
+            self.kept.clear()  # atomic, so that threads need no lock
+        self.kept[week] = spans
+        return spans
 
     def _resolve(self, week: int) -> _Week:
-        """Work out the open spans of one week of UTC, cut at its borders, since it began."""
+        """Return the open spans of one week of UTC, clipped to it, as lengths since its start."""
         low, high = week * _WEEK, (week + 1) * _WEEK
-        first, last = week * 7 - _REACH_BACK, week * 7 + 7 + _REACH_ON
-        pieces = runs(self._week, self._by_day, first, last)
+        first, last = week * 7 - _DAYS_BEFORE, week * 7 + 7 + _DAYS_AFTER
+        pieces = merged_openings(self._week, self._by_day, first, last)
         if self._zone is not None:
             zone = self._zone
             pieces = merged(
                 piece
                 for opens, closes in pieces
-                if closes > low - _FAR and opens < high + _FAR
+                if closes > low - _MARGIN and opens < high + _MARGIN
                 for piece in instants(zone, opens, closes, self._nonexistent, self._ambiguous)
             )
         first_point, last_point = low, high
-        if self._steady is None:  # where no key can be nothing opens: what never begins or ends should not seem to
+        if self._always is None:  # outside the range of datetime nothing is open
             first_point, last_point = max(low, _MIN), min(high, _MAX)
         inside = [
             (max(opens, first_point), min(closes, last_point))
@@ -193,3 +188,37 @@ class Weeks:
             if closes > first_point and opens < last_point
         ]
         return tuple(opens - low for opens, _ in inside), tuple(closes - low for _, closes in inside)
+
+
+def merged_openings(week: tuple[Day, ...], by_day: Mapping[int, Day], first: int, last: int) -> list[Piece]:
+    """Return the openings of the days ``first`` to ``last`` (since 1970, last excluded), merged."""
+    openings: list[Piece] = []
+    for number in range(first, last):
+        midnight = timedelta(days=number)
+        for opens, closes in by_day.get(number, week[(number + 3) % 7]):  # 1970 began on a Thursday
+            openings.append((midnight + timedelta(seconds=opens), midnight + timedelta(seconds=closes)))
+    return merged(openings)
+
+
+def longest_opening(week: tuple[Day, ...], by_day: Mapping[int, Day]) -> timedelta:
+    """Return the longest opening, in wall-clock time, of a rule that closes every week. O(exceptions)."""
+    openings = merged_openings(week, {}, -7, 14)
+    days = sorted(by_day)
+    first = 0
+    for index, day in enumerate(days):
+        # a group of exceptions is at most 20 days apart: an opening without exceptions lasts less than nine days
+        if index + 1 == len(days) or days[index + 1] - day > 20:
+            openings += merged_openings(week, by_day, days[first] - 10, day + 11)
+            first = index + 1
+    return max((closes - opens for opens, closes in openings), default=timedelta(0))
+
+
+def merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Return the pieces in order; pieces that overlap or touch are merged."""
+    merged: list[Piece] = []
+    for opens, closes in sorted(pieces):
+        if merged and opens <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], closes)
+        else:
+            merged.append((opens, closes))
+    return merged

@@ -1,1 +1,1 @@
-"""Foreign libraries, one file each; none is imported before it is used."""
+"""Integrations with other libraries, one file each; a library is imported when it is used."""

@@ -1,9 +1,8 @@
 """Read the events of an iCalendar file (.ics) as spans to book. Extra: ``ical`` (icalendar, and python-dateutil).
 
-`read_ics` takes from each VEVENT what says when it is: start, end or duration, rule, further and excluded
-dates, and moved occurrences. A moved occurrence (RECURRENCE-ID) becomes an event of its own and is excluded
-from the one it belongs to, so that every event stands by itself and `IcsEvent.spans` is one call of
-`bookcore.recurrence.recurring`.
+`read_ics` reads the times of each VEVENT: start, end or duration, rule, included and excluded dates, and moved
+occurrences. A moved occurrence (RECURRENCE-ID) becomes a separate event and is excluded from its recurring event, so
+that `IcsEvent.spans` needs a single call of `bookcore.recurrence.recurring`.
 """
 
 from __future__ import annotations
@@ -23,11 +22,10 @@ __all__ = ["IcsEvent", "read_ics"]
 
 @dataclass(frozen=True, slots=True)
 class IcsEvent:
-    """When an event is: its first span and what recurs of it.
+    """The times of one event: its first span and its recurrence.
 
-    ``start`` and ``end`` are dates for whole days, naive datetimes for floating times, else aware ones.
-    ``keep`` says whether occurrences last as long as the first or end at the same time of day (see
-    `recurring`).
+    ``start`` and ``end`` are dates for whole days, naive datetimes for floating times, else aware datetimes. ``keep`` is
+    whether occurrences have the same length or the same wall-clock times (see `recurring`).
     """
 
     uid: str
@@ -40,34 +38,26 @@ class IcsEvent:
     keep: str = "elapsed"
 
     def spans(self, *, until: date | None = None, limit: int | None = None) -> Iterator[tuple[date, date]]:
-        """Yield the event's spans in order, for ever if its rule has no end. Raises, Complexity: as `recurring`.
+        """Yield the spans of the event in order, lazily and perhaps without end. Raises, Complexity: as `recurring`.
 
         >>> event = IcsEvent("1", "rent", date(2026, 5, 1), date(2026, 5, 2), "FREQ=MONTHLY")
         >>> [start.isoformat() for start, end in event.spans(limit=3)]
         ['2026-05-01', '2026-06-01', '2026-07-01']
         """
         return recurring(
-            self.start,
-            self.end,
-            self.rule,
-            include=self.include,
-            exclude=self.exclude,
-            until=until,
-            limit=limit,
-            keep=self.keep,
-        )
+            self.start, self.end, self.rule, until=until, limit=limit,
+            include=self.include, exclude=self.exclude, keep=self.keep,
+        )  # fmt: skip
 
 
 def read_ics(source: str | bytes | PathLike[str]) -> list[IcsEvent]:
-    """Return the events of an iCalendar, in its order, moved occurrences as events of their own.
+    """Return the events of an iCalendar in its order, then moved occurrences as separate events.
 
-    *source* is the text itself, or a `pathlib.Path` to read it from.
+    *source* is the text itself, or the `pathlib.Path` of a file. icalendar reads the zones: IANA names, Windows names and
+    VTIMEZONE. If two events move the same occurrence, the higher SEQUENCE counts.
 
-    Zones are those of icalendar: IANA and Windows names, and what a VTIMEZONE describes. Of two that move one
-    occurrence the higher SEQUENCE counts.
-
-    Raises: `HoursError` for what cannot be read, a file that is not there as well, or has no one meaning here (EXRULE, a
-    second RRULE, RANGE, no DTSTART); `MissingExtraError` without icalendar.
+    Raises: `HoursError` for a text or file that cannot be read, and for unsupported parts (EXRULE, a second RRULE, RANGE,
+    a missing DTSTART); `MissingExtraError` without icalendar.
     Complexity: O(length of the text).
 
     >>> events = read_ics('''BEGIN:VCALENDAR
@@ -90,9 +80,9 @@ def read_ics(source: str | bytes | PathLike[str]) -> list[IcsEvent]:
     masters: list[IcsEvent] = []
     moved: dict[tuple[str, date], tuple[int, IcsEvent]] = {}
     try:
-        # white space before the first line would make it the rest of a line that is not there
+        # a line that begins with white space continues the previous line
         calendars = Calendar.from_ical(text.lstrip(), multiple=True)
-        for component in (each for calendar in calendars for each in calendar.walk("VEVENT")):
+        for component in (event for calendar in calendars for event in calendar.walk("VEVENT")):
             event = _event(component)
             if (replaced := component.get("RECURRENCE-ID")) is None:
                 masters.append(event)
@@ -105,20 +95,20 @@ def read_ics(source: str | bytes | PathLike[str]) -> list[IcsEvent]:
                 moved[key] = sequence, event
     except BookcoreError:
         raise
-    except Exception as exc:  # a parser of foreign text raises what it raises; the reader's caller gets one kind
+    except Exception as exc:  # icalendar raises many types of errors
         raise HoursError(source, f"not an iCalendar that can be read: {type(exc).__name__}: {exc}") from exc
-    gone: dict[str, list[date]] = {}
+    replaced_starts: dict[str, list[date]] = {}
     for uid, when in moved:
-        gone.setdefault(uid, []).append(when)
+        replaced_starts.setdefault(uid, []).append(when)
     events = []
     for event in masters:
-        left = _fitting(gone.get(event.uid, ()), event.start)
-        events.append(replace(event, exclude=(*event.exclude, *left)))
+        excluded = _like_start(replaced_starts.get(event.uid, ()), event.start)
+        events.append(replace(event, exclude=(*event.exclude, *excluded)))
     return events + [event for _, event in moved.values()]
 
 
 def _text(source: Any) -> str | bytes:
-    """Return the text of an iCalendar that was given as a text or as the path of one."""
+    """Return the text of an iCalendar, given as a text or as a path."""
     if isinstance(source, PathLike):
         try:
             return Path(source).read_bytes()
@@ -127,8 +117,8 @@ def _text(source: Any) -> str | bytes:
             raise HoursError(str(source), f"this file cannot be read: {reason}") from exc
     if not isinstance(source, str | bytes):
         raise HoursError(source, "an iCalendar is a text, or the pathlib.Path of one")
-    mark: Any = "BEGIN:" if isinstance(source, str) else b"BEGIN:"
-    if mark not in source.upper():
+    begin: Any = "BEGIN:" if isinstance(source, str) else b"BEGIN:"
+    if begin not in source.upper():
         raise HoursError(source, "no iCalendar: it has no BEGIN:VCALENDAR. A file is given as pathlib.Path(name)")
     return source
 
@@ -148,22 +138,22 @@ def _event(component: Any) -> IcsEvent:
     elif not isinstance(start, datetime):
         end = start + timedelta(days=1)
     rule = component.get("RRULE")
-    further: list[Any] = []
+    included: list[Any] = []
     for when in _dates(component.get("RDATE")):
         if isinstance(when, tuple):
-            # a period of bare dates, as some write it and some versions of icalendar read it, is one of midnights
+            # some calendars write a period of dates, and mean their midnights
             begin, ended = (_midnight(part, start) for part in when)
-            further.append((begin, _after(begin, ended)[0] if isinstance(ended, timedelta) else ended))
+            included.append((begin, _after(begin, ended)[0] if isinstance(ended, timedelta) else ended))
         else:
-            further += _fitting([when], start)
+            included += _like_start([when], start)
     return IcsEvent(
         uid,
         summary,
         start,
         end,
         None if rule is None else rule.to_ical().decode(),
-        tuple(further),
-        tuple(_fitting(_dates(component.get("EXDATE")), start)),
+        tuple(included),
+        tuple(_like_start(_dates(component.get("EXDATE")), start)),
         keep,
     )
 
@@ -175,9 +165,9 @@ def _midnight(part: Any, start: date) -> Any:
 
 
 def _after(start: date, duration: timedelta) -> tuple[date, str]:
-    """Return the end of a duration, its days on the wall and what is left of it as time that passes.
+    """Return the end of a duration, and the value of ``keep``: days are wall-clock time, the rest is elapsed time.
 
-    icalendar reads PT24H as it reads P1D, so that is a day here, too.
+    icalendar does not distinguish PT24H from P1D, so both are one day.
     """
     if not isinstance(start, datetime) or start.tzinfo is None:
         return start + duration, "elapsed"
@@ -188,22 +178,22 @@ def _after(start: date, duration: timedelta) -> tuple[date, str]:
 
 def _dates(values: Any) -> Iterable[Any]:
     lists = values if isinstance(values, list) else [] if values is None else [values]
-    return [each.dt for some in lists for each in some.dts]
+    return [value.dt for dates in lists for value in dates.dts]
 
 
-def _fitting(whens: Iterable[Any], start: date) -> list[date]:
-    """Return dates and times as ones that go with *start*: whole days for whole days, floating for floating."""
-    fitting: list[date] = []
+def _like_start(whens: Iterable[Any], start: date) -> list[date]:
+    """Return dates and times converted to the type of *start*: dates, or floating times."""
+    converted: list[date] = []
     for when in whens:
         if not isinstance(start, datetime):
-            fitting.append(when.date() if isinstance(when, datetime) else when)
+            converted.append(when.date() if isinstance(when, datetime) else when)
         elif isinstance(when, datetime) and start.tzinfo is None:
-            fitting.append(when.replace(tzinfo=None))
+            converted.append(when.replace(tzinfo=None))
         else:
-            fitting.append(when)
-    return fitting
+            converted.append(when)
+    return converted
 
 
 def _instant(when: date) -> date:
-    """Return a key under which two ways to write one instant meet."""
+    """Return a time in UTC, so that equal instants are equal keys."""
     return when.astimezone(UTC) if isinstance(when, datetime) and when.tzinfo is not None else when

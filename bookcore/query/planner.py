@@ -1,7 +1,7 @@
 """The planner: from a question (a term of `bookcore.model.term`) to the resources that match.
 
     is_available, book      `Rules.allows`     one resource, by whatever may be in the way
-    len, list, find         `evaluate`         a bitmap: `Rules.blocked` for all resources, or `Rules.allows` for each of a few
+    len, list, find         `evaluate`         a bitmap: `Rules.blocked` for all, or `Rules.allows` for each of a few
     first(n)                `_first_bits`      cheap terms for all, then one candidate after the other until there are enough
 
 Every step takes a term and the numbers it may choose from, and returns those of them that match. So a conjunction narrows as

@@ -1,4 +1,4 @@
-"""Bookings in a CSV file, one row each: `read_csv` yields a `Row` for a good one, a `BadRow` for any other.
+"""Bookings in a CSV file: `read_csv` yields a `Row` for each good row and a `BadRow` for each other.
 
     with read_csv("bookings.csv") as table:
         for row in table:
@@ -7,10 +7,10 @@
             else:
                 calendar.book(row.resource, row.start, row.end, id=row.id)
 
-`bookcore.tables.fill` does the booking, with resources added as they are named. What is wrong with the file as
-a whole (not there, no such columns, not text) is a `TableError` from `read_csv`, before the first row. What is wrong
-with one row is a `BadRow` with the number of its line, and reading goes on. Gzipped files are read as they are. The
-first line names the columns; only five of them matter.
+`bookcore.tables.fill` books the rows, and adds the resources that they name. An error of the whole file (missing, not
+text, without the columns) is a `TableError` from `read_csv`, before the first row. An error of one row is a `BadRow`
+with the number of its line, and reading continues. Gzipped files are unpacked. The first line names the columns; five
+of them are used.
 """
 
 from __future__ import annotations
@@ -21,25 +21,23 @@ import io
 import os
 from collections.abc import Iterator
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bookcore.model.errors import QueryError, brief
-from bookcore.tables.errors import TableError
-from bookcore.tables.header import read_head
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
-from bookcore.tables.opening import Source, open_source
+from bookcore.tables.opening import Source, TableError, open_source, read_header
 
 __all__ = ["BadRow", "CsvTable", "Reason", "Row", "read_csv"]
 
-SAMPLE = 1000  # rows that decide what kind the keys are
-KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # what ``keys`` may say
-NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # what databases write for NULL
+SAMPLE = 1000  # the rows that decide the kind of the keys
+KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # the values of the argument ``keys``
+NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # NULL, as databases write it
 
 
 class Reason(StrEnum):
-    """Why a row was not taken; the value is what is printed and counted by."""
+    """Why a row is bad; the value is printed."""
 
     NO_RESOURCE = "no resource"
     NO_START = "no start"
@@ -61,7 +59,7 @@ class Reason(StrEnum):
 
 
 class Row(NamedTuple):
-    """A row that reads as a booking of ``quantity`` units. ``line`` is where it starts; ``id`` None: it has none."""
+    """A row that was read as a booking. ``line`` is the number of its first line; ``id`` is None if it has none."""
 
     line: int
     resource: str
@@ -72,7 +70,7 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that does not, and why. ``detail`` is a sentence with the values in it."""
+    """A row that is no booking, and why. ``detail`` is a sentence with the values of the row."""
 
     line: int
     reason: Reason
@@ -99,21 +97,21 @@ def read_csv(
 ) -> CsvTable:
     r"""Open *source* and return an iterator over its rows, in the order of the file.
 
-    *source* is a path, or an open file of bytes or of text: that is read from where it stands, once, and left open;
-    ``encoding`` says nothing about one of text.
+    *source* is a path, or an open file of bytes or of text. An open file is read from its current position, and left
+    open; ``encoding`` does not apply to an open file of text.
 
-    ``resource``, ``start``, ``end``, ``id`` and ``quantity`` name the columns; unnamed, ``resource`` or
-    ``resource_id`` is taken, ``id`` or ``booking_id`` if there is one, and ``quantity`` if there is one: an empty cell
-    of it is 1. Capitals matter only where a name would be two columns' without. ``delimiter`` None: the first of
-    ``, ; tab |`` under which the columns are found. ``keys`` None: decided by a sample, see `KeyReader.for_cells`;
-    ``date_format`` is one of `datetime.strptime`. With *open_ends* a missing start or end means unbounded instead of a
-    bad row. ``bounds="[]"`` lets a span have one point.
+    ``resource``, ``start``, ``end``, ``id`` and ``quantity`` are names of columns. The defaults are ``resource`` or
+    ``resource_id``; ``id`` or ``booking_id``, if there is one; ``quantity``, if there is one (an empty cell means 1).
+    Case matters only if two columns differ in nothing else. The default ``delimiter`` is the one of ``, ; tab |`` that
+    finds the columns. A sample decides the default of ``keys``, see `KeyReader.for_cells`; ``date_format`` is a format
+    of `datetime.strptime`. With *open_ends* a missing start or end means unbounded instead of a bad row.
+    ``bounds="[]"`` allows spans of one point.
 
     Complexity: O(1) memory besides the keys, which are shared between equal cells; about 1.5 us a row.
-    Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that can
-    read nothing, or not what ``keys`` says; `QueryError` for an argument that is none.
+    Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that cannot
+    read dates or not the kind in ``keys``; `QueryError` for any other invalid argument.
 
-    The rows become bookings through `fill`, which yields each again, as it is or as a bad row:
+    `fill` books the rows, and yields each of them again, unchanged or as a bad row:
 
     >>> import io
     >>> from bookcore import Calendar
@@ -133,116 +131,92 @@ def read_csv(
         raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
     if keys is not None and keys not in KINDS:
         raise QueryError(keys, f"keys are one of {', '.join(KINDS)}")
-    for told in (resource, start, end, id, quantity, delimiter, encoding, date_format):
-        if told is not None and not isinstance(told, str):
-            raise QueryError(told, "a column, delimiter, encoding or date format is named by a str")
+    for argument in (resource, start, end, id, quantity, delimiter, encoding, date_format):
+        if argument is not None and not isinstance(argument, str):
+            raise QueryError(argument, "a column, delimiter, encoding or date format is named by a str")
     name, file, is_text = open_source(source)
     try:
+        named = {"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity}
         return CsvTable(
-            name,
-            file,
-            named={"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity},
-            delimiter=delimiter,
-            encoding="utf-8" if is_text else encoding,
-            keys=KeyKind(keys) if keys is not None else None,
-            date_format=date_format,
-            closed=bounds == "[]",
-            open_ends=open_ends,
-        )
+            name, file, named=named, delimiter=delimiter, encoding="utf-8" if is_text else encoding,
+            keys=KeyKind(keys) if keys is not None else None, date_format=date_format,
+            closed=bounds == "[]", open_ends=open_ends,
+        )  # fmt: skip
     except BaseException:
         file.close()
         raise
 
 
 class CsvTable:
-    """The rows of one CSV file, once, in order. Close it, or use it in a ``with``, if not read to the end.
+    """An iterator over the rows of one CSV file. Close it, or use it in a ``with`` block, if it is not read to the end.
 
-    ``keys`` reads further keys as those of the file are read; ``columns`` are the names in the first line;
-    ``size`` and ``position`` are bytes of the file, for a progress bar; the size of what is no file on disk is 0.
-    ``has_ids`` tells whether there is a column of ids.
+    ``keys`` reads further keys in the same way as those of the file; ``columns`` are the names in the first line;
+    ``size`` and ``position`` are bytes, for a progress bar (``size`` is 0 if the source is no file on disk);
+    ``has_ids`` is whether there is a column of ids.
     """
 
     def __init__(
-        self,
-        path: Path,
-        file: io.BufferedReader,
-        *,
-        named: dict[str, str | None],
-        delimiter: str | None,
-        encoding: str,
-        keys: KeyKind | None,
-        date_format: str | None,
-        closed: bool,
-        open_ends: bool,
-    ) -> None:
+        self, path: Path, file: io.BufferedReader, *, named: dict[str, str | None], delimiter: str | None, encoding: str,
+        keys: KeyKind | None, date_format: str | None, closed: bool, open_ends: bool,
+    ) -> None:  # fmt: skip
         self.path = path
         self._file = file
         self._closed, self._open_ends = closed, open_ends
         try:
             self.size = os.fstat(file.fileno()).st_size
-        except (OSError, ValueError):  # a file that someone else opened need not be one of the system's
+        except (OSError, ValueError):  # an open file of the caller may have no descriptor
             self.size = 0
         self._encoding = encoding
         self._text = self._decoded(encoding)
         first = self._first_line()
-        head = read_head(self.path, first, named, delimiter)
-        self.delimiter, self.columns, self._places = head.mark, head.columns, head.places
-        self.has_ids = self._places[3] >= 0
+        self.delimiter, self.columns, self._positions, _ = read_header(path, first, named, delimiter)
+        self.has_ids = self._positions[3] >= 0
         self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
         self._line = 1 + first.count("\n", 0, len(first.rstrip("\r\n")))
-        self._before = self._line
-        self._sample: list[tuple[int, list[str] | BadRow]] = []
-        for record in self._records():
-            self._sample.append(record)
-            if len(self._sample) == SAMPLE:
-                break
+        self._sample = list(islice(self._records(), SAMPLE))
         self.keys = self._key_reader(keys, date_format)
         self._rows = map(self._row, chain(self._sample, self._records()))
 
     # -- the file as text ---------------------------------------------------------------------------------
 
     def _decoded(self, encoding: str) -> io.TextIOBase:
-        head = self._file.peek(8)[:8192]
         stream: Any = self._file
-        if head[:2] == b"\x1f\x8b":
+        first_bytes = stream.peek(8)[:8192]
+        if first_bytes[:2] == b"\x1f\x8b":
             stream = io.BufferedReader(gzip.GzipFile(fileobj=self._file))
             try:
-                head = stream.peek(8)[:8192]
+                first_bytes = stream.peek(8)[:8192]
             except (OSError, EOFError) as fault:
                 raise TableError(self.path, f"cannot be unpacked as gzip ({fault})") from fault
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-            if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if first_bytes[:2] in (b"\xff\xfe", b"\xfe\xff"):
                 raise TableError(self.path, "the file is UTF-16, not UTF-8; name its encoding, utf-16")
-            if head[:4] == b"PK\x03\x04":
+            if first_bytes[:4] == b"PK\x03\x04":
                 raise TableError(self.path, "that is a zip file or a spreadsheet; save it as CSV first")
-            if b"\0" in head:
-                raise TableError(
-                    self.path, "that is no text: there are zero bytes in it; save the table as CSV first"
-                )
+            if b"\0" in first_bytes:
+                raise TableError(self.path, "that is no text: there are zero bytes in it; save the table as CSV first")
             encoding = "utf-8-sig"
         try:
-            # undecodable bytes become lone surrogates: one bad name costs one row, with its line number
+            # undecodable bytes become lone surrogates, so that they spoil one row and not the whole file
             return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
         except LookupError:
-            raise TableError(
-                self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1"
-            ) from None
+            raise TableError(self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1") from None
 
     def _first_line(self) -> str:
         try:
             for line in self._text:
                 if line.strip():
-                    if line.count('"') % 2:  # a quoted name that goes over several lines
+                    if line.count('"') % 2:  # a quoted name with a line break
                         line += next(iter(self._text), "")
                     return str(line)
         except (UnicodeError, OSError, EOFError) as fault:
             raise TableError(self.path, f"cannot be read ({fault})") from fault
         raise TableError(self.path, "the file is empty; its first line has to name the columns")
 
-    # -- records: lines joined and split -------------------------------------------------------------------
+    # -- records -------------------------------------------------------------------------------------------
 
     def _records(self) -> Iterator[tuple[int, list[str] | BadRow]]:
-        """Yield every record with the line it starts at; blank lines are passed over."""
+        """Yield every record with the number of its first line, without blank lines."""
         reader = self._reader
         width = len(self.columns)
         while True:
@@ -257,24 +231,21 @@ class CsvTable:
                 yield line, self._broken(line, str(fault))
                 continue
             except UnicodeError as fault:
-                raise TableError(
-                    self.path, f"cannot be read as {self._encoding} near line {line} ({fault})"
-                ) from None
+                raise TableError(self.path, f"cannot be read as {self._encoding} near line {line} ({fault})") from None
             except (OSError, EOFError) as fault:
                 raise TableError(self.path, f"reading failed near line {line} ({fault})") from fault
             self._line += reader.line_num - done
             if len(cells) != width:
                 if not cells or (len(cells) == 1 and not cells[0].strip()):
                     continue
-                detail = f"{len(cells)} columns, the first line has {width}"
-                yield line, BadRow(line, Reason.COLUMNS, detail)
+                yield line, BadRow(line, Reason.COLUMNS, f"{len(cells)} columns, the first line has {width}")
                 continue
             yield line, cells
 
     def _broken(self, line: int, fault: str) -> BadRow:
-        """Return the bad row for a record that cannot be parted; several lines hint at a quote left open."""
+        """Return the bad row for a record that cannot be split; a record of several lines suggests an open quote."""
         lost = self._line > line
-        if fault.startswith("field larger"):  # the csv module's errors carry nothing but their text
+        if fault.startswith("field larger"):  # csv.Error has no attributes
             limit = f"a field has more than {csv.field_size_limit():,} characters"
             if not lost:
                 return BadRow(line, Reason.TOO_LONG, limit)
@@ -285,22 +256,22 @@ class CsvTable:
     def _key_reader(self, keys: KeyKind | None, date_format: str | None) -> KeyReader:
         if keys is not None or date_format is not None:
             return KeyReader(keys, date_format=date_format)
-        places = self._places[1:3]
+        positions = self._positions[1:3]
         return KeyReader.for_cells(
             cell
             for _, cells in self._sample
             if not isinstance(cells, BadRow)
-            for cell in (cells[place].strip() for place in places)
+            for cell in (cells[position].strip() for position in positions)
             if cell.lower() not in NO_VALUE
         )
 
-    # -- rows: cells that mean something --------------------------------------------------------------------
+    # -- rows ----------------------------------------------------------------------------------------------
 
     def _row(self, record: tuple[int, list[str] | BadRow]) -> Row | BadRow:
         line, cells = record
         if isinstance(cells, BadRow):
             return cells
-        at_resource, at_start, at_end, at_id, at_quantity = self._places
+        at_resource, at_start, at_end, at_id, at_quantity = self._positions
         resource, left, right = cells[at_resource].strip(), cells[at_start].strip(), cells[at_end].strip()
         id = cells[at_id].strip() if at_id >= 0 else ""
         for text in (resource, id, left, right):
@@ -341,7 +312,7 @@ class CsvTable:
 
     @property
     def position(self) -> int:
-        """How many bytes of the file have been read."""
+        """The number of bytes read from the file."""
         return self.size if self._file.closed else self._file.tell()
 
     def close(self) -> None:
@@ -357,7 +328,7 @@ class CsvTable:
 
 
 def _quantity(text: str) -> int | None:
-    """Return a whole number of at least 1 (as spreadsheets write it, ``2.0`` is one), or None."""
+    """Return a whole number of at least 1 (also written ``2.0``, as spreadsheets do), or None."""
     whole, _, rest = text.partition(".")
     if not (whole.isascii() and whole.isdecimal() and len(whole) < 1000) or rest.strip("0"):
         return None
@@ -365,7 +336,7 @@ def _quantity(text: str) -> int | None:
 
 
 def _encodes(text: str) -> bool:
-    """Tell whether *text* has no lone surrogates, which stand for bytes that could not be decoded."""
+    """Return whether *text* has no lone surrogates, which replace bytes that could not be decoded."""
     try:
         text.encode()
     except UnicodeEncodeError:

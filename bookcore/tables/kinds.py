@@ -1,30 +1,31 @@
-"""The keys of a table: what kind its cells are, and how to read one.
+"""The keys of a table: detection of their kind, and parsing.
 
-A column of text says nothing about its type, and guessing wrong is silent: read as text, ``"9"`` comes after
-``"10"`` and ``"01/02/2026"`` before ``"02/01/2025"``. So the rules are strict:
+A column of text does not state its type, and a wrong guess is silent: as text, ``"9"`` comes after ``"10"`` and
+``"01/02/2026"`` before ``"02/01/2025"``. The rules are therefore strict:
 
-- a kind is decided once for a table, by the majority of a sample; the cells that are not of it are refused;
-- dates and times are ISO 8601 as the standard library reads them, or of one format that the caller names;
-- text is assumed only where nothing looks like a date or a time; otherwise the caller has to say so;
-- times without a zone and times with one are two kinds, and never compared.
+- the majority of a sample decides the kind once for a table; cells of another kind are errors;
+- dates and times are ISO 8601 as the standard library reads it, or have one format that the caller names;
+- text is the kind only if no cell looks like a date or a time; otherwise the caller must choose it;
+- times with and without a zone are two kinds, and are never compared.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from math import isfinite
 from typing import Any
 
 from bookcore.model.errors import BookcoreError, brief
-from bookcore.tables.formats import DateFormatError, check_format, codes_of
 
-__all__ = ["KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
+__all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError", "likely_format"]
 
 _INT = re.compile(r"[+-]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -33,11 +34,22 @@ _ISO = re.compile(r"[0-9]{4}-?[0-9W]")
 _LIKE_A_TIME = re.compile(
     r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{1,2}[ -][A-Za-z]{3}"
 )
-_REMEMBERED = 1 << 20  # distinct cells whose key is kept and shared
+_CACHE_SIZE = 1 << 20  # the maximal number of cached keys
+
+_DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")  # the directives of the standard library
+_SAMPLE_TIME = datetime(2026, 7, 4, 9, 30, 15, 250_000, tzinfo=UTC)
+
+
+class DateFormatError(BookcoreError, ValueError):
+    """A date format that cannot read dates. Attributes: ``date_format``, ``reason``."""
+
+    def __init__(self, date_format: object, reason: str) -> None:
+        self.date_format, self.reason = date_format, reason
+        super().__init__(f"the date format {brief(date_format)} {reason}; one that can is '%d/%m/%Y %H:%M'")
 
 
 class KeyKind(StrEnum):
-    """What the keys of a table are; the value is the name on the command line."""
+    """The kind of the keys of a table; the value is its name on the command line."""
 
     INT = "int"
     FLOAT = "float"
@@ -49,33 +61,15 @@ class KeyKind(StrEnum):
 
     @property
     def plural(self) -> str:
-        """The kind in words."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    KeyKind.INT: "whole numbers",
-    KeyKind.FLOAT: "numbers",
-    KeyKind.DATE: "dates",
-    KeyKind.TIME: "times without a zone",
-    KeyKind.ZONED: "times with a zone",
-    KeyKind.TEXT: "text",
-    KeyKind.OTHER: "keys of another type",
-}
-_EXAMPLES = {
-    KeyKind.INT: "42",
-    KeyKind.FLOAT: "3.5",
-    KeyKind.DATE: "2026-07-04",
-    KeyKind.TIME: "2026-07-04T09:30",
-    KeyKind.ZONED: "2026-07-04T09:30+00:00",
-}
+        """The kind as a noun in the plural."""
+        return _DESCRIPTIONS[self][0]
 
 
 class UnreadableKeyError(BookcoreError, ValueError):
-    """A piece of text that is no key of the kind asked for.
+    """A text that is no key of the kind of the table.
 
-    Attributes: ``text``, ``kind``, ``reason``; ``mixed`` is true if it is a time, but with a zone where the
-    others have none or the other way round. ``found`` is the kind that it would be of.
+    Attributes: ``text``, ``kind``, ``reason``; ``found``, the kind of the text; ``mixed``, true if text and kind are both
+    times, but only one of them has a zone.
     """
 
     def __init__(self, text: str, kind: KeyKind, reason: str, *, mixed: bool = False) -> None:
@@ -87,28 +81,25 @@ class UnreadableKeyError(BookcoreError, ValueError):
 class UnclearKeysError(BookcoreError, ValueError):
     """The keys look like dates or times, but not like ISO 8601, or like numbers with commas in them.
 
-    Attributes: ``text``, one of them; ``is_number``.
+    Attributes: ``text``, the first such key; ``is_number``.
     """
 
     def __init__(self, text: str) -> None:
         self.text, self.is_number = text, has_comma(text)
         if self.is_number:
-            sentence = (
+            reason = (
                 f"numbers like {brief(text)} are not read: a comma in a number is either a decimal comma or parts the "
-                "thousands; write them with a point (9.5), or say that they are text, to be compared letter by letter"
+                "thousands; write them with a point (9.5)"
             )
         else:
-            sentence = (
-                f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their "
-                "format, or say that they are text, to be compared letter by letter"
-            )
-        super().__init__(sentence)
+            reason = f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their format"
+        super().__init__(f"{reason}, or say that they are text, to be compared letter by letter")
 
 
 class KeyReader:
     """Reads the keys of one table; equal cells give the same object.
 
-    ``refused`` counts what could not be read: by kind, and under ``"like a time"`` text that looks like one.
+    ``refused`` counts unreadable cells by their kind; text that looks like a time counts as ``"like a time"``.
 
     >>> reader = KeyReader(KeyKind.DATE)
     >>> reader("2026-07-04")
@@ -118,10 +109,10 @@ class KeyReader:
     bookcore.tables.kinds.UnreadableKeyError: '04.07.2026' is not a date like 2026-07-04
     """
 
-    __slots__ = ("_known", "_parse", "date_format", "kind", "refused")
+    __slots__ = ("_cache", "_parse", "date_format", "kind", "refused")
 
     def __init__(self, kind: KeyKind | None, *, date_format: str | None = None) -> None:
-        """Read keys of a kind, or of a format; named both, the format has to read that kind.
+        """Read keys of a kind, or with a date format. Given both, the format must read that kind.
 
         Raises: `DateFormatError`.
         """
@@ -134,16 +125,16 @@ class KeyReader:
         self.date_format = date_format
         self.kind = KeyKind.TEXT if kind is None else kind
         self.refused: Counter[str] = Counter()
-        self._known: dict[str, Any] = {}
-        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _PARSERS[self.kind]
+        self._cache: dict[str, Any] = {}
+        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _DESCRIPTIONS[self.kind][3]
 
     def __call__(self, text: str) -> Any:
-        """Return the key that *text* stands for. O(1).
+        """Return the key in *text*. O(1).
 
         Raises: `UnreadableKeyError`.
         """
         try:
-            return self._known[text]
+            return self._cache[text]
         except KeyError:
             pass
         try:
@@ -151,25 +142,23 @@ class KeyReader:
         except UnreadableKeyError as fault:
             self.refused["like a time" if looks_like_a_time(text) else fault.found] += 1
             raise
-        if len(self._known) < _REMEMBERED:
-            self._known[text] = key
+        if len(self._cache) < _CACHE_SIZE:
+            self._cache[text] = key
         return key
 
     def _formatted(self, text: str) -> Any:
         try:
-            found = datetime.strptime(text, str(self.date_format))
+            key = datetime.strptime(text, str(self.date_format))
         except ValueError:
-            raise UnreadableKeyError(
-                text, self.kind, f"does not have the format {self.date_format}"
-            ) from None
-        return found.date() if self.kind is KeyKind.DATE else found
+            raise UnreadableKeyError(text, self.kind, f"does not have the format {self.date_format}") from None
+        return key.date() if self.kind is KeyKind.DATE else key
 
     @classmethod
     def for_cells(cls, cells: Iterable[str]) -> KeyReader:
-        """Return the reader for a table of which *cells* are a sample: the kind that most of them are.
+        """Return the reader for the most frequent kind in a sample of cells.
 
-        Among as many of one kind as of another the one that came first wins, text last. Whole numbers among
-        fractions are fractions. Complexity: O(cells).
+        If two kinds are equally frequent, the kind that occurs first wins, and text never. Whole numbers count as fractions
+        if there is a fraction. Complexity: O(cells).
         Raises: `UnclearKeysError`.
 
         >>> KeyReader.for_cells(["1", "2.5", "n/a"]).kind
@@ -178,20 +167,20 @@ class KeyReader:
         <KeyKind.TEXT: 'text'>
         """
         counts: Counter[KeyKind] = Counter()
-        odd: str | None = None
+        unclear: str | None = None
         for cell in cells:
             kind = kind_of(cell)
             counts[kind] += 1
-            if kind is KeyKind.TEXT and odd is None and (looks_like_a_time(cell) or has_comma(cell)):
-                odd = cell
+            if kind is KeyKind.TEXT and unclear is None and (looks_like_a_time(cell) or has_comma(cell)):
+                unclear = cell
         if counts[KeyKind.FLOAT]:
             counts[KeyKind.FLOAT] += counts.pop(KeyKind.INT, 0)
         text = counts.pop(KeyKind.TEXT, 0)
         kind, most = max(counts.items(), key=lambda pair: pair[1], default=(KeyKind.TEXT, 0))
         if most >= text and most:
             return cls(kind)
-        if odd is not None:
-            raise UnclearKeysError(odd)
+        if unclear is not None:
+            raise UnclearKeysError(unclear)
         return cls(KeyKind.TEXT)
 
     @classmethod
@@ -202,20 +191,16 @@ class KeyReader:
         4
         """
         for types, kind in (
-            (bool, KeyKind.OTHER),
-            (int, KeyKind.INT),
-            (float, KeyKind.FLOAT),
-            (str, KeyKind.TEXT),
-            (datetime, KeyKind.TIME),
-            (date, KeyKind.DATE),
-        ):
+            (bool, KeyKind.OTHER), (int, KeyKind.INT), (float, KeyKind.FLOAT),
+            (str, KeyKind.TEXT), (datetime, KeyKind.TIME), (date, KeyKind.DATE),
+        ):  # fmt: skip
             if isinstance(key, types):
                 aware = isinstance(key, datetime) and key.utcoffset() is not None
                 return cls(KeyKind.ZONED if aware else kind)
         reader = cls(KeyKind.OTHER)
         for exact in (Decimal, Fraction):
             if isinstance(key, exact):
-                reader._parse = _exactly(exact)
+                reader._parse = _exact_parser(exact)
         return reader
 
 
@@ -239,7 +224,7 @@ def kind_of(text: str) -> KeyKind:
 
 
 def looks_like_a_time(text: str) -> bool:
-    """Tell whether *text* looks like a date or a time, but is none in ISO 8601.
+    """Return whether *text* looks like a date or a time that is not ISO 8601.
 
     >>> [looks_like_a_time(text) for text in ("04/07/2026", "9:30", "2026-07-04", "spring")]
     [True, True, False, False]
@@ -248,7 +233,7 @@ def looks_like_a_time(text: str) -> bool:
 
 
 def has_comma(text: str) -> bool:
-    """Tell whether *text* is a number with a comma in it.
+    """Return whether *text* is a number with a comma.
 
     >>> [has_comma(text) for text in ("9,5", "1.234,5", "1,234", "9.5", "a,b")]
     [True, True, True, False, False]
@@ -256,33 +241,30 @@ def has_comma(text: str) -> bool:
     return _COMMA.fullmatch(text) is not None
 
 
-def _unlike(text: str, kind: KeyKind) -> UnreadableKeyError:
-    """Return the error for *text* where *kind* was wanted, saying what is the matter with it."""
-    found = kind_of(text)
-    times = {KeyKind.TIME, KeyKind.ZONED}
+def _unreadable(text: str, kind: KeyKind) -> UnreadableKeyError:
+    """Return the error for *text* in a table with keys of *kind*."""
+    found, times = kind_of(text), {KeyKind.TIME, KeyKind.ZONED}
+    _, noun, example, _ = _DESCRIPTIONS[kind]
     if found in times and kind in times:
         have, want = ("a", "none") if found is KeyKind.ZONED else ("no", "one")
         return UnreadableKeyError(text, kind, f"has {have} zone; the other times have {want}", mixed=True)
     if found is KeyKind.DATE and kind in times:
-        return UnreadableKeyError(
-            text, kind, f"is a date without a time; needed is one like {_EXAMPLES[kind]}"
-        )
+        return UnreadableKeyError(text, kind, f"is a date without a time; needed is one like {example}")
     if has_comma(text):
         return UnreadableKeyError(text, kind, "has a comma in it, which is not read in numbers; write a point")
-    noun = {"int": "whole number", "float": "number", "date": "date"}.get(kind.value, "time")
-    return UnreadableKeyError(text, kind, f"is not a {noun} like {_EXAMPLES[kind]}")
+    return UnreadableKeyError(text, kind, f"is not a {noun} like {example}")
 
 
 def _int(text: str) -> int:
     if not _INT.fullmatch(text):
-        raise _unlike(text, KeyKind.INT)
+        raise _unreadable(text, KeyKind.INT)
     return int(text)
 
 
 def _float(text: str) -> float:
     number = float(text) if _FLOAT.fullmatch(text) else float("nan")
     if not isfinite(number):
-        raise _unlike(text, KeyKind.FLOAT)
+        raise _unreadable(text, KeyKind.FLOAT)
     return number
 
 
@@ -290,30 +272,24 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _unlike(text, KeyKind.DATE) from None
+        raise _unreadable(text, KeyKind.DATE) from None
 
 
-def _time(text: str, kind: KeyKind = KeyKind.TIME) -> datetime:
+def _time(text: str, kind: KeyKind) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        key = datetime.fromisoformat(text)
     except ValueError:
-        raise _unlike(text, kind) from None
-    if (found.tzinfo is not None) is not (kind is KeyKind.ZONED) or len(text) <= 10:
-        raise _unlike(text, kind)
-    return found
+        raise _unreadable(text, kind) from None
+    if (key.tzinfo is not None) is not (kind is KeyKind.ZONED) or len(text) <= 10:
+        raise _unreadable(text, kind)
+    return key
 
 
-def _zoned(text: str) -> datetime:
-    return _time(text, KeyKind.ZONED)
+def _unsupported(text: str) -> Any:
+    raise UnreadableKeyError(text, KeyKind.OTHER, "cannot be read as a key of the calendar's type; ask it in Python")
 
 
-def _no_other(text: str) -> Any:
-    raise UnreadableKeyError(
-        text, KeyKind.OTHER, "cannot be read as a key of the calendar's type; ask it in Python"
-    )
-
-
-def _exactly(exact: Callable[[str], Any]) -> Callable[[str], Any]:
+def _exact_parser(exact: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return a parser for Decimal or Fraction."""
 
     def parse(text: str) -> Any:
@@ -329,19 +305,65 @@ def _exactly(exact: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _kind_of_format(date_format: str) -> KeyKind:
-    """Return what a `strptime` format yields: a time if it names one, with a zone if it names one."""
+    """Return the kind of the keys that a `strptime` format reads."""
     codes = set(codes_of(date_format))
     if "z" in codes:
         return KeyKind.ZONED
     return KeyKind.TIME if codes & set("HIMSfcX") else KeyKind.DATE
 
 
-_PARSERS: dict[KeyKind, Callable[[str], Any]] = {
-    KeyKind.INT: _int,
-    KeyKind.FLOAT: _float,
-    KeyKind.DATE: _date,
-    KeyKind.TIME: _time,
-    KeyKind.ZONED: _zoned,
-    KeyKind.TEXT: str,
-    KeyKind.OTHER: _no_other,
+def codes_of(date_format: str) -> list[str]:
+    """Return the letters of the directives in a format, in order, without ``%%``.
+
+    >>> codes_of("%d/%m 100%%")
+    ['d', 'm']
+    """
+    return [code for code in re.findall("%(.?)", date_format, re.DOTALL) if code != "%"]
+
+
+def check_format(date_format: str) -> None:
+    """Raise `DateFormatError` unless *date_format* can read a date that it has written.
+
+    >>> check_format("%d.%m.%Y")
+    >>> check_format("%d.%m.%Q")
+    Traceback (most recent call last):
+    bookcore.tables.kinds.DateFormatError: the date format '%d.%m.%Q' has %Q in it, which is no directive of Python's \
+strptime; one that can is '%d/%m/%Y %H:%M'
+    """
+    if not date_format.strip():
+        raise DateFormatError(date_format, "is empty, and reads nothing")
+    codes = codes_of(date_format)
+    if not codes:
+        raise DateFormatError(date_format, "has no directive such as %d in it, and reads no date")
+    for code in codes:
+        if code not in _DIRECTIVES or not code:
+            raise DateFormatError(date_format, f"has %{code} in it, which is no directive of Python's strptime")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python 3.13 warns of formats without a year
+            datetime.strptime(_SAMPLE_TIME.strftime(date_format), date_format)
+    except (ValueError, re.error) as fault:  # re.error: a repeated directive, before Python 3.14
+        raise DateFormatError(date_format, f"reads nothing ({fault})") from None
+
+
+def likely_format(text: str) -> str:
+    """Return a possible format of *text*, for advice; the order of day and month is a guess.
+
+    >>> likely_format("4/7/2026"), likely_format("4/7/2026 9:30"), likely_format("9:30")
+    ('%d/%m/%Y', '%d/%m/%Y %H:%M', '%H:%M')
+    """
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
+        return "%H:%M"
+    return "%d/%m/%Y %H:%M" if ":" in text else "%d/%m/%Y"
+
+
+# of each kind: the noun in the plural and in the singular, an example, and the parser
+_DESCRIPTIONS: dict[KeyKind, tuple[str, str, str, Callable[[str], Any]]] = {
+    KeyKind.INT: ("whole numbers", "whole number", "42", _int),
+    KeyKind.FLOAT: ("numbers", "number", "3.5", _float),
+    KeyKind.DATE: ("dates", "date", "2026-07-04", _date),
+    KeyKind.TIME: ("times without a zone", "time", "2026-07-04T09:30", partial(_time, kind=KeyKind.TIME)),
+    KeyKind.ZONED: ("times with a zone", "time", "2026-07-04T09:30+00:00", partial(_time, kind=KeyKind.ZONED)),
+    KeyKind.TEXT: ("text", "text", "spring", str),
+    KeyKind.OTHER: ("keys of another type", "key", "", _unsupported),
 }

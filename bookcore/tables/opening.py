@@ -1,68 +1,104 @@
-"""A table's bytes, from wherever they come: a path, or a file that someone else has opened."""
+"""Opening a table: its bytes, the delimiter, and the columns that the first line names.
+
+An error of the table as a whole is a `TableError`. An error of one row is a `BadRow`, and no exception.
+"""
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from bookcore.model.errors import brief
-from bookcore.tables.errors import TableError
+from bookcore.model.errors import BookcoreError, brief
 
-__all__ = ["Source", "open_source"]
+__all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "read_header"]
 
 Source = str | os.PathLike[str] | IO[bytes] | IO[str]
-"""What `read_csv` takes: a path, or an open file of bytes or of text."""
+"""The source of a table: a path, or an open file of bytes or of text."""
 
-_WIDEST = 4  # bytes of one character in UTF-8
+_UTF8_LENGTH = 4  # the maximal bytes of a character in UTF-8
+DELIMITERS = (",", ";", "\t", "|")
+ALIASES = {"resource": ("resource", "resource_id"), "id": ("id", "booking_id")}
+OPTIONAL = ("id", "quantity")  # required only if the caller names the column
 
 
-class _Lent(io.RawIOBase):
-    """The bytes of a file that its owner will close; of a text file, its text in UTF-8."""
+class TableError(BookcoreError):
+    """A file that cannot be read as a table. Attributes: ``path``, ``reason``."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+class ColumnError(TableError):
+    """The file lacks a required column.
+
+    Attributes: ``missing`` (names), ``roles`` (the role of each: resource, start, end, id), ``columns`` (those in the file).
+    """
+
+    def __init__(
+        self, path: object, missing: tuple[str, ...], roles: tuple[str, ...], columns: tuple[str, ...]
+    ) -> None:
+        self.missing, self.roles, self.columns = missing, roles, columns
+        present = ", ".join(brief(name, 40) for name in columns[:30])
+        more = f" and {len(columns) - 30} more" if len(columns) > 30 else ""
+        names = ", ".join(map(brief, missing))
+        super().__init__(path, f"there is no column {names}; the columns are {present}{more}")
+
+
+class DelimiterError(TableError):
+    """Another delimiter finds more of the columns. Attributes: ``delimiter``, ``likely``."""
+
+    def __init__(self, path: object, delimiter: str, likely: str) -> None:
+        self.delimiter, self.likely = delimiter, likely
+        super().__init__(
+            path, f"the delimiter {brief(delimiter)} seems to be wrong: the first line is parted by {brief(likely)}"
+        )
+
+
+class _CallersFile(io.RawIOBase):
+    """The bytes of a file that the caller will close; a text file is encoded in UTF-8."""
 
     def __init__(self, file: Any, is_text: bool) -> None:
         self.file, self.is_text = file, is_text
-        self.given = 0
+        self.count = 0
 
     def readable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self.given
+        return self.count
 
     def readinto(self, buffer: Any) -> int:
         if self.is_text:
-            data = _bytes(self.file.read(max(1, len(buffer) // _WIDEST)))
+            text = self.file.read(max(1, len(buffer) // _UTF8_LENGTH))
+            try:
+                data = text.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                data = text.encode("utf-8", "surrogatepass")
         else:
-            data = self.file.read(len(buffer)) or b""  # None: nothing there yet
+            data = self.file.read(len(buffer)) or b""  # None: a non-blocking file without data
         buffer[: len(data)] = data
-        self.given += len(data)
+        self.count += len(data)
         return len(data)
 
 
-def _bytes(text: str) -> bytes:
-    """Return *text* in UTF-8; what its own decoding let through as it was comes out as it was."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-
-
 def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
-    """Return the name, the bytes, and whether they were text; at least one byte is there.
+    """Return the name of a source, its bytes, and whether the source is a text file.
 
-    Raises: `TableError`.
+    Raises: `TableError`, for an empty source as well.
     """
     file: io.BufferedReader
     try:
         if isinstance(source, str | os.PathLike):
             name, text = Path(source), False
-            file = open(source, "rb")  # noqa: SIM115 - handed to the table, which closes it
+            file = open(source, "rb")  # noqa: SIM115 - the table closes it
         elif callable(getattr(source, "read", None)):
             name = Path(str(getattr(source, "name", "an open file")))
             text = isinstance(source.read(0), str)
-            file = io.BufferedReader(_Lent(source, text))
+            file = io.BufferedReader(_CallersFile(source, text))
         else:
             raise TableError(source, f"a table is read from a path or an open file, got {brief(source)}")
     except FileNotFoundError:
@@ -80,3 +116,67 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
         file.close()
         raise TableError(name, "the file is empty; its first line has to name the columns")
     return name, file, text
+
+
+class Header(NamedTuple):
+    """The first line, split: all columns, the positions of the five roles (-1: absent), and the missing roles."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    positions: tuple[int, ...]
+    missing: tuple[str, ...]
+
+    def rank(self) -> tuple[int, int]:
+        """Return a rank, lowest for the likeliest delimiter: few missing roles, then many columns."""
+        return len(self.missing), -len(self.columns)
+
+
+def read_header(path: object, line: str, named: dict[str, str | None], delimiter: str | None) -> Header:
+    """Return the header in the first line; *named* maps resource, start, end, id and quantity to column names or None.
+
+    Raises: `ColumnError`, `DelimiterError`, `TableError`.
+    """
+    if delimiter is not None and len(delimiter) != 1:
+        raise TableError(path, f"a delimiter is one character, got {brief(delimiter)}")
+
+    def best_of(delimiters: tuple[str, ...]) -> Header:
+        return min((_split(path, line, named, each) for each in delimiters), key=Header.rank)
+
+    best = best_of(DELIMITERS if delimiter is None else (delimiter,))
+    if best.missing and delimiter is not None and (likely := best_of(DELIMITERS)).rank() < best.rank():
+        raise DelimiterError(path, delimiter, likely.delimiter)
+    for position in best.positions:
+        name = best.columns[position]
+        if position >= 0 and best.columns.count(name) > 1:
+            raise TableError(path, f"there are {best.columns.count(name)} columns named {brief(name)}")
+    if best.missing:
+        names = tuple(named[role] or role for role in best.missing)
+        raise ColumnError(path, names, best.missing, best.columns)
+    return best
+
+
+def _split(path: object, line: str, named: dict[str, str | None], delimiter: str) -> Header:
+    """Return the header that *delimiter* makes of the first line."""
+    try:
+        columns = tuple(name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter)))
+    except (csv.Error, StopIteration, TypeError, ValueError) as fault:
+        raise TableError(path, f"the first line cannot be read ({fault})") from None
+    positions, missing = [], []
+    for role, name in named.items():
+        position = _position(columns, (name,) if name is not None else ALIASES.get(role, (role,)))
+        positions.append(position)
+        if position < 0 and not (role in OPTIONAL and name is None):
+            missing.append(role)
+    return Header(delimiter, columns, tuple(positions), tuple(missing))
+
+
+def _position(columns: tuple[str, ...], names: tuple[str, ...]) -> int:
+    """Return the position of the first of *names*, or -1; the search ignores case if there is no exact match."""
+    for name in names:
+        if name in columns:
+            return columns.index(name)
+    folded = [column.casefold() for column in columns]
+    for name in names:
+        if folded.count(name.casefold()) == 1:
+            return folded.index(name.casefold())
+    return -1

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
-
 from bookcore.demo.questions import DAY
-from bookcore.demo.story import can_be_told, tell
+from bookcore.demo.story import tell
 from bookcore.demo.tour import DEFAULT_DAY
 from bookcore.demo.world import World
-
-pytestmark = pytest.mark.skipif(
-    not can_be_told(), reason="Calendar lacks holds, explanations or transactions"
-)
 
 
 def facts(world: World) -> tuple[object, ...]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 
-from bookcore.demo.aircraft import Airbus, Aircraft, Boeing, Helicopter, Jet, Propeller
 from bookcore.demo.flights import Rotation
 from bookcore.demo.questions import DAY, HOUR, Search, blocked_by, compare, free_on, heat, timings
 from bookcore.demo.tour import AIRLINES, AIRPORT, DEFAULT_DAY, KM, SEATS
-from bookcore.demo.world import Sqlite, World
+from bookcore.demo.world import Airbus, Aircraft, Boeing, Helicopter, Jet, Propeller, Sqlite, World
 
 
 def test_exactly_the_130_impossible_overlaps_are_refused(world: World, rotations: list[Rotation]) -> None:

@@ -62,7 +62,7 @@ def test_a_year_is_resolved_once_for_each_offset() -> None:
     hours = Hours(WEEKLY, zone="Europe/Berlin", exceptions={"2026-07-01": None})
     for week in range(53):
         hours.is_open(start := datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(weeks=week), start + HOUR)
-    assert len(hours._weeks._usual) == 2
+    assert len(hours._weeks._ordinary) == 2
     assert len({id(found) for found in hours._weeks.kept.values()}) <= 12
 
 

@@ -97,7 +97,7 @@ def _load_ranked(
 
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
-    numbers, size = _numbers(records)
+    numbers, _ = _numbers(records)
     rows, owners, ranks, end_ranks = sort_rows(numbers, ranks, end_ranks, len(keys))
     counts = run_lengths(owners)
     bounds = list(accumulate(counts, initial=0))
