@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, KeyTypeError, Resource
-from bookcore.engine.opening_hours import OpeningHoursIndex
+from bookcore.engine.opening_hours import OpeningHours
 from bookcore.hours import Hours
 from bookcore.index.bitmap import ordinals
+from bookcore.stores.record import ResourceRecord
 
 HOUR = timedelta(hours=1)
 WEEKLY = {"mon-fri": "09:30-17:00", "sat": ["00:00-02:30", "22:00-26:00"], "sun": "01:30-24:00"}
@@ -86,16 +87,17 @@ def test_rules_asked_together_answer_as_each_by_itself(start: int, length: int, 
     """Also again, and after somebody's hours have changed."""
     low = datetime(2026, 5, 4) + start * HOUR / 2
     high = low + (length - closed) * HOUR / 2
-    keepers = OpeningHoursIndex()
+    keepers = OpeningHours(closed)
+    records = [ResourceRecord(number, object(), number, 1) for number in range(7)]
     now: dict[int, Any] = {}
     for number, rule in enumerate(kept * 2):
         number %= 7
         after = None if rule < 0 else RULES[rule]
-        keepers.change(number, now.get(number), after)
+        keepers.set(records[number], after)
         now[number] = after
         expected = [n for n, hours in sorted(now.items()) if hours and not hours.is_open(low, high, closed=closed)]
         for _ in range(2):
-            assert list(ordinals(keepers.closed(low, high, closed))) == expected
+            assert list(ordinals(keepers.blocked(low, high, 1))) == expected
     assert set(keepers.by_rule) == {hours for hours in now.values() if hours}
 
 
@@ -104,11 +106,11 @@ def test_unbounded_spans_are_open_only_where_it_never_closes(start: int | None, 
     """Together as each by itself."""
     low = None if start is None else datetime(2026, 5, 4) + start * HOUR
     high = None if length is None else (low or datetime(2026, 5, 4)) + length * HOUR
-    keepers = OpeningHoursIndex()
+    keepers = OpeningHours(closed=False)
     for number, hours in enumerate(RULES):
-        keepers.change(number, None, hours)
+        keepers.set(ResourceRecord(number, object(), number, 1), hours)
     expected = [number for number, hours in enumerate(RULES) if not hours.is_open(low, high)]
-    assert list(ordinals(keepers.closed(low, high, False))) == expected
+    assert list(ordinals(keepers.blocked(low, high, 1))) == expected
 
 
 def test_search_among_rules_with_and_without_a_zone_offers_whom_booking_accepts() -> None:
