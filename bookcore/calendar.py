@@ -75,7 +75,7 @@ class Calendar:
         "_ledger",
         "_log",
         "_makes_rows",
-        "_parts",
+        "_owners",
         "_planner",
     )
 
@@ -111,7 +111,7 @@ class Calendar:
         self._free_time = FreeTime(self._planner)
         # what the two fast paths read
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
-        self._by_id, self._parts = state.registry.by_id, state.ledger.records.parts
+        self._by_id, self._owners = state.registry.by_id, state.ledger.owners
         self._makes_rows = event_type is BookingEvent
 
     # -- resources --------------------------------------------------------------------------------------
@@ -367,6 +367,7 @@ class Calendar:
         gate.writers += 1
         gate.version += 1
         try:
+            seq = ledger.last + 1
             if (
                 id is None
                 and quantity is ONE
@@ -376,7 +377,7 @@ class Calendar:
                 and not self._log.active
                 and self._makes_rows
                 and self._keys.is_plain(start, end)
-                and (seq := ledger.last + 1) not in ledger.numbers
+                and not (ledger.named and seq in ledger.numbers)
             ):
                 try:
                     kind = type(resource)
@@ -396,7 +397,7 @@ class Calendar:
                     if inserted:
                         record = binding.record
                         ledger.last = seq
-                        self._parts[seq >> 16 & 63][seq] = record
+                        self._owners[seq] = record.number
                         binding.active += 1
                         event = _new(BookingEvent)
                         event._resource = record.resource

@@ -131,7 +131,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
         numbered = ids is seqs or list(ids) == list(seqs)
-        if ledger.numbers and not ledger.numbers.keys().isdisjoint(seqs):
+        if ledger.named and not ledger.numbers.isdisjoint(seqs):
             return False
         # the events that say more than their rows are kept
         kept = {}
@@ -185,7 +185,7 @@ def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
         return None
     if any(type(id) is not str for id in ids) and any(ledger.number_of(id) is not None for id in ids):
         return None
-    return ids if ledger.numbers.keys().isdisjoint(ids) else None
+    return ids if not ledger.named or ledger.numbers.isdisjoint(ids) else None
 
 
 def _records(state: CalendarState, events: list[Any]) -> tuple[DictionaryColumn, bool]:

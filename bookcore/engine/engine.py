@@ -244,7 +244,7 @@ class Engine:
         if seq is None:
             return None
         active = state.ledger.event(seq)
-        owner = state.ledger.records[seq]
+        owner = state.ledger.record(seq)
         try:
             same = (
                 (record is None or owner is record)
@@ -377,7 +377,7 @@ class Engine:
         with state.gate.write:
             self._tick()
             seq = ledger.find(event_or_id)
-            old, source = ledger.event(seq), ledger.records[seq]
+            old, source = ledger.event(seq), ledger.record(seq)
             target = source if resource is UNSET else state.registry.record(resource)
             new = old._with(
                 resource=target.resource,
@@ -411,7 +411,7 @@ class Engine:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
         with state.transaction():
             seq = state.ledger.find(event_or_id)
-            event, record = state.ledger.event(seq), state.ledger.records[seq]
+            event, record = state.ledger.event(seq), state.ledger.record(seq)
             point = None if at is None else state.keys.point(at)
             low, high = normal(event._start), normal(event._end)
             if point is None or (low is not None and not low < point) or (high is not None and not point < high):

@@ -1,6 +1,6 @@
 """Which bookings are active: their numbers, ids and resources. The `Home` that their events ask.
 
-    records   number 1 -> record of r0     2 -> r7     3 -> r0        every active booking
+    owners    number 1 -> resource 0    2 -> resource 7    3 -> 0     every active booking
     numbers   id "visit" -> 3              ids   3 -> "visit"         where the id is not the number
     objects   3 -> the event itself                                   where the event says more than its row
     locks     1 -> -4                                                 where a booking was moved: its lock
@@ -10,18 +10,21 @@ equal to every other one made of the same lock. So a million bookings are no obj
 walk through. The event itself is kept only where it says more than its row: it is of the user's own class, has fields, was
 handed in by the caller, or gives its keys in another zone.
 
-Invariants: ids and numbers mirror each other, and speak of numbers in ``records``, as do objects and locks; an object kept
+Invariants: ids and numbers mirror each other, and speak of numbers in ``owners``, as do objects and locks; an object kept
 has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from numbers import Number
 from typing import Any
 
 from bookcore.engine.gate import Gate
 from bookcore.engine.holds import Holds
+from bookcore.engine.registry import Registry
 from bookcore.index.id_table import IdTable
+from bookcore.index.sequence_table import SequenceTable
 from bookcore.model.errors import BookcoreError, UnknownBookingError
 from bookcore.model.event import BookingEvent, Status
 from bookcore.stores.protocol import BookingStore, Row
@@ -35,23 +38,26 @@ _new = BookingEvent.__new__
 class Ledger:
     """The active bookings of one calendar. Not thread-safe: it stays behind the calendar's lock, but for what events ask."""
 
-    __slots__ = ("_gate", "_holds", "_store", "ids", "last", "last_lock", "locks", "numbers", "objects", "records")
+    __slots__ = (
+        "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects", "owners",
+    )  # fmt: skip
 
-    def __init__(self, gate: Gate, holds: Holds, store: BookingStore[Any]) -> None:
-        self._gate, self._holds, self._store = gate, holds, store
-        self.records: Any = IdTable[ResourceRecord]()
-        self.numbers: dict[Hashable, int] = {}
-        self.ids: dict[int, Hashable] = {}
+    def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:
+        self._gate, self._holds, self._registry, self._store = gate, holds, registry, store
+        self.owners = SequenceTable()  # number of the resource by number of the booking
+        self.numbers = IdTable[int]()
+        self.ids = IdTable[Hashable]()
+        self.named = 0  # how many bookings have an id that is not their number
         self.objects: dict[int, BookingEvent] = {}
         self.locks: dict[int, int] = {}
         self.last = 0
         self.last_lock = 0
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.owners)
 
     def __bool__(self) -> bool:
-        return bool(self.records)
+        return bool(self.owners)
 
     # -- what events ask ---------------------------------------------------------------------------
 
@@ -70,7 +76,7 @@ class Ledger:
     def owns(self, event: BookingEvent) -> bool:
         """Tell whether the event stands for the present lock of an active booking here. O(1)."""
         seq, lock = event._seq, event._lock
-        if seq is None or event._home is not self or self.records.get(seq) is None:
+        if seq is None or event._home is not self or seq not in self.owners:
             return False
         if lock is None:
             return self.objects.get(seq) is event
@@ -78,12 +84,22 @@ class Ledger:
 
     # -- looking up --------------------------------------------------------------------------------
 
+    def record(self, seq: int) -> ResourceRecord:
+        """Return the record of the resource of an active booking. O(1). Raises: KeyError when it is not active."""
+        record: Any = self._registry.by_number[self.owners[seq]]
+        return record  # type: ignore[no-any-return]
+
     def number_of(self, id: Hashable) -> int | None:
         """Return the number of the active booking of this id, or None. O(1). Raises: what the id's own code raises."""
-        seq = self.numbers.get(id) if self.numbers else None
-        if seq is None and self.records.get(id) is not None and id not in self.ids:
-            seq = id if type(id) is int else int(id)  # type: ignore[call-overload]  # it equals an int
-        return seq
+        hash(id)
+        if self.named:
+            seq = self.numbers.get(id)
+            if seq is not None:
+                return seq
+        number = id if type(id) is int else _equal_int(id)
+        if number is None or number < 0 or number not in self.owners or (self.named and number in self.ids):
+            return None
+        return number
 
     def find(self, event_or_id: Any) -> int:
         """Return the number of the booking meant, which is active in this calendar. O(1).
@@ -110,7 +126,8 @@ class Ledger:
 
     def id_of(self, seq: int) -> Hashable:
         """Return the id of an active booking. O(1)."""
-        return self.ids.get(seq, seq)
+        id = self.ids.get(seq) if self.named else None
+        return seq if id is None else id
 
     def is_held(self, seq: int) -> bool:
         """Tell whether an active booking is held. O(1)."""
@@ -119,7 +136,10 @@ class Ledger:
     def event(self, seq: int) -> BookingEvent:
         """Return the event of an active booking: the one that is kept, or one made of its row. As `BookingStore.row`."""
         found = self.objects.get(seq)
-        return self.made_of(self.records[seq], self._store.row(self.records[seq], seq)) if found is None else found
+        if found is not None:
+            return found
+        record = self.record(seq)
+        return self.made_of(record, self._store.row(record, seq))
 
     def events(self, record: ResourceRecord, rows: Iterable[Row]) -> list[BookingEvent]:
         """Return the events of rows of one resource. O(rows)."""
@@ -133,7 +153,7 @@ class Ledger:
         event = _new(BookingEvent)
         event._start, event._end, seq, event._quantity = row
         event._resource = record.resource
-        event._id = self.ids.get(seq, seq) if self.ids else seq
+        event._id = self.id_of(seq) if self.named else seq
         event._fields = None
         event._seq = seq
         event._lock = self.locks.get(seq, seq) if self.locks else seq
@@ -142,14 +162,14 @@ class Ledger:
 
     def all(self) -> Iterator[BookingEvent]:
         """Yield the events of all active bookings, in any order. O(bookings x log m)."""
-        return map(self.event, self.records)
+        return map(self.event, self.owners)
 
     # -- changing ----------------------------------------------------------------------------------
 
     def next_number(self) -> int:
         """Return the number that the next booking gets; no booking has it as its id. O(1), mostly."""
         seq = self.last + 1
-        while seq in self.numbers:
+        while self.named and seq in self.numbers:
             seq += 1
         return seq
 
@@ -162,10 +182,11 @@ class Ledger:
         """Enter an active booking, whose event has its number, id and lock. O(1)."""
         seq: Any = event._seq
         id, lock = event._id, event._lock
-        self.records[seq] = record
+        self.owners[seq] = record.number
         if id is not seq and (type(id) is not int or id != seq):
             self.numbers[id] = seq
             self.ids[seq] = id
+            self.named += 1
         if lock is None:
             self.objects[seq] = event
         elif lock != seq:
@@ -177,24 +198,44 @@ class Ledger:
 
     def pop(self, seq: int) -> None:
         """Remove a booking that is active no longer. O(1)."""
-        del self.records[seq]
-        if self.ids and seq in self.ids:
+        self.owners.pop(seq)
+        if self.named and seq in self.ids:
             del self.numbers[self.ids.pop(seq)]
+            self.named -= 1
         if self.objects:
             self.objects.pop(seq, None)
         if self.locks:
             self.locks.pop(seq, None)
 
+    def name_all(self, ids: Sequence[Hashable], seqs: Sequence[int]) -> None:
+        """Give many new bookings ids that are not their numbers. O(their number)."""
+        self.numbers.put_all(ids, seqs)
+        self.ids.put_all(seqs, ids)
+        self.named += len(seqs)
+
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(bookings)."""
-        self.records.check()
-        if {seq: id for id, seq in self.numbers.items()} != self.ids:
+        for table in (self.owners, self.numbers, self.ids):
+            table.check()
+        mirrored = {seq: id for id in self.numbers for seq in (self.numbers[id],)}
+        if len(mirrored) != self.named or any(self.ids.get(seq) != id for seq, id in mirrored.items()):
             raise AssertionError("ids and numbers differ")
-        for table in (self.ids, self.objects, self.locks):
-            if any(self.records.get(seq) is None for seq in table):
+        for known in (self.ids, self.objects, self.locks):
+            if any(seq not in self.owners for seq in known):
                 raise AssertionError("something is known of a booking that is not active")
         for seq, event in self.objects.items():
             if event._seq != seq or event._lock is not None or event._home is not self or event._id != self.id_of(seq):
                 raise AssertionError(f"{event!r} is kept as booking {seq}")
-        if any(seq > self.last for seq in self.records):
+        if any(seq > self.last for seq in self.owners):
             raise AssertionError("a booking has a number that has not been given out")
+
+
+def _equal_int(id: Any) -> int | None:
+    """Return the int that an id equals, as 5.0 and True do, or None."""
+    if not isinstance(id, Number):
+        return None
+    try:
+        number = int(id)  # type: ignore[call-overload]
+        return number if number == id else None
+    except Exception:  # infinite, or the number's own code
+        return None

@@ -84,7 +84,7 @@ class CalendarState:
         self.keys = KeyFamily(closed, self._keys_held)
         self.registry = Registry()
         self.holds = Holds(clock)
-        self.ledger = Ledger(self.gate, self.holds, store)
+        self.ledger = Ledger(self.gate, self.holds, self.registry, store)
         self.buffers = BufferIndex()
         self.closures = Closures(closed)
         self.hours = OpeningHours(closed)
@@ -147,7 +147,7 @@ class CalendarState:
     def _released(self, change: changes.Released) -> None:
         event = change.event
         seq: Any = event._seq
-        record = self.ledger.records[seq]
+        record = self.ledger.record(seq)
         if change.expired and self.expiry is not None:
             self.expiry.hide([record], [seq])
         else:
@@ -178,7 +178,7 @@ class CalendarState:
     def _moved(self, change: changes.Moved) -> None:
         before, after = change.before, change.after
         seq: Any = before._seq
-        source, target = self.ledger.records[seq], self.record_of(after)
+        source, target = self.ledger.record(seq), self.record_of(after)
         old_low, old_high = normal(before._start), normal(before._end)
         low, high = normal(after._start), normal(after._end)
         try:
@@ -276,11 +276,15 @@ class CalendarState:
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
             return False
-        ledger.records.put_all(seqs, records, isinstance(seqs, range))
+        numbers = [record.number for record in records]
+        if isinstance(seqs, range):
+            ledger.owners.put_range(seqs[0], numbers)
+        else:
+            for seq, number in zip(seqs, numbers, strict=True):
+                ledger.owners[seq] = number
         ledger.last = seqs[-1]
         if ids is not None:
-            ledger.numbers.update(zip(ids, seqs, strict=True))
-            ledger.ids.update(zip(seqs, ids, strict=True))
+            ledger.name_all(ids, seqs)
         ledger.objects.update(objects or {})
         for place, count in records.tally().items():
             records.table[place].active_count += count
@@ -395,13 +399,13 @@ class CalendarState:
     def _hide(self, due: list[Due]) -> None:
         """Do what `commit` does with `Released` for each, at once and without records. O(1) each; no key is compared."""
         ledger, holds = self.ledger, self.holds
-        records_of, drop, pop, id_of, remember = ledger.records, holds.drop, ledger.pop, ledger.id_of, holds.remember
+        record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []
         for row in due:
             if not holds.is_current(row):
                 continue
             until, seq = row
-            record = records_of[seq]
+            record = record_of(seq)
             drop(seq)
             remember(id_of(seq), until)
             pop(seq)
@@ -425,7 +429,7 @@ class CalendarState:
 
     def _forget_keys(self) -> None:
         """Let the calendar take keys of any family once it holds none; the keys of hidden rows are held in the store."""
-        if not self.ledger.records and not self.closures and not (self.expiry is not None and self.expiry.hidden_count):
+        if not self.ledger.owners and not self.closures and not (self.expiry is not None and self.expiry.hidden_count):
             self.keys.reset()
 
     def _keys_held(self) -> Iterator[Any]:
@@ -507,7 +511,7 @@ class CalendarState:
             for part in (self.store, self.registry, self.ledger):
                 if hasattr(part, "check"):
                     part.check()
-            self.holds.check(lambda seq: self.ledger.records.get(seq) is not None)
+            self.holds.check(self.ledger.owners.__contains__)
             self.closures.check(records)
             self.hours.check(records, self.registry.size)
             if self.log.changes is None:
@@ -516,7 +520,7 @@ class CalendarState:
             for record in records.values():
                 rows = self.store.overlapping(record, None, None)
                 seen += len(rows)
-                if len(rows) != record.active_count or any(self.ledger.records.get(row[2]) is not record for row in rows):
+                if len(rows) != record.active_count or any(self.ledger.owners.get(row[2]) != record.number for row in rows):
                     raise AssertionError(f"{record!r} has {len(rows)} bookings, {record.active_count} counted")
             if seen != len(self.ledger):
                 raise AssertionError(f"{seen} bookings in the store, {len(self.ledger)} in the ledger")

@@ -1,0 +1,111 @@
+"""Small numbers under consecutive keys: an array in parts, of four bytes each.
+
+    key       1   2   3   4  ...  65,535 | 65,536  65,537 ...
+    part 0    7   0   3   -  ...      12 |                         -: nothing under this key (any more)
+    part 1                               |      5       7
+
+Keys are given out one after the other, and a part in which nothing is left is dropped. A dict would take 70 bytes for each
+key, and Python's garbage collector would walk through its values; of an array it knows nothing.
+
+Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its places hold nothing, and no part is all empty but
+the newest.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+
+__all__ = ["SequenceTable"]
+
+SHIFT = 16
+SIZE = 1 << SHIFT
+NOTHING = 0xFFFFFFFF
+
+
+class SequenceTable:
+    """A mapping of keys, which are ints from 0 that mostly rise, to ints from 0 below 2**32 - 1. O(1) each, unless said."""
+
+    __slots__ = ("empty", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[int, array[int]] = {}
+        self.empty: dict[int, int] = {}
+
+    def get(self, key: int) -> int | None:
+        """Return the value of a key, or None."""
+        part = self.parts.get(key >> SHIFT)
+        at = key & SIZE - 1
+        if part is None or at >= len(part):
+            return None
+        value = part[at]
+        return None if value == NOTHING else value
+
+    def __getitem__(self, key: int) -> int:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: int) -> bool:
+        return self.get(key) is not None
+
+    def __setitem__(self, key: int, value: int) -> None:
+        """Put a value under a key. O(1), amortised; a key far beyond the last of its part costs the places between."""
+        number, at = key >> SHIFT, key & SIZE - 1
+        part = self.parts.get(number)
+        if part is None:
+            part = self.parts[number] = array("I")
+            self.empty[number] = 0
+        if at == len(part):
+            part.append(value)
+        elif at > len(part):
+            self.empty[number] += at - len(part)
+            part.extend([NOTHING] * (at - len(part)))
+            part.append(value)
+        else:
+            self.empty[number] -= part[at] == NOTHING
+            part[at] = value
+
+    def pop(self, key: int) -> int:
+        """Remove a key and return its value. Raises: KeyError."""
+        value = self[key]
+        number = key >> SHIFT
+        part = self.parts[number]
+        part[key & SIZE - 1] = NOTHING
+        self.empty[number] += 1
+        if self.empty[number] == len(part):
+            del self.parts[number], self.empty[number]
+        return value
+
+    def put_range(self, first: int, values: Sequence[int]) -> None:
+        """Put values under consecutive keys, none of which is here, all after those that are. O(their number), in C."""
+        low = 0
+        while low < len(values):
+            high = min(low + SIZE - (first + low & SIZE - 1), len(values))
+            self[first + low] = values[low]  # which makes the part, and fills it up to here
+            self.parts[first + low >> SHIFT].extend(array("I", values[low + 1 : high]))
+            low = high
+
+    def __len__(self) -> int:
+        """Return the number of keys. O(parts)."""
+        return sum(map(len, self.parts.values())) - sum(self.empty.values())
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate the keys in ascending order. O(places)."""
+        for number in sorted(self.parts):
+            base = number << SHIFT
+            for at, value in enumerate(self.parts[number], base):
+                if value != NOTHING:
+                    yield at
+
+    def check(self) -> None:
+        """Raise AssertionError unless the invariant holds. O(places)."""
+        for number, part in self.parts.items():
+            if self.empty[number] != part.count(NOTHING) or self.empty[number] == len(part) or len(part) > SIZE:
+                raise AssertionError(f"part {number} has {part.count(NOTHING)} empty places of {len(part)}")
+        if self.empty.keys() != self.parts.keys():
+            raise AssertionError("empty places are counted of other parts than there are")
