@@ -32,7 +32,7 @@ from typing import Any, TypeAlias
 
 from bookcore.index.posting_list import Posting, PostingBitmap, PostingList, grouped
 
-__all__ = ["SHARED", "Column", "Leaf", "Ordinals", "side_of"]
+__all__ = ["SHARED", "Column", "Leaf", "Ordinals", "side_of", "step_of"]
 
 SHARED = frozenset({datetime, date, int, str})
 """Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
@@ -63,6 +63,11 @@ def _are_shared(keys: Sequence[Any]) -> bool:
     return len(kinds) == 1 and kinds <= SHARED
 
 
+def step_of(leaf: int) -> int:
+    """Return after how many list items more a bag is looked through: four times until it is full, or at every entry."""
+    return 2 * max(1, leaf // 4)
+
+
 def side_of(posting: Any, key: Any) -> int:
     """Return 0 if *key* is the key of a posting, else -1 or 1 if it lies before or after it."""
     own = posting.key
@@ -76,12 +81,13 @@ class Column:
     O(log n + leaf + answers).
     """
 
-    __slots__ = ("count", "holds_low", "leaf", "leaves", "often", "separators")
+    __slots__ = ("count", "holds_low", "leaf", "leaves", "often", "separators", "step")
 
     def __init__(self, holds_low: bool, leaf: int = 128, often: int = 8) -> None:
         self.holds_low = holds_low
         self.leaf = leaf
         self.often = often
+        self.step = step_of(leaf)
         self.leaves: list[Leaf] = [[]]
         self.separators: list[Any] = []
         self.count = 0
@@ -160,7 +166,7 @@ class Column:
             leaf.append(number)
         else:
             leaf += (key, number)
-            if not len(leaf) % (2 * self.leaf):  # not at every entry past it, or a bag that cannot be parted costs O(n) each
+            if not len(leaf) % self.step:  # not at every entry past it, or a bag that cannot be parted costs O(n) each
                 return self.part(at)
         return ()
 
@@ -177,11 +183,18 @@ class Column:
         self.separators.insert(at, separator)
         return place
 
-    def part(self, at: int) -> Sequence[Posting]:
-        """Part a bag, if it has distinct keys and they can be compared now; return the postings made of it. O(leaf)."""
+    def part(self, at: int, whole: bool = False) -> Sequence[Posting]:
+        """Part a bag, if it has distinct keys and they can be compared now; return the postings made of it. O(leaf).
+
+        A bag that is not full (with *whole*, any may be parted) is only looked through for frequent keys, if it has few.
+        """
         leaf: Any = self.leaves[at]
-        keys, numbers = leaf[::2], leaf[1::2]
+        keys = leaf[::2]
         total = len(keys)
+        full = total >= self.leaf or whole
+        if not full and not (_are_shared(keys) and 2 * len(set(keys)) * self.often <= 3 * total):
+            return ()
+        numbers = leaf[1::2]
         try:
             # keys that occur often are as a rule the same object, and then this is done in C
             alike = type(keys[0]) in SHARED and keys.count(keys[0]) == total
@@ -198,7 +211,7 @@ class Column:
             frequent = [(low, high) for low, high in pairs if high - low >= self.often and _are_shared(keys[low:high])]
         if frequent:
             cuts = sorted({0, total, *chain.from_iterable(frequent)})
-        elif len(bounds) > 2:
+        elif full and len(bounds) > 2:
             at_middle = bisect_left(bounds, total // 2, 1, len(bounds) - 2)
             cuts = [0, bounds[at_middle], total]
         else:
@@ -335,7 +348,7 @@ class Column:
         """Return a key near the middle at which a chunk can be cut, or None; and the postings made in the search."""
         made: Sequence[Posting] = ()
         if not self.separators and type(self.leaves[0]) is list and self.leaves[0]:
-            made = self.part(0)
+            made = self.part(0, True)
         if not self.separators:
             return None, made
         ends = list(accumulate(map(_size, self.leaves[:-1])))  # by separator; at a separator the leaves stay as they are

@@ -49,7 +49,7 @@ from typing import Any
 
 from bookcore.index.bitmap import from_ordinals
 from bookcore.index.chunk import Chunk, Group, clear_bit, flip_bit, marked, toggled
-from bookcore.index.column import SHARED, Column, side_of
+from bookcore.index.column import SHARED, Column, side_of, step_of
 from bookcore.index.posting_list import Posting, PostingBitmap, PostingList
 
 __all__ = ["OccupancyIndex"]
@@ -85,8 +85,8 @@ class OccupancyIndex:
     NEAR = 8
 
     __slots__ = (
-        "chunks", "closed", "closes", "count", "end_search", "groups", "heads", "leaf", "limit", "most", "near", "often", "opens",
-        "search", "shared", "size", "smallest", "stride", "tail",
+        "chunks", "closed", "closes", "count", "end_search", "groups", "heads", "leaf", "limit", "near", "often", "opens",
+        "search", "shared", "size", "smallest", "step", "stride", "tail",
     )  # fmt: skip
 
     def __init__(
@@ -107,7 +107,7 @@ class OccupancyIndex:
         self.tail = self.TAIL if tail is None else tail
         self.stride = self.STRIDE if stride is None else stride
         self.leaf = self.LEAF if leaf is None else leaf
-        self.most = 2 * self.leaf  # list items in a bag that is to be parted
+        self.step = step_of(self.leaf)
         self.often = self.OFTEN if often is None else often
         self.near = self.NEAR if near is None else near
         self.opens: dict[Any, Posting] = {}
@@ -182,7 +182,7 @@ class OccupancyIndex:
                 start, end = shared.setdefault(start, start), shared.setdefault(end, end)
             if type(leaf) is list:
                 leaf += (start, number)
-                if not len(leaf) % self.most:
+                if not len(leaf) % self.step:
                     self._register(starts.part(at), chunk, self.opens)
             elif side:
                 self._register(starts.insert(at, side, start, number), chunk, self.opens)
@@ -190,7 +190,7 @@ class OccupancyIndex:
                 leaf.append(number)
             if type(end_leaf) is list:
                 end_leaf += (end, number)
-                if not len(end_leaf) % self.most:
+                if not len(end_leaf) % self.step:
                     self._register(ends.part(end_at), end_chunk, self.closes)
             elif end_side:
                 self._register(ends.insert(end_at, end_side, end, number), end_chunk, self.closes)
