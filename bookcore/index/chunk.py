@@ -16,8 +16,6 @@ Each bitmap is held as bytes, which take a bit in constant time, and as the int 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bookcore.index.bitmap import MASKS
 from bookcore.index.column import Column, Ordinals
 
@@ -55,7 +53,8 @@ class Chunk:
             return
         masks = MASKS
         start_bits, delta_bits = self.start_bits, self.delta_bits
-        most = max(max(pending), ~min(pending)) >> 3
+        highest, lowest = max(pending), min(pending)
+        most = (highest if highest > ~lowest else ~lowest) >> 3
         for bits in (start_bits, delta_bits):
             if most >= len(bits):
                 _lengthen(bits, most)
@@ -218,5 +217,3 @@ def flip_bit(data: bytearray, number: int) -> None:
 def _lengthen(data: bytearray, byte: int) -> None:
     """Make room for a byte, and an eighth more, so that a run of new ordinals does not copy the bytes each time."""
     data.extend(bytes(byte + 1 - len(data) + (len(data) >> 3)))
-
-

@@ -8,8 +8,8 @@ Separators are in order; the entries between two of them are not. An insertion i
 dozen, and an append to the end of one list; a list in order would move half its content for each. A question takes whole
 leaves, and compares the keys of that one leaf into which its own key falls.
 
-A bag that reaches ``leaf`` entries is parted: a key that occurs ``often`` times in it gets a posting of its own (a
-`PostingList`, where an entry is only an ordinal), and what remains is parted near the middle.
+A key that occurs ``often`` times in a bag gets a posting of its own (a `PostingList`, where an entry is only an ordinal); a
+bag that reaches ``leaf`` entries and has no such key is parted near the middle.
 
 The side of a separator on which an equal key lies follows the heads of the chunks, so that a chunk can be cut at a
 separator:
@@ -37,7 +37,8 @@ __all__ = ["SHARED", "Column", "Leaf", "Ordinals", "side_of", "step_of"]
 SHARED = frozenset({datetime, date, int, str})
 """Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
 
-Leaf: TypeAlias = "list[Any] | PostingList | PostingBitmap"
+Leaf: TypeAlias = Any
+"""A bag, which is a list of keys and ordinals by turns, or a `PostingList`, or a `PostingBitmap`."""
 
 Ordinals: TypeAlias = tuple[list[int], list[int]]
 """Ordinals in any order, each as often as it has entries: some as a list of numbers, the rest as a list of bitmaps."""
@@ -99,7 +100,7 @@ class Column:
 
     def postings(self) -> list[Posting]:
         """Return the leaves of a single key each, in order."""
-        return [leaf for leaf in self.leaves if type(leaf) is not list]  # type: ignore[misc]
+        return [leaf for leaf in self.leaves if type(leaf) is not list]
 
     def fill(self, keys: Sequence[Any], numbers: Sequence[int]) -> None:
         """Replace the content by sorted keys and their ordinals. O(n)."""
@@ -155,9 +156,10 @@ class Column:
         return bisect_right(self.separators, key) if self.holds_low else bisect_left(self.separators, key)
 
     def insert(self, at: int, side: int, key: Any, number: int) -> Sequence[Posting]:
-        """Put an entry into a leaf or, where `side_of` said so, beside it; return postings that are new. ``count`` is left to the caller.
+        """Put an entry into a leaf or, where `side_of` said so, beside it; return the postings that are new.
 
-        No comparison can fail it: where a bag cannot be parted now, it stays longer than it should be.
+        The caller counts the entry. No comparison can fail this: a bag that cannot be parted now stays longer than it
+        should be.
         """
         if side:
             at = self._beside(at, side, key)
@@ -166,7 +168,7 @@ class Column:
             leaf.append(number)
         else:
             leaf += (key, number)
-            if not len(leaf) % self.step:  # not at every entry past it, or a bag that cannot be parted costs O(n) each
+            if not len(leaf) % self.step:  # not at every entry, or one that cannot be parted would cost O(n) each time
                 return self.part(at)
         return ()
 
@@ -230,7 +232,8 @@ class Column:
         """Return the position of an entry in its leaf. O(leaf), in C where the ordinal has no other entry in that leaf."""
         leaf = self.leaves[at]
         if type(leaf) is not list:
-            return leaf.place_of(number)
+            spot: int = leaf.place_of(number)
+            return spot
         numbers = leaf[1::2]
         place: int = numbers.index(number)
         known = leaf[2 * place]
@@ -259,7 +262,7 @@ class Column:
             del self.leaves[at], self.separators[min(at, len(self.separators) - 1)]
         else:
             self.leaves[0] = []
-        return None if type(leaf) is list else leaf  # type: ignore[return-value]
+        return None if type(leaf) is list else leaf
 
     # -- many entries ------------------------------------------------------------------------------
 
@@ -269,8 +272,9 @@ class Column:
         numbers, masks = _collect(self.leaves[:at])
         leaf = self.leaves[at]
         if type(leaf) is not list:
-            own = leaf.key  # type: ignore[union-attr]
-            return _collect([leaf], numbers, masks) if (not key < own if inclusive else own < key) else (numbers, masks)
+            if not key < leaf.key if inclusive else leaf.key < key:
+                _collect([leaf], numbers, masks)
+            return numbers, masks
         pairs = zip(leaf[::2], leaf[1::2], strict=True)
         if inclusive:
             return numbers + [number for own, number in pairs if not key < own], masks
@@ -282,8 +286,9 @@ class Column:
         numbers, masks = _collect(self.leaves[at + 1 :])
         leaf = self.leaves[at]
         if type(leaf) is not list:
-            own = leaf.key  # type: ignore[union-attr]
-            return _collect([leaf], numbers, masks) if (not own < key if inclusive else key < own) else (numbers, masks)
+            if not leaf.key < key if inclusive else key < leaf.key:
+                _collect([leaf], numbers, masks)
+            return numbers, masks
         pairs = zip(leaf[::2], leaf[1::2], strict=True)
         if inclusive:
             return numbers + [number for own, number in pairs if not own < key], masks
@@ -295,7 +300,7 @@ class Column:
         numbers, masks = _collect(self.leaves[at + 1 : to])
         for place in {at, to}:
             leaf = self.leaves[place]
-            pairs = zip(leaf[::2], leaf[1::2], strict=True) if type(leaf) is list else [(leaf.key, -1)]  # type: ignore[union-attr]
+            pairs = zip(leaf[::2], leaf[1::2], strict=True) if type(leaf) is list else [(leaf.key, -1)]
             if inclusive:
                 chosen = [number for own, number in pairs if not (own < low or high < own)]
             else:
@@ -320,8 +325,8 @@ class Column:
                 keys += [key for key, _ in pairs]
                 numbers += [number for _, number in pairs]
             else:
-                keys += [leaf.key] * len(leaf)  # type: ignore[union-attr]
-                numbers += leaf.numbers()  # type: ignore[union-attr]
+                keys += [leaf.key] * len(leaf)
+                numbers += leaf.numbers()
         return keys, numbers
 
     def forget(self, number: int) -> list[Posting]:
@@ -335,7 +340,7 @@ class Column:
                         self.delete(at, place, number)
                 continue
             try:
-                place = leaf.place_of(number)  # type: ignore[union-attr]
+                place = leaf.place_of(number)
             except ValueError:
                 continue
             if (posting := self.delete(at, place, number)) is not None:
@@ -352,7 +357,8 @@ class Column:
         if not self.separators:
             return None, made
         ends = list(accumulate(map(_size, self.leaves[:-1])))  # by separator; at a separator the leaves stay as they are
-        return self.separators[min(range(len(ends)), key=lambda place: abs(2 * ends[place] - self.count))], made
+        middle = min(range(len(ends)), key=lambda place: abs(2 * ends[place] - self.count))
+        return self.separators[middle], made
 
     def make_uniform(self) -> PostingBitmap:
         """Turn the only leaf, all keys of which are equal, into a bitmap. O(n)."""
@@ -366,7 +372,7 @@ class Column:
         at = self.leaf_of(head)
         leaf = self.leaves[at]
         if type(leaf) is not list:
-            own = leaf.key  # type: ignore[union-attr]
+            own = leaf.key
             return at, not own < head if self.holds_low else bool(head < own)
         keys = leaf[::2]
         right = [not key < head for key in keys] if self.holds_low else [bool(head < key) for key in keys]
@@ -413,9 +419,9 @@ class Column:
         if any(not lower < upper for lower, upper in pairwise(self.separators)):
             raise AssertionError("separators out of order")
         for at, leaf in enumerate(self.leaves):
-            if any(self.leaf_of(key) != at for key in (leaf[::2] if type(leaf) is list else [leaf.key])):  # type: ignore[union-attr]
+            if any(self.leaf_of(key) != at for key in (leaf[::2] if type(leaf) is list else [leaf.key])):
                 raise AssertionError("a key in the wrong leaf")
-            if type(leaf) is not list and (not leaf or len(set(leaf.numbers())) != len(leaf)):  # type: ignore[union-attr]
+            if type(leaf) is not list and (not leaf or len(set(leaf.numbers())) != len(leaf)):
                 raise AssertionError("an empty posting, or an ordinal in it twice")
 
 
@@ -429,5 +435,5 @@ def _collect(leaves: Iterable[Leaf], numbers: list[int] | None = None, masks: li
         elif type(leaf) is PostingList:
             numbers += leaf
         else:
-            masks.append(leaf.bits.value())  # type: ignore[union-attr]
+            masks.append(leaf.bits.value())
     return numbers, masks

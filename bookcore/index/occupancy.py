@@ -60,10 +60,10 @@ _first = itemgetter(0)
 class OccupancyIndex:
     """The disjoint busy spans of many ordinals, answering for all of them at once.
 
-    The sizes are for tests, which want small structures, and for measurements: ``smallest`` is the least limit of a chunk,
-    ``tail`` how many entries a chunk may have that are not in its bitmaps, ``stride`` how many chunks a group has,
-    ``leaf`` how many entries a bag holds, ``often`` how many ordinals a key must have in a bag to be given a posting, ``near``
-    how many heads past its start the end of a span is looked for before it is looked for everywhere.
+    The sizes are arguments for tests, which want small structures, and for measurements; None is the default of the class.
+    ``smallest`` is the least limit of a chunk, ``tail`` how many of its entries may be pending, ``stride`` how many chunks a
+    group is made with, ``leaf`` how many entries a bag holds, ``often`` how many ordinals a key needs in a bag to be given
+    a posting, ``near`` how many heads past its start the end of a span is looked for before it is looked for everywhere.
 
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with a cut, O(B), once in B / 2
     additions; at keys that repeat it compares nothing. `remove` O(log m + leaf + groups spanned). `busy` O(log m + B +
@@ -77,11 +77,11 @@ class OccupancyIndex:
     [0]
     """
 
-    SMALLEST = 64
-    TAIL = 64
-    STRIDE = 8
-    LEAF = 128
-    OFTEN = 8
+    SMALLEST = 64  # below it the objects of a chunk outweigh what it holds
+    TAIL = 64  # what a question may find pending in each chunk that it reads
+    STRIDE = 8  # more: more deltas to combine in a question; fewer: more checkpoints to mark in an addition
+    LEAF = 128  # what a question may have to compare one by one at either edge
+    OFTEN = 8  # a posting costs some two hundred bytes, an entry in a bag sixteen
     NEAR = 8
 
     __slots__ = (
@@ -145,7 +145,6 @@ class OccupancyIndex:
         elif start is None or end is None:
             return self._add_unbounded(number, start, end)
         else:
-            # `Column.insert` is written out for bags, and a side that is known is not looked for
             heads, chunks = self.heads, self.chunks
             side = end_side = first = 0
             if opening is None:
@@ -368,9 +367,9 @@ class OccupancyIndex:
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> list[tuple[Any, list[int], int]]:
         """Return the next keys at which spans end, in order, with the ordinals of *within* that have such an end.
 
-        They are keys after *after* (with *meeting* also one equal to it) and not after *until*, all from the first chunk that
-        has such keys, each with its ordinals: some as a list, the others as a bitmap. A key may have no ordinal of
-        *within*; an empty list means that no end is left. To go on, ask again with the last key as *after*.
+        They are keys after *after* (with *meeting* also one equal to it) and not after *until*, all from the first chunk
+        that has such keys. Each comes with its ordinals: some as a list, the others as a bitmap. A key may have no
+        ordinal of *within*; an empty list means that no end is left. To go on, ask again with the last key as *after*.
 
         Complexity: O(log m + B log leaf), and a bisect for each chunk that has no such end.
 
@@ -662,7 +661,8 @@ class OccupancyIndex:
         for at, chunk in enumerate(self.chunks):
             group = chunk.group
             if chunk is group.chunks[0]:
-                must(int.from_bytes(group.checkpoint_bits, "little") == active, f"the checkpoint of group {group.at} is wrong")
+                known_active = int.from_bytes(group.checkpoint_bits, "little")
+                must(known_active == active, f"the checkpoint of group {group.at} is wrong")
                 must(group.checkpoint_int in (None, active), f"the checkpoints of group {group.at} differ")
                 started = 0
                 for each in group.chunks:

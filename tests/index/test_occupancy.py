@@ -21,7 +21,7 @@ MOST = settings().max_examples
 NUMBERS = st.integers(0, 30) | st.integers(0, 5)
 Span = tuple[Any, Any]
 
-SMALL = {"smallest": 8, "tail": 2, "stride": 2, "leaf": 4, "often": 2, "near": 1}
+SMALL: Any = {"smallest": 8, "tail": 2, "stride": 2, "leaf": 4, "often": 2, "near": 1}
 """Sizes at which an index cuts and joins its chunks after a few spans instead of thousands."""
 
 
@@ -36,7 +36,7 @@ def overlap(one: Span, two: Span, closed: bool) -> bool:
 
 
 class Naive:
-    """Who is busy when: a list of spans for each ordinal."""
+    """Which ordinals are busy when: a list of spans for each."""
 
     def __init__(self, closed: bool) -> None:
         self.closed = closed
@@ -59,11 +59,11 @@ class Naive:
 
 
 class IndexMachine(RuleBasedStateMachine):
-    """One timeline and the naive model of it."""
+    """One index and the naive model of it."""
 
     closed: ClassVar[bool] = False
     make: ClassVar[Callable[[Any], Any]] = int
-    sizes: ClassVar[dict[str, int]] = {}
+    sizes: ClassVar[Any] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @initialize(rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60)), max_size=80))
     def begin(self, rows: list[tuple[int, Span]]) -> None:
-        """Build a timeline of many spans at once."""
+        """Build an index of many spans at once."""
         for number, span in rows:
             if self.naive.fits(number, span):
                 self.naive.held.setdefault(number, []).append(span)
@@ -98,7 +98,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def rebuild_by_key(self) -> None:
-        """Build it anew from those spans that are bounded, told key by key; forget the others."""
+        """Build it anew from those spans that are bounded, given key by key; forget the others."""
         held = {n: [span for span in spans if None not in span] for n, spans in self.naive.held.items()}
         self.naive.held = {number: spans for number, spans in held.items() if spans}
         rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
@@ -106,12 +106,12 @@ class IndexMachine(RuleBasedStateMachine):
         if rows:
             keys = [type(self).make(rank) for rank in ranks]
             both = zip(ranks, keys, strict=True)
-            bins = [
-                (PostingList(key, None, [n for n, s, _ in rows if s == rank]), PostingList(key, None, [n for n, _, e in rows if e == rank]))
-                for rank, key in both
-            ]
+            starts, ends = [], []
+            for rank, key in both:
+                starts.append(PostingList(key, None, [n for n, s, _ in rows if s == rank]))
+                ends.append(PostingList(key, None, [n for n, _, e in rows if e == rank]))
             size = max(self.index.size, max(n for n, _, _ in rows) + 1)
-            self.index.rebuild_from(size, keys, *map(list, zip(*bins, strict=True)))
+            self.index.rebuild_from(size, keys, starts, ends)
         else:
             self.rebuild()
 
@@ -125,7 +125,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(span=rank_spans("[)", 0, 60, unbounded=False), numbers=st.sets(NUMBERS, min_size=8))
     def add_at_one_instant(self, span: Span, numbers: set[int]) -> None:
-        """Give many ordinals the same span: a column that cannot be cut becomes uniform."""
+        """Give many ordinals the same span: a column that cannot be cut becomes one bitmap."""
         self.add([(number, span) for number in sorted(numbers)])
 
     @rule(data=st.data(), count=st.integers(1, 20))
@@ -148,7 +148,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(spans=st.lists(rank_spans("[)", -2, 62), min_size=1, max_size=6))
     def ask(self, spans: list[Span]) -> None:
-        """Ask who is busy."""
+        """Ask which ordinals are busy."""
         for span in spans:
             found = list(ordinals(self.index.busy(*self.keys(span))))
             assert found == self.naive.busy(span), f"busy({span})"
@@ -163,7 +163,9 @@ class IndexMachine(RuleBasedStateMachine):
             assert list(ordinals(self.index.busy(*self.keys(span)))) == self.naive.busy(span)
 
 
-@pytest.mark.parametrize("sizes", [{"smallest": 2}, {}, {"smallest": 32}, {"smallest": 32, "leaf": 16, "often": 4, "tail": 8}])
+@pytest.mark.parametrize(
+    "sizes", [{"smallest": 2}, {}, {"smallest": 32}, {"smallest": 32, "leaf": 16, "often": 4, "tail": 8}]
+)
 @pytest.mark.parametrize("closed", [False, True])
 def test_index_agrees_with_a_set_of_spans(closed: bool, sizes: dict[str, int]) -> None:
     """Whatever is added, removed and built anew, at sizes that cut and at sizes that join."""
@@ -194,7 +196,7 @@ def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set
 
 
 def test_a_column_of_one_key_drops_its_lists() -> None:
-    """A million equal starts are one key and one bitmap; another key cuts the block and leaves that as it is."""
+    """A million equal starts are one key and one bitmap; another key cuts the chunk and leaves that as it is."""
     line = OccupancyIndex()
     for number in range(10 * OccupancyIndex.SMALLEST):
         line.add(number, 5, 9)
@@ -207,8 +209,8 @@ def test_a_column_of_one_key_drops_its_lists() -> None:
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
-def test_blocks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
-    """No block outgrows the limit, and removing everything leaves few blocks."""
+def test_chunks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
+    """No chunk outgrows the limit, and removing everything leaves few chunks."""
     line = OccupancyIndex(**SMALL)
     spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
     given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
@@ -295,7 +297,7 @@ def no_failure() -> Any:
 
 
 def agrees(line: OccupancyIndex, spans: dict[int, tuple[Any, Any]]) -> None:
-    """Hold a timeline to be sound, and to say of some windows what its spans say."""
+    """Check an index, and that it answers for some windows as its spans do."""
     Failing.left = 0
     line.check()
     rank = {number: tuple(getattr(key, "rank", key) for key in span) for number, span in spans.items()}
@@ -304,8 +306,8 @@ def agrees(line: OccupancyIndex, spans: dict[int, tuple[Any, Any]]) -> None:
         assert list(ordinals(line.busy(Failing(low), Failing(low + 0.5)))) == right
 
 
-def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
-    """The block stays longer than it should be, until a later addition."""
+def test_a_comparison_that_fails_while_a_bag_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
+    """The chunk stays longer than it should be, until a later addition."""
     for failing in range(1, 360, 7):
         line, spans = OccupancyIndex(), {}
         Failing.left = failing
@@ -319,8 +321,8 @@ def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_f
         agrees(line, spans)
 
 
-def binned(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
-    """Return a timeline whose columns are in bins: twenty spans at each even number."""
+def with_postings(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
+    """Return an index with a posting for each key: twenty spans at each even number."""
     keys = [key for key in range(0, 40, 2) for _ in range(20)]
     spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
     line = OccupancyIndex()
@@ -330,11 +332,11 @@ def binned(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
     return line
 
 
-def test_a_comparison_that_fails_while_a_block_is_cut_changes_nothing(no_failure: Any) -> None:
-    """Keys of another kind among bins: the two halves take their forms without comparing them."""
+def test_a_comparison_that_fails_while_a_chunk_is_cut_changes_nothing(no_failure: Any) -> None:
+    """Keys of another kind among postings: the two halves get their columns without comparing them."""
     for failing in range(1, 200, 9):
         spans: dict[int, tuple[Any, Any]] = {}
-        line = binned(spans, 20_000)
+        line = with_postings(spans, 20_000)
         for number in range(1000, 1300):
             span = Failing(number % 300 * 40 / 300 + 0.001), Failing(number % 300 * 40 / 300 + 0.1)
             if number > 1200:
@@ -348,7 +350,7 @@ def test_a_comparison_that_fails_while_a_block_is_cut_changes_nothing(no_failure
 
 
 def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -> None:
-    """Joining blocks, bins and leaves, compares nothing."""
+    """Joining chunks, postings and bags, compares nothing."""
     for failing in (1, 4, 16, 64):
         spans: dict[int, tuple[Any, Any]] = {}
         line = OccupancyIndex()
@@ -377,7 +379,7 @@ def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -
 def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(no_failure: Any) -> None:
     """Whatever fails, and however late."""
     spans: dict[int, tuple[Any, Any]] = {}
-    line = binned(spans, 400)
+    line = with_postings(spans, 400)
     keys = [Failing(at) for at in range(300)]
     numbers = list(range(300))
     failed = 0
@@ -424,11 +426,11 @@ class NoGreater(BaseException):
     """Not to be taken for a comparison that fails."""
 
 
-def test_a_block_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built anew with a leaf that cannot be parted, it is tried once and not for ever."""
+def test_a_chunk_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built anew with a bag that cannot be parted, it is tried once and not for ever."""
     tries = 0
 
-    def part(self: Any, at: int) -> tuple[()]:
+    def part(self: Any, at: int, whole: bool = False) -> tuple[()]:
         nonlocal tries
         tries += 1
         if tries > 1000:
