@@ -191,9 +191,13 @@ class Column:
         A bag that is not full (with *whole*, any may be parted) is only looked through for frequent keys, if it has few.
         """
         leaf: Any = self.leaves[at]
+        full = len(leaf) >= 2 * self.leaf or whole
+        if not full:
+            few = leaf[:16:2]  # eight keys tell at little cost that keys hardly repeat
+            if not _are_shared(few) or len(set(few)) == len(few):
+                return ()
         keys = leaf[::2]
         total = len(keys)
-        full = total >= self.leaf or whole
         if not full and not (_are_shared(keys) and 2 * len(set(keys)) * self.often <= 3 * total):
             return ()
         numbers = leaf[1::2]
