@@ -467,7 +467,7 @@ class OccupancyIndex:
 
     def _limit(self) -> int:
         """Return how many starts, or ends, a chunk may have: what a question scans at an edge, against bitmaps to keep."""
-        return max(self.smallest, self.size // 96, isqrt(self.count) // 2)
+        return max(self.smallest, self.size // 64, isqrt(self.count) // 2)
 
     def _cut(self, at: int, head: Any) -> None:
         """Cut chunk *at* in two at *head*, a key strictly inside it. O(B + size / 8)."""
