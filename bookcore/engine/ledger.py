@@ -220,6 +220,7 @@ class Ledger:
         mirrored = {seq: id for id in self.numbers for seq in (self.numbers[id],)}
         if len(mirrored) != self.named or any(self.ids.get(seq) != id for seq, id in mirrored.items()):
             raise AssertionError("ids and numbers differ")
+        known: Any
         for known in (self.ids, self.objects, self.locks):
             if any(seq not in self.owners for seq in known):
                 raise AssertionError("something is known of a booking that is not active")

@@ -1,297 +1,443 @@
-"""The starts, or the ends, of one block of the timeline: keys with the ordinals of their resources, in bags.
+"""The starts, or the ends, of one chunk of an occupancy index: keys with ordinals, in leaves between separators.
 
-    seps              7            9
-    leaves   [3 4 1 0 6 1]  [8 1 7 3]  [9 0 12 2]     key, ordinal, key, ordinal, ... in any order
+    separators            7                9         10
+    leaves      [3 4 1 0 6 1]   [7 8 8 1]      9: 4 0 1 6    [10 0 12 2]
+                 bag             bag           posting       bag           key, ordinal, key, ordinal ... in any order
 
-Separators are in order; what lies between two of them is not. So an entry goes in by one bisect among a few dozen
-separators and an append, which touches the end of one list, where keeping a leaf in order moved a kilobyte in each of
-two: in a timeline of a million bookings, which is in no cache, that was most of what a booking cost. A question sees
-whole leaves, and compares the keys of the one leaf that its own key falls into.
+Separators are in order; the entries between two of them are not. An insertion is one bisect among the separators, a few
+dozen, and an append to the end of one list; a list in order would move half its content for each. A question takes whole
+leaves, and compares the keys of that one leaf into which its own key falls.
 
-A leaf that grows past `LEAF` is parted at the median of a few of its keys, without sorting it. A leaf of equal keys
-cannot be; it grows.
+A key that occurs ``often`` times in a bag gets a posting of its own (a `PostingList`, where an entry is only an ordinal); a
+bag that reaches ``leaf`` entries and has no such key is parted near the middle.
 
-Which side of a separator its equals lie on follows the blocks' cuts, so that a block can be cut at a separator:
+The side of a separator on which an equal key lies follows the heads of the chunks, so that a chunk can be cut at a
+separator:
 
-    holds_low        seps[i-1] <= key <  seps[i]      starts, half-open; ends, closed
-    else             seps[i-1] <  key <= seps[i]      ends, half-open; starts, closed
+    holds_low        separators[i-1] <= key <  separators[i]      starts, half-open; ends, closed
+    else             separators[i-1] <  key <= separators[i]      ends, half-open; starts, closed
 
-Where keys repeat, a column takes the form of `bookcore.index.posting_column` instead, where all are equal that of `bookcore.index.constant_column`.
-
-Invariants: the line above, for each leaf i; separators ascend strictly; ``len(leaves) == len(seps) + 1``; only a single
-leaf may be empty.
+Invariants: the line above, for each leaf i; separators ascend strictly; ``len(leaves) == len(separators) + 1``; only a
+single leaf may be empty, and it is a bag; ``count`` is the number of entries less those that the chunk has pending.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from itertools import accumulate, compress, pairwise
-from operator import itemgetter
-from typing import Any
+from itertools import accumulate, chain, compress, pairwise
+from operator import itemgetter, lt, sub
+from typing import Any, TypeAlias
 
-__all__ = ["LEAF", "SHARED", "Column"]
+from bookcore.index.posting_list import Posting, PostingBitmap, PostingList, grouped
 
-LEAF = 128
-"""How many entries a leaf holds before it is parted: what a question may have to compare one by one at either end."""
+__all__ = ["SHARED", "Column", "Leaf", "Ordinals", "side_of", "step_of"]
 
 SHARED = frozenset({datetime, date, int, str})
 """Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
 
+Leaf: TypeAlias = Any
+"""A bag, which is a list of keys and ordinals by turns, or a `PostingList`, or a `PostingBitmap`."""
+
+Ordinals: TypeAlias = tuple[list[int], list[int]]
+"""Ordinals in any order, each as often as it has entries: some as a list of numbers, the rest as a list of bitmaps."""
+
 _first = itemgetter(0)
 
 
-def _alike(keys: list[Any]) -> bool:
-    """Tell whether keys are all one, if that can be told at once: as a rule they are the same object. O(B), in C."""
-    return type(keys[0]) in SHARED and keys.count(keys[0]) == len(keys)
+def _size(leaf: Leaf) -> int:
+    """Return the number of entries in a leaf."""
+    return len(leaf) // 2 if type(leaf) is list else len(leaf)
 
 
-def _highest(keys: list[Any]) -> Any:
-    """Return a key that no other is after, by ``<`` alone: `max` would ask ``>``."""
-    highest = keys[0]
-    for key in keys:
-        if highest < key:
-            highest = key
-    return highest
+def _bag(keys: Iterable[Any], numbers: Iterable[int], size: int) -> list[Any]:
+    """Return a bag of *size* keys with their ordinals."""
+    leaf: list[Any] = [None] * (2 * size)
+    leaf[::2], leaf[1::2] = keys, numbers
+    return leaf
+
+
+def _are_shared(keys: Sequence[Any]) -> bool:
+    """Tell whether keys are all of one type, and of one in `SHARED`."""
+    kinds = set(map(type, keys))
+    return len(kinds) == 1 and kinds <= SHARED
+
+
+def step_of(leaf: int) -> int:
+    """Return after how many list items more a bag is looked through: four times until it is full, or at every entry."""
+    return 2 * max(1, leaf // 4)
+
+
+def side_of(posting: Any, key: Any) -> int:
+    """Return 0 if *key* is the key of a posting, else -1 or 1 if it lies before or after it."""
+    own = posting.key
+    return 0 if own is key else -1 if key < own else int(own < key)
 
 
 class Column:
-    """Keys with ordinals. Complexity, with B of them: a change O(log B), amortised; a question O(LEAF + answers)."""
+    """Keys with ordinals.
 
-    __slots__ = ("count", "holds_low", "leaves", "seps")
-    uniform = False  # whether this is a `ConstantColumn`
-    binned = False  # whether this is `PostingColumn`
+    Complexity, with n entries: a change O(log n + leaf), amortised, of which only the bisect compares keys; a question
+    O(log n + leaf + answers).
+    """
 
-    def __init__(self, holds_low: bool) -> None:
+    __slots__ = ("count", "holds_low", "leaf", "leaves", "often", "separators", "step")
+
+    def __init__(self, holds_low: bool, leaf: int = 128, often: int = 8) -> None:
         self.holds_low = holds_low
-        self.leaves: list[list[Any]] = [[]]
-        self.seps: list[Any] = []
+        self.leaf = leaf
+        self.often = often
+        self.step = step_of(leaf)
+        self.leaves: list[Leaf] = [[]]
+        self.separators: list[Any] = []
         self.count = 0
 
+    @property
+    def uniform(self) -> bool:
+        """Whether all keys are equal and the ordinals are one bitmap: then the column may be of any length."""
+        return type(self.leaves[0]) is PostingBitmap and len(self.leaves) == 1
+
+    def postings(self) -> list[Posting]:
+        """Return the leaves of a single key each, in order."""
+        return [leaf for leaf in self.leaves if type(leaf) is not list]
+
     def fill(self, keys: Sequence[Any], numbers: Sequence[int]) -> None:
-        """Replace the content by these keys, in order, and their numbers. O(B)."""
-        step = LEAF * 3 // 4  # room to grow
-        self.leaves, self.seps = [], []
+        """Replace the content by sorted keys and their ordinals. O(n)."""
+        if _are_shared(keys) and len(set(keys)) * self.often <= len(keys):
+            self.fill_postings(grouped(keys, numbers))
+            return
+        step = self.leaf * 3 // 4  # room to grow
+        self.leaves, self.separators = [], []
         self.count = total = len(keys)
         low = 0
         while low < total or not self.leaves:
             high = min(low + step, total)
             if high < total and not keys[high - 1] < keys[high]:
-                # equal keys stay together: before them, or if there is nothing before them, after them
+                # equal keys stay together: the leaf ends before them, or, if it begins with them, after them
                 high = bisect_left(keys, keys[high], low, high)
                 if high == low:
                     high = bisect_right(keys, keys[low], low, total)
-            leaf: list[Any] = [None] * (2 * (high - low))
-            leaf[::2], leaf[1::2] = keys[low:high], numbers[low:high]
-            self.leaves.append(leaf)
+            self.leaves.append(_bag(keys[low:high], numbers[low:high], high - low))
             if high < total:
-                self.seps.append(keys[high] if self.holds_low else keys[high - 1])
+                self.separators.append(keys[high] if self.holds_low else keys[high - 1])
             low = high
+
+    def fill_postings(self, postings: Iterable[PostingList]) -> None:
+        """Replace the content by posting lists, in order of their keys; some may be empty. O(n). Compares nothing."""
+        self.leaves, self.separators = [], []
+        self.count = 0
+        previous: Any = None
+        for posting in postings:
+            size = len(posting)
+            if not size:
+                continue
+            self.count += size
+            key = posting.key
+            leaf: Leaf = posting
+            if size < self.often or type(key) not in SHARED:
+                leaf = _bag([key] * size, posting, size)
+                last = self.leaves[-1] if self.leaves else None
+                if type(last) is list and len(last) + len(leaf) <= 2 * self.leaf:
+                    last += leaf
+                    previous = key
+                    continue
+            if self.leaves:
+                self.separators.append(key if self.holds_low else previous)
+            self.leaves.append(leaf)
+            previous = key
+        if not self.leaves:
+            self.leaves.append([])
 
     # -- one entry ---------------------------------------------------------------------------------
 
     def leaf_of(self, key: Any) -> int:
-        """Return which leaf *key* belongs to. All before it lie before the key, all after it after."""
-        return bisect_right(self.seps, key) if self.holds_low else bisect_left(self.seps, key)
+        """Return the index of the leaf that *key* belongs to: all leaves before it lie before the key, all after after."""
+        return bisect_right(self.separators, key) if self.holds_low else bisect_left(self.separators, key)
 
-    def insert(self, at: int, key: Any, number: int) -> None:
-        """Put an entry into its leaf. Compares nothing, unless the leaf is parted."""
-        self.count += 1
-        leaf = self.leaves[at]
-        leaf += (key, number)
-        if not len(leaf) % (2 * LEAF):  # not at every entry past it: one of equal keys stays as long as it is
-            self.part(at)
+    def insert(self, at: int, side: int, key: Any, number: int) -> Sequence[Posting]:
+        """Put an entry into a leaf or, where `side_of` said so, beside it; return the postings that are new.
 
-    def part(self, at: int) -> bool:
-        """Part a leaf in two, if it has two distinct keys and they can be compared now; tell whether it was."""
+        The caller counts the entry. No comparison can fail this: a bag that cannot be parted now stays longer than it
+        should be.
+        """
+        if side:
+            at = self._beside(at, side, key)
         leaf = self.leaves[at]
-        keys, numbers = leaf[::2], leaf[1::2]
-        if _alike(keys):
-            return False
+        if type(leaf) is not list:
+            leaf.append(number)
+        else:
+            leaf += (key, number)
+            if not len(leaf) % self.step:  # not at every entry, or one that cannot be parted would cost O(n) each time
+                return self.part(at)
+        return ()
+
+    def _beside(self, at: int, side: int, key: Any) -> int:
+        """Return the bag next to a posting, on that side, with room made for *key* between the separators."""
+        posting: Any = self.leaves[at]
+        separator = key if (side > 0) == self.holds_low else posting.key
+        neighbour = at + side
+        if 0 <= neighbour < len(self.leaves) and type(self.leaves[neighbour]) is list:
+            self.separators[min(at, neighbour)] = separator
+            return neighbour
+        place = at + (side > 0)
+        self.leaves.insert(place, [])
+        self.separators.insert(at, separator)
+        return place
+
+    def part(self, at: int, whole: bool = False) -> Sequence[Posting]:
+        """Part a bag, if it has distinct keys and they can be compared now; return the postings made of it. O(leaf).
+
+        A bag that is not full (with *whole*, any may be parted) is only looked through for frequent keys, if it has few.
+        """
+        leaf: Any = self.leaves[at]
+        full = len(leaf) >= 2 * self.leaf or whole
+        if not full:
+            few = leaf[:16:2]  # eight keys tell at little cost that keys hardly repeat
+            if not _are_shared(few) or len(set(few)) == len(few):
+                return ()
+        keys = leaf[::2]
+        total = len(keys)
+        if not full and not (_are_shared(keys) and 2 * len(set(keys)) * self.often <= 3 * total):
+            return ()
+        numbers = leaf[1::2]
         try:
-            low, high = min(keys), _highest(keys)
-            if not low < high:
-                return False
-            sample = sorted(keys[:: max(1, len(keys) // 15)])
-            for pivot in (sample[len(sample) // 2], high if self.holds_low else low):
-                before = [key < pivot for key in keys] if self.holds_low else [not pivot < key for key in keys]
-                count = sum(before)
-                if 0 < count < len(keys):
-                    break
-        except Exception:  # the entry is in, the leaf is only longer than it should be
-            return False
-        after = [not one for one in before]
-        parts = []
-        for chosen, size in ((before, count), (after, len(keys) - count)):
-            part: list[Any] = [None] * (2 * size)
-            part[::2], part[1::2] = compress(keys, chosen), compress(numbers, chosen)
-            parts.append(part)
-        self.leaves[at : at + 1] = parts
-        self.seps.insert(at, pivot)
-        return True
+            # keys that occur often are as a rule the same object, and then this is done in C
+            alike = type(keys[0]) in SHARED and keys.count(keys[0]) == total
+            if not alike:
+                order = sorted(range(total), key=keys.__getitem__)
+                keys, numbers = list(map(keys.__getitem__, order)), list(map(numbers.__getitem__, order))
+            bounds = [0] if alike else [0, *compress(range(1, total), map(lt, keys, keys[1:]))]
+        except Exception:  # the entry is in; the bag is only longer than it should be
+            return ()
+        bounds.append(total)
+        frequent = []
+        if max(map(sub, bounds[1:], bounds)) >= self.often:
+            pairs = pairwise(bounds)
+            frequent = [(low, high) for low, high in pairs if high - low >= self.often and _are_shared(keys[low:high])]
+        if frequent:
+            cuts = sorted({0, total, *chain.from_iterable(frequent)})
+        elif full and len(bounds) > 2:
+            at_middle = bisect_left(bounds, total // 2, 1, len(bounds) - 2)
+            cuts = [0, bounds[at_middle], total]
+        else:
+            return ()
+        leaves: list[Leaf] = []
+        for low, high in pairwise(cuts):
+            if (low, high) in frequent:
+                leaves.append(PostingList(keys[low], None, numbers[low:high]))
+            else:
+                leaves.append(_bag(keys[low:high], numbers[low:high], high - low))
+        self.leaves[at : at + 1] = leaves
+        self.separators[at:at] = [keys[cut] if self.holds_low else keys[cut - 1] for cut in cuts[1:-1]]
+        return [leaf for leaf in leaves if type(leaf) is PostingList] if frequent else ()
 
     def find(self, at: int, key: Any, number: int) -> int:
-        """Return where in its leaf an entry is. O(LEAF), in C where the resource has no other in that leaf."""
+        """Return the position of an entry in its leaf. O(leaf), in C where the ordinal has no other entry in that leaf."""
         leaf = self.leaves[at]
+        if type(leaf) is not list:
+            spot: int = leaf.place_of(number)
+            return spot
         numbers = leaf[1::2]
-        place = numbers.index(number)
+        place: int = numbers.index(number)
         known = leaf[2 * place]
         if known is key or not (known < key or key < known):
             return place
-        # the resource has several entries in this leaf: as a rule one of them holds this very object
-        found = [place for place, other in enumerate(numbers) if other == number]
-        for place in found:
+        # the ordinal has several entries in this leaf: as a rule one of them holds this very object
+        places = [place for place, other in enumerate(numbers) if other == number]
+        for place in places:
             if leaf[2 * place] is key:
                 return place
-        return next(place for place in found if not (leaf[2 * place] < key or key < leaf[2 * place]))
+        return next(place for place in places if not (leaf[2 * place] < key or key < leaf[2 * place]))
 
-    def delete(self, at: int, place: int, number: int) -> None:
-        """Take out the entry where `find` said. Compares nothing."""
+    def delete(self, at: int, place: int, number: int) -> Posting | None:
+        """Remove the entry at the position that `find` returned; return the posting if it became empty. Compares nothing."""
         self.count -= 1
         leaf = self.leaves[at]
-        last, key = leaf.pop(), leaf.pop()
-        if 2 * place < len(leaf):
-            leaf[2 * place], leaf[2 * place + 1] = key, last
-        elif not leaf and self.seps:
-            del self.leaves[at], self.seps[min(at, len(self.seps) - 1)]
+        if type(leaf) is list:
+            last, key = leaf.pop(), leaf.pop()
+            if 2 * place < len(leaf):
+                leaf[2 * place], leaf[2 * place + 1] = key, last
+        else:
+            leaf.delete(place, number)
+        if leaf:
+            return None
+        if self.separators:
+            del self.leaves[at], self.separators[min(at, len(self.separators) - 1)]
+        else:
+            self.leaves[0] = []
+        return None if type(leaf) is list else leaf
 
     # -- many entries ------------------------------------------------------------------------------
 
-    def before(self, key: Any, inclusive: bool) -> list[int]:
-        """Return the ordinals of the entries before *key* (or at it, if *inclusive*), in any order."""
+    def before(self, key: Any, inclusive: bool) -> Ordinals:
+        """Return the ordinals of the entries before *key* (or at it, if *inclusive*)."""
         at = self.leaf_of(key)
-        found: list[int] = []
-        for leaf in self.leaves[:at]:
-            found += leaf[1::2]
+        numbers, masks = _collect(self.leaves[:at])
         leaf = self.leaves[at]
+        if type(leaf) is not list:
+            if not key < leaf.key if inclusive else leaf.key < key:
+                _collect([leaf], numbers, masks)
+            return numbers, masks
+        pairs = zip(leaf[::2], leaf[1::2], strict=True)
         if inclusive:
-            return found + [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if not key < one]
-        return found + [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if one < key]
+            return numbers + [number for own, number in pairs if not key < own], masks
+        return numbers + [number for own, number in pairs if own < key], masks
 
-    def after(self, key: Any, inclusive: bool) -> list[int]:
-        """Return the ordinals of the entries after *key* (or at it, if *inclusive*), in any order."""
+    def after(self, key: Any, inclusive: bool) -> Ordinals:
+        """Return the ordinals of the entries after *key* (or at it, if *inclusive*)."""
         at = self.leaf_of(key)
+        numbers, masks = _collect(self.leaves[at + 1 :])
         leaf = self.leaves[at]
+        if type(leaf) is not list:
+            if not leaf.key < key if inclusive else key < leaf.key:
+                _collect([leaf], numbers, masks)
+            return numbers, masks
+        pairs = zip(leaf[::2], leaf[1::2], strict=True)
         if inclusive:
-            found = [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if not one < key]
-        else:
-            found = [number for one, number in zip(leaf[::2], leaf[1::2], strict=True) if key < one]
-        for leaf in self.leaves[at + 1 :]:
-            found += leaf[1::2]
-        return found
+            return numbers + [number for own, number in pairs if not own < key], masks
+        return numbers + [number for own, number in pairs if key < own], masks
 
-    def between(self, low: Any, high: Any, with_low: bool, with_high: bool) -> list[int]:
-        """Return the ordinals of the entries after *low* and before *high* (or at them), in any order."""
+    def between(self, low: Any, high: Any, inclusive: bool) -> Ordinals:
+        """Return the ordinals of the entries after *low* and before *high* (or at them, if *inclusive*)."""
         at, to = self.leaf_of(low), self.leaf_of(high)
-        found: list[int] = []
-        for leaf in self.leaves[at + 1 : to]:
-            found += leaf[1::2]
+        numbers, masks = _collect(self.leaves[at + 1 : to])
         for place in {at, to}:
             leaf = self.leaves[place]
-            pairs: Any = zip(leaf[::2], leaf[1::2], strict=True)
-            if place == at:
-                pairs = [pair for pair in pairs if (not pair[0] < low if with_low else low < pair[0])]
-            if place == to:
-                pairs = [pair for pair in pairs if (not high < pair[0] if with_high else pair[0] < high)]
-            found += [number for _, number in pairs]
-        return found
+            pairs = zip(leaf[::2], leaf[1::2], strict=True) if type(leaf) is list else [(leaf.key, -1)]
+            if inclusive:
+                chosen = [number for own, number in pairs if not (own < low or high < own)]
+            else:
+                chosen = [number for own, number in pairs if low < own and own < high]
+            if type(leaf) is list:
+                numbers += chosen
+            elif chosen:
+                _collect([leaf], numbers, masks)
+        return numbers, masks
 
-    def pairs_from(self, key: Any) -> Iterator[list[tuple[Any, int]]]:
-        """Yield the entries of one leaf after the other, in order, from the leaf on that *key* belongs to."""
-        for leaf in self.leaves[self.leaf_of(key) :]:
-            yield sorted(zip(leaf[::2], leaf[1::2], strict=True), key=_first)
+    def every(self) -> Ordinals:
+        """Return all ordinals. Compares nothing. O(n)."""
+        return _collect(self.leaves)
 
     def flat(self) -> tuple[list[Any], list[int]]:
-        """Return all keys, in order, and their numbers, as new lists. O(B log LEAF)."""
+        """Return all keys, in order, and their ordinals, as new lists. O(n log leaf)."""
         keys: list[Any] = []
         numbers: list[int] = []
         for leaf in self.leaves:
-            pairs = sorted(zip(leaf[::2], leaf[1::2], strict=True), key=_first)
-            keys += [key for key, _ in pairs]
-            numbers += [number for _, number in pairs]
+            if type(leaf) is list:
+                pairs = sorted(zip(leaf[::2], leaf[1::2], strict=True), key=_first)
+                keys += [key for key, _ in pairs]
+                numbers += [number for _, number in pairs]
+            else:
+                keys += [leaf.key] * len(leaf)
+                numbers += leaf.numbers()
         return keys, numbers
 
-    def numbers(self) -> list[int]:
-        """Return all numbers, in any order, as a new list. Compares nothing. O(B)."""
-        found: list[int] = []
-        for leaf in self.leaves:
-            found += leaf[1::2]
-        return found
-
-    def toggle(self, data: bytearray) -> None:
-        """Flip in *data* the bit of every entry. O(B)."""
-        for leaf in self.leaves:
-            for number in leaf[1::2]:
-                data[number >> 3] ^= 1 << (number & 7)
-
-    def forget(self, number: int) -> int:
-        """Take out all entries of an ordinal; return how many. Compares nothing. O(B)."""
-        gone = 0
+    def forget(self, number: int) -> list[Posting]:
+        """Remove all entries of an ordinal; return the postings that became empty. Compares no key. O(n)."""
+        emptied: list[Posting] = []
         for at in range(len(self.leaves) - 1, -1, -1):
             leaf = self.leaves[at]
-            for place in range(len(leaf) // 2 - 1, -1, -1):
-                if leaf[2 * place + 1] == number:
-                    self.delete(at, place, number)
-                    gone += 1
-        return gone
+            if type(leaf) is list:
+                for place in range(len(leaf) // 2 - 1, -1, -1):
+                    if leaf[2 * place + 1] == number:
+                        self.delete(at, place, number)
+                continue
+            try:
+                place = leaf.place_of(number)
+            except ValueError:
+                continue
+            if (posting := self.delete(at, place, number)) is not None:
+                emptied.append(posting)
+        return emptied
 
     # -- in two, and together ----------------------------------------------------------------------
 
-    def middle(self) -> Any:
-        """Return a key at which a block can be cut, near the middle, or None if there is none. O(leaves)."""
-        if not self.seps and not self.part(0):
-            return None
-        # at a separator: the leaves stay as they are
-        ends = list(accumulate(map(len, self.leaves[:-1])))  # by separator, two list items an entry
-        return self.seps[min(range(len(ends)), key=lambda place: abs(ends[place] - self.count))]
+    def middle(self) -> tuple[Any, Sequence[Posting]]:
+        """Return a key near the middle at which a chunk can be cut, or None; and the postings made in the search."""
+        made: Sequence[Posting] = ()
+        if not self.separators and type(self.leaves[0]) is list and self.leaves[0]:
+            made = self.part(0, True)
+        if not self.separators:
+            return None, made
+        ends = list(accumulate(map(_size, self.leaves[:-1])))  # by separator; at a separator the leaves stay as they are
+        middle = min(range(len(ends)), key=lambda place: abs(2 * ends[place] - self.count))
+        return self.separators[middle], made
 
-    def right_of(self, cut: Any) -> tuple[int, list[bool]]:
-        """Return from which leaf on all lie right of a cut, and which entries of the leaf before do."""
-        at = self.leaf_of(cut)
-        keys = self.leaves[at][::2]
-        return at + 1, [not key < cut for key in keys] if self.holds_low else [cut < key for key in keys]
+    def make_uniform(self) -> PostingBitmap:
+        """Turn the only leaf, all keys of which are equal, into a bitmap. O(n)."""
+        keys, numbers = self.flat()
+        posting = PostingBitmap(keys[0], None, numbers)
+        self.leaves = [posting]
+        return posting
 
-    def cut(self, part: tuple[int, list[bool]]) -> tuple[Column, Column]:
-        """Take out what `right_of` named; return what is left, and that, as columns. Compares nothing."""
-        at, chosen = part
-        leaf = self.leaves[at - 1]
-        both = [leaf[::2], leaf[1::2]]
-        after: list[Any] = [None] * (2 * sum(chosen))
-        before: list[Any] = [None] * (len(leaf) - len(after))
-        stay = [not one for one in chosen]
-        for side in (0, 1):
-            before[side::2], after[side::2] = compress(both[side], stay), compress(both[side], chosen)
-        left_leaves, left_seps = [*self.leaves[: at - 1], before], self.seps[: at - 1]
-        right_leaves, right_seps = [after, *self.leaves[at:]], self.seps[at - 1 :]
-        if not before and left_seps:
-            del left_leaves[-1], left_seps[-1]
-        if not after and right_seps:  # else what separated the cut leaf from the next one still does
-            del right_leaves[0], right_seps[0]
-        right = Column(self.holds_low)
-        self.leaves, self.seps, right.leaves, right.seps = left_leaves, left_seps, right_leaves, right_seps
-        self.count, right.count = sum(map(len, left_leaves)) // 2, sum(map(len, right_leaves)) // 2
-        return self, right
+    def right_of(self, head: Any) -> tuple[int, bool | list[bool]]:
+        """Return the leaf that a key falls into, and which of its entries belong right of the key: all, none, or a list."""
+        at = self.leaf_of(head)
+        leaf = self.leaves[at]
+        if type(leaf) is not list:
+            own = leaf.key
+            return at, not own < head if self.holds_low else bool(head < own)
+        keys = leaf[::2]
+        right = [not key < head for key in keys] if self.holds_low else [bool(head < key) for key in keys]
+        return at, right if any(right) and not all(right) else any(right)
 
-    def join(self, cut: Any, other: Column) -> None:
-        """Put the entries of *other*, which lie right of a cut, behind these. Compares nothing."""
-        if not other.count:
+    def cut(self, at: int, right: bool | list[bool]) -> Column:
+        """Take out the entries that `right_of` named, and return them as a column. Compares nothing."""
+        leaves, separators = self.leaves, self.separators
+        if isinstance(right, list):
+            leaf: Any = leaves[at]
+            stay = [not each for each in right]
+            keys, numbers, size = leaf[::2], leaf[1::2], sum(right)
+            halves: list[Leaf] = [
+                _bag(compress(keys, chosen), compress(numbers, chosen), count)
+                for chosen, count in ((stay, len(keys) - size), (right, size))
+            ]
+            leaves[at : at + 1] = halves
+            separators.insert(at, None)  # for the head itself, and dropped below
+            right = False
+        count = at + (not right)
+        other = Column(self.holds_low, self.leaf, self.often)
+        other.leaves, other.separators = leaves[count:] or [[]], separators[count:]
+        self.leaves, self.separators = leaves[:count] or [[]], separators[: max(count - 1, 0)]
+        total = self.count
+        other.count = sum(map(_size, other.leaves))
+        self.count = total - other.count
+        return other
+
+    def join(self, head: Any, other: Column) -> None:
+        """Put the entries of *other*, which lie right of a head, behind these. Compares nothing."""
+        if not _size(other.leaves[0]):
             return
-        if not self.count:
-            self.leaves, self.seps = other.leaves, other.seps
+        if not _size(self.leaves[0]):
+            self.leaves, self.separators = other.leaves, other.separators
         else:
-            self.seps = [*self.seps, cut, *other.seps]
+            self.separators = [*self.separators, head, *other.separators]
             self.leaves = self.leaves + other.leaves
         self.count += other.count
 
     def check(self) -> None:
-        """Raise AssertionError unless the invariants hold. O(B)."""
-        if len(self.leaves) != len(self.seps) + 1 or (self.seps and not all(self.leaves)):
+        """Raise AssertionError unless the invariants hold. O(n)."""
+        if len(self.leaves) != len(self.separators) + 1 or (self.separators and not all(map(_size, self.leaves))):
             raise AssertionError("a column out of shape")
-        if sum(map(len, self.leaves)) != 2 * self.count:
-            raise AssertionError("a column miscounted")
-        if any(not one < two for one, two in pairwise(self.seps)):
+        if any(not lower < upper for lower, upper in pairwise(self.separators)):
             raise AssertionError("separators out of order")
         for at, leaf in enumerate(self.leaves):
-            if any(self.leaf_of(key) != at for key in leaf[::2]):
+            if any(self.leaf_of(key) != at for key in (leaf[::2] if type(leaf) is list else [leaf.key])):
                 raise AssertionError("a key in the wrong leaf")
+            if type(leaf) is not list and (not leaf or len(set(leaf.numbers())) != len(leaf)):
+                raise AssertionError("an empty posting, or an ordinal in it twice")
+
+
+def _collect(leaves: Iterable[Leaf], numbers: list[int] | None = None, masks: list[int] | None = None) -> Ordinals:
+    """Add the ordinals in whole leaves to those collected so far, and return them."""
+    numbers = [] if numbers is None else numbers
+    masks = [] if masks is None else masks
+    for leaf in leaves:
+        if type(leaf) is list:
+            numbers += leaf[1::2]
+        elif type(leaf) is PostingList:
+            numbers += leaf
+        else:
+            masks.append(leaf.bits.value())
+    return numbers, masks

@@ -17,13 +17,15 @@ import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
 from bookcore.index.bitmap import ordinals
-from bookcore.index.column import LEAF
+from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.memory import MemoryStore
 
 SIZES = (1_000, 10_000, 100_000)
 
 ADMITTING = 8
 """How often a span of keys of the user's own is compared before it is admitted: with itself, and with one that is held."""
+
+LEAF = OccupancyIndex.LEAF
 
 
 class Counted:

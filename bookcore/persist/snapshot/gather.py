@@ -45,7 +45,7 @@ def gather(calendar: CalendarState, path: object) -> State:
         registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
         records = registry.in_order()
         rows = _copied(calendar.store, records)
-        ids = {seq: ledger.ids[seq] for seq in ledger.ids}
+        ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
         objects = dict(ledger.objects)
         until = list(holds.until.items())
         expired = list(holds.expired.items())

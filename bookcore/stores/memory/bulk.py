@@ -32,7 +32,7 @@ from bookcore.index.dictionary_column import (
 )
 from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.index.posting_column import PostingList
+from bookcore.index.posting_list import PostingList
 from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.record import ResourceRecord
 

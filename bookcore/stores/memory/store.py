@@ -12,14 +12,12 @@ are its bookings, which its `ExclusiveIndex` keeps; for all others their `Capaci
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from bookcore.index import disjoint_intervals
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.index.constant_column import ConstantColumn
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.errors import KeyTypeError, StoreError
 from bookcore.model.lengths import reach
@@ -247,7 +245,7 @@ class MemoryStore:
 
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> list[tuple[Any, list[int], int]]:
         """Return the next keys at which blocked spans end, see `OccupancyIndex.ends_after`. Hidden rows are among them."""
-        return _ends_after(self._occupancy, after, meeting, until, within)
+        return self._occupancy.ends_after(after, meeting, until, within)
 
     # -- hidden rows -------------------------------------------------------------------------------
 
@@ -309,39 +307,3 @@ class MemoryStore:
                 record.state.row(seq)
         for number, usage in tombstones._usages.items():
             usage.check(self.overlapping(self._records[number], None, None))
-
-
-def _ends_after(
-    timeline: OccupancyIndex, after: Any, meeting: bool, until: Any, within: int
-) -> list[Any]:
-    """Return the next keys at which spans end, from one block of the timeline, with those of *within* whose they are.
-
-    After *after* (*meeting*: or at it) and not after *until*. A key may be of nobody's; no keys at all means that there
-    are none left.
-    """
-    cuts, blocks = timeline.cuts, timeline.blocks
-    size = (timeline.size >> 3) + 1
-    members = (within & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-    events: list[Any] = []
-    for block in blocks[bisect_right(cuts, after) :]:
-        column = block.ends
-        if isinstance(column, ConstantColumn):
-            key = column.key
-            if until < key:
-                return []
-            if not key < after if meeting else after < key:
-                return [(key, [], column.bits.value() & within)]
-            continue
-        for pairs in column.pairs_from(after):
-            for key, number in pairs:
-                if key < after if meeting else not after < key:
-                    continue
-                if until < key:
-                    return events
-                if not events or events[-1][0] < key:
-                    events.append((key, [], 0))
-                if members[number >> 3] >> (number & 7) & 1:
-                    events[-1][1].append(number)
-        if events:
-            return events
-    return []

@@ -1,4 +1,4 @@
-"""The timeline against a set of spans: random additions and removals, every block checked after each."""
+"""An occupancy index against a set of spans: random additions and removals, every chunk checked after each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookcore.index import occupancy_chunks as _blocks
 from bookcore.index.bitmap import ordinals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.index.posting_column import PostingList
-from bookcore.testing import rank_spans, small_sizes
+from bookcore.index.posting_list import PostingList
+from bookcore.testing import rank_spans
 from bookcore.testing.families import OnlyLess
 
 MOST = settings().max_examples
 NUMBERS = st.integers(0, 30) | st.integers(0, 5)
 Span = tuple[Any, Any]
+
+SMALL: Any = {"smallest": 8, "tail": 2, "stride": 2, "leaf": 4, "often": 2, "near": 1}
+"""Sizes at which an index cuts and joins its chunks after a few spans instead of thousands."""
 
 
 def overlap(one: Span, two: Span, closed: bool) -> bool:
@@ -34,7 +36,7 @@ def overlap(one: Span, two: Span, closed: bool) -> bool:
 
 
 class Naive:
-    """Who is busy when: a list of spans for each ordinal."""
+    """Which ordinals are busy when: a list of spans for each."""
 
     def __init__(self, closed: bool) -> None:
         self.closed = closed
@@ -56,23 +58,17 @@ class Naive:
         return max(low, default=None), min(high, default=None)
 
 
-class TimelineMachine(RuleBasedStateMachine):
-    """One timeline and the naive model of it."""
+class IndexMachine(RuleBasedStateMachine):
+    """One index and the naive model of it."""
 
     closed: ClassVar[bool] = False
     make: ClassVar[Callable[[Any], Any]] = int
-    limit: ClassVar[int] = 8
+    sizes: ClassVar[Any] = {}
 
     def __init__(self) -> None:
         super().__init__()
-        self.small = small_sizes(SMALLEST=self.limit)
-        self.small.__enter__()
-        self.timeline = OccupancyIndex(self.closed)
+        self.index = OccupancyIndex(self.closed, **{**SMALL, **self.sizes})
         self.naive = Naive(self.closed)
-
-    def teardown(self) -> None:
-        """Put the sizes back."""
-        self.small.__exit__(None, None, None)
 
     def keys(self, span: Span) -> tuple[Any, Any]:
         """Return a span as keys."""
@@ -81,7 +77,7 @@ class TimelineMachine(RuleBasedStateMachine):
 
     @initialize(rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60)), max_size=80))
     def begin(self, rows: list[tuple[int, Span]]) -> None:
-        """Build a timeline of many spans at once."""
+        """Build an index of many spans at once."""
         for number, span in rows:
             if self.naive.fits(number, span):
                 self.naive.held.setdefault(number, []).append(span)
@@ -93,8 +89,8 @@ class TimelineMachine(RuleBasedStateMachine):
         rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
         starts = sorted((s, n) for n, s, _ in rows if s is not None)
         ends = sorted((e, n) for n, _, e in rows if e is not None)
-        self.timeline.rebuild(
-            max(self.timeline.size, max((n for n, _, _ in rows), default=-1) + 1),
+        self.index.rebuild(
+            max(self.index.size, max((n for n, _, _ in rows), default=-1) + 1),
             ([self.keys((s, None))[0] for s, _ in starts], [n for _, n in starts]),
             ([self.keys((e, None))[0] for e, _ in ends], [n for _, n in ends]),
             [n for n, s, _ in rows if s is None],
@@ -102,7 +98,7 @@ class TimelineMachine(RuleBasedStateMachine):
 
     @rule()
     def rebuild_by_key(self) -> None:
-        """Build it anew from those spans that are bounded, told key by key; forget the others."""
+        """Build it anew from those spans that are bounded, given key by key; forget the others."""
         held = {n: [span for span in spans if None not in span] for n, spans in self.naive.held.items()}
         self.naive.held = {number: spans for number, spans in held.items() if spans}
         rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
@@ -110,12 +106,12 @@ class TimelineMachine(RuleBasedStateMachine):
         if rows:
             keys = [type(self).make(rank) for rank in ranks]
             both = zip(ranks, keys, strict=True)
-            bins = [
-                (PostingList(key, None, [n for n, s, _ in rows if s == rank]), PostingList(key, None, [n for n, _, e in rows if e == rank]))
-                for rank, key in both
-            ]
-            size = max(self.timeline.size, max(n for n, _, _ in rows) + 1)
-            self.timeline.rebuild_from(size, keys, *map(list, zip(*bins, strict=True)))
+            starts, ends = [], []
+            for rank, key in both:
+                starts.append(PostingList(key, None, [n for n, s, _ in rows if s == rank]))
+                ends.append(PostingList(key, None, [n for n, _, e in rows if e == rank]))
+            size = max(self.index.size, max(n for n, _, _ in rows) + 1)
+            self.index.rebuild_from(size, keys, starts, ends)
         else:
             self.rebuild()
 
@@ -124,12 +120,12 @@ class TimelineMachine(RuleBasedStateMachine):
         """Add spans that fit."""
         for number, span in rows:
             if (self.closed or span[0] != span[1] or None in span) and self.naive.fits(number, span):
-                self.timeline.add(number, *self.keys(span))
+                self.index.add(number, *self.keys(span))
                 self.naive.held.setdefault(number, []).append(span)
 
     @rule(span=rank_spans("[)", 0, 60, unbounded=False), numbers=st.sets(NUMBERS, min_size=8))
     def add_at_one_instant(self, span: Span, numbers: set[int]) -> None:
-        """Give many ordinals the same span: a column that cannot be cut becomes uniform."""
+        """Give many ordinals the same span: a column that cannot be cut becomes one bitmap."""
         self.add([(number, span) for number in sorted(numbers)])
 
     @rule(data=st.data(), count=st.integers(1, 20))
@@ -141,37 +137,40 @@ class TimelineMachine(RuleBasedStateMachine):
                 return
             number, span = rows[data.draw(st.integers(0, len(rows) - 1))]
             around = [None if s is None else type(self).make(s) for s in self.naive.neighbours(number, span)]
-            self.timeline.remove(number, *self.keys(span), *around)
+            self.index.remove(number, *self.keys(span), *around)
             self.naive.held[number].remove(span)
 
     @rule(number=NUMBERS)
     def forget(self, number: int) -> None:
         """Take back all spans of one ordinal, without comparing."""
-        self.timeline.forget(number)
+        self.index.forget(number)
         self.naive.held.pop(number, None)
 
     @rule(spans=st.lists(rank_spans("[)", -2, 62), min_size=1, max_size=6))
     def ask(self, spans: list[Span]) -> None:
-        """Ask who is busy."""
+        """Ask which ordinals are busy."""
         for span in spans:
-            found = list(ordinals(self.timeline.busy(*self.keys(span))))
+            found = list(ordinals(self.index.busy(*self.keys(span))))
             assert found == self.naive.busy(span), f"busy({span})"
 
     @invariant()
     def is_sound(self) -> None:
         """Every invariant holds, and every window of one cell is right."""
-        self.timeline.check()
-        assert len(self.timeline) == sum(map(len, self.naive.held.values()))
+        self.index.check()
+        assert len(self.index) == sum(map(len, self.naive.held.values()))
         for low in range(-1, 62, 7):
             span = (low, low) if self.closed else (low, low + 1)
-            assert list(ordinals(self.timeline.busy(*self.keys(span)))) == self.naive.busy(span)
+            assert list(ordinals(self.index.busy(*self.keys(span)))) == self.naive.busy(span)
 
 
-@pytest.mark.parametrize("limit", [2, 8, 32])
+@pytest.mark.parametrize(
+    "sizes", [{"smallest": 2}, {}, {"smallest": 32}, {"smallest": 32, "leaf": 16, "often": 4, "tail": 8}]
+)
 @pytest.mark.parametrize("closed", [False, True])
-def test_timeline_agrees_with_a_set_of_spans(closed: bool, limit: int) -> None:
+def test_index_agrees_with_a_set_of_spans(closed: bool, sizes: dict[str, int]) -> None:
     """Whatever is added, removed and built anew, at sizes that cut and at sizes that join."""
-    walk = type("Walk", (TimelineMachine,), {"closed": closed, "limit": limit, "make": OnlyLess if limit == 8 else int})
+    make = int if sizes else OnlyLess
+    walk = type("Walk", (IndexMachine,), {"closed": closed, "sizes": sizes, "make": make})
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST * 3 // 4, stateful_step_count=20))
 
 
@@ -182,54 +181,90 @@ def test_timeline_agrees_with_a_set_of_spans(closed: bool, limit: int) -> None:
 )
 def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set[int], closed: bool) -> None:
     """Day-grained spans: columns of one key drop their lists, and answer from the bitmap."""
-    with small_sizes(SMALLEST=4):
-        line = OccupancyIndex(closed)
-        for number, day in enumerate(days):
-            line.add(number, 10 * day, 10 * day + 9)
-            line.check()
-        gone = [number for number in removed if number < len(days)]
-        for number in gone:
-            line.remove(number, 10 * days[number], 10 * days[number] + 9, None, None)
-            line.check()
-        for day in range(4):
-            right = [n for n, d in enumerate(days) if d == day and n not in gone]
-            assert list(ordinals(line.busy(10 * day, 10 * day + 1))) == right
-            assert list(ordinals(line.busy(10 * day + 3, 10 * day + 4))) == right
+    line = OccupancyIndex(closed, **{**SMALL, "smallest": 4})
+    for number, day in enumerate(days):
+        line.add(number, 10 * day, 10 * day + 9)
+        line.check()
+    gone = [number for number in removed if number < len(days)]
+    for number in gone:
+        line.remove(number, 10 * days[number], 10 * days[number] + 9, None, None)
+        line.check()
+    for day in range(4):
+        right = [n for n, d in enumerate(days) if d == day and n not in gone]
+        assert list(ordinals(line.busy(10 * day, 10 * day + 1))) == right
+        assert list(ordinals(line.busy(10 * day + 3, 10 * day + 4))) == right
 
 
 def test_a_column_of_one_key_drops_its_lists() -> None:
-    """A million equal starts are one key and one bitmap; another key cuts the block and leaves that as it is."""
+    """A million equal starts are one key and one bitmap; another key cuts the chunk and leaves that as it is."""
     line = OccupancyIndex()
-    for number in range(10 * _blocks.SMALLEST):
+    for number in range(10 * OccupancyIndex.SMALLEST):
         line.add(number, 5, 9)
-    assert any(block.starts.uniform for block in line.blocks)
+    assert any(chunk.starts.uniform for chunk in line.chunks)
     line.add(10_000, 3, 4)
     line.add(10_001, 9, 12)
     line.check()
     assert list(ordinals(line.busy(3, 4))) == [10_000]
-    assert line.busy(5, 9).bit_count() == 10 * _blocks.SMALLEST
+    assert line.busy(5, 9).bit_count() == 10 * OccupancyIndex.SMALLEST
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
-def test_blocks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
-    """No block outgrows the limit, and removing everything leaves few blocks."""
-    with small_sizes(SMALLEST=8):
-        line = OccupancyIndex()
-        spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
-        given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
-        given_order = given_order if order != "shuffled" else [spans[at * 37 % 1000] for at in range(1000)]
-        for row in given_order:
-            line.add(*row)
-        line.check()
-        assert all(max(block.starts.count, block.ends.count) <= line.limit for block in line.blocks)
-        most = len(line.blocks)
-        assert most > 20
-        for number, start, end in sorted(given_order, key=lambda row: row[1]):
-            line.remove(number, start, end, None, start + 150 if start + 150 < 3000 else None)
-        line.check()
-        assert len(line) == 0
-        assert line.busy(None, None) == 0
-        assert len(line.blocks) < most
+def test_chunks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
+    """No chunk outgrows the limit, and removing everything leaves few chunks."""
+    line = OccupancyIndex(**SMALL)
+    spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
+    given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
+    given_order = given_order if order != "shuffled" else [spans[at * 37 % 1000] for at in range(1000)]
+    for row in given_order:
+        line.add(*row)
+    line.check()
+    assert all(max(chunk.starts.count, chunk.ends.count) <= line.limit for chunk in line.chunks)
+    most = len(line.chunks)
+    assert most > 20
+    for number, start, end in sorted(given_order, key=lambda row: row[1]):
+        line.remove(number, start, end, None, start + 150 if start + 150 < 3000 else None)
+    line.check()
+    assert len(line) == 0
+    assert line.busy(None, None) == 0
+    assert len(line.chunks) < most
+
+
+@given(
+    rows=st.lists(st.tuples(NUMBERS, rank_spans("[)", 0, 60)), max_size=80),
+    closed=st.booleans(),
+    after=st.integers(-1, 61),
+    meeting=st.booleans(),
+    length=st.integers(0, 62),
+    within=st.integers(0, 2**31 - 1),
+    smallest=st.sampled_from([2, 8, 100]),
+)
+def test_ends_after_a_key_come_in_order_and_with_their_ordinals(
+    rows: list[tuple[int, Span]], closed: bool, after: int, meeting: bool, length: int, within: int, smallest: int
+) -> None:
+    """Asked again from the last key on, until there is none left: every end up to the limit, once."""
+    index, naive = OccupancyIndex(closed, **{**SMALL, "smallest": smallest}), Naive(closed)
+    for number, span in rows:
+        if naive.fits(number, span):
+            index.add(number, *span)
+            naive.held.setdefault(number, []).append(span)
+    until = after + length
+    found: dict[int, set[int]] = {}
+    low, at_low = after, meeting
+    while events := index.ends_after(low, at_low, until, within):
+        keys = [key for key, _, _ in events]
+        assert keys == sorted(set(keys))
+        assert low <= keys[0] if at_low else low < keys[0]
+        for key, few, bits in events:
+            assert len(few) == len(set(few))
+            found[key] = {*few, *ordinals(bits)}
+        low, at_low = keys[-1], False
+    ends = {(end, number) for number, spans in naive.held.items() for _, end in spans if end is not None}
+    right: dict[int, set[int]] = {}
+    for end, number in ends:
+        if (after <= end if meeting else after < end) and end <= until:
+            right.setdefault(end, set()).update({number} if within >> number & 1 else ())
+    assert found == right
+    index.check()
 
 
 class Failing:
@@ -262,7 +297,7 @@ def no_failure() -> Any:
 
 
 def agrees(line: OccupancyIndex, spans: dict[int, tuple[Any, Any]]) -> None:
-    """Hold a timeline to be sound, and to say of some windows what its spans say."""
+    """Check an index, and that it answers for some windows as its spans do."""
     Failing.left = 0
     line.check()
     rank = {number: tuple(getattr(key, "rank", key) for key in span) for number, span in spans.items()}
@@ -271,8 +306,8 @@ def agrees(line: OccupancyIndex, spans: dict[int, tuple[Any, Any]]) -> None:
         assert list(ordinals(line.busy(Failing(low), Failing(low + 0.5)))) == right
 
 
-def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
-    """The block stays longer than it should be, until a later addition."""
+def test_a_comparison_that_fails_while_a_bag_is_parted_makes_no_keys_equal(no_failure: Any) -> None:
+    """The chunk stays longer than it should be, until a later addition."""
     for failing in range(1, 360, 7):
         line, spans = OccupancyIndex(), {}
         Failing.left = failing
@@ -286,22 +321,22 @@ def test_a_comparison_that_fails_while_a_leaf_is_parted_makes_no_keys_equal(no_f
         agrees(line, spans)
 
 
-def binned(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
-    """Return a timeline whose columns are in bins: twenty spans at each even number."""
+def with_postings(spans: dict[int, tuple[Any, Any]], size: int) -> OccupancyIndex:
+    """Return an index with a posting for each key: twenty spans at each even number."""
     keys = [key for key in range(0, 40, 2) for _ in range(20)]
     spans.update({number: (key, key + 1) for number, key in enumerate(keys)})
     line = OccupancyIndex()
     numbers = list(range(len(keys)))
     line.rebuild(size, (keys, numbers), ([key + 1 for key in keys], numbers), ())
-    assert all(block.starts.binned for block in line.blocks)
+    assert all(chunk.starts.postings() for chunk in line.chunks)
     return line
 
 
-def test_a_comparison_that_fails_while_a_block_is_cut_changes_nothing(no_failure: Any) -> None:
-    """Keys of another kind among bins: the two halves take their forms without comparing them."""
+def test_a_comparison_that_fails_while_a_chunk_is_cut_changes_nothing(no_failure: Any) -> None:
+    """Keys of another kind among postings: the two halves get their columns without comparing them."""
     for failing in range(1, 200, 9):
         spans: dict[int, tuple[Any, Any]] = {}
-        line = binned(spans, 20_000)
+        line = with_postings(spans, 20_000)
         for number in range(1000, 1300):
             span = Failing(number % 300 * 40 / 300 + 0.001), Failing(number % 300 * 40 / 300 + 0.1)
             if number > 1200:
@@ -315,7 +350,7 @@ def test_a_comparison_that_fails_while_a_block_is_cut_changes_nothing(no_failure
 
 
 def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -> None:
-    """Joining blocks, bins and leaves, compares nothing."""
+    """Joining chunks, postings and bags, compares nothing."""
     for failing in (1, 4, 16, 64):
         spans: dict[int, tuple[Any, Any]] = {}
         line = OccupancyIndex()
@@ -329,7 +364,7 @@ def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -
             start = 10 + (number - 20_000) * 0.3
             spans[number] = Failing(start), Failing(start + 0.1)
             line.add(number, *spans[number])
-        before = len(line.blocks)
+        before = len(line.chunks)
         for number in [number for number, (start, _) in spans.items() if type(start) is int and start >= 1010]:
             Failing.left = failing
             try:
@@ -338,13 +373,13 @@ def test_a_comparison_that_fails_in_a_removal_comes_before_it(no_failure: Any) -
                 continue
             del spans[number]
         agrees(line, spans)
-        assert len(line.blocks) < before
+        assert len(line.chunks) < before
 
 
 def test_a_comparison_that_fails_while_all_is_built_anew_leaves_what_was_there(no_failure: Any) -> None:
     """Whatever fails, and however late."""
     spans: dict[int, tuple[Any, Any]] = {}
-    line = binned(spans, 400)
+    line = with_postings(spans, 400)
     keys = [Failing(at) for at in range(300)]
     numbers = list(range(300))
     failed = 0
@@ -383,7 +418,7 @@ def test_keys_are_asked_nothing_but_whether_one_is_less() -> None:
     for number in range(900):
         line.add(number, OneWay(number // 3), OneWay(number // 3 + 1))
     line.check()
-    assert len(line.blocks) > 5
+    assert len(line.chunks) > 5
     assert list(ordinals(line.busy(OneWay(100), OneWay(102)))) == list(range(300, 306))
 
 
@@ -391,16 +426,16 @@ class NoGreater(BaseException):
     """Not to be taken for a comparison that fails."""
 
 
-def test_a_block_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built anew with a leaf that cannot be parted, it is tried once and not for ever."""
+def test_a_chunk_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built anew with a bag that cannot be parted, it is tried once and not for ever."""
     tries = 0
 
-    def part(self: Any, at: int) -> bool:
+    def part(self: Any, at: int, whole: bool = False) -> tuple[()]:
         nonlocal tries
         tries += 1
         if tries > 1000:
             raise NoGreater
-        return False
+        return ()
 
     monkeypatch.setattr("bookcore.index.column.Column.part", part)
     chosen = random.Random(38)
