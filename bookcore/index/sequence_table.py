@@ -7,8 +7,8 @@
 Keys are given out one after the other, and a part in which nothing is left is dropped. A dict would take 70 bytes for each
 key, and Python's garbage collector would walk through its values; of an array it knows nothing.
 
-Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its places hold nothing, and no part is all empty but
-the newest.
+Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its places hold nothing, the last does not; no part
+is empty.
 """
 
 from __future__ import annotations
@@ -68,13 +68,18 @@ class SequenceTable:
             part[at] = value
 
     def pop(self, key: int) -> int:
-        """Remove a key and return its value. Raises: KeyError."""
+        """Remove a key and return its value. O(1), amortised. Raises: KeyError."""
         value = self[key]
         number = key >> SHIFT
         part = self.parts[number]
         part[key & SIZE - 1] = NOTHING
-        self.empty[number] += 1
-        if self.empty[number] == len(part):
+        empty = self.empty[number] + 1
+        while part and part[-1] == NOTHING:
+            part.pop()
+            empty -= 1
+        if part:
+            self.empty[number] = empty
+        else:
             del self.parts[number], self.empty[number]
         return value
 
@@ -105,7 +110,7 @@ class SequenceTable:
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(places)."""
         for number, part in self.parts.items():
-            if self.empty[number] != part.count(NOTHING) or self.empty[number] == len(part) or len(part) > SIZE:
+            if self.empty[number] != part.count(NOTHING) or not part or part[-1] == NOTHING or len(part) > SIZE:
                 raise AssertionError(f"part {number} has {part.count(NOTHING)} empty places of {len(part)}")
         if self.empty.keys() != self.parts.keys():
             raise AssertionError("empty places are counted of other parts than there are")
