@@ -14,6 +14,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Self
 
 from bookcore.engine.engine import UNSET, Engine
@@ -111,7 +112,7 @@ class Calendar:
         self._free_time = FreeTime(self._planner)
         # what the two fast paths read
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
-        self._by_id, self._owners = state.registry.by_id, state.ledger.owners
+        self._by_id, self._owners = state.registry.by_id, state.ledger.owners.parts
         self._makes_rows = event_type is BookingEvent
 
     # -- resources --------------------------------------------------------------------------------------
@@ -368,6 +369,8 @@ class Calendar:
         gate.version += 1
         try:
             seq = ledger.last + 1
+            keys = self._keys
+            fast_type = keys.plain
             if (
                 id is None
                 and quantity is ONE
@@ -376,7 +379,10 @@ class Calendar:
                 and not gate.waiting
                 and not self._log.active
                 and self._makes_rows
-                and self._keys.is_plain(start, end)
+                and type(start) is fast_type
+                and type(end) is fast_type
+                and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
+                and start < end
                 and not (ledger.named and seq in ledger.numbers)
             ):
                 try:
@@ -397,7 +403,11 @@ class Calendar:
                     if inserted:
                         record = binding.record
                         ledger.last = seq
-                        self._owners[seq] = record.number
+                        part = self._owners.get(seq >> 16)
+                        if part is not None and len(part) == seq & 0xFFFF:
+                            part.append(record.number)
+                        else:
+                            ledger.owners[seq] = record.number
                         binding.active += 1
                         event = _new(BookingEvent)
                         event._resource = record.resource
