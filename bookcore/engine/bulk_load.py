@@ -114,7 +114,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         if not all(issubclass(cls, BookingEvent) for cls in classes):
             return False
         # an event that is there twice is in its own way, as the store will find
-        if any(home is not None and home.owns(event) for home, event in zip(map(_home_of, events), events, strict=True)):
+        if set(map(_home_of, events)) != {None} and any(event._home and event._home.owns(event) for event in events):
             return False
         records, own = _records(state, events)
         if not _are_exclusive(state, records):

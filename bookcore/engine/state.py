@@ -270,13 +270,13 @@ class CalendarState:
     ) -> bool:
         """Book many rows that have been checked, all or none; False, with nothing changed, where the store refuses.
 
-        *records* is a `DictionaryColumn`. *ids*: None where they are the numbers. *objects*: events to be kept, by number.
-        What `commit` does with `Booked` for each, at once and without records; the caller notes them.
+        *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids*: None where they are the
+        numbers. *objects*: events to be kept, by number. What `commit` does with `Booked` for each, at once and without records; the caller notes them.
         """
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
             return False
-        numbers = [record.number for record in records]
+        numbers = records.places
         if isinstance(seqs, range):
             ledger.owners.put_range(seqs[0], numbers)
         else:
