@@ -35,16 +35,13 @@ from bookcore.stores.record import ResourceRecord, bind
 
 __all__ = ["add_resources", "garbage_paused", "load_events"]
 
-FEWEST = 32
-"""Below this many events the columns are not worth setting up."""
-
 FEW = 4
 """With more than so many resources for each event, resources are looked up one by one."""
 
 
 def load_events(state: CalendarState, events: list[Any]) -> bool:
     """Add all events in one piece, or return False with nothing changed; the calendar's lock is held."""
-    if len(events) < FEWEST:
+    if len(events) < state.sizes.fewest:
         return False
     with garbage_paused():
         return _load_columns(state, events)

@@ -20,6 +20,7 @@ from bookcore.model.closure import Closure
 from bookcore.model.explanation import Cause, CauseKind, key_text, span_text
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["Closures"]
 
@@ -29,9 +30,9 @@ class Closures:
 
     __slots__ = ("_bounds", "_store", "by_id", "last_id")
 
-    def __init__(self, closed: bool) -> None:
+    def __init__(self, closed: bool, sizes: Sizes | None = None) -> None:
         self._bounds = "[]" if closed else "[)"
-        self._store = MemoryStore()
+        self._store = MemoryStore(sizes)
         self._store.bind(closed)
         self.by_id: dict[int, Closure] = {}
         self.last_id = 0

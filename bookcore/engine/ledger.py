@@ -39,7 +39,8 @@ class Ledger:
     """The active bookings of one calendar. Not thread-safe: it stays behind the calendar's lock, but for what events ask."""
 
     __slots__ = (
-        "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects", "owners",
+        "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
+        "owners",
     )  # fmt: skip
 
     def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:

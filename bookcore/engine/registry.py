@@ -37,9 +37,13 @@ __all__ = ["Registry"]
 class Registry:
     """The resources of one calendar. Not thread-safe: it stays behind the calendar's lock."""
 
-    __slots__ = ("by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "objects", "pooled", "tags")
+    __slots__ = (
+        "_attribute_limit", "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "objects",
+        "pooled", "tags",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, attribute_limit: int | None = None) -> None:
+        self._attribute_limit = attribute_limit
         self.by_id: dict[Hashable, ResourceRecord] = {}
         self.objects: list[Any] = []  # by number; None where the resource is gone
         self.by_number: list[ResourceRecord | None] = []
@@ -288,7 +292,7 @@ class Registry:
         """Index every resource, now and later, by *key*; nothing changes if a value cannot be had."""
         if name in self.indexes:
             raise IndexNameError(name, "there is an index of that name already")
-        index = AttributeIndex(name, key)
+        index = AttributeIndex(name, key, self._attribute_limit)
         for record in self.in_order():
             index.put(record.number, index.value_of(record.resource))
         self.indexes[name] = index

@@ -36,12 +36,9 @@ from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability
 from bookcore.stores.protocol import BookingStore, SupportsAvailability, SupportsExpiry, SupportsLoad
 from bookcore.stores.record import ResourceRecord, bind, unbind
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["CalendarState"]
-
-AT_ONCE = 128
-"""How many hidden rows a call removes from the store: about a millisecond."""
-
 
 class CalendarState:
     """The parts of one calendar, each with one owner, and `commit`."""
@@ -63,6 +60,7 @@ class CalendarState:
         "log",
         "registry",
         "rules",
+        "sizes",
         "store",
     )
 
@@ -82,11 +80,12 @@ class CalendarState:
         self.gate = Gate(self.tick, self.finish)
         self.log = Log()
         self.keys = KeyFamily(closed, self._keys_held)
-        self.registry = Registry()
+        self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
+        self.registry = Registry(self.sizes.attribute)
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
         self.buffers = BufferIndex()
-        self.closures = Closures(closed)
+        self.closures = Closures(closed, self.sizes)
         self.hours = OpeningHours(closed)
         index: SupportsAvailability[Any] = (
             store
@@ -271,7 +270,8 @@ class CalendarState:
         """Book many rows that have been checked, all or none; False, with nothing changed, where the store refuses.
 
         *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids*: None where they are the
-        numbers. *objects*: events to be kept, by number. What `commit` does with `Booked` for each, at once and without records; the caller notes them.
+        numbers. *objects*: events to be kept, by number. What `commit` does with `Booked` for each, at once and without
+        records; the caller notes them.
         """
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
@@ -371,8 +371,8 @@ class CalendarState:
         try:
             if due:
                 self._expire(due)
-            if expiry is not None and hidden and len(due) <= AT_ONCE:
-                expiry.vacuum(AT_ONCE)
+            if expiry is not None and hidden and len(due) <= self.sizes.at_once:
+                expiry.vacuum(self.sizes.at_once)
                 self._forget_keys()
         finally:
             self._watch()
@@ -420,7 +420,7 @@ class CalendarState:
         expiry = self.expiry
         while expiry is not None and expiry.hidden_count:
             before = expiry.hidden_count
-            expiry.vacuum(AT_ONCE)
+            expiry.vacuum(self.sizes.at_once)
             if expiry.hidden_count == before:
                 return
         self._watch()

@@ -196,7 +196,8 @@ class ChunkedIntervals:
 
     __slots__ = ("chunks", "closed", "gaps", "heads", "split", "start_of")
 
-    def __init__(self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT) -> None:
+    def __init__(self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int | None =
+    None) -> None:
         self.closed, self.split = closed, split
         step = split * 3 // 4 or 1  # room to grow
         self.chunks = [
@@ -205,7 +206,7 @@ class ChunkedIntervals:
         ]
         self.heads: list[Any] = [chunk.first for chunk in self.chunks if chunk.values]
         self.start_of: dict[int, Any] = dict(zip(values, edges[::2], strict=True))
-        self.gaps = GapSummary(self.chunks, closed)
+        self.gaps = GapSummary(self.chunks, closed, fan)
 
     def __len__(self) -> int:
         return len(self.start_of)

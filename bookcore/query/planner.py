@@ -23,10 +23,7 @@ from bookcore.model.term import All, And, Available, Between, Kind, Members, Not
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["FEW", "Planner"]
-
-FEW = 64
-"""Up to how many candidates are asked one by one (about 0.4 us each) rather than through the occupancy of all."""
+__all__ = ["Planner"]
 
 Order = str | Callable[[Any], Any] | None
 """The name of an index, a key function, or None: in order of registration."""
@@ -85,7 +82,7 @@ class Planner:
             objects = registry.objects
             shown: list[Any] = objects if shape == "objects" else registry.by_number
             if order is None:
-                if limit is None or limit > FEW:
+                if limit is None or limit > self.state.sizes.few:
                     bits = self.evaluate(term, registry.everything.value())
                 else:
                     bits = self._first_bits(term, limit)
@@ -115,7 +112,7 @@ class Planner:
         low, high = state.keys.admit(term.start, term.end)
         quantity = term.quantity
         everything = registry.everything.value()
-        if (within is not everything and within.bit_count() <= FEW) or len(registry.by_id) <= 8:
+        if (within is not everything and within.bit_count() <= state.sizes.few) or len(registry.by_id) <= 8:
             return from_ordinals(self._filtered(ordinals(within), low, high, quantity), registry.size)
         return within ^ (within & state.rules.blocked(low, high, quantity))
 
@@ -179,13 +176,13 @@ class Planner:
         found = asked = 0
         if isinstance(plain, Available):  # the commonest question: no candidate is asked more than needed
             low, high = state.keys.admit(plain.start, plain.end)
-            few = islice(numbers, 2 * (limit + FEW))
+            few = islice(numbers, 2 * (limit + state.sizes.few))
             first = list(islice(self._filtered(few, low, high, plain.quantity, plain is term), limit))
             found = from_ordinals(first, first[-1] + 1) if first else 0
             if len(first) == limit or (unasked := next(numbers, None)) is None:
                 return found
             return found | self.evaluate(term, candidates >> unasked << unasked)
-        for width in (2 * limit + 8, FEW, FEW):
+        for width in (2 * limit + 8, state.sizes.few, state.sizes.few):
             some = list(islice(numbers, width))
             window = from_ordinals(some, some[-1] + 1) if some else 0
             found |= self.evaluate(term, window)

@@ -24,7 +24,7 @@ from bookcore.engine.opening_hours import is_shorter, suits
 from bookcore.index.bitmap import from_ordinals, ordinals
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
-from bookcore.query.planner import FEW, Planner
+from bookcore.query.planner import Planner
 from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
@@ -77,7 +77,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                 until = fits(start, self.length, self.high)
                 if until is None:
                     return
-                if bits or len(numbers) > FEW:
+                if bits or len(numbers) > self._state.sizes.few:
                     yield from self._at(start, until, bits | from_ordinals(numbers, max(numbers, default=0) + 1))
                 else:
                     yield from self._among(start, until, numbers)

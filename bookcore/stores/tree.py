@@ -29,12 +29,9 @@ from intervaltree import Interval, IntervalTree
 from bookcore.model.errors import StoreError
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["TreeStore"]
-
-SPACING = 1 << 40
-"""How far apart the ranks of new edges are. A place between two others halves the room there, so that forty
-bookings in a row, each between the two before it, use it up; then all edges of the resource are numbered anew."""
 
 _key = attrgetter("key")
 _rank_of = attrgetter("rank")
@@ -74,11 +71,14 @@ _ENDING = _Edge("+inf", 1, float("inf"))
 class _Axis:
     """The edges of one resource, in order."""
 
-    __slots__ = ("edges", "tree")
+    __slots__ = ("edges", "spacing", "tree")
 
-    def __init__(self, tree: IntervalTree) -> None:
+    def __init__(self, tree: IntervalTree, spacing: int) -> None:
         self.edges: list[_Edge] = []
         self.tree = tree
+        # How far apart the ranks of new edges are. An edge between two others halves the room there, so that forty bookings
+        # in a row, each between the two before it, use it up; then all edges of the resource are numbered anew.
+        self.spacing = spacing
 
     def seek(self, key: Any, side: int) -> tuple[int, bool]:
         """Return where a place stands or would stand, and whether it is there. The only code that compares keys."""
@@ -102,9 +102,9 @@ class _Axis:
         if not edges:
             return 0
         if at == len(edges):
-            return edges[-1].rank + SPACING
+            return edges[-1].rank + self.spacing
         if at == 0:
-            return edges[0].rank - SPACING
+            return edges[0].rank - self.spacing
         if edges[at].rank - edges[at - 1].rank < 4:
             self._number_anew()
         return (edges[at - 1].rank + edges[at].rank) // 2
@@ -121,7 +121,7 @@ class _Axis:
         number, last = 0, None
         for edge in sorted(known - {_BEGINNING, _ENDING}, key=_rank_of):
             number += edge.rank != last
-            last, edge.rank = edge.rank, number * SPACING
+            last, edge.rank = edge.rank, number * self.spacing
 
     def probe(self, key: Any, side: int) -> _Edge:
         """Return an edge to ask with: the one of the place, or one that stands in between but is not kept."""
@@ -138,10 +138,10 @@ class _Branch:
 
     __slots__ = ("axis", "end_side", "nodes", "rows", "tree")
 
-    def __init__(self, closed: bool) -> None:
+    def __init__(self, closed: bool, spacing: int) -> None:
         self.end_side = 1 if closed else 0
         self.tree = IntervalTree()
-        self.axis = _Axis(self.tree)
+        self.axis = _Axis(self.tree, spacing)
         self.nodes: dict[tuple[_Edge, _Edge], Interval] = {}
         self.rows: dict[int, Row] = {}
 
@@ -241,7 +241,8 @@ class TreeStore:
     (False, True)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes | None = None) -> None:
+        self.sizes = sizes or Sizes()
         self._closed: bool | None = None
         self._branches: dict[int, _Branch] = {}
 
@@ -253,7 +254,7 @@ class TreeStore:
 
     def add_resource(self, record: ResourceRecord) -> None:
         """Make room for a resource. O(1)."""
-        record.state = self._branches[record.number] = _Branch(bool(self._closed))
+        record.state = self._branches[record.number] = _Branch(bool(self._closed), self.sizes.spacing)
 
     def remove_resource(self, record: ResourceRecord) -> None:
         """Forget a resource, which has no bookings. O(1)."""

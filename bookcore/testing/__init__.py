@@ -41,7 +41,7 @@ from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
 from bookcore.testing.oracle_time import TimeOracle as Oracle  # noqa: E402
 from bookcore.testing.questions import ask, expected, questions  # noqa: E402
-from bookcore.testing.sizes import SIZES, small_sizes  # noqa: E402
+from bookcore.testing.sizes import SMALL, small_sizes  # noqa: E402
 from bookcore.testing.strategies import (  # noqa: E402
     IMPOSTORS,
     Hostile,
@@ -56,7 +56,7 @@ from bookcore.testing.strategies import (  # noqa: E402
 
 __all__ = [
     "IMPOSTORS",
-    "SIZES",
+    "SMALL",
     "Family",
     "HistoryMachine",
     "Hostile",

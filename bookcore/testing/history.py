@@ -15,7 +15,7 @@ be the same calendar. The clock of all is the oracle's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from hypothesis import note
@@ -55,12 +55,9 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._cleanup = ExitStack()
-        if self.sizes is not None:
-            self._cleanup.enter_context(small_sizes(**self.sizes))
         self.oracle = TimeOracle(self.bounds, bool(self.family.between))
         clock = lambda: self.oracle.now  # noqa: E731 - a clock is a function
-        self.calendars = [Calendar(make(), bounds=self.bounds, clock=clock) for make in self.stores]
+        self.calendars = [Calendar(self.new_store(make), bounds=self.bounds, clock=clock) for make in self.stores]
         self.follower = Calendar(ListStore(), bounds=self.bounds)
         self.strayed: list[Any] = []  # changes that the follower could not apply
         self.calendars[-1].subscribe(self.follow)
@@ -71,9 +68,13 @@ class HistoryMachine(RuleBasedStateMachine):
         self.steps = 0
         self.broken = False
 
-    def teardown(self) -> None:
-        """Put the sizes back; the machine is done."""
-        self._cleanup.close()
+    def new_store(self, make: Callable[[], BookingStore[Any]]) -> BookingStore[Any]:
+        """Return a fresh store, with small structures if it takes `sizes`."""
+        store: Any = make()
+        if self.sizes is not None:
+            with suppress(AttributeError):
+                store.sizes = small_sizes(**self.sizes)
+        return store  # type: ignore[no-any-return]
 
     def follow(self, change: changes.Change) -> None:
         """Apply a change of the last calendar to the follower."""

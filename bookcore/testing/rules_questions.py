@@ -117,7 +117,7 @@ class QuestionRules(HistoryMachine):
             path = Path(folder) / "file"
             self.calendars[at - 1].snapshot(path)
             clock = self.calendars[0]._engine.state.holds.clock
-            restored = Calendar.restore(path, types=KINDS.values(), store=self.stores[at](), clock=clock)
+            restored = Calendar.restore(path, types=KINDS.values(), store=self.new_store(self.stores[at]), clock=clock)
         restored.check()
         self.compare_all(restored)
 

@@ -138,7 +138,7 @@ def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
 def _fill(index: ExclusiveIndex, edges: tuple[Any, ...], seqs: array[int]) -> None:
     """`ExclusiveIndex.fill`, with the common case of half-open intervals in one piece first."""
     intervals = index.intervals
-    if type(intervals) is DisjointIntervals and len(seqs) <= index.split:
+    if type(intervals) is DisjointIntervals and len(seqs) <= index.sizes.split:
         intervals.edges = index.edges = edges
         intervals.values = seqs
     else:

@@ -27,6 +27,7 @@ from bookcore.model.keys import LOWEST
 from bookcore.model.lengths import ahead, back, clear_after, clear_before, reach
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["CapacityIndex"]
 
@@ -37,13 +38,14 @@ Come = list[tuple[Any, Any]]
 class CapacityIndex:
     """The rows, the usage and the blocked spans of one resource with capacity or turnaround."""
 
-    __slots__ = ("closed", "highs", "intervals", "lows", "profile", "quantity_of", "record")
+    __slots__ = ("closed", "highs", "intervals", "lows", "profile", "quantity_of", "record", "sizes")
 
-    def __init__(self, record: ResourceRecord, closed: bool) -> None:
+    def __init__(self, record: ResourceRecord, closed: bool, sizes: Sizes) -> None:
         self.record = record
         self.closed = closed
-        self.profile = UsageProfile(closed)
-        self.intervals = AugmentedIntervalList(closed)
+        self.sizes = sizes
+        self.profile = UsageProfile(closed, **sizes.profile)
+        self.intervals = AugmentedIntervalList(closed, sizes.overlapping)
         self.quantity_of: dict[int, int] = {}  # by number, where it is more than 1
         self.lows: list[Any] = []
         self.highs: list[Any] = []
@@ -84,7 +86,8 @@ class CapacityIndex:
 
     def clear(self) -> Gone:
         """Remove all rows; return which blocked spans went. No key is compared. O(blocked spans)."""
-        self.profile, self.intervals = UsageProfile(self.closed), AugmentedIntervalList(self.closed)
+        self.profile = UsageProfile(self.closed, **self.sizes.profile)
+        self.intervals = AugmentedIntervalList(self.closed, self.sizes.overlapping)
         self.quantity_of = {}
         return self._follow(None, None)[0]
 

@@ -26,6 +26,7 @@ from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.keys import HIGHEST, LOWEST
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["ExclusiveIndex"]
 
@@ -33,13 +34,13 @@ __all__ = ["ExclusiveIndex"]
 class ExclusiveIndex:
     """The bookings of one exclusive resource."""
 
-    __slots__ = ("active", "edges", "home", "intervals", "number", "occupancy", "record", "split")
+    __slots__ = ("active", "edges", "home", "intervals", "number", "occupancy", "record", "sizes")
 
-    def __init__(self, record: ResourceRecord, occupancy: OccupancyIndex, closed: bool, split: int) -> None:
+    def __init__(self, record: ResourceRecord, occupancy: OccupancyIndex, closed: bool, sizes: Sizes) -> None:
         self.record = record
         self.number = record.number
         self.occupancy = occupancy
-        self.split = split
+        self.sizes = sizes
         self.intervals: Any = make_intervals(closed)
         self.edges: tuple[Any, ...] | None = None if closed else ()
         self.home: Any = None  # the calendar, while this is the binding of the resource
@@ -66,7 +67,7 @@ class ExclusiveIndex:
         self.edges = intervals.edges = edges[:at] + self.occupancy.add(self.number, start, end) + edges[at:]
         values = intervals.values
         values.insert(at >> 1, seq)
-        if len(values) > self.split:
+        if len(values) > self.sizes.split:
             self._settle()
         return True
 
@@ -101,11 +102,14 @@ class ExclusiveIndex:
         """
         intervals = self.intervals
         count, chunked = len(intervals), type(intervals) is ChunkedIntervals
-        if count > self.split and not chunked:
-            self.intervals = intervals = ChunkedIntervals(intervals.closed, intervals.edges, intervals.values, self.split)
-        elif chunked and count <= self.split // 4:
+        if count > self.sizes.split and not chunked:
+            self.intervals = intervals = self._chunked(intervals.closed, intervals.edges, intervals.values)
+        elif chunked and count <= self.sizes.split // 4:
             self.intervals = intervals = make_intervals(intervals.closed, intervals.edges, intervals.values)
         self._publish()
+
+    def _chunked(self, closed: bool, edges: Sequence[Any], seqs: Sequence[int]) -> ChunkedIntervals:
+        return ChunkedIntervals(closed, edges, seqs, self.sizes.split, self.sizes.fan)
 
     def _publish(self) -> None:
         intervals = self.intervals
@@ -121,8 +125,8 @@ class ExclusiveIndex:
         The occupancy index is the caller's affair. O(m).
         """
         closed = self.intervals.closed
-        if len(seqs) > self.split:
-            self.intervals = ChunkedIntervals(closed, edges, seqs, self.split)
+        if len(seqs) > self.sizes.split:
+            self.intervals = self._chunked(closed, edges, seqs)
         else:
             self.intervals = make_intervals(closed, edges, seqs)
         self._publish()
@@ -140,7 +144,7 @@ class ExclusiveIndex:
         """Raise AssertionError unless the invariants hold. O(m)."""
         intervals = self.intervals
         intervals.check()
-        if type(intervals) is not ChunkedIntervals and len(intervals) > self.split:
+        if type(intervals) is not ChunkedIntervals and len(intervals) > self.sizes.split:
             raise AssertionError(f"{len(intervals)} bookings in one piece")
         before = self.edges
         self._publish()

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from bookcore.index import disjoint_intervals
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.errors import KeyTypeError, StoreError
@@ -28,6 +27,7 @@ from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.memory.tombstones import Tombstones
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
+from bookcore.stores.sizes import Sizes
 
 __all__ = ["MemoryStore"]
 
@@ -45,32 +45,32 @@ class MemoryStore:
     bookcore.errors.StoreError: MemoryStore: already serves a calendar; give each calendar a store of its own
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes | None = None) -> None:
+        self.sizes = sizes or Sizes()
         self._closed: bool | None = None
         self._occupancy = OccupancyIndex()
         self._pooled = Bitmap()  # the resources that have a `CapacityIndex`
         self._records: dict[int, ResourceRecord] = {}
         self._size = 0  # one above the highest number seen
         self._tombstones = Tombstones()
-        self._split = disjoint_intervals.SPLIT
 
     def bind(self, closed: bool) -> None:
         """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
         if self._closed is not None:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
-        self._occupancy = OccupancyIndex(closed)
+        self._occupancy = OccupancyIndex(closed, **self.sizes.occupancy)
 
     def add_resource(self, record: ResourceRecord) -> None:
         """Make room for a resource. O(1)."""
         self._size = max(self._size, record.number + 1)
         self._records[record.number] = record
         if record.is_exclusive:
-            record.state = ExclusiveIndex(record, self._occupancy, bool(self._closed), self._split)
+            record.state = ExclusiveIndex(record, self._occupancy, bool(self._closed), self.sizes)
             if type(self).put is MemoryStore.put and type(self).is_free is MemoryStore.is_free:
                 record.offer(record.state)  # else a subclass wants to be asked
         else:
-            record.state = CapacityIndex(record, bool(self._closed))
+            record.state = CapacityIndex(record, bool(self._closed), self.sizes)
             self._pooled.add(record.number)
 
     def remove_resource(self, record: ResourceRecord) -> None:
