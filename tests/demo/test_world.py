@@ -122,7 +122,8 @@ def test_clock_is_the_worlds_own(world: World) -> None:
     before = world.now
     world.now = before + timedelta(hours=1)
     try:
-        assert world.calendar._clock is not None
-        assert world.calendar._clock() == before + timedelta(hours=1)
+        clock = world.calendar._engine.state.holds.clock
+        assert clock is not None
+        assert clock() == before + timedelta(hours=1)
     finally:
         world.now = before

@@ -80,14 +80,14 @@ def test_nobody_looks_into_a_transaction() -> None:
     told: list[Any] = []
     calendar.subscribe(told.append)
     with calendar.transaction():
-        assert calendar._writing
+        assert calendar._gate.writers
         calendar.book("r", 1, 2)
         len(calendar), list(calendar.find_available(1, 2))
         assert told == []
     assert len(told) == 1
     with calendar.what_if():
-        assert calendar._writing
-    assert not calendar._writing
+        assert calendar._gate.writers
+    assert not calendar._gate.writers
 
 
 @pytest.mark.parametrize("now", [float("nan"), pd.NaT])
@@ -193,11 +193,12 @@ def test_transaction_interrupted_as_it_begins_is_not_left_open() -> None:
             raise KeyboardInterrupt
 
     calendar = Calendar()
-    calendar._changes = Interrupting()
+    log, gate = calendar._log, calendar._gate
+    log.handed = Interrupting()
     with pytest.raises(KeyboardInterrupt), calendar.transaction():
         pass
-    calendar._changes = []
-    assert calendar._undo is None and not calendar._writing
+    log.handed = []
+    assert log.changes is None and not gate.writers
     calendar.check()
 
 
@@ -227,7 +228,7 @@ def test_change_interrupted_at_any_call_lets_others_in_again(change: str) -> Non
             sys.setprofile(interrupt)
             do()
         except KeyboardInterrupt:
-            assert not calendar._writing
+            assert not calendar._gate.writers
         else:
             break
         finally:
@@ -240,8 +241,8 @@ def test_reader_sets_right_what_an_interrupted_change_left() -> None:
     calendar = Calendar()
     calendar.add_resource(Resource("r"))
     calendar.book("r", 1, 2)
-    assert calendar._still == calendar._version
-    calendar._still = None
+    assert calendar._gate.stamp == calendar._gate.version
+    calendar._gate.stamp = None
     calendar.check()
     assert calendar.is_available("r", 2, 3)
-    assert calendar._still == calendar._version
+    assert calendar._gate.stamp == calendar._gate.version

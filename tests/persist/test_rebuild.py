@@ -166,9 +166,9 @@ def test_resource_keeps_what_it_was_registered_with(tmp_path: Path) -> None:
     calendar.book("a", 1, 2)
     calendar.snapshot(tmp_path / "a.bks")
     again = Calendar.restore(tmp_path / "a.bks")
-    entry = again._catalog.entry("a")
-    assert (entry.capacity, entry.before, entry.plain) == (1, None, True)
-    assert (entry.resource.capacity, entry.resource.before) == (5, 1)
+    record = again._engine.state.registry.record("a")
+    assert (record.capacity, record.before, record.is_exclusive) == (1, None, True)
+    assert (record.resource.capacity, record.resource.before) == (5, 1)
     assert again.is_available("a", 2, 3)
     assert not again.is_available("a", 1, 2)
 

@@ -105,7 +105,7 @@ def test_numbers_that_are_none_stay_apart(tmp_path: Path) -> None:
     calendar = Calendar()
     calendar.add_resource(Resource("a"))
     calendar.tag("a", *[Decimal("NaN") for _ in range(9)], *[float("nan") for _ in range(9)])
-    assert len(back(calendar, tmp_path / "a.bks")._catalog.tags) == 18
+    assert len(back(calendar, tmp_path / "a.bks")._engine.state.registry.tags) == 18
 
 
 def test_file_larger_than_is_read_is_not_written(tmp_path: Path) -> None:
@@ -273,12 +273,12 @@ def told(calendar: Calendar) -> Any:
         [
             (
                 seen(e.resource.id), seen(e.id), seen(e.start), seen(e.end), e.quantity, e.status,
-                seen(calendar._holds.get(e.id)), [(name, seen(value)) for name, value in e.fields.items()],
+                seen(calendar._engine.state.holds.until.get(e._seq)), [(name, seen(value)) for name, value in e.fields.items()],
             )
             for e in calendar.bookings()
         ],
         [(seen(c.resource.id), seen(c.start), seen(c.end), c.reason, c.id) for c in calendar.closures()],
-        sorted(repr((seen(t), calendar.tagged(t).count())) for t in calendar._catalog.tags),
+        sorted(repr((seen(t), calendar.tagged(t).count())) for t in calendar._engine.state.registry.tags),
     ]  # fmt: skip
 
 
