@@ -215,7 +215,7 @@ def test_what_ran_out_in_an_undone_transaction_runs_out_again(make: Callable[...
         raise ZeroDivisionError
     assert not told
     assert calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4] and len(calendar) == 5
-    assert told == [Released(event, True) for event in events]
+    assert told == [Released(event, True, True, 10) for event in events]
     calendar.check()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bookcore.calendar import Calendar
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
 from bookcore.persist.snapshot import load, save
 from bookcore.persist.snapshot.format import Facts, read_file, write_file

@@ -31,7 +31,8 @@ from bookcore.errors import (
     StoreError,
 )
 from bookcore.hours import Hours
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist import registry
 from bookcore.persist.errors import (
     SnapshotDamagedError,

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.snapshot import load, save
@@ -268,12 +269,13 @@ def seen(value: Any) -> Any:
 
 def told(calendar: Calendar) -> Any:
     """Return everything that was given to a calendar."""
+    until = calendar._engine.state.holds.until
     return [
         [(seen(r.id), r.capacity, seen(r.before), seen(r.after)) for r in calendar.resources],
         [
             (
                 seen(e.resource.id), seen(e.id), seen(e.start), seen(e.end), e.quantity, e.status,
-                seen(calendar._engine.state.holds.until.get(e._seq)), [(name, seen(value)) for name, value in e.fields.items()],
+                seen(until.get(e._seq)), [(name, seen(value)) for name, value in e.fields.items()],
             )
             for e in calendar.bookings()
         ],
