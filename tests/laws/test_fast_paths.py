@@ -34,7 +34,7 @@ PLACES: tuple[Callable[[int], Any], ...] = (
     Resource,
     lambda number: Resource(number, capacity=2),
     lambda number: SimpleNamespace(id=number),
-    lambda number: Resource(number),
+    Resource,
 )
 
 
