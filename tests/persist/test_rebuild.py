@@ -190,15 +190,15 @@ def test_many_records_at_once_are_the_same_as_one_by_one(count: int, before: int
     fast.add_all([ResourceRecord(r.id, r, at, r.capacity) for at, r in enumerate(resources) if at >= before])
     for name in ("everything", "pooled"):
         assert getattr(slow, name).value() == getattr(fast, name).value()
-    assert {cls: bits.value() for cls, bits in slow.kinds.items()} == {
-        cls: bits.value() for cls, bits in fast.kinds.items()
+    assert {cls: bits.value() for cls, bits in slow.classes.items()} == {
+        cls: bits.value() for cls, bits in fast.classes.items()
     }
     assert slow.objects == fast.objects
     assert list(slow.by_id) == list(fast.by_id)
     assert [entry.number for entry in fast.in_order()] == list(range(before + count))
     extra = fast.prepare(Flat("extra"), None, None, None)
     fast.add(extra)
-    assert fast.of_kind(Flat) >> extra.number == 1
+    assert fast.of_class(Flat) >> extra.number == 1
     fast.tag_all([extra.number, 0], "sea")
     assert fast.labels(extra) == ["sea"]
     assert fast.tagged("sea") == 1 << extra.number | 1

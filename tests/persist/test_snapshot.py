@@ -43,11 +43,26 @@ from bookcore.persist.errors import (
 )
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.registry import register_key_codec
-from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.classes import OWN
 from bookcore.persist.snapshot.format import Limits, read_file
 from bookcore.persist.snapshot.state import encode_state
 from bookcore.stores.tree import TreeStore
+
+
+def save(calendar: Calendar, path: Any, **options: Any) -> int:
+    """Write a calendar to a file."""
+    return save_load.save(calendar._engine.state, path, **options)
+
+
+def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
+    """Return the calendar in a file."""
+
+    def made(**settings: Any) -> Any:
+        calendar = make(**settings)
+        return calendar, calendar._engine.state
+
+    return save_load.load(made, path, **options)
 
 Forge = Callable[..., Path]
 InMemory = Callable[[bytes | bytearray], FileSystem]

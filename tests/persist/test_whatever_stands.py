@@ -23,9 +23,23 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
-from bookcore.persist.snapshot import load, save
-from bookcore.persist.snapshot import save_load as module
+from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.format import Limits
+
+
+def save(calendar: Calendar, path: Any, **options: Any) -> int:
+    """Write a calendar to a file."""
+    return save_load.save(calendar._engine.state, path, **options)
+
+
+def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
+    """Return the calendar in a file."""
+
+    def made(**settings: Any) -> Any:
+        calendar = make(**settings)
+        return calendar, calendar._engine.state
+
+    return save_load.load(made, path, **options)
 
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:
@@ -191,7 +205,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
     if step == "decode_keys":
         monkeypatch.setattr(columns._Reader, "column", fail)
     else:
-        monkeypatch.setattr(module, step, fail)
+        monkeypatch.setattr(save_load, step, fail)
     with pytest.raises(SnapshotError, match="memory") as caught:
         save(Calendar(), path) if step in ("gather", "write_file") else load(Calendar, path)
     assert not isinstance(caught.value, SnapshotDamagedError)
