@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 import pytest
@@ -88,3 +88,22 @@ def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
     assert "r" not in calendar.find_available(low, high).ids()
     with pytest.raises(KeyTypeError):
         calendar.book("r", low, high)
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(bounds: str, capacity: int) -> None:
+    """They are equal to Python, and an index may hold one object for all equal keys."""
+    calendar = Calendar(bounds=bounds)
+    first = datetime(2026, 10, 25, 2, 30)
+    for id in range(200):
+        calendar.add_resource(Resource(id, capacity))
+        start, end = first.replace(fold=id % 2), first.replace(hour=3, fold=id % 3 // 2)
+        booked = calendar.book(id, start, end)
+        for event in (booked, calendar.get(booked.id), *calendar.bookings(id), *calendar.conflicts(id, start, end)):
+            assert (event.start.fold, event.end.fold) == (id % 2, id % 3 // 2)
+    calendar.check()
+    for event in list(calendar.bookings()):
+        calendar.remove_booking(event)
+    calendar.check()
+    assert calendar.find_available(first, first.replace(hour=3)).count() == 200

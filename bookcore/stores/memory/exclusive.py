@@ -18,6 +18,7 @@ the lock), else None: closed bounds, chunked intervals, and a single booking wit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bookcore.index.disjoint_intervals import ChunkedIntervals, DisjointIntervals, make_intervals
@@ -61,6 +62,10 @@ class ExclusiveIndex:
             return False
         low, high = self.occupancy.add(self.number, start, end)
         # nothing below compares keys
+        if type(start) is datetime and low.fold is not start.fold:  # an equal key may be the other reading of a repeated hour
+            low = start
+        if type(end) is datetime and high.fold is not end.fold:
+            high = end
         intervals.put(at, low, high, seq)
         if self.edges is None or low is None or high is None or len(intervals.values) > self.split:
             self._settle()
