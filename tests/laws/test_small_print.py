@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from datetime import date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -92,7 +93,9 @@ def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("capacity", [1, 2])
-def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(bounds: str, capacity: int) -> None:
+def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(
+    bounds: str, capacity: int, tmp_path: Path
+) -> None:
     """They are equal to Python, and an index may hold one object for all equal keys."""
     calendar = Calendar(bounds=bounds)
     first = datetime(2026, 10, 25, 2, 30)
@@ -103,6 +106,12 @@ def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(bounds: 
         for event in (booked, calendar.get(booked.id), *calendar.bookings(id), *calendar.conflicts(id, start, end)):
             assert (event.start.fold, event.end.fold) == (id % 2, id % 3 // 2)
     calendar.check()
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks")
+    again.check()
+    assert again.digest() == calendar.digest()
+    for one, two in zip(calendar.bookings(), again.bookings(), strict=True):
+        assert (one.start.fold, one.end.fold) == (two.start.fold, two.end.fold)
     for event in list(calendar.bookings()):
         calendar.remove_booking(event)
     calendar.check()
