@@ -116,3 +116,27 @@ def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(
         calendar.remove_booking(event)
     calendar.check()
     assert calendar.find_available(first, first.replace(hour=3)).count() == 200
+
+
+def test_what_is_undone_leaves_the_digest_as_it_was() -> None:
+    """Holds, closures, hours and labels that are put back come last in their tables, and where they were in the digest."""
+    calendar = Calendar(clock=lambda: 0)
+    for id in range(3):
+        calendar.add_resource(Resource(id))
+    holds = [calendar.hold(id, 1, 2, ttl=5) for id in range(3)]
+    closures = [calendar.close(id, 10, 12, f"paint {id}") for id in range(3)]
+    calendar.tag(0, "sea")
+    calendar.tag(1, "lake")
+    calendar.tag(1, "river")
+    before = calendar.digest()
+    with calendar.what_if():
+        calendar.confirm(holds[0])
+        calendar.move(holds[1], start=0)
+        calendar.reopen(closures[1])
+        calendar.untag(0, "sea")
+        calendar.untag(1, "lake")
+        calendar.remove_booking(holds[2])
+        calendar.remove_resource(2)
+        calendar.add_resource(Resource(2))
+    assert calendar.digest() == before
+    calendar.check()
