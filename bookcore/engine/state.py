@@ -367,7 +367,7 @@ class CalendarState:
         try:
             if due:
                 self._expire(due)
-            if expiry is not None and hidden and len(due) <= AT_ONCE:
+            if expiry is not None and len(due) <= AT_ONCE:
                 expiry.vacuum(AT_ONCE)
                 self._forget_keys()
         finally:
