@@ -120,11 +120,11 @@ class Closures:
         self._store.check()
         found: list[int] = []
         for record in records.values():
-            own = self.of(record)
-            found += [closure.id for closure in own]
+            rows = [] if record.closures is None else self._store.overlapping(record.closures, None, None)
+            found += [row[2] for row in rows]
             if (self in record.rules) is not (record.closures is not None):
                 raise AssertionError(f"{record!r} has closures or the rule, and not both")
-            if record.closures is not None and not len(own) == record.closures.active_count > 0:
+            if record.closures is not None and not len(rows) == record.closures.active_count > 0:
                 raise AssertionError(f"{record.closures.active_count} closures counted of {record!r}")
         if sorted(found) != sorted(self.by_id):
             raise AssertionError(f"closures {sorted(self.by_id)} by id, {sorted(found)} in the index")

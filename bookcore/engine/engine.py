@@ -121,16 +121,20 @@ class Engine:
         self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
     ) -> BookingEvent:
         """See `Calendar.book`."""
+        return self.state.gate.run(self._book_checked, resource, start, end, id, quantity, if_exists, fields)
+
+    def _book_checked(
+        self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
+    ) -> BookingEvent:
         state = self.state
-        with state.gate.write:
-            self._tick()
-            record = state.registry.record(resource)
-            low, high = state.keys.admit(start, end)
-            check_quantity(quantity)
-            active = self._same(if_exists, id, record, low, high, quantity, fields)
-            if active is not None:
-                return active
-            return self._book_new(record, start, end, low, high, id, quantity, fields)
+        self._tick()
+        record = state.registry.record(resource)
+        low, high = state.keys.admit(start, end)
+        check_quantity(quantity)
+        active = self._same(if_exists, id, record, low, high, quantity, fields)
+        if active is not None:
+            return active
+        return self._book_new(record, start, end, low, high, id, quantity, fields)
 
     def _book_new(
         self,
@@ -264,10 +268,12 @@ class Engine:
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """See `Calendar.add_booking`."""
-        with self.state.gate.write:
-            self._tick()
-            low, high, record = self.examine(event)
-            return self._book(record, low, high, event, event._id)
+        return self.state.gate.run(self._add_booking, event)
+
+    def _add_booking(self, event: BookingEvent) -> BookingEvent:
+        self._tick()
+        low, high, record = self.examine(event)
+        return self._book(record, low, high, event, event._id)
 
     def examine(self, event: Any) -> tuple[Any, Any, ResourceRecord]:
         """Return the span in index form and the record of the resource of an event that is to be added, or raise."""
@@ -282,13 +288,15 @@ class Engine:
 
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.remove_booking`."""
+        return self.state.gate.run(self._remove_booking, event_or_id)
+
+    def _remove_booking(self, event_or_id: Any) -> BookingEvent:
         state = self.state
-        with state.gate.write:
-            self._tick()
-            seq = state.ledger.find(event_or_id)
-            event, holds = state.ledger.event(seq), state.holds.until
-            state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
-            return event
+        self._tick()
+        seq = state.ledger.find(event_or_id)
+        event, holds = state.ledger.event(seq), state.holds.until
+        state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
+        return event
 
     def load(self, events: Iterable[BookingEvent]) -> int:
         """See `Calendar.load`."""

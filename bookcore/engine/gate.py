@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 __all__ = ["Gate"]
+
+T = TypeVar("T")
 
 
 class _Reading:
@@ -95,6 +98,34 @@ class Gate:
         self.stamp: int | None = 0
         self.waiting = False
         self.read, self.write = _Reading(self), _Writing(self)
+
+    def run(self, command: Callable[..., T], *args: Any) -> T:
+        """Call a command with the lock held for writing, as ``with gate.write:`` does, safe from Ctrl-C.
+
+        ``__exit__`` above is a function of Python, which an interruption may keep from running at all. Here the lock is given up
+        by the statement itself.
+        """
+        self.lock.acquire()
+        self.depth += 1
+        self.stamp = None
+        self.writers += 1
+        self.version += 1
+        error: BaseException | None = None
+        try:
+            return command(*args)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self.writers -= 1
+            self.depth -= 1
+            if not self.writers and not self.waiting:
+                self.stamp = self.version
+            self.lock.release()
+            try:
+                self.finish(error)
+            finally:
+                error = None  # it refers to this frame
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold; the lock is held, and no change is under way. O(1)."""

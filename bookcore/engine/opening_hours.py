@@ -15,11 +15,12 @@ not None.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals
+from bookcore.index.span_algebra import following, preceding
 from bookcore.model.errors import KeyTypeError
 from bookcore.model.explanation import Cause, CauseKind, span_text
 from bookcore.stores.record import ResourceRecord
@@ -49,6 +50,14 @@ def _points(hours: Any, low: Any, high: Any) -> Any:
         return hours.points(low, high)
     except KeyTypeError:  # no times of day, or none of a zone
         return _INCOMPATIBLE
+
+
+def _moved(move: Callable[[Any], Any], key: Any) -> Any:
+    """Return the neighbour of a key; None of None, and the key itself where it is the last of its type."""
+    try:
+        return None if key is None else move(key)
+    except LookupError:
+        return key
 
 
 class OpeningHours:
@@ -130,11 +139,20 @@ class OpeningHours:
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield, in order, the stretches of a window that are not open. The window is bounded, or it may go on for ever."""
+        """Yield, in order, the stretches of a window that are not open. The window is bounded, or it may go on for ever.
+
+        With closed bounds openings hold their ends: a stretch begins one key after an opening, and ends one before the next.
+        """
         if record.hours is None:
-            return iter(())
-        spans: Iterator[tuple[Any, Any]] = record.hours.closed_spans(low, high)
-        return spans
+            return
+        if not self._closed:
+            yield from record.hours.closed_spans(low, high)
+            return
+        # asked of a window one key wider, so that one of a single key has a length
+        for closes, opens in record.hours.closed_spans(_moved(preceding, low), _moved(following, high)):
+            first, last = _moved(following, closes), _moved(preceding, opens)
+            if first is None or last is None or not last < first:
+                yield first, last
 
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any

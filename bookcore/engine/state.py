@@ -371,7 +371,7 @@ class CalendarState:
         try:
             if due:
                 self._expire(due)
-            if expiry is not None and hidden and len(due) <= self.sizes.at_once:
+            if expiry is not None and len(due) <= self.sizes.at_once:
                 expiry.vacuum(self.sizes.at_once)
                 self._forget_keys()
         finally:

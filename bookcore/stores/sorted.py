@@ -22,6 +22,7 @@ Invariants: the four lists hold the same bookings; ``rows`` has each of them by 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from sortedcontainers import SortedList
@@ -172,8 +173,9 @@ class SortedStore:
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m log m)."""
         for ends in (self._all, *self._own.values()):
-            ends.starts._check()
-            ends.ends._check()
+            for edges in (ends.starts, ends.ends):
+                if any(not one < other for one, other in pairwise(edges)):
+                    raise AssertionError("the ends of bookings are out of order")
         for own in (lambda number: self._all, self._own.__getitem__):
             for record, (_, _, seq, _) in self._rows.values():
                 for edges in (own(record.number).starts, own(record.number).ends):

@@ -26,7 +26,9 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
         return [event.id for event in events]
 
     found: list[Any] = [len(calendar), calendar.resources.ids(), len(calendar.resources)]
-    found += [(e.id, e.resource.id, id(e.start), id(e.end), e.quantity, str(e.status)) for e in calendar.bookings()]
+    found += [
+        (e.id, e.resource.id, _spelled(e.start), _spelled(e.end), e.quantity, str(e.status)) for e in calendar.bookings()
+    ]
     found += [(c.id, c.resource.id, id(c.start), id(c.end), c.reason) for c in calendar.closures()]
     for start, end in windows:
         for quantity in (1, 2):
@@ -45,6 +47,14 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
         found.append((name, calendar.resources.order_by(name).ids(), calendar.index(name).between(None, None).ids()))
     found += [(kind.__name__, calendar.find(kind).ids()) for kind in registry.classes]
     return found
+
+
+def _spelled(key: Any) -> Any:
+    """Return a key as something that compares, and tells spellings apart: a store may have kept an equal key of the type."""
+    try:
+        return type(key), repr(key)
+    except Exception:  # the key's own code
+        return type(key), id(key)
 
 
 def busy_calendar(store: Any, bounds: str = "[)") -> Calendar:

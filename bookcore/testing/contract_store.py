@@ -87,10 +87,17 @@ class StoreExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_what_is_put_is_found(self, store: Any, bounds: str) -> None:
-        """A row comes back as it was put."""
-        record = new_record(bound(store, bounds))
-        event = put(store, record, 3, 7, 1)
-        assert list(store.overlapping(record, 4, 5)) == [event]
+        """A row comes back as it was put, by its span as by its number."""
+        bound(store, bounds)
+        for number, capacity in enumerate((1, 5)):
+            record = new_record(store, number, capacity=capacity)
+            first, second = 2 * number + 1, 2 * number + 2
+            row = put(store, record, 3, 7, first, capacity)
+            other = put(store, record, 9, None, second)
+            assert list(store.overlapping(record, 4, 5)) == [row]
+            assert list(store.overlapping(record, None, None)) == [row, other]
+            assert store.row(record, first) == row
+            assert store.row(record, second) == other
         check(store)
 
     @pytest.mark.parametrize("family", families(), ids=str)

@@ -31,7 +31,8 @@ from bookcore import (
     Selection,
     changes,
 )
-from bookcore.testing.families import Family, family
+from bookcore.persist.registry import register_key_codec
+from bookcore.testing.families import Family, OnlyLess, family
 from bookcore.testing.liststore import ListStore
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.oracle_time import TimeOracle
@@ -56,11 +57,14 @@ class HistoryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.oracle = TimeOracle(self.bounds, bool(self.family.between))
-        clock = lambda: self.oracle.now  # noqa: E731 - a clock is a function
-        self.calendars = [Calendar(self.new_store(make), bounds=self.bounds, clock=clock) for make in self.stores]
+        self.clock = lambda: self.oracle.now
+        stores = map(self.new_store, self.stores)
+        self.calendars = [Calendar(store, bounds=self.bounds, clock=self.clock) for store in stores]
         self.follower = Calendar(ListStore(), bounds=self.bounds)
         self.strayed: list[Any] = []  # changes that the follower could not apply
         self.calendars[-1].subscribe(self.follow)
+        # digests write keys: those of the user's own class as a user would have them written
+        register_key_codec(OnlyLess, "bookcore.testing.OnlyLess", lambda key: key.rank, OnlyLess)
         self.events: dict[Any, list[BookingEvent]] = {}  # standing ones by id, one for each calendar
         self.released: list[list[BookingEvent]] = []  # not standing (any more), one for each calendar
         self.closures: dict[int, list[Closure]] = {}  # standing or lifted, by id
@@ -220,6 +224,7 @@ class HistoryMachine(RuleBasedStateMachine):
             self.same(self.follower, "bookings()", [event.id for event in self.follower.bookings()], standing)
             keys = [self.key(rank) for rank in window]
             self.same(self.follower, f"find_available{window}", self.follower.find_available(*keys).ids(), free)
+            self.same(self.follower, "digest()", self.follower.digest(), self.calendars[-1].digest())
         if self.events:
             name = list(self.events)[self.steps % len(self.events)]
             status = "held" if oracle.get(name).held else "confirmed"

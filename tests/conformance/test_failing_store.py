@@ -97,23 +97,25 @@ def test_failure_of_the_users_own_key_is_the_keys() -> None:
     assert list(calendar.bookings()) == [stay]
 
 
-def test_subclass_of_the_default_store_is_asked() -> None:
-    """What it does in the place of `claim` is done at every booking."""
+@pytest.mark.parametrize("method", ["put", "is_free"])
+def test_subclass_of_the_default_store_is_asked(method: str) -> None:
+    """What it does in the place of `put` or `is_free` is done at every booking."""
 
     class Logged(MemoryStore):
-        claims = 0
+        calls = 0
 
-        def claim(self, entry: Any, start: Any, end: Any, event: Any) -> bool:
-            self.claims += 1
-            return super().claim(entry, start, end, event)
+    def logged(store: Logged, *args: Any) -> Any:
+        store.calls += 1
+        return getattr(MemoryStore, method)(store, *args)
 
+    setattr(Logged, method, logged)
     store = Logged()
     calendar = Calendar(store)
-    calendar.add_resource(Resource("r"))
+    room = calendar.add_resource(Resource("r"))
     for at in range(5):
-        calendar.book("r", at, at + 1)
-    assert store.claims == 5
+        calendar.book((room, "r")[at % 2], at, at + 1)
+    assert store.calls == 5
     with pytest.raises(BookcoreError):
         calendar.book("r", 0, 1)
-    assert store.claims == 6
+    assert store.calls == (6 if method == "is_free" else 5)
     calendar.check()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bookcore import MemoryStore
+from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore, StoreContract
 from bookcore.testing.contract_store import BOUNDS, fail_everywhere
@@ -39,6 +40,15 @@ class TestTreeStore(StoreContract):
         return TreeStore()
 
 
+class TestSortedStore(StoreContract):
+    """The sorted lists."""
+
+    @pytest.fixture
+    def store(self) -> SortedStore:
+        """Give a fresh store."""
+        return SortedStore()
+
+
 class TestListStore(StoreContract):
     """The list that others are compared with."""
 
@@ -51,7 +61,10 @@ class TestListStore(StoreContract):
 @pytest.mark.parametrize("bounds", BOUNDS)
 @pytest.mark.parametrize("call", ["put", "remove"])
 @pytest.mark.parametrize(
-    ("make", "capacity"), [(MemoryStore, 1), (TreeStore, 1), (TreeStore, 3), (ListStore, 1), (ListStore, 3)]
+    ("make", "capacity"),
+    [
+        (MemoryStore, 1), (TreeStore, 1), (TreeStore, 3), (SortedStore, 1), (SortedStore, 3), (ListStore, 1), (ListStore, 3),
+    ],
 )
 def test_comparisons_that_fail_for_good_leave_the_store_as_it_was(
     make: Any, capacity: int, bounds: str, call: str, small: None

@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from bookcore import Calendar, InvalidSpanError, KeyTypeError, MemoryStore, QueryError, Resource
 from bookcore.hours import Hours
 from bookcore.hours.weeks import Weeks
-from bookcore.query.free_time import Finding
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import Hostile, ListStore, families
 
-Cal: Any = Calendar if issubclass(Calendar, Finding) else type("Cal", (Finding, Calendar), {})
 STORES = (MemoryStore, TreeStore, ListStore)
 HOUR = timedelta(hours=1)
 OPEN = Hours({"mon-fri": ["08:00-12:00", "14:00-18:00"], "sat": "22:00-26:00"})
@@ -36,7 +34,7 @@ def test_hours_and_bookings_together_leave_what_can_be_booked(
     store: Any, hours: Hours, zero: datetime, spans: Any, start: int, width: int, length: int
 ) -> None:
     """On a grid of hours: gaps, the next and the nearest span, slots and explanations say what `is_available` says."""
-    calendar = Cal(store())
+    calendar = Calendar(store())
     rooms = [calendar.add_resource(Resource(name)) for name in "ab"]
     calendar.set_hours([rooms[0]], hours)
     for begin, wide, closure in spans:
@@ -80,7 +78,7 @@ def test_hours_and_bookings_together_leave_what_can_be_booked(
 
 def test_hours_that_never_hold_the_length_give_none() -> None:
     """Nothing is open for nine hours on end: None, forwards and backwards, and no walk to the end of all time."""
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     calendar.set_hours([room], OPEN)
     assert calendar.next_available(room, MONDAY, 9 * HOUR) is None
@@ -92,13 +90,13 @@ def test_hours_that_never_hold_the_length_give_none() -> None:
 
 def test_closed_bounds_find_time_to_the_next_key() -> None:
     """Days from one after what is taken to one before; with opening hours, datetimes to the microsecond."""
-    calendar = Cal(bounds="[]")
+    calendar = Calendar(bounds="[]")
     room = calendar.add_resource(Resource("room"))
     calendar.book(room, date(2026, 5, 1), date(2026, 5, 3))
     calendar.book(room, date(2026, 5, 5), date(2026, 5, 8))
     found = list(calendar.gaps(room, date(2026, 5, 1), date(2026, 5, 10)))
     assert found == [(date(2026, 5, 4), date(2026, 5, 4)), (date(2026, 5, 9), date(2026, 5, 10))]
-    other = Cal(bounds="[]")
+    other = Calendar(bounds="[]")
     room = other.add_resource(Resource("room"))
     other.set_hours([room], OPEN)
     other.book(room, MONDAY + 9 * HOUR, MONDAY + 10 * HOUR)
@@ -113,7 +111,7 @@ def test_closed_bounds_find_time_to_the_next_key() -> None:
 
 def test_keys_without_neighbours_cannot_bound_closed_gaps() -> None:
     """Between [1, 3] and [5, 8] lies no largest closed span of fractions, and `gaps` says so; untouched time is fine."""
-    calendar = Cal(bounds="[]")
+    calendar = Calendar(bounds="[]")
     room = calendar.add_resource(Resource("room"))
     calendar.book(room, Fraction(1), Fraction(3))
     assert list(calendar.gaps(room, Fraction(4), Fraction(5))) == [(Fraction(4), Fraction(5))]
@@ -124,7 +122,7 @@ def test_keys_without_neighbours_cannot_bound_closed_gaps() -> None:
 @pytest.mark.parametrize("family", families(), ids=str)
 def test_gaps_speak_every_family_of_keys(family: Any) -> None:
     """Whatever the keys; and lengths where they can be added to, else a `KeyTypeError`."""
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     key = family.key
     calendar.book(room, key(2), key(4, 1))
@@ -149,7 +147,7 @@ def test_gaps_speak_every_family_of_keys(family: Any) -> None:
 @pytest.mark.parametrize("bad", [Hostile("__add__"), "two", None, float("nan"), -1, 0, [1]])
 def test_what_is_no_length_is_refused(bad: Any) -> None:
     """An error of ours at the call, whatever is given for a length."""
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     calendar.book(room, 2, 3)
     with pytest.raises((KeyTypeError, InvalidSpanError)):
@@ -160,7 +158,7 @@ def test_what_is_no_length_is_refused(bad: Any) -> None:
 
 def test_questions_that_are_none_are_refused() -> None:
     """No beginning, no end, no quorum, no resources."""
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     with pytest.raises(KeyTypeError):
         calendar.next_available(room, None, 1)
@@ -178,7 +176,7 @@ def test_questions_that_are_none_are_refused() -> None:
 
 def test_slots_are_asked_again_when_their_turn_comes() -> None:
     """What was booked after the search began is not offered; a gap read before stays as it was."""
-    calendar = Cal()
+    calendar = Calendar()
     rooms = [calendar.add_resource(Resource(number)) for number in range(300)]
     for room in rooms:
         calendar.book(room, 1, 5)
@@ -197,7 +195,7 @@ def test_slots_are_asked_again_when_their_turn_comes() -> None:
 def test_holds_that_run_out_are_free_again_and_not_before() -> None:
     """The clock decides, in every call, without a sweep."""
     now = [0]
-    calendar = Cal(clock=lambda: now[0])
+    calendar = Calendar(clock=lambda: now[0])
     room = calendar.add_resource(Resource("room"))
     calendar.hold(room, 2, 6, until=10)
     assert [str(c.kind) for c in calendar.explain(room, 3, 4).causes] == ["hold"]
@@ -222,7 +220,7 @@ def test_the_nearest_single_key_is_found_close_by(monkeypatch: pytest.MonkeyPatc
             yield span
 
     monkeypatch.setattr(Weeks, "open_points", counted)
-    calendar = Cal(bounds="[]")
+    calendar = Calendar(bounds="[]")
     room = calendar.add_resource(Resource("room"))
     calendar.set_hours(room, Hours({"mon-fri": "09:00-12:00, 13:00-17:00"}))
     noon = MONDAY + 12 * HOUR
@@ -236,7 +234,7 @@ def test_the_nearest_single_key_is_found_close_by(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("family", families(lengths=True), ids=str)
 def test_the_nearest_single_key_is_found_in_every_family_of_keys(family: Any) -> None:
     """On both sides of what is taken; where keys have no neighbours that is a `KeyTypeError`."""
-    calendar = Cal(bounds="[]")
+    calendar = Calendar(bounds="[]")
     room = calendar.add_resource(Resource("room"))
     key = family.key
     calendar.book(room, key(2), key(4))
@@ -253,7 +251,7 @@ def test_the_nearest_single_key_is_found_in_every_family_of_keys(family: Any) ->
 def test_a_span_longer_than_its_type_can_say_has_no_nearest() -> None:
     """From -100 to 110 it is further than int8 reaches: an error that says so, unless the span itself is free."""
     np = pytest.importorskip("numpy", reason="NumPy is not installed")
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     for low, high in ((np.int8(-100), np.int8(110)), (np.datetime64(-(2**62), "ns"), np.datetime64(2**62, "ns"))):
         assert calendar.nearest(room, low, high) == ((low, high), (low, high))
@@ -265,7 +263,7 @@ def test_a_span_longer_than_its_type_can_say_has_no_nearest() -> None:
 
 def test_looking_back_stops_where_lengths_end() -> None:
     """A length that cannot be doubled any more is no error: the search then goes back for ever."""
-    calendar = Cal()
+    calendar = Calendar()
     room = calendar.add_resource(Resource("room"))
     length = timedelta.max // 5 * 3
     calendar.book(room, timedelta.min, length)
@@ -292,7 +290,7 @@ def test_gaps_and_next_available_do_not_read_what_is_elsewhere() -> None:
     """Comparisons grow by a handful when a resource has a hundred times the bookings."""
     costs = []
     for size in (100, 1_000, 10_000):
-        calendar = Cal()
+        calendar = Calendar()
         room = calendar.add_resource(Resource("room"))
         for n in range(size):
             calendar.book(room, Counted(10 * n), Counted(10 * n + 5))
@@ -310,7 +308,7 @@ def test_the_first_slot_is_found_without_asking_every_resource() -> None:
     """None is free right away; the earliest is found from where things end, not from all resources one by one."""
     costs = []
     for size in (500, 5_000):
-        calendar = Cal()
+        calendar = Calendar()
         for number in range(size):
             calendar.book(calendar.add_resource(Resource(number)), Counted(0), Counted(10 + number))
         Counted.count = 0

@@ -23,29 +23,64 @@ def some() -> Any:
         span = NOW + timedelta(days=day, hours=9), NOW + timedelta(days=day, hours=10)
         calendar.book("r", *span, id=f"stay {day}")
         calendar.hold("q", *span, id=f"hold {day}", until=NOW + timedelta(days=day + 1))
+    calendar.book("q", NOW + timedelta(days=9), NOW + timedelta(days=10), id="with fields", guest="Ada")
     calendar.close("q", NOW, NOW + timedelta(hours=1))
     calendar.set_hours(["r"], Hours({"mon-sun": "09:00-12:00"}))
     calendar.check()
     return calendar
 
 
+def record(calendar: Any, id: str) -> Any:
+    """Return the calendar's record of a resource."""
+    return calendar._engine.state.registry.by_id[id]
+
+
+def ledger(calendar: Any) -> Any:
+    """Return what knows which bookings are active."""
+    return calendar._engine.state.ledger
+
+
+def holds(calendar: Any) -> Any:
+    """Return what knows which bookings are held."""
+    return calendar._engine.state.holds
+
+
+def lose_closure(calendar: Any) -> None:
+    """Remove the row of the closure from the index of closures."""
+    (closure,) = calendar.closures()
+    closures = calendar._engine.state.closures
+    closures._store.remove(record(calendar, "q").closures, closure.start, closure.end, closure.id)
+
+
+def add_rule(calendar: Any, name: str) -> None:
+    """Let a rule be asked about a resource that gives it no reason."""
+    calendar.add_resource(Resource("s"))
+    record(calendar, "s").rules = (getattr(calendar._engine.state.rules, name),)
+
+
 FAULTS: dict[str, Callable[[Any], Any]] = {
-    "a hold of nobody": lambda c: c._holds.update(nobody=None),
-    "no deadline": lambda c: c._deadlines.pop(),
-    "deadlines out of order": lambda c: c._deadlines.reverse(),
-    "a closure the index lost": lambda c: c._closures.remove(
-        c._by_id["q"].closures, NOW, NOW + timedelta(hours=1), next(iter(c._standing_closures.values()))
-    ),
-    "a closure without a number": lambda c: c._standing_closures.clear(),
-    "not guarded, though closed": lambda c: setattr(c._by_id["q"], "guarded", False),
-    "guarded by nothing": lambda c: setattr(c.add_resource(Resource("s"))._entry, "guarded", True),
-    "hours that nobody keeps": lambda c: setattr(c._by_id["r"], "hours", None),
-    "a booking that stands nowhere": lambda c: setattr(c.get("stay 1"), "_home", None),
-    "a booking without an id": lambda c: c._events.pop("stay 1"),
-    "somebody writes for ever": lambda c: setattr(c, "_writing", 1),
-    "readers take it to stand still, though holds may run out": lambda c: setattr(c, "_still", c._version),
+    "a hold of no booking": lambda c: holds(c).until.update({99: None}),
+    "no deadline": lambda c: holds(c).deadlines.pop(),
+    "deadlines out of order": lambda c: holds(c).deadlines.reverse(),
+    "a closure the index lost": lose_closure,
+    "a closure without a number": lambda c: c._engine.state.closures.by_id.clear(),
+    "the rule is not asked, though closed": lambda c: setattr(record(c, "q"), "rules", ()),
+    "the rule of closures is asked, and none is closed": lambda c: add_rule(c, "closures"),
+    "the rule of hours is asked, and there are none": lambda c: add_rule(c, "hours"),
+    "hours that no resource has": lambda c: setattr(record(c, "r"), "hours", None),
+    "an event kept that is booked nowhere": lambda c: setattr(c.get("with fields"), "_home", None),
+    "an event kept under another number": lambda c: setattr(c.get("with fields"), "_seq", 99),
+    "a booking without an id": lambda c: ledger(c).numbers.pop("stay 1"),
+    "an id of no booking": lambda c: (ledger(c).numbers.update(gone=99), ledger(c).ids.update({99: "gone"})),
+    "a lock of no booking": lambda c: ledger(c).locks.update({99: -1}),
+    "a number that was not given out": lambda c: setattr(ledger(c), "last", 1),
+    "a booking that the ledger lost": lambda c: ledger(c).pop(ledger(c).number_of("stay 1")),
+    "a booking that the store lost": lambda c: record(c, "r").state.remove(ledger(c).number_of("stay 1")),
+    "a change that never ends": lambda c: setattr(c._gate, "writers", 1),
+    "readers may read without the lock, though holds may run out": lambda c: setattr(c._gate, "stamp", c._gate.version),
+    "commands may take the fast path, though holds may run out": lambda c: setattr(c._gate, "waiting", False),
     "no kind of key": lambda c: c._keys.reset(),
-    "a booking too few": lambda c: setattr(c._by_id["r"], "count", 2),
+    "a booking too few": lambda c: setattr(record(c, "r"), "active_count", 2),
 }
 
 

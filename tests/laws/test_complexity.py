@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
+from bookcore.engine.engine import Engine
 from bookcore.index.bitmap import ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.memory import MemoryStore
+from bookcore.stores.protocol import Row
 
 SIZES = (1_000, 10_000, 100_000)
 
@@ -56,15 +58,15 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.visits = 0
 
-    def is_free(self, entry: Any, start: Any, end: Any, quantity: int) -> bool:
+    def is_free(self, record: Any, start: Any, end: Any, quantity: int) -> bool:
         """Count, and ask."""
         self.visits += 1
-        return super().is_free(entry, start, end, quantity)
+        return super().is_free(record, start, end, quantity)
 
-    def overlapping(self, entry: Any, start: Any, end: Any) -> list[BookingEvent]:
+    def overlapping(self, record: Any, start: Any, end: Any) -> list[Row]:
         """Count, and look up."""
         self.visits += 1
-        return super().overlapping(entry, start, end)
+        return super().overlapping(record, start, end)
 
 
 def comparisons(call: Callable[..., Any], *args: Any, **options: Any) -> int:
@@ -190,7 +192,7 @@ def test_counting_and_listing_visit_no_schedule() -> None:
     assert len(~free) == len(booked)
     assert len(calendar.find(Resource, free)) == len(free)
     assert store.visits == 0
-    # nor past the store, by the lanes that their records hold
+    # nor past the store, by the indexes that their records offer
     assert max(comparisons(partial(read, one)) for one in (free, booked) for read in (len, list)) < 4 * LEAF + 100
 
 
@@ -215,7 +217,7 @@ def test_the_first_ten_read_as_much_of_a_bitmap_however_many_resources_there_are
         return ordinals(bits)
 
     monkeypatch.setattr("bookcore.index.bitmap.ordinals", counted)
-    monkeypatch.setattr("bookcore.query.availability.ordinals", counted)
+    monkeypatch.setattr("bookcore.query.planner.ordinals", counted)
     for size in (10_000, 100_000):
         calendar = Calendar()
         for number in range(size):
@@ -279,15 +281,16 @@ def test_a_small_load_looks_at_none_but_its_own_resources(named: bool) -> None:
     calendar = Calendar(store)
     resources = [calendar.add_resource(Resource(number)) for number in range(1_000)]
     calendar.load(BookingEvent(resource, 0, 1) for resource in resources)
-    store._entries = NeverWalked(store._entries)
-    calendar._catalog.objects = NeverIterated(calendar._catalog.objects)
+    store._records = NeverWalked(store._records)
+    registry = calendar._engine.state.registry
+    registry.objects, registry.by_number = NeverIterated(registry.objects), NeverIterated(registry.by_number)
     calendar.load([BookingEvent(resource.id if named else resource, 2, 3) for resource in resources[:64]])
     assert len(calendar) == 1_064 and not resources[63].is_available(2, 3) and resources[64].is_available(2, 3)
 
 
 @pytest.mark.parametrize("named", ["object", "id", "foreign"])
 def test_a_plain_booking_takes_the_short_way_however_it_is_named(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the object, by its id, or an object of another library: straight to the lane, past record and store."""
+    """By the object, by its id, or an object of another library: straight to its index, past rules and store."""
     calendar = Calendar()
     thing: Any = SimpleNamespace(id="r") if named == "foreign" else Resource("r")
     calendar.add_resource(thing)
@@ -296,6 +299,7 @@ def test_a_plain_booking_takes_the_short_way_however_it_is_named(named: str, mon
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("the long way")
 
-    monkeypatch.setattr(Calendar, "_insert", refuse)
+    monkeypatch.setattr(Engine, "book", refuse)
+    monkeypatch.setattr(MemoryStore, "put", refuse)
     event = calendar.book("r" if named == "id" else thing, 1, 2)
     assert event.resource is thing and not calendar.is_available("r", 1, 2)

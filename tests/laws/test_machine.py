@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from bookcore import MemoryStore
+from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import families, machine
 
@@ -21,19 +22,19 @@ MOST = settings().max_examples
 )
 def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, int]) -> None:
     """In indexes that cut themselves every few entries, in larger ones that join; with times, that have opening hours."""
-    walk = machine(MemoryStore, TreeStore, bounds=bounds, keys=keys, sizes=sizes)
+    walk = machine(MemoryStore, TreeStore, SortedStore, bounds=bounds, keys=keys, sizes=sizes)
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 2))
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 def test_stores_and_oracle_agree_at_their_usual_sizes(bounds: str) -> None:
     """As in production, where the calendar takes other ways for few resources than for many."""
-    walk = machine(MemoryStore, TreeStore, bounds=bounds, small=False)
+    walk = machine(MemoryStore, TreeStore, SortedStore, bounds=bounds, small=False)
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 5))
 
 
 @pytest.mark.parametrize("at", range(len(families())), ids=[str(family) for family in families()])
 def test_stores_and_oracle_agree_with_every_family_of_keys(at: int) -> None:
     """Each family takes one of the bounds; all of them together take both."""
-    walk = machine(MemoryStore, TreeStore, bounds=("[)", "[]")[at % 2], keys=families()[at])
+    walk = machine(MemoryStore, TreeStore, SortedStore, bounds=("[)", "[]")[at % 2], keys=families()[at])
     run_state_machine_as_test(walk, settings=settings(max_examples=max(MOST // 10, 3)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,54 @@ def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
     assert "r" not in calendar.find_available(low, high).ids()
     with pytest.raises(KeyTypeError):
         calendar.book("r", low, high)
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(
+    bounds: str, capacity: int, tmp_path: Path
+) -> None:
+    """They are equal to Python, and an index may hold one object for all equal keys."""
+    calendar = Calendar(bounds=bounds)
+    first = datetime(2026, 10, 25, 2, 30)
+    for id in range(200):
+        calendar.add_resource(Resource(id, capacity))
+        start, end = first.replace(fold=id % 2), first.replace(hour=3, fold=id % 3 // 2)
+        booked = calendar.book(id, start, end)
+        for event in (booked, calendar.get(booked.id), *calendar.bookings(id), *calendar.conflicts(id, start, end)):
+            assert (event.start.fold, event.end.fold) == (id % 2, id % 3 // 2)
+    calendar.check()
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks")
+    again.check()
+    assert again.digest() == calendar.digest()
+    for one, two in zip(calendar.bookings(), again.bookings(), strict=True):
+        assert (one.start.fold, one.end.fold) == (two.start.fold, two.end.fold)
+    for event in list(calendar.bookings()):
+        calendar.remove_booking(event)
+    calendar.check()
+    assert calendar.find_available(first, first.replace(hour=3)).count() == 200
+
+
+def test_what_is_undone_leaves_the_digest_as_it_was() -> None:
+    """Holds, closures, hours and labels that are put back come last in their tables, and where they were in the digest."""
+    calendar = Calendar(clock=lambda: 0)
+    for id in range(3):
+        calendar.add_resource(Resource(id))
+    holds = [calendar.hold(id, 1, 2, ttl=5) for id in range(3)]
+    closures = [calendar.close(id, 10, 12, f"paint {id}") for id in range(3)]
+    calendar.tag(0, "sea")
+    calendar.tag(1, "lake")
+    calendar.tag(1, "river")
+    before = calendar.digest()
+    with calendar.what_if():
+        calendar.confirm(holds[0])
+        calendar.move(holds[1], start=0)
+        calendar.reopen(closures[1])
+        calendar.untag(0, "sea")
+        calendar.untag(1, "lake")
+        calendar.remove_booking(holds[2])
+        calendar.remove_resource(2)
+        calendar.add_resource(Resource(2))
+    assert calendar.digest() == before
+    calendar.check()

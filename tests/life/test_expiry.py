@@ -20,8 +20,9 @@ from bookcore import (
     Resource,
 )
 from bookcore.changes import Change, Released
-from bookcore.engine import holds as expiry
-from bookcore.stores.memory.tombstones import Tombstones
+from bookcore.engine import holds as engine_holds
+from bookcore.engine import state as engine_state
+from bookcore.stores.protocol import SupportsExpiry
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore, small_sizes
 
@@ -47,12 +48,13 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each call take out no more than one of those that fade."""
-    monkeypatch.setattr(expiry, "AT_ONCE", 1)
+    monkeypatch.setattr(engine_state, "AT_ONCE", 1)
 
 
 def fading(calendar: Calendar) -> bool:
-    """Tell whether something fades in the calendar's store."""
-    return isinstance(calendar._store, Tombstones)
+    """Tell whether the calendar's store hides rows that it has not removed yet."""
+    store = calendar._engine.state.store
+    return isinstance(store, SupportsExpiry) and store.hidden_count > 0
 
 
 def held(calendar: Calendar, count: int, **resource: Any) -> list[BookingEvent]:
@@ -108,7 +110,7 @@ def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
         assert len(calendar) == 5 and calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4]
         seen.append(fading(calendar))
         calendar.check()
-    assert seen[0] and not seen[-1] and not calendar._deadlines
+    assert seen[0] and not seen[-1] and not calendar._engine.state.holds.deadlines
     assert calendar.is_available(0, 1, 7) and calendar.is_available(0, 1, 8) == (capacity > 1)
 
 
@@ -116,9 +118,9 @@ def test_few_that_run_out_do_not_fade() -> None:
     """Up to what one call may take out, the indexes know at once."""
     clock = Clock()
     calendar = Calendar(clock=clock)
-    held(calendar, expiry.AT_ONCE)
+    held(calendar, engine_state.AT_ONCE)
     clock.now = 10
-    assert len(calendar) == expiry.AT_ONCE and not fading(calendar)
+    assert len(calendar) == engine_state.AT_ONCE and not fading(calendar)
 
 
 def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calendar]) -> None:
@@ -213,7 +215,7 @@ def test_what_ran_out_in_an_undone_transaction_runs_out_again(make: Callable[...
         raise ZeroDivisionError
     assert not told
     assert calendar.find_available(1, 5).ids() == [0, 1, 2, 3, 4] and len(calendar) == 5
-    assert told == [Released(event, True) for event in events]
+    assert told == [Released(event, True, True, 10) for event in events]
     calendar.check()
 
 
@@ -230,7 +232,7 @@ def test_confirming_one_of_many_that_ran_out_says_so(make: Callable[..., Calenda
 
 def test_only_so_many_that_ran_out_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered of holds that ran out stays bounded."""
-    monkeypatch.setattr(expiry, "REMEMBERED", 5)
+    monkeypatch.setattr(engine_holds, "REMEMBERED", 5)
     clock = Clock()
     calendar = Calendar(clock=clock)
     calendar.add_resource(Resource("r"))
@@ -238,7 +240,7 @@ def test_only_so_many_that_ran_out_are_remembered(monkeypatch: pytest.MonkeyPatc
         calendar.hold("r", number, number + 1, until=number + 1)
         clock.now = number + 1
         assert len(calendar) == 0
-        assert len(calendar._ran_out) <= 10
+        assert len(calendar._engine.state.holds.expired) <= 10
 
 
 class Moody:
@@ -332,7 +334,7 @@ def test_a_comparison_that_fails_half_way_leaves_a_pool_right(
     limit: int, closed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far the call that notices comes, or those after it: what ran out is seen by nobody, the rest by all."""
-    monkeypatch.setattr(expiry, "AT_ONCE", 3)
+    monkeypatch.setattr(engine_state, "AT_ONCE", 3)
     clock = Clock()
     calendar = pool_that_ran_out(clock, 12, others=3, closed=closed)
     attempts: list[Callable[[], Any]] = [

@@ -179,7 +179,7 @@ def test_undone_transaction_leaves_no_trace(calendar: Calendar, clock: Clock) ->
         calendar.book("z", 1, 2)
         raise ZeroDivisionError
     assert answers(calendar) == before and told == []
-    assert booking.owns_lock and hold.status == "held" and calendar.get(hold.id) is hold
+    assert booking.owns_lock and hold.status == "held" and calendar.get(hold.id) == hold
     clock.now = 151
     assert hold.status == "released", "its deadline came back with it"
     assert calendar.book("q", 1, 2).id == hold.id + 1

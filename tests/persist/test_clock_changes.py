@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bookcore.calendar import Calendar
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
-from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.format import Facts, read_file, write_file
+
+
+def save(calendar: Calendar, path: Any, **options: Any) -> int:
+    """Write a calendar to a file."""
+    return save_load.save(calendar._engine.state, path, **options)
+
+
+def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
+    """Return the calendar in a file."""
+
+    def made(**settings: Any) -> Any:
+        calendar = make(**settings)
+        return calendar, calendar._engine.state
+
+    return save_load.load(made, path, **options)
 
 
 class Stay(BookingEvent):

@@ -12,7 +12,7 @@ import pytest
 
 from bookcore.calendar import Calendar
 from bookcore.errors import SnapshotError
-from bookcore.model.records import Resource
+from bookcore.model.resource import Resource
 
 
 class Giver:

@@ -31,7 +31,8 @@ from bookcore.errors import (
     StoreError,
 )
 from bookcore.hours import Hours
-from bookcore.model.records import BookingEvent, Resource
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist import registry
 from bookcore.persist.errors import (
     SnapshotDamagedError,
@@ -42,11 +43,26 @@ from bookcore.persist.errors import (
 )
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.registry import register_key_codec
-from bookcore.persist.snapshot import load, save
+from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.classes import OWN
 from bookcore.persist.snapshot.format import Limits, read_file
 from bookcore.persist.snapshot.state import encode_state
 from bookcore.stores.tree import TreeStore
+
+
+def save(calendar: Calendar, path: Any, **options: Any) -> int:
+    """Write a calendar to a file."""
+    return save_load.save(calendar._engine.state, path, **options)
+
+
+def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
+    """Return the calendar in a file."""
+
+    def made(**settings: Any) -> Any:
+        calendar = make(**settings)
+        return calendar, calendar._engine.state
+
+    return save_load.load(made, path, **options)
 
 Forge = Callable[..., Path]
 InMemory = Callable[[bytes | bytearray], FileSystem]
@@ -164,29 +180,32 @@ def seen_resource(resource: Any) -> Any:
 
 def portrait(calendar: Calendar) -> Any:
     """Return everything about a calendar that a snapshot carries, for comparison."""
-    entries = calendar._catalog.in_order()
-    numbers = [entry.number for entry in entries]
+    state = calendar._engine.state
+    records, until = state.registry.in_order(), state.holds.until
+    numbers = [record.number for record in records]
     return {
         "bounds": calendar.bounds,
-        "event type": calendar._event_type,
-        "resources": [seen_resource(entry.resource) for entry in entries],
-        "entries": [(seen(e.id), e.capacity, seen(e.before), seen(e.after), e.count, e.hours) for e in entries],
+        "event type": state.event_type,
+        "resources": [seen_resource(record.resource) for record in records],
+        "records": [
+            (seen(r.id), r.capacity, seen(r.before), seen(r.after), r.active_count, r.hours) for r in records
+        ],
         "tags": {
-            label: [numbers.index(n) for n in numbers if n in bits] for label, bits in calendar._catalog.tags.items()
+            label: [numbers.index(n) for n in numbers if n in bits] for label, bits in state.registry.tags.items()
         },
         "bookings": [
             (
                 type(event), seen(event.id), seen(event.resource.id), seen(event.start), seen(event.end),
                 event.quantity, {name: seen(value) for name, value in event.fields.items()},
-                event.id in calendar._holds, seen(calendar._holds.get(event.id)),
+                event._seq in until, seen(until.get(event._seq)),
             )
-            for event in sorted(calendar._events.values(), key=lambda event: event._seq or 0)
+            for event in sorted(state.ledger.all(), key=lambda event: event._seq or 0)
         ],
         "closures": [
             (c.id, seen(c.resource.id), seen(c.start), seen(c.end), c.reason, [event.id for event in c.overlapping])
             for c in calendar.closures()
         ],
-        "numbers": (calendar._seq, calendar._closure_ids),
+        "numbers": (state.ledger.last, state.closures.last_id),
         "order": [event.id for event in calendar.bookings()],
     }  # fmt: skip
 

@@ -20,11 +20,27 @@ from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
 from bookcore.errors import BookcoreError, SnapshotError
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
-from bookcore.persist.snapshot import load, save
-from bookcore.persist.snapshot import save_load as module
+from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.format import Limits
+
+
+def save(calendar: Calendar, path: Any, **options: Any) -> int:
+    """Write a calendar to a file."""
+    return save_load.save(calendar._engine.state, path, **options)
+
+
+def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
+    """Return the calendar in a file."""
+
+    def made(**settings: Any) -> Any:
+        calendar = make(**settings)
+        return calendar, calendar._engine.state
+
+    return save_load.load(made, path, **options)
 
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:
@@ -105,7 +121,7 @@ def test_numbers_that_are_none_stay_apart(tmp_path: Path) -> None:
     calendar = Calendar()
     calendar.add_resource(Resource("a"))
     calendar.tag("a", *[Decimal("NaN") for _ in range(9)], *[float("nan") for _ in range(9)])
-    assert len(back(calendar, tmp_path / "a.bks")._catalog.tags) == 18
+    assert len(back(calendar, tmp_path / "a.bks")._engine.state.registry.tags) == 18
 
 
 def test_file_larger_than_is_read_is_not_written(tmp_path: Path) -> None:
@@ -190,7 +206,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
     if step == "decode_keys":
         monkeypatch.setattr(columns._Reader, "column", fail)
     else:
-        monkeypatch.setattr(module, step, fail)
+        monkeypatch.setattr(save_load, step, fail)
     with pytest.raises(SnapshotError, match="memory") as caught:
         save(Calendar(), path) if step in ("gather", "write_file") else load(Calendar, path)
     assert not isinstance(caught.value, SnapshotDamagedError)
@@ -268,17 +284,18 @@ def seen(value: Any) -> Any:
 
 def told(calendar: Calendar) -> Any:
     """Return everything that was given to a calendar."""
+    until = calendar._engine.state.holds.until
     return [
         [(seen(r.id), r.capacity, seen(r.before), seen(r.after)) for r in calendar.resources],
         [
             (
                 seen(e.resource.id), seen(e.id), seen(e.start), seen(e.end), e.quantity, e.status,
-                seen(calendar._holds.get(e.id)), [(name, seen(value)) for name, value in e.fields.items()],
+                seen(until.get(e._seq)), [(name, seen(value)) for name, value in e.fields.items()],
             )
             for e in calendar.bookings()
         ],
         [(seen(c.resource.id), seen(c.start), seen(c.end), c.reason, c.id) for c in calendar.closures()],
-        sorted(repr((seen(t), calendar.tagged(t).count())) for t in calendar._catalog.tags),
+        sorted(repr((seen(t), calendar.tagged(t).count())) for t in calendar._engine.state.registry.tags),
     ]  # fmt: skip
 
 

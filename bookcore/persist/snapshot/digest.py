@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from operator import itemgetter
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.persist.codec.blob import Unwritable
+from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotValueError
 from bookcore.persist.snapshot.gather import gather
-from bookcore.persist.snapshot.state import encode_state
+from bookcore.persist.snapshot.state import Tags, encode_state
 
 __all__ = ["digest"]
 
@@ -20,6 +22,10 @@ def digest(calendar: CalendarState) -> str:
     try:
         state = gather(calendar, name)
         state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
+        # the order in which labels were first used decides none either
+        tags = [(bits, encode_column([label]), label) for label, bits in zip(state.tags.labels, state.tags.members, strict=True)]
+        tags.sort(key=itemgetter(0, 1))
+        state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
         sections = encode_state(state)
     except Unwritable as exc:
         raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc

@@ -47,9 +47,9 @@ def gather(calendar: CalendarState, path: object) -> State:
         rows = _copied(calendar.store, records)
         ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
         objects = dict(ledger.objects)
-        until = list(holds.until.items())
+        until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
         expired = list(holds.expired.items())
-        closures = list(calendar.closures.by_id.values())
+        closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))
         active = {
             id(event): event._seq for closure in closures for event in closure.overlapping if _is_active(calendar, event)
         }
@@ -64,6 +64,7 @@ def gather(calendar: CalendarState, path: object) -> State:
 
     state.event_type = classes.place(calendar.event_type)
     state.resources = _resources(records, classes, path)
+    rules.sort(key=itemgetter(1))  # no resource has two
     state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
     state.rules = Rules(
         [hours.to_plain() for hours, _ in rules],

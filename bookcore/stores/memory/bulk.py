@@ -42,6 +42,8 @@ REBUILD = 4
 """A load goes in one piece when what stands already is at most this many times as much: past that, sorting all of it
 anew may cost more than inserting what is new."""
 
+_fold = attrgetter("fold")
+
 AT_ONCE = 256
 """For how many resources schedules are made together: their bookings, which lie all over the memory, are still in the
 processor's cache when each is put into its list."""
@@ -211,6 +213,8 @@ def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], arra
     kinds = set(map(type, starts))
     kinds.update(map(type, ends))
     if not kinds <= SHARED or len(kinds) > 1:
+        return None
+    if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # both readings of a repeated hour are equal
         return None
     columns = dictionary_encode(starts, ends)
     return None if columns is None else _told(*columns)

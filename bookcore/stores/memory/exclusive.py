@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bookcore.index.disjoint_intervals import ChunkedIntervals, DisjointIntervals, make_intervals
@@ -79,6 +80,10 @@ class ExclusiveIndex:
             return False
         low, high = self.occupancy.add(self.number, start, end)
         # nothing below compares keys
+        if type(start) is datetime and low.fold is not start.fold:  # an equal key may be the other reading of a repeated hour
+            low = start
+        if type(end) is datetime and high.fold is not end.fold:
+            high = end
         intervals.put(at, low, high, seq)
         self._settle()
         return True

@@ -1,4 +1,4 @@
-"""Lanes: what a resource holds of its calendar, and when it must not."""
+"""What the store holds of a resource whose bookings never overlap, and when a resource must not be bound to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from itertools import pairwise
 import pytest
 
 from bookcore import BookingEvent, Calendar, ConflictError, Resource
-from bookcore.index import disjoint_intervals as schedule
+from bookcore.index import disjoint_intervals
+from bookcore.index.disjoint_intervals import ChunkedIntervals
+from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.testing import small_sizes
 
 
@@ -30,7 +32,7 @@ def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: str) -> 
     one.remove_resource(room)
     assert two.is_available(room, 1, 3) and not two.is_available(room, 5, 7)
     three = Calendar(bounds=bounds)
-    three.add_resource(room)  # nobody owned it: this one does now
+    three.add_resource(room)  # bound to the second calendar alone by now
     two.book(room, 11, 12)
     assert three.is_available(room, 5, 12)
     three.book(room, 8, 9)
@@ -40,31 +42,37 @@ def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: str) -> 
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_a_guarded_resource_holds_no_answer(bounds: str) -> None:
+def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: str) -> None:
     """While it is closed the bookings alone do not decide; when it is open again they do, those made meanwhile too."""
     calendar = Calendar(bounds=bounds)
     room = calendar.add_resource(Resource("room"))
     calendar.book(room, 1, 3)
+    record = calendar._engine.state.registry.record(room)
+    index = record.state
+    assert type(index) is ExclusiveIndex and index.home is calendar
+    assert room._binding is record.binding is record.fast_index is index
     closure = calendar.close(room, 5, 7, "paint")
-    assert room._free is None and room._lane is None
+    assert room._binding is record.binding is record and record.edges is None and index.home is None
     assert not calendar.is_available(room, 5, 6)
     with pytest.raises(ConflictError):
         calendar.book(room, 5, 6)
     calendar.book(room, 9, 11)
     calendar.reopen(closure)
     calendar.check()
+    assert room._binding is record.binding is index and index.home is calendar
     assert calendar.is_available(room, 5, 6) and not calendar.is_available(room, 10, 12)
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_a_lane_grows_long_and_short_again(bounds: str) -> None:
-    """Every answer and the count hold while the bookings outgrow one piece, and while they leave."""
+def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: str) -> None:
+    """Every answer and the count hold while the bookings outgrow one piece, and while they are removed."""
     with small_sizes(SPLIT=4):
         calendar = Calendar(bounds=bounds)
         room = calendar.add_resource(Resource("room"))
         events = [calendar.add_booking(BookingEvent(room, at, at + 2)) for at in range(0, 90, 3)]
         calendar.check()
-        assert room._lane.long is not None and len(room._lane.parts()) > 5
+        index = room._binding
+        assert type(index.intervals) is ChunkedIntervals and len(index.intervals.chunks) > 5
         assert [calendar.is_available(room, at, at + 1) for at in range(3)] == [
             False, False, bounds == "[)"
         ]  # fmt: skip
@@ -72,7 +80,7 @@ def test_a_lane_grows_long_and_short_again(bounds: str) -> None:
         for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
             calendar.remove_booking(event)
             calendar.check()
-            assert len(calendar) == left == room._lane.standing
+            assert len(calendar) == left == index.active == len(index.intervals)
             assert calendar.is_available(room, event.start, event.start + 1)
-        assert room._lane.long is None
-    assert schedule.SPLIT > 4
+        assert type(index.intervals) is not ChunkedIntervals
+    assert disjoint_intervals.SPLIT > 4

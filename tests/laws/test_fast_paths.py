@@ -1,0 +1,224 @@
+"""The fast paths of `Calendar.is_available` and `Calendar.book`: they are taken, and say what the general paths say."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookcore import BookcoreError, BookingEvent, Calendar, Resource
+from bookcore.engine.engine import Engine
+from bookcore.engine.rules import Rules
+from bookcore.testing import Family, any_family, rank_spans, small_sizes
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["book"] * 6 + ["remove", "close", "reopen", "hold", "tick", "tag"]),
+        st.integers(0, 5),
+        rank_spans("[]", 0, 30),
+        st.integers(0, 99),
+    ),
+    max_size=40,
+)
+"""What is done, to which resource (there is no fifth), over which span of ranks, and a number to choose with."""
+
+PLACES: tuple[Callable[[int], Any], ...] = (
+    Resource,
+    Resource,
+    lambda number: Resource(number, capacity=2),
+    lambda number: SimpleNamespace(id=number),
+    Resource,
+)
+
+
+class General:
+    """A calendar whose questions and bookings all go the general way."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        calendar._makes_rows = False  # `book` hands everything to the engine
+
+    def is_available(self, *asked: Any) -> bool:
+        """Ask where no reader may do without the lock."""
+        self.calendar._gate.stamp = None
+        return self.calendar.is_available(*asked)
+
+    def book(self, *asked: Any) -> BookingEvent:
+        """Book past the fast path."""
+        return self.calendar.book(*asked)
+
+
+def outcome(call: Callable[..., Any], *asked: Any) -> Any:
+    """Return what a call returns or raises, as something that compares equal between calendars."""
+    try:
+        found = call(*asked)
+    except BookcoreError as error:
+        return type(error).__name__, str(error)
+    if isinstance(found, BookingEvent):
+        return (
+            type(found), found.id, found.resource.id, found.start, found.end, found.quantity,
+            dict(found.fields), found.status, found.owns_lock, found._seq, found._lock,
+        )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@given(family=any_family(), steps=STEPS, data=st.data())
+def test_fast_and_general_paths_agree(bounds: str, family: Family, steps: Any, data: st.DataObject) -> None:
+    """One history twice: the same answers, events and refusals, and the same digest at the end."""
+    now = [0]
+    with small_sizes():
+        quick, slow = (Calendar(bounds=bounds, clock=lambda: now[0]) for _ in range(2))
+        general = General(slow)
+        places = [[make(number) for number, make in enumerate(PLACES)] for _ in range(2)]
+        for calendar, own in zip((quick, slow), places, strict=True):
+            for place in own:
+                calendar.add_resource(place)
+        for step, (what, number, (low, high), pick) in enumerate(steps):
+            start, end = family.key(low, step), family.key(high, step + 1)
+            named = [own[number] if pick % 3 and number < len(own) else number for own in places]
+            if what == "book":
+                asked = outcome(quick.is_available, named[0], start, end)
+                assert outcome(general.is_available, named[1], start, end) == asked
+                assert outcome(quick.book, named[0], start, end) == outcome(general.book, named[1], start, end)
+            elif what == "tick":
+                now[0] += pick % 4
+            else:
+                done = []
+                for calendar, place in zip((quick, slow), named, strict=True):
+                    events, closures = list(calendar.bookings()), calendar.closures()
+                    if what == "remove" and events:
+                        done.append(outcome(calendar.remove_booking, events[pick % len(events)]))
+                    elif what == "close":
+                        done.append(outcome(lambda c, *span: c.close(*span).id, calendar, place, start, end))
+                    elif what == "reopen" and closures:
+                        done.append(outcome(calendar.reopen, closures[pick % len(closures)]))
+                    elif what == "hold":
+                        done.append(outcome(lambda c, *span: c.hold(*span, ttl=3), calendar, place, start, end))
+                    elif what == "tag":
+                        done.append(outcome(calendar.tag, place, "sea"))
+                assert len(set(map(repr, done))) <= 1
+            for place, other in zip(*places, strict=True):
+                asked = outcome(quick.is_available, place, start, end)
+                assert outcome(general.is_available, other, start, end) == asked
+        places = [[place for place in own if isinstance(place, Resource)] for own in places]
+        assert [outcome(lambda e: e, event) for event in quick.bookings()] == [
+            outcome(lambda e: e, event) for event in slow.bookings()
+        ]
+        for calendar in (quick, slow):
+            for event in [event for event in calendar.bookings() if event.resource.id == 3]:
+                calendar.remove_booking(event)  # a digest writes no objects of other libraries
+            for closure in calendar.closures(3):
+                calendar.reopen(closure)
+            calendar.remove_resource(3)
+            calendar.check()
+        if family.name != "own":  # nor keys of a class that nobody has said how to write
+            assert quick.digest() == slow.digest()
+
+
+Named = namedtuple("Named", ["id", "floor"])
+
+
+class Plain:
+    """An object of another library."""
+
+    def __init__(self, id: Any) -> None:
+        self.id = id
+
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ASKED: dict[str, tuple[Any, bool, Any, Any]] = {
+    "a resource": (Resource("r"), False, 1, 1),
+    "an int": (Resource(7), True, 1, 1),
+    "a text": (Resource("r"), True, 1, 1),
+    "another hashable id": (Resource(frozenset({1})), True, 1, 1),
+    "an object of another library": (Plain("r"), False, 1, 1),
+    "a named tuple": (Named("r", 3), False, 1, 1),
+    "the id of an object of another library": (Plain("r"), True, 1, 1),
+    "keys of text": (Resource("r"), False, "a", None),
+    "keys of floats": (Resource("r"), False, 1.5, 0.5),
+    "times in UTC": (Resource("r"), False, NOON, HOUR),
+    "times without a zone": (Resource("r"), False, NOON.replace(tzinfo=None), HOUR),
+}
+"""A resource, whether it is named by its id, a first key and a step."""
+
+
+def key(first: Any, step: Any, at: int) -> Any:
+    """Return one of a few keys in order."""
+    return first + at * step if step is not None else first + "abcdefgh"[at]
+
+
+def counted(patch: pytest.MonkeyPatch, counts: dict[str, int]) -> None:
+    """Count the calls of the general paths."""
+    for owner, name in ((Engine, "book"), (Rules, "allows")):
+        right = getattr(owner, name)
+
+        def call(self: Any, *args: Any, right: Any = right, name: str = name) -> Any:
+            counts[name] += 1
+            return right(self, *args)
+
+        patch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_fast_path_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a resource is named, and whatever its keys are: neither the engine nor the rules are asked."""
+    resource, by_id, first, step = ASKED[name]
+    calendar = Calendar()
+    calendar.add_resource(Resource("other"))
+    calendar.add_resource(resource)
+    asked = resource.id if by_id else resource
+    keys = [key(first, step, at) for at in range(8)]
+    calendar.book(asked, keys[0], keys[1])
+    counts = {"book": 0, "allows": 0}
+    counted(monkeypatch, counts)
+    booked = calendar.book(asked, keys[2], keys[4])
+    assert booked.resource is resource and booked.owns_lock
+    assert [calendar.is_available(asked, keys[at], keys[at + 1]) for at in range(6)] == [
+        False, True, False, False, True, True,
+    ]  # fmt: skip
+    assert calendar.is_available("other", keys[2], keys[4]) and calendar.book("other", keys[2], keys[4])
+    assert counts == {"book": 0, "allows": 0}
+    calendar.check()
+
+
+SLOW: dict[str, Callable[[Calendar], Any]] = {
+    "a closure": lambda calendar: calendar.close("r", 90, 91),
+    "a hold that may run out": lambda calendar: calendar.hold("other", 90, 91, until=5),
+    "a subscriber": lambda calendar: calendar.subscribe(lambda change: None),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_the_fast_path_of_a_booking_is_left_where_it_does_not_decide(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count above counts what it says: with another rule, a deadline or a subscriber the engine is asked."""
+    calendar = Calendar(clock=lambda: 0)
+    calendar.add_resource(Resource("r"))
+    calendar.add_resource(Resource("other"))
+    SLOW[name](calendar)
+    counts = {"book": 0, "allows": 0}
+    counted(monkeypatch, counts)
+    calendar.book("r", 1, 2)
+    assert counts["book"] == 1 and counts["allows"] >= 1
+
+
+def test_times_of_another_zone_are_left_to_the_general_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are turned into UTC there; the answers are those for the same instants."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", NOON, NOON + HOUR)
+    counts = {"book": 0, "allows": 0}
+    counted(monkeypatch, counts)
+    here = NOON.astimezone(ZoneInfo("Europe/Berlin"))
+    assert not calendar.is_available("r", here, here + HOUR) and calendar.is_available("r", here + HOUR, here + 2 * HOUR)
+    assert counts["allows"] == 2
+    assert calendar.book("r", here + HOUR, here + 2 * HOUR).start.tzinfo is here.tzinfo
+    assert counts["book"] == 1
