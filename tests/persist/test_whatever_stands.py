@@ -14,7 +14,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from bookcore.model.records import BookingEvent, Resource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
