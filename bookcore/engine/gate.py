@@ -102,8 +102,8 @@ class Gate:
     def run(self, command: Callable[..., T], *args: Any) -> T:
         """Call a command with the lock held for writing, as ``with gate.write:`` does, safe from Ctrl-C.
 
-        ``__exit__`` above is a function of Python, which an interruption may keep from running at all. Here the lock is given up
-        by the statement itself.
+        ``__exit__`` above is a function of Python, which an interruption may keep from running at all. Here the lock is
+        given up by the statement itself.
         """
         self.lock.acquire()
         self.depth += 1

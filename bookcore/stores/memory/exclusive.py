@@ -65,7 +65,10 @@ class ExclusiveIndex:
         at = bisect_left(edges, end)
         if at and (at & 1 or start < edges[at - 1]):
             return False
-        self.edges = intervals.edges = edges[:at] + self.occupancy.add(self.number, start, end) + edges[at:]
+        span = self.occupancy.add(self.number, start, end)
+        if type(start) is datetime and (start.fold or end.fold or span[0].fold or span[1].fold):
+            span = start, end  # an equal key in the index may be the other reading of a repeated hour
+        self.edges = intervals.edges = edges[:at] + span + edges[at:]
         values = intervals.values
         values.insert(at >> 1, seq)
         if len(values) > self.sizes.split:
@@ -80,7 +83,7 @@ class ExclusiveIndex:
             return False
         low, high = self.occupancy.add(self.number, start, end)
         # nothing below compares keys
-        if type(start) is datetime and low.fold is not start.fold:  # an equal key may be the other reading of a repeated hour
+        if type(start) is datetime and low.fold is not start.fold:  # as above
             low = start
         if type(end) is datetime and high.fold is not end.fold:
             high = end
