@@ -23,9 +23,10 @@ def digest(calendar: CalendarState) -> str:
         state = gather(calendar, name)
         state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
         # the order in which labels were first used decides none either
-        tags = [(bits, encode_column([label]), label) for label, bits in zip(state.tags.labels, state.tags.members,
-        strict=True)] tags.sort(key=itemgetter(0, 1)) state.tags = Tags([label for _, _, label in tags], [members for
-        members, _, _ in tags]) sections = encode_state(state)
+        labels = zip(state.tags.members, state.tags.labels, strict=True)
+        tags = sorted(((members, encode_column([label]), label) for members, label in labels), key=itemgetter(0, 1))
+        state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
+        sections = encode_state(state)
     except Unwritable as exc:
         raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
     except SnapshotError:
