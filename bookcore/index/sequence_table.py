@@ -89,7 +89,9 @@ class SequenceTable:
         while low < len(values):
             high = min(low + SIZE - (first + low & SIZE - 1), len(values))
             self[first + low] = values[low]  # which makes the part, and fills it up to here
-            self.parts[first + low >> SHIFT].extend(array("I", values[low + 1 : high]))
+            rest = values[low + 1 : high]
+            same = type(rest) is array and rest.typecode == "I"  # anything else is read number by number, bytes as well
+            self.parts[first + low >> SHIFT].extend(rest if same else iter(rest))
             low = high
 
     def __len__(self) -> int:
