@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from datetime import date, datetime, timedelta
+import threading
+from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -140,3 +142,16 @@ def test_what_is_undone_leaves_the_digest_as_it_was() -> None:
         calendar.add_resource(Resource(2))
     assert calendar.digest() == before
     calendar.check()
+def test_subscribers_are_notified_of_a_booking_outside_the_lock() -> None:
+    """One that waits for another thread, which asks the calendar, gets its answer."""
+    calendar, free = Calendar(), []
+    room = calendar.add_resource(Resource("room"))
+
+    def ask(change: object) -> None:
+        thread = threading.Thread(target=lambda: free.append(calendar.find_available(5, 6).count()), daemon=True)
+        thread.start()
+        thread.join(10)
+
+    calendar.subscribe(ask)
+    calendar.book(room, 1, 2)
+    assert free == [1]
