@@ -339,6 +339,9 @@ class CalendarState:
                 self._apply[type(undo)](undo)
             except BaseException as exc:
                 failed = exc if failed is None else failed
+            # at once: an earlier change may be of the same event, as it was then
+            if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:
+                restore_facts(*log.handed.pop())
         del (log.changes or [])[mark:]
         while len(log.handed) > handed:  # events that were booked are as they were
             restore_facts(*log.handed.pop())

@@ -155,3 +155,17 @@ def test_subscribers_are_notified_of_a_booking_outside_the_lock() -> None:
     calendar.subscribe(ask)
     calendar.book(room, 1, 2)
     assert free == [1]
+
+
+def test_event_that_is_added_again_is_as_it_was_when_that_is_undone() -> None:
+    """Its removal is undone as well, under the number that it had then."""
+    calendar = Calendar()
+    event = calendar.book(calendar.add_resource(Resource("room")), 1, 2, guest="Ada")
+    before = calendar.digest()
+    with calendar.what_if():
+        calendar.remove_booking(event)
+        calendar.add_booking(event)
+    calendar.check()
+    assert event.owns_lock
+    assert calendar.get(1) is event
+    assert calendar.digest() == before
