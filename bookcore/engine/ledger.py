@@ -147,7 +147,7 @@ class Ledger:
         objects, made_of = self.objects, self.made_of
         if not objects:
             return [made_of(record, row) for row in rows]
-        return [objects.get(row[2]) or made_of(record, row) for row in rows]
+        return [objects[row[2]] if row[2] in objects else made_of(record, row) for row in rows]
 
     def made_of(self, record: ResourceRecord, row: Row) -> BookingEvent:
         """Return an event made of a row. O(1)."""

@@ -169,3 +169,16 @@ def test_event_that_is_added_again_is_as_it_was_when_that_is_undone() -> None:
     assert event.owns_lock
     assert calendar.get(1) is event
     assert calendar.digest() == before
+
+
+def test_event_that_is_false_is_listed_itself() -> None:
+    """A class of events may have a length, and that may be 0."""
+
+    class Party(BookingEvent):
+        def __len__(self) -> int:
+            return 0
+
+    calendar = Calendar(event_type=Party)
+    event = calendar.book(calendar.add_resource(Resource("room")), 1, 2)
+    assert all(found is event for found in (*calendar.bookings(), *calendar.bookings("room")))
+    assert calendar.conflicts("room", 1, 2)[0] is event
