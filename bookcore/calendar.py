@@ -384,6 +384,7 @@ class Calendar:
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
                 and start < end
                 and not (ledger.named and seq in ledger.numbers)
+                and seq > ledger.undone
             ):
                 try:
                     kind = type(resource)

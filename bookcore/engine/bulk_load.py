@@ -148,7 +148,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     _write(_set_seq, events, seqs)
     if numbered:
         _write(_set_id, events, seqs)
-    _write(_set_lock, events, seqs)
+    _write(_set_lock, events, map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs)
     for event in kept.values():
         event._lock = None
     if not own:

@@ -198,7 +198,7 @@ class Engine:
         facts = facts_of(event)
         event._seq = seq
         event._id = seq if id is None else id
-        event._lock = seq if as_row else None
+        event._lock = ledger.lock_of_new(seq) if as_row else None
         event._resource = record.resource
         event._home = ledger
         try:

@@ -11,7 +11,8 @@ walk through. The event itself is kept only where it says more than its row: it 
 handed in by the caller, or gives its keys in another zone.
 
 Invariants: ids and numbers mirror each other, and speak of numbers in ``owners``, as do objects and locks; an object kept
-has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out.
+has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out. A lock is given out once,
+also where the booking that had it is undone and its number is given out again: up to ``undone`` a number is no lock any more.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Ledger:
 
     __slots__ = (
         "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
-        "owners",
+        "owners", "undone",
     )  # fmt: skip
 
     def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:
@@ -52,6 +53,7 @@ class Ledger:
         self.objects: dict[int, BookingEvent] = {}
         self.locks: dict[int, int] = {}
         self.last = 0
+        self.undone = 0
         self.last_lock = 0
 
     def __len__(self) -> int:
@@ -178,6 +180,15 @@ class Ledger:
         """Return a lock that no booking has had: the number of no booking, since those are positive. O(1)."""
         self.last_lock += 1
         return -self.last_lock
+
+    def lock_of_new(self, seq: int) -> int:
+        """Return the lock of a new booking: its number, unless that has been the lock of a booking that was undone. O(1)."""
+        return seq if seq > self.undone else self.next_lock()
+
+    def undo_numbers(self, last: int) -> None:
+        """Let the numbers after *last*, whose bookings were undone, be given out again. O(1)."""
+        self.undone = max(self.undone, self.last)
+        self.last = last
 
     def put(self, event: BookingEvent, record: ResourceRecord) -> None:
         """Enter an active booking, whose event has its number, id and lock. O(1)."""

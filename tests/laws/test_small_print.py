@@ -182,3 +182,42 @@ def test_event_that_is_false_is_listed_itself() -> None:
     event = calendar.book(calendar.add_resource(Resource("room")), 1, 2)
     assert all(found is event for found in (*calendar.bookings(), *calendar.bookings("room")))
     assert calendar.conflicts("room", 1, 2)[0] is event
+
+
+def test_event_of_a_booking_that_was_undone_is_of_no_later_booking() -> None:
+    """Its number is given out again, and its lock is not."""
+    calendar = Calendar()
+    room, hall = calendar.add_resource(Resource("room")), calendar.add_resource(Resource("hall"))
+    with calendar.what_if():
+        calendar.book(room, 1, 2)
+        stale = calendar.get(1)
+    event = calendar.book(room, 7, 9)
+    assert event.id == stale.id == 1
+    assert stale != event
+    assert not stale.owns_lock
+    assert stale not in calendar
+    assert event == calendar.get(1)
+    with calendar.what_if():
+        moved = calendar.move(event, start=20, end=21)
+    other = calendar.move(calendar.book(hall, 1, 2), start=5, end=6)
+    assert moved != other
+    again = calendar.move(event, start=30, end=31)
+    assert moved != again
+    assert not moved.owns_lock
+    calendar.check()
+
+
+def test_events_that_are_loaded_after_an_undone_load_have_locks_of_their_own() -> None:
+    """As those that are booked one by one."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room"))
+    with calendar.what_if():
+        calendar.load([BookingEvent(room, at, at + 1) for at in range(300)])
+        stale = list(calendar.bookings())
+    events = [BookingEvent(room, at, at + 1) for at in range(1000, 1400)]
+    calendar.load(events)
+    calendar.check()
+    assert [event.id for event in events] == list(range(1, 401))
+    assert events == list(calendar.bookings())
+    assert all(event.owns_lock for event in events)
+    assert not any(event.owns_lock or event in events for event in stale)
