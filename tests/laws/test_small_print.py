@@ -221,3 +221,20 @@ def test_events_that_are_loaded_after_an_undone_load_have_locks_of_their_own() -
     assert events == list(calendar.bookings())
     assert all(event.owns_lock for event in events)
     assert not any(event.owns_lock or event in events for event in stale)
+
+
+@pytest.mark.parametrize("capacity", [1, 5])
+@pytest.mark.parametrize("ids", [(3, "a", "b"), (2.0, None, None), (True, 3, "a", "b", None, 9, None, 12, "q"), ("a", 1, 2)])
+def test_next_number_after_a_restore_is_that_of_the_original(tmp_path: Path, capacity: int, ids: tuple[object, ...]) -> None:
+    """Whichever ids were taken; and holds are of the bookings that they were of."""
+    calendar = Calendar(clock=lambda: 0)
+    room = calendar.add_resource(Resource("room", capacity))
+    for at, id in enumerate(ids):
+        book = calendar.hold if at % 2 else calendar.book
+        book(room, at, at + 1, id=id)
+    calendar.snapshot(tmp_path / "file")
+    restored = Calendar.restore(tmp_path / "file", types=[Resource], clock=lambda: 0)
+    restored.check()
+    assert restored.digest() == calendar.digest()
+    assert [(e.id, e.status) for e in restored.bookings()] == [(e.id, e.status) for e in calendar.bookings()]
+    assert restored.book("room", 50, 51).id == calendar.book("room", 50, 51).id
