@@ -127,7 +127,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         if ids is None:
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
-        numbered = ids is seqs or list(ids) == list(seqs)
+        numbered = type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})
         if ledger.named and not ledger.numbers.isdisjoint(seqs):
             return False
         # the events that say more than their rows are kept

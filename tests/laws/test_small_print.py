@@ -238,3 +238,12 @@ def test_next_number_after_a_restore_is_that_of_the_original(tmp_path: Path, cap
     assert restored.digest() == calendar.digest()
     assert [(e.id, e.status) for e in restored.bookings()] == [(e.id, e.status) for e in calendar.bookings()]
     assert restored.book("room", 50, 51).id == calendar.book("room", 50, 51).id
+
+
+def test_ids_that_equal_numbers_stay_what_they_are_when_loaded() -> None:
+    """As 1.0 does."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    calendar.load([BookingEvent("room", at, at + 1, id=at + 1.0) for at in range(300)])
+    calendar.check()
+    assert type(calendar.get(1).id) is float
