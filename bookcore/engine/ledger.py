@@ -18,7 +18,6 @@ also where the booking that had it is undone and its number is given out again: 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from numbers import Number
 from typing import Any
 
 from bookcore.engine.gate import Gate
@@ -94,13 +93,12 @@ class Ledger:
 
     def number_of(self, id: Hashable) -> int | None:
         """Return the number of the active booking of this id, or None. O(1). Raises: what the id's own code raises."""
-        hash(id)
+        number = hash(id)  # that of what equals an int is the hash of that int, which here is the int itself
         if self.named:
             seq = self.numbers.get(id)
             if seq is not None:
                 return seq
-        number = id if type(id) is int else _equal_int(id)
-        if number is None or number < 0 or number not in self.owners or (self.named and number in self.ids):
+        if number < 0 or number not in self.owners or (self.named and number in self.ids) or not id == number:
             return None
         return number
 
@@ -243,14 +241,3 @@ class Ledger:
                 raise AssertionError(f"{event!r} is kept as booking {seq}")
         if any(seq > self.last for seq in self.owners):
             raise AssertionError("a booking has a number that has not been given out")
-
-
-def _equal_int(id: Any) -> int | None:
-    """Return the int that an id equals, as 5.0 and True do, or None."""
-    if not isinstance(id, Number):
-        return None
-    try:
-        number = int(id)  # type: ignore[call-overload]
-        return number if number == id else None
-    except Exception:  # infinite, or the number's own code
-        return None

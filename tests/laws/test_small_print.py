@@ -247,3 +247,20 @@ def test_ids_that_equal_numbers_stay_what_they_are_when_loaded() -> None:
     calendar.load([BookingEvent("room", at, at + 1, id=at + 1.0) for at in range(300)])
     calendar.check()
     assert type(calendar.get(1).id) is float
+
+
+def test_id_that_says_it_equals_a_number_is_taken() -> None:
+    """As in a dict, whether it is a `Number` or not."""
+
+    class Ticket:
+        def __hash__(self) -> int:
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            return other == 1
+
+    calendar = Calendar()
+    event = calendar.book(calendar.add_resource(Resource("room")), 1, 2)
+    assert calendar.get(Ticket()) == event
+    with pytest.raises(DuplicateBookingError):
+        calendar.book("room", 3, 4, id=Ticket())
