@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from datetime import date, datetime, timedelta
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -142,6 +141,8 @@ def test_what_is_undone_leaves_the_digest_as_it_was() -> None:
         calendar.add_resource(Resource(2))
     assert calendar.digest() == before
     calendar.check()
+
+
 def test_subscribers_are_notified_of_a_booking_outside_the_lock() -> None:
     """One that waits for another thread, which asks the calendar, gets its answer."""
     calendar, free = Calendar(), []
@@ -264,3 +265,15 @@ def test_id_that_says_it_equals_a_number_is_taken() -> None:
     assert calendar.get(Ticket()) == event
     with pytest.raises(DuplicateBookingError):
         calendar.book("room", 3, 4, id=Ticket())
+
+
+def test_deadlines_of_holds_do_not_pile_up() -> None:
+    """Confirming a hold and undoing that leaves one deadline."""
+    calendar = Calendar(clock=lambda: 0)
+    hold = calendar.hold(calendar.add_resource(Resource("room")), 1, 2, ttl=5)
+    for _ in range(3):
+        with calendar.what_if():
+            calendar.confirm(hold)
+    assert hold.status == "held"
+    assert len(calendar._engine.state.holds.deadlines) == 1
+    calendar.check()
