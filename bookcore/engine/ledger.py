@@ -82,7 +82,7 @@ class Ledger:
             return False
         if lock is None:
             return self.objects.get(seq) is event
-        return self.locks.get(seq, seq) == lock
+        return self.locks.get(seq, seq) == lock and seq not in self.objects
 
     # -- looking up --------------------------------------------------------------------------------
 

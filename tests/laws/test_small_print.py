@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
 
@@ -277,3 +277,17 @@ def test_deadlines_of_holds_do_not_pile_up() -> None:
     assert hold.status == "held"
     assert len(calendar._engine.state.holds.deadlines) == 1
     calendar.check()
+
+
+def test_old_event_of_a_booking_whose_event_is_kept_after_a_move_owns_nothing() -> None:
+    """As where the new keys are in another zone, which a row does not hold."""
+    calendar, noon = Calendar(), datetime(2026, 6, 1, 12, tzinfo=UTC)
+    room = calendar.add_resource(Resource("room"))
+    old = calendar.book(room, noon, noon + timedelta(hours=1))
+    other = calendar.get(1)
+    there = noon.astimezone(timezone(timedelta(hours=5)))
+    new = calendar.move(old, start=there, end=there + timedelta(hours=2))
+    assert new.owns_lock
+    assert not old.owns_lock
+    assert old not in calendar
+    assert other not in calendar
