@@ -291,3 +291,14 @@ def test_old_event_of_a_booking_whose_event_is_kept_after_a_move_owns_nothing() 
     assert not old.owns_lock
     assert old not in calendar
     assert other not in calendar
+
+
+def test_order_in_which_events_are_kept_is_not_in_the_digest() -> None:
+    """What is undone puts them back in another one."""
+    calendar = Calendar()
+    classes = [type(name, (BookingEvent,), {}) for name in ("Visit", "Repair")]
+    events = [calendar.add_booking(cls(calendar.add_resource(Resource(at)), 1, 2)) for at, cls in enumerate(classes)]
+    before = calendar.digest()
+    with calendar.what_if():
+        calendar.remove_booking(events[0])
+    assert calendar.digest() == before
