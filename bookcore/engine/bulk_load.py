@@ -156,7 +156,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     _write(_set_home, events, repeat(ledger))
     if log.active:
         for event in events:
-            log.note(Booked(event))
+            log.note(Booked(event, number=event._seq))
     return True
 
 

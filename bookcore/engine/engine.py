@@ -202,7 +202,7 @@ class Engine:
         event._resource = record.resource
         event._home = ledger
         try:
-            state.commit(changes.Booked(event, held, until))
+            state.commit(changes.Booked(event, held, until, seq))
         except BaseException:
             restore_facts(event, facts)
             raise
@@ -641,7 +641,7 @@ class Engine:
             case changes.ResourceRemoved(resource):
                 self.remove_resource(resource)
             case changes.Booked(event, held, until):
-                self._apply_booked(event, held, until)
+                self._apply_booked(event, held, until, change.number or event._seq or 1)
             case changes.Confirmed(event):
                 self.confirm(event._id)
             case changes.Held(event, until):
@@ -690,12 +690,12 @@ class Engine:
         seq = self.state.ledger.number_of(event._id)
         return event if seq is None else self.state.ledger.event(seq)
 
-    def _apply_booked(self, event: BookingEvent, held: bool, until: Any) -> None:
+    def _apply_booked(self, event: BookingEvent, held: bool, until: Any, number: int) -> None:
         copy = event._with(resource=_resource_id(event))
         state = self.state
         with state.gate.write:
             low, high, record = self.examine(copy)
-            state.ledger.last = max(state.ledger.last, (event._seq or 1) - 1)
+            state.ledger.last = max(state.ledger.last, number - 1)
             # the half of a booking that was split may be active where it was closed later
             self._book(
                 record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True

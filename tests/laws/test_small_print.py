@@ -302,3 +302,18 @@ def test_order_in_which_events_are_kept_is_not_in_the_digest() -> None:
     with calendar.what_if():
         calendar.remove_booking(events[0])
     assert calendar.digest() == before
+
+
+def test_follower_numbers_an_event_that_is_added_again_in_a_transaction_as_the_leader_does() -> None:
+    """The records are read when the event has its second number already."""
+    leader, follower = Calendar(), Calendar()
+    end = leader.subscribe(follower.apply)
+    room = leader.add_resource(Resource("room"))
+    with leader.transaction():
+        event = leader.book(room, 1, 2)
+        moved = leader.move(event, start=5, end=6)
+        leader.remove_booking(moved)
+        leader.add_booking(event)
+    assert leader.digest() == follower.digest()
+    end()
+    assert leader.book(room, 8, 9).id == follower.book("room", 8, 9).id
