@@ -11,8 +11,9 @@ walk through. The event itself is kept only where it says more than its row: it 
 handed in by the caller, or gives its keys in another zone.
 
 Invariants: ids and numbers mirror each other, and speak of numbers in ``owners``, as do objects and locks; an object kept
-has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out. A lock is given out once,
-also where the booking that had it is undone and its number is given out again: up to ``undone`` a number is no lock any more.
+has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out. A lock is given out
+once, also where the booking that had it is undone and its number is given out again: up to ``undone`` a number is no lock
+any more.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class Ledger:
             seq = self.numbers.get(id)
             if seq is not None:
                 return seq
-        if number < 0 or number not in self.owners or (self.named and number in self.ids) or not id == number:
+        if number < 0 or number not in self.owners or (self.named and number in self.ids):
             return None
-        return number
+        return number if number == id else None
 
     def find(self, event_or_id: Any) -> int:
         """Return the number of the booking meant, which is active in this calendar. O(1).
