@@ -317,3 +317,24 @@ def test_follower_numbers_an_event_that_is_added_again_in_a_transaction_as_the_l
     assert leader.digest() == follower.digest()
     end()
     assert leader.book(room, 8, 9).id == follower.book("room", 8, 9).id
+
+
+def test_sets_find_events_whatever_became_of_them() -> None:
+    """Loaded, removed, added again, undone."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room"))
+    events = [BookingEvent("room" if at % 2 else room, at, at + 1) for at in range(300)]
+    known = set(events)
+    calendar.load(events)
+    assert known.issuperset(events)
+    assert known == set(calendar.bookings())
+    assert hash(calendar.get(7)) == hash(events[6])
+    event = calendar.remove_booking(events[0])
+    assert event in known
+    kept = {event}
+    calendar.add_booking(event)
+    assert event in kept
+    with calendar.what_if():
+        undone = calendar.book(room, 500, 501)
+        kept.add(undone)
+    assert undone in kept
