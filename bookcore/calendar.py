@@ -361,7 +361,7 @@ class Calendar:
         True
         """
         # The fast path: the lock taken without a call, one bisect, no record of the change. What it cannot decide, and every
-        # refusal, is the engine's.
+        # refusal, is the engine's, which is called without the lock: subscribers are notified after it has been given up.
         gate, ledger = self._gate, self._ledger
         gate.lock.acquire()
         gate.stamp = None
@@ -384,6 +384,7 @@ class Calendar:
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
                 and start < end
                 and not (ledger.named and seq in ledger.numbers)
+                and seq > ledger.undone
             ):
                 try:
                     kind = type(resource)
@@ -418,7 +419,6 @@ class Calendar:
                         event._fields = None
                         event._home = ledger
                         return event
-            return self._engine.book(resource, start, end, id, quantity, if_exists, fields)
         finally:
             gate.writers -= 1
             if not gate.writers and not gate.waiting:
@@ -426,6 +426,7 @@ class Calendar:
             gate.lock.release()
             if self._log.outbox:
                 gate.finish(None)
+        return self._engine.book(resource, start, end, id, quantity, if_exists, fields)
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """Check and lock an event made by the caller; return it. Its ``resource`` may be given as an id.

@@ -127,7 +127,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         if ids is None:
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
-        numbered = ids is seqs or list(ids) == list(seqs)
+        numbered = type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})
         if ledger.named and not ledger.numbers.isdisjoint(seqs):
             return False
         # the events that say more than their rows are kept
@@ -148,7 +148,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     _write(_set_seq, events, seqs)
     if numbered:
         _write(_set_id, events, seqs)
-    _write(_set_lock, events, seqs)
+    _write(_set_lock, events, map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs)
     for event in kept.values():
         event._lock = None
     if not own:
@@ -156,7 +156,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     _write(_set_home, events, repeat(ledger))
     if log.active:
         for event in events:
-            log.note(Booked(event))
+            log.note(Booked(event, number=event._seq))
     return True
 
 

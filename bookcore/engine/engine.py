@@ -198,11 +198,11 @@ class Engine:
         facts = facts_of(event)
         event._seq = seq
         event._id = seq if id is None else id
-        event._lock = seq if as_row else None
+        event._lock = ledger.lock_of_new(seq) if as_row else None
         event._resource = record.resource
         event._home = ledger
         try:
-            state.commit(changes.Booked(event, held, until))
+            state.commit(changes.Booked(event, held, until, seq))
         except BaseException:
             restore_facts(event, facts)
             raise
@@ -641,7 +641,7 @@ class Engine:
             case changes.ResourceRemoved(resource):
                 self.remove_resource(resource)
             case changes.Booked(event, held, until):
-                self._apply_booked(event, held, until)
+                self._apply_booked(event, held, until, change.number or event._seq or 1)
             case changes.Confirmed(event):
                 self.confirm(event._id)
             case changes.Held(event, until):
@@ -690,12 +690,12 @@ class Engine:
         seq = self.state.ledger.number_of(event._id)
         return event if seq is None else self.state.ledger.event(seq)
 
-    def _apply_booked(self, event: BookingEvent, held: bool, until: Any) -> None:
+    def _apply_booked(self, event: BookingEvent, held: bool, until: Any, number: int) -> None:
         copy = event._with(resource=_resource_id(event))
         state = self.state
         with state.gate.write:
             low, high, record = self.examine(copy)
-            state.ledger.last = max(state.ledger.last, (event._seq or 1) - 1)
+            state.ledger.last = max(state.ledger.last, number - 1)
             # the half of a booking that was split may be active where it was closed later
             self._book(
                 record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True

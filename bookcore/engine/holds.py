@@ -57,7 +57,9 @@ class Holds:
         return normal(now)
 
     def position(self, until: Any, seq: int) -> int | None:
-        """Return where a deadline belongs, or None where none is kept: without a deadline or a clock. O(log holds).
+        """Return where a deadline belongs, or None where none is to be put: it is there, or there is none, or no clock.
+
+        O(log holds).
 
         Raises: `KeyTypeError` when deadlines cannot be compared.
         """
@@ -68,7 +70,10 @@ class Holds:
             low = bisect_left(self.deadlines, until, self.passed, high, key=_deadline_of)
         except Exception as exc:
             raise KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})") from exc
-        return bisect_right(self.deadlines, seq, low, high, key=_number_of)
+        at = bisect_right(self.deadlines, seq, low, high, key=_number_of)
+        if at > low and self.deadlines[at - 1][1] == seq and self.deadlines[at - 1][0] is until:
+            return None  # of a hold that was confirmed or released, which is undone
+        return at
 
     def put(self, seq: int, until: Any, position: int | None) -> None:
         """Mark a booking as held; *position* is what `position` returned. O(1), and a move of memory."""

@@ -11,13 +11,14 @@ walk through. The event itself is kept only where it says more than its row: it 
 handed in by the caller, or gives its keys in another zone.
 
 Invariants: ids and numbers mirror each other, and speak of numbers in ``owners``, as do objects and locks; an object kept
-has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out.
+has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out. A lock is given out
+once, also where the booking that had it is undone and its number is given out again: up to ``undone`` a number is no lock
+any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from numbers import Number
 from typing import Any
 
 from bookcore.engine.gate import Gate
@@ -40,7 +41,7 @@ class Ledger:
 
     __slots__ = (
         "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
-        "owners",
+        "owners", "undone",
     )  # fmt: skip
 
     def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:
@@ -52,6 +53,7 @@ class Ledger:
         self.objects: dict[int, BookingEvent] = {}
         self.locks: dict[int, int] = {}
         self.last = 0
+        self.undone = 0
         self.last_lock = 0
 
     def __len__(self) -> int:
@@ -81,7 +83,7 @@ class Ledger:
             return False
         if lock is None:
             return self.objects.get(seq) is event
-        return self.locks.get(seq, seq) == lock
+        return self.locks.get(seq, seq) == lock and seq not in self.objects
 
     # -- looking up --------------------------------------------------------------------------------
 
@@ -92,15 +94,14 @@ class Ledger:
 
     def number_of(self, id: Hashable) -> int | None:
         """Return the number of the active booking of this id, or None. O(1). Raises: what the id's own code raises."""
-        hash(id)
+        number = hash(id)  # that of what equals an int is the hash of that int, which here is the int itself
         if self.named:
             seq = self.numbers.get(id)
             if seq is not None:
                 return seq
-        number = id if type(id) is int else _equal_int(id)
-        if number is None or number < 0 or number not in self.owners or (self.named and number in self.ids):
+        if number < 0 or number not in self.owners or (self.named and number in self.ids):
             return None
-        return number
+        return number if number == id else None
 
     def find(self, event_or_id: Any) -> int:
         """Return the number of the booking meant, which is active in this calendar. O(1).
@@ -147,7 +148,7 @@ class Ledger:
         objects, made_of = self.objects, self.made_of
         if not objects:
             return [made_of(record, row) for row in rows]
-        return [objects.get(row[2]) or made_of(record, row) for row in rows]
+        return [objects[row[2]] if row[2] in objects else made_of(record, row) for row in rows]
 
     def made_of(self, record: ResourceRecord, row: Row) -> BookingEvent:
         """Return an event made of a row. O(1)."""
@@ -178,6 +179,15 @@ class Ledger:
         """Return a lock that no booking has had: the number of no booking, since those are positive. O(1)."""
         self.last_lock += 1
         return -self.last_lock
+
+    def lock_of_new(self, seq: int) -> int:
+        """Return the lock of a new booking: its number, unless that has been the lock of a booking that was undone. O(1)."""
+        return seq if seq > self.undone else self.next_lock()
+
+    def undo_numbers(self, last: int) -> None:
+        """Let the numbers after *last*, whose bookings were undone, be given out again. O(1)."""
+        self.undone = max(self.undone, self.last)
+        self.last = last
 
     def put(self, event: BookingEvent, record: ResourceRecord) -> None:
         """Enter an active booking, whose event has its number, id and lock. O(1)."""
@@ -232,14 +242,3 @@ class Ledger:
                 raise AssertionError(f"{event!r} is kept as booking {seq}")
         if any(seq > self.last for seq in self.owners):
             raise AssertionError("a booking has a number that has not been given out")
-
-
-def _equal_int(id: Any) -> int | None:
-    """Return the int that an id equals, as 5.0 and True do, or None."""
-    if not isinstance(id, Number):
-        return None
-    try:
-        number = int(id)  # type: ignore[call-overload]
-        return number if number == id else None
-    except Exception:  # infinite, or the number's own code
-        return None

@@ -54,7 +54,8 @@ class Log:
     def __init__(self) -> None:
         self.active = False
         self.changes: list[_Noted] | None = None  # a list while a transaction is open
-        # Events that were booked during the transaction, and what they said of themselves before: see `facts_of`.
+        # Events that were booked during the transaction, one for each `Booked` among the changes, in the same order, and
+        # what they said of themselves before: see `facts_of`.
         self.handed: list[tuple[Any, tuple[Any, ...]]] = []
         self.outbox: deque[_Noted] = deque()
         self._subscribers: tuple[Subscription, ...] = ()

@@ -286,6 +286,9 @@ class CalendarState:
         if ids is not None:
             ledger.name_all(ids, seqs)
         ledger.objects.update(objects or {})
+        for seq in range(seqs[0], min(ledger.undone, seqs[-1]) + 1):
+            if seq in ledger.owners and seq not in ledger.objects:
+                ledger.locks[seq] = ledger.next_lock()
         for place, count in records.tally().items():
             records.table[place].active_count += count
         self.keys.learn(starts[0], ends[0])
@@ -303,7 +306,7 @@ class CalendarState:
                     self.tick()  # first: if the clock fails, nothing has begun
                 outermost = log.changes is None
                 mark, handed = len(log.changes or ()), len(log.handed)
-                numbers = ledger.last, ledger.last_lock, self.closures.last_id
+                last, last_closure = ledger.last, self.closures.last_id
                 kept = False
                 try:
                     if outermost:
@@ -317,7 +320,8 @@ class CalendarState:
                     try:
                         if not kept:
                             self._roll_back(mark, handed)
-                            ledger.last, ledger.last_lock, self.closures.last_id = numbers
+                            ledger.undo_numbers(last)
+                            self.closures.last_id = last_closure
                     finally:
                         if outermost:
                             log.close()
@@ -339,6 +343,9 @@ class CalendarState:
                 self._apply[type(undo)](undo)
             except BaseException as exc:
                 failed = exc if failed is None else failed
+            # at once: an earlier change may be of the same event, as it was then
+            if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:
+                restore_facts(*log.handed.pop())
         del (log.changes or [])[mark:]
         while len(log.handed) > handed:  # events that were booked are as they were
             restore_facts(*log.handed.pop())

@@ -81,11 +81,16 @@ class ResourceRemoved(Change):
 
 @dataclass(frozen=True, slots=True)
 class Booked(Change):
-    """A booking took its lock. ``held`` is true for a hold, ``until`` is given for a hold that runs out."""
+    """A booking took its lock. ``held`` is true for a hold, ``until`` is given for a hold that runs out.
+
+    ``number`` is its place in the order of booking: the event may have been released and added again by the time that a
+    subscriber reads the record. None: it is the event's present one.
+    """
 
     event: BookingEvent
     held: bool = False
     until: Any = None
+    number: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

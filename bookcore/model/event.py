@@ -83,7 +83,9 @@ class BookingEvent(_EventFields):
 
     Once booked, its resource, span, id and quantity cannot be changed; what a subclass adds is as changeable as that class
     makes it. Two events are equal if they are the same object, or if both stand for the same lock of one calendar: what
-    `Calendar.get` returns equals what `Calendar.book` returned. After `Calendar.move` the lock is another one.
+    `Calendar.get` returns equals what `Calendar.book` returned. After `Calendar.move` the lock is another one. An event
+    hashes as its resource's id and its span do, so an event that is in a set or a dict is found there also after it was
+    booked or released.
 
     Raises: `FieldError` for a field named ``fields``, ``owns_lock`` or ``status``; AttributeError for a change once booked.
     All else is checked by the calendar.
@@ -154,8 +156,13 @@ class BookingEvent(_EventFields):
         return lock == getattr(other, "_lock", None) and self._home is getattr(other, "_home", None)
 
     def __hash__(self) -> int:
-        lock = getattr(self, "_lock", None)
-        return object.__hash__(self) if lock is None else hash((BookingEvent, lock))
+        # Of what booking, loading, releasing and undoing do not change, so that a set finds the event after each of them;
+        # and what is the same in every event of one lock.
+        try:
+            resource = self._resource
+            return hash((getattr(resource, "id", resource), self._start, self._end))
+        except Exception:  # keys that cannot be hashed, or that are not there yet
+            return hash(BookingEvent)
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):

@@ -51,7 +51,9 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
             state.translate_comparison(exc)
             raise
         objects, made_of = state.ledger.objects, state.ledger.made_of
-        events = [objects.get(row[2]) or made_of(record, row) for record, row in opened + bounded]
+        events = [
+            objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in opened + bounded
+        ]
     return iter(events)
 
 

@@ -46,7 +46,7 @@ def gather(calendar: CalendarState, path: object) -> State:
         records = registry.in_order()
         rows = _copied(calendar.store, records)
         ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
-        objects = dict(ledger.objects)
+        objects = dict(sorted(ledger.objects.items()))  # classes are numbered in this order; undoing puts events back last
         until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
         expired = list(holds.expired.items())
         closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))

@@ -80,14 +80,30 @@ def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> 
 
 
 def _numbers(state: State) -> Sequence[int]:
-    """Return a number for each booking, in order: its id wherever that can be, so that few ids need be kept beside them."""
+    """Return a number for each booking, in order: its id wherever that can be, so that few ids need be kept beside them.
+
+    No number is above the last that was given out, so that the next booking gets the one that it would have had. Where the
+    ids leave too few for the bookings after them, each booking gets the next free number, which is at most the one it had.
+    """
     rows = state.bookings
     if rows.counted and rows.ids and rows.ids[0] >= 1 and rows.ids[-1] <= state.last_sequence:
         return range(rows.ids[0], rows.ids[0] + len(rows.ids))
-    last, seqs = 0, []
-    for id in rows.ids:
-        last = id if type(id) is int and last < id <= state.last_sequence else last + 1
-        seqs.append(last)
+    seqs: list[int] = []
+    for by_id in (True, False):
+        last, seqs = 0, []
+        others: set[Any] = set()  # ids that are not the number of their booking: `Ledger.next_number` passes over them
+        for id in rows.ids:
+            if by_id and type(id) is int and last < id <= state.last_sequence:
+                last = id
+            else:
+                last += 1
+                while last in others:
+                    last += 1
+                if type(id) is not str:
+                    others.add(id)
+            seqs.append(last)
+        if last <= state.last_sequence:
+            break
     return seqs
 
 
