@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
-
-from bookcore.testing import small_sizes
 
 # `too_slow` and deadlines measure the machine, and a fixture per function is what the exams are made of
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
@@ -26,10 +22,3 @@ settings.register_profile(
     "thorough", deadline=None, max_examples=2000, stateful_step_count=80, suppress_health_check=CALM, print_blob=True
 )
 settings.load_profile("thorough" if os.environ.get("BOOKCORE_THOROUGH") else "quick")
-
-
-@pytest.fixture
-def small() -> Iterator[None]:
-    """Let every index cut and join itself after a few entries."""
-    with small_sizes():
-        yield

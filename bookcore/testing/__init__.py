@@ -41,7 +41,7 @@ from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
 from bookcore.testing.oracle_time import TimeOracle as Oracle  # noqa: E402
 from bookcore.testing.questions import ask, expected, questions  # noqa: E402
-from bookcore.testing.sizes import SMALL, small_sizes  # noqa: E402
+from bookcore.testing.sizes import SMALL, small_sizes, small_store  # noqa: E402
 from bookcore.testing.strategies import (  # noqa: E402
     IMPOSTORS,
     Hostile,
@@ -79,6 +79,7 @@ __all__ = [
     "questions",
     "rank_spans",
     "small_sizes",
+    "small_store",
     "spans",
     "strangers",
 ]

@@ -15,7 +15,6 @@ be the same calendar. The clock of all is the oracle's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from hypothesis import note
@@ -36,7 +35,7 @@ from bookcore.testing.families import Family, OnlyLess, family
 from bookcore.testing.liststore import ListStore
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.oracle_time import TimeOracle
-from bookcore.testing.sizes import small_sizes
+from bookcore.testing.sizes import small_sizes, small_store
 
 __all__ = ["HistoryMachine", "Span", "raise_again"]
 
@@ -51,7 +50,7 @@ class HistoryMachine(RuleBasedStateMachine):
     """Makers of the stores to walk through, in the order of ``self.calendars``."""
     bounds: ClassVar[str] = "[)"
     family: ClassVar[Family] = family("int")
-    sizes: ClassVar[Mapping[str, int] | None] = {}
+    sizes: ClassVar[Mapping[str, Any] | None] = {}
     """How small the indexes' parts are (see `small_sizes`); None: as in production."""
 
     def __init__(self) -> None:
@@ -74,11 +73,7 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def new_store(self, make: Callable[[], BookingStore[Any]]) -> BookingStore[Any]:
         """Return a fresh store, with small structures if it takes `sizes`."""
-        store: Any = make()
-        if self.sizes is not None:
-            with suppress(AttributeError):
-                store.sizes = small_sizes(**self.sizes)
-        return store  # type: ignore[no-any-return]
+        return make() if self.sizes is None else small_store(make, small_sizes(**self.sizes))
 
     def follow(self, change: changes.Change) -> None:
         """Apply a change of the last calendar to the follower."""

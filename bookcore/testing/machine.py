@@ -45,7 +45,7 @@ def machine(
     *stores: Callable[[], BookingStore[Any]],
     bounds: str = "[)",
     keys: Family | str = "int",
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, Any] | None = None,
     small: bool = True,
     base: type[HistoryMachine] = StoreMachine,
 ) -> type[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from bookcore import BookingStore
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["SMALL", "small_sizes"]
+__all__ = ["SMALL", "small_sizes", "small_store"]
 
 SMALL = Sizes(
     occupancy={"smallest": 8, "leaf": 4, "often": 2, "tail": 2, "stride": 2, "near": 1},
@@ -22,6 +25,19 @@ SMALL = Sizes(
     fewest=2,
 )
 """Sizes for a store under test, as ``MemoryStore(SMALL)``."""
+
+
+def small_store(make: Callable[[], BookingStore[Any]], sizes: Sizes = SMALL) -> BookingStore[Any]:
+    """Return a fresh store with small structures, as far as it takes `Sizes`, of a calendar with small ones.
+
+    >>> from bookcore import MemoryStore
+    >>> small_store(MemoryStore).sizes.split
+    4
+    """
+    store: Any = make()
+    with suppress(AttributeError):
+        store.sizes = sizes
+    return store  # type: ignore[no-any-return]
 
 
 def small_sizes(**changes: Any) -> Sizes:

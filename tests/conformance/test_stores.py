@@ -9,7 +9,7 @@ import pytest
 from bookcore import MemoryStore
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
-from bookcore.testing import ListStore, StoreContract
+from bookcore.testing import SMALL, ListStore, StoreContract, small_store
 from bookcore.testing.contract_store import BOUNDS, fail_everywhere
 
 
@@ -26,18 +26,18 @@ class TestSmallMemoryStore(StoreContract):
     """The default store, cutting and joining all the time."""
 
     @pytest.fixture
-    def store(self, small: None) -> MemoryStore:
+    def store(self) -> MemoryStore:
         """Give a fresh store."""
-        return MemoryStore()
+        return MemoryStore(SMALL)
 
 
 class TestTreeStore(StoreContract):
     """The interval trees."""
 
     @pytest.fixture
-    def store(self, small: None) -> TreeStore:
+    def store(self) -> TreeStore:
         """Give a fresh store."""
-        return TreeStore()
+        return TreeStore(SMALL)
 
 
 class TestSortedStore(StoreContract):
@@ -67,7 +67,7 @@ class TestListStore(StoreContract):
     ],
 )
 def test_comparisons_that_fail_for_good_leave_the_store_as_it_was(
-    make: Any, capacity: int, bounds: str, call: str, small: None
+    make: Any, capacity: int, bounds: str, call: str
 ) -> None:
     """All comparisons come before the first change, so that nothing has to be undone by comparing."""
-    fail_everywhere(make(), bounds, capacity, call, lasting=True)
+    fail_everywhere(small_store(make), bounds, capacity, call, lasting=True)

@@ -241,7 +241,7 @@ class Fault:
         """Leave closures and hours out of the predicate."""
 
         def by_bookings_alone(rules: Any, record: Any, low: Any, high: Any, quantity: int) -> bool:
-            return quantity <= record.capacity and rules.bookings.allows(record, low, high, quantity)
+            return bool(quantity <= record.capacity and rules.bookings.allows(record, low, high, quantity))
 
         patch.setattr(Rules, "allows", by_bookings_alone)
 

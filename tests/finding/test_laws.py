@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bookcore import Calendar, ConflictError, MemoryStore, Resource
 from bookcore.stores.tree import TreeStore
-from bookcore.testing import ListStore, small_sizes
+from bookcore.testing import ListStore, small_store
 
 STORES = (MemoryStore, TreeStore, ListStore)
 LOW, HIGH = -6, 24  # all that happens lies well inside
@@ -35,7 +35,7 @@ class Plan:
 
     def run(self, store: Any) -> Any:
         """Return the calendar."""
-        calendar = Calendar(store(), bounds=self.bounds, clock=lambda: 0)
+        calendar = Calendar(small_store(store), bounds=self.bounds, clock=lambda: 0)
         for number, (capacity, before, after) in enumerate(self.rooms):
             calendar.add_resource(Resource(number, capacity, before=before, after=after))
         for what, number, start, end, quantity in self.deeds:
@@ -102,21 +102,20 @@ def test_gaps_are_the_maximal_spans_that_can_be_booked(store: Any, plan: Plan, w
     start, end = window
     if not is_span(start, end, plan.bounds):
         return
-    with small_sizes():
-        calendar = plan.run(store)
-        for room in calendar.resources:
+    calendar = plan.run(store)
+    for room in calendar.resources:
 
-            def fine(low: Any, high: Any, room: Any = room) -> bool:
-                return bool(calendar.is_available(room, low, high, quantity))
+        def fine(low: Any, high: Any, room: Any = room) -> bool:
+            return bool(calendar.is_available(room, low, high, quantity))
 
-            found = list(calendar.gaps(room, start, end, quantity=quantity))
-            assert found == maximal(fine, start, end, plan.bounds)
-            for low, high in found:
-                with calendar.what_if():
-                    calendar.book(room, low, high, quantity=quantity)
-            for length in (0, 1, 3):
-                wide = [g for g in found if None in g or g[1] - g[0] >= length]
-                assert list(calendar.gaps(room, start, end, at_least=length, quantity=quantity)) == wide
+        found = list(calendar.gaps(room, start, end, quantity=quantity))
+        assert found == maximal(fine, start, end, plan.bounds)
+        for low, high in found:
+            with calendar.what_if():
+                calendar.book(room, low, high, quantity=quantity)
+        for length in (0, 1, 3):
+            wide = [g for g in found if None in g or g[1] - g[0] >= length]
+            assert list(calendar.gaps(room, start, end, at_least=length, quantity=quantity)) == wide
 
 
 @given(plan=plans, after=st.integers(-2, 16), length=st.integers(0, 5), quantity=st.integers(1, 3))
@@ -126,12 +125,11 @@ def test_next_available_is_the_first_span_that_can_be_booked(
     """It is accepted, and no earlier one of its length would be; None when there is none at all."""
     if length == 0 and plan.bounds == "[)":
         return
-    with small_sizes():
-        calendar = plan.run(store)
-        for room in calendar.resources:
-            tried = ((s, s + length) for s in range(after, HIGH))
-            expected = next((s for s in tried if calendar.is_available(room, *s, quantity)), None)
-            assert calendar.next_available(room, after, length, quantity=quantity) == expected
+    calendar = plan.run(store)
+    for room in calendar.resources:
+        tried = ((s, s + length) for s in range(after, HIGH))
+        expected = next((s for s in tried if calendar.is_available(room, *s, quantity)), None)
+        assert calendar.next_available(room, after, length, quantity=quantity) == expected
 
 
 @given(plan=plans, start=st.integers(-2, 16), length=st.integers(0, 5), quantity=st.integers(1, 3))
@@ -139,16 +137,15 @@ def test_nearest_is_the_closest_on_either_side(store: Any, plan: Plan, start: in
     """The latest that starts no later and the earliest that starts no earlier, each accepted."""
     if length == 0 and plan.bounds == "[)":
         return
-    with small_sizes():
-        calendar = plan.run(store)
-        for room in calendar.resources:
+    calendar = plan.run(store)
+    for room in calendar.resources:
 
-            def first(starts: Any, room: Any = room) -> Any:
-                tried = ((s, s + length) for s in starts)
-                return next((s for s in tried if calendar.is_available(room, *s, quantity)), None)
+        def first(starts: Any, room: Any = room) -> Any:
+            tried = ((s, s + length) for s in starts)
+            return next((s for s in tried if calendar.is_available(room, *s, quantity)), None)
 
-            expected = first(range(start, LOW - 8, -1)), first(range(start, HIGH))
-            assert calendar.nearest(room, start, start + length, quantity=quantity) == expected
+        expected = first(range(start, LOW - 8, -1)), first(range(start, HIGH))
+        assert calendar.nearest(room, start, start + length, quantity=quantity) == expected
 
 
 @given(plan=plans, window=windows)
@@ -158,34 +155,33 @@ def test_free_busy_and_occupancy_tile_the_window(store: Any, plan: Plan, window:
     if not is_span(start, end, plan.bounds):
         return
     closed = plan.bounds == "[]"
-    with small_sizes():
-        calendar = plan.run(store)
-        for room in calendar.resources:
-            tiles = calendar.free_busy(room, start, end)
-            assert (tiles[0][0], tiles[-1][1]) == (start, end)
-            for (_, b, one), (a, _, two) in pairwise(tiles):
-                assert a == b + closed
-                assert one != two
-            free = [(a, b) for a, b, state in tiles if state == "free"]
-            assert free == list(calendar.gaps(room, start, end))
-            holds = [e for e in calendar.bookings(room) if e.status == "held"]
-            state = calendar._engine.state
-            record = state.registry.record(room)
-            for low, high in cells(start, end, closed):
-                states = [s for a, b, s in tiles if covers(a, b, low, high)]
-                assert len(states) == 1
-                used = sum(e.quantity for e in calendar.bookings(room, low, high))
-                steps = [u for a, b, u in calendar.occupancy(room, start, end) if covers(a, b, low, high)]
-                assert max(steps) == used
-                expected = "closed"
-                if calendar.is_available(room, low, high):
-                    expected = "free"
-                elif not state.rules.bookings.allows(record, low, high, 1):
-                    with calendar.what_if():
-                        for event in holds:
-                            calendar.remove_booking(event)
-                        expected = "held" if state.rules.bookings.allows(record, low, high, 1) else "busy"
-                assert states == [expected]
+    calendar = plan.run(store)
+    for room in calendar.resources:
+        tiles = calendar.free_busy(room, start, end)
+        assert (tiles[0][0], tiles[-1][1]) == (start, end)
+        for (_, b, one), (a, _, two) in pairwise(tiles):
+            assert a == b + closed
+            assert one != two
+        free = [(a, b) for a, b, state in tiles if state == "free"]
+        assert free == list(calendar.gaps(room, start, end))
+        holds = [e for e in calendar.bookings(room) if e.status == "held"]
+        state = calendar._engine.state
+        record = state.registry.record(room)
+        for low, high in cells(start, end, closed):
+            states = [s for a, b, s in tiles if covers(a, b, low, high)]
+            assert len(states) == 1
+            used = sum(e.quantity for e in calendar.bookings(room, low, high))
+            steps = [u for a, b, u in calendar.occupancy(room, start, end) if covers(a, b, low, high)]
+            assert max(steps) == used
+            expected = "closed"
+            if calendar.is_available(room, low, high):
+                expected = "free"
+            elif not state.rules.bookings.allows(record, low, high, 1):
+                with calendar.what_if():
+                    for event in holds:
+                        calendar.remove_booking(event)
+                    expected = "held" if state.rules.bookings.allows(record, low, high, 1) else "busy"
+            assert states == [expected]
 
 
 def cells(start: Any, end: Any, closed: bool) -> Iterator[tuple[int, int]]:
@@ -208,24 +204,23 @@ def test_explain_is_empty_precisely_when_available_and_its_causes_are_enough(
     start, end = window
     if not is_span(start, end, plan.bounds):
         return
-    with small_sizes():
-        calendar = plan.run(store)
-        for room in calendar.resources:
-            why = calendar.explain(room, start, end, quantity)
-            assert bool(why) is why.available is (why.causes == ())
-            assert why.available is calendar.is_available(room, start, end, quantity)
-            assert len(str(why).splitlines()) == 1 + len(why.causes)
-            kinds = {cause.kind for cause in why.causes}
-            assert ("quantity" in kinds) is (quantity > room.capacity)
-            with calendar.what_if():
-                for cause in why.causes:
-                    if cause.kind == "closure":
-                        calendar.reopen(cause.what)
-                    elif cause.kind != "quantity":
-                        assert (cause.what.status == "held") >= (cause.kind == "hold")
-                        calendar.remove_booking(cause.what)
-                if "quantity" not in kinds:
-                    assert calendar.is_available(room, start, end, quantity)
+    calendar = plan.run(store)
+    for room in calendar.resources:
+        why = calendar.explain(room, start, end, quantity)
+        assert bool(why) is why.available is (why.causes == ())
+        assert why.available is calendar.is_available(room, start, end, quantity)
+        assert len(str(why).splitlines()) == 1 + len(why.causes)
+        kinds = {cause.kind for cause in why.causes}
+        assert ("quantity" in kinds) is (quantity > room.capacity)
+        with calendar.what_if():
+            for cause in why.causes:
+                if cause.kind == "closure":
+                    calendar.reopen(cause.what)
+                elif cause.kind != "quantity":
+                    assert (cause.what.status == "held") >= (cause.kind == "hold")
+                    calendar.remove_booking(cause.what)
+            if "quantity" not in kinds:
+                assert calendar.is_available(room, start, end, quantity)
 
 
 @given(plan=plans, window=windows, quorum=st.sampled_from([None, 1, 2, 3]), length=st.sampled_from([None, 0, 2]))
@@ -236,20 +231,19 @@ def test_common_gaps_are_the_maximal_spans_free_on_enough(
     start, end = window
     if not is_span(start, end, plan.bounds):
         return
-    with small_sizes():
-        calendar = plan.run(store)
-        rooms = list(calendar.resources)
-        needed = len(rooms) if quorum is None else quorum
+    calendar = plan.run(store)
+    rooms = list(calendar.resources)
+    needed = len(rooms) if quorum is None else quorum
 
-        def fine(low: Any, high: Any) -> bool:
-            return bool(sum(calendar.is_available(room, low, high) for room in rooms) >= needed)
+    def fine(low: Any, high: Any) -> bool:
+        return bool(sum(calendar.is_available(room, low, high) for room in rooms) >= needed)
 
-        expected = [
-            g for g in maximal(fine, start, end, plan.bounds) if length is None or None in g or g[1] - g[0] >= length
-        ]
-        assert list(calendar.common_gaps(rooms, start, end, quorum=quorum, at_least=length)) == expected
-        twice = [room.id for room in rooms] * 2
-        assert list(calendar.common_gaps(twice, start, end, quorum=quorum, at_least=length)) == expected
+    expected = [
+        g for g in maximal(fine, start, end, plan.bounds) if length is None or None in g or g[1] - g[0] >= length
+    ]
+    assert list(calendar.common_gaps(rooms, start, end, quorum=quorum, at_least=length)) == expected
+    twice = [room.id for room in rooms] * 2
+    assert list(calendar.common_gaps(twice, start, end, quorum=quorum, at_least=length)) == expected
 
 
 @pytest.mark.parametrize("many", [0, 256], ids=["by event", "by resource"])
@@ -273,7 +267,7 @@ def test_find_slots_offers_each_gap_earliest_first(
     if length == 0 and plan.bounds == "[)":
         return
     end = start + width
-    with pytest.MonkeyPatch.context() as patch, small_sizes():
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bookcore.query.slots.MANY", many)
         calendar = plan.run(store)
         terms = [] if chosen is None else [chosen]

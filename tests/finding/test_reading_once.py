@@ -140,7 +140,7 @@ def test_a_length_after_a_change_is_that_of_the_present(calendar: Calendar, cloc
 
     def hint(change: Callable[[], Any] | None) -> int:
         """Ask for an iterator and for the length by one and the same instruction, as `list` does."""
-        answers = []
+        answers: list[Any] = []
         for ask, before in ((found.__iter__, None), (found.__len__, change)):
             if before is not None:
                 before()

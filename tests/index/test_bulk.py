@@ -11,10 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookcoreError, BookingEvent, Calendar, ConflictError, DuplicateBookingError, Resource
-from bookcore.engine.bulk_load import FEWEST
-from bookcore.testing import small_sizes
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    DuplicateBookingError,
+    MemoryStore,
+    Resource,
+)
+from bookcore.stores.sizes import Sizes
+from bookcore.testing import SMALL
 
+FEWEST = Sizes().fewest
 Rows = list[tuple[int, int, int]]
 MAKERS: dict[str, Callable[[int], Any]] = {
     "int": int,
@@ -43,7 +52,7 @@ def tables(draw: st.DrawFn) -> Rows:
 
 def calendar_of(count: int, bounds: str) -> Calendar:
     """Return a calendar of so many resources, and one that is gone."""
-    calendar = Calendar(bounds=bounds)
+    calendar = Calendar(MemoryStore(SMALL), bounds=bounds)
     gone = calendar.add_resource(Resource("gone"))
     for who in range(count):
         calendar.add_resource(Resource(who))
@@ -65,27 +74,26 @@ def told(calendar: Calendar) -> list[Any]:
 def test_a_load_does_what_booking_one_by_one_does(kind: str, bounds: str, rows: Rows, standing: int) -> None:
     """All of them or none, on top of what stands, and the same answers; and a snapshot brings them back."""
     make, count = MAKERS[kind], 1 + max(who for who, _, _ in rows)
-    with small_sizes(SMALLEST=8):
-        one, other = calendar_of(count, bounds), calendar_of(count, bounds)
-        fits = True
-        try:
-            for who, start, end in rows[:standing]:
-                one.book(who, make(start), make(end))
-                other.book(who, make(start), make(end))
-            for who, start, end in rows[standing:]:
-                one.book(who, make(start), make(end))
-        except ConflictError:
-            fits = False
-        before = told(other)
-        events = [BookingEvent(other.resources.first(count)[who], make(a), make(b)) for who, a, b in rows[standing:]]
-        if fits:
-            assert other.load(events) == len(events)
-            assert told(other) == told(one)
-        elif len(other) == standing:
-            with pytest.raises(ConflictError):
-                other.load(events)
-            assert told(other) == before
-            assert all(event.id is None and not event.owns_lock for event in events)
+    one, other = calendar_of(count, bounds), calendar_of(count, bounds)
+    fits = True
+    try:
+        for who, start, end in rows[:standing]:
+            one.book(who, make(start), make(end))
+            other.book(who, make(start), make(end))
+        for who, start, end in rows[standing:]:
+            one.book(who, make(start), make(end))
+    except ConflictError:
+        fits = False
+    before = told(other)
+    events = [BookingEvent(other.resources.first(count)[who], make(a), make(b)) for who, a, b in rows[standing:]]
+    if fits:
+        assert other.load(events) == len(events)
+        assert told(other) == told(one)
+    elif len(other) == standing:
+        with pytest.raises(ConflictError):
+            other.load(events)
+        assert told(other) == before
+        assert all(event.id is None and not event.owns_lock for event in events)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -94,18 +102,17 @@ def test_a_snapshot_of_keys_that_repeat_comes_back(kind: str, rows: Rows, tmp_pa
     """Whether rows are put in order by ranks or by keys."""
     make = MAKERS[kind]
     path = Path(tmp_path_factory.getbasetemp()) / f"{kind}.bks"
-    with small_sizes(SMALLEST=8):
-        calendar = calendar_of(1 + max(who for who, _, _ in rows), "[)")
-        for who, start, end in rows:
-            if calendar.is_available(who, make(start), make(end)):
-                calendar.book(who, make(start), make(end))
-        calendar.snapshot(path)
-        again = Calendar.restore(path)
-        assert told(again) == told(calendar)
-        counts, right = (
-            [record.active_count for record in each._engine.state.registry.by_id.values()] for each in (again, calendar)
-        )
-        assert counts == right
+    calendar = calendar_of(1 + max(who for who, _, _ in rows), "[)")
+    for who, start, end in rows:
+        if calendar.is_available(who, make(start), make(end)):
+            calendar.book(who, make(start), make(end))
+    calendar.snapshot(path)
+    again = Calendar.restore(path, store=MemoryStore(SMALL))
+    assert told(again) == told(calendar)
+    counts, right = (
+        [record.active_count for record in each._engine.state.registry.by_id.values()] for each in (again, calendar)
+    )
+    assert counts == right
 
 
 def test_an_event_twice_in_one_load_is_refused() -> None:

@@ -14,7 +14,8 @@ from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.memory.capacity import CapacityIndex
 from bookcore.stores.memory.live_usage import LiveUsage
 from bookcore.stores.record import ResourceRecord
-from bookcore.testing import Oracle, Refused, Thing, rank_spans, small_sizes
+from bookcore.stores.sizes import Sizes
+from bookcore.testing import SMALL, Oracle, Refused, Thing, rank_spans
 from bookcore.testing.families import OnlyLess
 
 MOST = settings().max_examples
@@ -29,7 +30,7 @@ def index_and_oracle(closed: bool, capacity: int, before: int, after: int) -> tu
     record = ResourceRecord(0, None, 0, capacity, before or None, after or None)
     oracle = Oracle("[]" if closed else "[)")
     oracle.add_resource(Thing(0, (), capacity, before, after))
-    return CapacityIndex(record, closed), oracle
+    return CapacityIndex(record, closed, SMALL), oracle
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -45,39 +46,38 @@ def test_there_is_room_where_the_peak_leaves_some(
     closed: bool, steps: Any, capacity: int, before: int, after: int, asked: Any
 ) -> None:
     """Room, order and what is put into the occupancy index follow every change, and go back with every undoing."""
-    with small_sizes():
-        index, oracle = index_and_oracle(closed, capacity, before, after)
-        line = OccupancyIndex(closed)
-        held: list[tuple[Any, Any, int, int]] = []
-        for turn, (take, span, quantity, pick) in enumerate(steps, 1):
-            if take and held:
-                row = held.pop(pick % len(held))
-                assert index.row(row[2]) == row
-                gone, come = index.remove(row[2])
-                oracle.remove_booking(row[2])
-            else:
-                try:
-                    oracle.book(0, *span, id=turn, quantity=quantity)
-                except Refused:
-                    assert quantity > capacity or not index.has_room(span[0], span[1], quantity)
-                    continue
-                assert index.has_room(span[0], span[1], quantity)
-                gone, come = index.put(span[0], span[1], turn, quantity)
-                held.append((*span, turn, quantity))
-            for start, end, previous, following in gone:
-                line.remove(0, start, end, previous, following)
-            for start, end in come:
-                line.add(0, start, end)
-            index.check()
-            line.check()
-            for low, high in (*asked, span):
-                for units in range(1, capacity + 1):
-                    assert index.has_room(low, high, units) is oracle.is_available(0, low, high, units)
-                found = index.overlapping(low, high)
-                assert [row[2] for row in found] == oracle.bookings(0, low, high)
-                assert set(found) <= set(held)
-                # the occupancy index knows of one unit, for spans as they are asked: turnaround is in what it holds
-                assert bool(list(ordinals(line.busy(low, high)))) is not oracle.is_available(0, low, high, 1)
+    index, oracle = index_and_oracle(closed, capacity, before, after)
+    line = OccupancyIndex(closed, **SMALL.occupancy)
+    held: list[tuple[Any, Any, int, int]] = []
+    for turn, (take, span, quantity, pick) in enumerate(steps, 1):
+        if take and held:
+            row = held.pop(pick % len(held))
+            assert index.row(row[2]) == row
+            gone, come = index.remove(row[2])
+            oracle.remove_booking(row[2])
+        else:
+            try:
+                oracle.book(0, *span, id=turn, quantity=quantity)
+            except Refused:
+                assert quantity > capacity or not index.has_room(span[0], span[1], quantity)
+                continue
+            assert index.has_room(span[0], span[1], quantity)
+            gone, come = index.put(span[0], span[1], turn, quantity)
+            held.append((*span, turn, quantity))
+        for start, end, previous, following in gone:
+            line.remove(0, start, end, previous, following)
+        for start, end in come:
+            line.add(0, start, end)
+        index.check()
+        line.check()
+        for low, high in (*asked, span):
+            for units in range(1, capacity + 1):
+                assert index.has_room(low, high, units) is oracle.is_available(0, low, high, units)
+            found = index.overlapping(low, high)
+            assert [row[2] for row in found] == oracle.bookings(0, low, high)
+            assert set(found) <= set(held)
+            # the occupancy index knows of one unit, for spans as they are asked: turnaround is in what it holds
+            assert bool(list(ordinals(line.busy(low, high)))) is not oracle.is_available(0, low, high, 1)
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -94,34 +94,33 @@ def test_hidden_rows_are_not_counted(
 ) -> None:
     """Live usage answers as an index would into which only visible rows were put, though more are held than fit."""
     key: Any = (lambda rank: rank) if turnaround != (None, None) else OnlyLess
-    with small_sizes():
-        whole, active = (CapacityIndex(ResourceRecord(0, None, 0, capacity, *turnaround), closed) for _ in range(2))
-        hidden: list[int] = []
-        for turn, ((_, (start, end), quantity, _), hides) in enumerate(zip(steps, chosen, strict=False), 1):
-            quantity = min(quantity, capacity)
-            span = None if start is None else key(start), None if end is None else key(end)
-            if not active.has_room(*span, quantity):
-                continue
-            whole.put(*span, turn, quantity)
-            if hides:
-                hidden.append(turn)
-            else:
-                active.put(*span, turn, quantity)
-        whole.check()
-        numbers = set(hidden)
-        live = LiveUsage(whole, numbers, lambda: hidden)
-        for turn, (low, high) in enumerate(asked):
-            if turn % 2 and hidden:
-                row = whole.row(hidden.pop())
-                numbers.discard(row[2])
-                whole.remove(row[2])
-                live.without(row)
-            live.check(active.overlapping(None, None))
-            low, high = None if low is None else key(low), None if high is None else key(high)
-            for limit in range(capacity):
-                assert live.has_room(low, high, limit) is active.profile.has_room(low, high, limit)
-                assert ranks(live.over(low, high, limit)) == ranks(active.profile.over(low, high, limit))
-            assert ranks(live.steps(low, high)) == ranks(active.profile.steps(low, high))
+    whole, active = (CapacityIndex(ResourceRecord(0, None, 0, capacity, *turnaround), closed, SMALL) for _ in range(2))
+    hidden: list[int] = []
+    for turn, ((_, (start, end), quantity, _), hides) in enumerate(zip(steps, chosen, strict=False), 1):
+        quantity = min(quantity, capacity)
+        span = None if start is None else key(start), None if end is None else key(end)
+        if not active.has_room(*span, quantity):
+            continue
+        whole.put(*span, turn, quantity)
+        if hides:
+            hidden.append(turn)
+        else:
+            active.put(*span, turn, quantity)
+    whole.check()
+    numbers = set(hidden)
+    live = LiveUsage(whole, numbers, lambda: hidden)
+    for turn, (low, high) in enumerate(asked):
+        if turn % 2 and hidden:
+            row = whole.row(hidden.pop())
+            numbers.discard(row[2])
+            whole.remove(row[2])
+            live.without(row)
+        live.check(active.overlapping(None, None))
+        low, high = None if low is None else key(low), None if high is None else key(high)
+        for limit in range(capacity):
+            assert live.has_room(low, high, limit) is active.profile.has_room(low, high, limit)
+            assert ranks(live.over(low, high, limit)) == ranks(active.profile.over(low, high, limit))
+        assert ranks(live.steps(low, high)) == ranks(active.profile.steps(low, high))
 
 
 def ranks(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -139,7 +138,7 @@ def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monk
         return key if key is None or length is None else key + length
 
     monkeypatch.setattr("bookcore.stores.memory.capacity.clear_after", counted)
-    index = CapacityIndex(ResourceRecord(0, None, 0, 1, 5, 7), False)
+    index = CapacityIndex(ResourceRecord(0, None, 0, 1, 5, 7), False, Sizes())
     rows = [(50 * n, 50 * n + 30, n + 1) for n in range(400)]
     for row in rows:
         index.put(*row, 1)

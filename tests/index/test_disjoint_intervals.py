@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore.index import disjoint_intervals
 from bookcore.index.disjoint_intervals import ChunkedIntervals, make_intervals
-from bookcore.testing import rank_spans, small_sizes
+from bookcore.testing import rank_spans
 from bookcore.testing.families import OnlyLess
 
 STEPS = st.lists(
@@ -50,11 +49,11 @@ def overlaps(one: Any, two: Any, closed: bool) -> bool:
     )
 
 
-def emptied(closed: bool) -> ChunkedIntervals:
+def emptied(closed: bool, split: int) -> ChunkedIntervals:
     """Return chunked intervals whose last interval has gone."""
     flat = make_intervals(closed)
     flat.put(flat.gap(OnlyLess(1), OnlyLess(2)), OnlyLess(1), OnlyLess(2), 1)
-    kept = ChunkedIntervals(closed, flat.edges, flat.values, disjoint_intervals.SPLIT)
+    kept = ChunkedIntervals(closed, flat.edges, flat.values, split)
     kept.take(kept.find(1))
     return kept
 
@@ -65,9 +64,9 @@ def fits(kept: Any, start: Any, end: Any) -> Any:
     return None if place == -1 else place
 
 
-def walk(closed: bool, chunked: bool, steps: Any) -> None:
+def walk(closed: bool, chunked: bool, steps: Any, split: int) -> None:
     """Follow the steps on intervals and on a list, and compare everything after each."""
-    kept: Any = emptied(closed) if chunked else make_intervals(closed)
+    kept: Any = emptied(closed, split) if chunked else make_intervals(closed)
     held: list[tuple[Any, Any, int]] = []
     for value, (what, span, pick) in enumerate(steps, 10):
         if not closed and span[0] == span[1] and span[0] is not None:
@@ -103,8 +102,8 @@ def walk(closed: bool, chunked: bool, steps: Any) -> None:
             assert ranked(kept.overlapping(*ends)) == right
             assert ranked(kept.spans(*ends)) == [row[:2] for row in right]
             assert kept.is_free(*ends) is (not right)
-        if not chunked and len(kept) > disjoint_intervals.SPLIT:
-            kept, chunked = ChunkedIntervals(closed, kept.edges, kept.values, disjoint_intervals.SPLIT), True
+        if not chunked and len(kept) > split:
+            kept, chunked = ChunkedIntervals(closed, kept.edges, kept.values, split), True
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -112,8 +111,7 @@ def walk(closed: bool, chunked: bool, steps: Any) -> None:
 @given(steps=STEPS)
 def test_intervals_agree_with_a_list(closed: bool, chunked: bool, steps: Any) -> None:
     """Spans of any length, bounded or not."""
-    with small_sizes(SPLIT=2):
-        walk(closed, chunked, steps)
+    walk(closed, chunked, steps, 2)
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -121,22 +119,20 @@ def test_intervals_agree_with_a_list(closed: bool, chunked: bool, steps: Any) ->
 @given(steps=SHORT_STEPS)
 def test_intervals_of_many_chunks_agree_with_a_list(closed: bool, split: int, steps: Any) -> None:
     """Short spans, so that many are held and chunks are cut, emptied and dropped."""
-    with small_sizes(SPLIT=split):
-        walk(closed, False, steps)
+    walk(closed, False, steps, split)
 
 
 def test_chunks_are_cut_when_full_and_dropped_when_empty() -> None:
     """Chunked intervals hold chunks of at most `SPLIT`, and none that is empty."""
-    with small_sizes(SPLIT=4):
-        kept = emptied(False)
-        for at in range(100):
-            start, end = OnlyLess(at), OnlyLess(at + 1)
-            kept.put(fits(kept, start, end), start, end, at)
-            assert fits(kept, start, end) is None
-        assert len(kept.chunks) > 20
-        assert all(len(chunk.values) <= 4 for chunk in kept.chunks)
-        for at in range(10, 90):
-            kept.take(kept.find(at))
-        kept.check()
-        assert len(kept.chunks) < 10
-        assert kept.values == [*range(10), *range(90, 100)]
+    kept = emptied(False, 4)
+    for at in range(100):
+        start, end = OnlyLess(at), OnlyLess(at + 1)
+        kept.put(fits(kept, start, end), start, end, at)
+        assert fits(kept, start, end) is None
+    assert len(kept.chunks) > 20
+    assert all(len(chunk.values) <= 4 for chunk in kept.chunks)
+    for at in range(10, 90):
+        kept.take(kept.find(at))
+    kept.check()
+    assert len(kept.chunks) < 10
+    assert kept.values == [*range(10), *range(90, 100)]

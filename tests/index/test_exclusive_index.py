@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, ConflictError, Resource
+from bookcore import BookingEvent, Calendar, ConflictError, MemoryStore, Resource
 from bookcore.index import disjoint_intervals
 from bookcore.index.disjoint_intervals import ChunkedIntervals
 from bookcore.stores.memory.exclusive import ExclusiveIndex
-from bookcore.testing import small_sizes
+from bookcore.testing import SMALL
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
@@ -52,7 +53,8 @@ def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: str) -> 
     assert type(index) is ExclusiveIndex and index.home is calendar
     assert room._binding is record.binding is record.fast_index is index
     closure = calendar.close(room, 5, 7, "paint")
-    assert room._binding is record.binding is record and record.edges is None and index.home is None
+    binding: Any = record.binding
+    assert room._binding is binding is record and record.edges is None and index.home is None
     assert not calendar.is_available(room, 5, 6)
     with pytest.raises(ConflictError):
         calendar.book(room, 5, 6)
@@ -66,21 +68,20 @@ def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: str) -> 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: str) -> None:
     """Every answer and the count hold while the bookings outgrow one piece, and while they are removed."""
-    with small_sizes(SPLIT=4):
-        calendar = Calendar(bounds=bounds)
-        room = calendar.add_resource(Resource("room"))
-        events = [calendar.add_booking(BookingEvent(room, at, at + 2)) for at in range(0, 90, 3)]
+    calendar = Calendar(MemoryStore(SMALL), bounds=bounds)
+    room = calendar.add_resource(Resource("room"))
+    events = [calendar.add_booking(BookingEvent(room, at, at + 2)) for at in range(0, 90, 3)]
+    calendar.check()
+    index = room._binding
+    assert type(index.intervals) is ChunkedIntervals and len(index.intervals.chunks) > 5
+    assert [calendar.is_available(room, at, at + 1) for at in range(3)] == [
+        False, False, bounds == "[)"
+    ]  # fmt: skip
+    assert all(one.start < two.start for one, two in pairwise(calendar.bookings(room)))
+    for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
+        calendar.remove_booking(event)
         calendar.check()
-        index = room._binding
-        assert type(index.intervals) is ChunkedIntervals and len(index.intervals.chunks) > 5
-        assert [calendar.is_available(room, at, at + 1) for at in range(3)] == [
-            False, False, bounds == "[)"
-        ]  # fmt: skip
-        assert all(one.start < two.start for one, two in pairwise(calendar.bookings(room)))
-        for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
-            calendar.remove_booking(event)
-            calendar.check()
-            assert len(calendar) == left == index.active == len(index.intervals)
-            assert calendar.is_available(room, event.start, event.start + 1)
-        assert type(index.intervals) is not ChunkedIntervals
+        assert len(calendar) == left == index.active == len(index.intervals)
+        assert calendar.is_available(room, event.start, event.start + 1)
+    assert type(index.intervals) is not ChunkedIntervals
     assert disjoint_intervals.SPLIT > 4

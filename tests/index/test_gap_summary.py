@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from bookcore import BookingEvent, Calendar, Resource
 from bookcore.index.disjoint_intervals import ChunkedIntervals
 from bookcore.index.gap_summary import GapSummary
-from bookcore.testing import small_sizes
 
 DAY = timedelta(days=1)
 KINDS: list[Any] = [int, date.fromordinal, lambda rank: datetime.min + rank * timedelta(microseconds=1)]
@@ -21,7 +20,7 @@ UNITS: list[Any] = [1, DAY, timedelta(microseconds=1)]
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "claim", "claim", "take"]), st.integers(1, 99), st.integers(0, 2), st.integers(0, 9)
+        st.sampled_from(["put", "put", "put", "take"]), st.integers(1, 99), st.integers(0, 2), st.integers(0, 9)
     ),
     max_size=60,
 )
@@ -29,10 +28,10 @@ STEPS = st.lists(
 
 def fits_behind(kept: ChunkedIntervals, at: int, length: Any, step: Any) -> bool:
     """Look whether a length fits into a gap of a part, or behind it."""
-    edges = list(kept.parts[at].edges)
-    if at + 1 == len(kept.parts):
+    edges = list(kept.chunks[at].edges)
+    if at + 1 == len(kept.chunks):
         return True
-    edges.append(kept.parts[at + 1].edges[0])
+    edges.append(kept.chunks[at + 1].edges[0])
     margin = 2 * step if kept.closed else 0 * step
     return any(start - end - margin >= length for end, start in zip(edges[1::2], edges[2::2], strict=True))
 
@@ -40,38 +39,39 @@ def fits_behind(kept: ChunkedIntervals, at: int, length: Any, step: Any) -> bool
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("kind", range(3))
 @given(steps=STEPS, split=st.integers(2, 4), fan=st.integers(2, 3))
-def test_no_part_is_passed_over_that_holds_the_length(closed: bool, kind: int, steps: Any, split: int, fan: int) -> None:
+def test_no_chunk_is_passed_over_that_holds_the_length(closed: bool, kind: int, steps: Any, split: int, fan: int) -> None:
     """After each change, whatever is passed over is too narrow; and what is not first learnt is learnt by looking."""
     key, unit = KINDS[kind], UNITS[kind]
-    with small_sizes(SPLIT=split, FAN=fan):
-        kept = ChunkedIntervals(closed, (), [])
-        held: list[BookingEvent] = []
-        for what, rank, more, length in steps:
-            if what == "claim":
-                event = BookingEvent(None, key(rank), key(rank + more + (not closed)))
-                if kept.claim(event.start, event.end, event):
-                    held.append(event)
-            elif held:
-                event = held.pop(rank % len(held))
-                kept.take(kept.find(event.start, event.end))
-            asked = length * unit
-            for at in range(len(kept.parts)):
-                found = kept.widest.first(at, asked)
-                kept.check()
-                assert not any(fits_behind(kept, one, asked, unit) for one in range(at, found) if one)
-                assert found == at or found == len(kept.parts) - 1 or not found or fits_behind(kept, found, asked, unit)
+    kept = ChunkedIntervals(closed, (), [], split, fan)
+    held: list[int] = []
+    for value, (what, rank, more, length) in enumerate(steps):
+        start, end = key(rank), key(rank + more + (not closed))
+        if what == "put":
+            place = kept.gap(start, end)
+            if place is not None:
+                kept.put(place, start, end, value)
+                held.append(value)
+        elif held:
+            kept.take(kept.find(held.pop(rank % len(held))))
+        asked = length * unit
+        for at in range(len(kept.chunks)):
+            found = kept.gaps.first(at, asked)
+            kept.check()
+            assert not any(fits_behind(kept, one, asked, unit) for one in range(at, found) if one)
+            assert found == at or found == len(kept.chunks) - 1 or not found or fits_behind(kept, found, asked, unit)
 
 
 @pytest.mark.parametrize("make", [Fraction, float, lambda rank: (rank,)])
 def test_keys_that_are_not_measured_are_walked(make: Any) -> None:
     """No part is passed over where gaps are of a kind whose arithmetic is not exact, or of none."""
-    with small_sizes():
-        kept = ChunkedIntervals(False, (), [])
-        for at in range(0, 100, 2):
-            kept.claim(make(at), make(at + 1), BookingEvent(None, make(at), make(at + 1)))
-        kept.check()
-        assert set(kept.widest.bounds) == {None}
-        assert kept.widest.first(3, 99) == 3
+    kept = ChunkedIntervals(False, (), [], 4, 2)
+    for at in range(0, 100, 2):
+        place = kept.gap(make(at), make(at + 1))
+        assert place is not None
+        kept.put(place, make(at), make(at + 1), at)
+    kept.check()
+    assert set(kept.gaps.bounds) == {None}
+    assert kept.gaps.first(3, 99) == 3
 
 
 def looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookcoreError, BookingEvent, Calendar, Resource
+from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, Resource
 from bookcore.engine.engine import Engine
 from bookcore.engine.rules import Rules
-from bookcore.testing import Family, any_family, rank_spans, small_sizes
+from bookcore.testing import SMALL, Family, any_family, rank_spans
 
 STEPS = st.lists(
     st.tuples(
@@ -74,53 +74,52 @@ def outcome(call: Callable[..., Any], *asked: Any) -> Any:
 def test_fast_and_general_paths_agree(bounds: str, family: Family, steps: Any, data: st.DataObject) -> None:
     """One history twice: the same answers, events and refusals, and the same digest at the end."""
     now = [0]
-    with small_sizes():
-        quick, slow = (Calendar(bounds=bounds, clock=lambda: now[0]) for _ in range(2))
-        general = General(slow)
-        places = [[make(number) for number, make in enumerate(PLACES)] for _ in range(2)]
-        for calendar, own in zip((quick, slow), places, strict=True):
-            for place in own:
-                calendar.add_resource(place)
-        for step, (what, number, (low, high), pick) in enumerate(steps):
-            start, end = family.key(low, step), family.key(high, step + 1)
-            named = [own[number] if pick % 3 and number < len(own) else number for own in places]
-            if what == "book":
-                asked = outcome(quick.is_available, named[0], start, end)
-                assert outcome(general.is_available, named[1], start, end) == asked
-                assert outcome(quick.book, named[0], start, end) == outcome(general.book, named[1], start, end)
-            elif what == "tick":
-                now[0] += pick % 4
-            else:
-                done = []
-                for calendar, place in zip((quick, slow), named, strict=True):
-                    events, closures = list(calendar.bookings()), calendar.closures()
-                    if what == "remove" and events:
-                        done.append(outcome(calendar.remove_booking, events[pick % len(events)]))
-                    elif what == "close":
-                        done.append(outcome(lambda c, *span: c.close(*span).id, calendar, place, start, end))
-                    elif what == "reopen" and closures:
-                        done.append(outcome(calendar.reopen, closures[pick % len(closures)]))
-                    elif what == "hold":
-                        done.append(outcome(lambda c, *span: c.hold(*span, ttl=3), calendar, place, start, end))
-                    elif what == "tag":
-                        done.append(outcome(calendar.tag, place, "sea"))
-                assert len(set(map(repr, done))) <= 1
-            for place, other in zip(*places, strict=True):
-                asked = outcome(quick.is_available, place, start, end)
-                assert outcome(general.is_available, other, start, end) == asked
-        places = [[place for place in own if isinstance(place, Resource)] for own in places]
-        assert [outcome(lambda e: e, event) for event in quick.bookings()] == [
-            outcome(lambda e: e, event) for event in slow.bookings()
-        ]
-        for calendar in (quick, slow):
-            for event in [event for event in calendar.bookings() if event.resource.id == 3]:
-                calendar.remove_booking(event)  # a digest writes no objects of other libraries
-            for closure in calendar.closures(3):
-                calendar.reopen(closure)
-            calendar.remove_resource(3)
-            calendar.check()
-        if family.name != "own":  # nor keys of a class that nobody has said how to write
-            assert quick.digest() == slow.digest()
+    quick, slow = (Calendar(MemoryStore(SMALL), bounds=bounds, clock=lambda: now[0]) for _ in range(2))
+    general = General(slow)
+    places = [[make(number) for number, make in enumerate(PLACES)] for _ in range(2)]
+    for calendar, own in zip((quick, slow), places, strict=True):
+        for place in own:
+            calendar.add_resource(place)
+    for step, (what, number, (low, high), pick) in enumerate(steps):
+        start, end = family.key(low, step), family.key(high, step + 1)
+        named = [own[number] if pick % 3 and number < len(own) else number for own in places]
+        if what == "book":
+            asked = outcome(quick.is_available, named[0], start, end)
+            assert outcome(general.is_available, named[1], start, end) == asked
+            assert outcome(quick.book, named[0], start, end) == outcome(general.book, named[1], start, end)
+        elif what == "tick":
+            now[0] += pick % 4
+        else:
+            done = []
+            for calendar, place in zip((quick, slow), named, strict=True):
+                events, closures = list(calendar.bookings()), calendar.closures()
+                if what == "remove" and events:
+                    done.append(outcome(calendar.remove_booking, events[pick % len(events)]))
+                elif what == "close":
+                    done.append(outcome(lambda c, *span: c.close(*span).id, calendar, place, start, end))
+                elif what == "reopen" and closures:
+                    done.append(outcome(calendar.reopen, closures[pick % len(closures)]))
+                elif what == "hold":
+                    done.append(outcome(lambda c, *span: c.hold(*span, ttl=3), calendar, place, start, end))
+                elif what == "tag":
+                    done.append(outcome(calendar.tag, place, "sea"))
+            assert len(set(map(repr, done))) <= 1
+        for place, other in zip(*places, strict=True):
+            asked = outcome(quick.is_available, place, start, end)
+            assert outcome(general.is_available, other, start, end) == asked
+    places = [[place for place in own if isinstance(place, Resource)] for own in places]
+    assert [outcome(lambda e: e, event) for event in quick.bookings()] == [
+        outcome(lambda e: e, event) for event in slow.bookings()
+    ]
+    for calendar in (quick, slow):
+        for event in [event for event in calendar.bookings() if event.resource.id == 3]:
+            calendar.remove_booking(event)  # a digest writes no objects of other libraries
+        for closure in calendar.closures(3):
+            calendar.reopen(closure)
+        calendar.remove_resource(3)
+        calendar.check()
+    if family.name != "own":  # nor keys of a class that nobody has said how to write
+        assert quick.digest() == slow.digest()
 
 
 Named = namedtuple("Named", ["id", "floor"])

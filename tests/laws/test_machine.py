@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -9,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from bookcore import MemoryStore
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
-from bookcore.testing import families, machine
+from bookcore.testing import SMALL, families, machine
 
 MOST = settings().max_examples
 
@@ -17,10 +19,10 @@ MOST = settings().max_examples
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize(
     ("keys", "sizes"),
-    [("int", {}), ("int", {"SMALLEST": 32, "SPLIT": 2}), ("aware", {})],
+    [("int", {}), ("int", {"occupancy": {**SMALL.occupancy, "smallest": 32}, "split": 2}), ("aware", {})],
     ids=["cutting", "joining", "with hours"],
 )
-def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, int]) -> None:
+def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, Any]) -> None:
     """In indexes that cut themselves every few entries, in larger ones that join; with times, that have opening hours."""
     walk = machine(MemoryStore, TreeStore, SortedStore, bounds=bounds, keys=keys, sizes=sizes)
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 2))

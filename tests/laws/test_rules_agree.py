@@ -14,7 +14,7 @@ from bookcore.hours import Hours
 from bookcore.index.span_algebra import as_places
 from bookcore.model.span import overlaps
 from bookcore.stores.sorted import SortedStore
-from bookcore.testing import ListStore, rank_spans, small_sizes
+from bookcore.testing import ListStore, rank_spans, small_store
 
 MONDAY = datetime(2026, 5, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -57,7 +57,7 @@ def make_calendar(make: Any, bounds: str, timed: bool, steps: Any) -> Calendar:
     """Return a calendar with a random history of everything that may be in the way."""
     now = [0]
     key, unit = (time, HOUR) if timed else (number, 1)
-    calendar = Calendar(make(), bounds=bounds, clock=lambda: now[0])
+    calendar = Calendar(small_store(make), bounds=bounds, clock=lambda: now[0])
     for id, (capacity, before, after) in enumerate(FACTS):
         calendar.add_resource(Resource(id, capacity, before=before * unit or None, after=after * unit or None))
     for what, id, (low, high), quantity, pick in steps:
@@ -98,34 +98,33 @@ def test_the_four_questions_of_every_rule_agree(
 ) -> None:
     """Allowed, no bit in the bitmap, no blocked span overlaps, no causes: of each rule, and of all of them together."""
     closed = bounds == "[]"
-    with small_sizes():
-        calendar = make_calendar(make, bounds, timed, steps)
-        state = calendar._engine.state
-        rules = state.rules
-        with state.gate.read:
-            for (low, high), quantity in asked:
-                if not closed and low is not None and low == high:
-                    continue
-                start, end = (time if timed else number)(low), (time if timed else number)(high)
-                bits = [rule.blocked(start, end, quantity) for rule in rules.every]
-                together = rules.blocked(start, end, quantity)
-                for record in state.registry.in_order():
-                    every = []
-                    for rule, taken in zip(rules.every, bits, strict=True):
-                        if rule is rules.bookings and quantity > record.capacity:
-                            continue  # the rule of units says no; that of bookings may say either
-                        allowed = rule.allows(record, start, end, quantity)
-                        every.append(allowed)
-                        found = (
-                            not taken >> record.number & 1,
-                            not list(rule.causes(record, start, end, quantity, start, end)),
-                        )
-                        assert found == (allowed, allowed), (rule, record, start, end, quantity)
-                        if rule is rules.hours and (start is None or end is None):
-                            continue  # opening hours go on for ever
-                        spans = list(rule.spans(record, start, end, quantity))
-                        assert meets(spans, start, end, closed) is not allowed, (rule, record, spans, start, end, quantity)
-                    allowed = rules.allows(record, start, end, quantity)
-                    assert allowed is all(every) is rules.allows_or_false(record, start, end, quantity)
-                    assert allowed is not bool(together >> record.number & 1)
-                    assert allowed is not bool(list(rules.causes(record, start, end, quantity, start, end)))
+    calendar = make_calendar(make, bounds, timed, steps)
+    state = calendar._engine.state
+    rules = state.rules
+    with state.gate.read:
+        for (low, high), quantity in asked:
+            if not closed and low is not None and low == high:
+                continue
+            start, end = (time if timed else number)(low), (time if timed else number)(high)
+            bits = [rule.blocked(start, end, quantity) for rule in rules.every]
+            together = rules.blocked(start, end, quantity)
+            for record in state.registry.in_order():
+                every = []
+                for rule, taken in zip(rules.every, bits, strict=True):
+                    if rule is rules.bookings and quantity > record.capacity:
+                        continue  # the rule of units says no; that of bookings may say either
+                    allowed = rule.allows(record, start, end, quantity)
+                    every.append(allowed)
+                    found = (
+                        not taken >> record.number & 1,
+                        not list(rule.causes(record, start, end, quantity, start, end)),
+                    )
+                    assert found == (allowed, allowed), (rule, record, start, end, quantity)
+                    if rule is rules.hours and (start is None or end is None):
+                        continue  # opening hours go on for ever
+                    spans = list(rule.spans(record, start, end, quantity))
+                    assert meets(spans, start, end, closed) is not allowed, (rule, record, spans, start, end, quantity)
+                allowed = rules.allows(record, start, end, quantity)
+                assert allowed is all(every) is rules.allows_or_false(record, start, end, quantity)
+                assert allowed is not bool(together >> record.number & 1)
+                assert allowed is not bool(list(rules.causes(record, start, end, quantity, start, end)))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bookcore import Calendar, ConflictError, MemoryStore, Resource
 from bookcore.hours import Hours
 from bookcore.stores.tree import TreeStore
-from bookcore.testing import ListStore, small_sizes
+from bookcore.testing import ListStore, small_store
 
 LOW, HIGH = -12, 30  # all that happens lies well inside
 
@@ -54,36 +54,35 @@ def test_the_best_fit_has_the_smallest_gap(
     store: Any, bounds: str, rooms: Any, done: Any, span: Any, quantity: int
 ) -> None:
     """No candidate has a smaller one, and none before it one as small."""
-    with small_sizes():
-        calendar = Calendar(store(), bounds=bounds, clock=lambda: 0)
-        for number, (capacity, before, after) in enumerate(rooms):
-            calendar.add_resource(Resource(number, capacity, before=before, after=after))
-        for what, number, a, b, units in done:
-            if a is not None and b is not None and not a < b:
-                continue
-            with suppress(ConflictError):
-                if what == "close":
-                    calendar.close(number % len(rooms), a, b)
-                else:
-                    (calendar.book if what == "book" else calendar.hold)(number % len(rooms), a, b, quantity=units)
-        start, end = span
-        if start is not None and end is not None and (end < start or (end == start and bounds == "[)")):
-            return
-        candidates = calendar.find_available(start, end, quantity=quantity).ids()
-        if not candidates:
-            return
-        expected = min(candidates, key=lambda id: gap_size(calendar, id, start, end, quantity))
-        used = {id: len(list(calendar.bookings(id))) for id in candidates}
-        for strategy, right in (
-            ("best_fit", expected),
-            ("first", candidates[0]),
-            ("least_used", min(candidates, key=used.__getitem__)),
-            (lambda found: found[-1], candidates[-1]),
-        ):
-            with calendar.what_if():
-                chosen = calendar.book_any(calendar.resources, start, end, strategy=strategy, quantity=quantity)
-                assert chosen.resource.id == right
-        calendar.check()
+    calendar = Calendar(small_store(store), bounds=bounds, clock=lambda: 0)
+    for number, (capacity, before, after) in enumerate(rooms):
+        calendar.add_resource(Resource(number, capacity, before=before, after=after))
+    for what, number, a, b, units in done:
+        if a is not None and b is not None and not a < b:
+            continue
+        with suppress(ConflictError):
+            if what == "close":
+                calendar.close(number % len(rooms), a, b)
+            else:
+                (calendar.book if what == "book" else calendar.hold)(number % len(rooms), a, b, quantity=units)
+    start, end = span
+    if start is not None and end is not None and (end < start or (end == start and bounds == "[)")):
+        return
+    candidates = calendar.find_available(start, end, quantity=quantity).ids()
+    if not candidates:
+        return
+    expected = min(candidates, key=lambda id: gap_size(calendar, id, start, end, quantity))
+    used = {id: len(list(calendar.bookings(id))) for id in candidates}
+    for strategy, right in (
+        ("best_fit", expected),
+        ("first", candidates[0]),
+        ("least_used", min(candidates, key=used.__getitem__)),
+        (lambda found: found[-1], candidates[-1]),
+    ):
+        with calendar.what_if():
+            chosen = calendar.book_any(calendar.resources, start, end, strategy=strategy, quantity=quantity)
+            assert chosen.resource.id == right
+    calendar.check()
 
 
 KEYS: dict[str, Callable[[int], Any]] = {

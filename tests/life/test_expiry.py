@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,10 +22,10 @@ from bookcore import (
 )
 from bookcore.changes import Change, Released
 from bookcore.engine import holds as engine_holds
-from bookcore.engine import state as engine_state
 from bookcore.stores.protocol import SupportsExpiry
+from bookcore.stores.sizes import Sizes
 from bookcore.stores.tree import TreeStore
-from bookcore.testing import ListStore, small_sizes
+from bookcore.testing import SMALL, ListStore, small_store
 
 MOST = settings().max_examples
 
@@ -48,7 +49,7 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each call take out no more than one of those that fade."""
-    monkeypatch.setattr(engine_state, "AT_ONCE", 1)
+    monkeypatch.setattr("bookcore.stores.memory.store.Sizes", partial(Sizes, at_once=1))
 
 
 def fading(calendar: Calendar) -> bool:
@@ -118,9 +119,9 @@ def test_few_that_run_out_do_not_fade() -> None:
     """Up to what one call may take out, the indexes know at once."""
     clock = Clock()
     calendar = Calendar(clock=clock)
-    held(calendar, engine_state.AT_ONCE)
+    held(calendar, Sizes().at_once)
     clock.now = 10
-    assert len(calendar) == engine_state.AT_ONCE and not fading(calendar)
+    assert len(calendar) == Sizes().at_once and not fading(calendar)
 
 
 def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calendar]) -> None:
@@ -334,7 +335,7 @@ def test_a_comparison_that_fails_half_way_leaves_a_pool_right(
     limit: int, closed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far the call that notices comes, or those after it: what ran out is seen by nobody, the rest by all."""
-    monkeypatch.setattr(engine_state, "AT_ONCE", 3)
+    monkeypatch.setattr("bookcore.stores.memory.store.Sizes", partial(Sizes, at_once=3))
     clock = Clock()
     calendar = pool_that_ran_out(clock, 12, others=3, closed=closed)
     attempts: list[Callable[[], Any]] = [
@@ -435,12 +436,11 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @settings(max_examples=MOST * 2)
 def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
     """One history, on the store in which bookings fade and on a plain list: the same answers after each step."""
-    with small_sizes():
-        one, two = Clock(), Clock()
-        here = Calendar(clock=one, bounds=bounds)
-        there = Calendar(ListStore(), clock=two, bounds=bounds)
-        for mine, right in zip(run(here, one, steps), run(there, two, steps), strict=True):
-            assert mine == right
+    one, two = Clock(), Clock()
+    here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)
+    there = Calendar(small_store(ListStore), clock=two, bounds=bounds)
+    for mine, right in zip(run(here, one, steps), run(there, two, steps), strict=True):
+        assert mine == right
 
 
 def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:

@@ -28,7 +28,8 @@ def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
         calendar = make(**settings)
         return calendar, calendar._engine.state
 
-    return save_load.load(made, path, **options)
+    loaded: Calendar = save_load.load(made, path, **options)
+    return loaded
 
 
 class Stay(BookingEvent):

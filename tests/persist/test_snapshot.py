@@ -62,7 +62,8 @@ def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
         calendar = make(**settings)
         return calendar, calendar._engine.state
 
-    return save_load.load(made, path, **options)
+    loaded: Calendar = save_load.load(made, path, **options)
+    return loaded
 
 Forge = Callable[..., Path]
 InMemory = Callable[[bytes | bytearray], FileSystem]
@@ -197,7 +198,7 @@ def portrait(calendar: Calendar) -> Any:
             (
                 type(event), seen(event.id), seen(event.resource.id), seen(event.start), seen(event.end),
                 event.quantity, {name: seen(value) for name, value in event.fields.items()},
-                event._seq in until, seen(until.get(event._seq)),
+                event._seq in until, seen(until.get(event._seq or 0)),
             )
             for event in sorted(state.ledger.all(), key=lambda event: event._seq or 0)
         ],

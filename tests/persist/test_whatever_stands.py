@@ -39,7 +39,8 @@ def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
         calendar = make(**settings)
         return calendar, calendar._engine.state
 
-    return save_load.load(made, path, **options)
+    loaded: Calendar = save_load.load(made, path, **options)
+    return loaded
 
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:
@@ -289,7 +290,7 @@ def told(calendar: Calendar) -> Any:
         [
             (
                 seen(e.resource.id), seen(e.id), seen(e.start), seen(e.end), e.quantity, e.status,
-                seen(until.get(e._seq)), [(name, seen(value)) for name, value in e.fields.items()],
+                seen(until.get(e._seq or 0)), [(name, seen(value)) for name, value in e.fields.items()],
             )
             for e in calendar.bookings()
         ],
