@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from bookcore.engine.bulk_load import garbage_paused, load_events
+from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import check_event, make_event, plain_event
 from bookcore.engine.opening_hours import suits
@@ -294,7 +295,7 @@ class Engine:
         state = self.state
         self._tick()
         seq = state.ledger.find(event_or_id)
-        event, holds = state.ledger.event(seq), state.holds.until
+        event, holds = _event_of(state.ledger, event_or_id, seq), state.holds.until
         state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
         return event
 
@@ -373,7 +374,7 @@ class Engine:
                 if ran_out is not None:
                     raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
                 raise
-            event = ledger.event(seq)
+            event = _event_of(ledger, event_or_id, seq)
             if seq in holds.until:
                 state.commit(changes.Confirmed(event, holds.until[seq]))
             return event
@@ -727,6 +728,12 @@ def _is_whole(change: Any) -> bool:
         elif not is_a(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
             return False
     return True
+
+
+def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
+    """Return the event of the booking that was found: the very one that the caller gave, unless that was an id."""
+    event: BookingEvent = event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
+    return event
 
 
 def _resource_id(event: BookingEvent) -> Any:

@@ -338,3 +338,14 @@ def test_sets_find_events_whatever_became_of_them() -> None:
         undone = calendar.book(room, 500, 501)
         kept.add(undone)
     assert undone in kept
+
+
+def test_event_that_was_given_is_the_one_returned() -> None:
+    """So adding what `remove_booking` returned gives the caller's event its lock again."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room"))
+    event = calendar.hold(room, 1, 2)
+    assert calendar.confirm(event) is event
+    assert calendar.remove_booking(event) is event
+    calendar.add_booking(event)
+    assert event.owns_lock
