@@ -1,11 +1,11 @@
-"""`Calendar`: what is booked, what is free, and may I have it? The whole public interface, on one page.
+"""`Calendar`: the whole public interface, in one file.
 
-Each method says what a call means, raises and costs, and hands it on. Two of them have a fast path of their own, marked
-as such; both give the general path's answers, which tests hold.
+Each method documents a call, its errors and its complexity, and forwards the call. `Calendar.is_available` and
+`Calendar.book` also have a fast path; tests prove that it gives the same answers as the general path.
 
-    commands     `bookcore.engine.engine`      decide, and commit through `bookcore.engine.state`
+    commands     `bookcore.engine.engine`      decide, then commit a change to `bookcore.engine.state`
     questions    `bookcore.query`              read that state
-    files        `bookcore.persist`
+    files        `bookcore.persist`            write and read snapshots
 """
 
 from __future__ import annotations
@@ -44,16 +44,17 @@ _new = BookingEvent.__new__
 
 
 class Calendar:
-    """The bookings of any number of resources, exactly, in memory, safe to share between threads.
+    """The bookings of any number of resources, in memory. A calendar may be shared between threads.
 
-    ``store`` holds the bookings (default: a fresh `MemoryStore`). With ``bounds="[)"`` a span ends just before its
-    ``end``, so that touching bookings fit; with ``"[]"`` the end is part of it (whole-day rentals), touching bookings
-    conflict and a span may have no length. ``clock`` returns the present instant, for holds: while one may run out, calls
-    that read or change bookings ask it, and what it raises comes as it is. ``event_type`` is the class `book` makes.
+    ``store`` keeps the bookings (default: a new `MemoryStore`). With ``bounds="[)"`` a span ends just before its
+    ``end``, so that touching bookings do not conflict; with ``"[]"`` the end is part of the span (whole-day rentals):
+    touching bookings conflict, and the start and end of a span may be equal. ``clock`` is a function that returns the
+    present instant, for holds: while a hold may run out, every call that reads or changes bookings calls it, and passes
+    on unchanged what it raises. ``event_type`` is the class of the events that `book` makes.
 
-    Raises: `QueryError` for bounds, a clock or an event type that are none; `StoreError` for a store that is none, or
-    serves another calendar. From then on, in any call: `KeyTypeError` when keys, or the clock's instant, cannot be
-    compared; in changes: `StoreError` when the store fails.
+    Raises: `QueryError` for invalid bounds, an invalid clock or an invalid event type; `StoreError` for an object that is
+    no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
+    instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -62,8 +63,8 @@ class Calendar:
     >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
     (False, True)
 
-    Wherever a resource is asked for, the object or its id will do. None as start or end means unbounded. Whatever a
-    call refuses, nothing has changed. Complexity is given with m bookings on a resource and n resources.
+    A resource argument is the registered object or its id. None as start or end means unbounded. A call that raises
+    changes nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
     """
 
     __slots__ = (
@@ -110,7 +111,7 @@ class Calendar:
         self._engine = Engine(state)
         self._planner = Planner(state)
         self._free_time = FreeTime(self._planner)
-        # what the two fast paths read
+        # The two fast paths read these.
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
         self._by_id, self._owners = state.registry.by_id, state.ledger.owners.parts
         self._makes_rows = event_type is BookingEvent
@@ -120,13 +121,14 @@ class Calendar:
     def add_resource(
         self, resource: Any, *, capacity: int | None = None, before: Any = None, after: Any = None
     ) -> Any:
-        """Register a resource and return it. Anything with a hashable ``id`` will do.
+        """Register a resource and return it. Any object with a hashable ``id`` can be a resource.
 
-        ``capacity``, ``before`` and ``after`` are for objects that are no `Resource` (or override what one says). Its
-        value for every index is asked for now, under the calendar's lock.
+        ``capacity``, ``before`` and ``after`` replace the values of a `Resource`, and give an object of another class
+        these values. The key function of every index is called with the resource, under the calendar's lock.
 
-        Raises: `DuplicateResourceError`; `ResourceError` (no usable id, or turnaround that is no length of the keys here),
-        `InvalidQuantityError` (capacity); `QueryError`, `KeyTypeError` when an index has no place for it.
+        Raises: `DuplicateResourceError` when the id is registered already; `ResourceError` when the id is None or not
+        hashable, or when keys in the calendar cannot be moved by the turnaround; `InvalidQuantityError` for the capacity;
+        `QueryError` when a key function raises, `KeyTypeError` when its value cannot be ordered.
         Complexity: O(1), and O(log n) for each index.
 
         >>> from types import SimpleNamespace
@@ -138,9 +140,9 @@ class Calendar:
         return self._engine.add_resource(resource, capacity, before, after)
 
     def remove_resource(self, resource: Any) -> Any:
-        """Forget a resource, its tags, closures and hours, and return it.
+        """Remove a resource with its tags, closures and opening hours, and return it.
 
-        Raises: `ResourceInUseError` while bookings stand, `UnknownResourceError`.
+        Raises: `ResourceInUseError` while the resource has active bookings; `UnknownResourceError`.
         Complexity: O(number of labels), O(log n) for each index, and as `reopen` for each of its closures.
 
         >>> from bookcore import Calendar, Resource
@@ -160,10 +162,10 @@ class Calendar:
     # -- one question about one resource ----------------------------------------------------------------
 
     def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
-        """Tell whether `book` would accept the span now, for so many units.
+        """Tell whether `book` would now accept the span for *quantity* units.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
-        Complexity: O(log m); with capacity or turnaround, O(log m + changes of use within the span).
+        Complexity: O(log m); with a capacity or turnaround, O(log m + changes of usage within the span).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -172,8 +174,8 @@ class Calendar:
         >>> calendar.is_available(bikes, 4, 6), calendar.is_available("bikes", 4, 6, quantity=2)
         (True, False)
         """
-        # The fast path: no lock, and the edges of a resource's bookings read through its binding. Anything unusual, be
-        # it a change that began in between, is left to the general path below, which also words every refusal.
+        # The fast path takes no lock and reads the edges of the resource's bookings through its binding. If a change began
+        # meanwhile, or an argument is unusual or invalid, the general path below answers or raises.
         gate = self._gate
         stamp = gate.stamp
         if stamp is not None and quantity is ONE:
@@ -191,7 +193,7 @@ class Calendar:
                     and type(start) is fast_type
                     and type(end) is fast_type
                     and start < end
-                    # where keys have no zone, the first edge refuses to be compared with one that has
+                    # where the keys in `edges` have no zone, comparing them with a key that has one raises
                     and ((zone := keys.zone) is None or (start.tzinfo is zone and end.tzinfo is zone))
                 ):
                     if edges:  # `DisjointIntervals.is_free`
@@ -201,25 +203,25 @@ class Calendar:
                         answer = bool(keys.admit(start, end))
                     if stamp == gate.stamp:
                         return answer
-            except Exception:  # noqa: S110 - the general path meets it again and says what it is
+            except Exception:  # noqa: S110 - the general path meets the same error and translates it
                 pass
         state = self._engine.state
         with gate.read:
             record = state.registry.record(resource)
             low, high = self._keys.admit(start, end)
             if not gate.writers and not gate.waiting:
-                gate.stamp = gate.version  # the next question need not come this way
+                gate.stamp = gate.version  # lets the next question take the fast path
             return state.rules.allows(record, low, high, check_quantity(quantity))
 
     def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[BookingEvent, ...]:
-        """Return every booking in the way of another one, by start, then in order of booking.
+        """Return the bookings that prevent a booking of the span, by start, then in order of booking.
 
-        Where the resource has turnaround, bookings that are only too near are in the way as well. Of a pool, those that are
-        in use where less than *quantity* is left: none if there is room throughout, or if there never are so many units.
-        (`bookings` names all that overlap.)
+        If the resource has turnaround, bookings that are too near to the span are returned as well. For a resource with a
+        capacity, these are the bookings that use units where fewer than *quantity* are left: none if enough units are left
+        everywhere, and none if *quantity* exceeds the capacity. (`bookings` returns all bookings that overlap a span.)
 
         Raises: as `is_available`.
-        Complexity: O(log m + answers); of a pool O(m), and O(k log k) for k bookings that overlap.
+        Complexity: O(log m + answers); with a capacity O(m), and O(k log k) for k bookings that overlap.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -231,7 +233,7 @@ class Calendar:
         return listing.conflicts(self._engine.state, resource, start, end, quantity)
 
     def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
-        """Iterate the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
+        """Iterate over the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + answers) for one resource; for all, O(answers x log answers) and what `find_booked` costs.
@@ -246,7 +248,7 @@ class Calendar:
         return listing.bookings(self._engine.state, resource, start, end)
 
     def get(self, booking_id: Hashable) -> BookingEvent:
-        """Return the booking of that id. Raises: `UnknownBookingError`. O(1).
+        """Return the active booking with this id. Raises: `UnknownBookingError`. O(1).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -257,22 +259,22 @@ class Calendar:
         return listing.get(self._engine.state, booking_id)
 
     def __contains__(self, event: object) -> bool:
-        """Tell whether this very event, or a booking of this id, stands in the calendar. O(1)."""
+        """Tell whether an event, or the booking with an id, is active in this calendar. O(1)."""
         return listing.contains(self._engine.state, event)
 
     def __len__(self) -> int:
-        """Return the number of bookings. O(1)."""
+        """Return how many bookings are active, holds included. O(1)."""
         with self._gate.read:
             return len(self._ledger)
 
     def __bool__(self) -> bool:
-        """Return True: a calendar is one, with bookings or without."""
+        """Return True, also for a calendar without bookings."""
         return True
 
     def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation:
-        """Return why the span is not to be had: every cause, or none precisely when `book` would accept it.
+        """Return every cause why `book` would refuse the span; there is no cause exactly when `book` would accept it.
 
-        Of bookings, those count that are in use where too little room is left.
+        The bookings among the causes are those that `conflicts` returns.
 
         Raises: as `is_available`.
         Complexity: O(log m + bookings in the span); as `is_available` when it is available.
@@ -292,9 +294,10 @@ class Calendar:
         return explain(self._engine.state, resource, start, end, quantity)
 
     def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
-        """Return ``(start, end, state)`` for every stretch of the span: ``free``, ``busy``, ``held`` or ``closed``.
+        """Divide the span into parts ``(start, end, state)``; a state is ``free``, ``busy``, ``held`` or ``closed``.
 
-        They tile the span exactly. ``free`` are the gaps for one unit; see `State` for what goes before what.
+        The parts cover the span without overlapping, in order. The ``free`` parts are the gaps for one unit. Where
+        several states apply, `State` says which of them is given.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `InvalidSpanError` also for an unbounded span of
         a resource with opening hours.
@@ -310,10 +313,10 @@ class Calendar:
         return free_busy(self._engine.state, resource, start, end)
 
     def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
-        """Yield the steps ``(start, end, used)`` of how many units bookings and holds use; together they tile the span.
+        """Yield steps ``(start, end, used)``: how many units bookings and holds use. The steps cover the span, in order.
 
-        Turnaround is not part of a booking and does not count. Neighbouring steps differ. With closed bounds steps meet
-        in a shared key, which belongs to the highest of them.
+        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds neighbouring steps
+        share a key; the usage at that key is the greatest of theirs.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
@@ -340,16 +343,16 @@ class Calendar:
         if_exists: str = RAISE,
         **fields: Any,
     ) -> BookingEvent:
-        """Make an event and add it: check and lock in one step.
+        """Book a resource: make an event and add it, checked and locked in one step.
 
-        ``id`` names the booking (None: the calendar makes a number), ``quantity`` is how many units it takes,
-        ``fields`` go to the event's class. With ``if_exists="return"`` asking again for a booking that stands, of the same
-        id and the same content, returns it: so a request can be repeated.
+        ``id`` names the booking (None: the calendar gives it a number), ``quantity`` is the number of units that it takes,
+        ``fields`` are passed to the event's class. With ``if_exists="return"``, a call that asks for an active booking,
+        with the same id and the same content, returns that booking; so a request can safely be sent twice.
 
-        Raises: `ConflictError` when the span is taken, naming every booking in the way; `InvalidSpanError`,
+        Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
         when ``if_exists`` is neither ``"raise"`` nor ``"return"``.
-        Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
+        Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -360,8 +363,8 @@ class Calendar:
         >>> calendar.book(room, 9, 12, id="talk", speaker="Ada", if_exists="return") is talk
         True
         """
-        # The fast path: the lock taken without a call, one bisect, no record of the change. What it cannot decide, and every
-        # refusal, is the engine's, which is called without the lock: subscribers are notified after it has been given up.
+        # The fast path needs no call to take the lock, one bisect, and no record of the change. All other cases, and every
+        # refusal, go to the engine, after the lock is released: subscribers are notified without it.
         gate, ledger = self._gate, self._ledger
         gate.lock.acquire()
         gate.stamp = None
@@ -429,10 +432,10 @@ class Calendar:
         return self._engine.book(resource, start, end, id, quantity, if_exists, fields)
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
-        """Check and lock an event made by the caller; return it. Its ``resource`` may be given as an id.
+        """Book an event that the caller made, and return it. Its ``resource`` may be an id.
 
-        Raises: as `book`; `DuplicateBookingError` also when this very event stands already; `QueryError` for what is no
-        `BookingEvent`.
+        Raises: as `book`; `DuplicateBookingError` also when this event is active already; `QueryError` for an object that
+        is no `BookingEvent`.
         Complexity: as `book`.
 
         >>> from bookcore import BookingEvent, Calendar, Resource
@@ -445,10 +448,10 @@ class Calendar:
         return self._engine.add_booking(event)
 
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
-        """Release a booking's lock and forget it; return it.
+        """Release a booking and return it; its span is available again.
 
-        Raises: `UnknownBookingError` when it does not stand in this calendar.
-        Complexity: O(log m), and one bit for every eighth block of the timeline that the span crosses.
+        Raises: `UnknownBookingError` when the booking is not active in this calendar.
+        Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -459,14 +462,13 @@ class Calendar:
         return self._engine.remove_booking(event_or_id)
 
     def load(self, events: Iterable[BookingEvent]) -> int:
-        """Add many events at once, all or none, three to four times as fast as one by one; return how many.
+        """Add many events, all or none, three to four times as fast as one by one; return their number.
 
-        Python's cyclic garbage collector is paused meanwhile, also while a generator makes the events: a million that are
-        made beforehand take it half a second.
+        Python's cyclic garbage collector is paused during the call, also while a generator makes the events. To make a
+        million events before the call costs half a second of garbage collection.
 
-        Raises: as `add_booking`, for the first event in the order given that cannot be added; `QueryError` when *events*
-        cannot be iterated.
-        Complexity: O(k log k) for k events, with few comparisons where keys repeat.
+        Raises: as `add_booking`, for the first event that cannot be added; `QueryError` when *events* is no iterable.
+        Complexity: O(k log k) for k events; repeated keys need few comparisons.
 
         >>> from bookcore import BookingEvent, Calendar, Resource
         >>> calendar = Calendar()
@@ -493,31 +495,30 @@ class Calendar:
         if_exists: str = RAISE,
         **fields: Any,
     ) -> BookingEvent:
-        """Book one of these resources, whichever is available: find, choose and lock in one step. Return the booking.
+        """Book an available resource out of several: find, choose and lock in one step. Return the booking.
 
-        *selection* is a `Selection` or any term that `find` takes. The candidates are those of it that have room for
-        *quantity*, in order of registration or as the selection is ordered. ``strategy`` says which one is taken,
-        among equals the first:
+        *selection* is a `Selection` or any term that `find` takes. The candidates are its resources that are available
+        for *quantity* units, in the order of the selection (by default in order of registration). ``strategy`` decides
+        which candidate is booked; among equal candidates it is the first:
 
-        - ``"first"``: the first.
-        - ``"best_fit"``: the one whose gap around the span is the smallest, so that large gaps stay whole. The gap is
-          the longest span around the one asked for that could be booked for *quantity* units: in a pool, as long as
-          so many are left. Its length is taken from what ends before to what begins after. A gap unbounded on one side
-          is larger than any bounded one; one unbounded on both is the largest.
-        - ``"least_used"``: the one with the fewest bookings and holds, whenever and however large.
-        - a function: called with the list of the candidates, it returns one of them (or its id). It runs under the
-          calendar's lock: let it be quick, and wait for no other thread. It may ask the calendar anything. Should it
-          raise, or return something else, nothing has changed.
+        - ``"first"``: the first candidate.
+        - ``"best_fit"``: the candidate with the smallest gap around the span, so that large gaps stay whole. The gap is
+          the longest span around the requested span that could be booked for *quantity* units. Its length is the distance
+          between the end of the blocked span before it and the start of the blocked span after it. A gap unbounded on one
+          side is larger than any bounded gap; a gap unbounded on both sides is the largest.
+        - ``"least_used"``: the candidate with the fewest bookings and holds, regardless of their spans and quantities.
+        - a function: it is called with the list of the candidates and returns one of them (or its id). It runs under the
+          calendar's lock, so it should be quick and must not wait for another thread. It may call the calendar.
 
-        The other arguments are those of `book`. With ``if_exists="return"`` a booking that stands under this id with
-        the same span, quantity and fields is returned, on whichever resource it is.
+        The other arguments are those of `book`. With ``if_exists="return"``, an active booking with this id and the same
+        span, quantity and fields is returned, whatever its resource.
 
-        Raises: `NoneAvailableError` when none is available; `QueryError` for a selection or strategy that is none, and
-        for a function that raises (its exception is the cause) or picks no candidate; `KeyTypeError` for
+        Raises: `NoneAvailableError` when no resource is available; `QueryError` for an invalid selection or strategy, and
+        for a function that raises (its exception is the cause) or returns no candidate; `KeyTypeError` for
         ``"best_fit"`` with keys that cannot be subtracted; otherwise as `book`.
-        Complexity: ``"first"``: as ``find_available(...).first(1)`` and `book`. The others: as reading
+        Complexity: ``"first"``: as ``find_available(...).first(1)`` and `book`. Other strategies: as reading
         `find_available`, and for each candidate O(1), or for ``"best_fit"`` O(log m) for each doubling of the span
-        that the gap before it holds.
+        that fits into the gap before it.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -533,13 +534,14 @@ class Calendar:
         return self._engine.book_any(choice, start, end, id, quantity, if_exists, fields)
 
     def book_all(self, requests: Iterable[Any], on_conflict: str = "raise") -> Report:
-        """Book many: all of them, or with ``on_conflict="skip"`` all that can be, as one change. Return a report.
+        """Book many requests as one change, and return a report.
 
-        A request is a `BookingEvent`, a mapping of what `book` takes, or a tuple ``(resource, start, end)``.
-        ``report.booked`` are the events, ``report.refused`` a record for each refusal: the request and what was in the way.
+        With ``on_conflict="raise"`` all requests are booked or none; with ``"skip"`` requests that conflict are left out.
+        A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``.
+        ``report.booked`` has the events, ``report.refused`` each refused request with the conflicts.
 
-        Raises: with ``"raise"`` what the first refusal raised, and nothing is booked; anything that is no conflict is
-        raised either way: as `book`, and `QueryError` for what is no request, no iterable of them, or no ``on_conflict``.
+        Raises: with ``"raise"`` the first `ConflictError`. With both, every other error of `book`, and `QueryError` for an
+        invalid request, *requests* that is no iterable, or an invalid ``on_conflict``.
         Complexity: as `book` for each.
 
         >>> from bookcore import Calendar, Resource
@@ -567,15 +569,16 @@ class Calendar:
         if_exists: str = RAISE,
         **fields: Any,
     ) -> BookingEvent:
-        """Book for the time being: like `book`, but the booking is *held* until it is confirmed.
+        """Book provisionally: like `book`, but the booking is *held* until it is confirmed.
 
-        With ``until`` (an instant of the calendar's clock) or ``ttl`` (a length added to the clock's instant now) the hold
-        runs out: the moment the clock reaches it, the span is free again everywhere. With neither it stands until
-        confirmed or removed. Asking again with ``if_exists="return"`` is as in `book`: what stands is returned as it is,
-        with the deadline it has.
+        ``until`` (an instant of the calendar's clock) or ``ttl`` (a length, added to the clock's present instant) sets a
+        deadline: when the clock reaches it, the hold is released and the span is available again. Without a deadline the
+        booking stays held until it is confirmed or removed. ``if_exists="return"`` is as in `book`: the active booking is
+        returned unchanged, and keeps its deadline.
 
-        Raises: as `book`; `HoldExpiredError` when ``until`` is past; `QueryError` when both are given, or either and the
-        calendar has no clock; `KeyTypeError` when the clock's instant cannot be added to or compared with.
+        Raises: as `book`; `HoldExpiredError` when ``until`` has passed; `QueryError` when both ``until`` and ``ttl`` are
+        given, or one of them in a calendar without a clock; `KeyTypeError` when ``ttl`` cannot be added to the clock's
+        instant, or the deadline cannot be compared with it.
         Complexity: as `book`, and O(log holds).
 
         >>> from bookcore import Calendar, Resource
@@ -589,9 +592,9 @@ class Calendar:
         return self._engine.hold(resource, start, end, ttl, until, id, quantity, if_exists, fields)
 
     def confirm(self, event_or_id: Any) -> BookingEvent:
-        """Turn a hold into a booking that stands; return it. A booking that is confirmed already stays so.
+        """Turn a hold into a confirmed booking, and return it. A confirmed booking stays confirmed.
 
-        Raises: `HoldExpiredError` when it ran out (at least the last 10,000 are remembered), `UnknownBookingError`.
+        Raises: `HoldExpiredError` when the hold ran out (at least the last 10,000 are remembered); `UnknownBookingError`.
         Complexity: O(1).
 
         >>> from bookcore import Calendar, Resource
@@ -607,9 +610,10 @@ class Calendar:
     ) -> BookingEvent:
         """Give a booking another span, another resource or both; return the new event, which keeps the id.
 
-        Atomic, and the booking's own lock is not in its way. What is not given stays. The old event owns no lock any more.
+        The move is atomic, and the booking does not conflict with itself. Arguments that are not given stay as they are.
+        The old event owns no lock any more.
 
-        Raises: `ConflictError`, with everything exactly as before; otherwise as `book` and `remove_booking`.
+        Raises: `ConflictError`; otherwise as `book` and `remove_booking`.
         Complexity: as `remove_booking` and `book` together.
 
         >>> from bookcore import Calendar, Resource
@@ -621,13 +625,14 @@ class Calendar:
         return self._engine.move(event_or_id, start, end, resource)
 
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
-        """Cut a booking in two at a key inside it; return both. The first keeps the id, the second gets a new one.
+        """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
 
-        Atomic; the lock is never given up in between. What has been closed since does not matter, but each part needs
-        its turnaround: where that leaves no room for both, it is a `ConflictError`. With closed bounds the two would
-        share the key *at*, so there it is an `InvalidSpanError`; so is a key that does not lie strictly inside.
+        The split is atomic. Closures and opening hours set after the booking do not prevent it, but each part needs its
+        turnaround.
 
-        Raises: `ConflictError` and `InvalidSpanError`, as said; `UnknownBookingError`, `KeyTypeError`.
+        Raises: `ConflictError` when the turnaround leaves no room for both parts; `InvalidSpanError` when *at* is not
+        strictly inside the span, and in a calendar with closed bounds, where both parts would contain *at*;
+        `UnknownBookingError`, `KeyTypeError`.
         Complexity: as `remove_booking` and two times `book`.
 
         >>> from bookcore import Calendar, Resource
@@ -645,7 +650,7 @@ class Calendar:
         """Return the resources for which `book` would succeed, among those that match all terms.
 
         Raises: `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`; `QueryError` as `find`.
-        Complexity: nothing until it is read; see `Selection` and `OccupancyIndex.busy`.
+        Complexity: O(1) until the selection is read; see `Selection` and `OccupancyIndex.busy`.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -657,7 +662,7 @@ class Calendar:
         return self._find(self._span_term(start, end, quantity), terms)
 
     def find_booked(self, start: Any, end: Any, *terms: Any) -> Selection:
-        """Return the resources for which `book` would fail, among those that match all terms.
+        """Return the resources for which `book` would fail for one unit, among those that match all terms.
 
         Raises, Complexity: as `find_available`.
 
@@ -674,17 +679,18 @@ class Calendar:
     def find(self, *terms: Any) -> Selection:
         """Return the resources that match all terms.
 
-        A term is a class (its instances, and those of subclasses and virtual subclasses), a `Selection`, an iterable
-        of resources or ids, a list of terms (any of them), or ``no(term)``. In a list a resource or an id, which may be
-        a tuple, is a term as well. A protocol that can be asked only about objects is asked about each resource.
+        A term is a class (it matches its instances, and those of subclasses and virtual subclasses), a `Selection`, an
+        iterable of resources or ids, a list of terms (it matches where any of them does), or ``no(term)``. In a list a
+        resource or an id, which may be a tuple, is a term as well. A runtime protocol with attributes supports only
+        `isinstance`, so each resource is checked against it.
 
-        Raises: `QueryError` for anything else; on reading, for a class that cannot be asked.
+        Raises: `QueryError` for anything else; when the selection is read, for a class that does not support `issubclass`.
         Complexity: O(ids given); see `Selection` for reading it.
 
         >>> from bookcore import Calendar, Resource, no
         >>> class Flat(Resource): pass
         >>> calendar = Calendar()
-        >>> _ = [calendar.add_resource(one) for one in (Flat("barn"), Flat("loft"), Flat("mill"), Resource("car"))]
+        >>> _ = [calendar.add_resource(new) for new in (Flat("barn"), Flat("loft"), Flat("mill"), Resource("car"))]
         >>> calendar.tag("mill", "sauna")
         >>> calendar.find(Flat, no(calendar.tagged("sauna"))).ids(), calendar.find(["car", calendar.tagged("sauna")]).ids()
         (['barn', 'loft'], ['mill', 'car'])
@@ -692,7 +698,7 @@ class Calendar:
         return self._find(None, terms)
 
     def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
-        if not self._keys.is_plain(start, end):  # a question is made without the lock, if it can be
+        if not self._keys.is_plain(start, end):  # plain keys need no check, so most searches are built without the lock
             with self._gate.lock:
                 self._keys.admit(start, end)
         return Available(start, end, check_quantity(quantity))
@@ -707,9 +713,9 @@ class Calendar:
     # -- tags and indexes -------------------------------------------------------------------------------
 
     def tag(self, resource: Any, *labels: Hashable) -> None:
-        """Put labels on a resource, all or none. Labels it has already stay. O(1).
+        """Put labels on a resource, all or none. Labels that it has already are ignored. O(1) for each label.
 
-        Raises: `UnknownResourceError`, `QueryError` for what cannot be hashed and compared.
+        Raises: `UnknownResourceError`; `QueryError` for a label that cannot be hashed, or compared with other labels.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -721,9 +727,9 @@ class Calendar:
         self._engine.tag(resource, labels, True)
 
     def untag(self, resource: Any, *labels: Hashable) -> None:
-        """Take labels off a resource, all or none. Labels it has not are ignored. Raises: as `tag`.
+        """Take labels off a resource, all or none. Labels that it does not have are ignored. Raises: as `tag`.
 
-        Complexity: O(1), and a pass through n bits for each label that comes off.
+        Complexity: O(n / 8) for each label that is taken off, O(1) for others.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -736,10 +742,11 @@ class Calendar:
         self._engine.tag(resource, labels, False)
 
     def tagged(self, label: Hashable) -> Selection:
-        """Return the resources that carry the label; none where nobody ever carried it.
+        """Return the resources that have the label; an unknown label gives an empty selection.
 
-        Raises: `QueryError` for what cannot be hashed; on reading, for what cannot be compared with labels.
-        Complexity: nothing until it is read; see `Selection`.
+        Raises: `QueryError` for a label that cannot be hashed; when the selection is read, for a label that cannot be
+        compared with others.
+        Complexity: O(1) until the selection is read; see `Selection`.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -756,12 +763,12 @@ class Calendar:
     def create_index(self, name: str, *, key: Callable[[Any], Any]) -> IndexView:
         """Keep the resources in order of ``key(resource)``, to select by and to order by; return the index.
 
-        *key* is asked once for each resource, now, when one is added and at `reindex`, under the calendar's lock. A
-        resource for which it raises AttributeError or a lookup error, or gives None, NaN or a tuple with NaN in it, has no
-        value: it is in no range and sorts last. Indexes are not part of a snapshot.
+        *key* is called under the calendar's lock: now, once for each resource; later, for each resource that is added or
+        reindexed. A resource has no value if *key* raises AttributeError or LookupError for it, or returns None, NaN
+        or a tuple that contains NaN: it is in no range and sorts last. Indexes are not part of a snapshot.
 
-        Raises: `IndexNameError` when the name is taken, `KeyTypeError` when values cannot be ordered, `QueryError` for a
-        name or a key that is none, and when *key* raises anything else.
+        Raises: `IndexNameError` when the name is taken; `KeyTypeError` when values cannot be ordered; `QueryError` for an
+        invalid name or key function, and when *key* raises another exception.
         Complexity: O(n log n).
 
         >>> from bookcore import Calendar, Resource
@@ -774,7 +781,7 @@ class Calendar:
         return IndexView(self._planner, self._engine.create_index(name, key))
 
     def index(self, name: str) -> IndexView:
-        """Return an index, to be asked for ``between``, ``equal`` or ``one_of``. Raises: `IndexNameError`. O(1).
+        """Return the index called *name*; see `IndexView` for its selections. Raises: `IndexNameError`. O(1).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -788,11 +795,11 @@ class Calendar:
         return IndexView(self._planner, name)
 
     def reindex(self, resource: Any) -> None:
-        """Ask every index's key again for a resource whose attributes have changed; all indexes follow, or none.
+        """Update all indexes, or none, after the attributes of a resource have changed.
 
-        Undone with the transaction that it is in, as every change: the indexes then hold what they held.
+        Every index calls its key function again. If the surrounding transaction is undone, so is the update.
 
-        Raises: `KeyTypeError` when a value cannot be ordered among the others, `QueryError` when a key raises,
+        Raises: `KeyTypeError` when a value cannot be ordered among the others; `QueryError` when a key function raises;
         `UnknownResourceError`.
         Complexity: O(log n) for each index.
 
@@ -814,13 +821,13 @@ class Calendar:
     def gaps(
         self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield the maximal free ``(start, end)`` spans within the span, in order: `book` accepts each whole.
+        """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
-        Free is meant for *quantity* units, with turnaround, closures and opening hours. ``at_least`` leaves out shorter
-        ones. A None in an answer is unbounded.
+        A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
+        account. ``at_least`` leaves out shorter spans. None as start or end of an answer means unbounded.
 
-        Raises, when called: as `is_available`; `KeyTypeError` for a length that keys cannot be moved by, or a negative one.
-        Complexity: O(log m + bookings in the span); opening hours are walked as the iterator is. With ``at_least``, for
+        Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
+        Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
         whole numbers, dates and datetimes in a `MemoryStore`: O(log m) for each answer of an exclusive resource.
 
         >>> from bookcore import Calendar, Resource
@@ -835,13 +842,14 @@ class Calendar:
     def next_available(
         self, resource: Any, after: Any, length: Any, *, quantity: int = 1
     ) -> tuple[Any, Any] | None:
-        """Return the earliest ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
+        """Return the earliest span ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
 
-        None also when opening hours never hold the length: they are followed 40 years past the last thing in the way.
+        None is also returned when no opening is long enough: the search ends 40 years after the last booking or closure.
 
-        Raises: `KeyTypeError` when *after* is None or cannot be added to, `InvalidSpanError` for a length of nothing.
+        Raises: `KeyTypeError` when *after* is None or the length cannot be added to it; `InvalidSpanError` for a length of
+        zero.
         Complexity: O(log m + openings too short) for an exclusive resource in a `MemoryStore`, with keys that are whole
-        numbers, dates or datetimes; for others, and for pools, O(log m + bookings passed over).
+        numbers, dates or datetimes; otherwise O(log m + bookings passed over).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -855,14 +863,14 @@ class Calendar:
     def nearest(
         self, resource: Any, start: Any, end: Any, *, quantity: int = 1
     ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-        """Return the closest free spans of the same length: the latest that starts no later, the earliest no earlier.
+        """Return two free spans as long as the span: the latest that starts no later, the earliest that starts no earlier.
 
-        Each is ``(start, end)``, or None where there is none. They may overlap the span asked about; a span that is
-        free is its own nearest, on both sides.
+        Each is ``(start, end)``, or None if there is no such span. They may overlap the span in question; if that span is
+        free itself, both answers are equal to it.
 
-        Raises: `KeyTypeError` for keys that cannot be subtracted, or lie further apart than a length of their type can
-        say (NumPy's), unless the span is free; `InvalidSpanError` for a span without bound.
-        Complexity: as `next_available`, on both sides; backwards up to twice as much.
+        Raises, unless the span is free: `KeyTypeError` for keys that cannot be subtracted, or whose difference their type
+        of length cannot express (NumPy's). `InvalidSpanError` for an unbounded span.
+        Complexity: as `next_available` for each; up to twice as much for the earlier one.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -876,15 +884,15 @@ class Calendar:
     def common_gaps(
         self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield the maximal spans in which all the resources are free, or with *quorum* at least so many of them.
+        """Yield the maximal spans in which all the resources are free, or with *quorum* at least that many of them.
 
-        At least so many, and the same ones throughout: each answer can be booked whole on *quorum* of them. So answers
-        may overlap where one leaves as another comes; they are in order of start, and of end. A resource named twice
-        counts once.
+        The same *quorum* resources are free from the start of an answer to its end, so each of them can be booked for the
+        whole answer. Answers may overlap, where other resources make up the quorum; they are in order of start and of end.
+        A resource that is given twice counts once.
 
-        Raises: as `gaps`; `QueryError` when *resources* are no iterable of resources or ids, or *quorum* is not an int of
+        Raises: as `gaps`; `QueryError` when *resources* is no iterable of resources or ids, or *quorum* is not an int of
         at least 1.
-        Complexity: O(n + their bookings in the span), times log n.
+        Complexity: O((n + bookings in the span) log n) for n resources given.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -900,24 +908,24 @@ class Calendar:
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield ``(start, end, resource)`` that `book` accepts, earliest first, lazily; ties in order of registration.
+        """Yield slots ``(start, end, resource)`` of a length that `book` accepts, lazily, by start, then by registration.
 
-        Of the resources that match all *terms*, within the span. Without ``step``: one for each gap that is long
-        enough, at its beginning. With it: all those that start at *start*, *start* + ``step``, and so on.
+        The slots lie within the span; their resources match all *terms*. Without ``step`` there is a slot at the start of
+        each gap that is long enough. With ``step`` there are all slots that start at *start*, *start* + ``step``, and so on.
 
-        The calendar may change between two answers. Each is free at the moment it is handed out; time that became free
-        behind the last answer is not gone back for.
+        The calendar may change between two slots. Each slot is free when it is yielded; time before the last slot that has
+        become free is not searched again.
 
         Raises: `InvalidSpanError` unless the span is bounded; `KeyTypeError`, `InvalidQuantityError`, `QueryError`.
         Complexity: for one unit in a `MemoryStore`, as `find_available` at *start*, then O(log m) for each booking
-        that ends before the answer. For other stores or more units, the resources are asked one by one before
-        the first answer after *start*. With ``step``, as `find_available` for each step.
+        that ends before the slot. For other stores or more units, the gaps of every resource are searched before
+        the first slot after *start*. With ``step``, as `find_available` for each step.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> ann, bob = (calendar.add_resource(Resource(name)) for name in ("ann", "bob"))
         >>> _ = calendar.book(ann, 9, 12), calendar.book(bob, 8, 10)
-        >>> [(a, b, who.id) for a, b, who in calendar.find_slots(2, 9, 15)]
+        >>> [(a, b, resource.id) for a, b, resource in calendar.find_slots(2, 9, 15)]
         [(10, 12, 'bob'), (12, 14, 'ann')]
         """
         return self._free_time.find_slots(length, start, end, *terms, step=step, quantity=quantity)
@@ -925,12 +933,12 @@ class Calendar:
     # -- closures and opening hours ---------------------------------------------------------------------
 
     def close(self, resource: Any, start: Any, end: Any, reason: str = "closed") -> Closure:
-        """Close a resource for a span: nothing can be booked there any more. Return the closure, for `reopen`.
+        """Close a resource for a span, so that `book` refuses it. Return the closure, for `reopen`.
 
-        Bookings that stand there already stay, and are listed in ``closure.overlapping``. Closures may overlap each other.
+        Active bookings stay; those that overlap the span are listed in ``closure.overlapping``. Closures may overlap.
 
-        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no text.
-        Complexity: O(log m + bookings overlapped).
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string.
+        Complexity: O(log m + bookings that overlap the span).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -942,12 +950,11 @@ class Calendar:
         return self._engine.close(resource, start, end, reason)
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
-        """Close many resources (a selection, or an iterable of resources or ids) for a span, as one change.
+        """Close one or many resources for a span, as one change; return the closures, in the order of the resources.
 
-        Returns the closures, in the order of the resources. One resource will do as well.
+        *resources* is one resource, a selection, or an iterable of resources or ids.
 
-        Raises: as `close`, and nothing is closed; `QueryError` for a selection of another calendar, and for what cannot be
-        iterated.
+        Raises: as `close`; `QueryError` for a selection of another calendar, and when the iteration fails.
         Complexity: as `close` for each.
 
         >>> from bookcore import Calendar, Resource
@@ -959,10 +966,10 @@ class Calendar:
         return self._engine.close_all(resources, start, end, reason)
 
     def reopen(self, closure: Closure) -> None:
-        """Lift a closure: the very object that `close` returned, or `closures` does.
+        """Lift a closure, given as the object that `close` or `closures` returned.
 
-        Raises: `UnknownClosureError` when it does not stand in this calendar.
-        Complexity: O(log m), and a pass through the other closures of the resource.
+        Raises: `UnknownClosureError` when the closure is not active in this calendar.
+        Complexity: O(log m + closures of the resource); O(n / 8) for the last closure of a resource.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -974,7 +981,7 @@ class Calendar:
         self._engine.reopen(closure)
 
     def closures(self, resource: Any = None) -> tuple[Closure, ...]:
-        """Return the closures of a resource, by start, then in order of making; or all of them in order of making.
+        """Return the closures of a resource by start, then in the order they were made; or all closures in that order.
 
         Raises: `UnknownResourceError`.
         Complexity: O(answers) for one resource, O(answers x log answers) for all.
@@ -989,15 +996,15 @@ class Calendar:
         return listing.closures(self._engine.state, resource)
 
     def set_hours(self, resources: Any, hours: Any) -> None:
-        """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts them.
+        """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts the restriction.
 
-        *resources* is one resource, a selection, or an iterable of resources or ids. Bookings that stand stay. However many
-        resources share a rule, a search evaluates it once.
+        *resources* is one resource, a selection, or an iterable of resources or ids. Active bookings stay. A search
+        evaluates equal hours once, however many resources have them.
 
-        Raises: `HoursError` when *hours* are none; `KeyTypeError` when the calendar holds keys that do not go with them, as
-        whole numbers, or times without a zone where the hours have one (keys that come later, `book` refuses);
-        `UnknownResourceError`; `QueryError` as `close_all`.
-        Complexity: O(1) for each resource, and a pass through n bits for one that had hours before.
+        Raises: `HoursError` when *hours* is neither `Hours` nor None; `KeyTypeError` when the calendar holds keys that the
+        hours do not support, such as whole numbers, or times without a zone where the hours have one (for later keys,
+        `book` raises it); `UnknownResourceError`; `QueryError` as `close_all`.
+        Complexity: O(1) for each resource, O(n / 8) for a resource that had hours before.
 
         >>> from datetime import datetime
         >>> from bookcore import Calendar, Resource
@@ -1014,15 +1021,16 @@ class Calendar:
     # -- changes ----------------------------------------------------------------------------------------
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make everything done inside one change: undone whole on an exception, invisible to other threads until it ends.
+        """Run a block as one change: an exception undoes the whole block, and other threads do not see it half done.
 
-        The calendar's lock is held for the whole block, so others wait; keep it short. Nested blocks are undone alone.
-        Subscribers are told when the outermost block has ended, and of nothing that was undone. What cannot be undone, as
-        when a key's own code fails, does not keep the rest from being undone.
+        The calendar's lock is held for the whole block, so other threads wait: keep the block short. An exception in a
+        nested block undoes only that block, if it is caught outside it. Subscribers are notified when the outermost
+        block has ended, and not of changes that were undone. If a change cannot be undone, for example because a key's
+        comparison fails, all other changes are undone nevertheless.
 
-        Raises: `TransactionError`, or the calendar's own error, when something could not be undone.
+        Raises: `TransactionError`, or another error of the calendar, when a change could not be undone.
 
-        Complexity: one note a change; undoing costs what doing did.
+        Complexity: O(1) for each change; undoing a change costs as much as the change.
 
         >>> from bookcore import Calendar, ConflictError, Resource
         >>> calendar = Calendar()
@@ -1038,7 +1046,7 @@ class Calendar:
         return self._engine.state.transaction(keep=True)
 
     def what_if(self) -> AbstractContextManager[None]:
-        """Try things out: as `transaction`, but always undone at the end. "Cancel A, move B: does C fit?".
+        """Try changes out: as `transaction`, but the block is always undone at its end ("if A is cancelled, does B fit?").
 
         Raises, Complexity: as `transaction`.
 
@@ -1046,7 +1054,7 @@ class Calendar:
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         >>> with calendar.what_if():
-        ...     gone = calendar.remove_booking(stay)
+        ...     removed = calendar.remove_booking(stay)
         ...     calendar.is_available("room", 11, 14)
         True
         >>> calendar.is_available("room", 11, 14), stay.owns_lock
@@ -1055,14 +1063,14 @@ class Calendar:
         return self._engine.state.transaction(keep=False)
 
     def subscribe(self, callback: Callable[[Change], Any]) -> Callable[[], None]:
-        """Have *callback* called with every change from now on; return a function that ends it.
+        """Call *callback* with every change from now on; return a function that ends the subscription.
 
-        Changes are frozen records (`bookcore.changes`), given in order, each once, after it took effect and outside the
-        lock; those of a transaction when it has ended. A callback that raises neither undoes nor hides the change: its
-        exception is logged as an error, by the logger ``bookcore``.
+        Changes are frozen records (`bookcore.changes`). Each is delivered once, in order, after it took effect and without
+        the lock; the changes of a transaction are delivered after its end. If a callback raises, the change stays and the
+        other subscribers are notified; the logger ``bookcore`` logs the exception as an error.
 
-        Raises: `QueryError` when *callback* is no function.
-        Complexity: O(subscribers); each is one call more a change.
+        Raises: `QueryError` when *callback* is not callable.
+        Complexity: O(subscribers); each change then costs one call for each subscriber.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar, seen = Calendar(), []
@@ -1075,13 +1083,13 @@ class Calendar:
         return self._engine.subscribe(callback)
 
     def apply(self, change: Change) -> None:
-        """Do to this calendar what a change from another says, so that it follows the other.
+        """Apply a change of another calendar (the leader) to this one (the follower).
 
-        Give the follower no clock: its holds then run out when the other's do, because a change says so. Resources that
-        the other adds are added here as the same objects, and are in two calendars then; bookings and closures are copies.
+        Give the follower no clock: the leader's changes say when a hold runs out. A resource that the leader adds is the
+        same object in both calendars; bookings and closures are copied.
 
-        Raises: as the call that made the change; `TransactionError` for what is no change, and for a closure that stands
-        here already.
+        Raises: as the call that made the change; `TransactionError` for an object that is no change, and for a closure
+        that is active here already.
         Complexity: as that call.
 
         >>> from bookcore import Calendar, Resource
@@ -1096,15 +1104,15 @@ class Calendar:
     # -- snapshots --------------------------------------------------------------------------------------
 
     def snapshot(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> int:
-        """Write everything to one file, in the place of what stands there; return its size in bytes.
+        """Write the calendar to a file, which replaces an existing file, and return its size in bytes.
 
-        Atomic: after any failure the old file stands. See `bookcore.persist.snapshot.save` for what is carried: resources,
-        tags, bookings, holds, closures, hours; not indexes, clock and subscribers, which are functions. The bookings that
-        ``closure.overlapping`` lists are carried also if they were released or moved since. With *key* the file
-        is sealed, so that only its owner can make one that `restore` takes.
+        The replacement is atomic: after a failure the old file is unchanged. The file contains resources, tags, bookings,
+        holds, closures and hours; not indexes, clock and subscribers, because these are functions. It also contains the
+        bookings in ``closure.overlapping`` that were released or moved later. With *key* the file is sealed: `restore`
+        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`.
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.
-        Complexity: O(everything).
+        Complexity: linear in the size of the calendar.
 
         >>> from tempfile import TemporaryDirectory
         >>> from bookcore import Calendar
@@ -1127,14 +1135,14 @@ class Calendar:
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
     ) -> Self:
-        """Return a new calendar with what `snapshot` wrote: every answer, order and key as it was.
+        """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
-        *types* are the classes of the resources and bookings in the file; none is ever imported by a name in it.
+        *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
         ``store`` and ``clock`` are those of the new calendar.
 
-        Raises: `SnapshotError` for a file that is damaged, hostile, of a newer format, sealed with another key, or of a
-        class not handed in.
-        Complexity: O(everything).
+        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
+        needs a class missing in *types*.
+        Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
         >>> from bookcore import Calendar, Resource
@@ -1154,20 +1162,19 @@ class Calendar:
         return load(make, path, types=types, key=key)
 
     def digest(self) -> str:
-        """Return a hash of everything that decides answers: equal for calendars with equal answers.
+        """Return a hash of the resources, tags, bookings, fields, holds, closures and opening hours.
 
-        Of resources and their tags, bookings and their fields, holds, closures and opening hours, as a snapshot carries
-        them; not of indexes, clock and subscribers, which are functions. A calendar that follows another by its
-        changes, and one that is restored from its snapshot, have the same digest.
+        Calendars that give equal answers have equal digests: for example a calendar, its follower (see `apply`), and a
+        calendar restored from its snapshot. Indexes, clock and subscribers are left out, because these are functions.
 
         Raises: `SnapshotError` for a class or a value that cannot be written.
-        Complexity: O(everything).
+        Complexity: linear in the size of the calendar.
 
         >>> from bookcore import Calendar, Resource
-        >>> one, other = Calendar(), Calendar()
-        >>> end = one.subscribe(other.apply)
-        >>> stay = one.book(one.add_resource(Resource("room")), 9, 12)
-        >>> one.digest() == other.digest(), one.digest() == Calendar().digest()
+        >>> leader, follower = Calendar(), Calendar()
+        >>> end = leader.subscribe(follower.apply)
+        >>> stay = leader.book(leader.add_resource(Resource("room")), 9, 12)
+        >>> leader.digest() == follower.digest(), leader.digest() == Calendar().digest()
         (True, False)
         """
         from bookcore.persist.snapshot.digest import digest
@@ -1182,12 +1189,12 @@ class Calendar:
         return self._engine.state.bounds
 
     def check(self) -> None:
-        """Raise AssertionError unless every invariant of every structure holds. O(everything); for tests."""
+        """Raise AssertionError unless every invariant of every structure holds. For tests; reads the whole calendar."""
         self._engine.state.check()
 
     def __repr__(self) -> str:
         state = self._engine.state
-        with self._gate.lock:  # and no look at the clock, which might fail
+        with self._gate.lock:  # not `gate.read`, which calls the clock, which may raise
             resources, bookings = len(state.registry), len(self._ledger)
         return (
             f"<Calendar of {resources} resources and {bookings} bookings, bounds {state.bounds!r}, "
@@ -1196,7 +1203,7 @@ class Calendar:
 
 
 def _is_store(value: Any) -> bool:
-    """Tell whether *value* has the methods of a store, which a wrapper may have from what it wraps."""
+    """Tell whether *value* has the methods of a store; a wrapper may get them from the object that it wraps."""
     try:
         return isinstance(value, BookingStore)
     except Exception:  # the object's own code
