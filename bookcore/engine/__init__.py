@@ -1,1 +1,1 @@
-"""The one writer: what changes a calendar."""
+"""The commands of a calendar, the state that they change, and the rules by which they decide."""

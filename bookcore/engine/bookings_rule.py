@@ -1,7 +1,6 @@
-"""Bookings as a reason why a span is not to be had: the last of those that `bookcore.engine.rules` lists.
+"""Bookings as a reason why a span is not available: the last rule in the list of `bookcore.engine.rules`.
 
-The store decides, from its index if it has one. A booking is in the way where too few units are left beside it, turnaround
-included.
+The store decides, from its index if it has one. A booking is in the way where it leaves too few units, turnaround included.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ __all__ = ["Bookings"]
 
 
 class Bookings:
-    """What the bookings of one calendar allow. Stays behind its lock."""
+    """The rule of bookings, holds and turnaround. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_buffers", "_closed", "_free_time", "_index", "_ledger", "_store", "allows")
 
@@ -36,35 +35,35 @@ class Bookings:
     ) -> None:
         self._store, self._index, self._ledger, self._buffers, self._closed = store, index, ledger, buffers, closed
         self._free_time = store if isinstance(store, SupportsFreeTime) else None
-        # Tell whether so many units fit over the whole span: the store's own method, which is asked most often.
+        # `Rule.allows`. It is the store's own method, because it is called most often.
         self.allows = index.is_free
 
     def allows_beside(self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int) -> bool:
-        """Tell what ``allows`` does, as if the booking of a number were not there. O(log m + rows in reach, squared)."""
+        """Answer as ``allows``, but without the booking with number *ignored*. O(log m + k squared) for k rows in reach."""
         if self.allows(record, low, high, quantity):
             return True
         rows = generic.rows_in_reach(self._store.overlapping, record, low, high, self._closed)
-        rest = [row for row in rows if row[2] != ignored]
-        return len(rest) < len(rows) and generic.fits(record, rest, low, high, quantity, self._closed)
+        others = [row for row in rows if row[2] != ignored]
+        return len(others) < len(rows) and generic.fits(record, others, low, high, quantity, self._closed)
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return, as a bitmap, the resources without room, and those whose turnaround does not go with the keys."""
-        taken = self._index.busy(low, high, quantity)
-        return taken | self._buffers.incompatible(low, high) if self._buffers else taken
+        """Return a bitmap of the resources without room, and of those whose turnaround cannot be added to the keys."""
+        busy = self._index.busy(low, high, quantity)
+        return busy | self._buffers.incompatible(low, high) if self._buffers else busy
 
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]]:
         """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included."""
-        found = None
+        spans = None
         if self._free_time is not None:
-            found = self._free_time.blocked_spans(record, low, high, quantity, length)
-        if found is None:
-            found = generic.blocked_spans(self._store.overlapping, record, low, high, quantity, self._closed)
-        return found
+            spans = self._free_time.blocked_spans(record, low, high, quantity, length)
+        if spans is None:
+            spans = generic.blocked_spans(self._store.overlapping, record, low, high, quantity, self._closed)
+        return spans
 
     def rows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> list[Row]:
-        """Return the rows in the way of a booking of *quantity*, by start: none precisely where there is room."""
+        """Return the rows in the way of a booking of *quantity*, by start: none exactly where there is room."""
         return generic.blocking_rows(self._store.overlapping, record, low, high, self._closed, quantity)
 
     def causes(
@@ -82,6 +81,6 @@ class Bookings:
             if not overlaps(low, high, row[0], row[1], self._closed):
                 kind = CauseKind.TURNAROUND
                 needs = ((record.before, "before"), (record.after, "after"))
-                told = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
-                text += f" is too near: turnaround of {' and '.join(told)}"
+                lengths = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
+                text += f" is too near: turnaround of {' and '.join(lengths)}"
             yield Cause(kind, event, event.start, event.end, text)

@@ -1,13 +1,13 @@
-"""Bulk load: the events of `Calendar.load`, checked column by column and handed to the store in one piece.
+"""Bulk load: the events of `Calendar.load`, checked column by column and passed to the store in one call.
 
     events  ->  resources, starts, ends, ids   read by C loops, a column each
             ->  records, keys in index form    checked column by column
             ->  CalendarState.load             all or nothing
             ->  numbers, ids, locks            written into the events by C loops
 
-Whenever anything is out of the ordinary (a None, a second type of key, a resource with capacity, an id that is taken, a span
-that is not free, a store that cannot load), nothing has been changed yet, and the events are booked one by one instead, in a
-transaction, which finds the first that cannot be added and says why.
+In an unusual or invalid case (a None, a second type of key, a resource with capacity, an id that is taken, a span that is
+not free, a store that cannot load) nothing is changed here. The caller then books the events one by one in a transaction,
+which raises the error of the first event that cannot be added.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from bookcore.stores.record import ResourceRecord, bind
 __all__ = ["add_resources", "garbage_paused", "load_events"]
 
 FEW = 4
-"""With more than so many resources for each event, resources are looked up one by one."""
+"""If there are more than this many resources for each event, the resources of the events are looked up one by one."""
 
 
 def load_events(state: CalendarState, events: list[Any]) -> bool:
-    """Add all events in one piece, or return False with nothing changed; the calendar's lock is held."""
+    """Add all events at once, or change nothing and return False. The calendar's lock is held."""
     if len(events) < state.sizes.fewest:
         return False
     with garbage_paused():
@@ -49,14 +49,15 @@ def load_events(state: CalendarState, events: list[Any]) -> bool:
 
 @contextmanager
 def garbage_paused(*, aged: bool = False) -> Iterator[None]:
-    """Keep the cyclic garbage collector from running inside the block, if it is on.
+    """Pause the cyclic garbage collector for the block, if it is enabled.
 
-    A bulk load makes hundreds of thousands of arrays and no garbage; the collector would walk all of them, and every
-    event, several times over.
+    A bulk load makes hundreds of thousands of arrays and no garbage; the collector would visit all of them, and every
+    event, several times.
 
-    With *aged*, what is young when the block ends counts as old, without being walked: for calls that make much at once, and
-    seldom. Garbage that was young waits for a full collection then. Not where something is frozen: by the program, which
-    is to stay so, or by Python 3.12 as it starts.
+    With *aged*, all young objects are moved to the oldest generation at the end of the block, without being visited. This is
+    for rare calls that make many objects. Young garbage then waits for a full collection. Objects are moved by freezing
+    and unfreezing, so not if other objects are frozen: the program wants those to stay frozen (or Python 3.12 froze them
+    as it started).
     """
     if not gc.isenabled():
         yield
@@ -66,7 +67,7 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
         yield
         if aged and not gc.get_freeze_count():
             gc.freeze()
-            gc.unfreeze()  # into the oldest generation
+            gc.unfreeze()  # moves them to the oldest generation
     finally:
         gc.enable()
 
@@ -79,10 +80,10 @@ def add_resources(
     before: Iterable[Any],
     after: Iterable[Any],
 ) -> None:
-    """Register many resources with a new calendar, given as columns that have been checked; its lock is held.
+    """Register many resources with a new calendar, from columns that have been checked. Its lock is held. O(n).
 
-    What `CalendarState.commit` does with `ResourceAdded` for each, at once: nobody listens to a new calendar and it has no
-    indexes. After an exception it is half filled, and of no use. O(n).
+    The result is as of a `ResourceAdded` for each, committed to `CalendarState`. No change is recorded: a new calendar has
+    no subscribers and no indexes. An exception leaves it half filled; the caller discards it.
     """
     add, first, home = state.store.add_resource, state.registry.size, state.home
     numbers = range(first, first + len(resources))
@@ -92,7 +93,7 @@ def add_resources(
         record.home = home
         resource = record.resource
         if type(resource) is Resource and resource._binding is None:
-            resource._binding = record  # what `bind` does
+            resource._binding = record  # `bind`, written out for speed
             add(record)
         else:
             add(record)
@@ -102,7 +103,7 @@ def add_resources(
 
 
 def _load_columns(state: CalendarState, events: list[Any]) -> bool:
-    """Add all events in one piece, or return False with nothing changed."""
+    """Do what `load_events` does, with the garbage collector paused."""
     if not isinstance(state.store, SupportsLoad):
         return False
     ledger = state.ledger
@@ -110,7 +111,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         classes = set(map(type, events))
         if not all(issubclass(cls, BookingEvent) for cls in classes):
             return False
-        # an event that is there twice is in its own way, as the store will find
+        # an event that is given twice conflicts with itself: the store refuses it
         if set(map(_home_of, events)) != {None} and any(event._home and event._home.owns(event) for event in events):
             return False
         records, own = _records(state, events)
@@ -130,7 +131,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         numbered = type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})
         if ledger.named and not ledger.numbers.isdisjoint(seqs):
             return False
-        # the events that say more than their rows are kept
+        # the ledger keeps the events that carry more than their rows
         kept = {}
         if classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
             kept = {
@@ -140,7 +141,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             }
         if not state.load(records, *spans, seqs, None if numbered else ids, kept):
             return False
-    except Exception:  # nothing has changed; the long way will meet it again and say what it is
+    except Exception:  # nothing has changed; booking one by one meets the same error and translates it
         return False
     log = state.log
     if log.changes is not None:
@@ -161,7 +162,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
 
 
 _start_of, _end_of, _zone_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "_home"))
-_slots: Any = BookingEvent  # a type checker sees in a slot what it holds, not the descriptor
+_slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
 _set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
 
@@ -172,7 +173,7 @@ def _write(setter: Callable[[Any, Any], None], events: list[Any], values: Iterab
 
 
 def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
-    """Return an id for each event, none of them taken, or None if the long way must find out."""
+    """Return an id for each event, none of them taken; or None if the events must be booked one by one."""
     ledger = state.ledger
     ids: Any = list(map(attrgetter("_id"), events))
     missing = ids.count(None)
@@ -186,23 +187,23 @@ def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
 
 
 def _records(state: CalendarState, events: list[Any]) -> tuple[DictionaryColumn, bool]:
-    """Return the record of each event's resource, by number, and whether each event holds the very object registered."""
+    """Return the record of each event's resource, and whether every event refers to the registered object itself."""
     registry = state.registry
     resource_of = attrgetter("_resource")
-    if FEW * len(events) < registry.size:  # a table of all resources would cost more than a look at each that is asked for
-        looked_up = list(map(registry.record, map(resource_of, events)))
-        own = all(record.resource is event._resource for record, event in zip(looked_up, events, strict=True))
-        return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), looked_up))), own
+    if FEW * len(events) < registry.size:  # then a table of all resources costs more than looking up those of the events
+        needed = list(map(registry.record, map(resource_of, events)))
+        own = all(record.resource is event._resource for record, event in zip(needed, events, strict=True))
+        return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), needed))), own
     try:
         return DictionaryColumn(registry.by_number, places_in(registry.objects, map(resource_of, events))), True
     except KeyError:
         pass
-    found = map(registry.record, map(resource_of, events))
-    return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), found))), False
+    looked_up = map(registry.record, map(resource_of, events))
+    return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), looked_up))), False
 
 
 def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
-    """Tell whether bookings alone decide on all these resources."""
+    """Tell whether bookings are the only rule for all these resources, and they are exclusive."""
     if not (state.registry.pooled.value() or state.closures or state.hours):
         return True
     used = map(records.table.__getitem__, set(records.places))
@@ -210,9 +211,9 @@ def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
 
 
 def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]] | None:
-    """Return both columns if they hold keys of one simple kind, all spans in order; None if not sure.
+    """Return both columns if all keys are of one simple type and every start comes before its end, else None.
 
-    Where keys repeat, as places in one table of the distinct ones.
+    Where keys repeat, the columns are dictionary-encoded with one table of the distinct keys.
     """
     types = set(map(type, starts)) | set(map(type, ends))
     if len(types) != 1:
@@ -221,16 +222,17 @@ def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple
     if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
     columns = dictionary_encode(starts, ends) if cls in SHARED else None
-    if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):  # no zoned one equals these
+    # if the table's keys have no zone, none of the columns' does: a key with a zone equals none without
+    if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):
         zones = set(map(_zone_of, starts)) | set(map(_zone_of, ends))
         if zones not in ({None}, {UTC}):
             return None
-    keys.admit(starts[0], ends[0])  # is this kind at home here? One key speaks for all of its kind
-    low, high = (starts, ends) if columns is None else (column.places for column in columns)  # in the same order
+    keys.admit(starts[0], ends[0])  # one span is enough to check whether the calendar takes keys of this type
+    low, high = (starts, ends) if columns is None else (column.places for column in columns)  # places are ordered as keys
     if keys.closed:
-        right = not any(map(lt, high, low)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
+        valid = not any(map(lt, high, low)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
     else:
-        right = all(map(lt, low, high))  # which no NaN passes
-    if not right:
+        valid = all(map(lt, low, high))  # also excludes NaN
+    if not valid:
         return None
     return (starts, ends) if columns is None else (columns[0], columns[1])

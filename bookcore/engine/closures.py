@@ -1,14 +1,14 @@
-"""Closures: spans in which a resource cannot be booked. One of the reasons that `bookcore.engine.rules` lists.
+"""Closures: spans in which a resource cannot be booked. One of the rules that `bookcore.engine.rules` lists.
 
-    closure 1   room   |------)             each a row of the store below: start, end, id of the closure
-    closure 2   room       |------)         they may overlap
+    closure 1   room   |------)             each closure is a row of a store: start, end, id of the closure
+    closure 2   room       |------)         closures may overlap
     closed      room   |----------)
 
-Closures are indexed as the bookings of a resource with capacity are, by a `MemoryStore` of their own. Its records have the
-numbers of the resources, so that one bitmap says which resources are closed in a span.
+Closures have a `MemoryStore` of their own, which indexes them like the bookings of a resource with capacity. Its records
+have the numbers of the resources, so that one bitmap says which resources are closed in a span.
 
-Invariants: ``by_id`` and the store hold the same closures; a record's ``closures`` is None where it has none, and there the
-rule is not among the record's ``rules``.
+Invariants: ``by_id`` and the store hold the same closures; if a resource has no closures, its record's ``closures`` is None
+and this rule is not among the record's ``rules``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Closures"]
 
 
 class Closures:
-    """The closures of one calendar. Not thread-safe: it stays behind the calendar's lock."""
+    """The closures of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_bounds", "_store", "by_id", "last_id")
 
@@ -43,7 +43,7 @@ class Closures:
     # -- changing ----------------------------------------------------------------------------------
 
     def put(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
-        """Put a closure in force. O(log m)."""
+        """Add a closure. O(log m)."""
         own = record.closures
         if own is None:
             own = ResourceRecord(record.id, record.resource, record.number, 1)
@@ -64,7 +64,7 @@ class Closures:
             record.publish()
 
     def drop(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
-        """Lift a closure. O(log m), and a pass through n bits for the last one of a resource."""
+        """Remove a closure. O(log m); O(n / 8) for the last closure of a resource."""
         own = record.closures
         self._store.remove(own, low, high, closure.id)
         own.active_count -= 1
@@ -78,7 +78,7 @@ class Closures:
     # -- looking up --------------------------------------------------------------------------------
 
     def of(self, record: ResourceRecord, low: Any = None, high: Any = None) -> list[Closure]:
-        """Return the closures of a resource that overlap a span, by start, then in order of closing. O(log m + answers)."""
+        """Return the closures of a resource that overlap a span, by start, then by id. O(log m + answers)."""
         if record.closures is None:
             return []
         return [self.by_id[row[2]] for row in self._store.overlapping(record.closures, low, high)]
@@ -94,7 +94,7 @@ class Closures:
         return record.closures is None or self._store.is_free(record.closures, low, high, 1)
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return, as a bitmap, the resources with a closure that overlaps the span. As `OccupancyIndex.busy`."""
+        """Return a bitmap of the resources with a closure that overlaps the span. Complexity: as `OccupancyIndex.busy`."""
         return self._store.busy(low, high, 1) if self.by_id else 0
 
     def spans(
@@ -118,13 +118,13 @@ class Closures:
     def check(self, records: dict[Any, ResourceRecord]) -> None:
         """Raise AssertionError unless the invariants hold. O(closures + n)."""
         self._store.check()
-        found: list[int] = []
+        indexed: list[int] = []
         for record in records.values():
             rows = [] if record.closures is None else self._store.overlapping(record.closures, None, None)
-            found += [row[2] for row in rows]
+            indexed += [row[2] for row in rows]
             if (self in record.rules) is not (record.closures is not None):
                 raise AssertionError(f"{record!r} has closures or the rule, and not both")
             if record.closures is not None and not len(rows) == record.closures.active_count > 0:
                 raise AssertionError(f"{record.closures.active_count} closures counted of {record!r}")
-        if sorted(found) != sorted(self.by_id):
-            raise AssertionError(f"closures {sorted(self.by_id)} by id, {sorted(found)} in the index")
+        if sorted(indexed) != sorted(self.by_id):
+            raise AssertionError(f"closures {sorted(self.by_id)} by id, {sorted(indexed)} in the index")

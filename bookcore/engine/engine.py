@@ -1,4 +1,4 @@
-"""`Engine`: the commands. Each decides under the lock and changes nothing; then it commits one change, or several.
+"""`Engine`: the commands. Each first decides under the lock, without changing anything; then it commits changes.
 
     command            decides by                                    commits
     book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
@@ -7,9 +7,9 @@
     move               `Rules.allows_beside`                         Moved
     split              `Bookings.allows`                             Released, Booked, Booked
     close, reopen      `KeyFamily.admit`                             Closed, Reopened
-    apply              whether the change fits this calendar         the change, in this calendar's own objects
+    apply              whether the change fits this calendar         the change, with this calendar's own objects
 
-What the calls mean, raise and cost is said in `bookcore.calendar`, which hands them on to here.
+`bookcore.calendar` documents the calls, their errors and their complexity.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["UNSET", "Chooser", "Engine"]
 
 UNSET: Any = object()
-"""Stands for an argument that was not given, where None is a key."""
+"""The default of an argument for which None is a meaningful value."""
 
 
 class Chooser(Protocol):
-    """Which of several resources `Engine.book_any` books."""
+    """Chooses the resource that `Engine.book_any` books."""
 
     runs_callback: bool
-    """Whether `choose` runs a function of the caller's, which may change the calendar."""
+    """Whether `choose` calls a function of the caller, which may change the calendar."""
 
     def choose(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> ResourceRecord | None:
-        """Return the record of the resource to book, which has room over the span; None: there is none."""
+        """Return the record of the resource to book, which has room over the span, or None if there is no such resource."""
 
     def refusal(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> BookcoreError:
-        """Return the error that says why there is none."""
+        """Return the error that says why no resource has room."""
 
 
 class Engine:
@@ -102,7 +102,7 @@ class Engine:
     def remove_resource(self, resource: Any) -> Any:
         """See `Calendar.remove_resource`."""
         state = self.state
-        with state.transaction():  # closures and hours are lifted first: all or nothing
+        with state.transaction():  # because closures and hours are lifted first
             record = state.registry.record(resource)
             if record.active_count:
                 raise ResourceInUseError(record.resource, record.active_count)
@@ -171,10 +171,10 @@ class Engine:
         as_row: bool = False,
         by_bookings_alone: bool = False,
     ) -> BookingEvent:
-        """Book an event, whose facts have been checked, under *id* (None: its number), or raise and change nothing.
+        """Book an event that has been checked under *id* (None: its number), or raise and change nothing.
 
-        *as_row*: the event says no more than its row, and need not be kept. *by_bookings_alone*: closures and opening
-        hours do not count.
+        *as_row*: the event carries no more than its row, so the ledger need not keep it. *by_bookings_alone*: closures and
+        opening hours are ignored.
         """
         state = self.state
         ledger, quantity = state.ledger, event._quantity
@@ -217,8 +217,9 @@ class Engine:
         """Return the error that names everything in the way of a span."""
         state = self.state
         rules = state.rules
-        others = [rule.causes(record, low, high, quantity, start, end) for rule in rules.every if rule is not rules.bookings]
-        causes = [cause.short or cause.text for found in others for cause in found]
+        others = [rule for rule in rules.every if rule is not rules.bookings]
+        found = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
+        causes = [cause.short or cause.text for cause in found]
         events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity))
         return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
 
@@ -232,9 +233,9 @@ class Engine:
         quantity: int,
         fields: dict[str, Any],
     ) -> BookingEvent | None:
-        """Return the active booking of *id* if it is just the one asked for; None if there is none; else raise.
+        """Return the active booking with *id* if it has the requested content, None if there is no such id; else raise.
 
-        *record* None: on whichever resource it is.
+        *record* None: on any resource.
         """
         how = plain_text(if_exists)
         if how not in ("raise", "return"):
@@ -261,7 +262,7 @@ class Engine:
             )
         except BookcoreError:
             raise
-        except Exception:  # a field that cannot say whether it is the same
+        except Exception:  # a field whose comparison fails
             same = False
         if not same:
             raise DuplicateBookingError(id, active)
@@ -277,7 +278,7 @@ class Engine:
         return self._book(record, low, high, event, event._id)
 
     def examine(self, event: Any) -> tuple[Any, Any, ResourceRecord]:
-        """Return the span in index form and the record of the resource of an event that is to be added, or raise."""
+        """Check an event that is to be added; return its span in index form and the record of its resource."""
         check_event(event)
         home: Any = event._home
         if home is not None and home.owns(event):
@@ -310,7 +311,7 @@ class Engine:
             self._tick()
             if load_events(self.state, rows):
                 return len(rows)
-        with self.state.transaction():  # one by one: the first that cannot be added says why, and the others are taken back
+        with self.state.transaction():  # one by one: the first event that cannot be added raises, and all others are undone
             for event in rows:
                 low, high, record = self.examine(event)
                 self._book(record, low, high, event, event._id)
@@ -362,7 +363,7 @@ class Engine:
         ledger, holds = state.ledger, state.holds
         with state.gate.write:
             until = None
-            try:  # before the clock is asked: an event may say no more whose hold it was once that has run out
+            try:  # before `_tick`, because an expired hold cannot be found by its event any more
                 until = holds.until.get(ledger.find(event_or_id))
             except BookcoreError:
                 pass
@@ -429,7 +430,7 @@ class Engine:
             second._id = None
             held, until = seq in state.holds.until, state.holds.until.get(seq)
             as_row = event._lock is not None and point is at
-            # a booking may be active where it was closed later: splitting is not booking anew
+            # closures and hours that came after the booking do not prevent a split
             book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
             state.commit(changes.Released(event, False, held, until))
             book(low, point, first, event._id)
@@ -450,7 +451,7 @@ class Engine:
     ) -> BookingEvent:
         """See `Calendar.book_any`."""
         state = self.state
-        # a function of the caller's may change the calendar before it fails; only a transaction takes that back
+        # a function of the caller may change the calendar before it raises; only a transaction undoes that
         with state.transaction() if chooser.runs_callback else state.gate.write:
             self._tick()
             low, high = state.keys.admit(start, end)
@@ -460,13 +461,13 @@ class Engine:
                 return active
             try:
                 taken = None if id is None else state.ledger.number_of(id)
-            except Exception:  # unhashable, or the object's own code: `_book` says so
+            except Exception:  # unhashable, or the object's own code: `_book` raises the error
                 taken = None
             if taken is not None:
                 raise DuplicateBookingError(id, state.ledger.event(taken))
             record = chooser.choose(start, end, low, high, quantity)
             if chooser.runs_callback:
-                low, high = state.keys.admit(start, end)  # the function may have changed the family of keys
+                low, high = state.keys.admit(start, end)  # again: the function may have changed the family of keys
             if record is None:
                 raise chooser.refusal(start, end, low, high, quantity)
             return self._book_new(record, start, end, low, high, id, quantity, fields)
@@ -477,13 +478,13 @@ class Engine:
         if how not in ("raise", "skip"):
             raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
         try:
-            asked = list(requests)
+            given = list(requests)
         except Exception as exc:
             raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
         with self.state.transaction():
-            for request in asked:
+            for request in given:
                 try:
                     booked.append(self._book_request(request, book))
                 except ConflictError as exc:
@@ -525,7 +526,7 @@ class Engine:
     def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
         with self.state.transaction():
-            self.state.keys.admit(start, end)  # the span is checked also where there are no resources
+            self.state.keys.admit(start, end)  # checks the span also if there are no resources
             return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
 
     def reopen(self, closure: Closure) -> None:
@@ -546,12 +547,12 @@ class Engine:
         state = self.state
         with state.transaction():
             if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
-                state.keys.suit(lambda key: hours.points(key, None))  # raises the error that says why
+                state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
             for record in self._each(resources):
                 state.commit(changes.HoursSet(record.resource, hours, record.hours))
 
     def _each(self, resources: Any) -> list[ResourceRecord]:
-        """Return the records of a resource, an id, a selection or an iterable of resources or ids; the lock is held."""
+        """Return the records of a resource, an id, a selection or an iterable of resources or ids. The lock is held."""
         registry = self.state.registry
         try:
             return [registry.record(resources)]
@@ -561,12 +562,12 @@ class Engine:
         if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
             raise QueryError(resources, "belongs to another calendar")
         try:
-            found = list(resources)
+            members = list(resources)
         except BookcoreError:
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
-        return [registry.record(resource) for resource in found]
+        return [registry.record(resource) for resource in members]
 
     # -- tags and indexes --------------------------------------------------------------------------
 
@@ -581,7 +582,7 @@ class Engine:
                 except Exception as exc:
                     raise QueryError(label, "a label must be hashable") from exc
             new: dict[Hashable, None] = {}
-            for label in labels:  # every label is compared with others before the first change
+            for label in labels:  # all comparisons of labels come before the first change
                 try:
                     if state.registry.has_label(record, label) is not on:
                         new[label] = None
@@ -595,7 +596,7 @@ class Engine:
 
     def create_index(self, name: str, key: Callable[[Any], Any]) -> str:
         """See `Calendar.create_index`."""
-        text = plain_text(name)  # which it is looked up by: a subclass need not be hashable
+        text = plain_text(name)  # a plain str, because a subclass of str need not be hashable
         if text is None or not callable(key):
             raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
         with self.state.gate.write:
@@ -687,7 +688,7 @@ class Engine:
                 raise TransactionError(f"{brief(change)} is no change")
 
     def _own(self, event: BookingEvent) -> BookingEvent:
-        """Return this calendar's booking of the id of another's, or that event if there is none."""
+        """Return this calendar's booking with the id of another calendar's event, or that event if there is none."""
         seq = self.state.ledger.number_of(event._id)
         return event if seq is None else self.state.ledger.event(seq)
 
@@ -697,7 +698,7 @@ class Engine:
         with state.gate.write:
             low, high, record = self.examine(copy)
             state.ledger.last = max(state.ledger.last, number - 1)
-            # the half of a booking that was split may be active where it was closed later
+            # the leader's closures and hours do not count: a split booking may be where its resource was closed later
             self._book(
                 record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True
             )
@@ -712,13 +713,13 @@ _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Closed: ("closure",),
     changes.Reopened: ("closure",),
 }
-"""In which fields a change carries a booking or a closure."""
+"""The fields in which a change carries a booking or a closure."""
 
 _FACTS = ("_resource", "_start", "_end", "_id", "_quantity")
 
 
 def _is_whole(change: Any) -> bool:
-    """Tell whether a change carries the bookings and closures it tells of; a class can be called with anything."""
+    """Tell whether the bookings and closures of a change are of the right types; its class does not check them."""
     closes = type(change) in (changes.Closed, changes.Reopened)
     for name in _RECORDS.get(type(change), ()):
         record = getattr(change, name, None)
@@ -731,7 +732,7 @@ def _is_whole(change: Any) -> bool:
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
-    """Return the event of the booking that was found: the very one that the caller gave, unless that was an id."""
+    """Return the event of booking *seq*: the object that the caller gave, unless that was an id."""
     event: BookingEvent = event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
     return event
 
@@ -749,8 +750,8 @@ def _id_of(event_or_id: Any) -> Any:
     return id
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(key: Any, requested: Any) -> bool:
     """Tell whether two keys, or Nones, are the same point."""
-    if one is None or other is None:
-        return one is other
-    return not one < other and not other < one
+    if key is None or requested is None:
+        return key is requested
+    return not key < requested and not requested < key

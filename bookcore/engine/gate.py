@@ -1,18 +1,18 @@
 """The lock of a calendar, and how questions read without it.
 
-One lock. A command holds it from its first check to its last change, a question while it reads. The one question that
-does not take it is `Calendar.is_available` on its fast path: it reads ``stamp`` before and after, and asks again under
-the lock if that is None or another by then (a seqlock):
+There is one lock. A command holds it from its first check to its last change, a question holds it while it reads. Only the
+fast path of `Calendar.is_available` does not take it: it reads ``stamp`` before and after, and if that is None or has
+changed, the general path answers under the lock (a seqlock):
 
-    writers     0     1     2     1     0           how many changes are under way, one inside the other
-    version     7     8     9     9     9           how many have begun
-    stamp       7    None  None  None   9           the version; None in a change, and while holds may run out
+    writers     0     1     2     1     0           number of changes in progress, one nested in the other
+    version     7     8     9     9     9           number of changes that have begun
+    stamp       7    None  None  None   9           the version; None during a change, and while holds may run out
 
-All three are set without a call, since Python may interrupt a program (Ctrl-C) at every call and at no other place
-here. ``stamp`` may stay None for longer: the next reader, who then takes the lock, sets it.
+All three are set without a call, because Python may interrupt a program (Ctrl-C) at every call and nowhere else in this
+code. ``stamp`` may stay None for longer than necessary: the next question then takes the lock and sets it.
 
-While ``waiting`` is true, holds may run out or expired rows are still in the indexes: a question calls ``tick`` first,
-as the commands do that read bookings, and nobody takes a fast path.
+While ``waiting`` is true, holds may run out or the store has hidden rows. Then a question calls ``tick`` first, as the
+commands that read bookings do, and no fast path is taken.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 
 class _Reading:
-    """The lock, held while something is asked. Without state of its own: one object serves all threads.
+    """Holds the lock for a question. It has no state, so one object serves all threads.
 
-    Not a generator under `contextmanager`, which costs a question 0.6 us more.
+    It is not a generator under `contextmanager`, which would cost every question 0.6 us more.
     """
 
     __slots__ = ("_gate",)
@@ -56,7 +56,7 @@ class _Reading:
 
 
 class _Writing:
-    """The lock, held while something is changed: those who read without it see that by ``stamp``."""
+    """Holds the lock for a change; ``stamp`` tells the questions that read without the lock."""
 
     __slots__ = ("_gate",)
 
@@ -82,10 +82,10 @@ class _Writing:
 
 
 class Gate:
-    """The lock and what goes with it. ``with gate.read:`` and ``with gate.write:`` hold it; both may be nested.
+    """The lock and its counters. ``with gate.read:`` and ``with gate.write:`` hold the lock; both may be nested.
 
-    ``tick`` is called with the lock held, if ``waiting``; ``finish`` after it has been given up, with the exception
-    that ended the block or None.
+    ``tick`` is called with the lock held, if ``waiting``. ``finish`` is called after the lock has been released, with the
+    exception that ended the block, or None.
     """
 
     __slots__ = ("depth", "finish", "lock", "read", "stamp", "tick", "version", "waiting", "write", "writers")
@@ -93,17 +93,17 @@ class Gate:
     def __init__(self, tick: Callable[[], None], finish: Callable[[BaseException | None], None]) -> None:
         self.tick, self.finish = tick, finish
         self.lock = threading.RLock()
-        self.depth = 0  # how many blocks hold the lock, one inside the other
+        self.depth = 0  # number of nested blocks that hold the lock
         self.version = self.writers = 0
         self.stamp: int | None = 0
         self.waiting = False
         self.read, self.write = _Reading(self), _Writing(self)
 
     def run(self, command: Callable[..., T], *args: Any) -> T:
-        """Call a command with the lock held for writing, as ``with gate.write:`` does, safe from Ctrl-C.
+        """Call a command with the lock held for writing, as in ``with gate.write:``, but safe from Ctrl-C.
 
-        ``__exit__`` above is a function of Python, which an interruption may keep from running at all. Here the lock is
-        given up by the statement itself.
+        ``__exit__`` above is a Python function: an interruption may come before its first line, so that the lock stays
+        held. Here a ``finally`` clause releases the lock.
         """
         self.lock.acquire()
         self.depth += 1
@@ -125,7 +125,7 @@ class Gate:
             try:
                 self.finish(error)
             finally:
-                error = None  # it refers to this frame
+                error = None  # breaks the reference cycle of this frame and the exception's traceback
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold; the lock is held, and no change is under way. O(1)."""

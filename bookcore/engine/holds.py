@@ -1,10 +1,10 @@
-"""Holds, and when they run out.
+"""Holds and their deadlines.
 
-    deadlines    (9:00, 1) (9:00, 4) | (9:05, 2) (9:30, 3)       in order; some belong to holds that are no more
+    deadlines    (9:00, 1) (9:00, 4) | (9:05, 2) (9:30, 3)       in order; some holds may be confirmed or released by now
                                    passed
 
-Invariants: ``until`` has each hold by the number of its booking, with its deadline or None; each deadline in it is among
-those not passed, if there is a clock; deadlines are in order, equal ones in order of number.
+Invariants: ``until`` maps the number of each held booking to its deadline, or to None. If there is a clock, each of these
+deadlines is in ``deadlines``, after the first ``passed``. ``deadlines`` is in order; equal deadlines are in order of number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bookcore.model.keys import normal
 __all__ = ["Holds"]
 
 REMEMBERED = 10_000
-"""How many holds that ran out are remembered, at least."""
+"""How many expired holds are remembered, at least."""
 
 Due: TypeAlias = tuple[Any, int]
 """A deadline and the number of the booking."""
@@ -32,7 +32,7 @@ _number_of = itemgetter(1)
 
 
 class Holds:
-    """The holds of one calendar. Not thread-safe: it stays behind the calendar's lock."""
+    """The holds of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("clock", "deadlines", "expired", "passed", "until")
 
@@ -40,11 +40,11 @@ class Holds:
         self.clock = clock
         self.until: dict[int, Any] = {}
         self.deadlines: list[Due] = []
-        self.passed = 0  # how many of them have passed
-        self.expired: dict[Hashable, Any] = {}  # the last few holds that ran out, by id: so that `confirm` can say so
+        self.passed = 0  # how many of the deadlines have passed
+        self.expired: dict[Hashable, Any] = {}  # deadlines of the latest expired holds by id, for the error of `confirm`
 
     def now(self, calendar: object) -> Any:
-        """Ask the clock. Raises: `QueryError` when there is none, `KeyTypeError` for what is no instant."""
+        """Return the clock's instant. Raises: `QueryError` when there is no clock, `KeyTypeError` for an invalid instant."""
         if self.clock is None:
             raise QueryError(calendar, "it cannot know the time: Calendar(clock=...) takes a function that tells it")
         now = self.clock()
@@ -52,18 +52,16 @@ class Holds:
             none = bool(now != now)
         except Exception as exc:
             raise KeyTypeError(now, f"the clock's instant cannot be compared ({type(exc).__name__})") from exc
-        if none:  # a NaN or NaT comes before no deadline: every hold would run out
+        if none:  # NaN and NaT are not less than any deadline: every hold would run out
             raise KeyTypeError(now, "the clock tells no instant")
         return normal(now)
 
     def position(self, until: Any, seq: int) -> int | None:
-        """Return where a deadline belongs, or None where none is to be put: it is there, or there is none, or no clock.
-
-        O(log holds).
+        """Return the position at which to insert a deadline, or None if it is not to be inserted. O(log holds).
 
         Raises: `KeyTypeError` when deadlines cannot be compared.
         """
-        if until is None or self.clock is None:  # without a clock, a hold runs out when a change says so
+        if until is None or self.clock is None:  # without a clock, holds run out only by `Calendar.apply`
             return None
         try:
             high = bisect_right(self.deadlines, until, self.passed, key=_deadline_of)
@@ -72,30 +70,27 @@ class Holds:
             raise KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})") from exc
         at = bisect_right(self.deadlines, seq, low, high, key=_number_of)
         if at > low and self.deadlines[at - 1][1] == seq and self.deadlines[at - 1][0] is until:
-            return None  # of a hold that was confirmed or released, which is undone
+            return None  # it is still in the list: a confirmation or a release is being undone
         return at
 
     def put(self, seq: int, until: Any, position: int | None) -> None:
-        """Mark a booking as held; *position* is what `position` returned. O(1), and a move of memory."""
+        """Mark a booking as held; *position* is the result of `position`. O(1), and a move of memory."""
         if position is not None:
             self.deadlines.insert(position, (until, seq))
         self.until[seq] = until
 
     def drop(self, seq: int) -> Any:
-        """Mark a booking as held no longer; return its deadline.
-
-        O(1): the deadline stays in the list until it has passed.
-        """
+        """Mark a booking as not held; return its deadline. O(1): the deadline stays in the list until it has passed."""
         return self.until.pop(seq, None)
 
     def is_current(self, due: Due) -> bool:
-        """Tell whether a deadline is that of a hold, and not of one that was confirmed, released or given another. O(1)."""
+        """Tell whether a booking is still held with this deadline. O(1)."""
         return self.until.get(due[1], _MISSING) is due[0]
 
     def due(self, now: Any) -> list[Due]:
-        """Return the deadlines that the instant has reached. O(log holds + answers).
+        """Return the deadlines that the instant *now* has reached. O(log holds + answers).
 
-        Raises: `KeyTypeError` when the instant cannot be compared with them.
+        Raises: `KeyTypeError` when the instant cannot be compared with the deadlines.
         """
         deadlines, passed = self.deadlines, self.passed
         try:
@@ -107,7 +102,7 @@ class Holds:
             raise KeyTypeError(now, reason) from exc
 
     def pass_by(self, count: int, failed: list[Due]) -> None:
-        """Have so many more deadlines passed, but for those that *failed*. O(1), amortised."""
+        """Mark the next *count* deadlines as passed, except those in *failed*. O(1), amortised."""
         self.passed += count
         if failed:
             self.deadlines[self.passed : self.passed] = failed
@@ -119,10 +114,10 @@ class Holds:
             self.passed = 0
 
     def remember(self, id: Hashable, until: Any) -> None:
-        """Remember that a hold ran out. O(1), amortised."""
+        """Remember that a hold has run out. O(1), amortised."""
         expired = self.expired
         expired[id] = until
-        if len(expired) > 2 * REMEMBERED:  # seldom: each time, Python walks past all that was ever dropped
+        if len(expired) > 2 * REMEMBERED:  # in batches: iteration over a dict passes the places of all deleted keys
             for old in list(islice(expired, len(expired) - REMEMBERED)):
                 del expired[old]
 
@@ -134,6 +129,6 @@ class Holds:
                 raise AssertionError(f"a hold of booking {seq}, which is not active")
             if until is not None and self.clock is not None and not any(u is until and s == seq for u, s in ahead):
                 raise AssertionError(f"the hold of booking {seq} has no deadline")
-        for (one, first), (other, second) in pairwise(ahead):
-            if other < one or (not one < other and second < first):
+        for (until, seq), (next_until, next_seq) in pairwise(ahead):
+            if next_until < until or (not until < next_until and next_seq < seq):
                 raise AssertionError("deadlines out of order")

@@ -1,19 +1,19 @@
-"""Which bookings are active: their numbers, ids and resources. The `Home` that their events ask.
+"""The active bookings: their numbers, ids and resources. The ledger is the `Home` of their events.
 
     owners    number 1 -> resource 0    2 -> resource 7    3 -> 0     every active booking
-    numbers   id "visit" -> 3              ids   3 -> "visit"         where the id is not the number
-    objects   3 -> the event itself                                   where the event says more than its row
-    locks     1 -> -4                                                 where a booking was moved: its lock
+    numbers   id "visit" -> 3              ids   3 -> "visit"         bookings whose id is not their number
+    objects   3 -> the event itself                                   bookings whose event carries more than the row
+    locks     1 -> -4                                                 bookings that were moved: their lock
 
-A booking is a *row* in the store: start, end, number, quantity. An event is made from the row when somebody looks: a value,
-equal to every other one made of the same lock. So a million bookings are no objects that Python's garbage collector would
-walk through. The event itself is kept only where it says more than its row: it is of the user's own class, has fields, was
-handed in by the caller, or gives its keys in another zone.
+A booking is a *row* in the store: start, end, number, quantity. An event is made from the row on demand; it is a value, and
+equal to every other event of the same lock. So a million bookings are no objects for Python's garbage collector to visit.
+The event itself is kept only if it carries more than its row: it is of a subclass, has fields, was given by the caller, or
+has its keys in another zone.
 
-Invariants: ids and numbers mirror each other, and speak of numbers in ``owners``, as do objects and locks; an object kept
-has ``_lock`` None, and the number that it is kept under; ``last`` is the greatest number given out. A lock is given out
-once, also where the booking that had it is undone and its number is given out again: up to ``undone`` a number is no lock
-any more.
+Invariants: ``ids`` and ``numbers`` are inverse to each other. The numbers in ``ids``, ``objects`` and ``locks`` are in
+``owners``. A kept event has ``_lock`` None, and its own number as its key. ``last`` is the greatest number given out. No
+two bookings ever have the same lock, even if a booking is undone and its number is given out again: a number up to
+``undone`` is not used as a lock any more.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _new = BookingEvent.__new__
 
 
 class Ledger:
-    """The active bookings of one calendar. Not thread-safe: it stays behind the calendar's lock, but for what events ask."""
+    """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock` and `status` take."""
 
     __slots__ = (
         "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
@@ -46,7 +46,7 @@ class Ledger:
 
     def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:
         self._gate, self._holds, self._registry, self._store = gate, holds, registry, store
-        self.owners = SequenceTable()  # number of the resource by number of the booking
+        self.owners = SequenceTable()  # numbers of resources by numbers of bookings
         self.numbers = IdTable[int]()
         self.ids = IdTable[Hashable]()
         self.named = 0  # how many bookings have an id that is not their number
@@ -62,7 +62,7 @@ class Ledger:
     def __bool__(self) -> bool:
         return bool(self.owners)
 
-    # -- what events ask ---------------------------------------------------------------------------
+    # -- `Home`: called by events ------------------------------------------------------------------
 
     def holds_lock(self, event: BookingEvent) -> bool:
         """Tell whether the event holds its span on its resource now. O(1)."""
@@ -77,7 +77,7 @@ class Ledger:
             return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
 
     def owns(self, event: BookingEvent) -> bool:
-        """Tell whether the event stands for the present lock of an active booking here. O(1)."""
+        """Tell whether the event has the present lock of an active booking. O(1)."""
         seq, lock = event._seq, event._lock
         if seq is None or event._home is not self or seq not in self.owners:
             return False
@@ -93,8 +93,8 @@ class Ledger:
         return record  # type: ignore[no-any-return]
 
     def number_of(self, id: Hashable) -> int | None:
-        """Return the number of the active booking of this id, or None. O(1). Raises: what the id's own code raises."""
-        number = hash(id)  # that of what equals an int is the hash of that int, which here is the int itself
+        """Return the number of the active booking with this id, or None. O(1). Raises: what the id's own code raises."""
+        number = hash(id)  # an id that equals an int has the same hash as the int; the hash of a booking's number is itself
         if self.named:
             seq = self.numbers.get(id)
             if seq is not None:
@@ -104,15 +104,12 @@ class Ledger:
         return number if number == id else None
 
     def find(self, event_or_id: Any) -> int:
-        """Return the number of the booking meant, which is active in this calendar. O(1).
-
-        Raises: `UnknownBookingError`.
-        """
+        """Return the number of an active booking, given as an event or an id. O(1). Raises: `UnknownBookingError`."""
         try:
             if issubclass(type(event_or_id), BookingEvent):
                 if event_or_id._home is self and self.owns(event_or_id):
-                    found: int = event_or_id._seq
-                    return found
+                    number: int = event_or_id._seq
+                    return number
                 why = "it is not booked in this calendar"
                 if self.number_of(event_or_id._id) is not None:
                     why += "; another booking has its id (was it moved, or booked again?)"
@@ -136,10 +133,10 @@ class Ledger:
         return seq in self._holds.until
 
     def event(self, seq: int) -> BookingEvent:
-        """Return the event of an active booking: the one that is kept, or one made of its row. As `BookingStore.row`."""
-        found = self.objects.get(seq)
-        if found is not None:
-            return found
+        """Return the event of an active booking: the kept one, or one made from its row. As `BookingStore.row`."""
+        kept = self.objects.get(seq)
+        if kept is not None:
+            return kept
         record = self.record(seq)
         return self.made_of(record, self._store.row(record, seq))
 
@@ -151,7 +148,7 @@ class Ledger:
         return [objects[row[2]] if row[2] in objects else made_of(record, row) for row in rows]
 
     def made_of(self, record: ResourceRecord, row: Row) -> BookingEvent:
-        """Return an event made of a row. O(1)."""
+        """Return an event made from a row. O(1)."""
         event = _new(BookingEvent)
         event._start, event._end, seq, event._quantity = row
         event._resource = record.resource
@@ -169,28 +166,28 @@ class Ledger:
     # -- changing ----------------------------------------------------------------------------------
 
     def next_number(self) -> int:
-        """Return the number that the next booking gets; no booking has it as its id. O(1), mostly."""
+        """Return the number of the next booking, which no active booking has as its id. O(1), mostly."""
         seq = self.last + 1
         while self.named and seq in self.numbers:
             seq += 1
         return seq
 
     def next_lock(self) -> int:
-        """Return a lock that no booking has had: the number of no booking, since those are positive. O(1)."""
+        """Return a lock that no booking has had. It is negative, because numbers of bookings are positive. O(1)."""
         self.last_lock += 1
         return -self.last_lock
 
     def lock_of_new(self, seq: int) -> int:
-        """Return the lock of a new booking: its number, unless that has been the lock of a booking that was undone. O(1)."""
+        """Return the lock of a new booking: its number, unless a booking that was undone may have had that lock. O(1)."""
         return seq if seq > self.undone else self.next_lock()
 
     def undo_numbers(self, last: int) -> None:
-        """Let the numbers after *last*, whose bookings were undone, be given out again. O(1)."""
+        """Let the numbers after *last* be given out again, because their bookings were undone. O(1)."""
         self.undone = max(self.undone, self.last)
         self.last = last
 
     def put(self, event: BookingEvent, record: ResourceRecord) -> None:
-        """Enter an active booking, whose event has its number, id and lock. O(1)."""
+        """Add an active booking; its event has its number, id and lock. O(1)."""
         seq: Any = event._seq
         id, lock = event._id, event._lock
         self.owners[seq] = record.number
@@ -208,7 +205,7 @@ class Ledger:
             self.last_lock = -lock
 
     def pop(self, seq: int) -> None:
-        """Remove a booking that is active no longer. O(1)."""
+        """Remove a booking. O(1)."""
         self.owners.pop(seq)
         if self.named and seq in self.ids:
             del self.numbers[self.ids.pop(seq)]
@@ -219,7 +216,7 @@ class Ledger:
             self.locks.pop(seq, None)
 
     def name_all(self, ids: Sequence[Hashable], seqs: Sequence[int]) -> None:
-        """Give many new bookings ids that are not their numbers. O(their number)."""
+        """Give many new bookings ids that are not their numbers. O(bookings)."""
         self.numbers.put_all(ids, seqs)
         self.ids.put_all(seqs, ids)
         self.named += len(seqs)

@@ -1,9 +1,9 @@
-"""Which changes are to be undone with the open transaction, and which subscribers have not been notified of yet.
+"""The changes of the open transaction, which may be undone, and the changes that are still to be delivered to subscribers.
 
-    commit  ->  note(change)  ->  changes    the open transaction's, until it ends
-                              ->  outbox     (change, the subscribers at that time), delivered outside the lock
+    commit  ->  note(change)  ->  changes    of the open transaction, until it ends
+                              ->  outbox     (change, the subscribers at that time), delivered without the lock
 
-``active`` is false while no transaction is open and nobody subscribes: then no records of changes need be made at all.
+``active`` is false while no transaction is open and there are no subscribers: then no changes need be noted.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ __all__ = ["Log", "Subscription", "facts_of", "restore_facts"]
 
 
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
-"""What booking writes into an event."""
+"""The slots of an event that a booking writes."""
 
 facts_of = attrgetter(*_FACTS)
-"""Return what an event says of the booking that it stands for, for `restore_facts`."""
+"""Return the values of these slots, for `restore_facts`."""
 
 
 def restore_facts(event: Any, facts: tuple[Any, ...]) -> None:
-    """Let an event be what it was before it was booked. O(1)."""
+    """Give an event the values back that it had before it was booked. O(1)."""
     for slot, value in zip(_FACTS, facts, strict=True):
         setattr(event, slot, value)
 
 
 class Subscription:
-    """A request to be notified of changes. ``ended``: of no more, not even of those in the outbox."""
+    """A callback to be called with changes. Once it has ``ended``, it does not get those in the outbox either."""
 
     __slots__ = ("callback", "ended")
 
@@ -47,23 +47,23 @@ _Noted: TypeAlias = tuple[Change, tuple[Subscription, ...]]
 
 
 class Log:
-    """The changes of one calendar on their way. Stays behind its lock, but for `deliver`."""
+    """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
     __slots__ = ("_delivering", "_subscribers", "active", "changes", "handed", "outbox")
 
     def __init__(self) -> None:
         self.active = False
         self.changes: list[_Noted] | None = None  # a list while a transaction is open
-        # Events that were booked during the transaction, one for each `Booked` among the changes, in the same order, and
-        # what they said of themselves before: see `facts_of`.
+        # The events booked during the transaction, one for each `Booked` among the changes, in the same order, each with
+        # its facts before it was booked (`facts_of`).
         self.handed: list[tuple[Any, tuple[Any, ...]]] = []
         self.outbox: deque[_Noted] = deque()
         self._subscribers: tuple[Subscription, ...] = ()
         self._delivering = threading.Lock()
 
     def note(self, change: Change) -> None:
-        """Take a change that has been committed. O(1)."""
-        noted = change, self._subscribers  # those who subscribe later hear of later changes
+        """Note a committed change. O(1)."""
+        noted = change, self._subscribers  # a later subscriber gets only later changes
         if self.changes is not None:
             self.changes.append(noted)
         elif self._subscribers:
@@ -74,7 +74,7 @@ class Log:
         self.changes, self.active = [], True
 
     def close(self) -> None:
-        """End the transaction; what is still noted of it is to be delivered."""
+        """End the transaction, and move its remaining changes to the outbox."""
         self.outbox.extend(noted for noted in self.changes or () if noted[1])
         self.handed.clear()
         self.changes = None
@@ -86,16 +86,16 @@ class Log:
         self.active = True
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Notify a subscriber of nothing more."""
+        """Notify a subscriber no longer."""
         subscription.ended = True
-        self._subscribers = tuple(other for other in self._subscribers if other is not subscription)
+        self._subscribers = tuple(active for active in self._subscribers if active is not subscription)
         self.active = bool(self._subscribers) or self.changes is not None
 
     def deliver(self) -> None:
         """Notify subscribers of the changes in the outbox, in order, each once. The lock is not held.
 
-        A thread that finds another one delivering leaves its changes to it. A subscriber that raises ends neither the change
-        nor the delivery; its exception is logged.
+        Only one thread delivers at a time; it also delivers the changes of the others. An exception of a subscriber is
+        logged and affects neither the change nor other deliveries.
         """
         while self.outbox and self._delivering.acquire(blocking=False):
             try:
@@ -113,7 +113,7 @@ class Log:
 
 
 def _report(subscriber: object, exc: Exception) -> None:
-    """Log an exception that no caller waits for; Python prints what is logged as an error and not handled."""
+    """Log a subscriber's exception as an error. Without a logging configuration, Python prints errors to stderr."""
     import logging
 
     logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)

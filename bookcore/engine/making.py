@@ -1,4 +1,4 @@
-"""Events that are about to be booked: made of what a caller asks for, or handed in by the caller and checked."""
+"""Events that are about to be booked: made from the arguments of `Calendar.book`, or given by the caller and checked."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def plain_event(resource: Any, start: Any, end: Any, quantity: int) -> BookingEv
 def make_event(
     cls: type[BookingEvent], resource: Any, start: Any, end: Any, quantity: Any, fields: Mapping[str, Any]
 ) -> BookingEvent:
-    """Return an unbooked event of a class. What its class does not take, or changes, is a `FieldError`."""
+    """Return an unbooked event of a class. Raises: `FieldError` if the class refuses or changes an argument."""
     try:
         event = cls(resource, start, end, quantity=quantity, **fields)
     except FieldError:
         raise
     except Exception as exc:
         raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc
-    if cls is BookingEvent:  # which keeps what it is given
+    if cls is BookingEvent:  # it keeps its arguments unchanged
         return event
     if not is_a(event, cls):
         raise FieldError(cls, fields, f"its __new__ makes {brief(event)}")
     _complete(event)
     if event._seq is not None:
         raise FieldError(cls, fields, f"its __new__ returns {brief(event)}, which has been booked")
-    # what has been checked, and is locked, is what was asked for: an event that says otherwise would lie
+    # the arguments have been checked and are booked, so the event must have the same values
     for name, given in (("start", start), ("end", end), ("quantity", quantity)):
         if not _is_still(getattr(event, f"_{name}", _MISSING), given):
             has = getattr(event, name, "nothing")
@@ -53,8 +53,8 @@ def make_event(
 
 
 def check_event(event: Any) -> None:
-    """Raise `QueryError` unless an object handed in is a whole event."""
-    if not issubclass(type(event), BookingEvent):  # not isinstance: an object may say what it is not
+    """Raise `QueryError` unless an object given by the caller is an event with all fields."""
+    if not issubclass(type(event), BookingEvent):  # not isinstance: an object may pretend another class
         raise QueryError(event, "is no BookingEvent")
     _complete(event)
     for slot in ("_start", "_end", "_resource", "_quantity", "_id"):
@@ -65,16 +65,16 @@ def check_event(event: Any) -> None:
 
 
 def _complete(event: BookingEvent) -> None:
-    """Set what an event made by a dataclass's own ``__init__`` lacks: that knows nothing of these slots."""
+    """Set the slots of an event that the generated ``__init__`` of a dataclass does not set."""
     if not hasattr(event, "_seq"):
         event._seq = event._lock = event._home = event._fields = None
 
 
-def _is_still(has: Any, given: Any) -> bool:
-    """Tell whether an event has what it was given: the same, or its equal of the same type, as in another time zone."""
-    if has is given:
+def _is_still(value: Any, given: Any) -> bool:
+    """Tell whether a value of an event is the given one, or an equal of the same type (maybe in another time zone)."""
+    if value is given:
         return True
     try:
-        return type(has) is type(given) and bool(normal(has) == normal(given))
+        return type(value) is type(given) and bool(normal(value) == normal(given))
     except Exception:  # the user's own code
         return False

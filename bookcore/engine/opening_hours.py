@@ -1,16 +1,15 @@
-"""Opening hours of resources. One of the reasons that `bookcore.engine.rules` lists.
+"""Opening hours of resources. One of the rules that `bookcore.engine.rules` lists.
 
-    rule        resources that keep it
+    hours       numbers of the resources
     mon-fri     0 1 4
     weekends    2 3
 
-A search asks each rule once, however many resources keep it. The instants are measured once for all rules with a zone
-and once for those without. Which rules are closed is a small number, a bit for each rule; the resources that keep any
-of them are one bitmap for each such number, remembered until somebody's hours change: at night all rules are closed,
-and nothing is put together again.
+A search evaluates equal `Hours` once, however many resources have them. The keys of the span are converted once for all
+hours with a zone and once for all without. The closed hours form a mask, one bit for each `Hours`; for each mask, the bitmap
+of the resources with closed hours is remembered until hours are set again. At night all hours are closed: always one mask.
 
-Invariant: a record's ``hours`` are the rule under which its number is kept; it has this rule among its ``rules`` if they are
-not None.
+Invariant: the number of a record is in the bitmap of its ``hours``, and in no other; this rule is among the record's
+``rules`` unless its ``hours`` are None.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ _INCOMPATIBLE = ("incompatible",)
 
 
 def suits(hours: Any, low: Any, high: Any) -> bool:
-    """Tell whether hours go with the keys of a span: only times of day do, with a zone or without as the hours."""
+    """Tell whether hours support the keys of a span: datetimes that have a zone exactly if the hours have one."""
     return _points(hours, low, high) is not _INCOMPATIBLE
 
 
 def is_shorter(hours: Any, length: Any) -> bool:
-    """Tell whether hours are never open for so long; None is no hours, or no length."""
+    """Tell whether hours are never open for *length* without a break; False if either is None."""
     if hours is None or hours.longest is None or not isinstance(length, timedelta):
         return False
     return bool(hours.longest < length)
@@ -48,12 +47,12 @@ def is_shorter(hours: Any, length: Any) -> bool:
 def _points(hours: Any, low: Any, high: Any) -> Any:
     try:
         return hours.points(low, high)
-    except KeyTypeError:  # no times of day, or none of a zone
+    except KeyTypeError:
         return _INCOMPATIBLE
 
 
 def _moved(move: Callable[[Any], Any], key: Any) -> Any:
-    """Return the neighbour of a key; None of None, and the key itself where it is the last of its type."""
+    """Return the neighbour of a key; None for None, and the key itself if it is the first or last of its type."""
     try:
         return None if key is None else move(key)
     except LookupError:
@@ -61,7 +60,7 @@ def _moved(move: Callable[[Any], Any], key: Any) -> Any:
 
 
 class OpeningHours:
-    """The opening hours of one calendar (`bookcore.hours.Hours`). Not thread-safe: it stays behind the calendar's lock."""
+    """The opening hours of one calendar (`bookcore.hours.Hours`). Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_closed", "_unions", "by_rule")
 
@@ -74,7 +73,7 @@ class OpeningHours:
         return bool(self.by_rule)
 
     def set(self, record: ResourceRecord, hours: Any) -> None:
-        """Give a resource other hours than it has; None is none. O(n / 8) where a rule may be kept no more."""
+        """Set the hours of a resource; None removes them. O(1), or O(n / 8) if it had hours before."""
         number, before = record.number, record.hours
         self._unions.clear()
         if before is not None:
@@ -92,25 +91,24 @@ class OpeningHours:
         record.publish()
 
     def incompatible(self, low: Any, high: Any, length: Any = None) -> int:
-        """Return, as a bitmap, the resources whose hours do not go with a span's keys, or are never open for so long."""
-        found = 0
+        """Return a bitmap of the resources whose hours do not support a span's keys, or are never open for *length*."""
+        resources = 0
         for hours, bits in self.by_rule.items():
             if not suits(hours, low, high) or is_shorter(hours, length):
-                found |= bits.value()
-        return found
+                resources |= bits.value()
+        return resources
 
     # -- the rule ----------------------------------------------------------------------------------
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
-        """Tell whether the hours are open over the whole span. Raises: `KeyTypeError` where they do not go with the keys."""
+        """Tell whether the hours are open over the whole span. Raises: `KeyTypeError` if they do not support the keys."""
         hours = record.hours
         return hours is None or bool(hours.is_open(low, high, closed=self._closed))
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return, as a bitmap, the resources with hours that are not open over the whole span, or do not go with its keys.
+        """Return a bitmap of the resources whose hours are not open over the whole span, or do not support its keys.
 
-        Complexity: O(log openings a week) for each rule, and one OR for each closed rule when just these were not closed
-        together before.
+        Complexity: O(log openings a week) for each `Hours`, and one OR for each closed `Hours` if the mask is new.
         """
         zoned: Any = None
         local: Any = None
@@ -139,16 +137,17 @@ class OpeningHours:
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield, in order, the stretches of a window that are not open. The window is bounded, or it may go on for ever.
+        """Yield, in order, the closed stretches of a window. For an unbounded window the iteration does not end.
 
-        With closed bounds openings hold their ends: a stretch begins one key after an opening, and ends one before the next.
+        With closed bounds openings contain their ends: a stretch begins one key after an opening, and ends one key before
+        the next.
         """
         if record.hours is None:
             return
         if not self._closed:
             yield from record.hours.closed_spans(low, high)
             return
-        # asked of a window one key wider, so that one of a single key has a length
+        # the window is widened by one key on each side, so that a window of a single key has a length
         for closes, opens in record.hours.closed_spans(_moved(preceding, low), _moved(following, high)):
             first, last = _moved(following, closes), _moved(preceding, opens)
             if first is None or last is None or not last < first:
@@ -157,7 +156,7 @@ class OpeningHours:
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
     ) -> Iterator[Cause]:
-        """Yield the first stretch of the span that is not open, if there is one."""
+        """Yield the first closed stretch of the span, if there is one."""
         hours = record.hours
         if hours is not None and not self.allows(record, low, high, quantity):
             closes, opens = next(iter(hours.closed_spans(low, high)), (low, high))
@@ -167,12 +166,12 @@ class OpeningHours:
 
     def check(self, records: dict[Any, ResourceRecord], size: int) -> None:
         """Raise AssertionError unless the invariant holds. O(n)."""
-        keepers: dict[Any, list[int]] = {}
+        expected: dict[Any, list[int]] = {}
         for record in records.values():
             if (self in record.rules) is not (record.hours is not None):
                 raise AssertionError(f"{record!r} has hours or the rule, and not both")
             if record.hours is not None:
-                keepers.setdefault(record.hours, []).append(record.number)
-        kept = {hours: bits.value() for hours, bits in self.by_rule.items()}
-        if kept != {hours: from_ordinals(numbers, size) for hours, numbers in keepers.items()}:
+                expected.setdefault(record.hours, []).append(record.number)
+        bitmaps = {hours: bits.value() for hours, bits in self.by_rule.items()}
+        if bitmaps != {hours: from_ordinals(numbers, size) for hours, numbers in expected.items()}:
             raise AssertionError("the resources under each rule are not those that have it")

@@ -1,13 +1,12 @@
 """The resources of a calendar: their numbers, classes, tags and indexed values, all as bitmaps over the numbers.
 
-    number    0        1       2        3
-    objects   Flat a   Car b   (gone)   Flat d
+    number    0        1       2         3
+    objects   Flat a   Car b   removed   Flat d
     everything         1101b
     classes   Flat: 1001b   Car: 0010b
     tags      "sea": 1000b
 
-A resource's number is its place in the order of registration: ascending number is registration order. The number of a
-removed resource is used again only if it was the last one.
+Ascending numbers are the order of registration. The number of a removed resource is used again only if it was the last one.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """The resources of one calendar. Not thread-safe: it stays behind the calendar's lock."""
+    """The resources of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = (
         "_attribute_limit", "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "objects",
@@ -45,10 +44,10 @@ class Registry:
     def __init__(self, attribute_limit: int | None = None) -> None:
         self._attribute_limit = attribute_limit
         self.by_id: dict[Hashable, ResourceRecord] = {}
-        self.objects: list[Any] = []  # by number; None where the resource is gone
+        self.objects: list[Any] = []  # by number; None where the resource was removed
         self.by_number: list[ResourceRecord | None] = []
         self.everything = Bitmap()
-        self.pooled = Bitmap()  # resources whose bookings may overlap, or need turnaround
+        self.pooled = Bitmap()  # the resources with a capacity above 1, or with turnaround
         self.by_capacity: dict[int, Bitmap] = {}
         self.classes: dict[type, Bitmap] = {}
         self.tags: dict[Hashable, Bitmap] = {}
@@ -65,17 +64,17 @@ class Registry:
     def record(self, resource: Any) -> ResourceRecord:
         """Return the record of a resource given as the object or its id, or raise `UnknownResourceError`. O(1)."""
         try:
-            found = self.by_id.get(getattr(resource, "id", resource))
-            if found is None:
-                found = self.by_id.get(resource)  # an id that happens to have an `id` itself
-        except Exception:  # unhashable, or an object whose own code fails
-            found = None
-        if found is None:
+            record = self.by_id.get(getattr(resource, "id", resource))
+            if record is None:
+                record = self.by_id.get(resource)  # an id that happens to have an `id` itself
+        except Exception:  # unhashable, or the object's own code
+            record = None
+        if record is None:
             raise UnknownResourceError(resource)
-        return found
+        return record
 
     def prepare(self, resource: Any, capacity: int | None, before: Any, after: Any) -> ResourceRecord:
-        """Return a new record for *resource*, not registered yet; raise if it cannot be."""
+        """Return a new record for *resource*, not registered yet. Raises: as `Calendar.add_resource`."""
         try:
             id = resource.id
         except Exception as exc:
@@ -99,10 +98,10 @@ class Registry:
         return ResourceRecord(id, resource, self.size, units, before, after)
 
     def add(self, record: ResourceRecord, indexed: Any = None, registered_as: type | None = None) -> None:
-        """Register a record under its number, which is `size` or that of a resource that was removed.
+        """Register a record under its number, which is `size` or the number of a removed resource.
 
-        *indexed*: what each index held of it (see `held`); None: the indexes ask their key functions. All code of the user's
-        runs first; if any fails, nothing has changed.
+        *indexed* is a result of `held`; None: the indexes call their key functions. All code of the user runs before the
+        first change: if it raises, nothing has changed.
         """
         number, cls = record.number, registered_as or type(record.resource)
         places = self._places(record) if self.indexes and indexed is None else ()
@@ -127,9 +126,9 @@ class Registry:
         members.add(number)
 
     def add_all(self, records: list[ResourceRecord]) -> None:
-        """Register many new records, numbered on from `size`, as `add` does one by one, while there are no indexes.
+        """Register many new records, numbered from `size` on, while there are no indexes. O(n), most of it in C.
 
-        The ids are known to be distinct, hashable and new. O(n), most of it in C.
+        The ids are known to be distinct, hashable and new.
         """
         low, high = self.size, self.size + len(records)
         objects = [record.resource for record in records]
@@ -146,7 +145,7 @@ class Registry:
                 _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, high))
 
     def remove(self, record: ResourceRecord) -> None:
-        """Forget a record and all that is known of it. O(labels + n / 8), and O(log n) for each index."""
+        """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
         number = record.number
         members = self.classes[self.class_of(record)]
         del self.by_id[record.id]
@@ -159,24 +158,24 @@ class Registry:
             self._take(number, label, bits)
         for index in self.indexes.values():
             index.discard(number)
-        if number == self.size - 1:  # the order of registration stays that of the numbers
+        if number == self.size - 1:  # only the last number may be used again: numbers stay in order of registration
             self.objects.pop()
             self.by_number.pop()
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
-        """Return what each index holds of a record, for `put_back`. O(log n) for each."""
+        """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
         return tuple((name, index.held(record.number)) for name, index in self.indexes.items())
 
     def smaller_than(self, quantity: int) -> int:
-        """Return, as a bitmap, the resources that have fewer units. O(distinct capacities)."""
-        found = 0
+        """Return a bitmap of the resources with fewer than *quantity* units. O(distinct capacities)."""
+        resources = 0
         for capacity, bits in self.by_capacity.items():
             if capacity < quantity:
-                found |= bits.value()
-        return found
+                resources |= bits.value()
+        return resources
 
     def class_of(self, record: ResourceRecord) -> type:
-        """Return the class under which a record was registered; its object may be of another class by now."""
+        """Return the class under which a record was registered; the class of its object may have been changed since."""
         number, cls = record.number, type(record.resource)
         if cls not in self.classes or number not in self.classes[cls]:
             cls = next(cls for cls, bits in self.classes.items() if number in bits)
@@ -189,9 +188,9 @@ class Registry:
     # -- tags and kinds ----------------------------------------------------------------------------
 
     def tag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
-        """Put labels on a resource, all or none; return those that were new there. Raises: `QueryError`."""
+        """Put labels on a resource, all or none; return those that it did not have. Raises: `QueryError`."""
         number, tags = record.number, self.tags
-        found: list[tuple[Hashable, Bitmap]] = []
+        bitmaps: list[tuple[Hashable, Bitmap]] = []
         fresh = 0
         label: Hashable = None
         try:
@@ -200,20 +199,20 @@ class Registry:
                 if bits is None:
                     bits = tags[label] = Bitmap()
                     fresh += 1
-                found.append((label, bits))
+                bitmaps.append((label, bits))
         except Exception as exc:
-            for _ in range(fresh):  # they are the last, and this way they are not asked again
+            for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
                 tags.popitem()
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
         new = []
-        for label, bits in found:
+        for label, bits in bitmaps:
             if number not in bits:
                 bits.add(number)
                 new.append(label)
         return new
 
     def tag_one_by_one(self, record: ResourceRecord, labels: Iterable[Hashable]) -> None:
-        """Put labels on a resource as far as their own code lets it be done; then raise the first failure."""
+        """Put labels on a resource, all whose own code does not raise; then raise the first exception."""
         failed: Exception | None = None
         for label in labels:
             try:
@@ -224,27 +223,26 @@ class Registry:
             raise failed
 
     def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
-        """Put a label on the resources of these numbers, of which there is at least one. O(n / 8 + numbers)."""
+        """Put a label on the resources with these numbers, at least one. O(n / 8 + numbers)."""
         _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
 
     def untag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
-        """Take labels off a resource, all or none; return those that were there. Raises: `QueryError`."""
+        """Take labels off a resource, all or none; return those that it had. Raises: `QueryError`."""
         number = record.number
-        found = [(label, self._tagged(label)) for label in labels]
-        gone = []
-        for label, bits in found:
+        removed = []
+        for label, bits in [(label, self._tagged(label)) for label in labels]:  # all are looked up before the first change
             if bits is not None and number in bits:
                 self._take(number, label, bits)
-                gone.append(label)
-        return gone
+                removed.append(label)
+        return removed
 
     def _take(self, number: int, label: Hashable, bits: Bitmap) -> None:
-        """Take a number out of the bitmap of a label, and forget the label if it was the last."""
+        """Remove a number from the bitmap of a label, and the label if it was its last number."""
         bits.discard(number)
         if not bits.value():
             try:
                 del self.tags[label]
-            except Exception:  # noqa: S110 - the label's own code: it stays, and nobody carries it
+            except Exception:  # noqa: S110 - the label's own code: the label stays, with an empty bitmap
                 pass
 
     def _tagged(self, label: Hashable) -> Bitmap | None:
@@ -263,33 +261,33 @@ class Registry:
         return [label for label, bits in self.tags.items() if record.number in bits]
 
     def tagged(self, label: Hashable) -> int:
-        """Return who has the label, as a bitmap. Raises: `QueryError`."""
+        """Return a bitmap of the resources with the label. Raises: `QueryError`."""
         bits = self._tagged(label)
         return 0 if bits is None else bits.value()
 
     def of_class(self, cls: type, within: int = -1) -> int:
-        """Return who of *within* is an instance of *cls*, its subclasses and virtual subclasses.
+        """Return a bitmap of the resources in *within* that are instances of *cls*, its subclasses and virtual subclasses.
 
-        A protocol that asks for more than methods cannot be asked about classes: each resource is asked about then.
+        A protocol with attributes does not support `issubclass`; then `isinstance` is called for each resource.
         Raises: `QueryError`.
         Complexity: O(number of distinct classes); with such a protocol O(resources in *within*).
         """
         try:
             if _is_about_objects(cls):
-                here = ordinals(within & self.everything.value())
-                return from_ordinals([number for number in here if isinstance(self.objects[number], cls)], self.size)
+                numbers = ordinals(within & self.everything.value())
+                return from_ordinals([number for number in numbers if isinstance(self.objects[number], cls)], self.size)
             result = 0
             for kind, bits in list(self.classes.items()):
                 if issubclass(kind, cls):
                     result |= bits.value()
-        except Exception as exc:  # a protocol that cannot be asked at all, or the class's own code
+        except Exception as exc:  # a protocol that is not a runtime protocol, or the class's own code
             raise QueryError(cls, "cannot be used as a class of resources") from exc
         return result & within
 
     # -- indexes -----------------------------------------------------------------------------------
 
     def create_index(self, name: str, key: Callable[[Any], Any]) -> None:
-        """Index every resource, now and later, by *key*; nothing changes if a value cannot be had."""
+        """Index all present and future resources by *key*. If *key* raises, nothing changes."""
         if name in self.indexes:
             raise IndexNameError(name, "there is an index of that name already")
         index = AttributeIndex(name, key, self._attribute_limit)
@@ -298,30 +296,30 @@ class Registry:
         self.indexes[name] = index
 
     def index(self, name: object) -> AttributeIndex:
-        """Return the index called *name*, or raise `IndexNameError` that lists those there are."""
+        """Return the index called *name*, or raise an `IndexNameError` that lists the known names."""
+        index: AttributeIndex | None
         try:
-            found = self.indexes.get(name)  # type: ignore[call-overload]
+            index = self.indexes.get(name)  # type: ignore[call-overload]
         except Exception:  # unhashable, or the object's own code
-            found = None
-        if found is None:
+            index = None
+        if index is None:
             known = ", ".join(sorted(self.indexes)) or "none yet: create_index(name, key=...)"
             raise IndexNameError(name, f"no such index; there are: {known}")
-        result: AttributeIndex = found
-        return result
+        return index
 
     def reindex(self, record: ResourceRecord) -> None:
-        """Ask every index key again for one resource; all indexes follow, or none."""
+        """Update the entry of one resource in all indexes, or in none."""
         for index, value, place in self._places(record):
             index.enter(record.number, value, place)
 
     def put_back(self, record: ResourceRecord, held: Iterable[tuple[str, Any]]) -> None:
-        """Give a record again what the indexes held of it. Compares nothing that could fail."""
-        for name, before in held:
+        """Restore the entries of a record in the indexes, as `held` returned them. Runs no code of the user."""
+        for name, entry in held:
             if name in self.indexes:
-                self.indexes[name].put_back(record.number, before)
+                self.indexes[name].put_back(record.number, entry)
 
     def _places(self, record: ResourceRecord) -> list[tuple[AttributeIndex, Any, Position | None]]:
-        """Return a record's value for every index and where it belongs there; change nothing."""
+        """Return, for each index, the value of a record and its position; change nothing."""
         values = [(index, index.value_of(record.resource)) for index in self.indexes.values()]
         return [(index, value, index.place(record.number, value)) for index, value in values]
 
@@ -348,11 +346,11 @@ class Registry:
 
 
 def _is_about_objects(cls: type) -> bool:
-    """Tell whether a class is a protocol that only objects can be asked about, not classes."""
+    """Tell whether a class is a protocol that supports `isinstance` and not `issubclass`."""
     if not getattr(cls, "_is_protocol", False):
         return False
     try:
-        # of a class that has never been asked about: Python 3.11 answers, wrongly, for those of objects asked about before
+        # with a new class: for a class that was checked before, Python 3.11 answers from its cache instead of raising
         issubclass(type("Fresh", (), {}), cls)
     except TypeError:
         return True
@@ -360,7 +358,7 @@ def _is_about_objects(cls: type) -> bool:
 
 
 def _include(bitmap: Bitmap, bits: int) -> None:
-    """Put all of *bits* into a bitmap. O(n / 8)."""
+    """Add all of *bits* to a bitmap. O(n / 8)."""
     value = bitmap.value() | bits
     bitmap.data = bytearray(value.to_bytes((value.bit_length() + 7) >> 3, "little"))
     bitmap.cached = value

@@ -1,4 +1,4 @@
-"""The one list of reasons why a span is not to be had.
+"""The rules: the one list of reasons why a span is not available.
 
     rule             decides by                                 file
     units            more units than the resource has           here
@@ -6,15 +6,15 @@
     opening hours    `Calendar.set_hours`                       opening_hours.py
     bookings         bookings, holds, turnaround; the last      bookings_rule.py
 
-Each rule answers four questions, and one property test says that the four answers agree:
+Each rule answers four questions, and one property test proves that the four answers agree:
 
     allows(record, low, high, quantity)       one span of one resource       `book`, `is_available`
     blocked(low, high, quantity)              all resources, as a bitmap     `find_available`
     spans(record, low, high, quantity)        the blocked spans              `gaps`, `find_slots`, best fit
     causes(record, low, high, quantity, ...)  the reasons, for people        `ConflictError`, `explain`
 
-To add a reason: write a rule in a file of its own, let it put itself among the ``rules`` of the records that it concerns
-(`ResourceRecord.publish` then takes the fast paths away from them), and name it in `Rules`.
+To add a rule: write it in a file of its own, let it add itself to the ``rules`` of the records that it concerns
+(`ResourceRecord.publish` then disables their fast paths), and name it in `Rules`.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ Span: TypeAlias = tuple[Any, Any]
 
 
 class Rule(Protocol):
-    """A reason why a span is not to be had. Spans are in index form; the calendar's lock is held."""
+    """A reason why a span is not available. Spans are in index form; the calendar's lock is held."""
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
-        """Tell whether a booking of so many units over the whole span is allowed."""
+        """Tell whether a booking of *quantity* units over the span is allowed."""
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return, as a bitmap of numbers, the resources of which `allows` says no, or would raise."""
+        """Return a bitmap of the resources for which `allows` returns False or raises `KeyTypeError`."""
 
     def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None) -> Iterator[Span]:
-        """Yield, in order of start, the spans that no booking of so many units may overlap.
+        """Yield, in order of start, the spans that no booking of *quantity* units may overlap.
 
-        They may overlap each other and reach out of the window. Spans between which *length* does not fit may be yielded as
-        one. Lazy over live indexes: to be read while the lock is held, or copied.
+        The spans may overlap each other and extend beyond the window. Spans with a gap shorter than *length* between them
+        may be yielded as one. The iterator reads live indexes: the caller reads it while it holds the lock.
         """
 
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
     ) -> Iterator[Cause]:
-        """Yield the reasons, none where `allows` says yes; *start* and *end* are the span as it was asked about."""
+        """Yield the causes of a refusal, none where `allows` is True; *start* and *end* are as the caller gave them."""
 
 
 class Units:
@@ -91,7 +91,7 @@ class Units:
 
 
 class Rules:
-    """All rules of one calendar, asked together. Stays behind its lock."""
+    """All rules of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_closed", "bookings", "closures", "every", "hours", "units")
 
@@ -103,9 +103,9 @@ class Rules:
         self.every: tuple[Rule, ...] = (self.units, closures, hours, bookings)
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
-        """Tell whether a booking would be accepted now: the question behind every search, and behind `book`.
+        """Tell whether all rules allow a booking now. `book` and every search decide by this.
 
-        Raises: `KeyTypeError` where turnaround or hours do not go with the keys.
+        Raises: `KeyTypeError` where turnaround or hours do not support the keys.
         """
         if quantity > record.capacity:
             return False
@@ -115,44 +115,44 @@ class Rules:
         return self.bookings.allows(record, low, high, quantity)
 
     def allows_or_false(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
-        """Tell what `allows` does, and no where a booking would raise."""
+        """Answer as `allows`, with False where a booking would raise `KeyTypeError`."""
         try:
             return self.allows(record, low, high, quantity)
         except KeyTypeError:
             return False
 
     def allows_beside(self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int) -> bool:
-        """Tell what `allows` does, as if the booking of a number were not there."""
+        """Answer as `allows`, but without the booking with number *ignored*."""
         if quantity > record.capacity or not all(rule.allows(record, low, high, quantity) for rule in record.rules):
             return False
         return self.bookings.allows_beside(record, low, high, quantity, ignored)
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return, as a bitmap, the resources that cannot be booked over the whole span, or whose booking would raise."""
-        taken = 0
+        """Return a bitmap of the resources for which `allows_or_false` is False."""
+        blocked = 0
         for rule in self.every:
-            taken |= rule.blocked(low, high, quantity)
-        return taken
+            blocked |= rule.blocked(low, high, quantity)
+        return blocked
 
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
     ) -> Iterator[Cause]:
-        """Yield every reason why a span is not to be had, in the order of the rules."""
+        """Yield every cause why a span is not available, in the order of the rules."""
         for rule in self.every:
             yield from rule.causes(record, low, high, quantity, start, end)
 
     # -- free time ---------------------------------------------------------------------------------
     #
-    # Streams of half-open spans: of keys, or for closed bounds of places (`bookcore.index.span_algebra`).
+    # Half-open spans of keys; with closed bounds, half-open spans of places (`bookcore.index.span_algebra`).
 
     def blocked_spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[Span]:
-        """Yield, in order of start, the spans that no booking of *quantity* may overlap, but for opening hours.
+        """Yield, in order of start, the spans that no booking of *quantity* may overlap, except for opening hours.
 
-        Opening hours go on for ever in both directions: `free` cuts what is left by them, opening by opening.
+        Opening hours have no first and no last closed span; `free` applies them afterwards. Requires
         ``quantity <= record.capacity``. Complexity: O(log m + spans) where the store keeps an index, else O(k log k) for k
-        bookings in the window. With *length*, of many bookings in a `MemoryStore`, as `GapSummary.first` for each gap.
+        bookings in the window. With *length* and many bookings in a `MemoryStore`, as `GapSummary.first` for each gap.
         """
         rules = [rule for rule in record.rules if rule is not self.hours]
         streams = [rule.spans(record, low, high, quantity, length) for rule in (self.bookings, *rules)]
@@ -161,9 +161,9 @@ class Rules:
         return streams[0] if len(streams) == 1 else in_order(*streams)
 
     def free(self, spans: Iterable[Span], hours: Any, low: Any, high: Any) -> Iterator[Span]:
-        """Yield the maximal spans of keys that blocked spans and opening hours leave of the window, in order.
+        """Yield, in order, the maximal free spans of keys: the window without the blocked spans, within opening hours.
 
-        The window's own ends come back as they are. With closed bounds they are closed spans of keys, see `as_keys`.
+        An end of the window is yielded as the same object. With closed bounds the free spans are closed, see `as_keys`.
         """
         if not self._closed:
             for start, end in complement(spans, low, high):
@@ -182,8 +182,8 @@ class Rules:
 
 
 def _open_closed(hours: Any, low: Any, high: Any) -> Iterator[Span]:
-    """Yield the open spans within ``[low, high]`` where openings hold their ends, one that only meets it too."""
-    # asked of a window one key wider, so that an opening that ends at `low`, or begins at `high`, shows itself
+    """Yield the open spans within ``[low, high]``, where openings contain their ends."""
+    # the window is widened by one key on each side, to include an opening that ends at `low` or begins at `high`
     for opens, closes in hours.open_spans(_or_itself(preceding, low), _or_itself(following, high)):
         start = low if low is not None and (opens is None or not low < opens) else opens
         end = high if high is not None and (closes is None or not closes < high) else closes

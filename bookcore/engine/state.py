@@ -1,13 +1,13 @@
-"""`CalendarState`: everything a calendar knows, and the one door through which it changes.
+"""`CalendarState`: all state of a calendar, and `commit`, the only way to change it.
 
-    a command decides    ->  a record of `bookcore.model.change`  ->  commit  ->  applied here, and nowhere else
-    a transaction fails  ->  the inverse records, backwards       ->  applied here
-    another calendar     ->  its records                          ->  `Calendar.apply`, applied here
+    a command decides    ->  a change of `bookcore.model.change`  ->  commit  ->  applied here, and nowhere else
+    a transaction fails  ->  the inverse changes, backwards       ->  applied here
+    another calendar     ->  its changes                          ->  `Calendar.apply`, applied here
 
-`commit` never decides: whoever calls it has decided. Whatever can fail in an application (a comparison of the user's keys, a
-backend) comes before the first change of it, so that a change happens whole or not at all.
+`commit` never decides: its caller has decided. In applying a change, every step that can fail (comparing the user's keys,
+calling a store) comes before the first step that changes something, so that a change is applied as a whole or not at all.
 
-To add a kind of change: a record and its inverse in `bookcore.model.change`, and one method here.
+To add a kind of change: add its class and its inverse to `bookcore.model.change`, and one method here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from bookcore.stores.sizes import Sizes
 __all__ = ["CalendarState"]
 
 class CalendarState:
-    """The parts of one calendar, each with one owner, and `commit`."""
+    """The parts of one calendar, and `commit`."""
 
     __slots__ = (
         "_apply",
@@ -72,7 +72,7 @@ class CalendarState:
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
     ) -> None:
-        self.home = home  # the calendar: what a `Resource` asks
+        self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
         self.bounds = bounds
         self.closed = closed = bounds == "[]"
@@ -113,10 +113,10 @@ class CalendarState:
             changes.Reindexed: self._reindexed,
         }
 
-    # -- the one door ------------------------------------------------------------------------------
+    # -- commit ------------------------------------------------------------------------------------
 
     def commit(self, change: changes.Change) -> None:
-        """Apply a change that has been decided, and note it. The lock is held, for writing."""
+        """Apply a change and note it in the log. The lock is held for writing."""
         self._apply[type(change)](change)
         if self.log.active:
             self.log.note(change)
@@ -267,11 +267,11 @@ class CalendarState:
         ids: Sequence[Hashable] | None = None,
         objects: Mapping[int, BookingEvent] | None = None,
     ) -> bool:
-        """Book many rows that have been checked, all or none; False, with nothing changed, where the store refuses.
+        """Book many rows that have been checked; if the store refuses, change nothing and return False.
 
-        *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids*: None where they are the
-        numbers. *objects*: events to be kept, by number. What `commit` does with `Booked` for each, at once and without
-        records; the caller notes them.
+        *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids* is None if the ids are the
+        numbers of the bookings. *objects* are the events to keep, by number. The result is as of a `Booked` for each row,
+        committed; the caller notes the changes in the log.
         """
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
@@ -298,12 +298,12 @@ class CalendarState:
 
     @contextmanager
     def transaction(self, keep: bool = True) -> Iterator[None]:
-        """Hold the lock for a block, and undo all that was committed in it if it raises, or unless *keep*."""
+        """Hold the lock for a block; undo all changes committed in it if the block raises, or if *keep* is false."""
         gate, log, ledger = self.gate, self.log, self.ledger
         try:
             with gate.lock:
                 if gate.waiting:
-                    self.tick()  # first: if the clock fails, nothing has begun
+                    self.tick()  # before the transaction begins, because the clock may raise
                 outermost = log.changes is None
                 mark, handed = len(log.changes or ()), len(log.handed)
                 last, last_closure = ledger.last, self.closures.last_id
@@ -330,24 +330,24 @@ class CalendarState:
             self.finish(None)
 
     def _roll_back(self, mark: int, handed: int) -> None:
-        """Undo what was committed since, the latest first. Undoing is not noted.
+        """Undo the changes from position *mark* of the log on, the latest first, without noting that.
 
-        What cannot be undone does not keep the rest from being undone; the first error is raised at the end.
+        A change that cannot be undone does not keep the others from being undone; the first error is raised at the end.
         """
         log = self.log
-        done = [change for change, _ in (log.changes or [])[mark:]]
+        committed = [change for change, _ in (log.changes or [])[mark:]]
         failed: BaseException | None = None
-        for change in reversed(done):
+        for change in reversed(committed):
             try:
                 undo = inverse(change)
                 self._apply[type(undo)](undo)
             except BaseException as exc:
                 failed = exc if failed is None else failed
-            # at once: an earlier change may be of the same event, as it was then
+            # now, because the next change to undo may refer to the same event as it was before
             if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:
                 restore_facts(*log.handed.pop())
         del (log.changes or [])[mark:]
-        while len(log.handed) > handed:  # events that were booked are as they were
+        while len(log.handed) > handed:
             restore_facts(*log.handed.pop())
         if failed is None:
             return
@@ -358,14 +358,14 @@ class CalendarState:
     # -- holds that run out ------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Note that holds may run out, or that expired rows are still to be removed from the store."""
+        """Set ``gate.waiting``: whether holds may run out, or the store has hidden rows to remove."""
         hidden = self.expiry is not None and self.expiry.hidden_count
         self.gate.waiting = bool(self.holds.deadlines or hidden)
 
     def tick(self) -> None:
-        """Release the holds whose time has come, and remove a few of those released before from the store.
+        """Release the holds whose deadline has passed, and remove a few hidden rows from the store.
 
-        Complexity: O(log holds), and O(1) for each. Raises: `KeyTypeError` when the clock's instant cannot be compared.
+        Complexity: O(log holds), and O(1) for each hold. Raises: `KeyTypeError` when the clock's instant cannot be compared.
         """
         gate, holds, expiry = self.gate, self.holds, self.expiry
         due = holds.due(holds.now(self.home)) if holds.deadlines else []
@@ -386,7 +386,7 @@ class CalendarState:
             gate.writers -= 1
 
     def _expire(self, due: list[Due]) -> None:
-        """Release the holds of these deadlines. Those that the store cannot remove stay held, and this raises."""
+        """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""
         failed: list[Due] = []
         error: Exception | None = None
         if self.expiry is not None and not self.log.active:
@@ -404,7 +404,7 @@ class CalendarState:
             raise error
 
     def _hide(self, due: list[Due]) -> None:
-        """Do what `commit` does with `Released` for each, at once and without records. O(1) each; no key is compared."""
+        """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []
@@ -435,42 +435,38 @@ class CalendarState:
     # -- keys --------------------------------------------------------------------------------------
 
     def _forget_keys(self) -> None:
-        """Let the calendar take keys of any family once it holds none; the keys of hidden rows are held in the store."""
+        """Accept keys of any family again if the calendar holds no keys. The store still holds the keys of hidden rows."""
         if not self.ledger.owners and not self.closures and not (self.expiry is not None and self.expiry.hidden_count):
             self.keys.reset()
 
     def _keys_held(self) -> Iterator[Any]:
-        """Yield all keys that the calendar holds, in index form."""
+        """Remove the hidden rows, and yield all keys that the calendar holds, in index form."""
         self.vacuum()
-        for record in self.registry.in_order():
-            for row in self.store.overlapping(record, None, None) if record.active_count else ():
-                yield from (key for key in row[:2] if key is not None)
-        for closure in self.closures.by_id.values():
-            yield from (normal(key) for key in (closure.start, closure.end) if key is not None)
+        yield from self._keys_unchanged()
 
     # -- looking up --------------------------------------------------------------------------------
 
     def record_of(self, event: BookingEvent) -> ResourceRecord:
-        """Return the record of the resource of an event that is booked, or about to be. O(1), mostly."""
+        """Return the record of the resource of an event that is booked or about to be booked. O(1), mostly."""
         return self.record_of_resource(event._resource)
 
     def record_of_resource(self, resource: Any) -> ResourceRecord:
-        """Return the record of a registered object, whatever its id is by now. O(1), mostly."""
+        """Return the record of a registered object, even if the object's ``id`` has been changed. O(1), mostly."""
         try:
             if issubclass(type(resource), Resource):
                 binding = resource._binding
                 if binding is not None and binding.home is self.home:
                     record: ResourceRecord = binding if type(binding) is ResourceRecord else binding.record
                     return record
-            found = self.registry.by_id[resource.id]
-            if found.resource is resource:
-                return found
-        except Exception:  # noqa: S110 - the object's own code, or its id is another by now
+            candidate = self.registry.by_id[resource.id]
+            if candidate.resource is resource:
+                return candidate
+        except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass
         return next(record for record in self.registry.by_id.values() if record.resource is resource)
 
     def with_bookings(self, low: Any, high: Any) -> int:
-        """Return, as a bitmap, resources that may have bookings in the span, and surely all that have."""
+        """Return a bitmap of all resources that have bookings in the span; others may be in it."""
         registry = self.registry
         if low is None and high is None:
             return registry.everything.value()
@@ -482,9 +478,9 @@ class CalendarState:
     # -- errors and endings ------------------------------------------------------------------------
 
     def translate_error(self, exc: Exception, *keys: Any) -> None:
-        """Raise what a store raised as an error of ours; return for errors of ours, and for lack of memory.
+        """Raise a `KeyTypeError` or `StoreError` for a store's exception; return for errors of bookcore and lack of memory.
 
-        Where the user's own code compares keys it is taken to have failed; else it can only have been the store.
+        If keys are compared by the user's own code, the exception is taken to come from there, else from the store.
         """
         if isinstance(exc, BookcoreError | MemoryError):
             return
@@ -495,24 +491,24 @@ class CalendarState:
         raise StoreError(self.store, f"failed: {type(exc).__name__}: {exc}") from exc
 
     def translate_comparison(self, exc: Exception) -> None:
-        """Raise what may come of a comparison by the user's own code as an error of ours; return for all else."""
+        """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
         if self.keys.foreign and not isinstance(exc, BookcoreError):
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
     def finish(self, exc: BaseException | None) -> None:
-        """End a call, after its lock has been given up: translate its error, notify subscribers."""
+        """End a call, after it has released the lock: translate its error, and notify subscribers."""
         try:
             if isinstance(exc, Exception):
                 self.translate_comparison(exc)
-        finally:  # a call that is refused may have found that holds ran out
+        finally:  # a call that raises may have released expired holds before
             if self.log.outbox and self.log.changes is None and not self.gate.depth:
                 self.log.deliver()
 
-    # -- proving -----------------------------------------------------------------------------------
+    # -- checking ----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise AssertionError unless all invariants hold, of each part and among the parts. O(everything)."""
+        """Raise AssertionError unless all invariants hold, of each part and between the parts."""
         with self.gate.lock:
             records = self.registry.by_id
             for part in (self.store, self.registry, self.ledger):
@@ -539,8 +535,9 @@ class CalendarState:
                     raise AssertionError(f"key {key!r} is held, and its kind is not known")
 
     def _keys_unchanged(self) -> Iterator[Any]:
+        """Yield all keys of active bookings and closures, in index form."""
         for record in self.registry.in_order():
-            for row in self.store.overlapping(record, None, None):
+            for row in self.store.overlapping(record, None, None) if record.active_count else ():
                 yield from (key for key in row[:2] if key is not None)
         for closure in self.closures.by_id.values():
             yield from (normal(key) for key in (closure.start, closure.end) if key is not None)
