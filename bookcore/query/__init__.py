@@ -1,1 +1,1 @@
-"""The one reader: what is asked of a calendar."""
+"""The questions about a calendar. Nothing here changes it."""

@@ -1,12 +1,12 @@
-"""How tightly a span fits where it is free: the gap around it, measured, for the strategy ``"best_fit"``.
+"""The strategy ``"best_fit"``: the size of the gap around a free span.
 
-    |--one--|      [ span )        |--two--|
-            |<------ gap --------->|
+    |--booking--|      [ span )        |--booking--|
+                |<------- gap -------->|
 
-The gap is what can be booked around the span (`Rules.allows`), so closures, opening hours, turnaround and the units that
-are left bound it as bookings do. To the right it ends where the first blocked span begins. To the left nothing leads
-there, so windows are searched that reach back twice as far each time. Ends are compared and subtracted, nothing else:
-with closed bounds too a gap reaches from what ends before to what begins after, so that no key needs a neighbour.
+The gap is the longest bookable span around the span (`Rules.allows`), so closures, opening hours, turnaround and usage bound
+it as bookings do. On the right it ends at the start of the first blocked span. On the left blocked spans cannot be
+iterated backwards, so windows are searched, each reaching back twice as far as the one before. Keys are only compared and
+subtracted: with closed bounds too, a gap is measured between the ends of blocked spans, so that no key needs a neighbour.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["tightest"]
 
 Size = tuple[int, bool, Any]
-"""On how many sides a gap is unbounded, whether it is longer than a length of the keys' type can be, and its length."""
+"""Number of unbounded sides of a gap, whether its length overflows the keys' type of length, and its length."""
 
 
 def tightest(rules: Rules, records: Iterable[ResourceRecord], low: Any, high: Any, quantity: int) -> ResourceRecord | None:
-    """Return the record with the smallest gap around a span that is available on all of them, the first of equals.
+    """Return the record with the smallest gap around a span, the first of equals. The span is available on all records.
 
-    Raises: `KeyTypeError` for keys that cannot be subtracted, whatever the records.
+    Raises: `KeyTypeError` for keys that cannot be subtracted, also without records.
     Complexity: for each record O(log m) for each doubling; O(m) where the span has no end.
     """
     key = high if low is None else low
@@ -45,20 +45,20 @@ def tightest(rules: Rules, records: Iterable[ResourceRecord], low: Any, high: An
     return best
 
 
-def _smaller(one: Size, other: Size) -> bool:
-    if one[:2] != other[:2] or one[2] is None:
-        return one[:2] < other[:2]
-    return bool(one[2] < other[2])
+def _smaller(size: Size, least: Size) -> bool:
+    if size[:2] != least[:2] or size[2] is None:
+        return size[:2] < least[:2]
+    return bool(size[2] < least[2])
 
 
 def _size(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Size:
-    """Return on how many sides only the gap is unbounded, and how long it is on the others (None: no other, or too long)."""
+    """Return the size of the gap. A side on which the span itself is unbounded does not count; no length: None."""
     left = None if low is None else _left(rules, record, low, high, quantity)
     right = None if high is None else _right(rules, record, low, high, quantity)
     unbounded = (low is not None and left is None) + (high is not None and right is None)
     if left is None and right is None:
         return unbounded, False, None
-    # where the span itself is unbounded, or the gap, its length is measured from the span's other end
+    # if the span or the gap is unbounded on one side, the length is measured from the span's other end
     first = left if left is not None else high if low is None else low
     last = right if right is not None else low if high is None else high
     try:
@@ -68,7 +68,7 @@ def _size(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: i
 
 
 def _right(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Any:
-    """Return where the gap ends."""
+    """Return the end of the gap."""
     end = None
     for start, _ in rules.blocked_spans(record, high, None, quantity):
         end = start.key if isinstance(start, Place) else start
@@ -80,7 +80,7 @@ def _right(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: 
 
 
 def _left(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Any:
-    """Return where the gap begins."""
+    """Return the start of the gap."""
     start = None
     if not _open_left(rules, record, high, quantity):
         left, back = low, _length(low, high)
@@ -92,14 +92,14 @@ def _left(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: i
             back = doubled(back)
     hours = record.hours
     if hours is not None:
-        # as far back as the longest opening; where there is none such, few weeks differ from the others
+        # going back by the longest opening is enough; if it is unknown, few weeks differ from the others
         opens, _ = deque(rules.free((), hours, _before(low, hours.longest), high), maxlen=1)[0]
         return opens if start is None or (opens is not None and start < opens) else start
     return start
 
 
 def _open_left(rules: Rules, record: ResourceRecord, high: Any, quantity: int) -> bool:
-    """Tell whether nothing at all but opening hours is in the way before the span."""
+    """Tell whether everything before the end of the span is free, apart from opening hours."""
     others = (rule for rule in record.rules if rule is not rules.hours)
     return all(rule.allows(record, None, high, quantity) for rule in others) and rules.bookings.allows(
         record, None, high, quantity
@@ -107,7 +107,7 @@ def _open_left(rules: Rules, record: ResourceRecord, high: Any, quantity: int) -
 
 
 def _length(low: Any, high: Any) -> Any:
-    """Return a length to look back by, or None: there is none."""
+    """Return a length by which to look back first, or None if the keys have no such length."""
     if high is None:
         return None
     try:
@@ -115,26 +115,26 @@ def _length(low: Any, high: Any) -> Any:
             return _minus(high, low)
     except OverflowError:
         return None
-    try:  # a span of one key: as long as one key is
+    try:  # a span of one key: the distance to the next key
         return _minus(following(high), low)
     except (LookupError, OverflowError, KeyTypeError):
         return None
 
 
 def _before(key: Any, length: Any) -> Any:
-    """Return a key earlier by a length; None, without bound, where there is none."""
+    """Return the key earlier by a length, or None (unbounded) if there is no such key."""
     try:
         earlier = minus(key, length)
         return earlier if earlier < key else None
-    except Exception:  # no length, or beyond the first key of the type
+    except Exception:  # the length is None, or the key would be before the first of its type
         return None
 
 
-def _minus(one: Any, other: Any) -> Any:
-    """Return how far it is from one key to an earlier one. Raises: OverflowError, `KeyTypeError`."""
+def _minus(later: Any, earlier: Any) -> Any:
+    """Return the distance between two keys. Raises: OverflowError, `KeyTypeError`."""
     try:
-        return difference(one, other)
+        return difference(later, earlier)
     except OverflowError:
         raise
     except Exception as exc:
-        raise KeyTypeError(one, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc
+        raise KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc

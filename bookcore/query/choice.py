@@ -1,4 +1,4 @@
-"""Choosing one of several resources: the strategies of `Calendar.book_any`."""
+"""The strategies of `Calendar.book_any`, which choose a resource out of several."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["Choice", "Strategy"]
 
 Strategy: TypeAlias = str | Callable[[list[Any]], Any]
-"""``"first"``, ``"best_fit"``, ``"least_used"``, or a function from the candidates to one of them."""
+"""``"first"``, ``"best_fit"``, ``"least_used"``, or a function that takes the candidates and returns one of them."""
 
 STRATEGIES = ("first", "best_fit", "least_used")
 
 SHOWN = 3
-"""For how many of the resources a `NoneAvailableError` says what was in the way."""
+"""The number of resources for which a `NoneAvailableError` names the causes."""
 
 
 class Choice:
-    """One choice among the resources of a selection, by a strategy. The calendar's lock is held while it chooses."""
+    """One choice among the resources of a selection, by a strategy. The calendar's lock is held meanwhile."""
 
     __slots__ = ("_conflict", "_order", "_planner", "_strategy", "_term", "runs_callback")
 
@@ -43,7 +43,7 @@ class Choice:
         self._order = selection._order if is_a(selection, Selection) else None
 
     def choose(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> ResourceRecord | None:
-        """Return the record of the resource to book, which has room over the span; None: there is none."""
+        """See `Chooser.choose`."""
         question = And((self._term, Available(start, end, quantity)))
         if self._strategy == "first":
             return next(iter(self._planner.records(question, self._order, 1)), None)
@@ -55,7 +55,7 @@ class Choice:
         return min(records, key=lambda record: record.active_count, default=None)
 
     def _picked(self, records: list[ResourceRecord]) -> ResourceRecord | None:
-        """Return the candidate that the caller's own function picks; without candidates it is not asked."""
+        """Return the candidate that the caller's function picks; without candidates it is not called."""
         if not records:
             return None
         try:
@@ -73,7 +73,7 @@ class Choice:
         return picked
 
     def refusal(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> NoneAvailableError:
-        """Return the error that says how many were asked about, and for the first few what is in the way."""
+        """Return the error with the number of resources that matched, and the causes for the first few of them."""
         state = self._planner.state
         matched = self._planner.evaluate(self._term, state.registry.everything.value())
         refused: list[ConflictError] = []

@@ -1,7 +1,7 @@
-"""What a resource is busy with, and why a span is not to be had.
+"""`Calendar.free_busy` and `Calendar.explain`: the states of a resource, and why a span is not available.
 
-Both come from the rules that decide every other answer (`bookcore.engine.rules`): an explanation is empty precisely when the
-span is available. What `bookcore.query.free_time` says of datetimes, bounds and one state holds here too.
+Both use the rules that decide every other answer (`bookcore.engine.rules`), so an explanation is empty exactly when the span
+is available. The notes of `bookcore.query.free_time` on datetimes, bounds and consistency apply here too.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
         hours = record.hours
         if hours is not None and (low is None or high is None):
             raise InvalidSpanError(start, end, "opening hours go on without end; ask about a bounded span")
-        taken = _points(rules.bookings.spans(record, low, high, 1), closed)
-        firm = _firm(state, record, low, high) if state.holds.until else taken
+        booked = _points(rules.bookings.spans(record, low, high, 1), closed)
+        confirmed = _confirmed(state, record, low, high) if state.holds.until else booked
         others = [rule for rule in record.rules if rule is not rules.hours]
         shut = list(in_order(*(_points(rule.spans(record, low, high, 1), closed) for rule in others)))
     first, last = (low, high)
     if closed:
         first = Place(low, False) if low is not None else None
         last = Place(high, True) if high is not None else None
-    layers = [(list(complement(firm, first, last)), State.BUSY)]
-    if firm is not taken:
-        layers.append((list(complement(taken, first, last)), State.HELD))
-    left = list(complement(in_order(taken, shut), first, last))
+    # Each layer: the spans that are left when one more state is taken away.
+    layers = [(list(complement(confirmed, first, last)), State.BUSY)]
+    if confirmed is not booked:
+        layers.append((list(complement(booked, first, last)), State.HELD))
+    left = list(complement(in_order(booked, shut), first, last))
     if shut:
         layers.append((left, State.CLOSED))
     if hours is not None:
-        spans: Iterable[Span] = rules.free(in_order(taken, shut), hours, low, high)
-        left = list(as_places(spans)) if closed else list(spans)
+        left = _points(rules.free(in_order(booked, shut), hours, low, high), closed)
         layers.append((left, State.CLOSED))
     tiles = [_labelled(left, State.FREE, closed)]
     before = [(first, last)]
     for after, label in layers:
-        gone = intersection(before, complement(after, first, last))
-        tiles.append(_labelled(gone, label, closed))
+        removed = intersection(before, complement(after, first, last))
+        tiles.append(_labelled(removed, label, closed))
         before = after
     return tuple(
         (start if a is low else a, end if b is high else b, label) for a, b, label in _joined(in_order(*tiles))
@@ -74,12 +74,12 @@ def explain(state: CalendarState, resource: Any, start: Any, end: Any, quantity:
 
 
 def _points(spans: Iterable[Span], closed: bool) -> list[Span]:
-    """Return spans as half-open spans of keys, or of places where the ends belong to them."""
+    """Return spans as half-open spans: of keys, or with closed bounds of places."""
     return list(as_places(spans)) if closed else list(spans)
 
 
-def _firm(state: CalendarState, record: ResourceRecord, low: Any, high: Any) -> list[Span]:
-    """Return where no unit would be left without the holds."""
+def _confirmed(state: CalendarState, record: ResourceRecord, low: Any, high: Any) -> list[Span]:
+    """Return the spans in which confirmed bookings alone leave no unit."""
     closed = state.closed
     rows = generic.rows_in_reach(state.store.overlapping, record, low, high, closed)
     use = generic.usage_of(record, (row for row in rows if not state.ledger.is_held(row[2])), closed)
@@ -100,14 +100,14 @@ def _labelled(spans: Iterable[Span], state: State, closed: bool) -> Iterator[Any
 
 
 def _joined(tiles: Iterator[Any]) -> Iterator[Any]:
-    """Yield tiles with neighbours of one state made one."""
-    held = None
+    """Yield the tiles, with neighbours of the same state joined."""
+    joined = None
     for a, b, state in tiles:
-        if held is not None and held[2] is state:
-            held = (held[0], b, state)
+        if joined is not None and joined[2] is state:
+            joined = (joined[0], b, state)
             continue
-        if held is not None:
-            yield held
-        held = (a, b, state)
-    if held is not None:
-        yield held
+        if joined is not None:
+            yield joined
+        joined = (a, b, state)
+    if joined is not None:
+        yield joined

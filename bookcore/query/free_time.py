@@ -1,17 +1,17 @@
-"""Finding time: which spans are free, and which comes next.
+"""Free time of resources: gaps, the next and the nearest free span, common gaps, slots.
 
-Whatever is offered here, `book` accepts: each answer comes from the same rules that `book` asks (`Rules.allows`),
-turned around in `Rules.blocked_spans`. Four things hold for all of these calls:
+`book` accepts every answer, because the same rules decide (`Rules.blocked_spans` agrees with `Rules.allows`). For all
+calls:
 
-- *Lengths* are whatever can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys that cannot be
-  added to (str, tuples) are a `KeyTypeError`. A length of datetimes is elapsed time, whatever clocks do.
-- *Datetimes with a zone* come back in UTC, save where an answer's end is the very end that was asked with: that comes
-  back as given.
-- *Closed bounds.* With ``bounds="[]"`` free time begins one key after what is taken and ends one key before, so
-  that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``: for datetimes a microsecond, for dates a day. Keys without
-  neighbours (str, `Fraction`, `Decimal`) are a `KeyTypeError`, where such an end is needed.
-- *One state.* A call reads the calendar once, under its lock; what an iterator yields later is as it was then. Only
-  `find_slots` asks anew before each answer.
+- *Lengths* are values that can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys without
+  lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes.
+- *Datetimes with a zone* are returned in UTC; but an end of an answer that is an end of the requested span is returned as
+  the caller gave it.
+- *Closed bounds.* With ``bounds="[]"`` a free span begins one key after a booking and ends one key before the next, so
+  that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``; one key is a microsecond for datetimes, a day for dates. Where such an
+  end is needed, keys without neighbours (str, `Fraction`, `Decimal`) raise `KeyTypeError`.
+- *Consistency.* A call reads the calendar once, under its lock, and its iterator yields the answers of that moment. Only
+  the iterator of `find_slots` reads the calendar again before each answer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["FreeTime"]
 Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)
-"""As far back as opening hours are followed where nothing else is in the way: every date falls on every weekday."""
+"""How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
 
 DOUBLINGS = 40
 
@@ -61,19 +61,19 @@ class FreeTime:
         """See `Calendar.occupancy`."""
         with self._state.gate.read:
             record, low, high = self._asked(resource, start, end)
-            found = self._indexed.usage(record, low, high) if self._indexed is not None else None
-            if found is None:
-                use = UsageProfile(self._state.closed)
+            usage = self._indexed.usage(record, low, high) if self._indexed is not None else None
+            if usage is None:
+                profile = UsageProfile(self._state.closed)
                 rows = self._state.store.overlapping(record, low, high)
-                use.add_all((first, last, quantity) for first, last, _, quantity in rows)
-                found = use.steps(low, high)
-            steps = list(found)
+                profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
+                usage = profile.steps(low, high)
+            steps = list(usage)
         return ((start if a is low else a, end if b is high else b, used) for a, b, used in steps)
 
     def gaps(
         self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any]]:
-        """See `Calendar.occupancy`."""
+        """See `Calendar.gaps`."""
         with self._state.gate.read:
             record, low, high = self._asked(resource, start, end)
             check_quantity(quantity)
@@ -82,8 +82,8 @@ class FreeTime:
                 return iter(())
             spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
             hours = record.hours
-        found = self._state.rules.free(spans, hours, low, high)
-        return _given(_long_enough(found, at_least), low, high, start, end)
+        gaps = self._state.rules.free(spans, hours, low, high)
+        return _given(_long_enough(gaps, at_least), low, high, start, end)
 
     def next_available(
         self, resource: Any, after: Any, length: Any, *, quantity: int = 1
@@ -95,10 +95,10 @@ class FreeTime:
                 raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
             check_quantity(quantity)
             self._check_length(low, length, empty=False)
-            found = self._first_fit(record, low, length, quantity)
-        if found is None:
+            span = self._first_fit(record, low, length, quantity)
+        if span is None:
             return None
-        return (after if found[0] is low else found[0]), found[1]
+        return (after if span[0] is low else span[0]), span[1]
 
     def nearest(
         self, resource: Any, start: Any, end: Any, *, quantity: int = 1
@@ -140,14 +140,14 @@ class FreeTime:
                 spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
                 streams.append(self._state.rules.free(spans, record.hours, low, high))
         needed = len(streams) if quorum is None else quorum
-        found: Iterator[Span]
+        gaps: Iterator[Span]
         if not needed:
-            found = iter([(low, high)])
+            gaps = iter([(low, high)])
         elif self._state.closed:
-            found = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
+            gaps = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
         else:
-            found = quorum_of(streams, needed)
-        return _given(_long_enough(found, at_least), low, high, start, end)
+            gaps = quorum_of(streams, needed)
+        return _given(_long_enough(gaps, at_least), low, high, start, end)
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -165,16 +165,16 @@ class FreeTime:
                 self._check_length(low, step, empty=False, always=True)
         return Slots(self._planner, term, length, low, high, quantity, step, start)
 
-    # -- how ---------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------
 
     def _asked(self, resource: Any, start: Any, end: Any) -> tuple[ResourceRecord, Any, Any]:
-        """Return the record and the span that a question is about. The lock is held."""
+        """Return the record and the span, in index form, that a question is about. The lock is held."""
         return self._state.registry.record(resource), *self._state.keys.admit(start, end)
 
     def _check_length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> None:
-        """Raise unless *length* is one that can be added to *key*; with ``empty=False`` a length of nothing is none.
+        """Raise unless *length* can be added to *key*; with ``empty=False`` also if it is missing or zero.
 
-        With closed bounds a span of nothing but one key has a length of nothing, unless *always*.
+        With closed bounds a length of zero is accepted, because a span of one key has that length; unless *always*.
         """
         if length is None and empty:
             return
@@ -186,20 +186,20 @@ class FreeTime:
             until = later(key, length)
         except KeyTypeError as exc:
             if is_too_far(exc):
-                return  # too long for any span, but a length
+                return  # a valid length, too long for any span
             raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         self._state.keys.point(until)
         try:
-            further = bool(key < until)
+            positive = bool(key < until)
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
-        if not further and not empty and (always or not self._state.closed):
+        if not positive and not empty and (always or not self._state.closed):
             raise InvalidSpanError(key, until, f"{brief_key(length)} is a length of nothing")
 
     def _first_fit(self, record: ResourceRecord, low: Any, length: Any, quantity: int) -> Span | None:
-        """Return the earliest span of a length from a key on. The lock is held."""
+        """Return the earliest free span of a length that starts at *low* or later, or None. The lock is held."""
         until = fits(low, length, None)
         if until is None or quantity > record.capacity:
             return None
@@ -223,40 +223,41 @@ class FreeTime:
                 opening = hours.next_open(low, at_least=length)
                 if opening is None:
                     return None
-                low = opening[0]  # wherever later gaps begin, nothing is open long enough before
+                low = opening[0]  # no opening before it is long enough, whatever gap comes next
             until = fits(low, length, end)
             if until is not None:
                 return low, until
         return None
 
     def _last_fit(self, record: ResourceRecord, low: Any, high: Any, length: Any, quantity: int) -> Span | None:
-        """Return the latest span of a length that ends by *high*; ``[low, high)`` is not free. The lock is held."""
+        """Return the latest free span of a length that ends by *high*, or None; ``[low, high)`` is not free. Lock held."""
         hours = record.hours
         if quantity > record.capacity or is_shorter(hours, length):
             return None
-        # Look at windows that reach back twice as far each time, until one has it; the last reaches back for ever.
+        # Search windows, each reaching back twice as far as the one before, until one has the span; the last is unbounded.
         left, top, step = low, high, length if low < high else _stride(low)
         for reach_back in range(DOUBLINGS, -1, -1):
             further = exactly_back(left, step) if reach_back and step is not None else None
             left = None if further is None or not further < left else further
             spans = list(self._state.rules.blocked_spans(record, left, top, quantity, length))
-            found = list(self._state.rules.free(spans, hours, left, top))
-            for start, end in reversed(found):
+            gaps = list(self._state.rules.free(spans, hours, left, top))
+            for start, end in reversed(gaps):
                 begin = exactly_back(end, length)
                 if begin is not None and (start is None or not begin < start):
                     return begin, end
             if left is None or (hours is not None and not spans and isinstance(step, timedelta) and not step < FAR):
                 return None
-            # what is free at the very left may go on further left
-            top = found[0][1] if found and not left < found[0][0] else left
+            # a gap at the left end of the window may continue to the left
+            top = gaps[0][1] if gaps and not left < gaps[0][0] else left
             step = doubled(step)
         return None
 
 
 def _stride(key: Any) -> Any:
-    """Return how far to look back at first from a key for a span of nothing but one: its own length leads nowhere.
+    """Return the first window for a search back from *key* for a span of a single key, whose length is zero.
 
-    A day where keys are times, since opening hours are told by days; else 1, or from one key to the next; None: for ever.
+    A day for times, because opening hours are given for days; 1 for numbers; else the distance to the next key, or None
+    (unbounded).
     """
     if isinstance(key, date | timedelta):
         return timedelta(days=1)
@@ -264,12 +265,12 @@ def _stride(key: Any) -> Any:
         return 1
     try:
         return minus(following(key), key)
-    except Exception:  # after the last key, or keys without neighbours
+    except Exception:  # the last key of its type, or keys without neighbours
         return None
 
 
 def _members(resources: Any) -> list[Any]:
-    """Return the resources or ids in an iterable of them."""
+    """Return a list of the given resources or ids. Raises: `QueryError`."""
     if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
         try:
             return list(resources)
@@ -291,6 +292,6 @@ def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
 
 
 def _given(spans: Iterator[Span], low: Any, high: Any, start: Any, end: Any) -> Iterator[Span]:
-    """Yield spans with the ends of the window as the caller gave them."""
+    """Yield the spans; an end that is an end of the window is yielded as the caller gave it."""
     for a, b in spans:
         yield start if a is low else a, end if b is high else b

@@ -1,4 +1,4 @@
-"""Bookings and closures as they are: looked up, listed, counted as conflicts."""
+"""Looking up and listing bookings and closures."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def conflicts(
 
 
 def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Iterator[BookingEvent]:
-    """See `Calendar.bookings`. The rows are read now, under the lock; events are made as the iterator is read."""
+    """See `Calendar.bookings`. All rows are read in the call, under the lock."""
     overlapping = state.store.overlapping
     with state.gate.read:
         low, high = state.keys.admit(start, end)
         if resource is not None:
             record = state.registry.record(resource)
             return iter(state.ledger.events(record, overlapping(record, low, high)))
-        found: list[tuple[ResourceRecord, Row]] = []
+        pairs: list[tuple[ResourceRecord, Row]] = []
         for number in ordinals(state.with_bookings(low, high)):
-            each = state.registry.by_number[number]
-            if each is not None:
-                found += [(each, row) for row in overlapping(each, low, high)]
-        # Two stable sorts rather than one of pairs: keys are only ever asked for `<`, and never about None.
-        found.sort(key=lambda pair: pair[1][2])
-        opened = [pair for pair in found if pair[1][0] is None]
-        bounded = [pair for pair in found if pair[1][0] is not None]
+            owner = state.registry.by_number[number]
+            if owner is not None:
+                pairs += [(owner, row) for row in overlapping(owner, low, high)]
+        # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
+        pairs.sort(key=lambda pair: pair[1][2])
+        unbounded = [pair for pair in pairs if pair[1][0] is None]
+        bounded = [pair for pair in pairs if pair[1][0] is not None]
         try:
             bounded.sort(key=lambda pair: pair[1][0])
         except Exception as exc:
@@ -52,7 +52,7 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
             raise
         objects, made_of = state.ledger.objects, state.ledger.made_of
         events = [
-            objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in opened + bounded
+            objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in unbounded + bounded
         ]
     return iter(events)
 

@@ -1,12 +1,12 @@
-"""The planner: from a question (a term of `bookcore.model.term`) to the resources that match.
+"""The planner: finds the resources that match a term of `bookcore.model.term`.
 
-    is_available, book      `Rules.allows`     one resource, by whatever may be in the way
+    is_available, book      `Rules.allows`     one resource
     len, list, find         `evaluate`         a bitmap: `Rules.blocked` for all, or `Rules.allows` for each of a few
-    first(n)                `_first_bits`      cheap terms for all, then one candidate after the other until there are enough
+    first(n)                `_first_bits`      cheap terms for all, then one candidate after the other until enough match
 
-Every step takes a term and the numbers it may choose from, and returns those of them that match. So a conjunction narrows as
-it goes, cheap terms first, and by the time availability is asked about, a handful of candidates may be left, which are then
-asked one by one instead of reading the occupancy of all.
+Every step takes a term and a bitmap of candidates, and returns the candidates that match. A conjunction evaluates cheap
+terms first, each on the candidates that the terms before have left. If few are left for availability, they are checked one
+by one, instead of reading the occupancy of all resources.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["Planner"]
 
 Order = str | Callable[[Any], Any] | None
-"""The name of an index, a key function, or None: in order of registration."""
+"""The name of an index, a key function, or None for the order of registration."""
 
 Shape = Literal["objects", "ids", "records"]
 """What is returned for each resource that matches."""
 
 
 class Planner:
-    """Answers questions about one calendar."""
+    """Evaluates terms for one calendar."""
 
     __slots__ = ("_by_term", "state")
 
@@ -57,7 +57,7 @@ class Planner:
     # -- whole questions ---------------------------------------------------------------------------
 
     def count(self, term: Term) -> int:
-        """Return how many resources match."""
+        """Return the number of resources that match."""
         state = self.state
         with state.gate.read:
             return self.evaluate(term, state.registry.everything.value()).bit_count()
@@ -73,10 +73,7 @@ class Planner:
             return bool(self.evaluate(term, 1 << record.number))
 
     def select(self, term: Term, order: Order, limit: int | None, shape: Shape = "objects") -> list[Any]:
-        """Return the resources that match, all or the first *limit*, in order.
-
-        A key function runs outside the calendar's lock.
-        """
+        """Return the resources that match, all or the first *limit*, in order. A key function runs without the lock."""
         registry = self.state.registry
         with self.state.gate.read:
             objects = registry.objects
@@ -86,27 +83,27 @@ class Planner:
                     bits = self.evaluate(term, registry.everything.value())
                 else:
                     bits = self._first_bits(term, limit)
-                found = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
-                return [record.id for record in found] if shape == "ids" else found
+                matches = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
+                return [record.id for record in matches] if shape == "ids" else matches
             bits = self.evaluate(term, registry.everything.value())
             if is_a(order, str):
                 numbers = registry.index(order).in_order(bits)
-                found = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
-                return [record.id for record in found] if shape == "ids" else found
-            candidates = pick(bits, objects)
+                matches = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
+                return [record.id for record in matches] if shape == "ids" else matches
+            resources = pick(bits, objects)
             shown = pick(bits, shown)
-        found = _sorted_by(candidates, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
-        # ids as registered: the resource's own code is not asked for its present id
-        return [record.id for record in found] if shape == "ids" else found
+        matches = _sorted_by(resources, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
+        # ids of the records, as registered: an object's own id may have changed
+        return [record.id for record in matches] if shape == "ids" else matches
 
     # -- terms -------------------------------------------------------------------------------------
 
     def evaluate(self, term: Term, within: int) -> int:
-        """Return the numbers in *within* that match. The lock is held. A few integer operations a term."""
+        """Return a bitmap of the resources in *within* that match. The lock is held. A few integer operations a term."""
         return self._by_term[type(term)](term, within)
 
     def _available(self, term: Available, within: int) -> int:
-        """Return the resources in *within* that have room, as `Rules.allows` says, for all at once."""
+        """Return a bitmap of the resources in *within* that are available."""
         state = self.state
         registry = state.registry
         low, high = state.keys.admit(term.start, term.end)
@@ -117,14 +114,14 @@ class Planner:
         return within ^ (within & state.rules.blocked(low, high, quantity))
 
     def _filtered(self, numbers: Iterable[int], low: Any, high: Any, quantity: int, wanted: bool = True) -> Iterator[int]:
-        """Yield those of *numbers* that have room (*wanted* false: that have none), each asked by itself."""
+        """Yield the resources of *numbers* that are available (*wanted* false: not available), checked one by one."""
         state = self.state
         records, allows = state.registry.by_number, state.rules.allows_or_false
-        by_index = quantity == 1 and not state.gate.waiting  # the index of an exclusive resource still has hidden rows
+        by_index = quantity == 1 and not state.gate.waiting  # while it waits, the index may contain hidden rows
         for number in numbers:
             record = records[number]
             if record is not None:
-                # what `Rules.allows` asks where only bookings decide
+                # the fast index gives the answer of `Rules.allows` if bookings are the only rule
                 index = record.fast_index if by_index and not record.rules else None
                 if bool(allows(record, low, high, quantity) if index is None else index.is_free(low, high)) is wanted:
                     yield number
@@ -132,10 +129,10 @@ class Planner:
     def _members(self, term: Members, within: int) -> int:
         registry = self.state.registry
         try:
-            found = list(map(registry.by_id.get, term.ids))
+            records = list(map(registry.by_id.get, term.ids))
         except Exception as exc:  # the object's own code
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
-        return within & from_ordinals([record.number for record in found if record is not None], registry.size)
+        return within & from_ordinals([record.number for record in records if record is not None], registry.size)
 
     def _and(self, term: And, within: int) -> int:
         for part in sorted(term.terms, key=_cost):
@@ -151,7 +148,7 @@ class Planner:
         return result
 
     def _narrow(self, term: Term, within: int) -> tuple[int, Term]:
-        """Answer the cheap part of a conjunction; return the candidates left, and the question left (`All`: none)."""
+        """Evaluate the cheap terms of a conjunction; return the candidates left and the rest of the term (`All`: none)."""
         parts = term.terms if isinstance(term, And) else (term,)
         rest = []
         for part in parts:
@@ -162,10 +159,10 @@ class Planner:
         return within, rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else All()
 
     def _first_bits(self, term: Term, limit: int) -> int:
-        """Return at least the first *limit* matches, or all there are.
+        """Return a bitmap of at least the first *limit* matches, or of all.
 
-        Cheap terms once for all resources; then the first few dozen candidates are asked one by one, which mostly gives
-        enough, before the whole occupancy is read for the rest.
+        Cheap terms are evaluated for all resources. Then the first few dozen candidates are checked one by one, which
+        is mostly enough; only otherwise the occupancy of all resources is read.
         """
         state = self.state
         candidates, term = self._narrow(term, state.registry.everything.value())
@@ -173,23 +170,23 @@ class Planner:
             return candidates
         numbers = first_ordinals(candidates)
         plain = term.term if isinstance(term, Not) else term
-        found = asked = 0
-        if isinstance(plain, Available):  # the commonest question: no candidate is asked more than needed
+        matches = asked = 0
+        if isinstance(plain, Available):  # the most frequent term: no more candidates are checked than needed
             low, high = state.keys.admit(plain.start, plain.end)
             few = islice(numbers, 2 * (limit + state.sizes.few))
             first = list(islice(self._filtered(few, low, high, plain.quantity, plain is term), limit))
-            found = from_ordinals(first, first[-1] + 1) if first else 0
+            matches = from_ordinals(first, first[-1] + 1) if first else 0
             if len(first) == limit or (unasked := next(numbers, None)) is None:
-                return found
-            return found | self.evaluate(term, candidates >> unasked << unasked)
+                return matches
+            return matches | self.evaluate(term, candidates >> unasked << unasked)
         for width in (2 * limit + 8, state.sizes.few, state.sizes.few):
-            some = list(islice(numbers, width))
-            window = from_ordinals(some, some[-1] + 1) if some else 0
-            found |= self.evaluate(term, window)
+            window_numbers = list(islice(numbers, width))
+            window = from_ordinals(window_numbers, window_numbers[-1] + 1) if window_numbers else 0
+            matches |= self.evaluate(term, window)
             asked |= window
-            if found.bit_count() >= limit or not window:
-                return found
-        return found | self.evaluate(term, candidates ^ asked)
+            if matches.bit_count() >= limit or not window:
+                return matches
+        return matches | self.evaluate(term, candidates ^ asked)
 
     # -- choosing a resource to book ---------------------------------------------------------------
 
@@ -202,7 +199,7 @@ _DEAR = 3
 
 
 def _cost(term: Term) -> int:
-    """Return how late in a conjunction a term is asked: bitmaps at hand, then scans, then the timeline."""
+    """Return the position of a term in a conjunction: ready bitmaps first, then indexes, other terms, and availability."""
     if isinstance(term, All | Kind | Tagged):
         return 0
     if isinstance(term, Between | OneOf | Members):
@@ -219,21 +216,21 @@ def _cost(term: Term) -> int:
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
-    """Return the first *n* objects of *bits*, reading it 4,096 numbers at a time."""
-    found: list[Any] = []
+    """Return the first *n* objects of *bits*, reading 4,096 bits at a time."""
+    first: list[Any] = []
     base = 0
-    while len(found) < n and bits:
-        some = bits & ((1 << 4096) - 1)
-        found += pick(some, objects[base : base + some.bit_length()])
+    while len(first) < n and bits:
+        window = bits & ((1 << 4096) - 1)
+        first += pick(window, objects[base : base + window.bit_length()])
         bits >>= 4096
         base += 4096
-    return found[:n]
+    return first[:n]
 
 
-def _sorted_by(found: list[Any], key: Callable[[Any], Any], shown: list[Any] | None = None) -> list[Any]:
-    """Return *found* in order of *key*, stable, those without a value last; or what is *shown* for each of them."""
+def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]) -> list[Any]:
+    """Return what is *shown* for each resource, in order of the resources' *key*, stable, those without a value last."""
     valued, missing = [], []
-    for resource, thing in zip(found, found if shown is None else shown, strict=True):
+    for resource, thing in zip(resources, shown, strict=True):
         try:
             value = key(resource)
             has = value is not None and not is_nan(value)

@@ -1,8 +1,8 @@
-"""`Selection`: a set of resources as a question, asked when it is read.
+"""`Selection`: a set of resources given by a term, which is evaluated when the selection is read.
 
 free = calendar.find_available(monday, friday)      nothing is computed
-cheap = calendar.index("price").between(50, 120)    nor here
-(free & cheap).first(10)                            here, against the calendar as it is now
+cheap = calendar.index("price").between(50, 120)    nothing is computed
+(free & cheap).first(10)                            evaluated, for the calendar as it is now
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ __all__ = ["IndexView", "Selection"]
 
 
 class Selection:
-    """Resources of one calendar, as a question that is asked when the selection is read.
+    """A set of resources of one calendar, given by a term that is evaluated each time the selection is read.
 
-    Iterated, it yields resources in order of registration, over one consistent state even if the calendar changes
-    meanwhile. Selections combine like sets (``&``, ``|``, ``-``, ``^``, ``~``), with each other and with plain
-    collections of resources or ids; the result is a selection again, without order.
+    Iteration yields the resources in order of registration, or as `order_by` says, from one consistent state, even if the
+    calendar changes meanwhile. Selections combine like sets (``&``, ``|``, ``-``, ``^``, ``~``), with each other and with
+    collections of resources or ids; the result is a selection in order of registration.
 
-    Raises, on reading: `KeyTypeError` when the calendar's keys are of another family by then, and what the calls that
-    made it say; combining: `QueryError` for a selection of another calendar. Complexity: making and combining cost
-    nothing. Reading costs a few passes through n bits for each term, at machine speed, and for a span what
-    `OccupancyIndex.busy` says; O(answers) to list them. ``in`` and a short `first` ask resources one by one.
+    Raises, when read: `KeyTypeError` when the calendar's keys are of another family by then, and the errors of the calls
+    that made it. When combined: `QueryError` for a selection of another calendar. Complexity: making and combining take
+    O(1). Reading takes a few integer operations on n bits for each term, for a span as `OccupancyIndex.busy`, and
+    O(answers) to list them. ``in`` and a short `first` check resources one by one.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -53,13 +53,13 @@ class Selection:
     # -- reading -----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        found = self._planner.select(self._term, self._order, None)
-        self._hint = self._caller(), len(found)
-        return iter(found)
+        resources = self._planner.select(self._term, self._order, None)
+        self._hint = self._caller(), len(resources)
+        return iter(resources)
 
     def __len__(self) -> int:
-        # `list(selection)` asks for the length right after it has asked for the iterator, as a hint. Both calls come
-        # from one instruction of the program; then, and if nothing has changed, the question is not evaluated again.
+        # `list(selection)` calls `__iter__` and then `__len__`, for a hint. Both calls come from the same instruction of
+        # the program; in this case, and if nothing has changed meanwhile, the term is not evaluated again.
         hint, self._hint = self._hint, None
         if hint is not None and hint[0] == self._caller():
             return hint[1]
@@ -71,7 +71,7 @@ class Selection:
         return frame.f_code, id(frame), frame.f_lasti, self._planner.state.gate.version
 
     def count(self) -> int:
-        """Return how many resources match, without building the list: ``len`` by another name.
+        """Return the number of resources, without building the list; same as ``len``.
 
         Raises, Complexity: see the class.
 
@@ -90,10 +90,10 @@ class Selection:
         return self._planner.matches(self._term, resource)
 
     def first(self, n: int) -> list[Any]:
-        """Return the first *n* resources, or as many as there are.
+        """Return the first *n* resources, or all if there are fewer.
 
         Raises: `QueryError` unless *n* is an int of at least 0; otherwise see the class.
-        Complexity: about *n* when many match; in an order of its own, as reading all of it.
+        Complexity: about O(n) when many resources match; after `order_by`, as reading the whole selection.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -108,7 +108,7 @@ class Selection:
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration.
 
-        Raises, Complexity: see the class; O(answers) besides. Ids are as they were when the resources were added.
+        Ids are as they were when the resources were added. Raises, Complexity: see the class.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -123,13 +123,13 @@ class Selection:
     def order_by(self, by: str | Callable[[Any], Any]) -> Selection:
         """Return the same resources in order of an index, given by name, or of a key function.
 
-        Stable: equals stay in order of registration. A resource for which there is no value (the index key or
-        *by* raised AttributeError or a lookup error, or gave None or NaN) is kept, last. A key function runs outside the
+        Resources with equal values stay in order of registration. Resources without a value (the key function raised
+        AttributeError or LookupError, or returned None or NaN) come last. A key function given here is called without the
         calendar's lock.
 
-        Raises: `QueryError` when *by* is neither a text nor callable; on reading, `IndexNameError`, or `QueryError` when a
-        key function raises anything else or its values cannot be ordered.
-        Complexity: nothing until it is listed; then O(n) by an index, O(answers x log answers) by a key function.
+        Raises: `QueryError` when *by* is neither a string nor callable; when read, `IndexNameError`, or `QueryError` when
+        the key function raises another exception or its values cannot be ordered.
+        Complexity: O(1) until the selection is read; then O(n) by an index, O(answers x log answers) by a key function.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -143,6 +143,7 @@ class Selection:
         return Selection(self._planner, self._term, by if name is None else name)
 
     def _other(self, other: object) -> Term | None:
+        """Return the term of the other operand, or None if it is not supported."""
         if is_a(other, (Iterable, type)) and not is_a(other, (str, bytes)):
             return as_term(other, self._home)
         return None
@@ -178,11 +179,11 @@ class Selection:
 
 
 class IndexView:
-    """One index of a calendar, to ask for ranges of its values.
+    """One index of a calendar, to select resources by their values.
 
-    Raises, on reading what it gives: `KeyTypeError` for what cannot be compared with the values; `IndexNameError` when the
-    index is gone, undone with the transaction that made it.
-    Complexity: nothing until it is read; then O(log n), and a bitmap for every thousand values or so in the range.
+    Raises, when a selection is read: `KeyTypeError` for a value that cannot be compared with those of the index;
+    `IndexNameError` when the index does not exist any more, because the transaction that made it was undone.
+    Complexity: O(1) until a selection is read; then O(log n), and a bitmap for about every thousand values in the range.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -198,20 +199,20 @@ class IndexView:
         self._planner, self.name = planner, name
 
     def between(self, low: Any, high: Any) -> Selection:
-        """Return the resources with ``low <= value <= high``; None on a side means no limit there.
+        """Return the resources with ``low <= value <= high``; None means no limit on that side.
 
-        Both ends belong to the range. Raises, on reading: `QueryError` for a NaN; otherwise see the class.
+        Raises, when the selection is read: `QueryError` for a NaN; otherwise see the class.
         """
         return Selection(self._planner, Between(self.name, low, high))
 
     def equal(self, value: Any) -> Selection:
-        """Return the resources with just this value. None and NaN match nothing: they are not indexed."""
+        """Return the resources with this value. None and NaN match nothing, because they are not indexed."""
         return Selection(self._planner, OneOf(self.name, (value,)))
 
     def one_of(self, values: Iterable[Any]) -> Selection:
-        """Return the resources whose value is one of *values*; None and NaN among them match nothing.
+        """Return the resources whose value is in *values*; None and NaN match nothing.
 
-        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each.
+        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each value.
         """
         try:
             return Selection(self._planner, OneOf(self.name, tuple(values)))

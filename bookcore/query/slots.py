@@ -1,17 +1,16 @@
-"""`Slots`: the answers of `find_slots`, earliest first over all resources, without asking all of them first.
+"""`Slots`: the iterator of `find_slots`: slots of all resources by start, without searching all resources first.
 
-    start        one bitmap: who is free right away                          as `find_available`
-    after that   a gap can only begin where something ends, so the events    ends of bookings, ends of closures,
-                 to look at lie in order already                             openings: one stream each, merged
+    at *start*   the resources that are available, as one bitmap           as `find_available`
+    later        a gap begins only where a blocked span ends, and the      ends of bookings, ends of closures,
+                 indexes have these ends in order                          openings: one stream each, merged
 
-Where something ends at ``t`` for a resource, its gap, if there is one, begins at ``t``: just before it is taken. So
-each event is one candidate, and whether it has room is asked of `Rules.allows` like everything else. The ends of bookings
-and closures are read from the timelines, block by block; openings are the same for all who share
-them. Where there is no timeline to read (another store), or it does not know (more than one unit), or only few
-resources are asked about, each resource is asked for its next gap, and a heap keeps them in order.
+Each end is a candidate for the start of a gap of its resource, and `Rules.allows` decides. The ends of bookings and
+closures are read from the occupancy indexes, chunk by chunk; equal opening hours are read once. If the store has no such
+index, if it does not apply (more than one unit), or if there are few resources, each resource is searched for its next gap,
+and a heap keeps these in order.
 
-Nothing is locked while an answer is out. What was read ahead may be stale, so each candidate is asked again when its
-turn comes; after a change it is read anew. The one state kept is how far along the axis the search is.
+The lock is not held between two slots. Candidates that were read ahead may be outdated, so each is checked again before it
+is yielded, and after a change of the calendar the candidates are read again. The only state kept is the last start.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["Slots"]
 
 Event: TypeAlias = tuple[Any, list[int], int]
-"""Where a gap may begin, and for whom: a few by number, many as a bitmap."""
+"""A key at which gaps may begin, and their resources: some as a list of numbers, others as a bitmap."""
 
 MANY = 256
-"""From how many resources on events are read rather than each resource asked, which costs some 5 us."""
+"""Up to this number of resources, each is searched for its next gap (some 5 us); with more, events are read."""
 
 
 class Slots(Iterator[tuple[Any, Any, Any]]):
-    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search, ``given`` is *low* as asked."""
+    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``given`` is *low* as given."""
 
     __slots__ = ("_answers", "_planner", "_state", "given", "high", "length", "low", "quantity", "step", "term")
 
@@ -61,7 +60,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                 return
             yield from self._at(start, until, None)
             upcoming = fits(start, self.step, self.high)
-            if upcoming is None or not start < upcoming:  # a step that leads nowhere leads there for ever
+            if upcoming is None or not start < upcoming:  # a step lost in rounding would repeat the same start for ever
                 return
             start = upcoming
 
@@ -81,7 +80,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     yield from self._at(start, until, bits | from_ordinals(numbers, max(numbers, default=0) + 1))
                 else:
                     yield from self._among(start, until, numbers)
-                if version != self._state.gate.version:  # what was read ahead may not be all there is
+                if version != self._state.gate.version:  # there may be new candidates
                     after, more = start, True
                     break
 
@@ -93,12 +92,12 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         return self._by_event(after)
 
     def _reads_ends(self) -> bool:
-        """Tell whether the store can tell all ends: of resources with capacity it cannot while it hides rows."""
+        """Tell whether the store can yield all ends. With hidden rows it cannot, for resources with capacity."""
         state = self._state
         return isinstance(state.store, SupportsFreeTime) and not (state.expiry is not None and state.expiry.hidden_count)
 
     def _within(self, bits: int) -> int:
-        """Return which of *bits* match the terms now, and can be booked at all. The lock is held."""
+        """Return a bitmap of the resources in *bits* that match the terms, and support the keys and length. Lock held."""
         if self._state.hours or self._state.buffers:
             buffers, hours = self._state.buffers, self._state.hours
             bits &= ~buffers.incompatible(self.low, self.high)
@@ -106,37 +105,37 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         return bits if isinstance(self.term, All) else self._planner.evaluate(self.term, bits)
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield who, of *bits* (None: of all), has room over the span, each asked again if the calendar changed."""
+        """Yield the slots of a span, for the resources in *bits* (None: all); after a change, each is checked again."""
         state = self._state
         room = Available(start, until, self.quantity)
         question = room if isinstance(self.term, All) else And((self.term, room))
         with state.gate.read:
             bits = state.registry.everything.value() if bits is None else bits
-            found = self._planner.evaluate(question, bits)
+            available = self._planner.evaluate(question, bits)
             version = state.gate.version
-        if not found:
+        if not available:
             return
         shown = self.given if start is self.low else start
-        for number in ordinals(found):
+        for number in ordinals(available):
             with state.gate.read:
                 record = state.registry.by_number[number]
-                if record is None or (version != state.gate.version and not self._still(record, question)):
+                if record is None or (version != state.gate.version and not self._matches(record, question)):
                     continue
                 resource = record.resource
             yield shown, until, resource
 
-    def _still(self, record: ResourceRecord, question: Term) -> bool:
+    def _matches(self, record: ResourceRecord, question: Term) -> bool:
         return bool(self._planner.evaluate(question, 1 << record.number))
 
     def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
-        """As `_at`, of a few: each is asked by itself, which is cheaper than a bitmap."""
+        """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
         state = self._state
         for number in sorted(set(numbers)):
             with state.gate.read:
                 record = state.registry.by_number[number]
                 if record is None or not state.rules.allows_or_false(record, start, until, self.quantity):
                     continue
-                if not isinstance(self.term, All) and not self._still(record, self.term):
+                if not isinstance(self.term, All) and not self._matches(record, self.term):
                     continue
                 resource = record.resource
             yield start, until, resource
@@ -144,7 +143,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     # -- resource by resource ----------------------------------------------------------------------
 
     def _by_resource(self, within: int, after: Any) -> Iterator[Event]:
-        """Yield where gaps begin after a key, and whose, by asking each resource for its next."""
+        """Yield the starts of gaps after a key, with their resources, by searching each resource for its next gap."""
         heap = []
         for number in ordinals(within):
             begins = self._next_gap(number, after)
@@ -163,7 +162,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     heappush(heap, _Candidate(begins, number))
 
     def _next_gap(self, number: int, after: Any) -> Any:
-        """Return where the next gap of a resource that is long enough begins after a key, or None."""
+        """Return the start of the next gap of a resource after a key that is long enough, or None."""
         state = self._state
         with state.gate.read:
             record = state.registry.by_number[number]
@@ -178,31 +177,31 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     # -- event by event ----------------------------------------------------------------------------
 
     def _by_event(self, after: Any) -> Iterator[Event]:
-        """Yield where something ends or opens after a key, and for whom."""
+        """Yield the ends of blocked spans and the starts of openings after a key, with their resources."""
         state = self._state
         with state.gate.lock:
             rules = [rule for rule in state.hours.by_rule if suits(rule, self.low, self.high)]
         store: Any = state.store
         streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, state.closures.ends_after)]
         streams += [self._openings(rule, after) for rule in rules if not is_shorter(rule, self.length)]
-        held: Any = None
+        current: Any = None  # events of equal keys are joined
         numbers: list[int] = []
         bits = 0
         for key, few, many in in_order(*streams):
-            if held is not None and held < key:
-                yield held, numbers, bits
-                held = None
-            if held is None:
-                held, numbers, bits = key, few, many
+            if current is not None and current < key:
+                yield current, numbers, bits
+                current = None
+            if current is None:
+                current, numbers, bits = key, few, many
             else:
                 numbers, bits = numbers + few, bits | many
-        if held is not None:
-            yield held, numbers, bits
+        if current is not None:
+            yield current, numbers, bits
 
     def _ends(self, ends_after: Callable[..., Any], after: Any) -> Iterator[Event]:
-        """Yield each key at which spans of a timeline end, as the key where a gap could begin, and whose they are."""
+        """Yield each key after the end of a span of an occupancy index, where gaps may begin, with the resources."""
         state = self._state
-        at, meeting = after, state.closed  # [.., at] leaves a gap that begins after `at`
+        at, meeting = after, state.closed  # with closed bounds, a gap after a span that ends at `at` begins after `at`
         while True:
             with state.gate.read:
                 within = self._within(state.registry.everything.value())
@@ -215,15 +214,15 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     yield _next_key(key) if state.closed else key, numbers, bits
 
     def _openings(self, hours: Any, after: Any) -> Iterator[Event]:
-        """Yield each opening after a key, and who keeps these hours."""
+        """Yield the start of each opening after a key, with the resources that have these hours."""
         state = self._state
-        # with closed bounds an opening at the very end is one as well, for a slot without length
+        # with closed bounds an opening that begins at the end of the window has room for a slot of a single key
         high = _next_key(self.high) if state.closed else self.high
         for opens, _ in hours.open_spans(after, high):
             if after < opens:
                 with state.gate.lock:
-                    keepers = state.hours.by_rule.get(hours)
-                    bits = 0 if keepers is None else self._within(keepers.value())
+                    resources = state.hours.by_rule.get(hours)
+                    bits = 0 if resources is None else self._within(resources.value())
                 if bits:
                     yield opens, [], bits
 
@@ -236,7 +235,7 @@ def _next_key(key: Any) -> Any:
 
 
 class _Candidate:
-    """A gap's beginning and whose, in a heap by beginning, then by order of registration."""
+    """The start of a gap and the number of its resource; ordered by start, then by number."""
 
     __slots__ = ("number", "start")
 
