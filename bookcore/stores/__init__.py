@@ -1,1 +1,1 @@
-"""Where bookings live: one file per backend."""
+"""The stores, which keep the rows of bookings."""

@@ -1,8 +1,8 @@
-"""Availability out of rows alone, for stores that keep no index of usage of their own.
+"""Availability computed from rows, for stores without an index of usage.
 
-`GenericAvailability` gives any `BookingStore` what `SupportsAvailability` asks for, out of ``overlapping`` alone. It is the
-plain statement of the rule that `bookcore.stores.memory.capacity` keeps an index for: a booking fits when the peak of usage
-within its reach leaves room for its quantity.
+`GenericAvailability` implements `SupportsAvailability` for any `BookingStore`, by calling ``overlapping`` alone. It states
+plainly the rule for which `bookcore.stores.memory.capacity` keeps an index: a booking fits if the peak of usage within
+its reach leaves room for its quantity.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Use = tuple[Any, Any, int]
 
 
 def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
-    """Return the most units in use at one point of the span. O(len(uses) squared), plain on purpose.
+    """Return the most units in use at a point of the span. O(len(uses) squared), simple on purpose.
 
-    Usage only rises where a use starts, so the start of the span and the starts inside it are the points to look at.
+    Usage rises only where a use starts, so it is computed at the start of the span and at the starts inside it.
     """
     inside = [use for use in uses if overlaps(start, end, use[0], use[1], closed)]
     points = [start] + [use[0] for use in inside if use[0] is not None and (start is None or start < use[0])]
@@ -36,34 +36,34 @@ def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
     for point in points:
         used = 0
         for low, high, quantity in inside:
-            begun = low is None or (point is not None and not point < low)
-            over = high is not None and (point is not None) and (high < point if closed else not point < high)
-            if begun and not over:
+            started = low is None or (point is not None and not point < low)
+            ended = high is not None and (point is not None) and (high < point if closed else not point < high)
+            if started and not ended:
                 used += quantity
         most = max(most, used)
     return most
 
 
 def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool) -> list[Row]:
-    """Return the rows whose reach overlaps the reach of a booking of this span, by start, then by order of booking.
+    """Return the rows whose reach overlaps the reach of a booking of this span, by start, then by number.
 
-    The reach of a booking is its span and the turnaround it keeps around itself.
+    The reach of a booking is its span with its turnaround.
     """
     if record.before is None and record.after is None:
         return list(overlapping(record, start, end))
     low, high = reach(record, start, end)
-    # no booking further away than its own turnaround can reach into this one
-    found = overlapping(record, clear_before(low, record.after, closed), clear_after(high, record.before, closed))
+    # a booking that is further away than its own turnaround does not reach into this one
+    rows = overlapping(record, clear_before(low, record.after, closed), clear_after(high, record.before, closed))
     if closed:
-        return list(found)
-    return [row for row in found if overlaps(low, high, *reach(record, row[0], row[1]), closed)]
+        return list(rows)
+    return [row for row in rows if overlaps(low, high, *reach(record, row[0], row[1]), closed)]
 
 
 def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> UsageProfile:
-    """Return how much some rows use, turnaround included."""
-    use = UsageProfile(closed)
-    use.add_all((*reach(record, start, end), quantity) for start, end, _, quantity in rows)
-    return use
+    """Return the usage of rows, turnaround included."""
+    usage = UsageProfile(closed)
+    usage.add_all((*reach(record, start, end), quantity) for start, end, _, quantity in rows)
+    return usage
 
 
 def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quantity: int, closed: bool) -> bool:
@@ -77,23 +77,24 @@ def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quan
 def blocking_rows(
     overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool, quantity: int
 ) -> list[Row]:
-    """Return the rows in the way of a booking of *quantity*, in the order of `rows_in_reach`: none where there is room.
+    """Return the rows in the way of a booking of *quantity*, in the order of `rows_in_reach`.
 
-    Those in use where they leave too little room, and not those elsewhere in the span. No row is in the way of more units
-    than there are: none is returned then either.
+    These are the rows that use units where fewer than *quantity* are left; rows elsewhere in the span are not in the way.
+    None is in the way if enough units are left everywhere, or if *quantity* exceeds the capacity.
 
-        capacity 3, [2, 9) asked for 2     1--4 takes 1, 3--6 takes 1: in the way     5--9 takes 1: 6 to 9 has room, not 5
+        capacity 3, 2 units requested in [2, 9)     rows [1, 4) and [3, 6) of 1 unit: in [3, 4) 1 unit is left
+                                                    row [7, 9) of 1 unit: 2 units are left, so it is not in the way
     """
-    found = rows_in_reach(overlapping, record, start, end, closed)
+    rows = rows_in_reach(overlapping, record, start, end, closed)
     if quantity > record.capacity:
         return []
-    if record.is_exclusive or not found:
-        return found
-    use = usage_of(record, found, closed)
-    runs = list(use.over(*reach(record, start, end), record.capacity - quantity))
+    if record.is_exclusive or not rows:
+        return rows
+    usage = usage_of(record, rows, closed)
+    runs = list(usage.over(*reach(record, start, end), record.capacity - quantity))
     ends = [high for _, high in runs if high is not None]
     blocking = []
-    for row in found:
+    for row in rows:
         low, high = reach(record, row[0], row[1])
         at = 0 if low is None else bisect_left(ends, low) if closed else bisect_right(ends, low)
         if at < len(runs) and overlaps(low, high, *runs[at], closed):
@@ -114,19 +115,20 @@ def blocked_spans(
 def widened(
     use: Any, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield the runs of usage that leave no room for *quantity*, widened by what a booking keeps around itself.
+    """Yield the runs of usage that leave no room for *quantity*, widened by the turnaround of a new booking.
 
-    A booking [s, e) needs [s - before, e + after) to meet no full run [u, v): it may not overlap [u - after, v + before).
+    The reach [s - before, e + after) of a booking [s, e) may not overlap a full run [u, v). That is the same as: the booking
+    itself may not overlap [u - after, v + before).
     """
     first, last = reach(record, start, end)
     for low, high in use.over(first, last, record.capacity - quantity):
-        # cut at the window's own reach: the booking itself has no room from the window's end on, or up to it
+        # a run that is cut off at the window's reach blocks everything up to the window's end
         left = start if low is first else clear_before(low, record.after, closed)
         yield left, end if high is last else clear_after(high, record.before, closed)
 
 
 class GenericAvailability:
-    """Availability over a store that only looks up. Every answer reads the rows in question."""
+    """Availability for a store without an index of usage. Every answer reads the overlapping rows."""
 
     __slots__ = ("_closed", "_records", "_store")
 
@@ -134,12 +136,12 @@ class GenericAvailability:
         self._store, self._records, self._closed = store, records, closed
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        """See `SupportsAvailability`. O(log m + overlapping rows squared)."""
+        """See `SupportsAvailability`. O(log m + k squared) for k rows in reach."""
         rows = rows_in_reach(self._store.overlapping, record, start, end, self._closed)
         return fits(record, rows, start, end, quantity, self._closed)
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
-        """See `SupportsAvailability`. Asks every resource with bookings."""
+        """See `SupportsAvailability`. Checks every resource with bookings."""
         numbers = [
             record.number
             for record in self._records()

@@ -1,9 +1,9 @@
-"""What bookcore asks of a resource, of a service, of a store and of a clock.
+"""The protocols of resources, services, stores and clocks, for programs that implement their own.
 
-Third parties write against this page. Keys are any ordered type ``K``, resources any type ``R`` (``Any`` where a program
-does not care). A *span* is ``start, end``; None is unbounded. What every store must do is `BookingStore`; what only some
-can do better is a protocol of its own, which the calendar asks for by ``isinstance``. The exam that a store must pass is
-`bookcore.testing.StoreContract`.
+Keys are of any ordered type ``K``, resources of any type ``R`` (``Any`` if the program does not say). A *span* is
+``start, end``; None is unbounded. Every store implements `BookingStore`; the other protocols of stores are optional
+capabilities, which the calendar detects by ``isinstance``. `bookcore.testing.StoreContract` has the tests that every store
+must pass.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ K = TypeVar("K", contravariant=True)
 R = TypeVar("R", contravariant=True)
 
 Clock = Callable[[], Any]
-"""Returns the present instant, in keys of the calendar. Asked only where a hold may run out."""
+"""Returns the present instant, as a key of the calendar. Called only while a hold may run out."""
 
 Row: TypeAlias = tuple[Any, Any, int, int]
-"""A booking as a store holds it: ``(start, end, seq, quantity)``. ``seq`` is its number in the order of booking."""
+"""A booking as a store keeps it: ``(start, end, seq, quantity)``. ``seq`` is its number, in the order of booking."""
 
 
 @runtime_checkable
 class BookableResource(Protocol[K]):
-    """What the engine asks of a resource. A calendar takes anything with an ``id``; `Resource` has both."""
+    """A bookable resource. A calendar needs only the ``id``; `Resource` has both."""
 
     @property
     def id(self) -> Hashable:
-        """A stable, hashable name, one per resource and calendar."""
+        """A hashable name that does not change and is unique in the calendar."""
 
     def is_available(self, start: K | None, end: K | None) -> bool:
         """Tell whether the resource is free over the whole span. Raises: as `Calendar.is_available`."""
@@ -49,10 +49,10 @@ class BookableResource(Protocol[K]):
 
 @runtime_checkable
 class BookingService(Protocol[K, R]):
-    """What answers "what is booked, what is free, may I have it?". `Calendar` is one.
+    """A service that books resources and finds available ones, such as `Calendar`.
 
-    Raises, in every call: `InvalidSpanError`, `KeyTypeError` for a span that is none; `UnknownResourceError` for a resource
-    that is not there. Complexity: as of the `Calendar`'s.
+    Raises, in every call: `InvalidSpanError`, `KeyTypeError` for an invalid span; `UnknownResourceError` for a resource
+    that is not registered. Complexity: as the calls of `Calendar`.
 
     >>> from bookcore import BookingService, Calendar
     >>> isinstance(Calendar(), BookingService)
@@ -60,13 +60,13 @@ class BookingService(Protocol[K, R]):
     """
 
     def add_booking(self, event: Any) -> Any:
-        """Check and lock in one step, or raise `ConflictError` and change nothing."""
+        """Book an event, checked and locked in one step, or raise `ConflictError` and change nothing."""
 
     def remove_booking(self, event_or_id: Any) -> Any:
-        """Unlock, or raise `UnknownBookingError`."""
+        """Release a booking, or raise `UnknownBookingError`."""
 
     def find_booked(self, start: K | None, end: K | None, *terms: Any) -> Any:
-        """Return the resources booked in the span, as a set to combine with others."""
+        """Return the resources that are not available over the whole span, as a set to combine with others."""
 
     def find_available(self, start: K | None, end: K | None, *terms: Any) -> Any:
         """Return the resources available over the whole span; the complement of `find_booked`."""
@@ -77,22 +77,22 @@ class BookingService(Protocol[K, R]):
 
 @runtime_checkable
 class BookingStore(Protocol[K]):
-    """Where bookings are indexed. The calendar decides; a store remembers rows and looks them up.
+    """Keeps the rows of bookings and looks them up. The calendar decides what may be booked.
 
-    *Rows.* A booking is ``(start, end, seq, quantity)`` on a resource. ``seq`` is an int, greater for later bookings, and
-    unique in the calendar. Ids, fields and event objects are the calendar's affair.
+    *Rows.* A booking is a row ``(start, end, seq, quantity)`` of a resource. ``seq`` is its number: an int, unique in the
+    calendar and greater for later bookings. The calendar itself keeps ids, fields and event objects.
 
-    *Keys.* The calendar has checked every span: both ends belong to one comparable family, start comes before end
-    (or meets it, with closed bounds), datetimes with a zone are in UTC. A store compares keys with ``<`` only.
+    *Keys.* The calendar has checked every span: both ends belong to one comparable family, the start is before the end
+    (or equal to it, with closed bounds), datetimes with a zone are in UTC. A store compares keys with ``<`` only.
 
     *Records.* ``record`` is the calendar's record of a resource (`bookcore.stores.record.ResourceRecord`): its ``number``,
-    unique among the resources there are, ``id``, ``capacity``, ``before``, ``after``. ``record.state`` is the store's
-    to use.
+    unique among the registered resources, ``id``, ``capacity``, ``before``, ``after``. The store may use ``record.state``
+    for its own data.
 
-    *Calls.* The calendar holds its lock around every call, so a store needs none of its own within one process; calls come
-    from any thread, one at a time. What a backend raises in a change reaches the caller as a `StoreError`, in a question
-    as it is: let a store raise a `StoreError` of its own. No call is made for a record before its `add_resource` or after
-    its `remove_resource`. A call that raises must have changed nothing.
+    *Calls.* The calendar holds its lock during every call, so a store needs no lock within one process; calls come from any
+    thread, one at a time. An exception in a change is wrapped in a `StoreError`; in a question it is passed on unchanged,
+    so a store should raise a `StoreError` itself. The calendar makes no call for a record before its `add_resource` or
+    after its `remove_resource`. A call that raises must change nothing.
 
     >>> from bookcore import BookingStore, MemoryStore
     >>> isinstance(MemoryStore(), BookingStore)
@@ -100,98 +100,99 @@ class BookingStore(Protocol[K]):
     """
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar; ``closed`` says whether ends belong to spans. Raises `StoreError` if bound."""
+        """Attach the store to one calendar. *closed*: spans contain their ends. Raises `StoreError` if already bound."""
 
     def add_resource(self, record: ResourceRecord) -> None:
-        """Make room for a resource without bookings. O(1) expected."""
+        """Add a resource without bookings. O(1) expected."""
 
     def remove_resource(self, record: ResourceRecord) -> None:
-        """Forget a resource, which has no bookings. O(1) expected."""
+        """Remove a resource, which has no bookings. O(1) expected."""
 
     def put(self, record: ResourceRecord, start: K | None, end: K | None, seq: int, quantity: int) -> None:
-        """Hold a row, without asking whether there is room. Atomic. O(log m) expected."""
+        """Add a row, without checking whether there is room. Atomic. O(log m) expected."""
 
     def remove(self, record: ResourceRecord, start: K | None, end: K | None, seq: int) -> None:
-        """Remove the row of this number, which was put with this span. Atomic. O(log m) expected."""
+        """Remove the row with this number, which was put with this span. Atomic. O(log m) expected."""
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
-        """Return the row of this number, which the store holds for this resource. O(log m) expected."""
+        """Return the row with this number, which the store has for this resource. O(log m) expected."""
 
     def overlapping(self, record: ResourceRecord, start: K | None, end: K | None) -> Sequence[Row]:
         """Return the rows of one resource that overlap the span, by start, then by number.
 
-        A new sequence each time, or one that never changes. O(log m + answers) expected.
+        The sequence does not change later. O(log m + answers) expected.
         """
 
 
 @runtime_checkable
 class SupportsAvailability(Protocol[K]):
-    """A store that decides on capacity and buffers itself, from an index. Answers equal the generic ones'.
+    """A store that decides on capacity and turnaround from an index, with the answers of `GenericAvailability`.
 
-    Raises: as said in `BookingStore`; `KeyTypeError` where a resource's turnaround cannot be added to the keys.
+    Raises: as `BookingStore`; `KeyTypeError` where a resource's turnaround cannot be added to the keys.
     """
 
     def is_free(self, record: ResourceRecord, start: K | None, end: K | None, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span. ``1 <= quantity <= capacity``. O(log m) expected."""
 
     def busy(self, start: K | None, end: K | None, quantity: int) -> int:
-        """Return, as a bitmap of record numbers, the resources without room for *quantity* in the span.
+        """Return a bitmap of the resources without room for *quantity* in the span, by record number.
 
-        Of resources whose capacity is below *quantity*, or whose turnaround does not go with the keys, it may say either.
-        Far less than O(n log m) expected, or it is no gain.
+        Resources whose capacity is below *quantity*, or whose turnaround cannot be added to the keys, may or may not be in
+        it. Must be much faster than O(n log m) to be of use.
         """
 
 
 @runtime_checkable
 class SupportsLoad(Protocol[K]):
-    """A store that takes many rows at once faster than one by one."""
+    """A store that adds many rows at once faster than one by one."""
 
     def load(
         self, records: Sequence[ResourceRecord], starts: Sequence[K], ends: Sequence[K], seqs: Sequence[int]
     ) -> bool:
-        """Hold all rows, given as columns, and return True, or change nothing and return False.
+        """Add all rows, given as columns, and return True; or change nothing and return False.
 
-        False when one of them finds no room, or when the store would rather have them one by one. Records are exclusive,
-        quantities 1, all keys of one type and neither end unbounded. O(k log k) expected for k rows.
+        False means that a row has no room, or that adding the rows one by one is faster. The records are exclusive, the
+        quantities are 1, all keys have the same type, and no span is unbounded. O(k log k) expected for k rows.
         """
 
 
 @runtime_checkable
 class SupportsExpiry(Protocol):
-    """A store that hides many rows at once in O(1) each, and removes them from its indexes little by little.
+    """A store that hides many rows in O(1) each, and removes them from its indexes later.
 
-    Ten thousand holds may run out at one instant, and no answer may show them from that instant on.
+    Ten thousand holds may run out at the same instant, and from that instant on no answer may contain them.
     """
 
     @property
     def hidden_count(self) -> int:
-        """How many rows are hidden and not removed yet. O(1)."""
+        """The number of rows that are hidden and not removed yet. O(1)."""
 
     def hide(self, records: Sequence[ResourceRecord], seqs: Sequence[int]) -> None:
-        """Answer as if these rows had been removed. No key is compared. A hidden row that is put again is shown again."""
+        """Hide rows from all answers. No key is compared. A hidden row that is put again is not hidden any more."""
 
     def vacuum(self, most: int) -> None:
-        """Remove at most so many hidden rows from the indexes. Rows whose keys cannot be compared now stay hidden."""
+        """Remove at most *most* hidden rows from the indexes. Rows whose keys cannot be compared now stay hidden."""
 
 
 @runtime_checkable
 class SupportsFreeTime(Protocol):
-    """A store that reads free time, usage and ends of bookings out of its indexes."""
+    """A store that reads blocked spans, usage and the ends of blocked spans from its indexes."""
 
     def blocked_spans(
         self, record: ResourceRecord, start: Any, end: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]] | None:
-        """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included; or None: ask rows.
+        """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included.
 
-        Spans between which *length* does not fit may be yielded as one. Lazy: to be read while nothing changes.
+        Return None where the index cannot tell: the calendar then reads the rows. Spans with a gap shorter than *length*
+        between them may be yielded as one. The iterator is lazy: the caller reads it before the next change.
         """
 
     def usage(self, record: ResourceRecord, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]] | None:
-        """Yield the steps ``(start, end, units in use)`` that tile the span, neighbours different; or None: ask rows."""
+        """Yield the steps ``(start, end, units in use)`` that cover the span, with neighbours different, or return None."""
 
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> Sequence[tuple[Any, list[int], int]]:
-        """Return the next keys at which blocked spans end, each with the numbers and the bitmap of the resources concerned.
+        """Return the next keys at which blocked spans end, each with the numbers and the bitmap of its resources.
 
-        After *after* (*meeting*: or at it) and not after *until*, of resources in the bitmap *within*. It may hold keys at
-        which no blocked span ends; no keys at all means that there are none left.
+        The keys are after *after* (*meeting*: or equal to it) and not after *until*; the resources are in the bitmap
+        *within*. Keys at which no blocked span ends may be among them; an empty answer means that there are no more ends.
         """

@@ -1,16 +1,16 @@
-"""The calendar's record of one resource: what is settled about it, and what the store keeps for it.
+"""The calendar's record of one resource.
 
-    settled when it is registered       id, resource, number, capacity, before, after, is_exclusive
-    reasons besides bookings            rules, closures, hours
-    how many bookings are active        active_count
-    the store's own                     state, fast_index
+    fixed at registration               id, resource, number, capacity, before, after, is_exclusive
+    rules other than bookings           rules, closures, hours
+    number of active bookings           active_count
+    data of the store                   state, fast_index
 
 The registry makes the record, the engine keeps it up to date, and stores read it.
 
-A `Resource` refers to its record through its one slot, its *binding*. While nothing but its bookings decides and the
-store offers an index of them (``fast_index``), the binding is that index itself: asking about a random one of 100,000
-resources is waiting for memory, and that is the shortest way to the keys. Whatever is bound has ``home``, the calendar,
-and ``edges``, the sorted ends of the bookings, or None: then the calendar asks the store.
+A `Resource` refers to its record through a slot, its *binding*. If bookings are the only rule and the store offers an index
+of them (``fast_index``), the binding is that index itself: a question about a random one of 100,000 resources mostly waits
+for memory, and this is the shortest path to the keys. Every binding has ``home``, the calendar, and ``edges``: the sorted
+ends of the bookings, or None if the calendar must ask the store.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ class ResourceRecord:
         self.capacity = capacity
         self.before = before
         self.after = after
-        # One unit and no turnaround: its bookings never overlap, and they alone say when it is free.
+        # One unit and no turnaround: the bookings never overlap.
         self.is_exclusive = capacity == 1 and before is None and after is None
         self.home: Any = None  # the calendar
-        self.rules: tuple[Any, ...] = ()  # reasons besides bookings, see `bookcore.engine.rules`
+        self.rules: tuple[Any, ...] = ()  # rules other than bookings, see `bookcore.engine.rules`
         self.closures: Any = None  # the record of the same number in the store of closures
         self.hours: Any = None
-        self.state: Any = None  # the store's own
+        self.state: Any = None  # data of the store
         self.fast_index: Any = None
         self.binding: Any = self
         self.active = 0
@@ -73,7 +73,7 @@ class ResourceRecord:
 
     @property
     def active_count(self) -> int:
-        """How many bookings are active on the resource. Kept where a booking looks in any case: see `offer`."""
+        """The number of active bookings. It is kept in the fast index, if there is one: a booking reads that anyway."""
         count: int = self.tally.active
         return count
 
@@ -82,7 +82,7 @@ class ResourceRecord:
         self.tally.active = count
 
     def offer(self, index: Any) -> None:
-        """Take an index that decides and books for one unit, by bookings alone, past the store; or None. O(1).
+        """Set the store's fast index, or None. Without other rules, it checks and books one unit by itself. O(1).
 
         It has ``home``, ``edges``, ``record``, ``active`` and ``insert_if_free(start, end, seq)``.
         """
@@ -93,7 +93,7 @@ class ResourceRecord:
         self.publish()
 
     def publish(self) -> None:
-        """Bind the resource to the fast index while there is one and no other rule decides, else to this record. O(1)."""
+        """Bind the resource to the fast index if there is one and no other rule, else to this record. O(1)."""
         before = self.binding
         self.binding = self if self.fast_index is None or self.rules else self.fast_index
         if self.fast_index is not None:
@@ -111,7 +111,7 @@ class ResourceRecord:
 
 
 class _Shared:
-    """The binding of a resource that is in several calendars: each finds it by its id. Keeps none of them alive."""
+    """The binding of a resource in several calendars, which find its record by id. It does not keep calendars alive."""
 
     __slots__ = ("records",)
     home = edges = None
@@ -120,7 +120,7 @@ class _Shared:
         self.records = [ref(record) for record in records]
 
     def alive(self) -> list[ResourceRecord]:
-        """Return the records whose calendars are still used."""
+        """Return the records that still exist."""
         return [record for reference in self.records if (record := reference()) is not None]
 
     def homes(self) -> tuple[Any, ...]:
@@ -128,11 +128,11 @@ class _Shared:
         return tuple(record.home for record in self.alive())
 
 
-_BINDING = threading.Lock()  # two calendars may be given one resource at the same moment
+_BINDING = threading.Lock()  # two threads may add the same resource to two calendars
 
 
 def bind(record: ResourceRecord) -> None:
-    """Let a `Resource` know that it is registered; objects of other classes are left alone. O(calendars it is in)."""
+    """Set the binding of a newly registered `Resource`; other objects have none. O(calendars of the resource)."""
     resource = record.resource
     if not is_a(resource, Resource):
         return
@@ -143,18 +143,18 @@ def bind(record: ResourceRecord) -> None:
 
 
 def unbind(record: ResourceRecord) -> None:
-    """Let a `Resource` know that it is registered with a calendar no more. O(calendars it is in)."""
+    """Remove a calendar's record from the binding of a `Resource`. O(calendars of the resource)."""
     resource = record.resource
     if not is_a(resource, Resource):
         return
     with _BINDING:
-        records = [other for other in _records_of(resource) if other is not record]
+        records = [remaining for remaining in _records_of(resource) if remaining is not record]
         bound = None if not records else records[0].binding if len(records) == 1 else _Shared(records)
         object.__setattr__(resource, "_binding", bound)
 
 
 def _records_of(resource: Any) -> list[ResourceRecord]:
-    """Return the records of a resource in all calendars it is in."""
+    """Return the records of a resource in all its calendars."""
     binding = getattr(resource, "_binding", None)
     if binding is None:
         return []

@@ -1,4 +1,4 @@
-"""How large the pieces of a calendar's structures are: an argument of a store, so that tests can make them small."""
+"""The sizes of chunks in a calendar's structures: an argument of a store, so that tests can make them small."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ __all__ = ["Sizes"]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes of a store's structures, and of those of the calendar that it serves. None: the structure's own default."""
+    """The sizes in the structures of a store and of its calendar. None: the default of the structure."""
 
     occupancy: Mapping[str, int] = field(default_factory=dict)
     """Arguments of `OccupancyIndex`."""
     profile: Mapping[str, int] = field(default_factory=dict)
     """Arguments of `UsageProfile`."""
     split: int = 128
-    """How many disjoint intervals one piece holds before it is cut in two."""
+    """The most disjoint intervals in a chunk."""
     fan: int | None = None
-    """How many chunks one bound of a `GapSummary` covers."""
+    """The number of chunks that one bound of a `GapSummary` covers."""
     overlapping: int | None = None
-    """How many intervals a chunk of an `AugmentedIntervalList` holds."""
+    """The number of intervals in a chunk of an `AugmentedIntervalList`."""
     attribute: int | None = None
-    """How many values a chunk of an `AttributeIndex` holds."""
+    """The number of values in a chunk of an `AttributeIndex`."""
     spacing: int = 1 << 40
-    """How far apart the ranks of new edges are in a `TreeStore`."""
+    """The distance between the ranks of new edges in a `TreeStore`."""
     few: int = 64
-    """Up to how many candidates are asked one by one rather than through the occupancy of all resources."""
+    """The most candidates that are checked one by one, rather than through the occupancy of all resources."""
     at_once: int = 128
-    """How many hidden rows one call removes from the store: about a millisecond."""
+    """The most hidden rows that one call removes from the store, which takes about a millisecond."""
     fewest: int = 32
-    """From how many events on `Calendar.load` hands them on as columns."""
+    """The fewest events that `Calendar.load` passes to the store as columns."""

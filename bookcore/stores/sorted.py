@@ -1,22 +1,22 @@
-"""`SortedStore`: the founding design in its plainest right form. A newcomer reads this store first.
+"""`SortedStore`: the founding design in its simplest correct form. A newcomer reads this store first.
 
-    starts   1 a    3 b    8 c            each booking twice: by its start, and by its end,
+    starts   1 a    3 b    8 c            every booking by its start and by its end,
     ends     2 a    7 b    9 c            for each resource and for all resources together
 
     booked in [4, 9)?
         start before 9      a b c
         end after 4           b c
-        both                  b c         the bookings that overlap, and with them the resources that are booked
-        all but those                     the resources that are available
+        both                  b c         the bookings that overlap; their resources are booked
+        all others                        the other resources are available
 
-What is intersected are *bookings*, not resources. A resource with the bookings [1, 2) and [9, 10) has one that starts before
-6 and one that ends after 4, and is free in [4, 6): neither booking is in both sets. (Intersecting resources is the mistake
-that this design invites.)
+The intersection is of *bookings*, not of resources. A resource with the bookings [1, 2) and [9, 10) has a booking that
+starts before 6 and another that ends after 4, but it is free in [4, 6): neither booking is in both sets. (Intersecting
+resources is the mistake that this design invites.)
 
-The sets are read from one end of a sorted list, so that a question costs as much as there is history on that side of it:
-O(m). `MemoryStore` answers the same questions in O(log m) and from bitmaps.
+Each set is read from one end of a sorted list to the span, so a question takes O(m). `MemoryStore` answers the same
+questions in O(log m), and from bitmaps.
 
-Invariants: the four lists hold the same bookings; ``rows`` has each of them by number.
+Invariants: the starts and ends of all resources, and those of each resource, contain the same bookings as ``_rows``.
 """
 
 from __future__ import annotations
@@ -39,10 +39,7 @@ _LAST = float("inf")  # sorts after the number of every booking
 
 
 class _Edge:
-    """One end of a booking: sorts by key, then by number.
-
-    ``side`` is -1 for an unbounded start and 1 for an unbounded end.
-    """
+    """One end of a booking, ordered by key, then by number. ``side``: -1 for an unbounded start, 1 for an unbounded end."""
 
     __slots__ = ("key", "seq", "side")
 
@@ -77,7 +74,7 @@ class _Ends:
 class SortedStore:
     """Bookings in sorted lists (package `sortedcontainers`), by start and by end.
 
-    For reading, and for a few thousand bookings. Not thread-safe by itself: it stays behind the calendar's lock.
+    To read and learn from, and for a few thousand bookings. Not thread-safe: used under the calendar's lock.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar(SortedStore())
@@ -92,48 +89,48 @@ class SortedStore:
         self._all = _Ends()
         self._own: dict[int, _Ends] = {}  # by number of the resource
         self._rows: dict[int, tuple[ResourceRecord, Row]] = {}  # by number of the booking
-        self._shared: dict[int, ResourceRecord] = {}  # resources whose bookings may overlap, or need turnaround
+        self._shared: dict[int, ResourceRecord] = {}  # resources with a capacity above 1, or with turnaround
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
+        """Attach the store to one calendar. Raises: `StoreError` if it is attached already. O(1)."""
         if self._closed is not None:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
 
     def add_resource(self, record: ResourceRecord) -> None:
-        """Make room for a resource. O(1)."""
+        """Add a resource. O(1)."""
         self._own[record.number] = _Ends()
         if not record.is_exclusive:
             self._shared[record.number] = record
 
     def remove_resource(self, record: ResourceRecord) -> None:
-        """Forget a resource, which has no bookings. O(1)."""
+        """Remove a resource, which has no bookings. O(1)."""
         del self._own[record.number]
         self._shared.pop(record.number, None)
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
-        """Hold a row. O(log m) expected."""
+        """Add a row. O(log m) expected."""
         first, last = _Edge(start, seq, -(start is None)), _Edge(end, seq, int(end is None))
         added: list[tuple[Any, _Edge]] = []
         try:
             for edges, edge in self._places(record, first, last):
                 edges.add(edge)
                 added.append((edges, edge))
-        except BaseException:  # a comparison of the user's keys failed: nothing may stay, and nothing is compared again
+        except BaseException:  # a comparison of the user's keys failed: remove what was added, without comparing keys
             for edges, edge in added:
-                del edges[next(at for at, held in enumerate(edges) if held is edge)]
+                del edges[next(at for at, candidate in enumerate(edges) if candidate is edge)]
             raise
         self._rows[seq] = record, (start, end, seq, quantity)
 
     def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
-        """Remove a row. Raises: `StoreError` when it is not held over this span. O(log m)."""
+        """Remove a row. Raises: `StoreError` when there is no such row over this span. O(log m)."""
         if seq not in self._rows:
             raise StoreError(self, f"booking {seq} is not held")
         first, last = _Edge(start, seq, -(start is None)), _Edge(end, seq, int(end is None))
-        found = [(edges, edges.bisect_left(edge)) for edges, edge in self._places(record, first, last)]
-        if any(at == len(edges) or edges[at].seq != seq for edges, at in found):
+        positions = [(edges, edges.bisect_left(edge)) for edges, edge in self._places(record, first, last)]
+        if any(at == len(edges) or edges[at].seq != seq for edges, at in positions):
             raise StoreError(self, f"booking {seq} is not held over this span")
-        for edges, at in found:
+        for edges, at in positions:
             del edges[at]
         del self._rows[seq]
 
@@ -143,14 +140,14 @@ class SortedStore:
             yield ends.ends, last
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
-        """Return the row of this number. O(1)."""
+        """Return the row with this number. O(1)."""
         return self._rows[seq][1]
 
     def overlapping(self, record: ResourceRecord, start: Any, end: Any) -> list[Row]:
         """Return the rows that overlap the span, by start, then by number. O(m) for m bookings of the resource."""
         ends = self._own[record.number]
-        found = ends.overlapping(start, end, bool(self._closed))
-        return [self._rows[edge.seq][1] for edge in ends.starts if edge.seq in found]
+        seqs = ends.overlapping(start, end, bool(self._closed))
+        return [self._rows[edge.seq][1] for edge in ends.starts if edge.seq in seqs]
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span. O(m)."""
@@ -158,7 +155,7 @@ class SortedStore:
         return fits(record, rows, start, end, quantity, bool(self._closed))
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
-        """Return the resources without room for *quantity* in the span. O(m) for m bookings of all resources."""
+        """Return a bitmap of the resources without room for *quantity* in the span. O(m) for m bookings of all resources."""
         booked = self._all.overlapping(start, end, bool(self._closed))
         full = {record.number for record, _ in map(self._rows.__getitem__, booked) if record.is_exclusive}
         full |= {number for number, record in self._shared.items() if not self._may_fit(record, start, end, quantity)}
@@ -174,7 +171,7 @@ class SortedStore:
         """Raise AssertionError unless the invariants hold. O(m log m)."""
         for ends in (self._all, *self._own.values()):
             for edges in (ends.starts, ends.ends):
-                if any(not one < other for one, other in pairwise(edges)):
+                if any(not edge < following for edge, following in pairwise(edges)):
                     raise AssertionError("the ends of bookings are out of order")
         for own in (lambda number: self._all, self._own.__getitem__):
             for record, (_, _, seq, _) in self._rows.values():

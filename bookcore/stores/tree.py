@@ -1,19 +1,19 @@
-"""`TreeStore`: an interval tree for each resource, in the plainest way that is right for every key.
+"""`TreeStore`: an interval tree for each resource, simple and correct for every type of key.
 
     bookings      [9, 12) a    [10, 14) b    [9, 12) c
-    edges           9    10    12    14          one for each place where a span begins or ends
+    edges           9    10    12    14          an edge for each place where a span begins or ends
     rank            0    40    60    80          ascending, with room between
-    tree          [9, 12): a, c   [10, 14): b    one node for each distinct span, with its bookings in order
+    tree          [9, 12): a, c   [10, 14): b    a node for each distinct span, with its bookings in order
 
-`intervaltree` hashes its boundaries and compares them with all of ``< <= > >= ==``; a user's key may know ``<`` and
-no more. So the tree holds edges, which compare by rank, and a user's key is compared in one place only, the bisect
-that finds its edge, before anything changes. There is one edge for each place: equal means identical.
+`intervaltree` hashes its boundaries and compares them with all of ``< <= > >= ==``, but a user's key may support only
+``<``. So the tree contains edges, which compare by rank. A user's key is compared in one place only, the bisect that finds
+its edge, before anything changes. There is one edge for each place, so equal edges are identical.
 
 A place is a key and a side. Closed spans begin at side 0 of a key and end at side 1, so that ``[3, 3]`` has a length
-and ``[1, 3]`` meets ``[3, 5]``. Half-open spans begin and end at side 0.
+and ``[1, 3]`` overlaps ``[3, 5]``. Half-open spans begin and end at side 0.
 
-A node stands for a span and not for a booking because `intervaltree` hashes intervals by their ends alone: a
-thousand bookings of one slot would be a thousand collisions.
+A node represents a span and not a booking, because `intervaltree` hashes intervals by their ends alone: a thousand bookings
+of the same span would be a thousand collisions.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ class _Axis:
     def __init__(self, tree: IntervalTree, spacing: int) -> None:
         self.edges: list[_Edge] = []
         self.tree = tree
-        # How far apart the ranks of new edges are. An edge between two others halves the room there, so that forty bookings
-        # in a row, each between the two before it, use it up; then all edges of the resource are numbered anew.
+        # The distance between the ranks of new edges. An edge between two others halves the distance there; after some forty
+        # edges, each between the two before it, no room is left, and all edges of the resource get new ranks.
         self.spacing = spacing
 
     def seek(self, key: Any, side: int) -> tuple[int, bool]:
-        """Return where a place stands or would stand, and whether it is there. The only code that compares keys."""
+        """Return the position of a place, and whether there is an edge for it. The only code that compares keys."""
         edges = self.edges
         at = bisect_left(edges, key, key=_key)
         while at < len(edges) and not key < edges[at].key:  # at most two edges share a key
@@ -91,7 +91,7 @@ class _Axis:
         return at, False
 
     def make(self, at: int, key: Any, side: int) -> _Edge:
-        """Put a new edge at a position. O(edges), a move of memory."""
+        """Insert a new edge at a position. O(edges), a move of memory."""
         edges = self.edges
         edge = _Edge(key, side, self._rank(at))
         edges.insert(at, edge)
@@ -110,10 +110,10 @@ class _Axis:
         return (edges[at - 1].rank + edges[at].rank) // 2
 
     def _number_anew(self) -> None:
-        """Spread all ranks out again. Their order stays, and with it the tree that is made of it. O(m log m)."""
+        """Give all edges new ranks, in the same order, so that the tree stays valid. O(m log m)."""
         known = set(self.edges)
         waiting = [self.tree.top_node]
-        while waiting:  # a node may be steered by an edge at which no booking begins or ends any more
+        while waiting:  # the center of a node may be an edge that is not in `edges` any more
             node = waiting.pop()
             if node:
                 known.add(node.x_center)
@@ -124,9 +124,9 @@ class _Axis:
             last, edge.rank = edge.rank, number * self.spacing
 
     def probe(self, key: Any, side: int) -> _Edge:
-        """Return an edge to ask with: the one of the place, or one that stands in between but is not kept."""
-        at, there = self.seek(key, side)
-        if there:
+        """Return an edge for a lookup: the edge of the place, or a temporary one with a rank in between."""
+        at, exists = self.seek(key, side)
+        if exists:
             return self.edges[at]
         if at < len(self.edges):
             return _Edge(key, side, self.edges[at].rank - 1)
@@ -146,11 +146,11 @@ class _Branch:
         self.rows: dict[int, Row] = {}
 
     def put(self, start: Any, end: Any, seq: int, quantity: int) -> None:
-        """Hold a booking. O(log m), and a move of memory."""
+        """Add a booking. O(log m), and a move of memory."""
         axis, side = self.axis, self.end_side
         low = (0, True) if start is None else axis.seek(start, 0)
         high = (0, True) if end is None else axis.seek(end, side)
-        # Nothing below compares keys. The end first: an edge put there leaves the start's position as it is.
+        # Nothing below compares keys. The end comes first: inserting its edge does not change the position of the start.
         if end is None:
             last = _ENDING
         else:
@@ -169,7 +169,7 @@ class _Branch:
         self.rows[seq] = node.data[bisect_left(node.data, seq, key=_seq)]
 
     def remove(self, start: Any, end: Any, seq: int) -> bool:
-        """Let go of a booking; return whether it was there. O(log m), and a move of memory."""
+        """Remove a booking; return False if it is not over this span. O(log m), and a move of memory."""
         axis = self.axis
         low = (0, True) if start is None else axis.seek(start, 0)
         high = (0, True) if end is None else axis.seek(end, self.end_side)
@@ -185,7 +185,7 @@ class _Branch:
         if not node.data:
             del self.nodes[first, last]
             self.tree.remove(node)
-            for at, edge in ((high[0], last), (low[0], first)):  # the later first: the other's position stays
+            for at, edge in ((high[0], last), (low[0], first)):  # the later edge first: the position of the other stays
                 if edge is not _BEGINNING and edge is not _ENDING:
                     edge.uses -= 1
                     if not edge.uses:
@@ -196,11 +196,11 @@ class _Branch:
         """Return the bookings that overlap the span, by start, then in order of booking."""
         first = _BEGINNING if start is None else self.axis.probe(start, 0)
         last = _ENDING if end is None else self.axis.probe(end, self.end_side)
-        # `overlap` and `at`; never `overlaps`, which reads the whole table of boundaries
-        found: Iterable[Interval]
-        found = self.tree.overlap(first, last) if first < last else self.tree.at(first)
-        ranked = [(node.begin.rank, row[2], row) for node in found for row in node.data]
-        ranked.sort(key=lambda each: each[:2])
+        # not `overlaps`, which reads the whole table of boundaries
+        nodes: Iterable[Interval]
+        nodes = self.tree.overlap(first, last) if first < last else self.tree.at(first)
+        ranked = [(node.begin.rank, row[2], row) for node in nodes for row in node.data]
+        ranked.sort(key=lambda ranked_row: ranked_row[:2])
         return [row for _, _, row in ranked]
 
     def check(self) -> None:
@@ -209,10 +209,10 @@ class _Branch:
         if set(self.nodes.values()) != self.tree.items():
             raise AssertionError("nodes and tree differ")
         edges = self.axis.edges
-        for one, two in pairwise(edges):
-            rising = one.key < two.key or (not two.key < one.key and one.side < two.side)
-            if not rising or two.rank - one.rank < 2:
-                raise AssertionError(f"edge {one!r} before {two!r}")
+        for edge, following in pairwise(edges):
+            rising = edge.key < following.key or (not following.key < edge.key and edge.side < following.side)
+            if not rising or following.rank - edge.rank < 2:
+                raise AssertionError(f"edge {edge!r} before {following!r}")
         uses = dict.fromkeys(edges, 0)
         for pair, node in self.nodes.items():
             for edge in pair:
@@ -230,8 +230,8 @@ class _Branch:
 class TreeStore:
     """Bookings in one interval tree for each resource (package `intervaltree`).
 
-    For few bookings that overlap a lot, for reading beside `MemoryStore`, and as a second opinion in tests. Finding
-    who is available asks each resource in turn. Not thread-safe by itself: it stays behind the calendar's lock.
+    For few bookings that overlap a lot, and as an independent implementation to compare `MemoryStore` with in tests. A
+    search for available resources checks each resource. Not thread-safe: used under the calendar's lock.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar(TreeStore())
@@ -247,38 +247,38 @@ class TreeStore:
         self._branches: dict[int, _Branch] = {}
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar."""
+        """Attach the store to one calendar. Raises: `StoreError` if it is attached already."""
         if self._closed is not None:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
 
     def add_resource(self, record: ResourceRecord) -> None:
-        """Make room for a resource. O(1)."""
+        """Add a resource. O(1)."""
         record.state = self._branches[record.number] = _Branch(bool(self._closed), self.sizes.spacing)
 
     def remove_resource(self, record: ResourceRecord) -> None:
-        """Forget a resource, which has no bookings. O(1)."""
+        """Remove a resource, which has no bookings. O(1)."""
         del self._branches[record.number]
         record.state = None
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
-        """Hold a row. O(log m) in the tree, and a move of the resource's edges in memory."""
+        """Add a row. O(log m) in the tree, and a move of the resource's edges in memory."""
         record.state.put(start, end, seq, quantity)
 
     def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
-        """Remove a row. As `put`. Raises: `StoreError` when it is not held over this span."""
+        """Remove a row. Raises: `StoreError` when there is no such row over this span. Complexity: as `put`."""
         if not record.state.remove(start, end, seq):
             raise StoreError(self, f"booking {seq} is not held over this span")
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
-        """Return the row of this number. O(1)."""
+        """Return the row with this number. O(1)."""
         row: Row = record.state.rows[seq]
         return row
 
     def overlapping(self, record: ResourceRecord, start: Any, end: Any) -> list[Row]:
-        """Return the rows that overlap the span, by start, then by number. O(edges in it x log m)."""
-        found: list[Row] = record.state.overlapping(start, end)
-        return found
+        """Return the rows that overlap the span, by start, then by number. O(edges in the span x log m)."""
+        rows: list[Row] = record.state.overlapping(start, end)
+        return rows
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant holds. O(m log m)."""

@@ -1,4 +1,4 @@
-"""The default store: bookings in memory, indexed by resource and over the axis."""
+"""The default store: bookings in memory, with an index for each resource and one for all resources."""
 
 from bookcore.stores.memory.store import MemoryStore
 

@@ -1,14 +1,14 @@
-"""Many rows into intervals and occupancy at once: sort once, sweep once.
+"""Loading many rows into the indexes at once: all rows are sorted once, and the indexes are rebuilt.
 
-    rows         (record, start, end, number), columns in any order
-    ranks        where keys repeat: the distinct ones sorted once, and from there on only their ranks, in arrays
-    intervals    the rows by resource and start, in one sort of small numbers, neighbours compared once
-    occupancy    the ordinals collected under each key: `OccupancyIndex.rebuild_from`
+    rows         (record, start, end, number), as columns in any order
+    ranks        if keys repeat: the distinct keys are sorted once; then only their ranks are used, in arrays
+    intervals    the rows are sorted by resource and start, as small numbers, and neighbours compared once
+    occupancy    the ordinals are collected under each key: `OccupancyIndex.rebuild_from`
 
-Where keys hardly repeat, the same by the keys themselves: rows collected by resource and sorted by start, starts and
-ends sorted once (`OccupancyIndex.rebuild`).
+If keys hardly repeat, the keys themselves are used: the rows of each resource are sorted by start, and all starts and all
+ends are sorted once (`OccupancyIndex.rebuild`).
 
-Everything that compares keys comes before anything is put in place.
+All comparisons of keys come before the first change.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["load", "worth_it"]
 
 REBUILD = 4
-"""A load goes in one piece when what stands already is at most this many times as much: past that, sorting all of it
-anew may cost more than inserting what is new."""
+"""A load rebuilds the indexes if they contain at most this many times as many rows already: with more, sorting all rows may
+cost more than inserting the new ones."""
 
 _fold = attrgetter("fold")
 
 AT_ONCE = 256
-"""For how many resources schedules are made together: their bookings, which lie all over the memory, are still in the
-processor's cache when each is put into its list."""
+"""The number of resources whose intervals are made together: their keys, which are scattered in memory, are then still in
+the processor's cache."""
 
 
 def worth_it(occupancy: OccupancyIndex, count: int) -> bool:
-    """Tell whether so many bookings more are enough to sort everything anew. O(1): asked before anything is gathered."""
+    """Tell whether *count* new rows are enough to rebuild the indexes. O(1)."""
     return len(occupancy) <= REBUILD * count
 
 
@@ -63,9 +63,9 @@ def load(
     ends: Sequence[Any],
     seqs: Sequence[int],
 ) -> bool:
-    """Put the rows into the intervals of their records and the occupancy; False, with nothing changed, if not all fit.
+    """Add the rows to the intervals and the occupancy; if a row does not fit, change nothing and return False.
 
-    *held* are the records that have rows already, all of them exclusive. Complexity: O(k log k) for k rows in all.
+    *held* are the records that have rows already; all records are exclusive. O(k log k) for k rows, old and new.
     """
     if held:
         added: Any = records, starts, ends, seqs
@@ -95,7 +95,7 @@ def _load_ranked(
     end_ranks: array[int],
     seqs: Sequence[int],
 ) -> bool:
-    """Do what `load` does where keys repeat: the distinct ones, in order, and which of them each row has.
+    """Do what `load` does if keys repeat: *keys* are the distinct keys in order, the ranks are positions among them.
 
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
@@ -112,25 +112,25 @@ def _load_ranked(
         firsts = take(records.table, places)
     else:
         firsts = take(records, take(rows, begun))
-    # the ordinals as few objects, one after the other
+    # one int object for each resource, repeated for its rows
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
     bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
     occupancy.rebuild_from(max(owners[-1] + 1, occupancy.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
     for at in range(0, len(firsts), AT_ONCE):
-        some = bounds[at : at + AT_ONCE + 1]
-        low, high = some[0], some[-1]
+        batch = bounds[at : at + AT_ONCE + 1]
+        low, high = batch[0], batch[-1]
         edges = take(keys, both[2 * low : 2 * high])
         numbered = take_numbers(seqs, rows[low:high])
-        cuts = [bound - low for bound in some]
-        for at_record, first, last in zip(range(at, at + len(some)), cuts, cuts[1:], strict=False):
+        cuts = [bound - low for bound in batch]
+        for at_record, first, last in zip(range(at, at + len(batch)), cuts, cuts[1:], strict=False):
             _fill(firsts[at_record].state, edges[2 * first : 2 * last], numbered[first:last])
     return True
 
 
 def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
-    """Return the numbers of some rows, which often are one range."""
+    """Return the numbers at some positions; *seqs* is often a range, which is faster."""
     if isinstance(seqs, range) and seqs.step == 1:
         first = seqs.start
         return array("q", [first + row for row in rows])
@@ -138,7 +138,7 @@ def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
 
 
 def _fill(index: ExclusiveIndex, edges: tuple[Any, ...], seqs: array[int]) -> None:
-    """`ExclusiveIndex.fill`, with the common case of half-open intervals in one piece first."""
+    """Do what `ExclusiveIndex.fill` does, written out for half-open intervals that are not chunked."""
     intervals = index.intervals
     if type(intervals) is DisjointIntervals and len(seqs) <= index.sizes.split:
         intervals.edges = index.edges = edges
@@ -155,7 +155,7 @@ def _load_any(
     ends: Sequence[Any],
     seqs: Sequence[int],
 ) -> bool:
-    """Do what `load` does whatever the keys are."""
+    """Do what `load` does, for any keys."""
     numbers = list(map(attrgetter("number"), records))
     size = max(numbers) + 1
     built: list[tuple[ResourceRecord, Sequence[Any], list[int]]] = []
@@ -171,25 +171,25 @@ def _load_any(
 
 
 def _numbers(records: Sequence[ResourceRecord]) -> tuple[array[int], int]:
-    """Return the ordinal of each row, and a number above all of them."""
+    """Return the resource number of each row, and a number above all of them."""
     if isinstance(records, DictionaryColumn):
         places = records.places
         by_number = all(record is None or record.number == place for place, record in enumerate(records.table))
         if by_number and isinstance(places, array) and places.typecode in "BHI":
             return places, len(records.table)
-    found = array("I", map(attrgetter("number"), records))
-    return found, max(found) + 1
+    numbers = array("I", map(attrgetter("number"), records))
+    return numbers, max(numbers) + 1
 
 
 def _bins(ranks: array[int], ordinals: list[int], keys: list[Any]) -> list[PostingList]:
-    """Return the ordinals of each rank, of the key that has it."""
+    """Return a posting list of ordinals for each key."""
     bins = [PostingList(key, None) for key in keys]
     deque(map(array.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
     return bins
 
 
 def _groups(numbers: Sequence[int], size: int) -> list[list[int]]:
-    """Return the positions of each number, in ascending order, for each number that there is."""
+    """Return a list of the positions of each number that occurs, in ascending order."""
     groups: list[list[int]] = [[] for _ in range(size)]
     deque(map(list.append, map(groups.__getitem__, numbers), range(len(numbers))), maxlen=0)  # a loop in C
     return [group for group in groups if group]
@@ -202,26 +202,26 @@ def _in_order(keys: Sequence[Any], numbers: Sequence[int]) -> tuple[list[Any], l
 
 
 def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
-    """Return the distinct keys, in order, and which of them each start and each end is; None if keys hardly repeat.
+    """Return the distinct keys in order, and the ranks of the starts and the ends; None if keys hardly repeat.
 
-    The index then holds few objects, and a question finds them in the processor's cache: half of what one about a
-    random resource costs. Only keys of one type, and one whose equals look equal as well (1 and 1.0 do not).
+    The index then has few key objects, which are in the processor's cache: this halves the cost of a question about a random
+    resource. It is done only for keys of one type whose equal values are interchangeable (1 and 1.0 are not).
     """
-    told = _told(starts, ends)
-    if told is not None:
-        return told
+    ranked = _ranked_columns(starts, ends)
+    if ranked is not None:
+        return ranked
     kinds = set(map(type, starts))
     kinds.update(map(type, ends))
     if not kinds <= SHARED or len(kinds) > 1:
         return None
-    if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # both readings of a repeated hour are equal
+    if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # datetimes that differ in `fold` are equal
         return None
     columns = dictionary_encode(starts, ends)
-    return None if columns is None else _told(*columns)
+    return None if columns is None else _ranked_columns(*columns)
 
 
-def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
-    """Return what `_ranked` does, if both columns are told by one table of distinct keys already."""
+def _ranked_columns(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
+    """Return what `_ranked` does, if both columns are dictionary-encoded with the same table, else None."""
     if not isinstance(starts, DictionaryColumn) or not isinstance(ends, DictionaryColumn) or starts.table is not ends.table:
         return None
     table = starts.table
@@ -237,19 +237,19 @@ def _told(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[
             ranks[place] = rank
         places, end_places = list(map(ranks.__getitem__, places)), list(map(ranks.__getitem__, end_places))
     if type(keys[0]) is datetime:
-        # new ones, side by side: those given lie wherever their bookings were made
+        # new objects lie side by side in memory, which the given keys do not
         keys = [key.replace() for key in keys]
     code = _code(keys)
     return keys, array(code, places), array(code, end_places)
 
 
 def _code(keys: Sequence[Any]) -> str:
-    """Return the type code of an array of places among so many keys."""
+    """Return the type code of an array of positions in *keys*."""
     return "H" if len(keys) <= 1 << 16 else "I"
 
 
 def _edges(closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any]) -> list[Any] | None:
-    """Put the positions of one resource's rows in order of start and return its edges, or None if two rows overlap."""
+    """Sort the positions of one resource's rows by start and return its edges, or None if two rows overlap."""
     if len(rows) > 1:
         rows.sort(key=starts.__getitem__)
     edges: list[Any] = [None] * (2 * len(rows))

@@ -1,19 +1,19 @@
-"""A resource whose bookings may overlap, or need turnaround: usage decides, and stretches in full use are blocked.
+"""The index of a resource with capacity or turnaround: its usage, and the spans that are blocked by full usage.
 
     capacity 2, after=1       1   2   3   4   5   6   7
     booking a                 |-------|~~~|                 the booking, then its turnaround
     booking b                     |-----------|~~~|
     usage (with turnaround)   1   2   2   1   1
     full                          |-------|                 usage >= capacity
-    blocked                   |-----------|                 where no booking can be: the full stretch, and `after` before it
+    blocked                   |-----------|                 the full stretch, widened by `after` on its left
 
-A new booking [s, e) fits when its own reach [s - before, e + after) meets no point where usage leaves too little
-room, decided by the peak of usage there, never by how many bookings overlap. The occupancy index holds the same as a
-statement about the booking itself: it must not overlap a full stretch [u, v) widened to [u - after, v + before).
+A new booking [s, e) fits if the peak of usage in its reach [s - before, e + after) leaves enough units; the number of
+overlapping bookings does not matter. For one unit the occupancy index expresses the same about the booking itself: it must
+not overlap a full stretch [u, v) widened to [u - after, v + before).
 
-Invariants: the profile is the sum of all reaches; ``lows``/``highs`` are the widened full stretches, joined where
-they meet, disjoint and in order (`LOWEST` for an unbounded start, None for an unbounded end): just what the
-store has put into the occupancy index for this resource.
+Invariants: the profile is the sum of all reaches. ``lows`` and ``highs`` are the widened full stretches, joined where
+they meet, disjoint and in order (`LOWEST` for an unbounded start, None for an unbounded end). The store has put exactly
+these blocked spans into the occupancy index for this resource.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from bookcore.stores.sizes import Sizes
 
 __all__ = ["CapacityIndex"]
 
-Gone = list[tuple[Any, Any, Any, Any]]
-Come = list[tuple[Any, Any]]
+Removed = list[tuple[Any, Any, Any, Any]]
+"""Blocked spans to remove from the occupancy index: start, end, start of the neighbour before, start of the one after."""
+Added = list[tuple[Any, Any]]
+"""Blocked spans to add to the occupancy index."""
 
 
 class CapacityIndex:
@@ -57,8 +59,8 @@ class CapacityIndex:
             start, end = reach(record, start, end)
         return self.profile.has_room(start, end, record.capacity - quantity)
 
-    def put(self, start: Any, end: Any, seq: int, quantity: int) -> tuple[Gone, Come]:
-        """Hold the row; return which blocked spans went and which came."""
+    def put(self, start: Any, end: Any, seq: int, quantity: int) -> tuple[Removed, Added]:
+        """Add the row; return the blocked spans to remove and to add."""
         low, high = reach(self.record, start, end)
         self.intervals.put(start, end, seq)
         try:
@@ -70,8 +72,8 @@ class CapacityIndex:
             self.quantity_of[seq] = quantity
         return changed
 
-    def remove(self, seq: int) -> tuple[Gone, Come]:
-        """Remove the row; return which blocked spans went and which came."""
+    def remove(self, seq: int) -> tuple[Removed, Added]:
+        """Remove the row; return the blocked spans to remove and to add."""
         start, end = self.intervals.span_of[seq]
         quantity = self.quantity_of.get(seq, 1)
         low, high = reach(self.record, start, end)
@@ -84,23 +86,23 @@ class CapacityIndex:
         self.quantity_of.pop(seq, None)
         return changed
 
-    def clear(self) -> Gone:
-        """Remove all rows; return which blocked spans went. No key is compared. O(blocked spans)."""
+    def clear(self) -> Removed:
+        """Remove all rows; return the blocked spans to remove. No key is compared. O(blocked spans)."""
         self.profile = UsageProfile(self.closed, **self.sizes.profile)
         self.intervals = AugmentedIntervalList(self.closed, self.sizes.overlapping)
         self.quantity_of = {}
         return self._follow(None, None)[0]
 
     def row(self, seq: int) -> Row:
-        """Return the row of this number. O(1). Raises: KeyError."""
+        """Return the row with this number. O(1). Raises: KeyError."""
         return (*self.intervals.span_of[seq], seq, self.quantity_of.get(seq, 1))
 
-    def _use(self, low: Any, high: Any, quantity: int) -> tuple[Gone, Come]:
-        """Change the usage over a span; return which blocked spans went and which came."""
+    def _use(self, low: Any, high: Any, quantity: int) -> tuple[Removed, Added]:
+        """Change the usage over a span; return the blocked spans to remove and to add."""
         self.profile.add(low, high, quantity)
         try:
             return self._follow(low, high)
-        except BaseException:  # a comparison, or the arithmetic of turnaround, failed; `_follow` changes nothing then
+        except BaseException:  # a comparison, or the arithmetic of turnaround, failed: `_follow` has changed nothing
             self.profile.add(low, high, -quantity)
             raise
 
@@ -109,12 +111,12 @@ class CapacityIndex:
         return [(None if low is LOWEST else low, high) for low, high in zip(self.lows, self.highs, strict=True)]
 
     def overlapping(self, start: Any, end: Any) -> list[Row]:
-        """Return the rows that overlap the span themselves, by start, then by number."""
+        """Return the rows that overlap the span, turnaround left aside, by start, then by number."""
         quantity_of = self.quantity_of.get
         return [(low, high, seq, quantity_of(seq, 1)) for low, high, seq in self.intervals.overlapping(start, end)]
 
-    def _follow(self, low: Any, high: Any) -> tuple[Gone, Come]:
-        """Bring the blocked spans up to date after usage changed in a span. O(log m + spans changed)."""
+    def _follow(self, low: Any, high: Any) -> tuple[Removed, Added]:
+        """Update the blocked spans after a change of usage; return those to remove and to add. O(log m + spans changed)."""
         record = self.record
         first, last = self._touching(back(low, record.after), ahead(high, record.before))
         spans = [
@@ -123,34 +125,34 @@ class CapacityIndex:
         ]
         if first < last and not (record.before is None and record.after is None):
             first, last, spans = self._with_neighbours(low, high, first, last, spans)
-        come: Come = []
+        added: Added = []
         for start, end in spans:
-            # one without a start comes after others without one only
-            if come and (start is None or come[-1][1] is None or not come[-1][1] < start):
-                if come[-1][1] is not None and (end is None or come[-1][1] < end):
-                    come[-1] = (come[-1][0], end)
+            # an unbounded start can only follow other unbounded starts
+            if added and (start is None or added[-1][1] is None or not added[-1][1] < start):
+                if added[-1][1] is not None and (end is None or added[-1][1] < end):
+                    added[-1] = (added[-1][0], end)
             else:
-                come.append((start, end))
+                added.append((start, end))
         starts, ends = self.lows[first:last], self.highs[first:last]
-        if starts == [LOWEST if start is None else start for start, _ in come] and ends == [end for _, end in come]:
+        if starts == [LOWEST if start is None else start for start, _ in added] and ends == [end for _, end in added]:
             return [], []
-        gone: Gone = []
+        removed: Removed = []
         before = self.lows[first - 1] if first and self.lows[first - 1] is not LOWEST else None
         for at, (start, end) in enumerate(zip(starts, ends, strict=True), first):
-            # they leave one by one from the left: whatever is left of this one has gone, save `before`
+            # they are removed from left to right, so the neighbour on the left is always `before`
             following = self.lows[at + 1] if at + 1 < len(self.lows) else None
-            gone.append((None if start is LOWEST else start, end, before, following))
-        self.lows[first:last] = [LOWEST if start is None else start for start, _ in come]
-        self.highs[first:last] = [end for _, end in come]
-        return gone, come
+            removed.append((None if start is LOWEST else start, end, before, following))
+        self.lows[first:last] = [LOWEST if start is None else start for start, _ in added]
+        self.highs[first:last] = [end for _, end in added]
+        return removed, added
 
     def _with_neighbours(
-        self, low: Any, high: Any, first: int, last: int, spans: Come
-    ) -> tuple[int, int, Come]:
-        """Add to the full stretches of a change, widened, what stays as it was on either side of it.
+        self, low: Any, high: Any, first: int, last: int, spans: Added
+    ) -> tuple[int, int, Added]:
+        """Extend the widened full stretches of a change by the unchanged parts of blocked spans on both sides.
 
-        A blocked span that touches the change may be a long chain of full stretches, each widened as far as the next.
-        Up to the last stretch before the change it stays one, and so it does from the first one after.
+        A blocked span that touches the change may be a long chain of full stretches, each widened as far as the next. Its
+        part up to the last full stretch before the change stays as it is, as does its part from the first stretch after.
         """
         record, lows, highs = self.record, self.lows, self.highs
         if high is not None and (highs[last - 1] is None or high < highs[last - 1]):
@@ -187,21 +189,21 @@ class CapacityIndex:
         """Raise AssertionError unless the invariants hold. O(m)."""
         self.profile.check()
         self.intervals.check()
-        known, come = (self.lows, self.highs), []
+        known, expected = (self.lows, self.highs), []
         self.lows, self.highs = [], []
         try:
-            come = self._follow(None, None)[1]
+            expected = self._follow(None, None)[1]
         finally:
             fresh, (self.lows, self.highs) = (self.lows, self.highs), known
         if len(fresh[0]) != len(known[0]) or not all(
             map(_same, (*fresh[0], *fresh[1]), (*known[0], *known[1]))
         ):
-            raise AssertionError(f"blocked spans {known} should be {come}")
+            raise AssertionError(f"blocked spans {known} should be {expected}")
 
 
-def _same(one: Any, two: Any) -> bool:
+def _same(fresh: Any, known: Any) -> bool:
     """Tell whether two keys, `LOWEST` or None are the same place, by ``<`` alone."""
-    if one is two:
+    if fresh is known:
         return True
-    stands_for_unbounded = one is None or two is None or one is LOWEST or two is LOWEST
-    return not (stands_for_unbounded or one < two or two < one)
+    unbounded = fresh is None or known is None or fresh is LOWEST or known is LOWEST
+    return not (unbounded or fresh < known or known < fresh)

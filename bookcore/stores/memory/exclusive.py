@@ -1,18 +1,19 @@
-"""What a `MemoryStore` knows of an exclusive resource: its bookings as disjoint intervals, its place in the occupancy.
+"""The index of an exclusive resource: its bookings as disjoint intervals, and as bits in the occupancy index.
 
     resource ----.
       _binding --'-->  ExclusiveIndex                occupancy index
-                         number     3                  bit 3, start and end, in the chunks they fall into
+                         number     3                  bit 3, for start and end, in their chunks
                          intervals  edges, numbers
                          edges      (1, 3, 4, 7)
 
-A booking asks the intervals for a gap, puts the span into the occupancy index, which makes the last comparison that can
-fail, and then inserts it into the intervals, which compares nothing. A removal compares before it changes anything as well.
-Past ``split`` bookings the intervals are chunked, until few are left.
+A booking looks for a gap in the intervals, adds the span to the occupancy index, which makes the last comparison of keys
+that can fail, and then inserts it into the intervals, which compares no keys. A removal, too, compares keys before it
+changes anything. With more than ``split`` bookings the intervals are chunked, until few are left.
 
-Invariants: those of the intervals; what the occupancy index holds for ``number`` are these spans; ``edges`` are those of the
-intervals where one bisect over them decides whether a half-open span is free (`Calendar.is_available` does that without
-the lock), else None: closed bounds, chunked intervals, and a single booking without any bound, of which no key can be asked.
+Invariants: those of the intervals. The occupancy index has exactly these spans for ``number``. ``edges`` are the edges of
+the intervals if one bisect over them decides whether a half-open span is free (`Calendar.is_available` does that without
+the lock). Otherwise ``edges`` is None: with closed bounds, with chunked intervals, and if the only booking is unbounded on
+both sides, so that there is no key to compare with.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ class ExclusiveIndex:
         self.intervals: Any = make_intervals(closed)
         self.edges: tuple[Any, ...] | None = None if closed else ()
         self.home: Any = None  # the calendar, while this is the binding of the resource
-        self.active = 0  # active bookings, for the calendar's own count: hidden rows are still in the intervals
+        self.active = 0  # the number of active bookings; the intervals may contain hidden rows as well
 
     def homes(self) -> tuple[Any, ...]:
-        """Return the calendars that a resource with this binding is in."""
+        """Return the calendars of a resource with this binding."""
         return (self.home,)
 
     def is_free(self, start: Any, end: Any) -> bool:
@@ -57,17 +58,17 @@ class ExclusiveIndex:
         return answer
 
     def insert_if_free(self, start: Any, end: Any, seq: int) -> bool:
-        """Hold the row here and in the occupancy index, or return False. O(log m + split + chunks crossed)."""
+        """Add the row here and to the occupancy index, or return False. O(log m + split + chunks crossed)."""
         edges, intervals = self.edges, self.intervals
         if edges is None or start is None or end is None:
             return self._insert_if_free_general(start, end, seq)
-        # `DisjointIntervals.gap` and `.put` for the common case: a tenth of the cost of a booking
+        # `DisjointIntervals.gap` and `.put` written out for the common case: this saves a tenth of a booking's cost
         at = bisect_left(edges, end)
         if at and (at & 1 or start < edges[at - 1]):
             return False
         span = self.occupancy.add(self.number, start, end)
         if type(start) is datetime and (start.fold or end.fold or span[0].fold or span[1].fold):
-            span = start, end  # an equal key in the index may be the other reading of a repeated hour
+            span = start, end  # the index returns equal keys, but those may differ in `fold` (a repeated hour)
         self.edges = intervals.edges = edges[:at] + span + edges[at:]
         values = intervals.values
         values.insert(at >> 1, seq)
@@ -76,7 +77,7 @@ class ExclusiveIndex:
         return True
 
     def _insert_if_free_general(self, start: Any, end: Any, seq: int) -> bool:
-        """`insert_if_free` for every case: an unbounded span, either kind of bounds, chunked intervals."""
+        """Do what `insert_if_free` does, in every case: unbounded spans, closed bounds, chunked intervals."""
         intervals = self.intervals
         at = intervals.gap(start, end)
         if at is None or at == -1:
@@ -92,7 +93,7 @@ class ExclusiveIndex:
         return True
 
     def remove(self, seq: int) -> None:
-        """Remove the row of this number, here and from the occupancy index. O(log m + split + chunks crossed)."""
+        """Remove the row with this number, here and from the occupancy index. O(log m + split + chunks crossed)."""
         intervals = self.intervals
         place = intervals.find(seq)
         start, end = intervals.span(place)
@@ -104,9 +105,9 @@ class ExclusiveIndex:
         self._settle()
 
     def _settle(self) -> None:
-        """Chunk the intervals if they have become too many, or make them one piece; publish the edges.
+        """Chunk the intervals if there are too many, or join the chunks if there are few; publish the edges.
 
-        O(m) where they change.
+        O(1), or O(m) if the intervals change.
         """
         intervals = self.intervals
         count, chunked = len(intervals), type(intervals) is ChunkedIntervals
@@ -128,10 +129,7 @@ class ExclusiveIndex:
         self.edges = None if len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST else edges
 
     def fill(self, edges: Sequence[Any], seqs: Sequence[int]) -> None:
-        """Replace all rows by these, whose edges are known to be in order.
-
-        The occupancy index is the caller's affair. O(m).
-        """
+        """Replace all rows; the edges are known to be in order. The caller updates the occupancy index. O(m)."""
         closed = self.intervals.closed
         if len(seqs) > self.sizes.split:
             self.intervals = self._chunked(closed, edges, seqs)
@@ -140,7 +138,7 @@ class ExclusiveIndex:
         self._publish()
 
     def row(self, seq: int) -> Row:
-        """Return the row of this number. O(log m + split). Raises: ValueError or KeyError when it is not here."""
+        """Return the row with this number. O(log m + split). Raises: ValueError or KeyError when there is no such row."""
         start, end = self.intervals.span(self.intervals.find(seq))
         return None if start is LOWEST else start, None if end is HIGHEST else end, seq, 1
 

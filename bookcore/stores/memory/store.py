@@ -1,12 +1,12 @@
-"""`MemoryStore`: intervals for each resource to decide, one index of occupancy bitmaps to search.
+"""`MemoryStore`: an index for each resource, and an occupancy index of bitmaps for all resources.
 
-    put(r, a, b)       intervals of r: one bisect decides, the edges are made anew     O(log m)
+    put(r, a, b)       index of r: one bisect decides, the edges are replaced          O(log m)
                        occupancy: a start, an end, a bit for every eighth chunk crossed
-    is_free(r, a, b)   intervals of r alone                                            O(log m)
-    busy(a, b)         occupancy alone, whatever the number of resources
+    is_free(r, a, b)   index of r only                                                 O(log m)
+    busy(a, b)         occupancy only, for any number of resources
 
-The occupancy index holds the *blocked* spans of a resource: where not even one unit is left. For an exclusive resource these
-are its bookings, which its `ExclusiveIndex` keeps; for all others their `CapacityIndex` derives them.
+The occupancy index contains the *blocked* spans of each resource, in which no unit is left. For an exclusive resource these
+are its bookings, which its `ExclusiveIndex` keeps; for other resources, the `CapacityIndex` computes them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Bookings in memory, indexed by resource and over the axis. The default store of a `Calendar`.
+    """Bookings in memory, with an index for each resource and one for all. The default store of a `Calendar`.
 
-    Not thread-safe by itself: it stays behind the calendar's lock. What its calls promise, and raise: `BookingStore`.
+    Not thread-safe: used under the calendar's lock. `BookingStore` documents its calls.
 
     >>> from bookcore import Calendar, MemoryStore
     >>> store = MemoryStore()
@@ -49,32 +49,32 @@ class MemoryStore:
         self.sizes = sizes or Sizes()
         self._closed: bool | None = None
         self._occupancy = OccupancyIndex()
-        self._pooled = Bitmap()  # the resources that have a `CapacityIndex`
+        self._pooled = Bitmap()  # the resources with a `CapacityIndex`
         self._records: dict[int, ResourceRecord] = {}
-        self._size = 0  # one above the highest number seen
+        self._size = 0  # one above the highest number so far
         self._tombstones = Tombstones()
 
     def bind(self, closed: bool) -> None:
-        """Begin to serve one calendar. Raises: `StoreError` when it serves one. O(1)."""
+        """Attach the store to one calendar. Raises: `StoreError` if it is attached already. O(1)."""
         if self._closed is not None:
             raise StoreError(self, "already serves a calendar; give each calendar a store of its own")
         self._closed = closed
         self._occupancy = OccupancyIndex(closed, **self.sizes.occupancy)
 
     def add_resource(self, record: ResourceRecord) -> None:
-        """Make room for a resource. O(1)."""
+        """Add a resource. O(1)."""
         self._size = max(self._size, record.number + 1)
         self._records[record.number] = record
         if record.is_exclusive:
             record.state = ExclusiveIndex(record, self._occupancy, bool(self._closed), self.sizes)
             if type(self).put is MemoryStore.put and type(self).is_free is MemoryStore.is_free:
-                record.offer(record.state)  # else a subclass wants to be asked
+                record.offer(record.state)  # not for a subclass that overrides these methods: they must be called
         else:
             record.state = CapacityIndex(record, bool(self._closed), self.sizes)
             self._pooled.add(record.number)
 
     def remove_resource(self, record: ResourceRecord) -> None:
-        """Forget a resource, which has no bookings. O(1); O(m log m) in its hidden rows."""
+        """Remove a resource, which has no bookings. O(1); with k hidden rows O(k log m)."""
         if self._tombstones:
             self._drop_hidden(record)
         record.offer(None)
@@ -86,15 +86,17 @@ class MemoryStore:
     # -- changes -----------------------------------------------------------------------------------
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
-        """Hold a row. Raises: `StoreError` where an exclusive resource has no room. O(log m + chunks crossed).
+        """Add a row. Raises: `StoreError` where an exclusive resource has no room. O(log m + chunks crossed).
 
-        Hidden rows in the way of an exclusive resource are removed first. A hidden row that is put again is shown again.
+        Hidden rows of an exclusive resource that are in the way are removed first. A hidden row that is put again is not
+        hidden any more.
         """
         tombstones = self._tombstones
         if tombstones and seq in tombstones.hidden:
             tombstones.show(record, seq)
         elif not record.is_exclusive:
-            self._follow(record, *record.state.put(start, end, seq, quantity), undo=lambda: record.state.remove(seq))
+            changed = record.state.put(start, end, seq, quantity)
+            self._update(record, *changed, undo=lambda: record.state.remove(seq))
         else:
             if tombstones:
                 self._clear(record, start, end)
@@ -108,23 +110,23 @@ class MemoryStore:
             return
         quantity = record.state.row(seq)[3]
         undo = lambda: record.state.put(start, end, seq, quantity)  # noqa: E731
-        self._follow(record, *record.state.remove(seq), undo=undo)
+        self._update(record, *record.state.remove(seq), undo=undo)
 
-    def _follow(self, record: ResourceRecord, gone: Any, come: Any, *, undo: Any) -> None:
-        """Bring the occupancy up to date with a change of the blocked spans of a resource with capacity."""
+    def _update(self, record: ResourceRecord, removed: Any, added: Any, *, undo: Any) -> None:
+        """Update the occupancy after a change of the blocked spans of a resource with capacity."""
         number, occupancy = record.number, self._occupancy
         try:
-            for start, end, previous, following in gone:
+            for start, end, previous, following in removed:
                 occupancy.remove(number, start, end, previous, following)
-            for start, end in come:
+            for start, end in added:
                 occupancy.add(number, start, end)
         except BaseException:  # a comparison of the user's keys failed half way
             undo()
-            self._resume(record)
+            self._rebuild(record)
             raise
 
-    def _resume(self, record: ResourceRecord) -> None:
-        """Put the blocked spans of a resource into the occupancy anew, whatever of them is there. O(m of all)."""
+    def _rebuild(self, record: ResourceRecord) -> None:
+        """Replace the blocked spans of a resource in the occupancy. O(m) for m bookings of all resources."""
         self._occupancy.forget(record.number)
         for start, end in record.state.blocked():
             self._occupancy.add(record.number, start, end)
@@ -132,10 +134,7 @@ class MemoryStore:
     def load(
         self, records: Sequence[ResourceRecord], starts: Sequence[Any], ends: Sequence[Any], seqs: Sequence[int]
     ) -> bool:
-        """Hold all rows or none; see `bookcore.stores.memory.bulk`.
-
-        O(k log k) for k, and the rows held before are passed once.
-        """
+        """Add all rows or none; see `bookcore.stores.memory.bulk`. O(k log k) for k rows, old and new."""
         if len(self._tombstones) > len(seqs):
             return False
         self.vacuum(len(self._tombstones))
@@ -144,14 +143,14 @@ class MemoryStore:
         held: list[ResourceRecord] = []
         if len(self._occupancy):
             if self._pooled.value() or not worth_it(self._occupancy, len(seqs)):
-                return False  # the blocked spans of resources with capacity are in the occupancy, and in no intervals
+                return False  # a rebuild starts from intervals, which resources with capacity do not have
             held = [record for record in self._records.values() if len(record.state.intervals)]
         return load(self._occupancy, bool(self._closed), held, records, starts, ends, seqs)
 
     # -- questions ---------------------------------------------------------------------------------
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
-        """Return the row of this number. O(log m)."""
+        """Return the row with this number. O(log m)."""
         row: Row = record.state.row(seq)
         return row
 
@@ -164,9 +163,9 @@ class MemoryStore:
         return rows
 
     def columns(self, records: Sequence[ResourceRecord]) -> tuple[Any, ...] | None:
-        """Return the rows of some resources as columns: starts, ends, numbers, None, and how many rows each resource has.
+        """Return the rows of resources as columns: starts, ends, numbers, None, and the number of rows of each resource.
 
-        None where that takes a look at each row: with capacity, unbounded spans, or hidden rows. O(rows), in C.
+        None where each row would have to be read: with capacity, unbounded spans, or hidden rows. O(rows), in C.
         """
         intervals = [record.state.intervals for record in records if record.is_exclusive]
         if len(intervals) < len(records) or self._tombstones or not all(each.is_bounded for each in intervals):
@@ -178,7 +177,7 @@ class MemoryStore:
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span.
 
-        Complexity: O(log m), and with capacity as `Calendar.is_available`; with hidden rows, those that overlap besides.
+        Complexity: as `Calendar.is_available`; with hidden rows, O(rows that overlap) more.
         """
         if record.is_exclusive:
             free: bool = record.state.is_free(start, end)
@@ -187,21 +186,21 @@ class MemoryStore:
         return free or (bool(self._tombstones) and self._is_freed(record, start, end, quantity))
 
     def _is_freed(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        """Tell whether there is room where the indexes, which hold hidden rows, say that there is none."""
+        """Tell whether there is room without the hidden rows, where the indexes say that there is none."""
         tombstones = self._tombstones
         if record.is_exclusive:
             return all(row[2] in tombstones.hidden for row in record.state.overlapping(start, end))
         return tombstones.usage(record).has_room(*reach(record, start, end), record.capacity - quantity)
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
-        """Return the resources without room for *quantity* in the span. For one unit the occupancy alone knows.
+        """Return a bitmap of the resources without room for *quantity* in the span.
 
-        Complexity: as `OccupancyIndex.busy`; for more units, as `is_free` besides for each resource with capacity that has
-        one left; each resource that is busy and has hidden rows is asked as well.
+        Complexity: as `OccupancyIndex.busy`. For more than one unit also as `is_free`, for each resource with capacity and
+        a unit left; and as `is_free` for each busy resource with hidden rows.
         """
         bits = self._occupancy.busy(start, end)
         if quantity > 1:
-            # Exclusive resources never have room; those with capacity that are not full for one unit are asked.
+            # Exclusive resources never have room; resources with capacity and at least one unit left are checked.
             pooled = self._pooled.value()
             full = [n for n in ordinals(pooled & ~bits) if not self._may_fit(n, start, end, quantity)]
             bits |= from_ordinals(full, self._size) | (((1 << self._size) - 1) & ~pooled)
@@ -244,24 +243,24 @@ class MemoryStore:
         return steps
 
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> list[tuple[Any, list[int], int]]:
-        """Return the next keys at which blocked spans end, see `OccupancyIndex.ends_after`. Hidden rows are among them."""
+        """Return the next keys at which blocked spans or hidden rows end, see `OccupancyIndex.ends_after`."""
         return self._occupancy.ends_after(after, meeting, until, within)
 
     # -- hidden rows -------------------------------------------------------------------------------
 
     @property
     def hidden_count(self) -> int:
-        """How many rows are hidden and not removed yet. O(1)."""
+        """The number of rows that are hidden and not removed yet. O(1)."""
         return len(self._tombstones)
 
     def hide(self, records: Sequence[ResourceRecord], seqs: Sequence[int]) -> None:
-        """Answer as if these rows had been removed. O(1) each. No key is compared."""
+        """Hide rows from all answers. O(1) each. No key is compared."""
         self._tombstones.hide(records, seqs)
 
     def vacuum(self, most: int) -> None:
-        """Remove at most so many hidden rows from the indexes, the latest first. O(log m + chunks crossed) for each.
+        """Remove at most *most* hidden rows from the indexes, the latest first. O(log m + chunks crossed) for each.
 
-        A row whose keys cannot be compared now stays for a later call; every answer is right meanwhile.
+        If the keys of a row cannot be compared now, it and the rows before it stay hidden until a later call.
         """
         tombstones = self._tombstones
         while tombstones.hidden and most > 0:
@@ -281,19 +280,19 @@ class MemoryStore:
         self._tombstones.removed(record, row)
 
     def _clear(self, record: ResourceRecord, start: Any, end: Any) -> None:
-        """If all rows that overlap the span of an exclusive resource are hidden, remove them from the indexes."""
+        """Remove the rows of an exclusive resource that overlap the span from the indexes, if all of them are hidden."""
         rows = record.state.overlapping(start, end)
         if all(row[2] in self._tombstones.hidden for row in rows):
             for row in rows:
                 self._remove_hidden(record, row[2])
 
     def _drop_hidden(self, record: ResourceRecord) -> None:
-        """Remove all hidden rows of a resource that has no others."""
+        """Remove all rows of a resource, which are hidden."""
         if record.is_exclusive:
             self._clear(record, None, None)
             return
         self._tombstones.emptied(record, [row[2] for row in record.state.overlapping(None, None)])
-        self._follow(record, record.state.clear(), [], undo=lambda: None)
+        self._update(record, record.state.clear(), [], undo=lambda: None)
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant holds. O(m)."""

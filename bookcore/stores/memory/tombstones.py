@@ -1,17 +1,17 @@
-"""The rows that a `MemoryStore` still holds in its indexes and hides from every answer.
+"""The hidden rows of a `MemoryStore`: rows that are still in its indexes, and in no answer.
 
-Ten thousand holds may run out at one instant, and from that instant no answer may show them; but to remove one from both
-indexes costs as much as to book it. So they are hidden first, which costs a note each, and removed little by little later:
+Ten thousand holds may run out at the same instant, and from that instant on no answer may contain them. To remove a row from
+both indexes costs as much as to book it, so the rows are first hidden, which is cheap, and removed later, a few at a time:
 
-    intervals of r      [ 1, 3 )   [ 4, 7 )   [ 8, 9 )      what the index holds
+    intervals of r      [ 1, 3 )   [ 4, 7 )   [ 8, 9 )      the rows in the index
     hidden of r                    [ 4, 7 )
-    overlapping(2, 9)   [ 1, 3 )              [ 8, 9 )      what is answered
-    is_free(4, 6)       taken in the intervals, and all rows that overlap are hidden: free
+    overlapping(2, 9)   [ 1, 3 )              [ 8, 9 )      the answer
+    is_free(4, 6)       not free by the intervals, but all rows that overlap are hidden: free
     put [4, 6)          removes [ 4, 7 ), then inserts
-    busy(4, 6)          the busy resources by the occupancy index, less those with hidden rows that `is_free` says are free
+    busy(4, 6)          the busy resources by the occupancy index, without those with hidden rows for which `is_free` is True
 
-The indexes hold a little too much, never too little: what they say is free is free, and where they say taken the rows
-themselves are looked at. Of a resource with capacity the usage is looked at, see `bookcore.stores.memory.live_usage`.
+The indexes may contain too many rows, never too few. If they say that a span is free, it is; otherwise the rows themselves
+decide, or for a resource with capacity its usage, see `bookcore.stores.memory.live_usage`.
 
 Invariant: every hidden row is in the store, under its record.
 """
@@ -34,17 +34,17 @@ _number = attrgetter("number")
 
 
 class Tombstones:
-    """The hidden rows of one store, the newest last. Not thread-safe: it stays behind the calendar's lock."""
+    """The hidden rows of one store, the newest last. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_at_most", "_by_record", "_doubtful", "_usages", "hidden", "records", "seqs")
 
     def __init__(self) -> None:
-        # Two lists and a set of numbers rather than objects: ten thousand of those would start the garbage collector.
+        # Lists and a set of numbers, not an object for each row: ten thousand objects would start the garbage collector.
         self.hidden: set[int] = set()
-        self.seqs: list[int] = []  # the same in order; some may have been removed since
-        self.records: list[ResourceRecord] = []  # the record of each
-        self._doubtful: int | None = None  # the resources with hidden rows, as a bitmap; some of them may have none any more
-        self._at_most = 0  # how many rows were hidden when it was made
+        self.seqs: list[int] = []  # the numbers in order; some rows may not be hidden any more
+        self.records: list[ResourceRecord] = []  # the record of each row
+        self._doubtful: int | None = None  # a bitmap of the resources with hidden rows; some may have none any more
+        self._at_most = 0  # the number of hidden rows when the bitmap was made
         self._by_record: dict[int, list[int]] | None = None  # the hidden rows of each resource with capacity
         self._usages: dict[int, LiveUsage] = {}  # by number of the resource
 
@@ -60,25 +60,25 @@ class Tombstones:
         self._usages.clear()
 
     def show(self, record: ResourceRecord, seq: int) -> None:
-        """Show a hidden row again. O(1)."""
+        """Make a hidden row visible again. O(1)."""
         self.hidden.discard(seq)
         self._usages.pop(record.number, None)
 
     def removed(self, record: ResourceRecord, row: Row) -> None:
-        """Follow the store, which has removed a hidden row from its indexes. O(1); of a resource with capacity O(log k)."""
+        """Note that the store has removed a hidden row from its indexes. O(1); for a resource with capacity O(log k)."""
         self.hidden.discard(row[2])
         usage = self._usages.pop(record.number, None)
         if usage is not None:
             usage.without(row)
-            self._usages[record.number] = usage  # only now: where its keys could not be compared, it is made anew
+            self._usages[record.number] = usage  # only if `without` did not raise: otherwise it is computed anew
 
     def emptied(self, record: ResourceRecord, seqs: Sequence[int]) -> None:
-        """Follow the store, which has removed all rows of a resource at once. O(rows)."""
+        """Note that the store has removed all rows of a resource. O(rows)."""
         self.hidden.difference_update(seqs)
         self._usages.pop(record.number, None)
 
     def tidy(self) -> None:
-        """Forget what is known of rows that are not hidden any more. O(1), or O(n / 8) once in so many rows."""
+        """Drop the data of rows that are not hidden any more, when there are many. O(1)."""
         if not self.hidden:
             self.seqs.clear()
             self.records.clear()
@@ -88,17 +88,14 @@ class Tombstones:
             self._doubtful = None
 
     def resources(self, size: int) -> int:
-        """Return the resources with hidden rows, as a bitmap; less than half of them may have none any more.
-
-        O(1), mostly.
-        """
+        """Return a bitmap of the resources with hidden rows; some of them may have none any more. O(1), mostly."""
         if self._doubtful is None:
             self._doubtful = from_ordinals(map(_number, self.records), size)
             self._at_most = len(self.hidden)
         return self._doubtful
 
     def usage(self, record: ResourceRecord) -> LiveUsage:
-        """Return what knows how much of a resource with capacity is in use. O(1)."""
+        """Return the live usage of a resource with capacity. O(1)."""
         usage = self._usages.get(record.number)
         if usage is None:
             usage = LiveUsage(record.state, self.hidden, partial(self._hidden_of, record))
@@ -106,17 +103,17 @@ class Tombstones:
         return usage
 
     def _hidden_of(self, record: ResourceRecord) -> list[int]:
-        """Return the hidden rows of a resource with capacity. O(k); the first to ask pays for a look at all hidden rows."""
+        """Return the hidden rows of a resource with capacity. O(k); the first call groups all hidden rows by resource."""
         if self._by_record is None:
             self._by_record = defaultdict(list)
             for owner, seq in zip(self.records, self.seqs, strict=True):
                 if not owner.is_exclusive:
                     self._by_record[owner.number].append(seq)
-        # a row that was hidden, put again and hidden again is there twice
+        # a row that was hidden, put again and hidden again is in the list twice
         return [seq for seq in dict.fromkeys(self._by_record[record.number]) if seq in self.hidden]
 
     def check(self, size: int) -> None:
-        """Raise AssertionError unless the notes agree with each other. O(k)."""
+        """Raise AssertionError unless the invariants hold. O(k)."""
         if not self.hidden <= set(self.seqs) or len(self.seqs) != len(self.records):
             raise AssertionError("a hidden row of which nothing is known")
         resources = self.resources(size)
