@@ -1,8 +1,8 @@
-"""Everything bookcore raises on purpose: one root, facts as attributes, a sentence built from them.
+"""All errors that bookcore raises on purpose. Their root is `BookcoreError`.
 
-Callers catch a class and read its attributes; nobody parses text. A builtin base is added only where
-a caller would catch it (``ValueError``, ``TypeError``, ``KeyError``). ``http_hint`` is the status an HTTP
-edge may answer with; the core never looks at it.
+Callers catch a class and read its attributes; the message is built from these and need not be parsed. A class has a builtin
+base only where a caller would catch that (``ValueError``, ``TypeError``, ``KeyError``). ``http_hint`` is the status that an
+HTTP server may answer with; the core does not use it.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ __all__ = [
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)`` cut to *limit* characters; a broken ``__repr__`` cannot break an error.
+    """Return ``repr(value)`` cut to *limit* characters; never raises, whatever ``__repr__`` does.
 
     >>> brief("x" * 100, 10)
     "'xxxxxx..."
-    >>> brief(1 << 99_999)  # which Python refuses to write out
+    >>> brief(1 << 99_999)  # Python refuses to convert this int to a string
     '<int of 100,000 bits>'
     """
     try:
@@ -59,7 +59,7 @@ _READABLE = (date, time, timedelta)
 
 
 def brief_key(key: object) -> str:
-    """Return a key, or a length, as people read it, and as short as `brief`: times by their ``str``.
+    """Return a key or a length for a message, as short as `brief`: dates and times by their ``str``.
 
     >>> brief_key(date(2026, 5, 4)), brief_key(timedelta(hours=9)), brief_key("2026")
     ('2026-05-04', '9:00:00', "'2026'")
@@ -75,7 +75,7 @@ def brief_key(key: object) -> str:
 def _class_name(value: object) -> str:
     try:
         return plain_text(type(value).__name__) or ""
-    except Exception:  # the code of the type of the type
+    except Exception:  # the code of a metaclass
         return "object"
 
 
@@ -93,18 +93,18 @@ def _span(start: object, end: object, bounds: str = "[)") -> str:
 def _name(resource: object) -> str:
     try:
         return brief(getattr(resource, "id", resource))
-    except Exception:  # its own code, which must not hide the error that is being built
+    except Exception:  # the object's own code must not hide the error that is being built
         return brief(resource)
 
 
 class BookcoreError(Exception):
-    """Root of everything bookcore raises on purpose."""
+    """Root of all errors that bookcore raises on purpose."""
 
     http_hint = 400
 
 
 class InvalidSpanError(BookcoreError, ValueError):
-    """The span is empty, reversed, or has an end that is not a point (NaN).
+    """The span is empty or reversed, or one of its ends is not a point (NaN).
 
     Attributes: ``start``, ``end``, ``reason``.
     """
@@ -116,7 +116,7 @@ class InvalidSpanError(BookcoreError, ValueError):
 
 
 class KeyTypeError(BookcoreError, TypeError):
-    """A key that does not belong with the calendar's keys, or cannot do what a call asks of it.
+    """A key that cannot be compared with the calendar's keys, or does not support the operation that a call needs.
 
     Attributes: ``key``, ``reason``.
     """
@@ -127,7 +127,7 @@ class KeyTypeError(BookcoreError, TypeError):
 
 
 class InvalidKeyError(InvalidSpanError, KeyTypeError):
-    """A NaN or NaT was given as a key: it is no point of the axis, so no span can have it as an end.
+    """A NaN or NaT was given as a key: it is not a point of the axis, so it cannot be an end of a span.
 
     Both an `InvalidSpanError` and a `KeyTypeError`. Attributes: ``key``, ``start``, ``end``, ``reason``.
     """
@@ -135,7 +135,7 @@ class InvalidKeyError(InvalidSpanError, KeyTypeError):
     def __init__(self, key: object, start: object, end: object) -> None:
         self.key, self.start, self.end = key, start, end
         self.reason = f"{brief_key(key)} is not a point of the axis"
-        # both parents build their own sentence; going past them keeps this one
+        # not `super()`, because both base classes would build messages of their own
         BookcoreError.__init__(self, f"not a span: {_span(start, end)}: {self.reason}")
 
 
@@ -148,7 +148,7 @@ class InvalidQuantityError(BookcoreError, ValueError):
 
 
 class FieldError(BookcoreError, TypeError):
-    """The event class does not take the fields given. Attributes: ``event_type``, ``fields``, ``reason``."""
+    """The event class does not accept the given fields. Attributes: ``event_type``, ``fields``, ``reason``."""
 
     def __init__(self, event_type: type, fields: Iterable[str], reason: str) -> None:
         self.event_type, self.fields, self.reason = event_type, tuple(fields), reason
@@ -157,11 +157,11 @@ class FieldError(BookcoreError, TypeError):
 
 
 class ConflictError(BookcoreError):
-    """The span is not to be had.
+    """The span is not available.
 
-    Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (every booking in the way, by
-    start, then in order of booking); ``causes`` (text for what else is in the way: closures, hours, capacity);
-    ``in_the_way`` (both, as the text of the error has them).
+    Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (the bookings in the way, by
+    start, then in order of booking); ``causes`` (texts for other causes: closures, hours, capacity);
+    ``in_the_way`` (conflicts and causes, as they are in the message).
     """
 
     http_hint = 409
@@ -180,7 +180,9 @@ class ConflictError(BookcoreError):
         self.resource, self.start, self.end, self.quantity = resource, start, end, quantity
         self.conflicts: tuple[Any, ...] = tuple(conflicts)
         self.causes: tuple[str, ...] = tuple(causes)
-        shown = [f"booking {brief(c.id, 40)} {_span(c.start, c.end, bounds)}" for c in self.conflicts[:3]]
+        shown = [
+            f"booking {brief(event.id, 40)} {_span(event.start, event.end, bounds)}" for event in self.conflicts[:3]
+        ]
         if len(self.conflicts) > 3:
             shown.append(f"{len(self.conflicts) - 3} more bookings")
         shown += self.causes
@@ -192,10 +194,10 @@ class ConflictError(BookcoreError):
 
 
 class NoneAvailableError(BookcoreError):
-    """None of the resources asked for is available.
+    """None of the requested resources is available.
 
-    Attributes: ``start``, ``end``, ``quantity``; ``asked`` (how many resources matched); ``refused`` (for the first few
-    of them, the `ConflictError` that says what is in the way).
+    Attributes: ``start``, ``end``, ``quantity``; ``asked`` (the number of resources that matched); ``refused`` (a
+    `ConflictError` with the conflicts, for each of the first few of them).
     """
 
     http_hint = 409
@@ -213,16 +215,16 @@ class NoneAvailableError(BookcoreError):
         self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
         self.refused: tuple[ConflictError, ...] = tuple(refused)
         many = f" for {brief(quantity)} units" if quantity != 1 else ""
-        why = [f"{_name(one.resource)} ({one.in_the_way})" for one in self.refused]
-        if asked > len(why) > 0:
-            why.append(f"{asked - len(why)} more")
-        shown = f": {'; '.join(why)}" if why else ""
-        who = f"no resource of {asked:,} is" if asked else "no resource matches, and none is"
-        super().__init__(f"{who} available{many} in {_span(start, end, bounds)}{shown}")
+        reasons = [f"{_name(refusal.resource)} ({refusal.in_the_way})" for refusal in self.refused]
+        if asked > len(reasons) > 0:
+            reasons.append(f"{asked - len(reasons)} more")
+        shown = f": {'; '.join(reasons)}" if reasons else ""
+        subject = f"no resource of {asked:,} is" if asked else "no resource matches, and none is"
+        super().__init__(f"{subject} available{many} in {_span(start, end, bounds)}{shown}")
 
 
 class ResourceError(BookcoreError):
-    """An object that cannot be registered as a resource, or asked as one. Attributes: ``resource``, ``reason``."""
+    """An object that cannot be registered or used as a resource. Attributes: ``resource``, ``reason``."""
 
     def __init__(self, resource: object, reason: str) -> None:
         self.resource, self.reason = resource, reason
@@ -230,7 +232,7 @@ class ResourceError(BookcoreError):
 
 
 class _LookupError(BookcoreError, KeyError):
-    """A KeyError that prints its sentence rather than the repr of it."""
+    """A KeyError whose ``str`` is its message, not the repr of the message."""
 
     http_hint = 404
 
@@ -268,7 +270,7 @@ class ResourceInUseError(BookcoreError):
 
 
 class UnknownBookingError(_LookupError):
-    """No such booking stands in the calendar. Attributes: ``booking``, ``reason``."""
+    """The booking is not active in the calendar. Attributes: ``booking``, ``reason``."""
 
     def __init__(self, booking: object, reason: str = "no such booking stands in this calendar") -> None:
         self.booking, self.reason = booking, reason
@@ -276,9 +278,9 @@ class UnknownBookingError(_LookupError):
 
 
 class DuplicateBookingError(BookcoreError):
-    """A booking with that id stands already.
+    """A booking with that id is active already.
 
-    Attributes: ``booking`` (the one refused; its id where none was made yet), ``standing`` (the one there).
+    Attributes: ``booking`` (the refused event, or its id if the event was not made yet), ``standing`` (the active event).
     """
 
     http_hint = 409
@@ -299,7 +301,7 @@ class HoldExpiredError(BookcoreError):
 
 
 class UnknownClosureError(_LookupError):
-    """The closure does not stand in this calendar. Attribute: ``closure``."""
+    """The closure is not active in this calendar. Attribute: ``closure``."""
 
     def __init__(self, closure: object) -> None:
         self.closure = closure
@@ -307,7 +309,7 @@ class UnknownClosureError(_LookupError):
 
 
 class HoursError(BookcoreError, ValueError):
-    """An opening-hours or recurrence rule that cannot be read, or asked that way. Attributes: ``value``, ``reason``."""
+    """An invalid opening-hours or recurrence rule, or an invalid question to one. Attributes: ``value``, ``reason``."""
 
     def __init__(self, value: object, reason: str) -> None:
         self.value, self.reason = value, reason
@@ -315,7 +317,7 @@ class HoursError(BookcoreError, ValueError):
 
 
 class QueryError(BookcoreError, TypeError):
-    """A term or an argument that no question can be made of. Attributes: ``term``, ``reason``."""
+    """An invalid term or argument. Attributes: ``term``, ``reason``."""
 
     def __init__(self, term: object, reason: str) -> None:
         self.term, self.reason = term, reason
@@ -323,7 +325,7 @@ class QueryError(BookcoreError, TypeError):
 
 
 class IndexNameError(_LookupError):
-    """No index of that name, or one of that name already. Attributes: ``name``, ``reason``."""
+    """There is no index of that name, or there is one already. Attributes: ``name``, ``reason``."""
 
     http_hint = 400
 
@@ -333,7 +335,7 @@ class IndexNameError(_LookupError):
 
 
 class TransactionError(BookcoreError):
-    """A call that makes no sense where the transaction stands, or an undo that failed. Attribute: ``reason``."""
+    """A change that cannot be applied, or an undo that failed. Attribute: ``reason``."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -341,7 +343,7 @@ class TransactionError(BookcoreError):
 
 
 class StoreError(BookcoreError):
-    """Head of the backends' own errors. Attributes: ``store`` (its class name), ``reason``."""
+    """Base of the errors of stores. Attributes: ``store`` (its class name), ``reason``."""
 
     http_hint = 503
 
@@ -353,7 +355,7 @@ class StoreError(BookcoreError):
 
 
 class SnapshotError(BookcoreError):
-    """Head of what can be wrong with a snapshot file. Attributes: ``path``, ``offset`` (or None), ``reason``."""
+    """Base of the errors of snapshot files. Attributes: ``path``, ``offset`` (or None), ``reason``."""
 
     http_hint = 500
 
@@ -364,13 +366,13 @@ class SnapshotError(BookcoreError):
 
 
 class MissingExtraError(BookcoreError, ImportError):
-    """An optional package is needed and not installed. Attributes: ``package``, ``extra``."""
+    """A needed optional package is not installed. Attributes: ``package``, ``extra``."""
 
     def __init__(self, package: str, extra: str) -> None:
         self.package, self.extra = package, extra
         super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
 
 
-for _public in __all__:  # programs import errors from bookcore.errors, and so a traceback and a pickle name them
+for _public in __all__:  # tracebacks and pickles name the public module, from which programs import errors
     globals()[_public].__module__ = "bookcore.errors"
 del _public

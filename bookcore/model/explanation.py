@@ -1,4 +1,4 @@
-"""Why a span is, or is not, to be had: records that carry the facts and write their own sentence."""
+"""`Explanation`: why a span is or is not available, as values with a text."""
 
 from __future__ import annotations
 
@@ -12,36 +12,41 @@ __all__ = ["Cause", "CauseKind", "Explanation", "State"]
 
 
 class State(StrEnum):
-    """What `Calendar.free_busy` says of a stretch of time. Compares equal to its name in lower case."""
+    """The state of a part of a span in `Calendar.free_busy`. Compares equal to its name in lower case.
+
+    Where several states apply, ``busy`` comes first, then ``held``, then ``closed``.
+    """
 
     FREE = "free"
     """One unit can be booked."""
     BUSY = "busy"
-    """No unit is left, by confirmed bookings and their turnaround."""
+    """Confirmed bookings, with their turnaround, leave no unit."""
     HELD = "held"
-    """No unit is left, but would be if holds ran out."""
+    """Bookings leave no unit, but would if the holds ran out."""
     CLOSED = "closed"
-    """A closure, or outside the opening hours, and not busy or held besides."""
+    """There is a closure, or the opening hours are closed; bookings leave a unit."""
+
 
 class CauseKind(StrEnum):
-    """What kind of thing is in the way. Compares equal to its name in lower case: ``cause.kind == "hold"``."""
+    """The kind of a cause. Compares equal to its name in lower case: ``cause.kind == "hold"``."""
 
     QUANTITY = "quantity"
-    """More units are asked for than the resource has: no span is ever available."""
+    """More units are requested than the resource has, so that no span is ever available."""
     CLOSURE = "closure"
     HOURS = "hours"
     """Outside the opening hours."""
     BOOKING = "booking"
     HOLD = "hold"
     TURNAROUND = "turnaround"
-    """A booking or hold that leaves the span itself alone but is too near to it."""
+    """A booking or hold that does not overlap the span, but is too near to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One thing in the way.
+    """One reason why a span is not available.
 
-    ``what`` is the booking, the `Closure`, the opening hours, or for ``quantity`` the capacity; ``start`` and
-    ``end`` are its span (None: unbounded), for ``hours`` the first stretch of the span asked about that is not open.
+    ``what`` is the booking, the `Closure`, the opening hours, or for ``quantity`` the capacity. ``start`` and ``end`` are
+    its span (None: unbounded), for ``hours`` the first closed stretch of the requested span.
     """
 
     kind: CauseKind
@@ -50,7 +55,7 @@ class Cause:
     end: Any
     text: str = field(compare=False)
     short: str = field(default="", compare=False, repr=False)
-    """The same in a few words, for the sentence of a `ConflictError`."""
+    """A shorter text, for the message of a `ConflictError`."""
 
     def __str__(self) -> str:
         return self.text
@@ -58,10 +63,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What `Calendar.explain` found; true when the span is available. ``str()`` of it can be read by people.
+    """The answer of `Calendar.explain`. It is true when the span is available; its ``str`` is a text for people.
 
-    Attributes: ``resource``, ``start``, ``end``, ``quantity`` as asked; ``causes``, everything in the way: first
-    ``quantity``, then closures, hours, and bookings with holds, each by start. Empty precisely when available.
+    Attributes: ``resource``, ``start``, ``end`` and ``quantity`` of the request; ``causes``: first ``quantity``, then
+    closures, hours, and bookings with holds, each by start. There are no causes exactly when the span is available.
 
     >>> str(Explanation("room", 9, 12, 1))
     "'room' is available in [9, 12)"
@@ -92,12 +97,12 @@ class Explanation:
 
 
 def span_text(start: Any, end: Any, bounds: str) -> str:
-    """Return a span as people read it: keys by their ``str``, None as "any time"."""
+    """Return a span as a text for people, see `key_text`."""
     return f"{bounds[0]}{key_text(start)}, {key_text(end)}{bounds[1]}"
 
 
 def key_text(key: Any) -> str:
-    """Return a key, or a length, as people read it."""
+    """Return a key or a length as a text for people: its ``str``, or "unbounded" for None."""
     if key is None:
         return "unbounded"
     try:

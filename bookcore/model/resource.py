@@ -1,4 +1,4 @@
-"""`Resource`: the ready-made class of bookable things."""
+"""`Resource`: a class for bookable objects, which programs may use or subclass."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ __all__ = ["Binding", "Resource", "check_capacity"]
 
 
 class Binding(Protocol):
-    """What a resource knows of the calendars it is registered with."""
+    """The reference of a resource to the calendars in which it is registered."""
 
     def homes(self) -> tuple[Any, ...]:
-        """Return the calendars, each of which has ``is_available(resource, start, end, quantity)``."""
+        """Return these calendars."""
 
 
 @dataclass(eq=False, init=False, slots=True, weakref_slot=True)
 class Resource:
-    """Anything bookable, known by a stable, hashable ``id``. Subclass it for flats, cars, seats.
+    """A bookable object, identified by a hashable ``id`` that does not change. Subclass it for flats, cars, seats.
 
-    ``capacity`` is how many units can be used at one time. ``before`` and ``after`` are lengths (of whatever
-    type can be added to the calendar's keys) that every booking needs around itself for turnaround: they
-    keep neighbours away but are not part of the booking; two neighbours stand at least the ``after`` of the
-    earlier plus the ``before`` of the later apart.
+    ``capacity`` is the number of units that can be used at the same time. ``before`` and ``after`` are the turnaround:
+    lengths, of a type that can be added to the calendar's keys, that every booking needs free around itself. They are not
+    part of the booking; between two neighbours there is at least the ``after`` of the earlier plus the ``before`` of the
+    later.
 
-    The calendar reads ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added; only then are
-    they checked.
+    The calendar reads and checks ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added.
 
     >>> class Flat(Resource):
     ...     def __init__(self, id, price):
@@ -51,8 +50,8 @@ class Resource:
     capacity: int = field(default=1, kw_only=True, repr=False)
     before: Any = field(default=None, kw_only=True, repr=False)
     after: Any = field(default=None, kw_only=True, repr=False)
-    # Where the resource is registered. The calendar reads its own index of the resource through this slot, which lies in the
-    # object itself: looking the id up in a dict instead takes twice as long for a random one of 100,000 resources.
+    # The calendar finds its index of the resource through this slot, see `bookcore.stores.record`. Looking the id up in a
+    # dict instead takes twice as long for a random one of 100,000 resources.
     _binding: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
@@ -63,17 +62,17 @@ class Resource:
         self._binding = None
 
     def __getstate__(self) -> Any:
-        # A copy, also one made by pickle, is registered with no calendar.
+        # A copy, also one made by pickle, is registered in no calendar.
         state: Any = object.__getstate__(self)
         if isinstance(state, tuple):
             state[1].update(_binding=None)
         return state
 
     def is_available(self, start: Any, end: Any, quantity: int = 1) -> bool:
-        """Tell whether *quantity* units are free over the whole span, in the calendar this resource is in.
+        """Tell whether the calendar of this resource would now accept a booking of *quantity* units over the span.
 
-        Raises: `ResourceError` when it is in no calendar or in several (a calendar that is no longer used counts until
-        Python has collected it), else as `Calendar.is_available`.
+        Raises: `ResourceError` when the resource is in no calendar or in several (a calendar that is no longer used counts
+        until Python has collected it); otherwise as `Calendar.is_available`.
         Complexity: as `Calendar.is_available`.
 
         >>> from bookcore import Calendar

@@ -1,7 +1,6 @@
-"""Questions as values: frozen records that name things, hold no calendar and can be printed, compared and shipped.
+"""Terms: conditions on resources, as frozen values that can be printed and compared, and refer to no calendar.
 
-`Selection` builds them, `bookcore.query.planner` answers them. A store that can answer whole questions itself reads
-the same records.
+`Selection` builds terms, `bookcore.query.planner` evaluates them.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = [
 
 
 class Term:
-    """Base of all questions."""
+    """Base of all terms."""
 
     __slots__ = ()
 
@@ -52,14 +51,14 @@ class Kind(Term):
 
 @dataclass(frozen=True, slots=True)
 class Tagged(Term):
-    """Resources that carry a label."""
+    """Resources with a label."""
 
     label: Hashable
 
 
 @dataclass(frozen=True, slots=True)
 class Between(Term):
-    """Resources whose indexed value lies in ``[low, high]``; None: no limit."""
+    """Resources whose value in an index is in ``[low, high]``; None: no limit."""
 
     index: str
     low: Any
@@ -68,7 +67,7 @@ class Between(Term):
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Term):
-    """Resources whose indexed value is one of these."""
+    """Resources whose value in an index is one of *values*."""
 
     index: str
     values: tuple[Any, ...]
@@ -76,7 +75,7 @@ class OneOf(Term):
 
 @dataclass(frozen=True, slots=True)
 class Available(Term):
-    """Resources with room for *quantity* over the whole span."""
+    """Resources that are available for *quantity* units over the span."""
 
     start: Any
     end: Any
@@ -92,35 +91,35 @@ class Members(Term):
 
 @dataclass(frozen=True, slots=True)
 class Not(Term):
-    """Every resource but these."""
+    """Resources that do not match the term."""
 
     term: Term
 
 
 @dataclass(frozen=True, slots=True)
 class And(Term):
-    """Resources that are in all of these."""
+    """Resources that match all terms."""
 
     terms: tuple[Term, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or(Term):
-    """Resources that are in any of these."""
+    """Resources that match at least one term."""
 
     terms: tuple[Term, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Xor(Term):
-    """Resources that are in just one of two."""
+    """Resources that match exactly one of two terms."""
 
     left: Term
     right: Term
 
 
 def opposite(term: Term) -> Term:
-    """Return the question with the opposite answer.
+    """Return the negation of a term.
 
     >>> opposite(opposite(Tagged("sea")))
     Tagged(label='sea')
@@ -129,7 +128,7 @@ def opposite(term: Term) -> Term:
 
 
 class No:
-    """What `no` returns: a term turned into its opposite, whatever the calendar."""
+    """The result of `no`: the negation of an argument of `Calendar.find`, for any calendar."""
 
     __slots__ = ("term",)
 
@@ -141,9 +140,9 @@ class No:
 
 
 def no(term: Any) -> No:
-    """Return the opposite of a term, for use in `Calendar.find`. O(1).
+    """Return the negation of a term, as an argument of `Calendar.find`. O(1).
 
-    Raises nothing; `Calendar.find` raises `QueryError` where *term* is no term.
+    Raises nothing; `Calendar.find` raises `QueryError` if *term* is not a term.
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -156,7 +155,7 @@ def no(term: Any) -> No:
 
 
 def as_term(value: Any, calendar: Any) -> Term:
-    """Return the question that one argument of ``find`` stands for; raise `QueryError` for what is none."""
+    """Return the term for one argument of `Calendar.find`. Raises: `QueryError` if it is not a term."""
     if _is_selection(value):
         if value._home is not calendar:
             raise QueryError(value, "belongs to another calendar")
@@ -202,7 +201,7 @@ def _any_of(values: list[Any], calendar: Any) -> Term:
 
 
 def _is_term(value: Any) -> bool:
-    """Tell whether an element of a list is a term of its own, rather than a resource or an id (which a tuple may be)."""
+    """Tell whether an element of a list is a term, and not a resource or an id (a tuple may be an id)."""
     kind = type(value)
     if kind is int or kind is str:  # what most ids are
         return False
@@ -215,10 +214,10 @@ def _is_term(value: Any) -> bool:
 
 
 def _is_selection(value: Any) -> bool:
-    """Tell whether *value* is a `Selection`, which this module does not know."""
+    """Tell whether *value* is a `Selection`, which this module cannot import."""
     try:
         return bool(getattr(type(value), "_is_selection", False))
-    except Exception:  # the code of the type of the type
+    except Exception:  # the code of a metaclass
         return False
 
 
@@ -236,7 +235,7 @@ def _id_of(item: Any) -> Any:
 
 
 def check_quantity(quantity: Any) -> int:
-    """Return *quantity* if it is an int of at least 1 (a bool is none), else raise `InvalidQuantityError`."""
+    """Return *quantity* if it is an int of at least 1 (and not a bool), else raise `InvalidQuantityError`."""
     if type(quantity) is not int or quantity < 1:
         raise InvalidQuantityError(quantity)
     return quantity
