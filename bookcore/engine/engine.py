@@ -218,8 +218,8 @@ class Engine:
         state = self.state
         rules = state.rules
         others = [rule for rule in rules.every if rule is not rules.bookings]
-        found = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-        causes = [cause.short or cause.text for cause in found]
+        every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
+        causes = [cause.short or cause.text for cause in every]
         events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity))
         return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
 
