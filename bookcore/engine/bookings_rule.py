@@ -62,9 +62,21 @@ class Bookings:
             spans = generic.blocked_spans(self._store.overlapping, record, low, high, quantity, self._closed)
         return spans
 
-    def rows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> list[Row]:
-        """Return the rows in the way of a booking of *quantity*, by start: none exactly where there is room."""
-        return generic.blocking_rows(self._store.overlapping, record, low, high, self._closed, quantity)
+    def rows(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int | None = None
+    ) -> list[Row]:
+        """Return the rows in the way of a booking of *quantity*, by start: none exactly where there is room.
+
+        The booking with number *ignored* is left out.
+        """
+        overlapping = self._store.overlapping
+        if ignored is None:
+            return generic.blocking_rows(overlapping, record, low, high, self._closed, quantity)
+
+        def others(record: ResourceRecord, low: Any, high: Any) -> list[Row]:
+            return [row for row in overlapping(record, low, high) if row[2] != ignored]
+
+        return generic.blocking_rows(others, record, low, high, self._closed, quantity)
 
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any

@@ -212,15 +212,22 @@ class Engine:
         return event
 
     def conflict(
-        self, record: ResourceRecord, low: Any, high: Any, start: Any, end: Any, quantity: int
+        self,
+        record: ResourceRecord,
+        low: Any,
+        high: Any,
+        start: Any,
+        end: Any,
+        quantity: int,
+        ignored: int | None = None,
     ) -> ConflictError:
-        """Return the error that names everything in the way of a span."""
+        """Return the error that names everything in the way of a span, except the booking with number *ignored*."""
         state = self.state
         rules = state.rules
         others = [rule for rule in rules.every if rule is not rules.bookings]
         every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
         causes = [cause.short or cause.text for cause in every]
-        events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity))
+        events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored))
         return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
 
     def _same(
@@ -405,9 +412,7 @@ class Engine:
                 state.translate_error(exc, low, high)
                 raise
             if not allowed:
-                refusal = self.conflict(target, low, high, new._start, new._end, quantity)
-                refusal.conflicts = tuple(event for event in refusal.conflicts if event != old)
-                raise refusal
+                raise self.conflict(target, low, high, new._start, new._end, quantity, seq)
             new._seq, new._id, new._home = seq, old._id, ledger
             as_row = old._lock is not None and low is new._start and high is new._end
             new._lock = ledger.next_lock() if as_row else None

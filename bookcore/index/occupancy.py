@@ -682,11 +682,11 @@ class OccupancyIndex:
                 keys, numbers = column.flat()
                 must(len(numbers) == column.count + len(pending), f"a column of chunk {at} miscounted")
                 for key in keys:
-                    must(left is None or (not key < left if is_low else left < key), f"{key} lies before its chunk")
-                    must(right is None or (key < right if is_low else not right < key), f"{key} lies after its chunk")
+                    must(left is None or (not key < left if is_low else left < key), f"a key of chunk {at} lies before it")
+                    must(right is None or (key < right if is_low else not right < key), f"a key of chunk {at} lies after it")
                 for posting in column.postings():
                     postings += type(posting.key) in SHARED
-                    must(posting.chunk is chunk, f"the posting of {posting.key} is in another chunk")
+                    must(posting.chunk is chunk, f"a posting of chunk {at} names another chunk")
                     must(
                         type(posting.key) not in SHARED or known.get(posting.key) is posting,
                         f"the posting of {posting.key} is not found",

@@ -29,7 +29,7 @@ def conflicts(
 
 
 def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Iterator[BookingEvent]:
-    """See `Calendar.bookings`. All rows are read in the call, under the lock."""
+    """See `Calendar.bookings`. The rows are read and the events made in the call, under the lock."""
     overlapping = state.store.overlapping
     with state.gate.read:
         low, high = state.keys.admit(start, end)

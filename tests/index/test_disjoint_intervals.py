@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.index.disjoint_intervals import ChunkedIntervals, make_intervals
-from bookcore.testing import rank_spans
+from bookcore.testing import SMALL, rank_spans
 from bookcore.testing.families import OnlyLess
 
 STEPS = st.lists(
@@ -53,7 +53,7 @@ def emptied(closed: bool, split: int) -> ChunkedIntervals:
     """Return chunked intervals whose last interval has gone."""
     flat = make_intervals(closed)
     flat.put(flat.gap(OnlyLess(1), OnlyLess(2)), OnlyLess(1), OnlyLess(2), 1)
-    kept = ChunkedIntervals(closed, flat.edges, flat.values, split)
+    kept = ChunkedIntervals(closed, flat.edges, flat.values, split, SMALL.fan)
     kept.take(kept.find(1))
     return kept
 
@@ -64,7 +64,7 @@ def fits(kept: Any, start: Any, end: Any) -> Any:
     return None if place == -1 else place
 
 
-def walk(closed: bool, chunked: bool, steps: Any, split: int) -> None:
+def walk(closed: bool, chunked: bool, split: int, steps: Any) -> None:
     """Follow the steps on intervals and on a list, and compare everything after each."""
     kept: Any = emptied(closed, split) if chunked else make_intervals(closed)
     held: list[tuple[Any, Any, int]] = []
@@ -103,7 +103,7 @@ def walk(closed: bool, chunked: bool, steps: Any, split: int) -> None:
             assert ranked(kept.spans(*ends)) == [row[:2] for row in right]
             assert kept.is_free(*ends) is (not right)
         if not chunked and len(kept) > split:
-            kept, chunked = ChunkedIntervals(closed, kept.edges, kept.values, split), True
+            kept, chunked = ChunkedIntervals(closed, kept.edges, kept.values, split, SMALL.fan), True
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -111,7 +111,7 @@ def walk(closed: bool, chunked: bool, steps: Any, split: int) -> None:
 @given(steps=STEPS)
 def test_intervals_agree_with_a_list(closed: bool, chunked: bool, steps: Any) -> None:
     """Spans of any length, bounded or not."""
-    walk(closed, chunked, steps, 2)
+    walk(closed, chunked, 2, steps)
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -119,11 +119,11 @@ def test_intervals_agree_with_a_list(closed: bool, chunked: bool, steps: Any) ->
 @given(steps=SHORT_STEPS)
 def test_intervals_of_many_chunks_agree_with_a_list(closed: bool, split: int, steps: Any) -> None:
     """Short spans, so that many are held and chunks are cut, emptied and dropped."""
-    walk(closed, False, steps, split)
+    walk(closed, False, split, steps)
 
 
 def test_chunks_are_cut_when_full_and_dropped_when_empty() -> None:
-    """Chunked intervals hold chunks of at most `SPLIT`, and none that is empty."""
+    """Chunked intervals hold chunks of at most `split`, and none that is empty."""
     kept = emptied(False, 4)
     for at in range(100):
         start, end = OnlyLess(at), OnlyLess(at + 1)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, ConflictError, MemoryStore, Resource
-from bookcore.index import disjoint_intervals
 from bookcore.index.disjoint_intervals import ChunkedIntervals
 from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.testing import SMALL
@@ -84,4 +83,3 @@ def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: str
         assert len(calendar) == left == index.active == len(index.intervals)
         assert calendar.is_available(room, event.start, event.start + 1)
     assert type(index.intervals) is not ChunkedIntervals
-    assert disjoint_intervals.SPLIT > 4

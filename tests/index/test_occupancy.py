@@ -14,15 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bookcore.index.bitmap import ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.index.posting_list import PostingList
-from bookcore.testing import rank_spans
+from bookcore.testing import SMALL, rank_spans
 from bookcore.testing.families import OnlyLess
 
 MOST = settings().max_examples
 NUMBERS = st.integers(0, 30) | st.integers(0, 5)
 Span = tuple[Any, Any]
-
-SMALL: Any = {"smallest": 8, "tail": 2, "stride": 2, "leaf": 4, "often": 2, "near": 1}
-"""Sizes at which an index cuts and joins its chunks after a few spans instead of thousands."""
 
 
 def overlap(one: Span, two: Span, closed: bool) -> bool:
@@ -67,7 +64,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = OccupancyIndex(self.closed, **{**SMALL, **self.sizes})
+        self.index = OccupancyIndex(self.closed, **{**SMALL.occupancy, **self.sizes})
         self.naive = Naive(self.closed)
 
     def keys(self, span: Span) -> tuple[Any, Any]:
@@ -181,7 +178,7 @@ def test_index_agrees_with_a_set_of_spans(closed: bool, sizes: dict[str, int]) -
 )
 def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set[int], closed: bool) -> None:
     """Day-grained spans: columns of one key drop their lists, and answer from the bitmap."""
-    line = OccupancyIndex(closed, **{**SMALL, "smallest": 4})
+    line = OccupancyIndex(closed, **{**SMALL.occupancy, "smallest": 4})
     for number, day in enumerate(days):
         line.add(number, 10 * day, 10 * day + 9)
         line.check()
@@ -211,7 +208,7 @@ def test_a_column_of_one_key_drops_its_lists() -> None:
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
 def test_chunks_stay_within_their_limit_in_whatever_order_spans_come(order: str) -> None:
     """No chunk outgrows the limit, and removing everything leaves few chunks."""
-    line = OccupancyIndex(**SMALL)
+    line = OccupancyIndex(False, **SMALL.occupancy)
     spans = [(at % 50, 3 * at, 3 * at + 2) for at in range(1000)]
     given_order = {"ascending": spans, "descending": spans[::-1], "shuffled": spans[::7] + spans[1::7]}[order]
     given_order = given_order if order != "shuffled" else [spans[at * 37 % 1000] for at in range(1000)]
@@ -242,7 +239,7 @@ def test_ends_after_a_key_come_in_order_and_with_their_ordinals(
     rows: list[tuple[int, Span]], closed: bool, after: int, meeting: bool, length: int, within: int, smallest: int
 ) -> None:
     """Asked again from the last key on, until there is none left: every end up to the limit, once."""
-    index, naive = OccupancyIndex(closed, **{**SMALL, "smallest": smallest}), Naive(closed)
+    index, naive = OccupancyIndex(closed, **{**SMALL.occupancy, "smallest": smallest}), Naive(closed)
     for number, span in rows:
         if naive.fits(number, span):
             index.add(number, *span)

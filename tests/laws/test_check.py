@@ -71,7 +71,7 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
     "an event kept that is booked nowhere": lambda c: setattr(c.get("with fields"), "_home", None),
     "an event kept under another number": lambda c: setattr(c.get("with fields"), "_seq", 99),
     "a booking without an id": lambda c: ledger(c).numbers.pop("stay 1"),
-    "an id of no booking": lambda c: (ledger(c).numbers.update(gone=99), ledger(c).ids.update({99: "gone"})),
+    "an id of no booking": lambda c: (ledger(c).numbers.__setitem__("gone", 99), ledger(c).ids.__setitem__(99, "gone")),
     "a lock of no booking": lambda c: ledger(c).locks.update({99: -1}),
     "a number that was not given out": lambda c: setattr(ledger(c), "last", 1),
     "a booking that the ledger lost": lambda c: ledger(c).pop(ledger(c).number_of("stay 1")),

@@ -14,12 +14,13 @@ from bookcore.stores.tree import TreeStore
 from bookcore.testing import SMALL, families, machine
 
 MOST = settings().max_examples
+JOINING: dict[str, Any] = {"occupancy": {**SMALL.occupancy, "smallest": 32}, "split": 2, "overlapping": 2}
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize(
     ("keys", "sizes"),
-    [("int", {}), ("int", {"occupancy": {**SMALL.occupancy, "smallest": 32}, "split": 2}), ("aware", {})],
+    [("int", {}), ("int", JOINING), ("aware", {})],
     ids=["cutting", "joining", "with hours"],
 )
 def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, Any]) -> None:

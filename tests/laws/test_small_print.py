@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, DuplicateBookingError, KeyTypeError, Resource
+from bookcore import BookingEvent, Calendar, ConflictError, DuplicateBookingError, KeyTypeError, Resource
 
 
 def test_slots_of_many_begin_after_what_holds_its_end() -> None:
@@ -349,3 +349,16 @@ def test_event_that_was_given_is_the_one_returned() -> None:
     assert calendar.remove_booking(event) is event
     calendar.add_booking(event)
     assert event.owns_lock
+
+
+def test_refused_move_names_what_is_in_the_way_beside_the_booking_moved() -> None:
+    """Of a pool, the booking that is moved fills no instant with the others."""
+    calendar = Calendar()
+    pool = calendar.add_resource(Resource("pool", capacity=2))
+    moved = calendar.book(pool, 0, 10)
+    full = [calendar.book(pool, 20, 30, quantity=2)]
+    calendar.book(pool, 5, 8)  # fills the pool beside the booking that is moved, and only beside that
+    with pytest.raises(ConflictError) as refused:
+        calendar.move(moved, start=5, end=25)
+    assert list(refused.value.conflicts) == full
+    assert "more bookings" not in str(refused.value)
