@@ -385,7 +385,6 @@ class Calendar:
                 and type(start) is fast_type
                 and type(end) is fast_type
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
-                and start < end
                 and not (ledger.named and seq in ledger.numbers)
                 and seq > ledger.undone
             ):
@@ -395,8 +394,8 @@ class Calendar:
                     if binding is None or binding.home is not self:
                         id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
                         binding = self._by_id[id_].binding
-                    by_edges = binding.edges is not None
-                except Exception:  # not registered, or the object's own code
+                    by_edges = start < end and binding.edges is not None
+                except Exception:  # not registered, the object's own code, or a NaN among decimals
                     by_edges = False
                 if by_edges:
                     try:

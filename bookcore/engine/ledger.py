@@ -226,7 +226,8 @@ class Ledger:
         for table in (self.owners, self.numbers, self.ids):
             table.check()
         mirrored = {seq: id for id in self.numbers for seq in (self.numbers[id],)}
-        if len(mirrored) != self.named or any(self.ids.get(seq) != id for seq, id in mirrored.items()):
+        kept = [(self.ids.get(seq), id) for seq, id in mirrored.items()]
+        if len(mirrored) != self.named or any(one is not id and one != id for one, id in kept):  # NaN is an id
             raise AssertionError("ids and numbers differ")
         known: Any
         for known in (self.ids, self.objects, self.locks):
@@ -234,7 +235,7 @@ class Ledger:
                 raise AssertionError("something is known of a booking that is not active")
         for seq, event in self.objects.items():
             id = self.id_of(seq)
-            named = event._id is id or event._id == id  # NaN is an id, and not equal to itself
+            named = event._id is id or event._id == id
             if event._seq != seq or event._lock is not None or event._home is not self or not named:
                 raise AssertionError(f"{event!r} is kept as booking {seq}")
         if any(seq > self.last for seq in self.owners):

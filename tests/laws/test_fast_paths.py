@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -221,3 +222,35 @@ def test_times_of_another_zone_are_left_to_the_general_path(monkeypatch: pytest.
     assert counts["allows"] == 2
     assert calendar.book("r", here + HOUR, here + 2 * HOUR).start.tzinfo is here.tzinfo
     assert counts["book"] == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "broken"),
+    [(Decimal(1), Decimal(2), Decimal("NaN")), (Decimal(1), Decimal(2), Decimal("sNaN")), (1.0, 2.0, float("nan"))],
+    ids=["a decimal NaN", "a signalling NaN", "a NaN"],
+)
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, broken: Any, bounds: str) -> None:
+    """`<` of two decimals raises for a NaN, also where the keys of the calendar are decimals."""
+    quick, slow = (Calendar(bounds=bounds) for _ in range(2))
+    for calendar in (quick, slow):
+        calendar.book(calendar.add_resource(Resource("r")), first, last)
+    general = General(slow)
+    for span in ((broken, last), (first, broken), (broken, broken)):
+        for right, ours in ((general.is_available, quick.is_available), (general.book, quick.book)):
+            kind, text = outcome(right, "r", *span)
+            assert kind == "InvalidKeyError"
+            assert outcome(ours, "r", *span) == (kind, text)
+    assert len(quick) == len(slow) == 1
+
+
+def test_ids_that_do_not_equal_themselves_are_kept() -> None:
+    """A NaN is found again by the very object, and `check` has nothing to say against it."""
+    calendar = Calendar()
+    room, id = calendar.add_resource(Resource("r")), Decimal("NaN")
+    booking = calendar.book(room, 1, 2, id=id)
+    calendar.check()
+    assert calendar.get(id) == booking
+    calendar.remove_booking(id)
+    calendar.check()
+    assert not len(calendar)

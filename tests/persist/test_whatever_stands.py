@@ -299,9 +299,6 @@ def told(calendar: Calendar) -> Any:
     ]  # fmt: skip
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known fault: after a restore with ids such as Decimal, the tables of ids and numbers may differ"
-)
 @pytest.mark.parametrize("family", [*FAMILIES, "NumPy"])
 def test_whatever_was_accepted_comes_back_or_is_refused_before(
     tmp_path_factory: pytest.TempPathFactory, family: str
