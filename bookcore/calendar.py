@@ -25,6 +25,7 @@ from bookcore.model.errors import BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.report import Report
+from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Not, Tagged, Term, as_term, check_quantity
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query import listing
@@ -181,7 +182,10 @@ class Calendar:
         if stamp is not None and quantity is ONE:
             try:
                 kind = type(resource)
-                binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                if kind is Resource:
+                    binding: Any = resource._binding
+                else:
+                    binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
                 if binding is None or binding.home is not self:
                     id = resource if kind is str or kind is int else getattr(resource, "id", resource)
                     binding = self._by_id[id].binding
@@ -390,7 +394,10 @@ class Calendar:
             ):
                 try:
                     kind = type(resource)
-                    binding: Any = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                    if kind is Resource:
+                        binding: Any = resource._binding
+                    else:
+                        binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
                     if binding is None or binding.home is not self:
                         id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
                         binding = self._by_id[id_].binding
