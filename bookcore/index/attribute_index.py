@@ -288,7 +288,7 @@ class AttributeIndex:
         entries = [entry for chunk in self.chunks for entry in zip(chunk.values, chunk.ordinals, strict=True)]
         for (value, ordinal), (next_value, next_ordinal) in pairwise(entries):
             if next_value < value or (not value < next_value and ordinal >= next_ordinal):
-                raise AssertionError(f"{value} of {ordinal} before {next_value} of {next_ordinal}")
+                raise AssertionError(f"ordinals {ordinal} and {next_ordinal} are out of order")
         valued = {ordinal: value for ordinal, value in self.values.items() if value is not MISSING}
         if len(entries) != len(valued) or any(valued.get(ordinal, MISSING) is not value for value, ordinal in entries):
             raise AssertionError("the entries of the chunks and the values differ")

@@ -168,7 +168,7 @@ class AugmentedIntervalList:
         for start, end, value in rows:
             known = self.span_of.get(value)
             if known is None or (known[0] is not start and start is not LOWEST) or known[1] is not end:
-                raise AssertionError(f"the span of {value} is not {start}, {end}")
+                raise AssertionError(f"the span by number {value} is not that of its interval")
         for chunk in self.chunks:
             known_latest, latest = chunk.latest, _latest(chunk.ends)
             if known_latest is not latest and (

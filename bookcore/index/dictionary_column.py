@@ -52,7 +52,6 @@ class DictionaryColumn(Sequence[Any]):
         """Set what `tally` returns, where the caller has computed it already."""
         self._tally = tally
 
-
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
             return DictionaryColumn(self.table, self.places[at])

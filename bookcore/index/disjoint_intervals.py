@@ -143,7 +143,7 @@ class DisjointIntervals:
             if one is LOWEST or two is HIGHEST:
                 continue
             if (not one < two) if strict else two < one:
-                raise AssertionError(f"edge {two} comes after {one}")
+                raise AssertionError(f"edges {at} and {at + 1} are out of order")
 
 
 class ClosedDisjointIntervals(DisjointIntervals):
@@ -196,8 +196,9 @@ class ChunkedIntervals:
 
     __slots__ = ("chunks", "closed", "gaps", "heads", "split", "start_of")
 
-    def __init__(self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int | None =
-    None) -> None:
+    def __init__(
+        self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int | None = None
+    ) -> None:
         self.closed, self.split = closed, split
         step = split * 3 // 4 or 1  # room to grow
         self.chunks = [

@@ -84,7 +84,6 @@ class GapSummary:
             if changed >= 0:
                 self._set_bound(changed, None)
 
-
     def _set_bound(self, at: int, bound: Any) -> None:
         """Store a bound and forget the caps above it, which are computed anew when a search needs them."""
         self.bounds[at] = bound
@@ -183,7 +182,7 @@ class GapSummary:
             exact = self._measure(at)
             # keys of another type may have come into a chunk since it was measured, and made its gaps shorter
             if bound is not None and exact is not None and bound < exact:
-                raise AssertionError(f"{exact} fits into a gap of chunk {at}, and its bound is {bound}")
+                raise AssertionError(f"a gap of chunk {at} is longer than its bound")
         below = self.bounds
         for level, caps in enumerate(self.caps, 1):
             if len(caps) > self._width(level):
@@ -191,5 +190,5 @@ class GapSummary:
             for at, cap in enumerate(caps):
                 group = below[at * fan : (at + 1) * fan]
                 if cap is not None and (None in group or cap != max(group)):
-                    raise AssertionError(f"a cap of {cap} over {group}")
+                    raise AssertionError(f"cap {at} of level {level - 1} is not the greatest of what it covers")
             below = caps

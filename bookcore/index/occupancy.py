@@ -689,7 +689,7 @@ class OccupancyIndex:
                     must(posting.chunk is chunk, f"a posting of chunk {at} names another chunk")
                     must(
                         type(posting.key) not in SHARED or known.get(posting.key) is posting,
-                        f"the posting of {posting.key} is not found",
+                        f"a posting of chunk {at} is not found",
                     )
             for bits, made in ((chunk.start_bits, chunk.start_int), (chunk.delta_bits, chunk.delta_int)):
                 must(made in (None, int.from_bytes(bits, "little")), f"the bitmaps of chunk {at} differ")

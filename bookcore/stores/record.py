@@ -20,6 +20,7 @@ from collections.abc import Hashable
 from typing import Any
 from weakref import ref
 
+from bookcore.model.errors import brief
 from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 
@@ -107,7 +108,7 @@ class ResourceRecord:
         return (self.home,)
 
     def __repr__(self) -> str:
-        return f"ResourceRecord({self.id!r}, number={self.number}, capacity={self.capacity})"
+        return f"ResourceRecord({brief(self.id)}, number={self.number}, capacity={self.capacity})"
 
 
 class _Shared:

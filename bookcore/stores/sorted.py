@@ -169,14 +169,12 @@ class SortedStore:
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m log m)."""
-        for ends in (self._all, *self._own.values()):
+        seqs_of: dict[int, list[int]] = {number: [] for number in self._own}
+        for seq, (record, _) in self._rows.items():
+            seqs_of[record.number].append(seq)
+        for ends, seqs in ((self._all, list(self._rows)), *((self._own[number], seqs_of[number]) for number in seqs_of)):
             for edges in (ends.starts, ends.ends):
                 if any(not edge < following for edge, following in pairwise(edges)):
                     raise AssertionError("the ends of bookings are out of order")
-        for own in (lambda number: self._all, self._own.__getitem__):
-            for record, (_, _, seq, _) in self._rows.values():
-                for edges in (own(record.number).starts, own(record.number).ends):
-                    if sum(edge.seq == seq for edge in edges) != 1:
-                        raise AssertionError(f"booking {seq} is not once in each list")
-        if not len(self._rows) == len(self._all.starts) == sum(len(ends.starts) for ends in self._own.values()):
-            raise AssertionError("the lists hold other bookings than the rows")
+                if sorted(edge.seq for edge in edges) != sorted(seqs):
+                    raise AssertionError("the lists hold other bookings than the rows")

@@ -26,7 +26,7 @@ from typing import Any
 
 from intervaltree import Interval, IntervalTree
 
-from bookcore.model.errors import StoreError
+from bookcore.model.errors import StoreError, brief_key
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
@@ -61,7 +61,7 @@ class _Edge:
         return self.rank >= other.rank
 
     def __repr__(self) -> str:
-        return f"<{self.key!r}.{self.side} at {self.rank}>"
+        return f"<{brief_key(self.key)}.{self.side} at {self.rank}>"
 
 
 _BEGINNING = _Edge("-inf", 0, float("-inf"))
@@ -165,8 +165,8 @@ class _Branch:
             self.tree.add(node)
             first.uses += first is not _BEGINNING
             last.uses += last is not _ENDING
-        insort(node.data, (start, end, seq, quantity), key=_seq)
-        self.rows[seq] = node.data[bisect_left(node.data, seq, key=_seq)]
+        row = self.rows[seq] = start, end, seq, quantity
+        insort(node.data, row, key=_seq)
 
     def remove(self, start: Any, end: Any, seq: int) -> bool:
         """Remove a booking; return False if it is not over this span. O(log m), and a move of memory."""
@@ -222,7 +222,7 @@ class _Branch:
                     raise AssertionError(f"edge {edge!r} is on no axis")
             seqs = list(map(_seq, node.data))
             if not seqs or seqs != sorted(seqs):
-                raise AssertionError(f"bookings of {node!r} are out of order, or none")
+                raise AssertionError(f"the bookings from {pair[0]!r} to {pair[1]!r} are out of order, or none")
         if any(edge.uses != count for edge, count in uses.items()):
             raise AssertionError("edges miscounted")
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from bookcore import Calendar, Resource
+from bookcore import Calendar, MemoryStore, Resource
 from bookcore.hours import Hours
+from bookcore.stores.sorted import SortedStore
+from bookcore.stores.tree import TreeStore
 
 NOW = datetime(2026, 5, 4)
 
@@ -30,7 +32,7 @@ def some() -> Any:
     return calendar
 
 
-def record(calendar: Any, id: str) -> Any:
+def record(calendar: Any, id: Any) -> Any:
     """Return the calendar's record of a resource."""
     return calendar._engine.state.registry.by_id[id]
 
@@ -56,6 +58,21 @@ def add_rule(calendar: Any, name: str) -> None:
     """Let a rule be asked about a resource that gives it no reason."""
     calendar.add_resource(Resource("s"))
     record(calendar, "s").rules = (getattr(calendar._engine.state.rules, name),)
+
+
+@pytest.mark.parametrize("store", [MemoryStore, SortedStore, TreeStore])
+def test_keys_that_cannot_be_written_are_checked(store: Any) -> None:
+    """Python refuses to write an int of so many digits, and a check has to tell a fault from that."""
+    far = 10**5_000
+    calendar = Calendar(store())
+    for number in range(64):
+        room = calendar.add_resource(Resource(far + number, capacity=1 + number % 2))
+        for span in range(3):
+            calendar.book(room, far + span, far + span + 1)
+    calendar.check()
+    calendar._engine.state.store.remove(record(calendar, far), far, far + 1, 1)
+    with pytest.raises(AssertionError):
+        calendar.check()
 
 
 FAULTS: dict[str, Callable[[Any], Any]] = {

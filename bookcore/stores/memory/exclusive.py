@@ -121,12 +121,14 @@ class ExclusiveIndex:
         return ChunkedIntervals(closed, edges, seqs, self.sizes.split, self.sizes.fan)
 
     def _publish(self) -> None:
+        self.edges = self._readable_edges()
+
+    def _readable_edges(self) -> tuple[Any, ...] | None:
         intervals = self.intervals
         if type(intervals) is not DisjointIntervals:
-            self.edges = None
-            return
+            return None
         edges = intervals.edges
-        self.edges = None if len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST else edges
+        return None if len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST else edges
 
     def fill(self, edges: Sequence[Any], seqs: Sequence[int]) -> None:
         """Replace all rows; the edges are known to be in order. The caller updates the occupancy index. O(m)."""
@@ -152,7 +154,5 @@ class ExclusiveIndex:
         intervals.check()
         if type(intervals) is not ChunkedIntervals and len(intervals) > self.sizes.split:
             raise AssertionError(f"{len(intervals)} bookings in one piece")
-        before = self.edges
-        self._publish()
-        if self.edges is not before:
-            raise AssertionError(f"the edges of resource {self.record.id!r} are not those of its intervals")
+        if self.edges is not self._readable_edges():
+            raise AssertionError(f"the edges of {self.record!r} are not those of its intervals")

@@ -118,4 +118,4 @@ class LiveUsage:
             for (start, _, used), (key, _, right) in zip(steps, expected, strict=True)
         )
         if not same:
-            raise AssertionError(f"{record!r} is said to be in use as {steps}, which is {expected}")
+            raise AssertionError(f"the live usage of {record!r} is not that of its rows")
