@@ -177,15 +177,17 @@ class Engine:
         opening hours are ignored.
         """
         state = self.state
-        ledger, quantity = state.ledger, event._quantity
+        ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
+        seq = ledger.next_number()
+        name = seq if id is None else id
         try:
             taken = None if id is None else ledger.number_of(id)
+            ran_out = expired.get(name) if expired else None
         except Exception as exc:  # unhashable, or the object's own code
             raise FieldError(type(event), ["id"], "an id must be hashable") from exc
         if taken is not None:
             event._id = id
             raise DuplicateBookingError(event, ledger.event(taken))
-        seq = ledger.next_number()
         if until is not None:
             state.holds.position(until, seq)  # raises where deadlines cannot be compared
         allows = state.rules.bookings.allows if by_bookings_alone else state.rules.allows
@@ -198,12 +200,12 @@ class Engine:
             raise self.conflict(record, low, high, event._start, event._end, quantity)
         facts = facts_of(event)
         event._seq = seq
-        event._id = seq if id is None else id
+        event._id = name
         event._lock = ledger.lock_of_new(seq) if as_row else None
         event._resource = record.resource
         event._home = ledger
         try:
-            state.commit(changes.Booked(event, held, until, seq))
+            state.commit(changes.Booked(event, held, until, seq, ran_out))
         except BaseException:
             restore_facts(event, facts)
             raise

@@ -140,8 +140,7 @@ class CalendarState:
         if change.held:
             self.holds.put(seq, until, position)
             self._watch()
-        if self.holds.expired:
-            self.holds.expired.pop(event._id, None)
+        self.holds.forget(event._id)
 
     def _released(self, change: changes.Released) -> None:
         event = change.event
@@ -163,6 +162,10 @@ class CalendarState:
         if change.expired:
             self.holds.remember(event._id, change.until)
             self._watch()
+        elif change.ran_out is not None:
+            self.holds.remember(event._id, change.ran_out)
+        else:
+            self.holds.forget(event._id)  # the fast path of `Calendar.book` does not
         self._forget_keys()
 
     def _confirmed(self, change: changes.Confirmed) -> None:
