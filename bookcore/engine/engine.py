@@ -170,15 +170,16 @@ class Engine:
         *,
         as_row: bool = False,
         by_bookings_alone: bool = False,
+        number: int = 0,
     ) -> BookingEvent:
         """Book an event that has been checked under *id* (None: its number), or raise and change nothing.
 
         *as_row*: the event carries no more than its row, so the ledger need not keep it. *by_bookings_alone*: closures and
-        opening hours are ignored.
+        opening hours are ignored. *number*: the least number that the booking may get.
         """
         state = self.state
         ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
-        seq = ledger.next_number()
+        seq = ledger.next_number(number)
         name = seq if id is None else id
         try:
             taken = None if id is None else ledger.number_of(id)
@@ -704,11 +705,10 @@ class Engine:
         state = self.state
         with state.gate.write:
             low, high, record = self.examine(copy)
-            state.ledger.last = max(state.ledger.last, number - 1)
+            as_row = event._lock is not None
             # the leader's closures and hours do not count: a split booking may be where its resource was closed later
-            self._book(
-                record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True
-            )
+            book = partial(self._book, as_row=as_row, by_bookings_alone=True, number=number)
+            book(record, low, high, copy, event._id, held, until)
 
 
 _RECORDS: dict[type, tuple[str, ...]] = {
