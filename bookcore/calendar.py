@@ -370,69 +370,70 @@ class Calendar:
         # The fast path needs no call to take the lock, one bisect, and no record of the change. All other cases, and every
         # refusal, go to the engine, after the lock is released: subscribers are notified without it.
         gate, ledger = self._gate, self._ledger
-        gate.lock.acquire()
-        gate.stamp = None
-        gate.writers += 1
-        gate.version += 1
         try:
-            seq = ledger.last + 1
-            keys = self._keys
-            fast_type = keys.plain
-            if (
-                id is None
-                and quantity is ONE
-                and if_exists is RAISE
-                and not fields
-                and not gate.waiting
-                and not self._log.active
-                and self._makes_rows
-                and type(start) is fast_type
-                and type(end) is fast_type
-                and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
-                and not (ledger.named and seq in ledger.numbers)
-                and seq > ledger.undone
-            ):
+            with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
+                gate.stamp = None
+                gate.writers += 1
+                gate.version += 1
                 try:
-                    kind = type(resource)
-                    if kind is Resource:
-                        binding: Any = resource._binding
-                    else:
-                        binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
-                    if binding is None or binding.home is not self:
-                        id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
-                        binding = self._by_id[id_].binding
-                    by_edges = start < end and binding.edges is not None
-                except Exception:  # not registered, the object's own code, or a NaN among decimals
-                    by_edges = False
-                if by_edges:
-                    try:
-                        inserted = binding.insert_if_free(start, end, seq)
-                    except Exception as exc:
-                        self._engine.state.translate_error(exc, start, end)
-                        raise
-                    if inserted:
-                        record = binding.record
-                        ledger.last = seq
-                        part = self._owners.get(seq >> 16)
-                        if part is not None and len(part) == seq & 0xFFFF:
-                            part.append(record.number)
-                        else:
-                            ledger.owners[seq] = record.number
-                        binding.active += 1
-                        event = _new(BookingEvent)
-                        event._resource = record.resource
-                        event._start = start
-                        event._end = end
-                        event._id = event._seq = event._lock = seq
-                        event._quantity = 1
-                        event._fields = None
-                        event._home = ledger
-                        return event
+                    seq = ledger.last + 1
+                    keys = self._keys
+                    fast_type = keys.plain
+                    if (
+                        id is None
+                        and quantity is ONE
+                        and if_exists is RAISE
+                        and not fields
+                        and not gate.waiting
+                        and not self._log.active
+                        and self._makes_rows
+                        and type(start) is fast_type
+                        and type(end) is fast_type
+                        and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
+                        and not (ledger.named and seq in ledger.numbers)
+                        and seq > ledger.undone
+                    ):
+                        try:
+                            kind = type(resource)
+                            if kind is Resource:
+                                binding: Any = resource._binding
+                            else:
+                                binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                            if binding is None or binding.home is not self:
+                                id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
+                                binding = self._by_id[id_].binding
+                            by_edges = start < end and binding.edges is not None
+                        except Exception:  # not registered, the object's own code, or a NaN among decimals
+                            by_edges = False
+                        if by_edges:
+                            try:
+                                inserted = binding.insert_if_free(start, end, seq)
+                            except Exception as exc:
+                                self._engine.state.translate_error(exc, start, end)
+                                raise
+                            if inserted:
+                                record = binding.record
+                                ledger.last = seq
+                                part = self._owners.get(seq >> 16)
+                                if part is not None and len(part) == seq & 0xFFFF:
+                                    part.append(record.number)
+                                else:
+                                    ledger.owners[seq] = record.number
+                                binding.active += 1
+                                event = _new(BookingEvent)
+                                event._resource = record.resource
+                                event._start = start
+                                event._end = end
+                                event._id = event._seq = event._lock = seq
+                                event._quantity = 1
+                                event._fields = None
+                                event._home = ledger
+                                return event
+                finally:
+                    gate.writers -= 1
+                    if not gate.writers and not gate.waiting:
+                        gate.stamp = gate.version
         finally:
-            gate.writers -= 1
-            if not gate.writers and not gate.waiting:
-                gate.stamp = gate.version
-            gate.lock.release()
             if self._log.outbox:
                 gate.finish(None)
         return self._engine.book(resource, start, end, id, quantity, if_exists, fields)

@@ -125,7 +125,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         if quantities != {1} or set(map(type, quantities)) != {int}:
             return False
         ids = _ids(state, events)
-        if ids is None:
+        if ids is None or not state.holds.expired.keys().isdisjoint(ids):  # booked one by one, they are forgotten
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
         numbered = type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})

@@ -15,9 +15,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
-from typing import Any, Protocol
+from functools import partial, wraps
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from bookcore.engine.bulk_load import garbage_paused, load_events
 from bookcore.engine.ledger import Ledger
@@ -71,6 +72,20 @@ class Chooser(Protocol):
         """Return the error that says why no resource has room."""
 
 
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
+
+
+def _command(method: Callable[[Engine, *Ts], T]) -> Callable[[Engine, *Ts], T]:
+    """Run a method of `Engine` by `Gate.run`: with the lock held for writing. It may call other commands."""
+
+    @wraps(method)
+    def command(self: Engine, *args: *Ts) -> T:
+        return self.state.gate.run(method, self, *args)
+
+    return command
+
+
 class Engine:
     """The commands of one calendar."""
 
@@ -85,19 +100,19 @@ class Engine:
 
     # -- resources ---------------------------------------------------------------------------------
 
+    @_command
     def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
-        with state.gate.write:
-            record = state.registry.prepare(resource, capacity, before, after)
-            for name in ("before", "after"):
-                length = getattr(record, name)
-                if length is not None and not state.keys.suit(partial(is_movable, length=length)):
-                    reason = f"its {name} is {brief_key(length)}, by which the keys of this calendar cannot be moved"
-                    raise ResourceError(resource, reason)
-            facts = record.capacity, record.before, record.after, record.number
-            state.commit(changes.ResourceAdded(resource, *facts, id=record.id))
-            return resource
+        record = state.registry.prepare(resource, capacity, before, after)
+        for name in ("before", "after"):
+            length = getattr(record, name)
+            if length is not None and not state.keys.suit(partial(is_movable, length=length)):
+                reason = f"its {name} is {brief_key(length)}, by which the keys of this calendar cannot be moved"
+                raise ResourceError(resource, reason)
+        facts = record.capacity, record.before, record.after, record.number
+        state.commit(changes.ResourceAdded(resource, *facts, id=record.id))
+        return resource
 
     def remove_resource(self, resource: Any) -> Any:
         """See `Calendar.remove_resource`."""
@@ -118,15 +133,11 @@ class Engine:
 
     # -- booking -----------------------------------------------------------------------------------
 
+    @_command
     def book(
         self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
     ) -> BookingEvent:
         """See `Calendar.book`."""
-        return self.state.gate.run(self._book_checked, resource, start, end, id, quantity, if_exists, fields)
-
-    def _book_checked(
-        self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
-    ) -> BookingEvent:
         state = self.state
         self._tick()
         record = state.registry.record(resource)
@@ -170,22 +181,25 @@ class Engine:
         *,
         as_row: bool = False,
         by_bookings_alone: bool = False,
+        number: int = 0,
     ) -> BookingEvent:
         """Book an event that has been checked under *id* (None: its number), or raise and change nothing.
 
         *as_row*: the event carries no more than its row, so the ledger need not keep it. *by_bookings_alone*: closures and
-        opening hours are ignored.
+        opening hours are ignored. *number*: the least number that the booking may get.
         """
         state = self.state
-        ledger, quantity = state.ledger, event._quantity
+        ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
+        seq = ledger.next_number(number)
+        name = seq if id is None else id
         try:
             taken = None if id is None else ledger.number_of(id)
+            ran_out = expired.get(name) if expired else None
         except Exception as exc:  # unhashable, or the object's own code
             raise FieldError(type(event), ["id"], "an id must be hashable") from exc
         if taken is not None:
             event._id = id
             raise DuplicateBookingError(event, ledger.event(taken))
-        seq = ledger.next_number()
         if until is not None:
             state.holds.position(until, seq)  # raises where deadlines cannot be compared
         allows = state.rules.bookings.allows if by_bookings_alone else state.rules.allows
@@ -198,12 +212,12 @@ class Engine:
             raise self.conflict(record, low, high, event._start, event._end, quantity)
         facts = facts_of(event)
         event._seq = seq
-        event._id = seq if id is None else id
+        event._id = name
         event._lock = ledger.lock_of_new(seq) if as_row else None
         event._resource = record.resource
         event._home = ledger
         try:
-            state.commit(changes.Booked(event, held, until, seq))
+            state.commit(changes.Booked(event, held, until, seq, ran_out))
         except BaseException:
             restore_facts(event, facts)
             raise
@@ -275,11 +289,9 @@ class Engine:
             raise DuplicateBookingError(id, active)
         return active
 
+    @_command
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """See `Calendar.add_booking`."""
-        return self.state.gate.run(self._add_booking, event)
-
-    def _add_booking(self, event: BookingEvent) -> BookingEvent:
         self._tick()
         low, high, record = self.examine(event)
         return self._book(record, low, high, event, event._id)
@@ -295,11 +307,9 @@ class Engine:
         check_quantity(event._quantity)
         return low, high, record
 
+    @_command
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.remove_booking`."""
-        return self.state.gate.run(self._remove_booking, event_or_id)
-
-    def _remove_booking(self, event_or_id: Any) -> BookingEvent:
         state = self.state
         self._tick()
         seq = state.ledger.find(event_or_id)
@@ -314,18 +324,21 @@ class Engine:
                 rows = list(events)
         except Exception as exc:
             raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
-        with self.state.gate.write:
-            self._tick()
-            if load_events(self.state, rows):
-                return len(rows)
-        with self.state.transaction():  # one by one: the first event that cannot be added raises, and all others are undone
-            for event in rows:
-                low, high, record = self.examine(event)
-                self._book(record, low, high, event, event._id)
+        if not self._load_at_once(rows):
+            with self.state.transaction():  # the first event that cannot be added raises, and all others are undone
+                for event in rows:
+                    low, high, record = self.examine(event)
+                    self._book(record, low, high, event, event._id)
         return len(rows)
+
+    @_command
+    def _load_at_once(self, events: list[Any]) -> bool:
+        self._tick()
+        return load_events(self.state, events)
 
     # -- holds, moves ------------------------------------------------------------------------------
 
+    @_command
     def hold(
         self,
         resource: Any,
@@ -342,82 +355,81 @@ class Engine:
         if ttl is not None and until is not None:
             raise QueryError(ttl, "a hold takes ttl (a length) or until (an instant), not both")
         state = self.state
-        with state.gate.write:
-            self._tick()
-            past, now = False, None
-            if ttl is not None or until is not None:
-                now = state.holds.now(state.home)
-                until = later(now, ttl) if ttl is not None else normal(until)
-                try:
-                    past = not now < until
-                except Exception as exc:
-                    raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)}") from exc
-                if past and plain_text(if_exists) != "return":  # an active booking is returned, whatever the deadline
-                    raise HoldExpiredError(id, until, now)
-            record = state.registry.record(resource)
-            low, high = state.keys.admit(start, end)
-            check_quantity(quantity)
-            active = self._same(if_exists, id, record, low, high, quantity, fields)
-            if active is not None:
-                return active
-            if past:
+        self._tick()
+        past, now = False, None
+        if ttl is not None or until is not None:
+            now = state.holds.now(state.home)
+            until = later(now, ttl) if ttl is not None else normal(until)
+            try:
+                past = not now < until
+            except Exception as exc:
+                raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)}") from exc
+            if past and plain_text(if_exists) != "return":  # an active booking is returned, whatever the deadline
                 raise HoldExpiredError(id, until, now)
-            return self._book_new(record, start, end, low, high, id, quantity, fields, held=True, until=until)
+        record = state.registry.record(resource)
+        low, high = state.keys.admit(start, end)
+        check_quantity(quantity)
+        active = self._same(if_exists, id, record, low, high, quantity, fields)
+        if active is not None:
+            return active
+        if past:
+            raise HoldExpiredError(id, until, now)
+        return self._book_new(record, start, end, low, high, id, quantity, fields, held=True, until=until)
 
+    @_command
     def confirm(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.confirm`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
-        with state.gate.write:
-            until = None
-            try:  # before `_tick`, because an expired hold cannot be found by its event any more
-                until = holds.until.get(ledger.find(event_or_id))
-            except BookcoreError:
-                pass
-            self._tick()
-            try:
-                seq = ledger.find(event_or_id)
-            except BookcoreError:
-                ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
-                if ran_out is not None:
-                    raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
-                raise
-            event = _event_of(ledger, event_or_id, seq)
-            if seq in holds.until:
-                state.commit(changes.Confirmed(event, holds.until[seq]))
-            return event
+        until = None
+        try:  # before `_tick`, because an expired hold cannot be found by its event any more
+            until = holds.until.get(ledger.find(event_or_id))
+        except BookcoreError:
+            pass
+        self._tick()
+        try:
+            seq = ledger.find(event_or_id)
+        except BookcoreError:
+            ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
+            if ran_out is not None:
+                raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
+            raise
+        event = _event_of(ledger, event_or_id, seq)
+        if seq in holds.until:
+            state.commit(changes.Confirmed(event, holds.until[seq]))
+        return event
 
+    @_command
     def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
         """See `Calendar.move`."""
         state = self.state
         ledger = state.ledger
-        with state.gate.write:
-            self._tick()
-            seq = ledger.find(event_or_id)
-            old, source = ledger.event(seq), ledger.record(seq)
-            target = source if resource is UNSET else state.registry.record(resource)
-            new = old._with(
-                resource=target.resource,
-                start=old._start if start is UNSET else start,
-                end=old._end if end is UNSET else end,
-            )
-            low, high = state.keys.admit(new._start, new._end)
-            quantity, rules = new._quantity, state.rules
-            try:
-                if target is source:
-                    allowed = rules.allows_beside(target, low, high, quantity, seq)
-                else:
-                    allowed = rules.allows(target, low, high, quantity)
-            except Exception as exc:
-                state.translate_error(exc, low, high)
-                raise
-            if not allowed:
-                raise self.conflict(target, low, high, new._start, new._end, quantity, seq)
-            new._seq, new._id, new._home = seq, old._id, ledger
-            as_row = old._lock is not None and low is new._start and high is new._end
-            new._lock = ledger.next_lock() if as_row else None
-            state.commit(changes.Moved(old, new))
-            return new
+        self._tick()
+        seq = ledger.find(event_or_id)
+        old, source = ledger.event(seq), ledger.record(seq)
+        target = source if resource is UNSET else state.registry.record(resource)
+        new = old._with(
+            resource=target.resource,
+            start=old._start if start is UNSET else start,
+            end=old._end if end is UNSET else end,
+        )
+        low, high = state.keys.admit(new._start, new._end)
+        quantity, rules = new._quantity, state.rules
+        try:
+            if target is source:
+                allowed = rules.allows_beside(target, low, high, quantity, seq)
+            else:
+                allowed = rules.allows(target, low, high, quantity)
+        except Exception as exc:
+            state.translate_error(exc, low, high)
+            raise
+        if not allowed:
+            raise self.conflict(target, low, high, new._start, new._end, quantity, seq)
+        new._seq, new._id, new._home = seq, old._id, ledger
+        as_row = old._lock is not None and low is new._start and high is new._end
+        new._lock = ledger.next_lock() if as_row else None
+        state.commit(changes.Moved(old, new))
+        return new
 
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """See `Calendar.split`."""
@@ -444,6 +456,7 @@ class Engine:
 
     # -- several at once ---------------------------------------------------------------------------
 
+    @_command
     def book_any(
         self,
         chooser: Chooser,
@@ -457,7 +470,7 @@ class Engine:
         """See `Calendar.book_any`."""
         state = self.state
         # a function of the caller may change the calendar before it raises; only a transaction undoes that
-        with state.transaction() if chooser.runs_callback else state.gate.write:
+        with state.transaction() if chooser.runs_callback else nullcontext():
             self._tick()
             low, high = state.keys.admit(start, end)
             check_quantity(quantity)
@@ -514,19 +527,19 @@ class Engine:
 
     # -- closures and hours ------------------------------------------------------------------------
 
+    @_command
     def close(self, resource: Any, start: Any, end: Any, reason: str) -> Closure:
         """See `Calendar.close`."""
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
         state = self.state
-        with state.gate.write:
-            self._tick()
-            record = state.registry.record(resource)
-            low, high = state.keys.admit(start, end)
-            active = tuple(state.ledger.events(record, state.store.overlapping(record, low, high)))
-            closure = Closure(record.resource, start, end, reason, state.closures.last_id + 1, active)
-            state.commit(changes.Closed(closure))
-            return closure
+        self._tick()
+        record = state.registry.record(resource)
+        low, high = state.keys.admit(start, end)
+        active = tuple(state.ledger.events(record, state.store.overlapping(record, low, high)))
+        closure = Closure(record.resource, start, end, reason, state.closures.last_id + 1, active)
+        state.commit(changes.Closed(closure))
+        return closure
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
@@ -534,13 +547,13 @@ class Engine:
             self.state.keys.admit(start, end)  # checks the span also if there are no resources
             return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
 
+    @_command
     def reopen(self, closure: Closure) -> None:
         """See `Calendar.reopen`."""
         state = self.state
-        with state.gate.write:
-            if not is_a(closure, Closure) or state.closures.by_id.get(closure.id) is not closure:
-                raise UnknownClosureError(closure)
-            state.commit(changes.Reopened(closure))
+        if not is_a(closure, Closure) or state.closures.by_id.get(closure.id) is not closure:
+            raise UnknownClosureError(closure)
+        state.commit(changes.Reopened(closure))
 
     def set_hours(self, resources: Any, hours: Any) -> None:
         """See `Calendar.set_hours`."""
@@ -576,44 +589,44 @@ class Engine:
 
     # -- tags and indexes --------------------------------------------------------------------------
 
+    @_command
     def tag(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
         """See `Calendar.tag` and `Calendar.untag`."""
         state = self.state
-        with state.gate.write:
-            record = state.registry.record(resource)
-            for label in labels:
-                try:
-                    hash(label)
-                except Exception as exc:
-                    raise QueryError(label, "a label must be hashable") from exc
-            new: dict[Hashable, None] = {}
-            for label in labels:  # all comparisons of labels come before the first change
-                try:
-                    if state.registry.has_label(record, label) is not on:
-                        new[label] = None
-                except BookcoreError:
-                    raise
-                except Exception as exc:
-                    raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
-            make = changes.Tagged if on else changes.Untagged
-            for label in new:
-                state.commit(make(record.resource, label))
+        record = state.registry.record(resource)
+        for label in labels:
+            try:
+                hash(label)
+            except Exception as exc:
+                raise QueryError(label, "a label must be hashable") from exc
+        new: dict[Hashable, None] = {}
+        for label in labels:  # all comparisons of labels come before the first change
+            try:
+                if state.registry.has_label(record, label) is not on:
+                    new[label] = None
+            except BookcoreError:
+                raise
+            except Exception as exc:
+                raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
+        make = changes.Tagged if on else changes.Untagged
+        for label in new:
+            state.commit(make(record.resource, label))
 
+    @_command
     def create_index(self, name: str, key: Callable[[Any], Any]) -> str:
         """See `Calendar.create_index`."""
         text = plain_text(name)  # a plain str, because a subclass of str need not be hashable
         if text is None or not callable(key):
             raise QueryError(name if callable(key) else key, "create_index takes a name and key=a function")
-        with self.state.gate.write:
-            self.state.commit(changes.IndexCreated(text, key))
+        self.state.commit(changes.IndexCreated(text, key))
         return text
 
+    @_command
     def reindex(self, resource: Any) -> None:
         """See `Calendar.reindex`."""
         state = self.state
-        with state.gate.write:
-            record = state.registry.record(resource)
-            state.commit(changes.Reindexed(record.resource, state.registry.held(record)))
+        record = state.registry.record(resource)
+        state.commit(changes.Reindexed(record.resource, state.registry.held(record)))
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -631,6 +644,7 @@ class Engine:
 
         return unsubscribe
 
+    @_command
     def apply(self, change: changes.Change) -> None:
         """See `Calendar.apply`."""
         if not is_a(change, changes.Change):
@@ -652,30 +666,26 @@ class Engine:
             case changes.Confirmed(event):
                 self.confirm(event._id)
             case changes.Held(event, until):
-                with state.gate.write:
-                    state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
+                state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
             case changes.Released(event, expired):
-                with state.gate.write:
-                    seq = ledger.find(event._id)
-                    holds = state.holds.until
-                    until = change.until if expired else holds.get(seq)
-                    state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
+                seq = ledger.find(event._id)
+                holds = state.holds.until
+                until = change.until if expired else holds.get(seq)
+                state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
             case changes.Moved(before, after):
                 self.move(before._id, after._start, after._end, _resource_id(after))
             case changes.Closed(closure):
-                with state.gate.write:
-                    if closure.id in state.closures.by_id:
-                        raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
-                    record = state.registry.record(closure.resource)
-                    state.keys.admit(closure.start, closure.end)
-                    here = tuple(self._own(event) for event in closure.overlapping)
-                    state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
+                if closure.id in state.closures.by_id:
+                    raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
+                record = state.registry.record(closure.resource)
+                state.keys.admit(closure.start, closure.end)
+                here = tuple(self._own(event) for event in closure.overlapping)
+                state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
             case changes.Reopened(closure):
-                with state.gate.write:
-                    known = state.closures.by_id.get(closure.id)
-                    if known is None:
-                        raise UnknownClosureError(closure)
-                    state.commit(changes.Reopened(known))
+                known = state.closures.by_id.get(closure.id)
+                if known is None:
+                    raise UnknownClosureError(closure)
+                state.commit(changes.Reopened(known))
             case changes.HoursSet(resource, hours):
                 self.set_hours(resource, hours)
             case changes.Tagged(resource, label):
@@ -685,8 +695,7 @@ class Engine:
             case changes.IndexCreated(name, key):
                 self.create_index(name, key)
             case changes.IndexDropped(name, key):
-                with state.gate.write:
-                    state.commit(change)
+                state.commit(change)
             case changes.Reindexed(resource):
                 self.reindex(resource)
             case _:
@@ -699,14 +708,11 @@ class Engine:
 
     def _apply_booked(self, event: BookingEvent, held: bool, until: Any, number: int) -> None:
         copy = event._with(resource=_resource_id(event))
-        state = self.state
-        with state.gate.write:
-            low, high, record = self.examine(copy)
-            state.ledger.last = max(state.ledger.last, number - 1)
-            # the leader's closures and hours do not count: a split booking may be where its resource was closed later
-            self._book(
-                record, low, high, copy, event._id, held, until, as_row=event._lock is not None, by_bookings_alone=True
-            )
+        low, high, record = self.examine(copy)
+        as_row = event._lock is not None
+        # the leader's closures and hours do not count: a split booking may be where its resource was closed later
+        book = partial(self._book, as_row=as_row, by_bookings_alone=True, number=number)
+        book(record, low, high, copy, event._id, held, until)
 
 
 _RECORDS: dict[type, tuple[str, ...]] = {

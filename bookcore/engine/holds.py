@@ -121,6 +121,11 @@ class Holds:
             for old in list(islice(expired, len(expired) - REMEMBERED)):
                 del expired[old]
 
+    def forget(self, id: Hashable) -> None:
+        """Forget that a hold with this id has run out. O(1)."""
+        if self.expired:
+            self.expired.pop(id, None)
+
     def check(self, is_active: Callable[[int], bool]) -> None:
         """Raise AssertionError unless the invariants hold. O(holds)."""
         ahead = self.deadlines[self.passed :]

@@ -165,9 +165,11 @@ class Ledger:
 
     # -- changing ----------------------------------------------------------------------------------
 
-    def next_number(self) -> int:
-        """Return the number of the next booking, which no active booking has as its id. O(1), mostly."""
+    def next_number(self, least: int = 0) -> int:
+        """Return the number of the next booking, at least *least*, which no active booking has as its id. O(1), mostly."""
         seq = self.last + 1
+        if seq < least:
+            seq = least
         while self.named and seq in self.numbers:
             seq += 1
         return seq

@@ -94,7 +94,7 @@ class Registry:
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
-        units = check_capacity(resource, 1 if capacity is None else capacity)
+        units = check_capacity(1 if capacity is None else capacity)
         return ResourceRecord(id, resource, self.size, units, before, after)
 
     def add(self, record: ResourceRecord, indexed: Any = None, registered_as: type | None = None) -> None:

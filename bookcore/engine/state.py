@@ -140,8 +140,7 @@ class CalendarState:
         if change.held:
             self.holds.put(seq, until, position)
             self._watch()
-        if self.holds.expired:
-            self.holds.expired.pop(event._id, None)
+        self.holds.forget(event._id)
 
     def _released(self, change: changes.Released) -> None:
         event = change.event
@@ -163,6 +162,10 @@ class CalendarState:
         if change.expired:
             self.holds.remember(event._id, change.until)
             self._watch()
+        elif change.ran_out is not None:
+            self.holds.remember(event._id, change.ran_out)
+        else:
+            self.holds.forget(event._id)  # the fast path of `Calendar.book` does not
         self._forget_keys()
 
     def _confirmed(self, change: changes.Confirmed) -> None:
@@ -309,11 +312,11 @@ class CalendarState:
                 last, last_closure = ledger.last, self.closures.last_id
                 kept = False
                 try:
-                    if outermost:
-                        log.open()
+                    if outermost:  # counted before the first call, at which Ctrl-C may come, and below likewise
                         gate.stamp = None
                         gate.writers += 1
                         gate.version += 1
+                        log.open()
                     yield
                     kept = keep
                 finally:
@@ -324,8 +327,8 @@ class CalendarState:
                             self.closures.last_id = last_closure
                     finally:
                         if outermost:
-                            log.close()
                             gate.writers -= 1
+                            log.close()
         finally:
             self.finish(None)
 
@@ -382,8 +385,8 @@ class CalendarState:
                 expiry.vacuum(self.sizes.at_once)
                 self._forget_keys()
         finally:
-            self._watch()
             gate.writers -= 1
+            self._watch()
 
     def _expire(self, due: list[Due]) -> None:
         """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""

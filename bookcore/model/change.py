@@ -84,26 +84,30 @@ class Booked(Change):
     """A booking took its lock. ``held`` is true for a hold, ``until`` is given for a hold that runs out.
 
     ``number`` is its place in the order of booking: the event may have been released and added again by the time that a
-    subscriber reads the record. None: it is the event's present one.
+    subscriber reads the record. None: it is the event's present one. ``ran_out`` is the deadline of an expired hold that had
+    the same id, which is forgotten now; None: there was none.
     """
 
     event: BookingEvent
     held: bool = False
     until: Any = None
     number: int | None = field(default=None, compare=False, repr=False)
+    ran_out: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Released(Change):
     """A booking gave up its lock.
 
-    ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`.
+    ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`. ``ran_out`` is the deadline of
+    an earlier hold with the same id, which is remembered again because a `Booked` is undone.
     """
 
     event: BookingEvent
     expired: bool = False
     held: bool = False
     until: Any = None
+    ran_out: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,7 @@ def _facts(change: ResourceAdded | ResourceRemoved) -> tuple[Any, ...]:
 _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     ResourceAdded: lambda c: ResourceRemoved(*_facts(c)),
     ResourceRemoved: lambda c: ResourceAdded(*_facts(c)),
-    Booked: lambda c: Released(c.event, False, c.held, c.until),
+    Booked: lambda c: Released(c.event, False, c.held, c.until, c.ran_out),
     Released: lambda c: Booked(c.event, c.held, c.until),
     Confirmed: lambda c: Held(c.event, c.until),
     Held: lambda c: Confirmed(c.event, c.until),

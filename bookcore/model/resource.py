@@ -91,7 +91,7 @@ class Resource:
         return answer
 
 
-def check_capacity(resource: Any, capacity: object) -> int:
+def check_capacity(capacity: object) -> int:
     """Return *capacity* if it is an int of at least 1, else raise `InvalidQuantityError`."""
     if type(capacity) is not int or capacity < 1:
         raise InvalidQuantityError(capacity, "capacity")

@@ -160,6 +160,55 @@ class HoldExam:
             with pytest.raises(UnknownBookingError):
                 calendar.confirm(unknown)
 
+    def test_an_expired_hold_whose_id_is_booked_and_undone_is_expired_still(self, store: Any) -> None:
+        """Whatever became of the booking with its id in the block that was undone."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        hold = calendar.hold("r", 1, 5, until=105, id="x")
+        number = calendar.hold("q", 1, 5, until=105, id=9)
+        clock.now = 107
+        assert not len(calendar)
+
+        def run_out() -> None:
+            calendar.hold("r", 1, 5, until=clock.now + 1, id="x")
+            clock.now += 1
+            assert not len(calendar)
+
+        tried: list[Callable[[], Any]] = [
+            lambda: calendar.book("r", 1, 5, id="x"),
+            lambda: calendar.remove_booking(calendar.book("r", 1, 5, id="x")),
+            lambda: calendar.split(calendar.book("r", 1, 5, id="x"), 3),
+            lambda: calendar.load([BookingEvent("r", at, at + 1, id="x" * (at + 1)) for at in range(60)]),
+            lambda: calendar.load([BookingEvent("r", at, at + 1) for at in range(60)]),
+            lambda: [calendar.book("r", at, at + 1) for at in range(9)],
+            run_out,
+        ]
+        for attempt in tried:
+            with calendar.what_if():
+                attempt()
+            for late in (hold, "x", number, 9):
+                with pytest.raises(HoldExpiredError) as caught:
+                    calendar.confirm(late)
+                assert caught.value.until == 105
+            calendar.check()
+
+    @pytest.mark.parametrize("count", [1, 60])
+    def test_a_booking_makes_its_id_forget_an_expired_hold(self, store: Any, count: int) -> None:
+        """However it was booked: once it is released, its id is that of no booking."""
+        clock = Clock()
+        calendar = rooms(store, clock=clock)
+        for id in ("x", 6):
+            calendar.hold("r", 1, 5, until=clock.now + 5, id=id)
+            clock.now += 7
+            assert not len(calendar)
+        assert 6 in [calendar.book("q", at, at + 1).id for at in range(6)]
+        calendar.load([BookingEvent("r", at, at + 1, id="x" * (at + 1)) for at in range(count)])
+        for event in list(calendar.bookings()):
+            calendar.remove_booking(event)
+        for unknown in ("x", 6):
+            with pytest.raises(UnknownBookingError):
+                calendar.confirm(unknown)
+
     def test_a_released_hold_does_not_take_its_successor_along(self, store: Any) -> None:
         """The deadline of a hold means nothing to a later booking of the same id."""
         clock = Clock()

@@ -177,6 +177,17 @@ class TellingExam:
                 calendar.apply(changes.Moved(*pair))
         assert fingerprint(calendar) == before
 
+    def test_a_refused_booking_of_another_calendar_takes_no_number(self, store: Any) -> None:
+        """The next booking gets the number that it would have had."""
+        leader, follower = rooms(MemoryStore()), rooms(store)
+        follower.book("r", 1, 5)
+        events = [leader.book("r", at, at + 1) for at in range(7)]
+        with pytest.raises(ConflictError):
+            follower.apply(changes.Booked(events[3]))
+        assert follower.book("r", 5, 6).id == 2
+        follower.apply(changes.Booked(events[6]))
+        assert follower.book("r", 8, 9).id == leader.book("r", 8, 9).id == 8
+
     def test_a_move_to_a_resource_told_by_its_id_is_followed(self, store: Any) -> None:
         """As with a booking, whose event may have the id for its resource too."""
         calendar = rooms(store)

@@ -306,11 +306,10 @@ class Fault:
     def followers_judge_again(patch: Any) -> None:
         """Refuse to a follower what is closed by now."""
 
-        def judged(engine: Any, event: Any, held: bool, until: Any) -> None:
+        def judged(engine: Any, event: Any, held: bool, until: Any, number: int) -> None:
             copy = event._with(resource=event.resource.id)
-            with engine.state.gate.write:
-                low, high, record = engine.examine(copy)
-                engine._book(record, low, high, copy, event.id, held, until)
+            low, high, record = engine.examine(copy)
+            engine._book(record, low, high, copy, event.id, held, until)
 
         patch.setattr(Engine, "_apply_booked", judged)
 

@@ -54,29 +54,33 @@ def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> 
 
     Complexity: O(everything), O(m log m) for the bookings of one resource.
     """
+    calendar.gate.run(_fill, calendar, state, classes)
+
+
+def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> None:
+    """Do what `rebuild` does, with the lock held for writing."""
     resources = _resources(state, classes)
     facts = state.resources
-    with calendar.gate.write:
-        add_resources(calendar, facts.ids, resources, facts.capacities, facts.before, facts.after)
-        for label, members in zip(state.tags.labels, state.tags.members, strict=True):
-            if members:
-                calendar.registry.tag_all(members, label)
-        seqs = _numbers(state)
-        if not _load_in_one_piece(calendar, state, seqs, resources, classes):
-            _book_one_by_one(calendar, state, seqs, resources, classes)
-        ledger = calendar.ledger
-        ledger.last = max(ledger.last, state.last_sequence)
-        # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
-        # by now.
-        for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
-            calendar.commit(Held(ledger.event(seqs[place]), until))
-        for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
-            hours = Hours.from_plain(rule)
-            for place in keepers:
-                calendar.commit(HoursSet(resources[place], hours))
-        for id, until in zip(state.expired.ids, state.expired.until, strict=True):
-            calendar.holds.remember(id, until)
-        _close(calendar, state, seqs, resources, classes)
+    add_resources(calendar, facts.ids, resources, facts.capacities, facts.before, facts.after)
+    for label, members in zip(state.tags.labels, state.tags.members, strict=True):
+        if members:
+            calendar.registry.tag_all(members, label)
+    seqs = _numbers(state)
+    if not _load_in_one_piece(calendar, state, seqs, resources, classes):
+        _book_one_by_one(calendar, state, seqs, resources, classes)
+    ledger = calendar.ledger
+    ledger.last = max(ledger.last, state.last_sequence)
+    # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
+    # by now.
+    for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
+        calendar.commit(Held(ledger.event(seqs[place]), until))
+    for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
+        hours = Hours.from_plain(rule)
+        for place in keepers:
+            calendar.commit(HoursSet(resources[place], hours))
+    for id, until in zip(state.expired.ids, state.expired.until, strict=True):
+        calendar.holds.remember(id, until)
+    _close(calendar, state, seqs, resources, classes)
 
 
 def _numbers(state: State) -> Sequence[int]:
