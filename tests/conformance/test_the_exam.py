@@ -1,4 +1,4 @@
-"""The exam examined: stores with one deliberate fault each, and the promise that has to notice."""
+"""The conformance suite is tested itself: for stores and calendars with one deliberate fault each, its tests must fail."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ FAULTS: list[tuple[Any, str, tuple[Any, ...]]] = [
 def test_a_faulty_calendar_fails_the_promise_it_breaks(
     fault: Callable[[Any], None], promise: str, args: Any, store: Callable[[], Any]
 ) -> None:
-    """The exam asks the calendar as much as the store: each fault of the one is noticed on any other."""
+    """The conformance suite tests the calendar as well as the store: a fault of the calendar is noticed on every store."""
     getattr(StoreContract(), promise)(store(), *args)
     with pytest.MonkeyPatch.context() as patch:
         fault(patch)
@@ -353,7 +353,7 @@ FAULTY = [KeepsNothing, ReleasesNothing, TouchingOverlaps, OutOfOrder, OneListFo
 
 @pytest.mark.parametrize("faulty", FAULTY)
 def test_a_faulty_store_does_not_survive_a_random_walk(faulty: Callable[[], Any]) -> None:
-    """The machine notices each fault too, without being told where to look."""
+    """The machine notices each fault as well, on histories that are not made for the fault."""
     quick = settings(
         max_examples=300, stateful_step_count=30, phases=[Phase.generate], derandomize=True, deadline=None,
         suppress_health_check=list(HealthCheck), database=None, report_multiple_bugs=False,

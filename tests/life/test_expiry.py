@@ -34,7 +34,7 @@ SLOW = Sizes(at_once=1)
 
 
 class Clock:
-    """An instant that moves when told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -71,7 +71,7 @@ def held(calendar: Calendar, count: int, **resource: Any) -> list[BookingEvent]:
 
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_many_that_run_out_at_once_are_gone_from_every_answer(slow: Callable[..., Calendar], capacity: int) -> None:
-    """At the instant, before anything was taken out: the span is free, the bookings are unknown, the rest stands."""
+    """At the deadline, before a row is removed: the span is free, the holds are unknown, other bookings are active."""
     questions: list[Callable[[Calendar, list[BookingEvent]], Any]] = [
         lambda c, h: len(c) == 40,
         lambda c, h: [e.start for e in c.bookings()] == [7] * 40,
@@ -102,7 +102,7 @@ def test_many_that_run_out_at_once_are_gone_from_every_answer(slow: Callable[...
 
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
-    """Each call takes out a few; when nothing fades any more the store is in its place again."""
+    """Each call removes a few hidden rows, until there are none."""
     clock = Clock()
     calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 5, capacity=capacity)
@@ -117,7 +117,7 @@ def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
 
 
 def test_few_that_run_out_do_not_fade() -> None:
-    """Up to what one call may take out, the indexes know at once."""
+    """Rows that one call can remove are not hidden but removed at once."""
     clock = Clock()
     calendar = Calendar(clock=clock)
     held(calendar, Sizes().at_once)
@@ -138,7 +138,7 @@ def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calenda
 
 @pytest.mark.parametrize("resource", [{}, {"capacity": 2}, {"after": 1}])
 def test_resource_is_removed_while_its_holds_fade(resource: dict[str, Any]) -> None:
-    """What faded goes with the resource, and an undone removal brings back the resource without it."""
+    """Hidden rows are removed with their resource, and an undone removal brings back the resource without them."""
     clock = Clock()
     calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 40, **resource)
@@ -169,7 +169,7 @@ def test_load_where_holds_ran_out(make: Callable[..., Calendar], count: int) -> 
 
 
 def test_calendar_left_empty_takes_keys_of_another_family(slow: Callable[..., Calendar]) -> None:
-    """What fades is not held: the calendar is empty, and says nothing against text."""
+    """Hidden rows do not count: the calendar is empty, and accepts keys of text."""
     clock = Clock()
     calendar = slow(clock=clock)
     for number in range(5):
@@ -200,7 +200,7 @@ def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calend
 
 
 def test_what_ran_out_in_an_undone_transaction_runs_out_again(slow: Callable[..., Calendar]) -> None:
-    """Undoing puts the holds back with their deadlines, which have passed: still nobody sees them."""
+    """Undoing puts the holds back with their deadlines, which have passed: no answer contains them."""
     clock = Clock()
     calendar = slow(clock=clock)
     events = held(calendar, 5)
@@ -258,7 +258,7 @@ class Moody:
 def test_keys_that_cannot_be_compared_for_a_while_spoil_nothing(
     slow: Callable[..., Calendar], capacity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A booking that cannot be taken out now is seen by nobody, or stays whole and is taken out by a later call."""
+    """A row that cannot be removed now is in no answer, and a later call removes it."""
     clock = Clock()
     calendar = slow(clock=clock)
     for number in range(4):
@@ -331,7 +331,7 @@ def test_a_call_pays_for_a_few_of_many_that_ran_out_in_a_pool() -> None:
 def test_a_comparison_that_fails_half_way_leaves_a_pool_right(
     limit: int, closed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However far the call that notices comes, or those after it: what ran out is seen by nobody, the rest by all."""
+    """However many comparisons succeed: no answer contains the expired holds, and all contain the other bookings."""
     clock = Clock()
     calendar = pool_that_ran_out(clock, 12, others=3, closed=closed, sizes=Sizes(at_once=3))
     attempts: list[Callable[[], Any]] = [
@@ -431,7 +431,7 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @given(steps=STEPS)
 @settings(max_examples=MOST * 2)
 def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
-    """One history, on the store in which bookings fade and on a plain list: the same answers after each step."""
+    """One history, on the store that hides rows and on a plain list: the same answers after each step."""
     one, two = Clock(), Clock()
     here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)
     there = Calendar(small_store(ListStore), clock=two, bounds=bounds)
@@ -440,7 +440,7 @@ def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
 
 
 def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:
-    """A hold that ran out inside a what-if stands again after it, and runs out again."""
+    """A hold that expired inside a what-if is active again after it, and expires again."""
     now = [0]
     calendar = Calendar(clock=lambda: now[0])
     pool, room = calendar.add_resource(Resource("pool", capacity=3)), calendar.add_resource(Resource("room"))
