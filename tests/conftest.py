@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-# `too_slow` and deadlines measure the machine, and a fixture per function is what the exams are made of
+# `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 
 settings.register_profile(

@@ -3,7 +3,7 @@
     model < index, hours < stores < engine < query < persist < calendar < edges
 
 A module imports modules of rooms further left, or of its own room. An import under ``if TYPE_CHECKING`` counts, and so does
-one inside a function. `DEBTS` lists what is still against the rule; it may only become shorter.
+one inside a function.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ ROOMS: list[set[str]] = [
     | {"errors", "protocols", "changes", "recurrence", "__init__", "__main__"},
 ]
 """The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
-
-DEBTS: set[tuple[str, str]] = set()
-"""Imports against the rule, as module and module imported."""
 
 OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
 EXTRA_OF = {  # where an optional package may be imported at all
@@ -126,15 +123,8 @@ def test_at_most_eight_modules_lie_in_the_root() -> None:
 def test_a_module_imports_only_what_its_room_may(name: str) -> None:
     """Rooms further left, and its own."""
     for other in GRAPH[name]:
-        if (name, other) in DEBTS:
-            continue
         allowed = place_of(other) < place_of(name) or room_of(other) == room_of(name) or place_of(name) == len(ROOMS) - 1
         assert allowed, f"{name} imports {other}"
-
-
-def test_no_debt_is_paid_and_still_listed() -> None:
-    """What is in order again leaves the list."""
-    assert all(other in GRAPH[name] for name, other in DEBTS)
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:

@@ -1,11 +1,11 @@
-"""How a store is proven right: the exam that ships with bookcore. Needs the extra ``testing`` (pytest, hypothesis).
+"""The conformance suite, with which a store is tested. Needs the extra ``testing`` (pytest, hypothesis).
 
     StoreContract    examples: subclass it with a fixture ``store``
     machine          random histories through several stores and the oracle
-    ListStore        a store so plain that it cannot be wrong
+    ListStore        a plain list as a store: the reference that other stores are compared with
     Oracle           what a calendar should answer, in whole numbers
     families         keys of every family; strategies: spans, strangers, hostile objects
-    small_sizes      make every index cut itself after a few entries
+    small_sizes      sizes with which every index splits its chunks after a few entries
 
 Your own store passes when both do::
 

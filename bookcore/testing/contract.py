@@ -1,4 +1,4 @@
-"""`StoreContract`: the exam a store must pass to be used by a `Calendar`.
+"""`StoreContract`: the conformance suite that a store must pass to be used by a `Calendar`.
 
     import pytest
     from bookcore.testing import StoreContract
@@ -8,20 +8,20 @@
         def store(self):
             return MyStore()
 
-pytest collects every promise. A subclass may add tests; it may not blank one out. What a store does not claim to be
-able to do (`SupportsAvailability`, `SupportsLoad`) is skipped, and the reason printed with ``-rs``.
+pytest collects the test of every promise. A subclass may add tests but must not override one. Tests of a capability
+(`SupportsAvailability`, `SupportsLoad`) are skipped for a store without it; ``-rs`` prints the reason.
 
     part               asks
     StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
     CalendarExam       each call and each error of `Calendar(store)`
-    SpanExam           spans, keys of every family, capacity, turnaround
+    SpanExam           spans, keys of every family, capacity, buffers
     EventExam          event classes of the user's own
     LifeExam           units, moves, splits, the same request twice
     HoldExam           holds and their deadlines
-    ClosingExam        closures, opening hours, turnaround
+    ClosingExam        closures, opening hours, buffers
     ChangeExam         transactions, what-if, many requests at once
     TellingExam        subscribers, and calendars that follow another
-    AnyExam            one booking on any of these
+    AnyExam            book_any: one booking on any of several resources
     TimeExam           gaps, slots, explanations: finding time
     SelectionExam      find, terms, tags, order
     IndexExam          indexes: ranges, values, what they refuse
@@ -73,7 +73,7 @@ class StoreContract(
     LawExam,
     ThreadExam,
 ):
-    """Subclass with a fixture ``store`` that gives a fresh, unbound store."""
+    """Subclass with a fixture ``store`` that returns a new, unbound store."""
 
     @pytest.fixture
     def store(self) -> Any:

@@ -1,4 +1,4 @@
-"""The exam of `book_any`: find, choose and book as one step, whatever the strategy."""
+"""Conformance tests of `book_any`: find, choose and book as one step, whatever the strategy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AnyExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_book_any_takes_the_best_fit(self, store: Any, bounds: str) -> None:
-        """The smallest gap around the span: between bookings, closures, turnaround and what is left of a pool."""
+        """The smallest gap around the span: between bookings, closures, buffers, and spans where too few units are left."""
         calendar = Calendar(store, bounds=bounds)
         kinds = [("wide", 1, None), ("tight", 1, None), ("turn", 1, 2), ("left", 1, None), ("pool", 2, None)]
         for name, capacity, after in kinds:
@@ -74,7 +74,7 @@ class AnyExam:
 
     @pytest.mark.parametrize("strategy", ["first", "best_fit", "least_used", lambda candidates: candidates[0]])
     def test_book_any_takes_one_that_has_room_for_all_units(self, store: Any, strategy: Any) -> None:
-        """A pool with fewer units left is no candidate."""
+        """A resource with fewer units left is not a candidate."""
         calendar = rooms(store)
         calendar.book("q", 1, 5, quantity=2)
         calendar.add_resource(Resource("p", 2))
@@ -100,14 +100,14 @@ class AnyExam:
         assert calendar.book_any(calendar.resources, "a", "b", strategy="least_used").resource.id == "r"
 
     def test_book_any_takes_the_least_used(self, store: Any) -> None:
-        """By the number of bookings on each, whenever they are; of equals the first."""
+        """The resource with the fewest bookings at any time is chosen; of several such resources the first."""
         calendar = rooms(store)
         calendar.book("r", 50, 51)
         got = [calendar.book_any(calendar.resources, at, at + 1, strategy="least_used") for at in range(4)]
         assert [event.resource.id for event in got] == ["q", "r", "q", "r"]
 
     def test_book_any_asks_the_callers_own_function(self, store: Any) -> None:
-        """It gets the candidates in order and returns one or its id; it may ask the calendar."""
+        """The function gets the candidates in order and returns one of them or its id; it may ask the calendar."""
         calendar = rooms(store)
         calendar.add_resource(Resource("s"))
         calendar.book("s", 1, 5)
@@ -166,7 +166,7 @@ class AnyExam:
         assert fingerprint(calendar) == before
 
     def test_book_any_again_returns_the_booking_that_stands(self, store: Any) -> None:
-        """With the same id and content, wherever it was put, even if the selection would not have it any more."""
+        """The same id and content return the booking, on whichever resource it is, even outside the selection."""
         calendar = rooms(store)
         calendar.book("r", 2, 3)
         free = calendar.find_available(1, 5)

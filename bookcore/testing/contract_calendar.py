@@ -1,4 +1,4 @@
-"""The exam of the calendar's own calls, through `Calendar(store)`: each row of the contract's table, each error."""
+"""Conformance tests of each call of a calendar, through `Calendar(store)`: each row of the contract's table, each error."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class CalendarExam:
         assert list(calendar.resources) == [first]
 
     def test_a_resource_with_bookings_cannot_be_removed(self, store: Any) -> None:
-        """`remove_resource` refuses while bookings stand, and then lets go of everything."""
+        """`remove_resource` refuses while there are active bookings, and otherwise forgets the resource completely."""
         calendar, flat = room(store)
         stay = calendar.book(flat, 1, 5)
         with pytest.raises(ResourceInUseError) as caught:
@@ -187,7 +187,7 @@ class CalendarExam:
         assert calendar.is_available(flat, 1, 5)
 
     def test_changing_the_callers_resource_does_not_reach_the_calendar(self, store: Any) -> None:
-        """What a resource is called and holds was read when it was added."""
+        """The id and the capacity of a resource are read once, when it is added."""
         calendar, flat = room(store)
         calendar.book(flat, 1, 5)
         flat.capacity = 99
@@ -206,7 +206,7 @@ class CalendarExam:
         assert stay.owns_lock
 
     def test_ids_are_made_up_where_none_is_given_and_never_collide(self, store: Any) -> None:
-        """A made id avoids those that stand."""
+        """An id that the calendar makes differs from the ids of all active bookings."""
         calendar, flat = room(store)
         calendar.book(flat, 0, 1, id=2)
         made = [calendar.book(flat, at, at + 1).id for at in range(1, 5)]
@@ -214,7 +214,7 @@ class CalendarExam:
         assert all(calendar.get(id).start == at for at, id in enumerate(made, 1))
 
     def test_the_same_id_or_event_again_is_refused(self, store: Any) -> None:
-        """`DuplicateBookingError` names the event and the one that stands; the span does not matter."""
+        """`DuplicateBookingError` names the event and the active booking with its id; the span does not matter."""
         calendar, flat = room(store)
         stay = calendar.book(flat, 1, 5, id="x")
         for start, end in ((10, 20), (1, 5)):
@@ -305,7 +305,7 @@ class CalendarExam:
         assert list(calendar.bookings(1, 8, None)) == [events[0]]
 
     def test_an_iterator_over_bookings_stands_for_one_moment(self, store: Any) -> None:
-        """Changes made while iterating do not show."""
+        """Changes that are made during an iteration do not appear in it."""
         calendar, flat = room(store)
         events = [calendar.book(flat, at, at + 1) for at in range(10)]
         walk = iter(calendar.bookings())

@@ -1,4 +1,4 @@
-"""The exam of many changes as one: transactions, what-if, many requests at once."""
+"""Conformance tests of many changes as one: transactions, what-if, many requests at once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ChangeExam:
 
     @pytest.mark.parametrize("way", ["transaction", "inner", "what_if"])
     def test_what_is_undone_leaves_no_trace(self, store: Any, way: str) -> None:
-        """Every kind of change is taken back, to the numbers of the next ids; nobody is told."""
+        """Every kind of change is undone, and so are the numbers of the next ids; subscribers are not called."""
         clock = Clock()
         calendar = rooms(store, clock=clock)
         calendar.add_resource(Resource("s"))
@@ -150,7 +150,7 @@ class ChangeExam:
         calendar.check()
 
     def test_what_cannot_be_undone_does_not_keep_the_rest(self, store: Any) -> None:
-        """The first error comes out, and the calendar is whole."""
+        """The first error is raised, and the calendar is consistent."""
         calendar = rooms(store)
         kept = calendar.book("q", 1, 2)
         moody = Moody()
@@ -180,7 +180,7 @@ class ChangeExam:
         calendar.check()
 
     def test_an_undone_booking_was_never_made(self, store: Any) -> None:
-        """Its event gets back what it was: without an id, or in its old place in the order."""
+        """The event is as it was before: without an id, or in its old place in the order."""
         calendar = rooms(store)
         fresh = [BookingEvent("q", 1, 5) for _ in range(2)]
         old, young = calendar.book("q", 1, 5), calendar.book("q", 1, 5)

@@ -1,4 +1,4 @@
-"""The exam of what keeps a resource closed or its neighbours away: closures, opening hours, turnaround."""
+"""Conformance tests of closures, opening hours and buffers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: str) -> None:
-        """What stands is listed and stays; conflicts tell closures from bookings; lifting it frees the span."""
+        """Active bookings stay and are listed by the closure; the error of a refusal has it among its causes; `reopen` frees the span."""
         calendar = rooms(store, bounds)
         standing, far = calendar.book("q", 1, 5), calendar.book("q", 20, 21)
         closure = calendar.close("q", 3, 9, "paint")
@@ -69,7 +69,7 @@ class ClosingExam:
         calendar.check()
 
     def test_overlapping_closures_are_lifted_one_by_one(self, store: Any) -> None:
-        """What two closures share stays closed until both are gone."""
+        """A span that two closures cover is closed until both are removed."""
         calendar = rooms(store)
         late, early = calendar.close("r", 4, 9), calendar.close("r", 1, 6)
         assert calendar.closures("r") == (early, late)
@@ -120,7 +120,7 @@ class ClosingExam:
             calendar.close_all([], 5, 1)
 
     def test_a_closure_that_cannot_be_is_refused(self, store: Any) -> None:
-        """And one that does not stand here cannot be lifted."""
+        """A closure that is not in the calendar cannot be removed."""
         calendar, other = rooms(store), rooms(MemoryStore())
         closure, foreign = calendar.close("r", 1, 5), other.close("r", 1, 5)
         before = fingerprint(calendar)
@@ -164,7 +164,7 @@ class ClosingExam:
     # -- hours -------------------------------------------------------------------------------------
 
     def test_opening_hours_decide_search_and_booking_alike(self, store: Any) -> None:
-        """Nine to five on weekdays for one of two; what stands when hours are set stays; None lifts them."""
+        """Weekdays from nine to five for one of two; bookings from before the hours stay; None removes the hours."""
         calendar = rooms(store)
         night = calendar.book("r", at(22), at(23))
         calendar.set_hours("r", Hours({"mon-fri": "09:00-17:00"}, exceptions={"2026-05-05": "12:00-13:00"}))
@@ -196,7 +196,7 @@ class ClosingExam:
             calendar.is_available("r", at(9), at(10))
 
     def test_many_share_hours_that_are_asked_once(self, store: Any) -> None:
-        """However many resources keep a rule, a search evaluates it once."""
+        """A search evaluates a rule once, however many resources share it."""
         calendar = Calendar(store)
         for number in range(200):
             calendar.add_resource(Resource(number))
@@ -213,7 +213,7 @@ class ClosingExam:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Hours, "is_open", count)
             assert len(calendar.find_available(at(8), at(9))) == 100
-        assert len(asked) <= 2
+        assert asked == rules or asked == rules[::-1]
 
     def test_hours_are_undone_and_told_like_any_change(self, store: Any) -> None:
         """With a transaction, by a follower, and with the resource that kept them."""
@@ -236,7 +236,7 @@ class ClosingExam:
             calendar.remove_resource("r")
             calendar.set_hours("q", None)
         assert free() == [["q"], ["q"]]
-        first, _ = calendar.split(stay, at(10))  # it stands where nothing could be booked before nine
+        first, _ = calendar.split(stay, at(10))  # this booking is from before the opening hours, which begin at nine
         calendar.remove_booking(first)
         assert free() == [["r", "q"], ["r", "q"]]
         with pytest.raises(ConflictError):
@@ -319,7 +319,7 @@ class ClosingExam:
                 assert free
 
     def test_turnaround_of_a_pool_takes_units(self, store: Any) -> None:
-        """Neighbours may come near while units are left."""
+        """Bookings may overlap the buffers of others while enough units are left."""
         calendar = Calendar(store)
         calendar.add_resource(Resource("pool", 2, after=timedelta(minutes=30)))
         calendar.book("pool", at(9), at(10))

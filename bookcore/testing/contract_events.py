@@ -1,4 +1,4 @@
-"""The exam of event classes of the user's own: what they say is what is locked, or they are refused."""
+"""Conformance tests of event classes of the user: the span of an event is the span that is locked, or it is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["EventExam"]
 
 @dataclass(eq=False)
 class Nights(BookingEvent):
-    """Says itself how long it is, whatever it is asked for."""
+    """An event that sets its end itself, whatever end is given."""
 
     nights: int = 3
 
@@ -26,7 +26,7 @@ class Nights(BookingEvent):
 
 @dataclass(eq=False)
 class Priced(BookingEvent):
-    """Works something out from its span, and leaves the span alone."""
+    """An event that computes a price from its span and does not change the span."""
 
     rate: int = 2
     price: int = 0
@@ -44,14 +44,14 @@ class Slotted(BookingEvent):
 
 
 class Greedy(BookingEvent):
-    """Takes another quantity than it was asked for."""
+    """An event with another quantity than the one that is given."""
 
     def __init__(self, resource: Any, start: Any, end: Any, *, quantity: int = 1, **fields: Any) -> None:
         super().__init__(resource, start, end, quantity=-quantity, **fields)
 
 
 class Empty(BookingEvent):
-    """Keeps nothing of what it is given."""
+    """An event that ignores its arguments."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         pass
@@ -69,7 +69,7 @@ ALWAYS: list[BookingEvent] = []
 
 
 class Same(BookingEvent):
-    """Makes one event, and returns it every time."""
+    """A class that makes one event and returns this event every time."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Return the one there is."""
@@ -138,7 +138,7 @@ class EventExam:
         calendar.check()
 
     def test_a_class_that_returns_an_event_booked_before_is_refused(self, store: Any) -> None:
-        """It would stand twice."""
+        """The same event would be active twice."""
         ALWAYS.clear()
         calendar = Calendar(store, event_type=Same)
         calendar.add_resource(Resource("r"))
@@ -151,7 +151,7 @@ class EventExam:
         calendar.check()
 
     def test_a_closure_that_stands_is_not_applied_again(self, store: Any) -> None:
-        """Nor another of its number: the one that stands would be lost, and what it closes closed for good."""
+        """Nor a closure with the number of an active closure, which could then not be removed any more."""
         source, calendar = Calendar(), Calendar(store)
         source.add_resource(Resource("r"))
         calendar.add_resource(Resource("r"))

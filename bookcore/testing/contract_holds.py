@@ -1,4 +1,4 @@
-"""The exam of holds: until when they stand, and that nothing is left of them from that instant on."""
+"""Conformance tests of holds: a hold is active until its deadline, and from that instant on no answer contains it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HoldExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_hold_frees_its_span_everywhere_the_instant_it_runs_out(self, store: Any, bounds: str) -> None:
-        """No question sees it any more, and no call had to sweep."""
+        """No answer contains an expired hold, and no call is needed to remove it."""
         clock = Clock()
         calendar = rooms(store, bounds, clock)
         asked: list[Callable[[], Any]] = [
@@ -66,7 +66,7 @@ class HoldExam:
     def test_many_holds_of_a_pool_that_run_out_at_once_are_gone(
         self, store: Any, bounds: str, turnaround: int | None
     ) -> None:
-        """From the very instant each answer is that of a calendar that never knew of them, whichever is asked first."""
+        """From that instant each answer is that of a calendar without these holds, whichever question is asked first."""
         clock = Clock()
         calendar, other = Calendar(store, bounds=bounds, clock=clock), Calendar(bounds=bounds)
         for each in (calendar, other):
@@ -101,7 +101,7 @@ class HoldExam:
             calendar.check()
             for ask in questions:
                 assert ask(calendar) == ask(other)
-            for start in range(0, 36, 3):  # who may book, and who may not, is the same
+            for start in range(0, 36, 3):  # both calendars accept and refuse the same bookings
                 done = []
                 for each in (calendar, other):
                     try:
@@ -115,7 +115,7 @@ class HoldExam:
             calendar.check()
 
     def test_every_way_of_booking_looks_at_the_clock_first(self, store: Any) -> None:
-        """Where a hold ran out, the next one may book."""
+        """The span of an expired hold can be booked."""
         clock = Clock()
         calendar = rooms(store, clock=clock)
         ways: list[Callable[[], BookingEvent]] = [
@@ -145,7 +145,7 @@ class HoldExam:
         assert not calendar.is_available("r", 2, 3)
 
     def test_confirming_too_late_says_when_the_hold_ran_out(self, store: Any) -> None:
-        """`HoldExpiredError` with the facts; a hold that was released by hand is unknown instead."""
+        """`HoldExpiredError` with the facts; a hold that was removed is unknown instead."""
         clock = Clock()
         calendar = rooms(store, clock=clock)
         late, gone = calendar.hold("r", 1, 5, until=105), calendar.hold("q", 1, 5, until=105)

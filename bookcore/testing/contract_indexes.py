@@ -1,4 +1,4 @@
-"""The exam of indexes: what they select, which values they refuse, and what they hold after that."""
+"""Conformance tests of indexes: what they select, which values they refuse, and what they hold after a refusal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pairs(store: Any) -> tuple[Calendar, Pair, Pair]:
 
 
 class IndexExam:
-    """What an index holds of each resource is what its key said last."""
+    """An index holds for each resource the value that its key function returned last."""
 
     def test_an_index_selects_by_range_by_value_and_by_values(self, store: Any) -> None:
         """Ends of a range belong to it; None is no limit; a resource without a value matches nothing."""
@@ -126,7 +126,7 @@ class IndexExam:
         calendar, _, _ = pairs(store)
         index = calendar._engine.state.registry.indexes["one"]
         calendar.check()
-        index.put(2, 5)  # of nobody
+        index.put(2, 5)  # an ordinal without a resource
         with pytest.raises(AssertionError):
             calendar.check()
         index.discard(2)

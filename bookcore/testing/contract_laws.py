@@ -1,4 +1,4 @@
-"""The exam of the seven laws, as examples that read like the law; the machine tries them on random histories."""
+"""Conformance tests of the seven laws, as examples; the machine tests the laws on random histories."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _spelled(key: Any) -> Any:
 
 
 def busy_calendar(store: Any, bounds: str = "[)") -> Calendar:
-    """Return a calendar with resources of several capacities and turnarounds, bookings, tags and an index."""
+    """Return a calendar with resources of several capacities and buffers, bookings, tags and an index."""
     calendar = Calendar(store, bounds=bounds)
     for id in range(12):
         before, after = ((None, None), (1, None), (None, 2))[id % 3] if id % 4 == 3 else (None, None)

@@ -1,4 +1,4 @@
-"""The exam of a booking's life: units, moves, splits, and the same request twice, through `Calendar(store)`."""
+"""Conformance tests of what changes a booking: units, moves, splits, repeated requests, through `Calendar(store)`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Clock", "LifeExam", "rooms"]
 
 
 class Clock:
-    """An instant that moves when told to."""
+    """A clock that the test sets."""
 
     def __init__(self, now: int = 100) -> None:
         self.now = now
@@ -39,7 +39,7 @@ class Clock:
 
 
 def rooms(store: Any, bounds: str = "[)", clock: Clock | None = None) -> Calendar:
-    """Return a calendar on a fresh store with the resource "r" and "q", a pool of three."""
+    """Return a calendar on a fresh store with the resource "r" and "q", which has a capacity of three."""
     calendar = Calendar(store, bounds=bounds, clock=clock)
     calendar.add_resource(Resource("r"))
     calendar.add_resource(Resource("q", capacity=3))
@@ -68,7 +68,7 @@ class LifeExam:
         assert caught.value.quantity == 2
 
     def test_in_the_way_in_a_pool_is_what_is_in_use_where_too_little_is_left(self, store: Any) -> None:
-        """Not what stands elsewhere in the span; nothing where there is room, or where there never could be."""
+        """Bookings elsewhere in the span are not listed; nor any where there is room, or too small a capacity."""
         calendar = rooms(store)
         early, wide, late = (calendar.book("q", a, b) for a, b in ((1, 4), (3, 6), (5, 9)))
         assert calendar.conflicts("q", 2, 9) == calendar.conflicts("q", 7, 9, quantity=2) == ()
@@ -115,7 +115,7 @@ class LifeExam:
         assert len(calendar) == 0
 
     def test_a_capacity_and_turnaround_that_python_does_not_write_out_are_told(self, store: Any) -> None:
-        """A pool of as many units can be booked full, and a turnaround of as much kept."""
+        """A resource with that many units can be booked completely, and buffers of that length are kept."""
         calendar, many = Calendar(store), 10**5000
         calendar.add_resource(Resource("pool", many))
         calendar.add_resource(Resource("slow", before=many))
@@ -153,7 +153,7 @@ class LifeExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_move_ignores_its_own_lock_and_keeps_id_and_fields(self, store: Any, bounds: str) -> None:
-        """A booking may move to where it overlaps itself; the old event lets go."""
+        """A booking may move to where it overlaps itself; the event from before has no lock any more."""
         calendar = rooms(store, bounds)
         old = calendar.book("r", 1, 5, id="x", guest="Ada")
         new = calendar.move(old, start=3, end=8)
@@ -167,7 +167,7 @@ class LifeExam:
         calendar.check()
 
     def test_a_move_to_another_resource_is_one_step(self, store: Any) -> None:
-        """The lock changes hands, with its units."""
+        """The units are freed on one resource and taken on the other."""
         calendar = rooms(store)
         event = calendar.book("q", 1, 5)
         calendar.book("q", 1, 5, quantity=2)
@@ -191,7 +191,7 @@ class LifeExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_refused_move_leaves_everything_as_it_was(self, store: Any, bounds: str) -> None:
-        """Not a trace of the attempt, whatever the reason, and the old event still stands."""
+        """A refused move changes nothing, whatever the reason, and the booking is still active."""
         calendar = rooms(store, bounds)
         event, wall = calendar.book("r", 1, 5), calendar.book("r", 8, 9)
         wide = calendar.book("q", 1, 5, quantity=2)
@@ -214,7 +214,7 @@ class LifeExam:
         calendar.check()
 
     def test_a_hold_that_is_moved_or_split_is_still_held(self, store: Any) -> None:
-        """Its deadline goes along."""
+        """A moved hold keeps its deadline."""
         clock = Clock()
         calendar = rooms(store, clock=clock)
         moved = calendar.move(calendar.hold("r", 1, 5, ttl=10), start=3, end=9)

@@ -1,4 +1,4 @@
-"""The exam of questions: `find`, terms, tags, order, and how a `Selection` is read."""
+"""Conformance tests of questions: `find`, terms, tags, order, and how a `Selection` is read."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class SelectionExam:
             calendar.resources.first(n)
 
     def test_iteration_stands_for_one_moment(self, store: Any) -> None:
-        """What is written while one iterates does not show."""
+        """Changes that are made during an iteration do not appear in it."""
         calendar, resources = town(store)
         walk = iter(calendar.find_available(10, 20))
         assert next(walk) is resources[1]

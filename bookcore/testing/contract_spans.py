@@ -1,4 +1,4 @@
-"""The exam of spans and keys, of capacity and turnaround: what a span is, and when there is room in it."""
+"""Conformance tests of spans, keys, capacity and buffers: what a span is, and when there is room in it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class SpanExam:
     @pytest.mark.parametrize("family", families(), ids=str)
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_every_family_of_keys_can_be_booked_and_asked(self, store: Any, family: Family, bounds: str) -> None:
-        """Whatever spells the points, bookings hold what was given and answers follow the order."""
+        """Bookings keep the keys that were given, in whatever form, and answers follow the order of the keys."""
         calendar, flat = room(store, bounds)
         key = family.key
         given = [(key(rank, form), key(rank + 3, form + 1)) for form, rank in enumerate((8, 0, 4, 20))]
@@ -264,7 +264,7 @@ class SpanExam:
         assert list(calendar.bookings(flat, 3, 4)) == [whole]
         assert not calendar.find_available(None, None)
 
-    # -- capacity and turnaround -------------------------------------------------------------------
+    # -- capacity and buffers ----------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_capacity_is_decided_by_the_peak_and_not_by_the_count(self, store: Any, bounds: str) -> None:
@@ -288,7 +288,7 @@ class SpanExam:
 
     @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None])
     def test_a_quantity_that_is_no_count_is_refused(self, store: Any, quantity: Any) -> None:
-        """Zero, negative, or not an int: `InvalidQuantityError`, whoever is asked."""
+        """Zero, negative, or not an int: `InvalidQuantityError` from every call."""
         calendar, flat = room(store)
         for call in (
             lambda: calendar.book(flat, 1, 5, quantity=quantity),

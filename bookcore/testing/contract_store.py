@@ -1,4 +1,4 @@
-"""The exam of a bare store: every promise of `BookingStore`, asked of the store itself, with no calendar around it.
+"""Conformance tests of a store by itself: every promise of `BookingStore`, asked of the store itself, without a calendar.
 
 So `put` is not judged by a calendar's answers alone, nor a calendar by the store that it was built on.
 """
@@ -22,7 +22,7 @@ BOUNDS = ("[)", "[]")
 
 
 class Brittle:
-    """A key whose ``<`` raises once `fuse` comparisons are over: that once, or from then on."""
+    """A key whose ``<`` raises after `fuse` comparisons: once, or in every comparison from then on."""
 
     fuse: float = float("inf")
     lasting = False
@@ -67,7 +67,7 @@ def take(store: BookingStore[Any], record: ResourceRecord, row: Row) -> None:
 
 
 def check(store: Any) -> None:
-    """Let a store prove its invariants, if it can."""
+    """Check the invariants of a store that has a method ``check``."""
     if hasattr(store, "check"):
         store.check()
 
@@ -108,7 +108,7 @@ class StoreExam:
         zoned = family.name in ("aware", "pd.Timestamp+zone")
 
         def key(rank: int) -> Any:
-            """One spelling, for the calendar settles spellings; in UTC where there are zones."""
+            """Return a key in one form only, as a calendar passes keys to a store; in UTC where there are zones."""
             return family.key(rank, 0) if zoned else family.key(rank)
 
         events = [put(store, record, key(rank), key(rank + 2), seq) for seq, rank in enumerate((10, 0, 5, 15), 1)]
@@ -122,7 +122,7 @@ class StoreExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_touching_is_overlapping_only_with_closed_bounds(self, store: Any, bounds: str) -> None:
-        """Half-open neighbours share no point; closed ones share the one where they meet."""
+        """Half-open spans that touch share no point; closed spans share the point where they touch."""
         record = new_record(bound(store, bounds))
         event = put(store, record, 5, 8, 1)
         meeting = [event] if bounds == "[]" else []
@@ -175,7 +175,7 @@ class StoreExam:
         check(store)
 
     def test_a_given_answer_never_changes(self, store: Any) -> None:
-        """An answer is a new sequence: later writes do not show in it, and what the caller does to it stays there."""
+        """An answer is a new sequence: changes of the store do not appear in it, nor changes of the answer in the store."""
         record = new_record(bound(store))
         first = put(store, record, 1, 2, 1)
         answer = store.overlapping(record, None, None)
@@ -187,7 +187,7 @@ class StoreExam:
         assert len(store.overlapping(record, None, None)) == 2
 
     def test_resources_do_not_see_each_other(self, store: Any) -> None:
-        """A booking is on one resource."""
+        """The rows of a resource are not among the answers about another resource."""
         bound(store)
         one, two = new_record(store, 0), new_record(store, 1)
         event = put(store, one, 1, 9, 1)
@@ -271,9 +271,9 @@ class StoreExam:
 
 
 def fail_everywhere(store: Any, bounds: str, capacity: int, call: str, *, lasting: bool = False) -> None:
-    """Let the first comparison of a call fail, then the second, and so on; each time all must be as before.
+    """Let the first comparison of a call fail, then the second, and so on; after each failure all answers are as before.
 
-    With *lasting*, all comparisons after the one that fails do so as well: no undoing by comparing then.
+    With *lasting*, all later comparisons fail as well, so the call cannot undo a change by means of comparisons.
     """
     Brittle.lasting = lasting
     bound(store, bounds)
@@ -303,7 +303,7 @@ def fail_everywhere(store: Any, bounds: str, capacity: int, call: str, *, lastin
                 assert _answers(store, record, other) != before
                 if over:
                     break
-                opposite(mine)  # it could do without that comparison
+                opposite(mine)  # the call did not need the comparison that would have failed
             assert _answers(store, record, other) == before, f"comparison {fuse} failed"
             check(store)
         assert fuse < 999, "the call compares without end"
@@ -317,7 +317,7 @@ def _near(store: Any, low: int, record: ResourceRecord) -> Any:
 
 
 def _answers(store: Any, *records: ResourceRecord) -> list[list[int]]:
-    """Return what the store says about everything, as numbers of rows."""
+    """Return the answers of the store to many questions, as sequence numbers of rows."""
     windows: list[Callable[[ResourceRecord], Any]] = [lambda e: store.overlapping(e, None, None)]
     windows += [partial(_near, store, low) for low in range(0, 66, 3)]
     found = [[row[2] for row in window(record)] for record in records for window in windows]

@@ -1,4 +1,4 @@
-"""The exam of what subscribers are told, and of calendars that follow by it."""
+"""Conformance tests of the changes that subscribers get, and of calendars that follow another by applying them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def _refused_at_the_end(calendar: Calendar) -> None:
 
 
 class TellingExam:
-    """Whoever is told, and whoever does as told."""
+    """What `subscribe` and `apply` promise, whatever the store."""
 
     def test_each_change_is_told_once_in_order_after_it_took_effect(self, store: Any) -> None:
-        """One frozen record for each; those of a transaction when it has ended, of what was undone none."""
+        """One frozen record for each change; in a transaction when it has ended; none for a change that was undone."""
         calendar = rooms(store)
         told: list[Any] = []
         stop = calendar.subscribe(lambda change: told.append((type(change).__name__, len(calendar))))
@@ -125,7 +125,7 @@ class TellingExam:
         assert calendar.book("r", 1, 2).id == 1
 
     def test_a_failing_subscriber_neither_undoes_nor_hides(self, store: Any, caplog: Any) -> None:
-        """The change stands, the next subscriber hears of it, and the failure is logged."""
+        """The change stays, the next subscriber is called, and the failure is logged."""
         calendar = rooms(store)
         told: Told = []
 
@@ -153,7 +153,7 @@ class TellingExam:
         late = calendar.hold("q", 3, 4, ttl=10)
         standing = calendar.book("r", 100, 110)
         calendar.close("r", 101, 109)
-        calendar.split(standing, 105)  # both parts stand where nothing could be booked any more
+        calendar.split(standing, 105)  # both parts are in a span that is closed by now
         clock.now = 111
         assert not late.owns_lock
         assert state(follower) == state(calendar)

@@ -1,4 +1,4 @@
-"""The exam under threads: one lock, check and write under it, and no reader that sees half a write.
+"""Conformance tests with threads: one lock, under which a span is checked and written, and no answer from half a change.
 
 Threads are switched every few bytecodes, so that a race that exists shows. Nothing here sleeps or reads a clock.
 """
@@ -62,7 +62,7 @@ class ThreadExam:
 
     @pytest.mark.parametrize("way", ["book", "add", "load"])
     def test_a_hundred_threads_want_one_slot_and_one_wins(self, store: Any, way: str) -> None:
-        """All others are told who has it."""
+        """All other threads get a `ConflictError` that names the booking."""
         calendar = Calendar(store)
         flat = calendar.add_resource(Resource("flat"))
         won: list[str] = []
@@ -127,7 +127,7 @@ class ThreadExam:
         calendar.check()
 
     def test_one_of_many_releases_a_booking(self, store: Any) -> None:
-        """A lock is given back once."""
+        """A booking is released once."""
         calendar = Calendar(store)
         flat = calendar.add_resource(Resource("flat"))
         stay = calendar.book(flat, 1, 5)
@@ -184,7 +184,7 @@ class ThreadExam:
         calendar.check()
 
     def test_iterating_while_others_write_gives_one_consistent_state(self, store: Any) -> None:
-        """Each walk over a selection, or over all bookings, shows one moment: none lost, none twice."""
+        """Each iteration over a selection or over all bookings shows one state: nothing is missing or comes twice."""
         calendar = Calendar(store)
         resources = [calendar.add_resource(Resource(id)) for id in range(60)]
         stop = threading.Event()

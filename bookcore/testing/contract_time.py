@@ -1,4 +1,4 @@
-"""The exam of finding time: whatever is offered, `book` accepts, and what it would not accept is explained."""
+"""Conformance tests of free time: `book` accepts every span that is offered, and `explain` has a cause for every other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TimeExam"]
 
 
 def day(store: Any, bounds: str = "[)") -> Calendar:
-    """Return a calendar with a room, a pool of three and a room with turnaround, each used a little."""
+    """Return a calendar with a room, a resource with three units and a room with buffers, each with a few bookings."""
     calendar = Calendar(store, bounds=bounds)
     calendar.add_resource(Resource("room"))
     calendar.add_resource(Resource("pool", 3))
@@ -43,7 +43,7 @@ class TimeExam:
     # -- gaps --------------------------------------------------------------------------------------
 
     def test_gaps_are_the_maximal_free_spans(self, store: Any) -> None:
-        """Around bookings, holds, closures and turnaround; for so many units; of a length or more."""
+        """Around bookings, holds, closures and buffers; for so many units; of a length or more."""
         calendar = day(store)
         gaps = calendar.gaps
         assert list(gaps("room", 8, 20)) == [(8, 9), (12, 13), (15, 17), (18, 20)]
@@ -223,7 +223,7 @@ class TimeExam:
         assert named(lazy) == [(18, 19, "room")]
 
     def test_common_gaps_are_free_on_all_or_on_a_quorum(self, store: Any) -> None:
-        """For people and rooms that must all be free, or at least so many of them."""
+        """The spans in which all of several resources are free, or at least a quorum of them."""
         calendar = day(store)
         everyone = ["room", "pool", "turn"]
         assert list(calendar.common_gaps(everyone, 5, 20)) == [(5, 8), (12, 13), (16, 17), (18, 20)]
@@ -251,13 +251,13 @@ class TimeExam:
             assert all(one[1] == two[0] and one[2] != two[2] for one, two in pairwise(calendar.free_busy(id, 0, 30)))
 
     def test_occupancy_tells_how_many_units_are_used_when(self, store: Any) -> None:
-        """Steps that tile the span, without turnaround."""
+        """Steps that tile the span, without buffers."""
         calendar = day(store)
         assert list(calendar.occupancy("pool", 7, 16)) == [(7, 8, 0), (8, 10, 2), (10, 11, 3), (11, 14, 1), (14, 16, 0)]
         assert list(calendar.occupancy("turn", None, 12)) == [(None, 9, 0), (9, 11, 1), (11, 12, 0)]
 
     def test_explain_names_every_cause_and_none_when_available(self, store: Any) -> None:
-        """Bookings, holds, closures, turnaround, quantity; empty precisely when `book` would accept the span."""
+        """Bookings, holds, closures, buffers, quantity; empty precisely when `book` would accept the span."""
         calendar = day(store)
 
         def causes(id: str, start: Any, end: Any, quantity: int = 1) -> list[Any]:

@@ -5,7 +5,7 @@
 
 A family is strictly rising in its rank, and may spell one point in several ways: 3, 3.0 and Fraction(3); noon in Paris
 and noon UTC. Where keys can be added to, ``key(i) + length(n)`` is the point ``key(i + n)``. So an oracle can work in
-whole numbers, where nobody can go wrong, whatever the calendar is fed with.
+whole numbers, whatever keys the calendar gets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Family", "OnlyLess", "families", "family"]
 
 
 class OnlyLess:
-    """A key with ``<`` among its own kind and nothing else: no hash, no other comparison, no patience for strangers."""
+    """A key with ``<`` among its own type alone: no hash, no other comparison, an error for any other type."""
 
     __slots__ = ("rank",)
     __hash__ = None  # type: ignore[assignment]

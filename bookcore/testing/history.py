@@ -5,11 +5,11 @@
     book(3, 6, 9)           refused: 5    ConflictError       ConflictError       ConflictError      agree
     after every step        ------------- check(), every booking, who is free in a window ------------
 
-A rule says what happens twice: as a call on one calendar, and as a call on the oracle. `agree` runs both and compares
+A rule states each step twice: as a call on one calendar, and as a call on the oracle. `agree` runs both and compares
 results in order or, for refusals, the error's class and its facts. `make` does so for what makes bookings.
 
-One more calendar, the follower, does nothing but apply what the last of the calendars says has changed; it has to
-be the same calendar. The clock of all is the oracle's.
+One more calendar, the follower, only applies the changes of the last calendar, and has to give the same answers. The
+oracle is the clock of all calendars.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class HistoryMachine(RuleBasedStateMachine):
     """Base of the machines. Set the class attributes in a subclass, or let `bookcore.testing.machine` do it."""
 
     stores: ClassVar[tuple[Callable[[], BookingStore[Any]], ...]] = ()
-    """Makers of the stores to walk through, in the order of ``self.calendars``."""
+    """Functions that make the stores, in the order of ``self.calendars``."""
     bounds: ClassVar[str] = "[)"
     family: ClassVar[Family] = family("int")
     sizes: ClassVar[Mapping[str, Any] | None] = {}
-    """How small the indexes' parts are (see `small_sizes`); None: as in production."""
+    """The sizes that differ from `SMALL` (see `small_sizes`); None: the default sizes of the stores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,9 +64,9 @@ class HistoryMachine(RuleBasedStateMachine):
         self.calendars[-1].subscribe(self.follow)
         # digests write keys: those of the user's own class as a user would have them written
         register_key_codec(OnlyLess, "bookcore.testing.OnlyLess", lambda key: key.rank, OnlyLess)
-        self.events: dict[Any, list[BookingEvent]] = {}  # standing ones by id, one for each calendar
-        self.released: list[list[BookingEvent]] = []  # not standing (any more), one for each calendar
-        self.closures: dict[int, list[Closure]] = {}  # standing or lifted, by id
+        self.events: dict[Any, list[BookingEvent]] = {}  # active bookings by id, one for each calendar
+        self.released: list[list[BookingEvent]] = []  # bookings that are not active, one for each calendar
+        self.closures: dict[int, list[Closure]] = {}  # closures by id, also those that were removed
         self.open: list[Any] = []  # the transactions that are open, the innermost last
         self.steps = 0
         self.broken = False
@@ -85,7 +85,7 @@ class HistoryMachine(RuleBasedStateMachine):
     # -- keys --------------------------------------------------------------------------------------
 
     def key(self, rank: int | None) -> Any:
-        """Return the key of a rank, in spellings that change as the walk goes on."""
+        """Return the key of a rank, in a form that changes from step to step."""
         self._form = getattr(self, "_form", 0) + 1
         return self.family.key(rank, self._form)
 
@@ -132,7 +132,7 @@ class HistoryMachine(RuleBasedStateMachine):
         return results if outcomes[0][0] == "returns" else None
 
     def make(self, call: Callable[[int, Calendar], Any], judge: Callable[[], list[Booked]], *, what: str) -> bool:
-        """Do what makes bookings, of which *call* returns a list; note them as standing. Return whether it was done.
+        """Do what makes bookings, of which *call* returns a list; note them as active. Return whether the call succeeded.
 
         A booking without an id gets one from the calendar; until then the oracle has an object in its place.
         """
@@ -187,7 +187,7 @@ class HistoryMachine(RuleBasedStateMachine):
             return f"{type(value).__name__} at {id(value)}"
 
     def fail(self, what: str) -> NoReturn:
-        """Raise AssertionError; the walk ends here, and what it leaves behind need not be right."""
+        """Raise AssertionError and end the history; the calendars are not checked any more."""
         self.broken = True
         raise AssertionError(what)
 
@@ -195,13 +195,13 @@ class HistoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def invariants_hold(self) -> None:
-        """Every structure proves its invariants."""
+        """Check the invariants of every structure."""
         for calendar in self.calendars:
             calendar.check()
 
     @invariant()
     def answers_agree(self) -> None:
-        """Every booking, in order, and who is free in some window; the window moves on from step to step."""
+        """Compare all bookings, in order, and the resources available in a window that moves from step to step."""
         self.steps += 1
         oracle = self.oracle
         standing = oracle.bookings()
@@ -214,7 +214,7 @@ class HistoryMachine(RuleBasedStateMachine):
             keys = [self.key(rank) for rank in window]
             self.same(calendar, f"find_available{window}", calendar.find_available(*keys).ids(), free)
             self.same(calendar, "closures()", [closure.id for closure in calendar.closures()], oracle.closures())
-        if not self.open:  # it hears of a transaction when that has ended
+        if not self.open:  # the follower gets the changes of a transaction when it has ended
             self.same(self.follower, "what could be applied", self.strayed, [])
             self.same(self.follower, "bookings()", [event.id for event in self.follower.bookings()], standing)
             keys = [self.key(rank) for rank in window]
@@ -242,22 +242,22 @@ class HistoryMachine(RuleBasedStateMachine):
     # -- what rules share --------------------------------------------------------------------------
 
     def id_of(self, who: int) -> int:
-        """Return the id of one of the resources there are, the first few more often, or now and then of none."""
+        """Return the id of one of the resources there are, the first few more often, or sometimes an unknown id."""
         things = self.oracle.things
         return things[who % 7 % len(things) if who % 2 else who % len(things)].id if things and who < 40 else 99
 
     def stood(self, ids: Iterable[Any], events: Iterable[list[BookingEvent]]) -> None:
-        """Note bookings that stand now."""
+        """Note bookings that are active now."""
         for id, copies in zip(ids, events, strict=True):
             self.events[id] = copies
             if copies in self.released:
                 self.released.remove(copies)
 
     def fell(self, id: Any) -> None:
-        """Note a booking that stands no longer."""
+        """Note a booking that is not active any more."""
         self.released.append(self.events.pop(id))
 
 
 def raise_again(refused: Refused) -> Any:
-    """Raise what the oracle refused with."""
+    """Raise the refusal of the oracle."""
     raise refused

@@ -1,4 +1,4 @@
-"""`ListStore`: one list and one loop, so plain that it cannot be wrong. What other stores are compared with."""
+"""`ListStore`: one list and one loop. It is the reference that other stores are compared with."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ListStore:
         self.closed = closed
 
     def add_resource(self, record: ResourceRecord) -> None:
-        """Note that there is such a resource. O(1)."""
+        """Note the resource. O(1)."""
         self.records.append(record)
 
     def remove_resource(self, record: ResourceRecord) -> None:
-        """Forget it. O(n)."""
+        """Forget the resource. O(n)."""
         self.records = [other for other in self.records if other is not record]
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:

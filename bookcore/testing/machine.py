@@ -32,7 +32,7 @@ class StoreMachine(BookingRules, LifeRules, QuestionRules, TimeRules):
     """One history with everything switched on."""
 
     def teardown(self) -> None:
-        """Compare everything once more at the end of the walk, and the follower with the rest."""
+        """Compare everything once more at the end of the history, the follower included."""
         try:
             self.end_all()
             for calendar in () if self.broken else (*self.calendars, self.follower):
@@ -49,7 +49,7 @@ def machine(
     small: bool = True,
     base: type[HistoryMachine] = StoreMachine,
 ) -> type[Any]:
-    """Return a machine that walks through *stores* and a `ListStore`; its ``TestCase`` is what pytest collects.
+    """Return a machine that runs histories through *stores* and a `ListStore`; its ``TestCase`` is what pytest collects.
 
     Each of *stores* is a class, or a function that makes a fresh store. ``small`` (the default) cuts the indexes' parts to a
     few entries, of ``sizes`` if given.

@@ -1,17 +1,17 @@
-"""`Oracle`: what a calendar should answer, worked out the plainest way there is, in whole numbers.
+"""`Oracle`: what a calendar should answer, computed in the plainest way, in whole numbers.
 
-It keeps a list of resources and a list of bookings and reads all of both for every answer. It calls nothing of what it
-judges: not a line of `bookcore` is imported here. Keys are whole numbers (the ranks of `bookcore.testing.families`),
+It keeps a list of resources and a list of bookings and reads all of both for every answer. It imports nothing of
+`bookcore` and so shares no code with the calendar. Keys are whole numbers (the ranks of `bookcore.testing.families`),
 so a span is a set of numbered cells of the axis, a Python ``range``, and two spans overlap when their ranges do:
 
     half-open   [2, 4)   cells 2 and 3            closed   [2, 4]   cells 4 to 8: 2, between, 3, between, 4
 
-How much is in use is then counted cell by cell; a closure is cells that nobody may have, opening hours are a rule
+How much is in use is then counted cell by cell; a closure is a set of cells that are not available, opening hours are a rule
 that says of each rank whether the stretch up to the next is open. The clock is a whole number as well. A refusal is a
 `Refused`, which names the error class that the calendar has to raise and the facts it has to carry. What changes a
 booking puts a new record in the place of the old one.
 
-What becomes of a booking is in `bookcore.testing.oracle_life`, free time in `bookcore.testing.oracle_time`.
+Holds, moves, splits and closures are in `bookcore.testing.oracle_life`, free time in `bookcore.testing.oracle_time`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAR = 10**9
 """Where cells without bound end; ranks must be far below."""
 
 ENDS = -20, 200
-"""The ranks between which all that happens lies."""
+"""The ranks between which all bookings, closures and questions lie."""
 
 
 class Refused(Exception):
@@ -134,7 +134,7 @@ class Oracle:
         return range(low, high)
 
     def reach(self, thing: Thing, start: int | None, end: int | None) -> range:
-        """Return the cells that a booking of *thing* occupies, turnaround and all."""
+        """Return the cells that a booking of *thing* occupies, its buffers included."""
         self.cells(start, end)
         return self.cells(
             None if start is None else start - thing.before, None if end is None else end + thing.after
@@ -159,7 +159,7 @@ class Oracle:
         return max((sum(q for used, q in uses if cell in used) for cell in edges if cell in asked), default=0)
 
     def is_shut(self, thing: Thing, cells: range) -> bool:
-        """Tell whether a closure, or the hours, bar one of the cells."""
+        """Tell whether one of the cells is in a closure or outside the opening hours."""
         if any(shut.thing is thing and self._share(cells, self.cells(shut.start, shut.end)) for shut in self.shut):
             return True
         rule = thing.hours

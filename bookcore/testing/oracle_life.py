@@ -1,4 +1,4 @@
-"""What becomes of bookings, as the oracle sees it: holds, moves, splits, closures, and changes that are undone."""
+"""Holds, moves, splits, closures and undone changes in the oracle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LifeOracle(Oracle):
         return new
 
     def hold(self, thing_id: Any, start: Any, end: Any, *, id: Any, quantity: int = 1, until: int | None = None) -> Booked:
-        """Book for the time being."""
+        """Make a hold."""
         if until is not None and until <= self.now:
             refuse("HoldExpiredError", until=until, now=self.now)
         return self._put(self.book(thing_id, start, end, id=id, quantity=quantity), held=True, until=until)
@@ -57,7 +57,7 @@ class LifeOracle(Oracle):
         self._put(self.get(id), held=False, until=None)
 
     def tick(self, by: int = 0) -> list[Any]:
-        """Let the clock move on; return the ids of the holds that have run out."""
+        """Advance the clock; return the ids of the holds that have expired."""
         self.now += by
         over = [b for b in self.booked if b.until is not None and b.until <= self.now]
         for booked in over:
@@ -80,7 +80,7 @@ class LifeOracle(Oracle):
         return self._put(old, thing=thing, start=start, end=end)
 
     def split(self, id: Any, at: int, second: Any) -> tuple[Booked, Booked]:
-        """Cut a booking in two, whatever has been closed since, if there is room for turnaround between them."""
+        """Cut a booking in two, whatever has been closed since, if there is room for buffers between them."""
         if self.closed:
             refuse("InvalidSpanError")
         old = self.get(id)
@@ -102,7 +102,7 @@ class LifeOracle(Oracle):
     # -- closures, hours ---------------------------------------------------------------------------
 
     def close(self, thing_id: Any, start: int | None, end: int | None) -> Shut:
-        """Close a resource for a span; what stands there stays."""
+        """Close a resource for a span; active bookings stay."""
         thing = self.thing(thing_id)
         self.cells(start, end)
         self.closings += 1
@@ -111,7 +111,7 @@ class LifeOracle(Oracle):
         return shut
 
     def reopen(self, id: int) -> None:
-        """Lift a closure."""
+        """Remove a closure."""
         if all(shut.id != id for shut in self.shut):
             refuse("UnknownClosureError")
         self.shut = [shut for shut in self.shut if shut.id != id]
@@ -134,7 +134,7 @@ class LifeOracle(Oracle):
         )  # fmt: skip
 
     def restore(self, saved: Any) -> list[Any]:
-        """Go back to what was saved, at the present time; return the ids of holds that have run out meanwhile."""
+        """Go back to what was saved, at the present time; return the ids of holds that have expired meanwhile."""
         ran_out: dict[Any, Booked]
         things, booked, self.turns, shut, self.closings, ran_out, self.indexed = saved
         self.booked, self.shut, self.things = list(booked), list(shut), []

@@ -1,4 +1,4 @@
-"""Free time, as the oracle sees it: every cell of a stretch of the axis asked by itself, and what is free put together.
+"""Free time in the oracle: every cell of a window is judged by itself, and free cells that touch are joined.
 
 A span is available exactly when each of its cells is, for the reach of a span is the reaches of its cells together. So
 what is free around the bookings is a row of yes and no. All that happens lies between two ranks, `ENDS`; beyond them
@@ -260,7 +260,7 @@ class TimeOracle(LifeOracle):
     def choose(
         self, ids: Iterable[Any] | None, start: int | None, end: int | None, quantity: int, strategy: str
     ) -> Any:
-        """Return whom a strategy chooses of those resources (None: of all) that are available, or refuse."""
+        """Return the resource that a strategy chooses of those resources (None: of all) that are available, or refuse."""
         free = self.available(start, end, quantity)
         if ids is not None:
             free = [id for id in free if id in ids]

@@ -1,4 +1,4 @@
-"""Questions to a calendar as plain trees, to be asked twice: of the calendar, and of the oracle.
+"""Questions as plain trees, each of which is asked of the calendar and of the oracle.
 
     ("and", ("kind", "Flat"), ("no", ("available", 3, 7, 1)))
 
@@ -125,7 +125,7 @@ def ask(calendar: Calendar, question: Question, key: Callable[[int | None], Any]
 
 
 def expected(oracle: Oracle, question: Question) -> list[Any]:
-    """Return the ids that a question must yield, in order of registration. It looks at everything the oracle has."""
+    """Return the ids that a question must yield, in order of registration. It reads all bookings of the oracle."""
     everything = oracle.select(lambda thing: True)
     found = _ids(oracle, question)
     return [id for id in everything if id in found]

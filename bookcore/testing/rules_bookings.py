@@ -1,4 +1,4 @@
-"""What random histories do to resources and bookings: they come and go, are refused, loaded, labelled, indexed."""
+"""Steps of random histories on resources and bookings: added, removed, refused, loaded, labelled, indexed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class BookingRules(HistoryMachine):
 
     @rule(id=IDS, spec=_things(1, 1))
     def add_another(self, id: int, spec: list[Any]) -> None:
-        """Add a resource, which may be there already."""
+        """Add a resource, whose id may be in use."""
         for parts in spec:
             self.add_resource(id, *parts)
 
@@ -95,7 +95,7 @@ class BookingRules(HistoryMachine):
 
     @rule(tries=st.lists(st.tuples(WHO, MANY), min_size=8, max_size=20))
     def fill(self, tries: list[Any]) -> None:
-        """Book a lot."""
+        """Book many spans."""
         for who, span in tries:
             self.try_to_book(self.id_of(who), span, None, 1, False)
 
@@ -117,7 +117,7 @@ class BookingRules(HistoryMachine):
 
     @rule(data=st.data())
     def add_again(self, data: st.DataObject) -> None:
-        """Add an event again: one that was released or refused, or one that stands."""
+        """Add an event again: one that was released or refused, or an active one."""
         candidates = [*self.released, *self.events.values()]
         if not candidates:
             return
@@ -142,7 +142,7 @@ class BookingRules(HistoryMachine):
 
     @rule(data=st.data(), by_id=st.booleans())
     def remove_booking(self, data: st.DataObject, by_id: bool) -> None:
-        """Release a booking, or try to release one that does not stand."""
+        """Release a booking, or try to release one that is not active."""
         name = data.draw(st.sampled_from([*self.events, "nobody", "a", 1]))
         stands = name in self.events
         if not by_id and not stands:

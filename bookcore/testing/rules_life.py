@@ -1,4 +1,4 @@
-"""What becomes of bookings in random histories: held, confirmed, moved, split, asked for again; closures, hours; undone."""
+"""Steps of random histories on holds, moves, splits, repeated requests, closures, opening hours and transactions."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ DEEDS = st.lists(
     min_size=4,
     max_size=16,
 )  # fmt: skip
-"""What to do, to which resource, in which span; a number and a flag that each deed reads in its own way."""
+"""The kind of step, the resource and the span; a number and a flag, whose meaning depends on the kind."""
 
 
 class LifeRules(HistoryMachine):
-    """Everything that changes what stands, besides booking and releasing.
+    """Every kind of change besides booking and releasing.
 
-    One rule does many deeds, so that a history of a few dozen steps is a full one.
+    One rule makes many changes, so that a history of a few dozen steps has many of each kind.
     """
 
     @rule(deeds=DEEDS)
     def live(self, deeds: list[Any]) -> None:
-        """Do all sorts of things."""
+        """Make changes of any kind."""
         for deed, *how in deeds:
             getattr(self, deed)(*how)
 
     @rule(deeds=DEEDS)
     def live_on(self, deeds: list[Any]) -> None:
-        """Do all sorts of things: once more, for this to come twice as often as other rules."""
+        """Make changes of any kind: a second rule, so that it is drawn twice as often as other rules."""
         self.live(deeds)
 
     @precondition(lambda self: len(self.open) < 2)
     @rule(kind=st.sampled_from(["transaction", "what_if"]), deeds=DEEDS, fails=st.booleans())
     def try_out(self, kind: str, deeds: list[Any], fails: bool) -> None:
-        """Do all sorts of things as one change, which may be undone."""
+        """Make changes of any kind in a transaction, which may be undone."""
         self.begin_transaction(kind)
         self.live(deeds)
         self.end_transaction(fails)
 
     def pick(self, number: int) -> Any:
-        """Return the id of a booking that stands, now and then of one that does not."""
+        """Return the id of an active booking, or sometimes of one that is not active."""
         names = [*self.events, *list(self.oracle.ran_out)[-2:], "nobody"]
         return names[number % len(names)]
 
     # -- holds -------------------------------------------------------------------------------------
 
     def hold(self, who: int, span: Span, number: int, until: bool) -> None:
-        """Book for the time being: without end, for so long, or until an instant."""
+        """Make a hold: without a deadline, with a length, or until an instant."""
         thing, name = self.id_of(who), NAMED[number % len(NAMED)]
         lasts = (None, 1, 2, 3, 5, 8, 0)[number % 7]
         quantity = (1, 1, 1, 2)[number % 4]
@@ -88,16 +88,16 @@ class LifeRules(HistoryMachine):
             self.hold(who, moved, 7 * (turn + number % 4) + 2, True)  # the same `lasts`, other names and quantities
 
     def tick(self, who: int, span: Span, number: int, flag: bool) -> None:
-        """Let time pass: some holds may run out, which nobody is told before somebody asks."""
+        """Advance the clock: holds may expire, and the next call releases them."""
         self.forget(self.oracle.tick(number % 3 + 1))
 
     def forget(self, ids: list[Any]) -> None:
-        """Note that holds have run out."""
+        """Note that holds have expired."""
         for id in ids:
             self.fell(id)
 
     def confirm(self, who: int, span: Span, number: int, by_id: bool) -> None:
-        """Confirm a hold that stands, that ran out, or that was none."""
+        """Confirm an active hold, an expired one, or a booking that is not a hold."""
         name = self.pick(number)
 
         def judge() -> Any:
@@ -110,7 +110,7 @@ class LifeRules(HistoryMachine):
     # -- moving ------------------------------------------------------------------------------------
 
     def move(self, who: int, span: Span, number: int, by_id: bool) -> None:
-        """Give a booking another span, another resource, or both; half of the moves go not far."""
+        """Give a booking another span, another resource, or both; half of the moves are short."""
         name = self.pick(number)
         ranks: dict[str, Any] = {}
         standing = self.events.get(name)
@@ -156,7 +156,7 @@ class LifeRules(HistoryMachine):
     # -- closures and hours ------------------------------------------------------------------------
 
     def close(self, who: int, span: Span, number: int, flag: bool) -> None:
-        """Close a resource for a span; rather a short one, or nothing is left."""
+        """Close a resource for a span, mostly a short one, so that other spans stay available."""
         thing = self.id_of(who)
         span = (number, number + 1 + number % 5) if flag or None in span else span
         keys = self.keys(span)
@@ -175,7 +175,7 @@ class LifeRules(HistoryMachine):
             self.closures[made[0].id] = made
 
     def reopen(self, who: int, span: Span, number: int, flag: bool) -> None:
-        """Lift a closure, which may be lifted already."""
+        """Remove a closure, which may have been removed before."""
         if self.closures:
             id = sorted(self.closures)[number % len(self.closures)]
             self.agree(
@@ -183,7 +183,7 @@ class LifeRules(HistoryMachine):
             )
 
     def hours(self, who: int, span: Span, number: int, lift: bool) -> None:
-        """Give a resource or two opening hours, or none; where keys are no datetimes nobody has any."""
+        """Give a resource or two opening hours, or none; none where keys are not datetimes."""
         tables = timetables(self.family)
         if not tables:
             return
@@ -253,7 +253,7 @@ class LifeRules(HistoryMachine):
             self.same(self.calendars[0], "refused", refused, judged * len(refused))
 
     def again(self, who: int, span: Span, number: int, flag: bool) -> None:
-        """Ask once more for a booking that stands, or for another of its id."""
+        """Repeat the request of an active booking, or make another request with its id."""
         name = self.pick(number)
         if name not in self.events:
             return
@@ -278,7 +278,7 @@ class LifeRules(HistoryMachine):
     @precondition(lambda self: len(self.open) < 2)
     @rule(kind=st.sampled_from(["transaction", "transaction", "what_if"]))
     def begin_transaction(self, kind: str) -> None:
-        """Begin a transaction, in which the walk goes on."""
+        """Begin a transaction; the next steps of the history are in it."""
         blocks = [getattr(calendar, kind)() for calendar in self.calendars]
         for block in blocks:
             block.__enter__()
@@ -288,7 +288,7 @@ class LifeRules(HistoryMachine):
     @precondition(lambda self: self.open)
     @rule(fails=st.booleans())
     def end_transaction(self, fails: bool) -> None:
-        """End the innermost one: kept, or undone without a trace."""
+        """End the innermost transaction: kept, or undone completely."""
         kind, blocks, saved, before = self.open.pop()
         for block in blocks:
             error = ZeroDivisionError() if fails else None

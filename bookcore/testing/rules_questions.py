@@ -1,4 +1,4 @@
-"""What random histories ask: composed questions, one resource, what must be refused, a file and back."""
+"""Steps of random histories that ask: composed questions, one resource, what must be refused, a file and back."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class QuestionRules(HistoryMachine):
 
     @rule(span=rank_spans("[)", 0, HIGH), quantity=st.sampled_from([1, 2, 3]))
     def look_behind(self, span: Any, quantity: int) -> None:
-        """Ask an index that answers for all resources, past the calendar, which may take other ways for few."""
+        """Ask the occupancy index itself, because a calendar may answer for a few resources without it."""
         keys = [self.key(rank) for rank in span]
         right = self.oracle.unbooked(span[0], span[1], quantity)
         for calendar in self.calendars:
@@ -82,7 +82,7 @@ class QuestionRules(HistoryMachine):
 
     @rule(who=WHO, data=st.data())
     def refuse(self, who: int, data: st.DataObject) -> None:
-        """Hand in what no calendar takes. The invariants then show that nothing has changed."""
+        """Pass arguments that every calendar refuses. The invariants then show that nothing has changed."""
         id = self.id_of(who)
         nan = data.draw(nans())
         a, b = self.key(3), self.key(8)

@@ -1,4 +1,4 @@
-"""What random histories ask about time: gaps, the next, the nearest, slots, what several share, and why not."""
+"""Steps of random histories that ask about time: gaps, the next, the nearest, slots, what several share, and why not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TimeRules(HistoryMachine):
         return self.bounds == "[)" or self.family.between is not None
 
     def endless(self, ids: Any, span: Span) -> bool:
-        """Tell whether opening hours would be walked without end, or refused for it."""
+        """Tell whether a question about opening hours would have an endless answer, or be refused for that reason."""
         rules = [thing.hours for thing in self.oracle.things if thing.id in ids]
         return None in span and any(rule is not None and not rule.always for rule in rules)
 
@@ -42,7 +42,7 @@ class TimeRules(HistoryMachine):
             self.look_at(self.id_of(who), *ask)
 
     def look_at(self, id: Any, span: Span, quantity: int, length: int) -> None:
-        """Ask one."""
+        """Ask one resource."""
         oracle = self.oracle
         keys = self.keys(span)
         what = f"({id}, {span}, {quantity}, {length})"
@@ -90,7 +90,7 @@ class TimeRules(HistoryMachine):
     @precondition(can_tell)
     @rule(ids=st.lists(WHO, max_size=4), span=WINDOWS, quorum=st.none() | st.integers(1, 3), length=LENGTHS)
     def look_for_common_time(self, ids: list[int], span: Span, quorum: int | None, length: int) -> None:
-        """Ask when several are free together."""
+        """Ask when several resources are free together."""
         ids = [self.id_of(who) for who in ids]
         if self.endless(ids, span):
             return
@@ -127,7 +127,7 @@ class TimeRules(HistoryMachine):
 
     @rule(asks=st.lists(st.tuples(WHO, SPANS, st.sampled_from([1, 1, 2, 4, 0])), min_size=1, max_size=4))
     def explain(self, asks: list[Any]) -> None:
-        """Ask why not: every cause, in order; none exactly when available."""
+        """Ask for the causes, in order; there is none exactly where the span is available."""
         for who, *ask in asks:
             self.explain_one(self.id_of(who), *ask)
 

@@ -1,4 +1,4 @@
-"""Small structures for tests: every index cuts and joins itself after a few entries instead of thousands."""
+"""Small structures for tests: every index splits and merges its chunks after a few entries instead of hundreds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALL = Sizes(
 
 
 def small_store(make: Callable[[], BookingStore[Any]], sizes: Sizes = SMALL) -> BookingStore[Any]:
-    """Return a fresh store with small structures, as far as it takes `Sizes`, of a calendar with small ones.
+    """Return a new store with these sizes, of which a calendar also takes the sizes of its own structures.
 
     >>> from bookcore import MemoryStore
     >>> small_store(MemoryStore).sizes.split
@@ -41,7 +41,7 @@ def small_store(make: Callable[[], BookingStore[Any]], sizes: Sizes = SMALL) -> 
 
 
 def small_sizes(**changes: Any) -> Sizes:
-    """Return `SMALL`, but for some sizes. Raises: TypeError for a size that there is none of.
+    """Return `SMALL` with some sizes replaced. Raises: TypeError for the name of no size.
 
     >>> small_sizes(split=2).split
     2

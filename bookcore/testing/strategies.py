@@ -162,7 +162,7 @@ IMPOSTORS: dict[str, Callable[[], Any]] = {
         int, 3, "__add__", "__radd__", "__sub__", "__rsub__", "__eq__", "__ne__", "__lt__", "__bool__"
     ),
 }  # fmt: skip
-"""Makers of objects that pass for what they are not, or are what they say and cannot be used as it, by name.
+"""Functions that make objects of a wrong type that passes for a right one, or of a right type that cannot be used, by name.
 
 Not among `strangers`: Hypothesis asks what it draws for its class, and some of these do not answer.
 """

@@ -39,7 +39,7 @@ TABLES: tuple[Table, ...] = (
 
 @cache
 def timetables(family: Family) -> list[tuple[Hours, Rule]]:
-    """Return opening hours for the keys of a family; none where keys are no datetimes.
+    """Return opening hours for the keys of a family; none where keys are not datetimes.
 
     For datetimes with a zone some are on the clock of Berlin and of Lord Howe Island, which change it by an hour and by half
     of one just where the ranks begin.

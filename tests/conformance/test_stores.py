@@ -1,4 +1,4 @@
-"""The stores of the package sit the exam that is shipped to users."""
+"""The stores of the package pass the conformance suite that is shipped to users."""
 
 from __future__ import annotations
 

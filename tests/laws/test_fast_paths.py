@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import namedtuple
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -222,6 +224,26 @@ def test_times_of_another_zone_are_left_to_the_general_path(monkeypatch: pytest.
     assert counts["allows"] == 2
     assert calendar.book("r", here + HOUR, here + 2 * HOUR).start.tzinfo is here.tzinfo
     assert counts["book"] == 1
+
+
+@pytest.mark.parametrize("change", ["book", "remove_booking"])
+def test_answer_from_before_a_change_is_not_given_after_it(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast path has read the bookings when the change comes, so it compares the stamp again and asks anew."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", 1, 2)
+    if change == "remove_booking":
+        calendar.book("r", 5, 8, id="x")
+    changes = {"book": partial(calendar.book, "r", 5, 8), "remove_booking": partial(calendar.remove_booking, "x")}
+
+    def interrupted(edges: Any, key: Any) -> int:
+        monkeypatch.undo()
+        changes[change]()
+        return bisect_left(edges, key)
+
+    monkeypatch.setattr("bookcore.calendar.bisect_left", interrupted)
+    assert calendar.is_available("r", 6, 7) is (change == "remove_booking")
+    assert len(calendar) == (2 if change == "book" else 1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import pytest
@@ -28,10 +27,14 @@ from bookcore.stores.tree import TreeStore
 from bookcore.testing import SMALL, ListStore, small_store
 
 MOST = settings().max_examples
+STORES = (MemoryStore, TreeStore, ListStore)
+
+SLOW = Sizes(at_once=1)
+"""Each call removes at most one of the hidden rows."""
 
 
 class Clock:
-    """An instant that moves when told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -40,16 +43,16 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=[MemoryStore, TreeStore, ListStore])
+@pytest.fixture(params=STORES)
 def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
     """Return a maker of calendars on one kind of store."""
     return lambda **kwargs: Calendar(request.param(), **kwargs)
 
 
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each call take out no more than one of those that fade."""
-    monkeypatch.setattr("bookcore.stores.memory.store.Sizes", partial(Sizes, at_once=1))
+@pytest.fixture(params=STORES)
+def slow(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
+    """Return a maker of calendars on one kind of store, in which each call removes at most one hidden row."""
+    return lambda **kwargs: Calendar(small_store(request.param, SLOW), **kwargs)
 
 
 def fading(calendar: Calendar) -> bool:
@@ -66,10 +69,9 @@ def held(calendar: Calendar, count: int, **resource: Any) -> list[BookingEvent]:
     return [calendar.hold(number, 1, 5, until=10) for number in range(count)]
 
 
-@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("capacity", [1, 2])
-def test_many_that_run_out_at_once_are_gone_from_every_answer(make: Callable[..., Calendar], capacity: int) -> None:
-    """At the instant, before anything was taken out: the span is free, the bookings are unknown, the rest stands."""
+def test_many_that_run_out_at_once_are_gone_from_every_answer(slow: Callable[..., Calendar], capacity: int) -> None:
+    """At the deadline, before a row is removed: the span is free, the holds are unknown, other bookings are active."""
     questions: list[Callable[[Calendar, list[BookingEvent]], Any]] = [
         lambda c, h: len(c) == 40,
         lambda c, h: [e.start for e in c.bookings()] == [7] * 40,
@@ -91,19 +93,18 @@ def test_many_that_run_out_at_once_are_gone_from_every_answer(make: Callable[...
     ]
     for ask in questions:
         clock = Clock()
-        calendar = make(clock=clock)
+        calendar = slow(clock=clock)
         holds = held(calendar, 40, capacity=capacity)
         clock.now = 10
         assert ask(calendar, holds)
         calendar.check()
 
 
-@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
-    """Each call takes out a few; when nothing fades any more the store is in its place again."""
+    """Each call removes a few hidden rows, until there are none."""
     clock = Clock()
-    calendar = Calendar(clock=clock)
+    calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 5, capacity=capacity)
     clock.now = 10
     seen = []
@@ -116,7 +117,7 @@ def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
 
 
 def test_few_that_run_out_do_not_fade() -> None:
-    """Up to what one call may take out, the indexes know at once."""
+    """Rows that one call can remove are not hidden but removed at once."""
     clock = Clock()
     calendar = Calendar(clock=clock)
     held(calendar, Sizes().at_once)
@@ -135,12 +136,11 @@ def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calenda
     assert calendar.resources.ids() == []
 
 
-@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("resource", [{}, {"capacity": 2}, {"after": 1}])
 def test_resource_is_removed_while_its_holds_fade(resource: dict[str, Any]) -> None:
-    """What faded goes with the resource, and an undone removal brings back the resource without it."""
+    """Hidden rows are removed with their resource, and an undone removal brings back the resource without them."""
     clock = Clock()
-    calendar = Calendar(clock=clock)
+    calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 40, **resource)
     clock.now = 10
     assert len(calendar) == 40 and fading(calendar)
@@ -168,11 +168,10 @@ def test_load_where_holds_ran_out(make: Callable[..., Calendar], count: int) -> 
     calendar.check()
 
 
-@pytest.mark.usefixtures("slow")
-def test_calendar_left_empty_takes_keys_of_another_family(make: Callable[..., Calendar]) -> None:
-    """What fades is not held: the calendar is empty, and says nothing against text."""
+def test_calendar_left_empty_takes_keys_of_another_family(slow: Callable[..., Calendar]) -> None:
+    """Hidden rows do not count: the calendar is empty, and accepts keys of text."""
     clock = Clock()
-    calendar = make(clock=clock)
+    calendar = slow(clock=clock)
     for number in range(5):
         calendar.add_resource(Resource(number))
         calendar.hold(number, 1, 5, until=10)
@@ -182,11 +181,10 @@ def test_calendar_left_empty_takes_keys_of_another_family(make: Callable[..., Ca
     calendar.check()
 
 
-@pytest.mark.usefixtures("slow")
-def test_event_whose_hold_ran_out_can_be_booked_again(make: Callable[..., Calendar]) -> None:
+def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calendar]) -> None:
     """The very object, while the store may still hold it; in this calendar and in another."""
     clock = Clock()
-    calendar, other = make(clock=clock), make()
+    calendar, other = slow(clock=clock), slow()
     events = held(calendar, 5)
     clock.now = 10
     assert len(calendar) == 5
@@ -201,11 +199,10 @@ def test_event_whose_hold_ran_out_can_be_booked_again(make: Callable[..., Calend
     assert all(not fading(c) for c in (calendar, other))
 
 
-@pytest.mark.usefixtures("slow")
-def test_what_ran_out_in_an_undone_transaction_runs_out_again(make: Callable[..., Calendar]) -> None:
-    """Undoing puts the holds back with their deadlines, which have passed: still nobody sees them."""
+def test_what_ran_out_in_an_undone_transaction_runs_out_again(slow: Callable[..., Calendar]) -> None:
+    """Undoing puts the holds back with their deadlines, which have passed: no answer contains them."""
     clock = Clock()
-    calendar = make(clock=clock)
+    calendar = slow(clock=clock)
     events = held(calendar, 5)
     told: list[Change] = []
     calendar.subscribe(told.append)
@@ -220,11 +217,10 @@ def test_what_ran_out_in_an_undone_transaction_runs_out_again(make: Callable[...
     calendar.check()
 
 
-@pytest.mark.usefixtures("slow")
-def test_confirming_one_of_many_that_ran_out_says_so(make: Callable[..., Calendar]) -> None:
+def test_confirming_one_of_many_that_ran_out_says_so(slow: Callable[..., Calendar]) -> None:
     """However many ran out at once, each is remembered for a while."""
     clock = Clock()
-    calendar = make(clock=clock)
+    calendar = slow(clock=clock)
     for event in held(calendar, 50):
         clock.now = 10
         with pytest.raises(HoldExpiredError):
@@ -258,14 +254,13 @@ class Moody:
         return self.rank < other.rank
 
 
-@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_keys_that_cannot_be_compared_for_a_while_spoil_nothing(
-    make: Callable[..., Calendar], capacity: int, monkeypatch: pytest.MonkeyPatch
+    slow: Callable[..., Calendar], capacity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A booking that cannot be taken out now is seen by nobody, or stays whole and is taken out by a later call."""
+    """A row that cannot be removed now is in no answer, and a later call removes it."""
     clock = Clock()
-    calendar = make(clock=clock)
+    calendar = slow(clock=clock)
     for number in range(4):
         calendar.add_resource(Resource(number, capacity=capacity))
         calendar.hold(number, Moody(1), Moody(5), until=10)
@@ -295,9 +290,11 @@ class Counted:
         return self.rank < other.rank
 
 
-def pool_that_ran_out(clock: Clock, holds: int, others: int = 0, closed: bool = False) -> Calendar:
+def pool_that_ran_out(
+    clock: Clock, holds: int, others: int = 0, closed: bool = False, sizes: Sizes | None = None
+) -> Calendar:
     """Return a calendar of a pool of 6, at the instant when many holds of 2 run out: at all times, one on another."""
-    calendar = Calendar(clock=clock, bounds="[]" if closed else "[)")
+    calendar = Calendar(MemoryStore(sizes), clock=clock, bounds="[]" if closed else "[)")
     calendar.add_resource(Resource("r", capacity=6))
     clock.now = 0
     for number in range(holds):
@@ -334,10 +331,9 @@ def test_a_call_pays_for_a_few_of_many_that_ran_out_in_a_pool() -> None:
 def test_a_comparison_that_fails_half_way_leaves_a_pool_right(
     limit: int, closed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However far the call that notices comes, or those after it: what ran out is seen by nobody, the rest by all."""
-    monkeypatch.setattr("bookcore.stores.memory.store.Sizes", partial(Sizes, at_once=3))
+    """However many comparisons succeed: no answer contains the expired holds, and all contain the other bookings."""
     clock = Clock()
-    calendar = pool_that_ran_out(clock, 12, others=3, closed=closed)
+    calendar = pool_that_ran_out(clock, 12, others=3, closed=closed, sizes=Sizes(at_once=3))
     attempts: list[Callable[[], Any]] = [
         lambda: calendar.is_available("r", Counted(4), Counted(9), quantity=6),
         lambda: calendar.book("r", Counted(4), Counted(9), quantity=6),
@@ -435,7 +431,7 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @given(steps=STEPS)
 @settings(max_examples=MOST * 2)
 def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
-    """One history, on the store in which bookings fade and on a plain list: the same answers after each step."""
+    """One history, on the store that hides rows and on a plain list: the same answers after each step."""
     one, two = Clock(), Clock()
     here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)
     there = Calendar(small_store(ListStore), clock=two, bounds=bounds)
@@ -444,7 +440,7 @@ def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
 
 
 def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:
-    """A hold that ran out inside a what-if stands again after it, and runs out again."""
+    """A hold that expired inside a what-if is active again after it, and expires again."""
     now = [0]
     calendar = Calendar(clock=lambda: now[0])
     pool, room = calendar.add_resource(Resource("pool", capacity=3)), calendar.add_resource(Resource("room"))

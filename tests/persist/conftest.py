@@ -6,11 +6,14 @@ import struct
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bookcore.persist import registry
+from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.snapshot.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
 
 Forge = Callable[..., Path]
 
@@ -96,3 +99,34 @@ class InMemory(FileSystem):
 def in_memory() -> Callable[[bytes | bytearray], FileSystem]:
     """Return a function that makes a file system of one file out of its bytes."""
     return InMemory
+
+
+@pytest.fixture
+def sound() -> Callable[..., State]:
+    """Return a function that makes a state with a row in every section, but for the sections and columns named."""
+
+    def make(**changes: Any) -> State:
+        state = State(
+            bounds="[)",
+            classes=["Flat", ":BookingEvent"],
+            event_type=1,
+            last_sequence=12,
+            last_closure=7,
+            resources=Resources(
+                ["a", 5, (1, 2)], [0, 0, 0], [1, 20, 1], [None, 1, None], [None, 2, None], [None, {"x": 1}, {}]
+            ),
+            tags=Tags(["sea", 3], [[0, 2], [1]]),
+            rules=Rules([{"zone": "x"}], [[2]]),
+            bookings=Bookings(
+                [1, "two"], [1, 1], [0, 1], KeyColumn([3, None, 5, 9]), [1, 7], [None, {"guest": "Ada"}]
+            ),
+            holds=Holds([1], [99]),
+            expired=Expired([4, "old"], [5, 6]),
+            closures=Closures([7], [0], KeyColumn([1, None]), ["paint"], [[0]]),
+        )
+        for name, value in changes.items():
+            section, _, column = name.partition("__")
+            setattr(getattr(state, section) if column else state, column or section, value)
+        return state
+
+    return make

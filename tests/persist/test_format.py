@@ -414,9 +414,9 @@ def test_call_that_does_less_than_asked_is_made_up_for_or_noticed(
 ) -> None:
     """Short writes and reads are continued; if nothing or something else is written, the old file stays in place."""
     path = tmp_path / "a.bks"
-    for at, name in enumerate(calls_of_a_write(tmp_path)):
-        if name != call:
-            continue
+    places = [at for at, name in enumerate(calls_of_a_write(tmp_path)) if name == call]
+    assert places
+    for at in places:
         write_file(path, Facts(rows=99), SECTIONS[:1])
         if how == "short":
             write_file(path, FACTS, SECTIONS, fs=Faulty(at, how))
@@ -427,7 +427,7 @@ def test_call_that_does_less_than_asked_is_made_up_for_or_noticed(
         except SnapshotError:
             assert read_file(path) == (Facts(rows=99), SECTIONS[:1])
         else:  # nothing was read where nothing is left to read
-            assert (call, name) == ("read", "read")
+            assert call == "read"
             assert read_file(path) == (FACTS, SECTIONS)
         assert os.listdir(tmp_path) == ["a.bks"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,7 @@ from bookcore.calendar import Calendar
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
-from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.format import Facts, read_file, write_file
-
-
-def save(calendar: Calendar, path: Any, **options: Any) -> int:
-    """Write a calendar to a file."""
-    return save_load.save(calendar._engine.state, path, **options)
-
-
-def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
-    """Return the calendar in a file."""
-
-    def made(**settings: Any) -> Any:
-        calendar = make(**settings)
-        return calendar, calendar._engine.state
-
-    loaded: Calendar = save_load.load(made, path, **options)
-    return loaded
 
 
 class Stay(BookingEvent):
@@ -86,8 +68,8 @@ def closed_calendar() -> Calendar:
 def test_bookings_that_stood_where_it_was_closed_are_listed_as_they_were(tmp_path: Path) -> None:
     """Those that stand, and those that were released, moved or split since."""
     calendar = closed_calendar()
-    save(calendar, tmp_path / "a.bks")
-    found = load(Calendar, tmp_path / "a.bks", types=[Stay])
+    calendar.snapshot(tmp_path / "a.bks")
+    found = Calendar.restore(tmp_path / "a.bks", types=[Stay])
     found.check()
     assert listed(found) == listed(calendar)
     first, second, _ = found.closures()
@@ -96,7 +78,7 @@ def test_bookings_that_stood_where_it_was_closed_are_listed_as_they_were(tmp_pat
     with pytest.raises(AttributeError):
         both.end = 9
     assert found.get("stays") is first.overlapping[0]
-    save(found, tmp_path / "b.bks")
+    found.snapshot(tmp_path / "b.bks")
     assert (tmp_path / "b.bks").read_bytes() == (tmp_path / "a.bks").read_bytes()
 
 
@@ -108,8 +90,8 @@ def test_another_booking_of_the_same_id_is_not_listed(tmp_path: Path) -> None:
     calendar.close("a", 0, 5)
     calendar.remove_booking("x")
     calendar.book("a", 8, 9, id="x")
-    save(calendar, tmp_path / "a.bks")
-    found = load(Calendar, tmp_path / "a.bks")
+    calendar.snapshot(tmp_path / "a.bks")
+    found = Calendar.restore(tmp_path / "a.bks")
     assert listed(found) == listed(calendar)
 
 
@@ -120,26 +102,26 @@ def test_follower_lists_its_own_bookings(tmp_path: Path) -> None:
     leader.add_resource(Resource("a"))
     leader.book("a", 1, 2, id="x")
     leader.close("a", 0, 5)
-    save(follower, tmp_path / "a.bks")
-    found = load(Calendar, tmp_path / "a.bks")
+    follower.snapshot(tmp_path / "a.bks")
+    found = Calendar.restore(tmp_path / "a.bks")
     assert [event is found.get("x") for event in found.closures()[0].overlapping] == [True]
 
 
 def test_class_of_a_released_booking_is_asked_for(tmp_path: Path) -> None:
     """As that of any other."""
-    save(closed_calendar(), tmp_path / "a.bks")
+    closed_calendar().snapshot(tmp_path / "a.bks")
     with pytest.raises(SnapshotTypeError, match="Stay"):
-        load(Calendar, tmp_path / "a.bks")
+        Calendar.restore(tmp_path / "a.bks")
 
 
 def test_file_without_the_released_is_refused(tmp_path: Path) -> None:
     """A closure lists what is not there."""
-    save(closed_calendar(), tmp_path / "a.bks")
+    closed_calendar().snapshot(tmp_path / "a.bks")
     facts, sections = read_file(tmp_path / "a.bks")
     for kept in (sections[:-1], [*sections, sections[-1]], [*sections[:-1], sections[4]]):
         write_file(tmp_path / "b.bks", Facts(rows=facts.rows, last_sequence=facts.last_sequence), kept)
         with pytest.raises(SnapshotDamagedError):
-            load(Calendar, tmp_path / "b.bks", types=[Stay])
+            Calendar.restore(tmp_path / "b.bks", types=[Stay])
 
 
 def test_field_named_like_a_fact_does_not_change_the_fact(tmp_path: Path) -> None:
@@ -147,8 +129,8 @@ def test_field_named_like_a_fact_does_not_change_the_fact(tmp_path: Path) -> Non
     calendar = Calendar()
     calendar.add_resource(Resource("a"))
     calendar.add_booking(Stay("a", 1, 2, _start=77, _home=5, _seq=9))
-    save(calendar, tmp_path / "a.bks")
-    found = load(Calendar, tmp_path / "a.bks", types=[Stay])
+    calendar.snapshot(tmp_path / "a.bks")
+    found = Calendar.restore(tmp_path / "a.bks", types=[Stay])
     found.check()
     (event,) = found.bookings()
     assert (event.start, dict(event.fields)) == (1, {"_start": 77, "_home": 5, "_seq": 9, "price": 0})

@@ -16,42 +16,14 @@ from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.snapshot.state import (
     Bookings,
-    Closures,
-    Expired,
     Holds,
     Resources,
-    Rules,
     State,
-    Tags,
     decode_state,
     encode_state,
 )
 
-
-def sound(**changes: Any) -> State:
-    """Return a state with something in every section."""
-    state = State(
-        bounds="[)",
-        classes=["Flat", ":BookingEvent"],
-        event_type=1,
-        last_sequence=12,
-        last_closure=7,
-        resources=Resources(
-            ["a", 5, (1, 2)], [0, 0, 0], [1, 20, 1], [None, 1, None], [None, 2, None], [None, {"x": 1}, {}]
-        ),
-        tags=Tags(["sea", 3], [[0, 2], [1]]),
-        rules=Rules([{"zone": "x"}], [[2]]),
-        bookings=Bookings(
-            [1, "two"], [1, 1], [0, 1], KeyColumn([3, None, 5, 9]), [1, 7], [None, {"guest": "Ada"}]
-        ),
-        holds=Holds([1], [99]),
-        expired=Expired([4, "old"], [5, 6]),
-        closures=Closures([7], [0], KeyColumn([1, None]), ["paint"], [[0]]),
-    )
-    for name, value in changes.items():
-        section, _, column = name.partition("__")
-        setattr(getattr(state, section) if column else state, column or section, value)
-    return state
+Sound = Callable[..., State]
 
 
 def facts(state: State) -> list[Any]:
@@ -85,7 +57,7 @@ def through_pickles(state: State) -> State:
     return decode_state([pickle.loads(pickle.dumps(section, 5)) for section in encode_state(state)])  # noqa: S301 - ours
 
 
-def test_state_comes_back() -> None:
+def test_state_comes_back(sound: Sound) -> None:
     """Every column of every section comes back, and so does the state of an empty calendar."""
     assert facts(through_pickles(sound())) == facts(sound())
     empty = State(classes=[":BookingEvent"])
@@ -177,13 +149,13 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_state_that_cannot_be_is_refused(name: str) -> None:
+def test_state_that_cannot_be_is_refused(name: str, sound: Sound) -> None:
     """In each of these states one thing is wrong, as it may be in a forged file with a right digest."""
     with pytest.raises(Unreadable):
         through_pickles(sound(**BROKEN[name]))
 
 
-def test_closed_bounds_allow_a_span_of_no_length() -> None:
+def test_closed_bounds_allow_a_span_of_no_length(sound: Sound) -> None:
     """With bounds ``[]`` a start may equal its end, but not come after it."""
     keys = KeyColumn([3, 9, 3, 9])
     assert through_pickles(sound(bounds="[]", bookings__keys=keys)).bookings.keys.values == keys.values
@@ -219,7 +191,7 @@ MEDDLING: dict[str, Callable[[list[Any]], Any]] = {
 
 
 @pytest.mark.parametrize("name", MEDDLING)
-def test_sections_that_do_not_fit_are_refused(name: str) -> None:
+def test_sections_that_do_not_fit_are_refused(name: str, sound: Sound) -> None:
     """The file must have just the sections and columns of its format."""
     sections: list[Any] = encode_state(sound())
     MEDDLING[name](sections)
@@ -227,7 +199,7 @@ def test_sections_that_do_not_fit_are_refused(name: str) -> None:
         decode_state(sections)
 
 
-def test_refusal_names_section_and_column() -> None:
+def test_refusal_names_section_and_column(sound: Sound) -> None:
     """The error says in which section and column the wrong value is."""
     with pytest.raises(Unreadable, match="section bookings, column 3: a number 3"):
         through_pickles(sound(bookings__resources=[0, 3]))

@@ -24,23 +24,7 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec import columns
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.snapshot import save_load
-from bookcore.persist.snapshot.format import Limits
-
-
-def save(calendar: Calendar, path: Any, **options: Any) -> int:
-    """Write a calendar to a file."""
-    return save_load.save(calendar._engine.state, path, **options)
-
-
-def load(make: Callable[..., Calendar], path: Any, **options: Any) -> Calendar:
-    """Return the calendar in a file."""
-
-    def made(**settings: Any) -> Any:
-        calendar = make(**settings)
-        return calendar, calendar._engine.state
-
-    loaded: Calendar = save_load.load(made, path, **options)
-    return loaded
+from bookcore.persist.snapshot.format import Limits, read_file
 
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:
@@ -130,11 +114,11 @@ def test_file_larger_than_is_read_is_not_written(tmp_path: Path) -> None:
     calendar.add_resource(Resource("a"))
     calendar.book("a", 1, 2, note="x" * 5000)
     with pytest.raises(SnapshotError, match="limits"):
-        save(calendar, tmp_path / "a.bks", limits=Limits(5000))
+        save_load.save(calendar._engine.state, tmp_path / "a.bks", limits=Limits(5000))
     assert not (tmp_path / "a.bks").exists()
-    size = save(calendar, tmp_path / "a.bks")
-    save(calendar, tmp_path / "b.bks", limits=Limits(size))
-    assert len(load(Calendar, tmp_path / "b.bks", limits=Limits(size))) == 1
+    size = calendar.snapshot(tmp_path / "a.bks")
+    assert save_load.save(calendar._engine.state, tmp_path / "b.bks", limits=Limits(size)) == size
+    assert read_file(tmp_path / "b.bks", limits=Limits(size))[0].rows == 1
 
 
 class Choosy(BookingEvent):
@@ -202,13 +186,13 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
         raise MemoryError
 
     path = tmp_path / "a.bks"
-    save(Calendar(), path)
+    Calendar().snapshot(path)
     if step == "decode_keys":
         monkeypatch.setattr(columns._Reader, "column", fail)
     else:
         monkeypatch.setattr(save_load, step, fail)
     with pytest.raises(SnapshotError, match="memory") as caught:
-        save(Calendar(), path) if step in ("gather", "write_file") else load(Calendar, path)
+        Calendar().snapshot(path) if step in ("gather", "write_file") else Calendar.restore(path)
     assert not isinstance(caught.value, SnapshotDamagedError)
 
 
