@@ -44,7 +44,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: str) -> None:
-        """Active bookings stay and are listed by the closure; the error of a refusal has it among its causes; `reopen` frees the span."""
+        """Active bookings stay and are listed by the closure, which is among the causes of a refusal until it is lifted."""
         calendar = rooms(store, bounds)
         standing, far = calendar.book("q", 1, 5), calendar.book("q", 20, 21)
         closure = calendar.close("q", 3, 9, "paint")
