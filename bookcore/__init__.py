@@ -13,6 +13,7 @@ True
 from bookcore.calendar import Calendar
 from bookcore.errors import (
     BookcoreError,
+    CalendarBrokenError,
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
@@ -27,6 +28,7 @@ from bookcore.errors import (
     MissingExtraError,
     NoneAvailableError,
     QueryError,
+    RecursiveCallError,
     ResourceError,
     ResourceInUseError,
     SnapshotError,
@@ -61,6 +63,7 @@ __all__ = [
     "BookingService",
     "BookingStore",
     "Calendar",
+    "CalendarBrokenError",
     "Cause",
     "CauseKind",
     "Closure",
@@ -81,6 +84,7 @@ __all__ = [
     "MissingExtraError",
     "NoneAvailableError",
     "QueryError",
+    "RecursiveCallError",
     "Refusal",
     "Report",
     "Resource",

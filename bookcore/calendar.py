@@ -17,8 +17,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self
 
-from bookcore.engine.engine import UNSET, Engine
+from bookcore.engine.engine import UNSET, Engine, listed, parsed
+from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.state import CalendarState
+from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, StoreError
@@ -138,7 +140,7 @@ class Calendar:
         >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first(1)[0] is van
         (True, True)
         """
-        return self._engine.add_resource(resource, capacity, before, after)
+        return self._gate.run(self._engine.add_resource, resource, capacity, before, after)
 
     def remove_resource(self, resource: Any) -> Any:
         """Remove a resource with its tags, closures and opening hours, and return it.
@@ -153,7 +155,7 @@ class Calendar:
         Traceback (most recent call last):
         bookcore.errors.ResourceInUseError: resource 'room' still has a booking; remove or move it first
         """
-        return self._engine.remove_resource(resource)
+        return self._gate.run(self._engine.remove_resource, resource)
 
     @property
     def resources(self) -> Selection:
@@ -209,13 +211,15 @@ class Calendar:
                         return answer
             except Exception:  # noqa: S110 - the general path meets the same error and translates it
                 pass
-        state = self._engine.state
-        with gate.read:
-            record = state.registry.record(resource)
-            low, high = self._keys.admit(start, end)
-            if not gate.writers and not gate.waiting:
-                gate.stamp = gate.version  # lets the next question take the fast path
-            return state.rules.allows(record, low, high, check_quantity(quantity))
+        return gate.ask(True, self._is_available, resource, start, end, quantity)
+
+    def _is_available(self, resource: Any, start: Any, end: Any, quantity: int) -> bool:
+        gate, state = self._gate, self._engine.state
+        record = state.registry.record(resource)
+        low, high = self._keys.admit(start, end)
+        if gate.block is None and not gate.mode and not gate.waiting:
+            gate.stamp = gate.version  # lets the next question take the fast path
+        return state.rules.allows(record, low, high, check_quantity(quantity))
 
     def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[BookingEvent, ...]:
         """Return the bookings that prevent a booking of the span, by start, then in order of booking.
@@ -268,8 +272,7 @@ class Calendar:
 
     def __len__(self) -> int:
         """Return how many bookings are active, holds included. O(1)."""
-        with self._gate.read:
-            return len(self._ledger)
+        return self._gate.ask(True, len, self._ledger)
 
     def __bool__(self) -> bool:
         """Return True, also for a calendar without bookings."""
@@ -368,75 +371,69 @@ class Calendar:
         True
         """
         # The fast path needs no call to take the lock, one bisect, and no record of the change. All other cases, and every
-        # refusal, go to the engine, after the lock is released: subscribers are notified without it.
-        gate, ledger = self._gate, self._ledger
-        try:
-            with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
-                gate.stamp = None
-                gate.writers += 1
-                gate.version += 1
+        # refusal, go to the engine.
+        gate, ledger, keys = self._gate, self._ledger, self._keys
+        fast_type = keys.plain
+        with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
+            if (
+                id is None
+                and quantity is ONE
+                and if_exists is RAISE
+                and not fields
+                and not (gate.waiting or gate.mode or gate.depth or self._log.active)
+                and self._makes_rows
+                and type(start) is fast_type
+                and type(end) is fast_type
+                and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
+            ):
                 try:
-                    seq = ledger.last + 1
-                    keys = self._keys
-                    fast_type = keys.plain
-                    if (
-                        id is None
-                        and quantity is ONE
-                        and if_exists is RAISE
-                        and not fields
-                        and not gate.waiting
-                        and not self._log.active
-                        and self._makes_rows
-                        and type(start) is fast_type
-                        and type(end) is fast_type
-                        and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
-                        and not (ledger.named and seq in ledger.numbers)
-                        and seq > ledger.undone
-                    ):
-                        try:
-                            kind = type(resource)
-                            if kind is Resource:
-                                binding: Any = resource._binding
+                    kind = type(resource)
+                    if kind is Resource:
+                        binding: Any = resource._binding
+                    else:
+                        binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                    if binding is None or binding.home is not self:
+                        id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
+                        binding = self._by_id[id_].binding
+                    by_edges = start < end and binding.edges is not None
+                except Exception:  # not registered, the object's own code, or a NaN among decimals
+                    by_edges = False
+                seq = ledger.last + 1
+                if by_edges and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
+                    gate.mode = CHANGING
+                    gate.stamp = None
+                    gate.version += 1
+                    try:
+                        if binding.insert_if_free(start, end, seq):
+                            record = binding.record
+                            ledger.last = seq
+                            part = self._owners.get(seq >> 16)
+                            if part is not None and len(part) == seq & 0xFFFF:
+                                part.append(record.number)
                             else:
-                                binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
-                            if binding is None or binding.home is not self:
-                                id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
-                                binding = self._by_id[id_].binding
-                            by_edges = start < end and binding.edges is not None
-                        except Exception:  # not registered, the object's own code, or a NaN among decimals
-                            by_edges = False
-                        if by_edges:
-                            try:
-                                inserted = binding.insert_if_free(start, end, seq)
-                            except Exception as exc:
-                                self._engine.state.translate_error(exc, start, end)
-                                raise
-                            if inserted:
-                                record = binding.record
-                                ledger.last = seq
-                                part = self._owners.get(seq >> 16)
-                                if part is not None and len(part) == seq & 0xFFFF:
-                                    part.append(record.number)
-                                else:
-                                    ledger.owners[seq] = record.number
-                                binding.active += 1
-                                event = _new(BookingEvent)
-                                event._resource = record.resource
-                                event._start = start
-                                event._end = end
-                                event._id = event._seq = event._lock = seq
-                                event._quantity = 1
-                                event._fields = None
-                                event._home = ledger
-                                return event
-                finally:
-                    gate.writers -= 1
-                    if not gate.writers and not gate.waiting:
-                        gate.stamp = gate.version
-        finally:
-            if self._log.outbox:
-                gate.finish(None)
-        return self._engine.book(resource, start, end, id, quantity, if_exists, fields)
+                                ledger.owners[seq] = record.number
+                            binding.active += 1
+                            event = _new(BookingEvent)
+                            event._resource = record.resource
+                            event._start = start
+                            event._end = end
+                            event._id = event._seq = event._lock = seq
+                            event._quantity = 1
+                            event._fields = None
+                            event._home = ledger
+                            binding.occupancy.begun = False
+                            return event
+                    except BaseException as exc:
+                        if binding.occupancy.begun:
+                            gate.torn = gate.waiting = True
+                        elif isinstance(exc, Exception):
+                            self._engine.state.translate_error(exc, start, end)
+                        raise
+                    finally:
+                        gate.mode = IDLE
+                        if not gate.waiting:
+                            gate.stamp = gate.version
+        return gate.run(self._engine.book, resource, start, end, id, quantity, if_exists, fields)
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """Book an event that the caller made, and return it. Its ``resource`` may be an id.
@@ -452,7 +449,7 @@ class Calendar:
         >>> event.resource is room, event.id, event.owns_lock
         (True, 1, True)
         """
-        return self._engine.add_booking(event)
+        return self._gate.run(self._engine.add_booking, event)
 
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """Release a booking and return it; its span is available again.
@@ -466,7 +463,7 @@ class Calendar:
         >>> calendar.remove_booking("talk") == talk, talk.owns_lock, calendar.is_available("room", 9, 12)
         (True, False, True)
         """
-        return self._engine.remove_booking(event_or_id)
+        return self._gate.run(self._engine.remove_booking, event_or_id)
 
     def load(self, events: Iterable[BookingEvent]) -> int:
         """Add many events, all or none, three to four times as fast as one by one; return their number.
@@ -488,7 +485,7 @@ class Calendar:
         >>> len(calendar)
         3
         """
-        return self._engine.load(events)
+        return self._gate.run(self._engine.load, listed(events))
 
     def book_any(
         self,
@@ -538,7 +535,7 @@ class Calendar:
         bookcore.errors.NoneAvailableError: no resource of 1 is available in [10, 11): 'b' (booking 'best_fit' [9, 11))
         """
         choice = Choice(self._planner, selection, strategy, self._engine.conflict)
-        return self._engine.book_any(choice, start, end, id, quantity, if_exists, fields)
+        return self._gate.run(self._engine.book_any, choice, start, end, id, quantity, if_exists, fields)
 
     def book_all(self, requests: Iterable[Any], on_conflict: str = "raise") -> Report:
         """Book many requests as one change, and return a report.
@@ -559,7 +556,10 @@ class Calendar:
         >>> [event.id for event in report.booked], report.refused[0].request[1:], report.refused[0].conflicts[0].id
         ([1, 2], (11, 13), 1)
         """
-        return self._engine.book_all(requests, on_conflict, self.book)
+        how = plain_text(on_conflict)
+        if how not in ("raise", "skip"):
+            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
+        return self._gate.run(self._engine.book_all, parsed(requests), how == "skip")
 
     # -- holds, moves -----------------------------------------------------------------------------------
 
@@ -596,7 +596,7 @@ class Calendar:
         >>> str(hold.status), calendar.is_available("seat", 20, 22)
         ('released', True)
         """
-        return self._engine.hold(resource, start, end, ttl, until, id, quantity, if_exists, fields)
+        return self._gate.run(self._engine.hold, resource, start, end, ttl, until, id, quantity, if_exists, fields)
 
     def confirm(self, event_or_id: Any) -> BookingEvent:
         """Turn a hold into a confirmed booking, and return it. A confirmed booking stays confirmed.
@@ -610,7 +610,7 @@ class Calendar:
         >>> str(hold.status), str(calendar.confirm(hold).status)
         ('held', 'confirmed')
         """
-        return self._engine.confirm(event_or_id)
+        return self._gate.run(self._engine.confirm, event_or_id)
 
     def move(
         self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET
@@ -629,7 +629,7 @@ class Calendar:
         >>> calendar.move(visit, start=10, end=13), visit.owns_lock
         (BookingEvent('desk', 10, 13, id='visit', guest='Ada'), False)
         """
-        return self._engine.move(event_or_id, start, end, resource)
+        return self._gate.run(self._engine.move, event_or_id, start, end, resource)
 
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
@@ -649,7 +649,7 @@ class Calendar:
         >>> first, (second.start, second.end), visit.owns_lock
         (BookingEvent('desk', 9, 11, id='visit'), (11, 12), False)
         """
-        return self._engine.split(event_or_id, at)
+        return self._gate.run(self._engine.split, event_or_id, at)
 
     # -- finding resources ------------------------------------------------------------------------------
 
@@ -706,8 +706,7 @@ class Calendar:
 
     def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
         if not self._keys.is_plain(start, end):  # plain keys need no check, so most searches are built without the lock
-            with self._gate.lock:
-                self._keys.admit(start, end)
+            self._gate.ask(False, self._keys.admit, start, end)
         return Available(start, end, check_quantity(quantity))
 
     def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection:
@@ -731,7 +730,7 @@ class Calendar:
         >>> cabin in calendar.tagged("lake"), cabin in calendar.tagged("sea")
         (True, False)
         """
-        self._engine.tag(resource, labels, True)
+        self._gate.run(self._engine.tag, resource, labels, True)
 
     def untag(self, resource: Any, *labels: Hashable) -> None:
         """Take labels off a resource, all or none. Labels that it does not have are ignored. Raises: as `tag`.
@@ -746,7 +745,7 @@ class Calendar:
         >>> cabin in calendar.tagged("lake"), cabin in calendar.tagged("sauna")
         (False, True)
         """
-        self._engine.tag(resource, labels, False)
+        self._gate.run(self._engine.tag, resource, labels, False)
 
     def tagged(self, label: Hashable) -> Selection:
         """Return the resources that have the label; an unknown label gives an empty selection.
@@ -785,7 +784,7 @@ class Calendar:
         >>> seats.between(8, None).order_by("seats").ids()
         ['van', 'bus']
         """
-        return IndexView(self._planner, self._engine.create_index(name, key))
+        return IndexView(self._planner, self._gate.run(self._engine.create_index, name, key))
 
     def index(self, name: str) -> IndexView:
         """Return the index called *name*; see `IndexView` for its selections. Raises: `IndexNameError`. O(1).
@@ -797,8 +796,7 @@ class Calendar:
         >>> calendar.index("seats").equal(9).ids()
         ['van']
         """
-        with self._gate.lock:
-            self._engine.state.registry.index(name)
+        self._gate.ask(False, self._engine.state.registry.index, name)
         return IndexView(self._planner, name)
 
     def reindex(self, resource: Any) -> None:
@@ -821,7 +819,7 @@ class Calendar:
         >>> before, cheap.ids()
         ([], ['loft'])
         """
-        self._engine.reindex(resource)
+        self._gate.run(self._engine.reindex, resource)
 
     # -- finding time -----------------------------------------------------------------------------------
 
@@ -954,7 +952,7 @@ class Calendar:
         >>> calendar.is_available("room", 8, 9), closure.overlapping == (stay,), stay.owns_lock
         (False, True, True)
         """
-        return self._engine.close(resource, start, end, reason)
+        return self._gate.run(self._engine.close, resource, start, end, reason)
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
         """Close one or many resources for a span, as one change; return the closures, in the order of the resources.
@@ -970,7 +968,7 @@ class Calendar:
         >>> [closure.resource.id for closure in calendar.close_all(calendar.resources, 24, 27, "holidays")]
         ['barn', 'cabin']
         """
-        return self._engine.close_all(resources, start, end, reason)
+        return self._gate.run(self._engine.close_all, resources, start, end, reason)
 
     def reopen(self, closure: Closure) -> None:
         """Lift a closure, given as the object that `close` or `closures` returned.
@@ -985,7 +983,7 @@ class Calendar:
         >>> calendar.is_available("room", 8, 10), calendar.closures()
         (True, ())
         """
-        self._engine.reopen(closure)
+        self._gate.run(self._engine.reopen, closure)
 
     def closures(self, resource: Any = None) -> tuple[Closure, ...]:
         """Return the closures of a resource by start, then in the order they were made; or all closures in that order.
@@ -1023,7 +1021,7 @@ class Calendar:
         >>> [calendar.is_available(desk, monday.replace(hour=h), monday.replace(hour=h + 1)) for h in (8, 9, 16, 17)]
         [False, True, True, False]
         """
-        self._engine.set_hours(resources, hours)
+        self._gate.run(self._engine.set_hours, resources, hours)
 
     # -- changes ----------------------------------------------------------------------------------------
 
@@ -1050,7 +1048,7 @@ class Calendar:
         ...     refusal.resource.id, calendar.is_available("room", 11, 14)
         ('crew', True)
         """
-        return self._engine.state.transaction(keep=True)
+        return Transaction(self._engine.state, keep=True)
 
     def what_if(self) -> AbstractContextManager[None]:
         """Try changes out: as `transaction`, but the block is always undone at its end ("if A is cancelled, does B fit?").
@@ -1067,7 +1065,7 @@ class Calendar:
         >>> calendar.is_available("room", 11, 14), stay.owns_lock
         (False, True)
         """
-        return self._engine.state.transaction(keep=False)
+        return Transaction(self._engine.state, keep=False)
 
     def subscribe(self, callback: Callable[[Change], Any]) -> Callable[[], None]:
         """Call *callback* with every change from now on; return a function that ends the subscription.
@@ -1106,7 +1104,7 @@ class Calendar:
         >>> follower.is_available("room", 11, 13), "stay" in follower, stay in follower
         (False, True, False)
         """
-        self._engine.apply(change)
+        self._gate.run(self._engine.apply, change)
 
     # -- snapshots --------------------------------------------------------------------------------------
 
@@ -1197,11 +1195,26 @@ class Calendar:
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant of every structure holds. For tests; reads the whole calendar."""
-        self._engine.state.check()
+        self._gate.ask(False, self._engine.state.check)
+
+    def rebuild(self) -> None:
+        """Build all indexes anew from the bookings themselves, and check them, after a `CalendarBrokenError`.
+
+        Raises: `CalendarBrokenError` when the bookings themselves are damaged; then restore a snapshot.
+        Complexity: O(m log m) for m bookings.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> stay = calendar.book(calendar.add_resource(Resource("loft")), 3, 7)
+        >>> calendar.rebuild()
+        >>> calendar.is_available("loft", 5, 9)
+        False
+        """
+        self._engine.state.rebuild()
 
     def __repr__(self) -> str:
         state = self._engine.state
-        with self._gate.lock:  # not `gate.read`, which calls the clock, which may raise
+        with self._gate.lock:  # which no call keeps for long: to show a calendar must never wait or fail
             resources, bookings = len(state.registry), len(self._ledger)
         return (
             f"<Calendar of {resources} resources and {bookings} bookings, bounds {state.bounds!r}, "

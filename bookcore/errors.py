@@ -2,6 +2,7 @@
 
 from bookcore.model.errors import (
     BookcoreError,
+    CalendarBrokenError,
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
@@ -16,6 +17,7 @@ from bookcore.model.errors import (
     MissingExtraError,
     NoneAvailableError,
     QueryError,
+    RecursiveCallError,
     ResourceError,
     ResourceInUseError,
     SnapshotError,
@@ -28,6 +30,7 @@ from bookcore.model.errors import (
 
 __all__ = [
     "BookcoreError",
+    "CalendarBrokenError",
     "ConflictError",
     "DuplicateBookingError",
     "DuplicateResourceError",
@@ -42,6 +45,7 @@ __all__ = [
     "MissingExtraError",
     "NoneAvailableError",
     "QueryError",
+    "RecursiveCallError",
     "ResourceError",
     "ResourceInUseError",
     "SnapshotError",

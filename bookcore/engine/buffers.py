@@ -8,6 +8,7 @@ change it), and every search tries all lengths.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -53,6 +54,12 @@ class BufferIndex:
                 if not bits.value():
                     del self._by_length[token]
                 self._incompatible.clear()
+
+    def repair(self, records: Iterable[Any]) -> None:
+        """Make everything anew from the records of all resources. O(n)."""
+        self._by_length, self._incompatible = {}, {}
+        for record in records:
+            self.add(record.number, record.before, record.after)
 
     def incompatible(self, low: Any, high: Any) -> int:
         """Return a bitmap of the resources whose lengths cannot be added to the keys of a span. O(1), or O(lengths)."""

@@ -143,21 +143,25 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
     except Exception:  # nothing has changed; booking one by one meets the same error and translates it
         return False
-    log = state.log
-    if log.changes is not None:
-        log.handed += zip(events, map(facts_of, events), strict=True)
-    _write(_set_seq, events, seqs)
-    if numbered:
-        _write(_set_id, events, seqs)
-    _write(_set_lock, events, map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs)
-    for event in kept.values():
-        event._lock = None
-    if not own:
-        _write(_set_resource, events, map(attrgetter("resource"), records))
-    _write(_set_home, events, repeat(ledger))
-    if log.active:
-        for event in events:
-            log.note(Booked(event, number=event._seq))
+    try:
+        log = state.log
+        if log.changes is not None:
+            log.handed += zip(events, map(facts_of, events), strict=True)
+        _write(_set_seq, events, seqs)
+        if numbered:
+            _write(_set_id, events, seqs)
+        _write(_set_lock, events, map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs)
+        for event in kept.values():
+            event._lock = None
+        if not own:
+            _write(_set_resource, events, map(attrgetter("resource"), records))
+        _write(_set_home, events, repeat(ledger))
+        if log.active:
+            log.note_all([Booked(event, number=event._seq) for event in events])
+        state.end_load()
+    except BaseException:
+        state.gate.torn = state.gate.waiting = True  # `state.loading` names what to undo
+        raise
     return True
 
 

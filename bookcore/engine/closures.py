@@ -13,11 +13,12 @@ and this rule is not among the record's ``rules``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bookcore.model.closure import Closure
 from bookcore.model.explanation import Cause, CauseKind, key_text, span_text
+from bookcore.model.keys import normal
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
@@ -28,12 +29,13 @@ __all__ = ["Closures"]
 class Closures:
     """The closures of one calendar. Not thread-safe: used under the calendar's lock."""
 
-    __slots__ = ("_bounds", "_store", "by_id", "last_id")
+    __slots__ = ("_bounds", "by_id", "last_id", "sizes", "store")
 
     def __init__(self, closed: bool, sizes: Sizes | None = None) -> None:
         self._bounds = "[]" if closed else "[)"
-        self._store = MemoryStore(sizes)
-        self._store.bind(closed)
+        self.sizes = sizes
+        self.store = MemoryStore(sizes)
+        self.store.bind(closed)
         self.by_id: dict[int, Closure] = {}
         self.last_id = 0
 
@@ -48,15 +50,15 @@ class Closures:
         if own is None:
             own = ResourceRecord(record.id, record.resource, record.number, 1)
             own.is_exclusive = False  # closures may overlap
-            self._store.add_resource(own)
+            self.store.add_resource(own)
         try:
-            self._store.put(own, low, high, closure.id, 1)
+            self.store.put(own, low, high, closure.id, 1)
         except BaseException:
             if record.closures is None:
-                self._store.remove_resource(own)
+                self.store.remove_resource(own)
             raise
-        own.active_count += 1
         self.by_id[closure.id] = closure
+        own.active_count += 1
         self.last_id = max(self.last_id, closure.id)
         if record.closures is None:
             record.closures = own
@@ -66,14 +68,25 @@ class Closures:
     def drop(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
         """Remove a closure. O(log m); O(n / 8) for the last closure of a resource."""
         own = record.closures
-        self._store.remove(own, low, high, closure.id)
+        self.store.remove(own, low, high, closure.id)
         own.active_count -= 1
         del self.by_id[closure.id]
         if not own.active_count:
-            self._store.remove_resource(own)
+            self.store.remove_resource(own)
             record.closures = None
             record.rules = tuple(rule for rule in record.rules if rule is not self)
             record.publish()
+
+    def repair(self, records: Iterable[ResourceRecord], record_of: Callable[[Any], ResourceRecord]) -> None:
+        """Index the closures in ``by_id`` anew, after a change was cut off. O(closures x log m + records)."""
+        self.store = MemoryStore(self.sizes)
+        self.store.bind(self._bounds == "[]")
+        for record in records:
+            record.closures = None
+            record.rules = tuple(rule for rule in record.rules if rule is not self)
+            record.publish()
+        for closure in list(self.by_id.values()):
+            self.put(record_of(closure.resource), normal(closure.start), normal(closure.end), closure)
 
     # -- looking up --------------------------------------------------------------------------------
 
@@ -81,21 +94,21 @@ class Closures:
         """Return the closures of a resource that overlap a span, by start, then by id. O(log m + answers)."""
         if record.closures is None:
             return []
-        return [self.by_id[row[2]] for row in self._store.overlapping(record.closures, low, high)]
+        return [self.by_id[row[2]] for row in self.store.overlapping(record.closures, low, high)]
 
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> Any:
         """Return the next keys at which closed spans end, see `SupportsFreeTime.ends_after`."""
-        return self._store.ends_after(after, meeting, until, within)
+        return self.store.ends_after(after, meeting, until, within)
 
     # -- the rule ----------------------------------------------------------------------------------
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
         """Tell whether no closure overlaps the span. O(log m)."""
-        return record.closures is None or self._store.is_free(record.closures, low, high, 1)
+        return record.closures is None or self.store.is_free(record.closures, low, high, 1)
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
         """Return a bitmap of the resources with a closure that overlaps the span. Complexity: as `OccupancyIndex.busy`."""
-        return self._store.busy(low, high, 1) if self.by_id else 0
+        return self.store.busy(low, high, 1) if self.by_id else 0
 
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
@@ -117,10 +130,10 @@ class Closures:
 
     def check(self, records: dict[Any, ResourceRecord]) -> None:
         """Raise AssertionError unless the invariants hold. O(closures + n)."""
-        self._store.check()
+        self.store.check()
         indexed: list[int] = []
         for record in records.values():
-            rows = [] if record.closures is None else self._store.overlapping(record.closures, None, None)
+            rows = [] if record.closures is None else self.store.overlapping(record.closures, None, None)
             indexed += [row[2] for row in rows]
             if (self in record.rules) is not (record.closures is not None):
                 raise AssertionError(f"{record!r} has closures or the rule, and not both")

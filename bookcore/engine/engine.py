@@ -1,4 +1,6 @@
-"""`Engine`: the commands. Each first decides under the lock, without changing anything; then it commits changes.
+"""`Engine`: the commands. Each first decides, without changing anything; then it commits changes.
+
+`bookcore.calendar` calls them by `Gate.run`, with the lock held for writing. They call each other directly.
 
     command            decides by                                    commits
     book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
@@ -15,10 +17,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial, wraps
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from functools import partial
+from typing import Any, Protocol
 
 from bookcore.engine.bulk_load import garbage_paused, load_events
 from bookcore.engine.ledger import Ledger
@@ -53,7 +54,7 @@ from bookcore.model.term import check_quantity
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNSET", "Chooser", "Engine"]
+__all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed"]
 
 UNSET: Any = object()
 """The default of an argument for which None is a meaningful value."""
@@ -62,28 +63,11 @@ UNSET: Any = object()
 class Chooser(Protocol):
     """Chooses the resource that `Engine.book_any` books."""
 
-    runs_callback: bool
-    """Whether `choose` calls a function of the caller, which may change the calendar."""
-
     def choose(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> ResourceRecord | None:
         """Return the record of the resource to book, which has room over the span, or None if there is no such resource."""
 
     def refusal(self, start: Any, end: Any, low: Any, high: Any, quantity: int) -> BookcoreError:
         """Return the error that says why no resource has room."""
-
-
-Ts = TypeVarTuple("Ts")
-T = TypeVar("T")
-
-
-def _command(method: Callable[[Engine, *Ts], T]) -> Callable[[Engine, *Ts], T]:
-    """Run a method of `Engine` by `Gate.run`: with the lock held for writing. It may call other commands."""
-
-    @wraps(method)
-    def command(self: Engine, *args: *Ts) -> T:
-        return self.state.gate.run(method, self, *args)
-
-    return command
 
 
 class Engine:
@@ -100,7 +84,6 @@ class Engine:
 
     # -- resources ---------------------------------------------------------------------------------
 
-    @_command
     def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
@@ -117,7 +100,8 @@ class Engine:
     def remove_resource(self, resource: Any) -> Any:
         """See `Calendar.remove_resource`."""
         state = self.state
-        with state.transaction():  # because closures and hours are lifted first
+        self._tick()
+        with state.undoing():  # because closures and hours are lifted first
             record = state.registry.record(resource)
             if record.active_count:
                 raise ResourceInUseError(record.resource, record.active_count)
@@ -133,7 +117,6 @@ class Engine:
 
     # -- booking -----------------------------------------------------------------------------------
 
-    @_command
     def book(
         self, resource: Any, start: Any, end: Any, id: Hashable, quantity: int, if_exists: str, fields: dict[str, Any]
     ) -> BookingEvent:
@@ -289,7 +272,6 @@ class Engine:
             raise DuplicateBookingError(id, active)
         return active
 
-    @_command
     def add_booking(self, event: BookingEvent) -> BookingEvent:
         """See `Calendar.add_booking`."""
         self._tick()
@@ -307,7 +289,6 @@ class Engine:
         check_quantity(event._quantity)
         return low, high, record
 
-    @_command
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.remove_booking`."""
         state = self.state
@@ -317,28 +298,20 @@ class Engine:
         state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
         return event
 
-    def load(self, events: Iterable[BookingEvent]) -> int:
+    def load(self, rows: list[Any]) -> int:
         """See `Calendar.load`."""
-        try:
-            with garbage_paused():
-                rows = list(events)
-        except Exception as exc:
-            raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
-        if not self._load_at_once(rows):
-            with self.state.transaction():  # the first event that cannot be added raises, and all others are undone
+        self._tick()
+        if not load_events(self.state, rows):
+            if self.state.gate.torn:
+                self.state.settle()
+            with self.state.undoing():  # the first event that cannot be added raises, and all others are undone
                 for event in rows:
                     low, high, record = self.examine(event)
                     self._book(record, low, high, event, event._id)
         return len(rows)
 
-    @_command
-    def _load_at_once(self, events: list[Any]) -> bool:
-        self._tick()
-        return load_events(self.state, events)
-
     # -- holds, moves ------------------------------------------------------------------------------
 
-    @_command
     def hold(
         self,
         resource: Any,
@@ -376,7 +349,6 @@ class Engine:
             raise HoldExpiredError(id, until, now)
         return self._book_new(record, start, end, low, high, id, quantity, fields, held=True, until=until)
 
-    @_command
     def confirm(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.confirm`."""
         state = self.state
@@ -399,7 +371,6 @@ class Engine:
             state.commit(changes.Confirmed(event, holds.until[seq]))
         return event
 
-    @_command
     def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
         """See `Calendar.move`."""
         state = self.state
@@ -436,7 +407,8 @@ class Engine:
         state = self.state
         if state.closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
-        with state.transaction():
+        self._tick()
+        with state.undoing():
             seq = state.ledger.find(event_or_id)
             event, record = state.ledger.event(seq), state.ledger.record(seq)
             point = None if at is None else state.keys.point(at)
@@ -456,7 +428,6 @@ class Engine:
 
     # -- several at once ---------------------------------------------------------------------------
 
-    @_command
     def book_any(
         self,
         chooser: Chooser,
@@ -469,65 +440,40 @@ class Engine:
     ) -> BookingEvent:
         """See `Calendar.book_any`."""
         state = self.state
-        # a function of the caller may change the calendar before it raises; only a transaction undoes that
-        with state.transaction() if chooser.runs_callback else nullcontext():
-            self._tick()
-            low, high = state.keys.admit(start, end)
-            check_quantity(quantity)
-            active = self._same(if_exists, id, None, low, high, quantity, fields)
-            if active is not None:
-                return active
-            try:
-                taken = None if id is None else state.ledger.number_of(id)
-            except Exception:  # unhashable, or the object's own code: `_book` raises the error
-                taken = None
-            if taken is not None:
-                raise DuplicateBookingError(id, state.ledger.event(taken))
-            record = chooser.choose(start, end, low, high, quantity)
-            if chooser.runs_callback:
-                low, high = state.keys.admit(start, end)  # again: the function may have changed the family of keys
-            if record is None:
-                raise chooser.refusal(start, end, low, high, quantity)
-            return self._book_new(record, start, end, low, high, id, quantity, fields)
-
-    def book_all(self, requests: Iterable[Any], on_conflict: str, book: Callable[..., BookingEvent]) -> Report:
-        """See `Calendar.book_all`; *book* is `Calendar.book`."""
-        how = plain_text(on_conflict)
-        if how not in ("raise", "skip"):
-            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
+        self._tick()
+        low, high = state.keys.admit(start, end)
+        check_quantity(quantity)
+        active = self._same(if_exists, id, None, low, high, quantity, fields)
+        if active is not None:
+            return active
         try:
-            given = list(requests)
-        except Exception as exc:
-            raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
+            taken = None if id is None else state.ledger.number_of(id)
+        except Exception:  # unhashable, or the object's own code: `_book` raises the error
+            taken = None
+        if taken is not None:
+            raise DuplicateBookingError(id, state.ledger.event(taken))
+        record = chooser.choose(start, end, low, high, quantity)
+        if record is None:
+            raise chooser.refusal(start, end, low, high, quantity)
+        return self._book_new(record, start, end, low, high, id, quantity, fields)
+
+    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: bool) -> Report:
+        """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
-        with self.state.transaction():
-            for request in given:
+        self._tick()
+        with self.state.undoing():
+            for request, arguments in requests:
                 try:
-                    booked.append(self._book_request(request, book))
+                    booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
                 except ConflictError as exc:
-                    if how == "raise":
+                    if not skips:
                         raise
                     refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
 
-    def _book_request(self, request: Any, book: Callable[..., BookingEvent]) -> BookingEvent:
-        if is_a(request, BookingEvent):
-            return self.add_booking(request)
-        try:
-            if is_a(request, (Mapping,)):
-                named = dict(request)
-                return book(named.pop("resource"), named.pop("start"), named.pop("end"), **named)
-            resource, start, end = request
-        except BookcoreError:
-            raise
-        except Exception as exc:
-            raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping") from exc
-        return book(resource, start, end)
-
     # -- closures and hours ------------------------------------------------------------------------
 
-    @_command
     def close(self, resource: Any, start: Any, end: Any, reason: str) -> Closure:
         """See `Calendar.close`."""
         if not is_a(reason, str):
@@ -543,11 +489,11 @@ class Engine:
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
-        with self.state.transaction():
+        self._tick()
+        with self.state.undoing():
             self.state.keys.admit(start, end)  # checks the span also if there are no resources
             return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
 
-    @_command
     def reopen(self, closure: Closure) -> None:
         """See `Calendar.reopen`."""
         state = self.state
@@ -563,7 +509,8 @@ class Engine:
             if not is_a(hours, Hours):
                 raise HoursError(hours, "is no bookcore.hours.Hours")
         state = self.state
-        with state.transaction():
+        self._tick()
+        with state.undoing():
             if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
                 state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
             for record in self._each(resources):
@@ -589,7 +536,6 @@ class Engine:
 
     # -- tags and indexes --------------------------------------------------------------------------
 
-    @_command
     def tag(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
         """See `Calendar.tag` and `Calendar.untag`."""
         state = self.state
@@ -612,7 +558,6 @@ class Engine:
         for label in new:
             state.commit(make(record.resource, label))
 
-    @_command
     def create_index(self, name: str, key: Callable[[Any], Any]) -> str:
         """See `Calendar.create_index`."""
         text = plain_text(name)  # a plain str, because a subclass of str need not be hashable
@@ -621,7 +566,6 @@ class Engine:
         self.state.commit(changes.IndexCreated(text, key))
         return text
 
-    @_command
     def reindex(self, resource: Any) -> None:
         """See `Calendar.reindex`."""
         state = self.state
@@ -644,7 +588,6 @@ class Engine:
 
         return unsubscribe
 
-    @_command
     def apply(self, change: changes.Change) -> None:
         """See `Calendar.apply`."""
         if not is_a(change, changes.Change):
@@ -655,7 +598,7 @@ class Engine:
         ledger = state.ledger
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
-                with state.transaction():
+                with state.undoing():
                     self.add_resource(resource, capacity, before, after)
                     if change.labels:
                         self.tag(resource, change.labels, True)
@@ -740,6 +683,41 @@ def _is_whole(change: Any) -> bool:
         elif not is_a(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
             return False
     return True
+
+
+def listed(events: Iterable[Any]) -> list[Any]:
+    """Return the events to load as a list. Raises: `QueryError`."""
+    try:
+        with garbage_paused():
+            return list(events)
+    except Exception as exc:
+        raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
+
+
+def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
+    """Return each request with the arguments of `Engine.book`, or None where it is an event. Raises: `QueryError`."""
+    try:
+        given = list(requests)
+    except Exception as exc:
+        raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
+    return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
+
+
+def _arguments(request: Any) -> tuple[Any, ...]:
+    try:
+        if not is_a(request, (Mapping,)):
+            resource, start, end = request
+            return resource, start, end, None, 1, "raise", {}
+        named = dict(request)
+        resource, start, end = named.pop("resource"), named.pop("start"), named.pop("end")
+        options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
+        if all(type(name) is str for name in named):
+            return resource, start, end, *options, named
+    except BookcoreError:
+        raise
+    except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
+        pass
+    raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:

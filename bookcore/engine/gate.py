@@ -1,112 +1,263 @@
-"""The lock of a calendar, and how questions read without it.
+"""The lock of a calendar: who may call it from where, and how questions read without the lock.
 
-There is one lock. A command holds it from its first check to its last change, a question holds it while it reads. Only the
-fast path of `Calendar.is_available` does not take it: it reads ``stamp`` before and after, and if that is None or has
-changed, the general path answers under the lock (a seqlock):
+There is one lock. A command holds it from its first check to its last change, a question holds it while it reads. Python
+may run other code of the program at nearly every step: comparisons of keys, key functions, finalizers, signal handlers. What
+such code may call is a matter of ``mode`` and ``depth``:
 
-    writers     0     1     2     1     0           number of changes in progress, one nested in the other
-    version     7     8     9     9     9           number of changes that have begun
-    stamp       7    None  None  None   9           the version; None during a change, and while holds may run out
+    mode       meaning                                            a question            a command
+    IDLE       nothing, or only questions (``depth`` > 0)         is answered           is refused while a question is asked
+    DECIDING   a command looks whether it may change something    is answered           is refused
+    CHANGING   a change is being applied                          is refused            is refused
+
+A refused call raises `RecursiveCallError` and changes nothing. Other threads wait.
+
+A transaction does not hold the lock. It is a *block* with an owner, which is a thread and, in asyncio, a task. Between the
+calls in the block the lock is free, but calls of other threads wait for its end, and another task of the same thread is
+refused, because it would wait for itself. So a block that is never ended cannot keep the lock for ever: it ends as well when
+Python collects it.
+
+Only the fast path of `Calendar.is_available` does not take the lock: it reads ``stamp`` before and after, and if that is
+None or has changed, the general path answers under the lock (a seqlock):
+
+    changing    no     yes     no        a change in progress, or an open block
+    version     7       8      8         number of changes that have begun
+    stamp       7      None    8         the version; None during a change or block, and while ``waiting``
 
 All three are set without a call, because Python may interrupt a program (Ctrl-C) at every call and nowhere else in this
 code. ``stamp`` may stay None for longer than necessary: the next question then takes the lock and sets it.
 
-While ``waiting`` is true, holds may run out or the store has hidden rows. Then a question calls ``tick`` first, as the
-commands that read bookings do, and no fast path is taken.
+While ``waiting`` is true there is work to do before the next call: holds may run out, the store has hidden rows, or a change
+was cut off half-way. Then a question calls ``tick`` first, as all commands do, and no fast path is taken.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
 
-__all__ = ["Gate"]
+from bookcore.engine.log import Log, this_thread
+from bookcore.model.errors import RecursiveCallError, TransactionError
 
+__all__ = ["CHANGING", "DECIDING", "IDLE", "Block", "Gate", "Mark", "inspection", "question"]
+
+IDLE, DECIDING, CHANGING = 0, 1, 2
+
+P = ParamSpec("P")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_PATIENCE = 1.0
+"""Seconds after which a thread that waits for a block looks again, should the message of its end have been lost."""
 
-class _Reading:
-    """Holds the lock for a question. It has no state, so one object serves all threads.
 
-    It is not a generator under `contextmanager`, which would cost every question 0.6 us more. Unlike `Gate.run` it is not
-    safe from Ctrl-C: an interruption as ``__exit__`` begins leaves the lock held.
+def _caller() -> tuple[int, Any]:
+    """Return the thread and the task of asyncio, or None, that runs this."""
+    asyncio = sys.modules.get("asyncio")
+    task = None
+    if asyncio is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no loop is running
+            pass
+    return threading.get_ident(), task
+
+
+class Mark:
+    """What was when a block began: numbers of changes and of handed events in the log, the last booking and closure."""
+
+    __slots__ = ("changes", "handed", "last", "last_closure")
+
+    def __init__(self, changes: int, handed: int, last: int, last_closure: int) -> None:
+        self.changes, self.handed, self.last, self.last_closure = changes, handed, last, last_closure
+
+
+class Block:
+    """An open transaction or what-if, with the blocks inside it.
+
+    ``marks`` are those of the nested blocks, outermost first. ``abandoned`` is set when the block was collected without
+    having been ended, or its end was cut off; the next call then undoes it.
     """
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_open_here", "_over", "abandoned", "marks", "owner")
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self) -> None:
+        self.owner = _caller()
+        self.marks: list[Mark] = []
+        self.abandoned = False
+        self._open_here = this_thread.blocks
+        self._open_here.append(self)
+        self._over = threading.Lock()
+        self._over.acquire()
 
-    def __enter__(self) -> None:
-        gate = self._gate
-        gate.lock.acquire()
-        gate.depth += 1
-        if gate.waiting:
-            try:
-                gate.tick()
-            except BaseException as exc:
-                self.__exit__(type(exc), exc, None)
-                raise
+    def close(self) -> None:
+        """Let the threads that wait go on. Any thread may call this."""
+        if self in self._open_here:
+            self._open_here.remove(self)
+        if self._over.locked():
+            self._over.release()
 
-    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
-        gate = self._gate
-        gate.depth -= 1
-        gate.lock.release()
-        gate.finish(exc)
+    def is_owned(self) -> bool:
+        """Tell whether the caller opened the block."""
+        thread, task = _caller()
+        return thread == self.owner[0] and task is self.owner[1]
+
+    def is_mine(self) -> bool:
+        """Tell whether the caller is in the block. Raises: `TransactionError` for another task of the same thread."""
+        thread, task = _caller()
+        if thread != self.owner[0]:
+            return False
+        if task is not self.owner[1]:
+            raise TransactionError(
+                "another task of this thread has an open transaction; end it before the next await, or guard it by a lock"
+            )
+        return True
+
+    def wait(self) -> None:
+        """Wait for the end of the block, and not much longer. The lock of the calendar is not held."""
+        if self._over.acquire(timeout=_PATIENCE):
+            self._over.release()
+
+
+def question(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Have a function or method, whose first argument has a ``gate``, run by `Gate.ask`."""
+
+    @wraps(function)
+    def asked(owner: Any, /, *args: P.args, **options: P.kwargs) -> T:
+        gate: Gate = owner.gate
+        return gate.ask(True, function, owner, *args, **options)
+
+    return asked
+
+
+def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Do what `question` does, without looking whether holds have run out: the clock is not called."""
+
+    @wraps(function)
+    def asked(owner: Any, /, *args: P.args, **options: P.kwargs) -> T:
+        gate: Gate = owner.gate
+        return gate.ask(False, function, owner, *args, **options)
+
+    return asked
 
 
 class Gate:
-    """The lock and its counters. ``with gate.read:`` and ``gate.run`` hold the lock; both may be nested.
+    """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
-    ``tick`` is called with the lock held, if ``waiting``. ``finish`` is called after the lock has been released, with the
-    exception that ended the block, or None.
+    ``tick`` is called with the lock held, if ``waiting``; ``undo`` with an abandoned block. ``finish`` is called after the
+    lock has been released, with the exception that ended the call, or None, and the number of its last change, or 0.
     """
 
-    __slots__ = ("depth", "finish", "lock", "read", "stamp", "tick", "version", "waiting", "writers")
+    __slots__ = (
+        "block", "depth", "finish", "lock", "log", "mode", "settle", "stamp", "tick", "torn", "undo", "version", "waiting",
+    )  # fmt: skip
 
-    def __init__(self, tick: Callable[[], None], finish: Callable[[BaseException | None], None]) -> None:
-        self.tick, self.finish = tick, finish
+    def __init__(
+        self,
+        log: Log,
+        tick: Callable[[], None],
+        settle: Callable[[], None],
+        undo: Callable[[Block], None],
+        finish: Callable[[BaseException | None, int], None],
+    ) -> None:
+        self.log, self.tick, self.settle, self.undo, self.finish = log, tick, settle, undo, finish
         self.lock = threading.RLock()
-        self.depth = 0  # number of nested blocks that hold the lock
-        self.version = self.writers = 0
+        self.mode = IDLE
+        self.depth = 0  # number of nested questions
+        self.block: Block | None = None
+        self.version = 0
         self.stamp: int | None = 0
         self.waiting = False
-        self.read = _Reading(self)
+        self.torn = False  # a change was cut off, or the calendar is broken; then `waiting` is true as well
+
+    def is_inside(self, block: Block) -> bool:
+        """Tell whether the caller, who holds the lock, need not wait for a block. An abandoned one is undone first."""
+        if block.abandoned or not block.marks:
+            self.undo(block)
+            return self.block is not block
+        return block.is_mine()
+
+    def ask(self, ticks: bool, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Call a function that asks something, with the lock held. *ticks*: holds may run out first.
+
+        Questions may be nested. Raises: `RecursiveCallError` in the midst of a change by this thread.
+        """
+        error: BaseException | None = None
+        due = 0
+        try:
+            while True:
+                with self.lock:  # as in `run`
+                    block = self.block
+                    if block is None or self.is_inside(block):
+                        if self.mode == CHANGING:
+                            raise RecursiveCallError("a question was asked in the midst of a change of the same calendar")
+                        self.depth += 1
+                        try:
+                            if self.waiting and self.depth == 1 and self.mode == IDLE:
+                                if ticks:
+                                    self.tick()
+                                elif self.torn:
+                                    self.settle()
+                            return function(*args, **options)
+                        finally:
+                            self.depth -= 1
+                            due, self.log.due = self.log.due, 0
+                block.wait()
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            try:
+                if error is not None or due:
+                    self.finish(error, due)
+            finally:
+                error = None  # breaks the reference cycle of this frame and the exception's traceback
 
     def run(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a command with the lock held for writing; ``stamp`` tells that to the questions that read without the lock.
 
         A context manager of our own would not do: Ctrl-C may come before the first line of its ``__exit__``, and the lock
         would stay held. The lock itself is released without a call that Python may interrupt.
+
+        Raises: `RecursiveCallError` when this thread is already in a call of this calendar.
         """
         error: BaseException | None = None
+        due = 0
         try:
-            with self.lock:
-                self.depth += 1
-                self.stamp = None
-                self.writers += 1
-                self.version += 1
-                try:
-                    return command(*args)
-                finally:
-                    self.writers -= 1
-                    self.depth -= 1
-                    if not self.writers and not self.waiting:
-                        self.stamp = self.version
+            while True:
+                with self.lock:
+                    block = self.block
+                    if block is None or self.is_inside(block):
+                        if self.mode or self.depth:
+                            raise RecursiveCallError("a command was called within another call of the same calendar")
+                        self.mode = DECIDING
+                        self.stamp = None
+                        self.version += 1
+                        try:
+                            if self.torn:
+                                self.settle()
+                            return command(*args)
+                        finally:
+                            self.mode = IDLE
+                            due, self.log.due = self.log.due, 0
+                            if self.block is None and not self.waiting:
+                                self.stamp = self.version
+                block.wait()
         except BaseException as exc:
             error = exc
             raise
         finally:
             try:
-                self.finish(error)
+                if error is not None or due:
+                    self.finish(error, due)
             finally:
-                error = None  # breaks the reference cycle of this frame and the exception's traceback
+                error = None
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold; the lock is held, and no change is under way. O(1)."""
-        if self.writers:
+        if self.mode:
             raise AssertionError("a change is said to be under way, and none is")
-        if self.stamp is not None and (self.waiting or self.stamp != self.version):
+        if self.stamp is not None and (self.waiting or self.block is not None or self.stamp != self.version):
             raise AssertionError("readers without the lock are told wrongly whether something changes")

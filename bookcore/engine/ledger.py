@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
-from bookcore.engine.gate import Gate
+from bookcore.engine.gate import Gate, question
 from bookcore.engine.holds import Holds
 from bookcore.engine.registry import Registry
 from bookcore.index.id_table import IdTable
@@ -40,12 +40,12 @@ class Ledger:
     """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock` and `status` take."""
 
     __slots__ = (
-        "_gate", "_holds", "_registry", "_store", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
+        "_holds", "_registry", "_store", "gate", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
         "owners", "undone",
     )  # fmt: skip
 
     def __init__(self, gate: Gate, holds: Holds, registry: Registry, store: BookingStore[Any]) -> None:
-        self._gate, self._holds, self._registry, self._store = gate, holds, registry, store
+        self.gate, self._holds, self._registry, self._store = gate, holds, registry, store
         self.owners = SequenceTable()  # numbers of resources by numbers of bookings
         self.numbers = IdTable[int]()
         self.ids = IdTable[Hashable]()
@@ -64,17 +64,17 @@ class Ledger:
 
     # -- `Home`: called by events ------------------------------------------------------------------
 
+    @question
     def holds_lock(self, event: BookingEvent) -> bool:
         """Tell whether the event holds its span on its resource now. O(1)."""
-        with self._gate.read:
-            return self.owns(event)
+        return self.owns(event)
 
+    @question
     def status(self, event: BookingEvent) -> Status:
         """Return the event's status now. O(1)."""
-        with self._gate.read:
-            if not self.owns(event):
-                return Status.RELEASED
-            return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
+        if not self.owns(event):
+            return Status.RELEASED
+        return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
 
     def owns(self, event: BookingEvent) -> bool:
         """Tell whether the event has the present lock of an active booking. O(1)."""
@@ -216,6 +216,23 @@ class Ledger:
             self.objects.pop(seq, None)
         if self.locks:
             self.locks.pop(seq, None)
+
+    def repair(self) -> None:
+        """Forget what is known of bookings that are not in ``owners``, after a change was cut off. O(bookings)."""
+        known: Any
+        self.owners.repair()
+        for known in (self.objects, self.locks, self.ids):
+            for number in [number for number in known if number not in self.owners]:
+                del known[number]
+        ids = [(id, self.numbers[id]) for id in self.numbers]
+        for id, number in ids:
+            if number not in self.ids:
+                del self.numbers[id]
+        for number in self.ids:
+            id = self.ids[number]
+            if self.numbers.get(id) != number:
+                self.numbers[id] = number  # type: ignore[assignment]
+        self.named = len(self.ids)
 
     def name_all(self, ids: Sequence[Hashable], seqs: Sequence[int]) -> None:
         """Give many new bookings ids that are not their numbers. O(bookings)."""

@@ -1,23 +1,33 @@
-"""The changes of the open transaction, which may be undone, and the changes that are still to be delivered to subscribers.
+"""The changes of open transactions, which may be undone, and the changes that are still to be delivered to subscribers.
 
-    commit  ->  note(change)  ->  changes    of the open transaction, until it ends
+    commit  ->  note(change)  ->  changes    while a block or a command may have to undo them
                               ->  outbox     (change, the subscribers at that time), delivered without the lock
 
-``active`` is false while no transaction is open and there are no subscribers: then no changes need be noted.
+``active`` is false while nothing can be undone and there are no subscribers: then no changes need be noted.
+
+A call returns when subscribers have been notified of all changes up to its own, in order. ``noted`` counts the changes put
+into the outbox, ``told`` those delivered; a call waits until ``told`` reaches what ``noted`` was when it released the lock,
+or delivers them itself, and no more than these: the changes of later calls are theirs to deliver.
+
+    noted   1  2  3 | 4  5          3 when this call ended, 5 now
+    told    1  2                    it delivers 3 and returns
+
+A subscriber may call any calendar. What it changes there is delivered after it has returned, by the same thread, so a thread
+that delivers never waits for another one that does. The same holds for a thread in an open block of any calendar.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
 
-__all__ = ["Log", "Subscription", "facts_of", "restore_facts"]
+__all__ = ["Log", "Subscription", "deliver_all", "facts_of", "restore_facts", "this_thread"]
 
 
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
@@ -43,77 +53,121 @@ class Subscription:
         self.ended = False
 
 
+class _Thread(threading.local):
+    """What one thread is doing. It is not state of a calendar: deliveries of all calendars must not wait for each other."""
+
+    def __init__(self) -> None:
+        self.delivering = False
+        self.blocks: list[Any] = []  # the open blocks that it owns, see `bookcore.engine.gate.Block`
+        self.due: deque[tuple[Log, int]] = deque()  # what it has to deliver, by log
+
+
+this_thread = _Thread()
+
 _Noted: TypeAlias = tuple[Change, tuple[Subscription, ...]]
+_Waiting: TypeAlias = tuple[int, Change, tuple[Subscription, ...]]
 
 
 class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
-    __slots__ = ("_delivering", "_subscribers", "active", "changes", "handed", "outbox")
+    __slots__ = ("_turn", "active", "changes", "due", "handed", "noted", "outbox", "subscribers", "told")
 
     def __init__(self) -> None:
         self.active = False
-        self.changes: list[_Noted] | None = None  # a list while a transaction is open
-        # The events booked during the transaction, one for each `Booked` among the changes, in the same order, each with
-        # its facts before it was booked (`facts_of`).
+        self.changes: list[_Noted] | None = None  # a list while changes may have to be undone
+        # The events booked since then, one for each `Booked` among the changes, in the same order, each with its facts
+        # before it was booked (`facts_of`).
         self.handed: list[tuple[Any, tuple[Any, ...]]] = []
-        self.outbox: deque[_Noted] = deque()
-        self._subscribers: tuple[Subscription, ...] = ()
-        self._delivering = threading.Lock()
+        self.outbox: deque[_Waiting] = deque()  # each with its number
+        self.noted = self.told = 0
+        self.due = 0  # the number of the last change that the present call put into the outbox, or 0
+        self.subscribers: tuple[Subscription, ...] = ()
+        self._turn = threading.Lock()  # held by the thread that delivers
 
-    def note(self, change: Change) -> None:
-        """Note a committed change. O(1)."""
-        noted = change, self._subscribers  # a later subscriber gets only later changes
+    def note_all(self, changes: Iterable[Change]) -> None:
+        """Note many committed changes, all or none. O(changes)."""
+        subscribers = self.subscribers
         if self.changes is not None:
-            self.changes.append(noted)
-        elif self._subscribers:
-            self.outbox.append(noted)
+            self.changes.extend([(change, subscribers) for change in changes])
+        elif subscribers:
+            self._put([(change, subscribers) for change in changes])
+
+    def _put(self, noted: list[_Noted]) -> None:
+        waiting = [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
+        self.noted += len(waiting)
+        self.due = self.noted
+        self.outbox.extend(waiting)
 
     def open(self) -> None:
-        """Begin a transaction."""
+        """Begin to keep changes, so that they can be undone."""
         self.changes, self.active = [], True
 
     def close(self) -> None:
-        """End the transaction, and move its remaining changes to the outbox."""
-        self.outbox.extend(noted for noted in self.changes or () if noted[1])
+        """Keep no changes any more, and move the remaining ones to the outbox. If it is cut off, it may be called again."""
+        told = [noted for noted in self.changes or () if noted[1]]
+        waiting = [(number, *noted) for number, noted in enumerate(told, self.noted + 1)]
         self.handed.clear()
-        self.changes = None
-        self.active = bool(self._subscribers)
+        self.active = bool(self.subscribers)
+        self.noted += len(waiting)
+        self.due = self.noted if waiting else self.due
+        self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
+        self.outbox.extend(waiting)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber of every change from now on."""
-        self._subscribers = (*self._subscribers, subscription)
+        self.subscribers = (*self.subscribers, subscription)
         self.active = True
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber no longer."""
         subscription.ended = True
-        self._subscribers = tuple(active for active in self._subscribers if active is not subscription)
-        self.active = bool(self._subscribers) or self.changes is not None
+        self.subscribers = tuple(active for active in self.subscribers if active is not subscription)
+        self.active = bool(self.subscribers) or self.changes is not None
 
-    def deliver(self) -> None:
-        """Notify subscribers of the changes in the outbox, in order, each once. The lock is not held.
+    def deliver(self, until: int) -> None:
+        """Notify subscribers of the changes up to number *until*, or, where this thread must not wait, do so later."""
+        if self.told < until:
+            this_thread.due.append((self, until))
+            deliver_all()
 
-        Only one thread delivers at a time; it also delivers the changes of the others. An exception of a subscriber is
-        logged and affects neither the change nor other deliveries.
+    def _deliver(self, until: int) -> None:
+        """Notify subscribers of the changes up to number *until*, in order, each once. The lock is not held.
+
+        An exception of a subscriber is logged and affects neither the change nor other deliveries.
         """
-        while self.outbox and self._delivering.acquire(blocking=False):
-            try:
-                while self.outbox:
-                    change, subscribers = self.outbox.popleft()
+        outbox = self.outbox
+        with self._turn:
+            while outbox and outbox[0][0] <= until:
+                number, change, subscribers = outbox.popleft()
+                try:
                     for subscription in subscribers:
-                        if subscription.ended:
-                            continue
-                        try:
-                            subscription.callback(change)
-                        except Exception as exc:
-                            _report(subscription.callback, exc)
-            finally:
-                self._delivering.release()
+                        if not subscription.ended:
+                            _notify(subscription.callback, change)
+                finally:
+                    self.told = number
+            self.told = max(self.told, until)
 
 
-def _report(subscriber: object, exc: Exception) -> None:
-    """Log a subscriber's exception as an error. Without a logging configuration, Python prints errors to stderr."""
-    import logging
+def deliver_all() -> None:
+    """Deliver what this thread has to, unless it is in a subscriber or in an open block: then it does so afterwards."""
+    thread = this_thread
+    if thread.delivering or any(not block.abandoned for block in thread.blocks):
+        return
+    thread.delivering = True
+    try:
+        while thread.due:
+            log, until = thread.due.popleft()
+            log._deliver(until)
+    finally:
+        thread.delivering = False
 
-    logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)
+
+def _notify(subscriber: Callable[[Change], Any], change: Change) -> None:
+    """Call a subscriber; log its exception as an error. Without a logging configuration, Python prints errors to stderr."""
+    try:
+        subscriber(change)
+    except Exception as exc:
+        import logging
+
+        logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)

@@ -147,20 +147,21 @@ class Registry:
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
         number = record.number
-        members = self.classes[self.class_of(record)]
-        del self.by_id[record.id]
-        self.objects[number] = self.by_number[number] = None
-        for bits in (self.everything, self.pooled, members, self.by_capacity[record.capacity]):
+        self.by_id.pop(record.id, None)
+        for column in (self.objects, self.by_number):
+            if number < len(column):
+                column[number] = None
+        # an addition that was cut off may have got to some of these only
+        for bits in (self.everything, self.pooled, *self.classes.values(), *self.by_capacity.values()):
             bits.discard(number)
-        if not self.by_capacity[record.capacity].value():
+        if record.capacity in self.by_capacity and not self.by_capacity[record.capacity].value():
             del self.by_capacity[record.capacity]
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             self._take(number, label, bits)
         for index in self.indexes.values():
             index.discard(number)
         if number == self.size - 1:  # only the last number may be used again: numbers stay in order of registration
-            self.objects.pop()
-            self.by_number.pop()
+            del self.objects[number:], self.by_number[number:]
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""

@@ -19,7 +19,7 @@ from typing import Any
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
 from bookcore.engine.closures import Closures
-from bookcore.engine.gate import Gate
+from bookcore.engine.gate import CHANGING, Block, Gate, Mark
 from bookcore.engine.holds import Due, Holds
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Log, restore_facts
@@ -29,24 +29,37 @@ from bookcore.engine.rules import Rules
 from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
-from bookcore.model.errors import BookcoreError, KeyTypeError, StoreError, TransactionError, brief
+from bookcore.model.errors import BookcoreError, CalendarBrokenError, KeyTypeError, StoreError, brief
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, is_foreign, normal
 from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability
-from bookcore.stores.protocol import BookingStore, SupportsAvailability, SupportsExpiry, SupportsLoad
+from bookcore.stores.protocol import (
+    BookingStore,
+    SupportsAvailability,
+    SupportsExpiry,
+    SupportsLoad,
+    SupportsRepair,
+)
 from bookcore.stores.record import ResourceRecord, bind, unbind
 from bookcore.stores.sizes import Sizes
 
 __all__ = ["CalendarState"]
+
+_OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Closed, changes.Reopened
+"""Changes that begin with a call of a store, which says by ``begun`` whether it has changed something."""
+
 
 class CalendarState:
     """The parts of one calendar, and `commit`."""
 
     __slots__ = (
         "_apply",
+        "begun",
         "bounds",
+        "broken",
         "buffers",
+        "change",
         "closed",
         "closures",
         "event_type",
@@ -57,8 +70,10 @@ class CalendarState:
         "hours",
         "keys",
         "ledger",
+        "loading",
         "log",
         "registry",
+        "repairable",
         "rules",
         "sizes",
         "store",
@@ -77,8 +92,13 @@ class CalendarState:
         self.bounds = bounds
         self.closed = closed = bounds == "[]"
         self.event_type = event_type
-        self.gate = Gate(self.tick, self.finish)
         self.log = Log()
+        self.gate = Gate(self.log, self.tick, self.settle, self.undo, self.finish)
+        self.change: changes.Change | None = None  # that is being applied, or was cut off
+        self.begun = False  # whether it has changed something outside the store
+        self.broken: str | None = None  # why the calendar could not be mended
+        self.loading: Sequence[int] = ()  # the numbers of a load that was cut off
+        self.repairable = store if isinstance(store, SupportsRepair) else None
         self.keys = KeyFamily(closed, self._keys_held)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
         self.registry = Registry(self.sizes.attribute)
@@ -117,9 +137,49 @@ class CalendarState:
 
     def commit(self, change: changes.Change) -> None:
         """Apply a change and note it in the log. The lock is held for writing."""
-        self._apply[type(change)](change)
-        if self.log.active:
-            self.log.note(change)
+        self._apply_whole(change)
+        log = self.log
+        if log.active:
+            # no call comes between the end of the change and the one that notes it, so Ctrl-C does not either
+            if log.changes is not None:
+                log.changes.append((change, log.subscribers))
+            else:
+                log.noted += 1
+                log.due = log.noted
+                log.outbox.append((log.noted, change, log.subscribers))
+
+    def _apply_whole(self, change: changes.Change) -> None:
+        """Apply a change. If it is cut off half-way, `settle` will mend that before the next call."""
+        gate, mode = self.gate, self.gate.mode
+        gate.mode = CHANGING
+        self.change = change
+        try:
+            self._apply[type(change)](change)
+            self._set_whole()
+        except BaseException as exc:
+            if self._is_torn(change, exc):
+                gate.torn = gate.waiting = True
+            else:
+                self.change = None
+            raise
+        finally:
+            gate.mode = mode
+        self.change = None
+        self.begun = False
+
+    def _set_whole(self) -> None:
+        """Note that the stores have done their part of a change."""
+        if self.repairable is not None:
+            self.repairable.begun = False
+        self.closures.store.begun = False
+
+    def _is_torn(self, change: changes.Change, exc: BaseException) -> bool:
+        """Tell whether an exception came after the first step of a change that changes something."""
+        if self.begun or self.closures.store.begun or (self.repairable is not None and self.repairable.begun):
+            return True
+        if isinstance(change, _OF_STORES) and self.repairable is not None:
+            return False
+        return not isinstance(exc, Exception) or isinstance(exc, MemoryError | RecursionError)
 
     def _booked(self, change: changes.Booked) -> None:
         event, until = change.event, change.until
@@ -132,6 +192,7 @@ class CalendarState:
         except Exception as exc:
             self.translate_error(exc, low, high)
             raise
+        self.begun = True
         fast_type = self.keys.plain
         if type(low) is not fast_type or type(high) is not fast_type:
             self.keys.learn(low, high)
@@ -142,11 +203,12 @@ class CalendarState:
             self._watch()
         self.holds.forget(event._id)
 
-    def _released(self, change: changes.Released) -> None:
+    def _released(self, change: changes.Released, hide: bool = False) -> None:
         event = change.event
         seq: Any = event._seq
         record = self.ledger.record(seq)
-        if change.expired and self.expiry is not None:
+        if (hide or change.expired) and self.expiry is not None:
+            self.begun = True
             self.expiry.hide([record], [seq])
         else:
             low, high = normal(event._start), normal(event._end)
@@ -155,6 +217,7 @@ class CalendarState:
             except Exception as exc:
                 self.translate_error(exc, low, high)
                 raise
+        self.begun = True
         self.ledger.pop(seq)
         record.active_count -= 1
         if change.held:
@@ -185,10 +248,15 @@ class CalendarState:
         low, high = normal(after._start), normal(after._end)
         try:
             self.store.remove(source, old_low, old_high, seq)
+            self.begun = True
+            self._set_whole()
             try:
                 self.store.put(target, low, high, seq, after._quantity)
-            except BaseException:
-                self.store.put(source, old_low, old_high, seq, before._quantity)
+            except Exception:
+                if self.repairable is None or not self.repairable.begun:
+                    self.store.put(source, old_low, old_high, seq, before._quantity)
+                    self._set_whole()
+                    self.begun = False
                 raise
         except Exception as exc:
             self.translate_error(exc, low, high)
@@ -272,13 +340,41 @@ class CalendarState:
     ) -> bool:
         """Book many rows that have been checked; if the store refuses, change nothing and return False.
 
-        *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids* is None if the ids are the
-        numbers of the bookings. *objects* are the events to keep, by number. The result is as of a `Booked` for each row,
-        committed; the caller notes the changes in the log.
+        The rows count as being loaded until the caller has noted the changes and calls `end_load`: what raises before that
+        undoes all. *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids* is None if the
+        ids are the numbers of the bookings. *objects* are the events to keep, by number. The result is as of a `Booked` for
+        each row, committed; the caller notes the changes in the log.
         """
-        store, ledger = self.store, self.ledger
-        if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
+        store = self.store
+        if not isinstance(store, SupportsLoad):
             return False
+        self.loading = seqs
+        try:
+            if not store.load(records, starts, ends, seqs):
+                self.loading = ()
+                return False
+            self._load_into_ledger(records, starts, ends, seqs, ids, objects)
+        except BaseException:
+            self.gate.torn = self.gate.waiting = True
+            raise
+        return True
+
+    def end_load(self) -> None:
+        """Note that the rows of `load` are loaded. O(1)."""
+        self._set_whole()
+        self.loading = ()
+
+    def _load_into_ledger(
+        self,
+        records: Any,
+        starts: Sequence[Any],
+        ends: Sequence[Any],
+        seqs: Sequence[int],
+        ids: Sequence[Hashable] | None,
+        objects: Mapping[int, BookingEvent] | None,
+    ) -> None:
+        """Do the part of `load` that comes after that of the store."""
+        ledger = self.ledger
         numbers = records.places
         if isinstance(seqs, range):
             ledger.owners.put_range(seqs[0], numbers)
@@ -295,75 +391,186 @@ class CalendarState:
         for place, count in records.tally().items():
             records.table[place].active_count += count
         self.keys.learn(starts[0], ends[0])
-        return True
 
-    # -- transactions ------------------------------------------------------------------------------
+    # -- undoing -----------------------------------------------------------------------------------
+
+    def begin(self, outer: Block | None = None) -> tuple[Block, Mark]:
+        """Begin a block, inside the open one if there is one, or return *outer*. The lock is held for writing."""
+        block = self.gate.block or outer or Block()
+        mark = self._mark()
+        block.marks.append(mark)
+        if self.gate.block is None:
+            self.log.open()
+            self.gate.block = block
+        return block, mark
+
+    def _mark(self) -> Mark:
+        log = self.log
+        return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id)
 
     @contextmanager
-    def transaction(self, keep: bool = True) -> Iterator[None]:
-        """Hold the lock for a block; undo all changes committed in it if the block raises, or if *keep* is false."""
-        gate, log, ledger = self.gate, self.log, self.ledger
+    def undoing(self) -> Iterator[None]:
+        """Undo all changes of a command if it raises. The lock is held for writing, by `Gate.run`."""
+        block, mark = self.begin()
+        kept = False
         try:
-            with gate.lock:
-                if gate.waiting:
-                    self.tick()  # before the transaction begins, because the clock may raise
-                outermost = log.changes is None
-                mark, handed = len(log.changes or ()), len(log.handed)
-                last, last_closure = ledger.last, self.closures.last_id
-                kept = False
-                try:
-                    if outermost:  # counted before the first call, at which Ctrl-C may come, and below likewise
-                        gate.stamp = None
-                        gate.writers += 1
-                        gate.version += 1
-                        log.open()
-                    yield
-                    kept = keep
-                finally:
-                    try:
-                        if not kept:
-                            self._roll_back(mark, handed)
-                            ledger.undo_numbers(last)
-                            self.closures.last_id = last_closure
-                    finally:
-                        if outermost:
-                            gate.writers -= 1
-                            log.close()
+            yield
+            kept = True
         finally:
-            self.finish(None)
+            self.end(block, mark, kept)
 
-    def _roll_back(self, mark: int, handed: int) -> None:
-        """Undo the changes from position *mark* of the log on, the latest first, without noting that.
+    def end(self, block: Block, mark: Mark, kept: bool) -> None:
+        """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
-        A change that cannot be undone does not keep the others from being undone; the first error is raised at the end.
+        If undoing is cut off, or a change cannot be undone, the whole outermost block is left abandoned, and the next call
+        goes on. Raises: `CalendarBrokenError` when a change cannot be undone.
         """
+        gate, log = self.gate, self.log
+        try:
+            if not kept:
+                if gate.torn:
+                    self.settle()
+                self._roll_back(mark)
+            del block.marks[block.marks.index(mark) :]
+            if not block.marks:
+                log.close()
+                gate.block = None
+                block.close()
+        except BaseException:
+            block.abandoned = gate.block is block
+            raise
+
+    def undo(self, block: Block) -> None:
+        """Undo a block that was abandoned. The lock is held."""
+        gate, mode = self.gate, self.gate.mode
+        gate.mode, gate.stamp = CHANGING, None
+        gate.version += 1
+        try:
+            if not block.marks:  # it was kept, and cut off before its end
+                block.marks.append(self._mark())
+            self.end(block, block.marks[0], False)
+        finally:
+            gate.mode = mode
+
+    def _roll_back(self, mark: Mark) -> None:
+        """Undo the changes since a mark, the latest first, without noting that. May be called again after an exception."""
         log = self.log
-        committed = [change for change, _ in (log.changes or [])[mark:]]
-        failed: BaseException | None = None
-        for change in reversed(committed):
+        noted: list[Any] = log.changes if log.changes is not None else []
+        while len(noted) > mark.changes:
+            change = noted[-1][0]
+            undo = inverse(change)
             try:
-                undo = inverse(change)
-                self._apply[type(undo)](undo)
-            except BaseException as exc:
-                failed = exc if failed is None else failed
+                self._apply_whole(undo)
+            except Exception as exc:
+                if not self._hides(undo):
+                    self.broken = f"a change could not be undone ({brief(exc)})"
+                    self.gate.torn = self.gate.waiting = True
+                    raise CalendarBrokenError(self.broken) from exc
+            noted.pop()
             # now, because the next change to undo may refer to the same event as it was before
             if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:
                 restore_facts(*log.handed.pop())
-        del (log.changes or [])[mark:]
-        while len(log.handed) > handed:
+        while len(log.handed) > mark.handed:
             restore_facts(*log.handed.pop())
-        if failed is None:
-            return
-        if isinstance(failed, Exception) and not isinstance(failed, BookcoreError):
-            raise TransactionError(f"not all could be undone, the rest is: {brief(failed)}") from failed
-        raise failed
+        self.ledger.undo_numbers(mark.last)
+        self.closures.last_id = mark.last_closure
+
+    def _hides(self, undo: changes.Change) -> bool:
+        """Release a booking without comparing a key, if the store can do that and no change is half done."""
+        if type(undo) is not changes.Released or self.gate.torn or self.expiry is None:
+            return False
+        self._released(undo, hide=True)
+        self._watch()
+        return True
+
+    # -- mending -----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Mend what a cut-off change has left, or raise `CalendarBrokenError`. The lock is held for writing.
+
+        The change that was being applied is undone, all indexes are built anew from the rows of the bookings in the ledger,
+        and everything is checked. Complexity: O(m log m).
+        """
+        gate, mode = self.gate, self.gate.mode
+        if self.broken is not None:
+            raise CalendarBrokenError(self.broken)
+        gate.mode = CHANGING
+        try:
+            self._mend()
+            self.check_parts()
+        except Exception as exc:
+            self.broken = f"a change was cut off and could not be mended ({type(exc).__name__}: {exc})"
+            raise CalendarBrokenError(self.broken) from exc
+        finally:
+            gate.mode = mode
+        gate.torn = False
+        self._watch()
+
+    def rebuild(self) -> None:
+        """See `Calendar.rebuild`."""
+        self.broken = None
+        self.gate.torn = self.gate.waiting = True
+        self.gate.run(self._tick_over)
+
+    def _tick_over(self) -> None:
+        """Do nothing: `Gate.run` has settled everything."""
+
+    def _mend(self) -> None:
+        """Undo the change that was being applied, and build the indexes anew."""
+        change, registry, ledger, holds, store = self.change, self.registry, self.ledger, self.holds, self.store
+        for seq in self.loading:
+            self._discard(seq)
+        removed: list[changes.Booked] = []  # as if: the bookings to put back
+        match change:
+            case changes.Booked(event):
+                self._discard(change.number or event._seq)
+            case changes.Released():
+                self._discard(change.event._seq)
+                removed.append(changes.Booked(change.event, change.held, change.until))
+            case changes.Moved(before):
+                self._discard(before._seq)
+                held: Any = before._seq
+                removed.append(changes.Booked(before, held in holds.until, holds.until.get(held)))
+            case changes.Closed(closure):
+                self.closures.by_id.pop(closure.id, None)
+            case changes.Reopened(closure):
+                self.closures.by_id[closure.id] = closure
+            case changes.ResourceAdded() | changes.ResourceRemoved():
+                known = [*registry.by_id.values(), *registry.in_order()]
+                for record in {record.number: record for record in known if record.id == change.id}.values():
+                    registry.remove(record)
+                    unbind(record)
+        records = list(registry.by_id.values())
+        if self.repairable is not None:
+            self.repairable.repair(records, lambda record, seq: ledger.owners.get(seq) == record.number)
+        ledger.repair()
+        self.closures.repair(records, self.record_of_resource)
+        self.buffers.repair(records)
+        for seq in [seq for seq in holds.until if seq not in ledger.owners]:
+            holds.drop(seq)
+        for record in records:
+            record.active_count = len(store.overlapping(record, None, None))
+        self._set_whole()
+        self.begun = False
+        self.change, self.loading = None, ()
+        for booked in removed:
+            self._booked(booked)
+        if isinstance(change, changes.ResourceRemoved):
+            self._resource_added(inverse(change))  # type: ignore[arg-type]  # the inverse of a removal is an addition
+        self._set_whole()
+        self.begun = False
+
+    def _discard(self, seq: Any) -> None:
+        """Take a booking off the register, if it is in it."""
+        if seq in self.ledger.owners:
+            self.ledger.owners.pop(seq)
 
     # -- holds that run out ------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Set ``gate.waiting``: whether holds may run out, or the store has hidden rows to remove."""
+        """Set ``gate.waiting``: whether holds may run out, the store has hidden rows, or there is a change to mend."""
         hidden = self.expiry is not None and self.expiry.hidden_count
-        self.gate.waiting = bool(self.holds.deadlines or hidden)
+        self.gate.waiting = bool(self.holds.deadlines or hidden or self.gate.torn)
 
     def tick(self) -> None:
         """Release the holds whose deadline has passed, and remove a few hidden rows from the store.
@@ -371,12 +578,15 @@ class CalendarState:
         Complexity: O(log holds), and O(1) for each hold. Raises: `KeyTypeError` when the clock's instant cannot be compared.
         """
         gate, holds, expiry = self.gate, self.holds, self.expiry
+        if gate.torn:
+            self.settle()
         due = holds.due(holds.now(self.home)) if holds.deadlines else []
         hidden = 0 if expiry is None else expiry.hidden_count
         if not due and not hidden:
+            self._watch()
             return
+        mode, gate.mode = gate.mode, CHANGING
         gate.stamp = None
-        gate.writers += 1
         gate.version += 1
         try:
             if due:
@@ -385,8 +595,10 @@ class CalendarState:
                 expiry.vacuum(self.sizes.at_once)
                 self._forget_keys()
         finally:
-            gate.writers -= 1
+            gate.mode = mode
             self._watch()
+            if self.begun or (self.repairable is not None and self.repairable.begun):
+                gate.torn = gate.waiting = True
 
     def _expire(self, due: list[Due]) -> None:
         """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""
@@ -411,6 +623,7 @@ class CalendarState:
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []
+        self.begun = True
         for row in due:
             if not holds.is_current(row):
                 continue
@@ -424,6 +637,7 @@ class CalendarState:
             seqs.append(seq)
         if self.expiry is not None:
             self.expiry.hide(records, seqs)
+        self.begun = False
 
     def vacuum(self) -> None:
         """Remove all hidden rows from the store. O(log m) for each."""
@@ -499,43 +713,45 @@ class CalendarState:
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
-    def finish(self, exc: BaseException | None) -> None:
+    def finish(self, exc: BaseException | None, due: int) -> None:
         """End a call, after it has released the lock: translate its error, and notify subscribers."""
         try:
             if isinstance(exc, Exception):
                 self.translate_comparison(exc)
         finally:  # a call that raises may have released expired holds before
-            if self.log.outbox and self.log.changes is None and not self.gate.depth:
-                self.log.deliver()
+            if due:
+                self.log.deliver(due)
 
     # -- checking ----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise AssertionError unless all invariants hold, of each part and between the parts."""
-        with self.gate.lock:
-            records = self.registry.by_id
-            for part in (self.store, self.registry, self.ledger):
-                if hasattr(part, "check"):
-                    part.check()
-            self.holds.check(self.ledger.owners.__contains__)
-            self.closures.check(records)
-            self.hours.check(records, self.registry.size)
-            if self.log.changes is None:
-                self.gate.check()
-            seen = 0
-            for record in records.values():
-                rows = self.store.overlapping(record, None, None)
-                seen += len(rows)
-                if len(rows) != record.active_count or any(self.ledger.owners.get(row[2]) != record.number for row in rows):
-                    raise AssertionError(f"{record!r} has {len(rows)} bookings, {record.active_count} counted")
-            if seen != len(self.ledger):
-                raise AssertionError(f"{seen} bookings in the store, {len(self.ledger)} in the ledger")
-            hidden = self.expiry is not None and self.expiry.hidden_count
-            if (self.holds.deadlines or hidden) and not self.gate.waiting:
-                raise AssertionError("holds may run out, and the fast paths are open")
-            for key in self._keys_unchanged():
-                if not self.keys.knows(key):
-                    raise AssertionError(f"key {key!r} is held, and its kind is not known")
+        """Do what `check_parts` does, where no change is under way."""
+        self.gate.check()
+        self.check_parts()
+
+    def check_parts(self) -> None:
+        """Raise AssertionError unless all invariants hold, of each part and between the parts. The lock is held."""
+        records = self.registry.by_id
+        for part in (self.store, self.registry, self.ledger):
+            if hasattr(part, "check"):
+                part.check()
+        self.holds.check(self.ledger.owners.__contains__)
+        self.closures.check(records)
+        self.hours.check(records, self.registry.size)
+        seen = 0
+        for record in records.values():
+            rows = self.store.overlapping(record, None, None)
+            seen += len(rows)
+            if len(rows) != record.active_count or any(self.ledger.owners.get(row[2]) != record.number for row in rows):
+                raise AssertionError(f"{record!r} has {len(rows)} bookings, {record.active_count} counted")
+        if seen != len(self.ledger):
+            raise AssertionError(f"{seen} bookings in the store, {len(self.ledger)} in the ledger")
+        hidden = self.expiry is not None and self.expiry.hidden_count
+        if (self.holds.deadlines or hidden) and not self.gate.waiting:
+            raise AssertionError("holds may run out, and the fast paths are open")
+        for key in self._keys_unchanged():
+            if not self.keys.knows(key):
+                raise AssertionError(f"key {key!r} is held, and its kind is not known")
 
     def _keys_unchanged(self) -> Iterator[Any]:
         """Yield all keys of active bookings and closures, in index form."""

@@ -32,7 +32,7 @@ class Chunk:
     """
 
     __slots__ = (
-        "delta_bits", "delta_int", "ends", "group", "patience", "pending", "start_bits", "start_int", "starts",
+        "absorbing", "delta_bits", "delta_int", "ends", "group", "patience", "pending", "start_bits", "start_int", "starts",
     )  # fmt: skip
 
     def __init__(self, group: Group, starts: Column, ends: Column) -> None:
@@ -40,6 +40,7 @@ class Chunk:
         self.starts = starts
         self.ends = ends
         self.pending: list[int] = []
+        self.absorbing = False
         self.patience = 0
         self.start_bits = bytearray()
         self.start_int: int | None = None
@@ -51,6 +52,15 @@ class Chunk:
         pending = self.pending
         if not pending:
             return
+        if self.absorbing:  # the last call was cut off, by Ctrl-C in a question
+            pending.clear()
+            self.starts.recount()
+            self.ends.recount()
+            self.derive(len(self.start_bits))
+            self.group.start_int = None
+            self.absorbing = False
+            return
+        self.absorbing = True
         masks = MASKS
         start_bits, delta_bits = self.start_bits, self.delta_bits
         highest, lowest = max(pending), min(pending)
@@ -71,10 +81,11 @@ class Chunk:
         if begun:
             self.start_int = self.group.start_int = None
         self.delta_int = None
-        self.starts.count += begun
         self.ends.count += len(pending) - begun
+        self.starts.count += begun
         self.patience = 0
         pending.clear()
+        self.absorbing = False
 
     def started(self) -> int:
         """Return the ordinals with a start in the chunk. O(1) when nothing changed since the last call, else O(n / 8)."""

@@ -98,6 +98,10 @@ class Column:
         """Whether all keys are equal and the ordinals are one bitmap: then the column may be of any length."""
         return type(self.leaves[0]) is PostingBitmap and len(self.leaves) == 1
 
+    def recount(self) -> None:
+        """Count the entries. O(leaves)."""
+        self.count = sum(map(_size, self.leaves))
+
     def postings(self) -> list[Posting]:
         """Return the leaves of a single key each, in order."""
         return [leaf for leaf in self.leaves if type(leaf) is not list]

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, TypeAlias
 
@@ -90,8 +90,8 @@ class DisjointIntervals:
         """Insert an interval at the place that `gap` returned. No key is compared. O(m)."""
         edges = self.edges
         span = (LOWEST if start is None else start, HIGHEST if end is None else end)
+        self.values.insert(at >> 1, value)  # first: `rows` takes a value without edges for one that is being inserted
         self.edges = edges[:at] + span + edges[at:]
-        self.values.insert(at >> 1, value)
 
     def find(self, value: int) -> int:
         """Return the place of the start of an interval, by its number. No key is compared. O(m). Raises: ValueError."""
@@ -112,6 +112,18 @@ class DisjointIntervals:
         edges = self.edges
         self.edges = edges[:at] + edges[at + 2 :]
         del self.values[at >> 1]
+
+    def rows(self, keeps: Callable[[int], bool]) -> list[Interval]:
+        """Return the intervals whose number is to be kept, also after a change was cut off. O(m).
+
+        Between the two steps of a change there is one value more than there are intervals: the number that it inserts or
+        removes, which is not to be kept.
+        """
+        edges, values = self.edges, list(self.values)
+        if 2 * len(values) > len(edges):
+            values = [value for value in values if keeps(value)]
+        found = zip(edges[::2], edges[1::2], values, strict=True)
+        return [interval for interval in found if keeps(interval[2])]
 
     def range(self, start: Any, end: Any) -> tuple[int, int]:
         """Return which intervals overlap the span, as a range of positions. O(log m)."""
@@ -228,6 +240,10 @@ class ChunkedIntervals:
         edges, last = self.chunks[0].edges, self.chunks[-1].edges
         return not edges or (edges[0] is not LOWEST and last[-1] is not HIGHEST)
 
+    def rows(self, keeps: Callable[[int], bool]) -> list[Interval]:
+        """Return the intervals whose number is to be kept, also after a change was cut off. O(m)."""
+        return [interval for chunk in self.chunks for interval in chunk.rows(keeps)]
+
     def _begun(self, end: Any) -> int:
         """Return how many chunks begin before a span that ends at *end* is over. O(log m)."""
         if end is None:
@@ -254,11 +270,10 @@ class ChunkedIntervals:
         self.heads[at : at + 1] = chunk.edges[:1]
         if len(chunk.values) > self.split:
             middle = len(chunk.values) // 2
-            half = make_intervals(self.closed, chunk.edges[2 * middle :], chunk.values[middle:])
-            chunk.edges = chunk.edges[: 2 * middle]
-            del chunk.values[middle:]
-            self.chunks.insert(at + 1, half)
-            self.heads.insert(at + 1, half.first)
+            left = make_intervals(self.closed, chunk.edges[: 2 * middle], chunk.values[:middle])
+            right = make_intervals(self.closed, chunk.edges[2 * middle :], chunk.values[middle:])
+            self.chunks[at : at + 1] = [left, right]
+            self.heads.insert(at + 1, right.first)
             self.gaps.chunk_split(at)
 
     def find(self, value: int) -> tuple[int, int]:

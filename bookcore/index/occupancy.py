@@ -85,8 +85,8 @@ class OccupancyIndex:
     NEAR = 8
 
     __slots__ = (
-        "chunks", "closed", "closes", "count", "end_search", "groups", "heads", "leaf", "limit", "near", "often", "opens",
-        "search", "shared", "size", "smallest", "step", "stride", "tail",
+        "begun", "chunks", "closed", "closes", "count", "end_search", "groups", "heads", "leaf", "limit", "near", "often",
+        "opens", "search", "shared", "size", "smallest", "step", "stride", "tail",
     )  # fmt: skip
 
     def __init__(
@@ -113,6 +113,7 @@ class OccupancyIndex:
         self.opens: dict[Any, Posting] = {}
         self.closes: dict[Any, Posting] = {}
         self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
+        self.begun = False  # set by the first step of a change that changes something; the owner sets it back
         self.count = 0
         self.size = 0  # ordinals are below this
         self.limit = self.smallest
@@ -139,6 +140,7 @@ class OccupancyIndex:
         if kind in SHARED and type(end) is kind:
             opening, closing = self.opens.get(start), self.closes.get(end)
         if opening is not None and closing is not None:  # nothing is compared, and next to nothing touched
+            self.begun = True
             opening.append(number)
             closing.append(number)
             chunk, end_chunk, start, end = opening.chunk, closing.chunk, opening.key, closing.key
@@ -176,6 +178,7 @@ class OccupancyIndex:
             else:
                 end_leaf, end_chunk = closing, closing.chunk
             # nothing below compares keys but to part a bag, which may fail without harm
+            self.begun = True
             shared = self.shared
             if shared is not None and kind in SHARED and type(end) is kind:
                 start, end = shared.setdefault(start, start), shared.setdefault(end, end)
@@ -226,6 +229,7 @@ class OccupancyIndex:
             leaf = column.leaves[at]
             side = 0 if type(leaf) is list else side_of(leaf, key)
         # nothing below compares keys
+        self.begun = True
         self.count += 1
         self.size = max(self.size, number + 1)
         for group in self.groups[chunk.group.at + 1 :] if start is not None else self.groups[: chunk.group.at + 1]:
@@ -270,6 +274,7 @@ class OccupancyIndex:
             end_at = ends.leaf_of(end)
             end_place = ends.find(end_at, end, number)
         # nothing below compares keys
+        self.begun = True
         self.count -= 1
         if starts is not None:
             if not others:

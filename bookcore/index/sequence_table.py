@@ -55,8 +55,8 @@ class SequenceTable:
         number, at = key >> SHIFT, key & SIZE - 1
         part = self.parts.get(number)
         if part is None:
-            part = self.parts[number] = array("I")
             self.empty[number] = 0
+            part = self.parts[number] = array("I")
         if at == len(part):
             part.append(value)
         elif at > len(part):
@@ -82,6 +82,16 @@ class SequenceTable:
         else:
             del self.parts[number], self.empty[number]
         return value
+
+    def repair(self) -> None:
+        """Count anew, after a change was cut off. O(places)."""
+        for number in list(self.parts):
+            part = self.parts[number]
+            while part and part[-1] == NOTHING:
+                part.pop()
+            if not part:
+                del self.parts[number]
+        self.empty = {number: part.count(NOTHING) for number, part in self.parts.items()}
 
     def put_range(self, first: int, values: Sequence[int]) -> None:
         """Put values under consecutive keys, none of which is here, all after those that are. O(their number), in C."""

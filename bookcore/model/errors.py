@@ -15,6 +15,7 @@ from bookcore.model.typecheck import plain_text
 
 __all__ = [
     "BookcoreError",
+    "CalendarBrokenError",
     "ConflictError",
     "DuplicateBookingError",
     "DuplicateResourceError",
@@ -29,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "NoneAvailableError",
     "QueryError",
+    "RecursiveCallError",
     "ResourceError",
     "ResourceInUseError",
     "SnapshotError",
@@ -98,9 +100,12 @@ def _name(resource: object) -> str:
 
 
 class BookcoreError(Exception):
-    """Root of all errors that bookcore raises on purpose."""
+    """Root of all errors that bookcore raises on purpose. They can be pickled and copied, with their facts."""
 
     http_hint = 400
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _error_from, (type(self), self.args), self.__dict__
 
 
 class InvalidSpanError(BookcoreError, ValueError):
@@ -342,6 +347,30 @@ class TransactionError(BookcoreError):
         super().__init__(reason)
 
 
+class RecursiveCallError(TransactionError):
+    """A call of a calendar from within another call of it, on the same thread; see docs/calling.md. Attribute: ``reason``.
+
+    It comes from code that runs in the midst of a call: a comparison or a hash of keys, a key function, the clock, a
+    finalizer (``__del__``, `weakref.finalize`) or a signal handler. Subscribers are not concerned.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; put it off until that call has returned (a queue, or Calendar.subscribe)")
+
+
+class CalendarBrokenError(BookcoreError):
+    """A change was cut off half-way (by Ctrl-C, lack of memory), and the calendar could not be mended. ``reason`` says why.
+
+    The calendar answers nothing until `Calendar.rebuild` succeeds. If that raises, too, restore a snapshot.
+    """
+
+    http_hint = 503
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; no call is answered until Calendar.rebuild() succeeds")
+
+
 class StoreError(BookcoreError):
     """Base of the errors of stores. Attributes: ``store`` (its class name), ``reason``."""
 
@@ -371,6 +400,13 @@ class MissingExtraError(BookcoreError, ImportError):
     def __init__(self, package: str, extra: str) -> None:
         self.package, self.extra = package, extra
         super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
+
+
+def _error_from(cls: type[BookcoreError], args: tuple[Any, ...]) -> BookcoreError:
+    """Make an error with a message and without facts, for pickle and copy."""
+    error = cls.__new__(cls)
+    error.args = args
+    return error
 
 
 for _public in __all__:  # tracebacks and pickles name the public module, from which programs import errors

@@ -28,17 +28,16 @@ SHOWN = 3
 class Choice:
     """One choice among the resources of a selection, by a strategy. The calendar's lock is held meanwhile."""
 
-    __slots__ = ("_conflict", "_order", "_planner", "_strategy", "_term", "runs_callback")
+    __slots__ = ("_conflict", "_order", "_planner", "_strategy", "_term")
 
     def __init__(
         self, planner: Planner, selection: Any, strategy: Strategy, conflict: Callable[..., ConflictError]
     ) -> None:
         name = plain_text(strategy)
-        self.runs_callback = callable(strategy)
-        if not self.runs_callback and name not in STRATEGIES:
+        if not callable(strategy) and name not in STRATEGIES:
             raise QueryError(strategy, f"a strategy is one of {', '.join(STRATEGIES)}, or a function of the candidates")
         self._planner, self._conflict = planner, conflict
-        self._strategy: Any = strategy if self.runs_callback else name
+        self._strategy: Any = strategy if callable(strategy) else name
         self._term: Term = as_term(selection, planner.state.home)
         self._order = selection._order if is_a(selection, Selection) else None
 
@@ -48,7 +47,7 @@ class Choice:
         if self._strategy == "first":
             return next(iter(self._planner.records(question, self._order, 1)), None)
         records = self._planner.records(question, self._order)
-        if self.runs_callback:
+        if callable(self._strategy):
             return self._picked(records)
         if self._strategy == "best_fit":
             return tightest(self._planner.state.rules, records, low, high, quantity)

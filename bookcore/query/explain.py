@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.model.errors import InvalidSpanError
@@ -23,19 +24,19 @@ __all__ = ["explain", "free_busy"]
 Span = tuple[Any, Any]
 
 
+@question
 def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
     """See `Calendar.free_busy`."""
     closed, rules = state.closed, state.rules
-    with state.gate.read:
-        record = state.registry.record(resource)
-        low, high = state.keys.admit(start, end)
-        hours = record.hours
-        if hours is not None and (low is None or high is None):
-            raise InvalidSpanError(start, end, "opening hours go on without end; ask about a bounded span")
-        booked = _points(rules.bookings.spans(record, low, high, 1), closed)
-        confirmed = _confirmed(state, record, low, high) if state.holds.until else booked
-        others = [rule for rule in record.rules if rule is not rules.hours]
-        shut = list(in_order(*(_points(rule.spans(record, low, high, 1), closed) for rule in others)))
+    record = state.registry.record(resource)
+    low, high = state.keys.admit(start, end)
+    hours = record.hours
+    if hours is not None and (low is None or high is None):
+        raise InvalidSpanError(start, end, "opening hours go on without end; ask about a bounded span")
+    booked = _points(rules.bookings.spans(record, low, high, 1), closed)
+    confirmed = _confirmed(state, record, low, high) if state.holds.until else booked
+    others = [rule for rule in record.rules if rule is not rules.hours]
+    shut = list(in_order(*(_points(rule.spans(record, low, high, 1), closed) for rule in others)))
     first, last = (low, high)
     if closed:
         first = Place(low, False) if low is not None else None
@@ -61,15 +62,15 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
     )
 
 
+@question
 def explain(state: CalendarState, resource: Any, start: Any, end: Any, quantity: int) -> Explanation:
     """See `Calendar.explain`."""
-    with state.gate.read:
-        record = state.registry.record(resource)
-        low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
-        causes: list[Cause] = []
-        if not state.rules.allows(record, low, high, quantity):
-            causes = list(state.rules.causes(record, low, high, quantity, start, end))
+    record = state.registry.record(resource)
+    low, high = state.keys.admit(start, end)
+    check_quantity(quantity)
+    causes: list[Cause] = []
+    if not state.rules.allows(record, low, high, quantity):
+        causes = list(state.rules.causes(record, low, high, quantity, start, end))
     return Explanation(record.resource, start, end, quantity, tuple(causes), state.bounds)
 
 

@@ -21,6 +21,7 @@ from datetime import date, timedelta
 from numbers import Number
 from typing import Any
 
+from bookcore.engine.gate import question
 from bookcore.engine.opening_hours import is_shorter
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, fits, following
 from bookcore.index.span_algebra import quorum as quorum_of
@@ -48,79 +49,79 @@ DOUBLINGS = 40
 class FreeTime:
     """Questions about free time in one calendar."""
 
-    __slots__ = ("_indexed", "_planner", "_state")
+    __slots__ = ("_indexed", "_planner", "_state", "gate")
 
     def __init__(self, planner: Planner) -> None:
-        self._planner, self._state = planner, planner.state
+        self._planner, self._state, self.gate = planner, planner.state, planner.gate
         store = self._state.store
         self._indexed = store if isinstance(store, SupportsFreeTime) else None
 
     # -- one resource ------------------------------------------------------------------------------
 
+    @question
     def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
         """See `Calendar.occupancy`."""
-        with self._state.gate.read:
-            record, low, high = self._asked(resource, start, end)
-            usage = self._indexed.usage(record, low, high) if self._indexed is not None else None
-            if usage is None:
-                profile = UsageProfile(self._state.closed)
-                rows = self._state.store.overlapping(record, low, high)
-                profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
-                usage = profile.steps(low, high)
-            steps = list(usage)
+        record, low, high = self._asked(resource, start, end)
+        usage = self._indexed.usage(record, low, high) if self._indexed is not None else None
+        if usage is None:
+            profile = UsageProfile(self._state.closed)
+            rows = self._state.store.overlapping(record, low, high)
+            profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
+            usage = profile.steps(low, high)
+        steps = list(usage)
         return ((start if a is low else a, end if b is high else b, used) for a, b, used in steps)
 
+    @question
     def gaps(
         self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.gaps`."""
-        with self._state.gate.read:
-            record, low, high = self._asked(resource, start, end)
-            check_quantity(quantity)
-            self._check_length(high if low is None else low, at_least)
-            if quantity > record.capacity or is_shorter(record.hours, at_least):
-                return iter(())
-            spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
-            hours = record.hours
+        record, low, high = self._asked(resource, start, end)
+        check_quantity(quantity)
+        self._check_length(high if low is None else low, at_least)
+        if quantity > record.capacity or is_shorter(record.hours, at_least):
+            return iter(())
+        spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
+        hours = record.hours
         gaps = self._state.rules.free(spans, hours, low, high)
         return _given(_long_enough(gaps, at_least), low, high, start, end)
 
+    @question
     def next_available(
         self, resource: Any, after: Any, length: Any, *, quantity: int = 1
     ) -> tuple[Any, Any] | None:
         """See `Calendar.next_available`."""
-        with self._state.gate.read:
-            record, low, _ = self._asked(resource, after, None)
-            if low is None:
-                raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
-            check_quantity(quantity)
-            self._check_length(low, length, empty=False)
-            span = self._first_fit(record, low, length, quantity)
+        record, low, _ = self._asked(resource, after, None)
+        if low is None:
+            raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
+        check_quantity(quantity)
+        self._check_length(low, length, empty=False)
+        span = self._first_fit(record, low, length, quantity)
         if span is None:
             return None
         return (after if span[0] is low else span[0]), span[1]
 
+    @question
     def nearest(
         self, resource: Any, start: Any, end: Any, *, quantity: int = 1
     ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
         """See `Calendar.nearest`."""
-        with self._state.gate.read:
-            record, low, high = self._asked(resource, start, end)
-            if low is None or high is None:
-                raise InvalidSpanError(start, end, "a span without bound has no length to look for")
-            check_quantity(quantity)
-            try:
-                length = difference(high, low)
-            except OverflowError as exc:
-                if self._state.rules.allows(record, low, high, quantity):
-                    return (start, end), (start, end)
-                raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
-            except Exception as exc:
-                raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
-            self._check_length(low, length)
+        record, low, high = self._asked(resource, start, end)
+        if low is None or high is None:
+            raise InvalidSpanError(start, end, "a span without bound has no length to look for")
+        check_quantity(quantity)
+        try:
+            length = difference(high, low)
+        except OverflowError as exc:
             if self._state.rules.allows(record, low, high, quantity):
                 return (start, end), (start, end)
-            return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
+            raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
+        except Exception as exc:
+            raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
+        self._check_length(low, length)
+        if self._state.rules.allows(record, low, high, quantity):
+            return (start, end), (start, end)
+        return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
 
     # -- several -----------------------------------------------------------------------------------
 
@@ -131,14 +132,7 @@ class FreeTime:
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
         members = _members(resources)
-        with self._state.gate.read:
-            low, high = self._state.keys.admit(start, end)
-            self._check_length(high if low is None else low, at_least)
-            records = {record.number: record for record in map(self._state.registry.record, members)}
-            streams = []
-            for record in records.values():
-                spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
-                streams.append(self._state.rules.free(spans, record.hours, low, high))
+        low, high, streams = self._free_spans(members, start, end, at_least)
         needed = len(streams) if quorum is None else quorum
         gaps: Iterator[Span]
         if not needed:
@@ -149,6 +143,18 @@ class FreeTime:
             gaps = quorum_of(streams, needed)
         return _given(_long_enough(gaps, at_least), low, high, start, end)
 
+    @question
+    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, list[Any]]:
+        """Return a window in index form, and in it the free spans of each of some resources."""
+        low, high = self._state.keys.admit(start, end)
+        self._check_length(high if low is None else low, at_least)
+        records = {record.number: record for record in map(self._state.registry.record, members)}
+        streams = []
+        for record in records.values():
+            spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
+            streams.append(self._state.rules.free(spans, record.hours, low, high))
+        return low, high, streams
+
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any, Any]]:
@@ -156,14 +162,19 @@ class FreeTime:
         check_quantity(quantity)
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-        with self._state.gate.read:
-            low, high = self._state.keys.admit(start, end)
-            if low is None or high is None:
-                raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
-            self._check_length(low, length, empty=False)
-            if step is not None:
-                self._check_length(low, step, empty=False, always=True)
+        low, high = self._window(length, start, end, step)
         return Slots(self._planner, term, length, low, high, quantity, step, start)
+
+    @question
+    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any]:
+        """Check what `find_slots` is asked; return the window in index form."""
+        low, high = self._state.keys.admit(start, end)
+        if low is None or high is None:
+            raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
+        self._check_length(low, length, empty=False)
+        if step is not None:
+            self._check_length(low, step, empty=False, always=True)
+        return low, high
 
     # -- helpers -----------------------------------------------------------------------------------
 

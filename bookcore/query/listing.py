@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
@@ -17,71 +18,71 @@ from bookcore.stores.record import ResourceRecord
 __all__ = ["bookings", "closures", "conflicts", "contains", "get"]
 
 
+@question
 def conflicts(
     state: CalendarState, resource: Any, start: Any, end: Any, quantity: int
 ) -> tuple[BookingEvent, ...]:
     """See `Calendar.conflicts`."""
-    with state.gate.read:
-        record = state.registry.record(resource)
-        low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
-        return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
+    record = state.registry.record(resource)
+    low, high = state.keys.admit(start, end)
+    check_quantity(quantity)
+    return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
 
 
+@question
 def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Iterator[BookingEvent]:
     """See `Calendar.bookings`. The rows are read and the events made in the call, under the lock."""
     overlapping = state.store.overlapping
-    with state.gate.read:
-        low, high = state.keys.admit(start, end)
-        if resource is not None:
-            record = state.registry.record(resource)
-            return iter(state.ledger.events(record, overlapping(record, low, high)))
-        pairs: list[tuple[ResourceRecord, Row]] = []
-        for number in ordinals(state.with_bookings(low, high)):
-            owner = state.registry.by_number[number]
-            if owner is not None:
-                pairs += [(owner, row) for row in overlapping(owner, low, high)]
-        # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
-        pairs.sort(key=lambda pair: pair[1][2])
-        unbounded = [pair for pair in pairs if pair[1][0] is None]
-        bounded = [pair for pair in pairs if pair[1][0] is not None]
-        try:
-            bounded.sort(key=lambda pair: pair[1][0])
-        except Exception as exc:
-            state.translate_comparison(exc)
-            raise
-        objects, made_of = state.ledger.objects, state.ledger.made_of
-        events = [
-            objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in unbounded + bounded
-        ]
+    low, high = state.keys.admit(start, end)
+    if resource is not None:
+        record = state.registry.record(resource)
+        return iter(state.ledger.events(record, overlapping(record, low, high)))
+    pairs: list[tuple[ResourceRecord, Row]] = []
+    for number in ordinals(state.with_bookings(low, high)):
+        owner = state.registry.by_number[number]
+        if owner is not None:
+            pairs += [(owner, row) for row in overlapping(owner, low, high)]
+    # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
+    pairs.sort(key=lambda pair: pair[1][2])
+    unbounded = [pair for pair in pairs if pair[1][0] is None]
+    bounded = [pair for pair in pairs if pair[1][0] is not None]
+    try:
+        bounded.sort(key=lambda pair: pair[1][0])
+    except Exception as exc:
+        state.translate_comparison(exc)
+        raise
+    objects, made_of = state.ledger.objects, state.ledger.made_of
+    events = [
+        objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in unbounded + bounded
+    ]
     return iter(events)
 
 
+@question
 def get(state: CalendarState, booking_id: Hashable) -> BookingEvent:
     """See `Calendar.get`."""
-    with state.gate.read:
-        try:
-            seq = state.ledger.number_of(booking_id)
-        except Exception:  # unhashable, or the object's own code
-            seq = None
-        if seq is None:
-            raise UnknownBookingError(booking_id)
-        return state.ledger.event(seq)
+    try:
+        seq = state.ledger.number_of(booking_id)
+    except Exception:  # unhashable, or the object's own code
+        seq = None
+    if seq is None:
+        raise UnknownBookingError(booking_id)
+    return state.ledger.event(seq)
 
 
+@question
 def contains(state: CalendarState, event: object) -> bool:
     """See `Calendar.__contains__`."""
-    with state.gate.read:
-        try:
-            state.ledger.find(event)
-        except UnknownBookingError:
-            return False
-        return True
+    try:
+        state.ledger.find(event)
+    except UnknownBookingError:
+        return False
+    return True
 
 
+@inspection
 def closures(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
     """See `Calendar.closures`."""
-    with state.gate.lock:
-        if resource is None:
-            return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
-        return tuple(state.closures.of(state.registry.record(resource)))
+    if resource is None:
+        return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
+    return tuple(state.closures.of(state.registry.record(resource)))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Literal
 
+from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
@@ -35,10 +36,10 @@ Shape = Literal["objects", "ids", "records"]
 class Planner:
     """Evaluates terms for one calendar."""
 
-    __slots__ = ("_by_term", "state")
+    __slots__ = ("_by_term", "gate", "state")
 
     def __init__(self, state: CalendarState) -> None:
-        self.state = state
+        self.state, self.gate = state, state.gate
         registry = state.registry
         self._by_term: dict[type[Term], Callable[[Any, int], int]] = {
             All: lambda term, within: within,
@@ -56,44 +57,52 @@ class Planner:
 
     # -- whole questions ---------------------------------------------------------------------------
 
+    @question
     def count(self, term: Term) -> int:
         """Return the number of resources that match."""
         state = self.state
-        with state.gate.read:
-            return self.evaluate(term, state.registry.everything.value()).bit_count()
+        return self.evaluate(term, state.registry.everything.value()).bit_count()
 
+    @question
     def matches(self, term: Term, resource: Any) -> bool:
         """Tell whether one resource matches."""
         state = self.state
-        with state.gate.read:
-            try:
-                record = state.registry.record(resource)
-            except LookupError:
-                return False
-            return bool(self.evaluate(term, 1 << record.number))
+        try:
+            record = state.registry.record(resource)
+        except LookupError:
+            return False
+        return bool(self.evaluate(term, 1 << record.number))
 
     def select(self, term: Term, order: Order, limit: int | None, shape: Shape = "objects") -> list[Any]:
         """Return the resources that match, all or the first *limit*, in order. A key function runs without the lock."""
-        registry = self.state.registry
-        with self.state.gate.read:
-            objects = registry.objects
-            shown: list[Any] = objects if shape == "objects" else registry.by_number
-            if order is None:
-                if limit is None or limit > self.state.sizes.few:
-                    bits = self.evaluate(term, registry.everything.value())
-                else:
-                    bits = self._first_bits(term, limit)
-                matches = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
-                return [record.id for record in matches] if shape == "ids" else matches
-            bits = self.evaluate(term, registry.everything.value())
-            if is_a(order, str):
-                numbers = registry.index(order).in_order(bits)
-                matches = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
-                return [record.id for record in matches] if shape == "ids" else matches
-            resources = pick(bits, objects)
-            shown = pick(bits, shown)
+        if order is None or is_a(order, str):
+            return self._select(term, order, limit, shape)
+        resources, shown = self._unordered(term, shape)
         matches = _sorted_by(resources, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
         # ids of the records, as registered: an object's own id may have changed
+        return [record.id for record in matches] if shape == "ids" else matches
+
+    @question
+    def _unordered(self, term: Term, shape: Shape) -> tuple[list[Any], list[Any]]:
+        """Return the resources that match, as objects and as *shape* shows them; a record for its id."""
+        registry = self.state.registry
+        bits = self.evaluate(term, registry.everything.value())
+        return pick(bits, registry.objects), pick(bits, registry.objects if shape == "objects" else registry.by_number)
+
+    @question
+    def _select(self, term: Term, order: Any, limit: int | None, shape: Shape) -> list[Any]:
+        """Do what `select` does, in order of registration or of an index."""
+        registry = self.state.registry
+        shown: list[Any] = registry.objects if shape == "objects" else registry.by_number
+        if order is None:
+            if limit is None or limit > self.state.sizes.few:
+                bits = self.evaluate(term, registry.everything.value())
+            else:
+                bits = self._first_bits(term, limit)
+            matches = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
+        else:
+            numbers = registry.index(order).in_order(self.evaluate(term, registry.everything.value()))
+            matches = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
         return [record.id for record in matches] if shape == "ids" else matches
 
     # -- terms -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
+from bookcore.engine.gate import inspection, question
 from bookcore.engine.opening_hours import is_shorter, suits
 from bookcore.index.bitmap import from_ordinals, ordinals
 from bookcore.index.span_algebra import fits, following, in_order
@@ -39,12 +40,12 @@ MANY = 256
 class Slots(Iterator[tuple[Any, Any, Any]]):
     """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``given`` is *low* as given."""
 
-    __slots__ = ("_answers", "_planner", "_state", "given", "high", "length", "low", "quantity", "step", "term")
+    __slots__ = ("_answers", "_planner", "_state", "gate", "given", "high", "length", "low", "quantity", "step", "term")
 
     def __init__(
         self, planner: Planner, term: Term, length: Any, low: Any, high: Any, quantity: int, step: Any, given: Any
     ) -> None:
-        self._planner, self._state, self.term = planner, planner.state, term
+        self._planner, self._state, self.gate, self.term = planner, planner.state, planner.gate, term
         self.length, self.low, self.high = length, low, high
         self.quantity, self.step, self.given = quantity, step, given
         self._answers = self._all() if step is None else self._on_grid()
@@ -85,8 +86,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     break
 
     def _candidates(self, after: Any) -> Iterator[Event]:
-        with self._state.gate.lock:
-            within = self._within(self._state.registry.everything.value())
+        within = self._within_all()
         if within.bit_count() <= MANY or self.quantity > 1 or not self._reads_ends():
             return self._by_resource(within, after)
         return self._by_event(after)
@@ -95,6 +95,11 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Tell whether the store can yield all ends. With hidden rows it cannot, for resources with capacity."""
         state = self._state
         return isinstance(state.store, SupportsFreeTime) and not (state.expiry is not None and state.expiry.hidden_count)
+
+    @inspection
+    def _within_all(self) -> int:
+        """Return a bitmap of all resources that match the terms, and support the keys and length."""
+        return self._within(self._state.registry.everything.value())
 
     def _within(self, bits: int) -> int:
         """Return a bitmap of the resources in *bits* that match the terms, and support the keys and length. Lock held."""
@@ -106,39 +111,46 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
         """Yield the slots of a span, for the resources in *bits* (None: all); after a change, each is checked again."""
-        state = self._state
         room = Available(start, until, self.quantity)
-        question = room if isinstance(self.term, All) else And((self.term, room))
-        with state.gate.read:
-            bits = state.registry.everything.value() if bits is None else bits
-            available = self._planner.evaluate(question, bits)
-            version = state.gate.version
-        if not available:
-            return
+        asked = room if isinstance(self.term, All) else And((self.term, room))
+        available, version = self._available(asked, bits)
         shown = self.given if start is self.low else start
         for number in ordinals(available):
-            with state.gate.read:
-                record = state.registry.by_number[number]
-                if record is None or (version != state.gate.version and not self._matches(record, question)):
-                    continue
-                resource = record.resource
-            yield shown, until, resource
+            record = self._still(number, asked, version)
+            if record is not None:
+                yield shown, until, record.resource
 
-    def _matches(self, record: ResourceRecord, question: Term) -> bool:
-        return bool(self._planner.evaluate(question, 1 << record.number))
+    @question
+    def _available(self, asked: Term, bits: int | None) -> tuple[int, int]:
+        """Return a bitmap of the resources in *bits* (None: all) that match, and the calendar's version."""
+        bits = self._state.registry.everything.value() if bits is None else bits
+        return self._planner.evaluate(asked, bits), self.gate.version
+
+    @question
+    def _still(self, number: int, asked: Term, version: int) -> ResourceRecord | None:
+        """Return the record of a resource that matched at *version*, if it still does."""
+        record = self._state.registry.by_number[number]
+        if record is None or (version != self.gate.version and not self._matches(record, asked)):
+            return None
+        return record
+
+    def _matches(self, record: ResourceRecord, asked: Term) -> bool:
+        return bool(self._planner.evaluate(asked, 1 << record.number))
 
     def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        state = self._state
         for number in sorted(set(numbers)):
-            with state.gate.read:
-                record = state.registry.by_number[number]
-                if record is None or not state.rules.allows_or_false(record, start, until, self.quantity):
-                    continue
-                if not isinstance(self.term, All) and not self._matches(record, self.term):
-                    continue
-                resource = record.resource
-            yield start, until, resource
+            record = self._fitting(number, start, until)
+            if record is not None:
+                yield start, until, record.resource
+
+    @question
+    def _fitting(self, number: int, start: Any, until: Any) -> ResourceRecord | None:
+        """Return the record of a resource if it is available over a span and matches the terms."""
+        record = self._state.registry.by_number[number]
+        if record is None or not self._state.rules.allows_or_false(record, start, until, self.quantity):
+            return None
+        return record if isinstance(self.term, All) or self._matches(record, self.term) else None
 
     # -- resource by resource ----------------------------------------------------------------------
 
@@ -161,17 +173,17 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                 if begins is not None:
                     heappush(heap, _Candidate(begins, number))
 
+    @question
     def _next_gap(self, number: int, after: Any) -> Any:
         """Return the start of the next gap of a resource after a key that is long enough, or None."""
         state = self._state
-        with state.gate.read:
-            record = state.registry.by_number[number]
-            if record is None or self.quantity > record.capacity:
-                return None
-            spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
-            for start, end in state.rules.free(spans, record.hours, after, self.high):
-                if after < start and fits(start, self.length, end) is not None:
-                    return start
+        record = state.registry.by_number[number]
+        if record is None or self.quantity > record.capacity:
+            return None
+        spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
+        for start, end in state.rules.free(spans, record.hours, after, self.high):
+            if after < start and fits(start, self.length, end) is not None:
+                return start
         return None
 
     # -- event by event ----------------------------------------------------------------------------
@@ -179,8 +191,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     def _by_event(self, after: Any) -> Iterator[Event]:
         """Yield the ends of blocked spans and the starts of openings after a key, with their resources."""
         state = self._state
-        with state.gate.lock:
-            rules = [rule for rule in state.hours.by_rule if suits(rule, self.low, self.high)]
+        rules = self._hours()
         store: Any = state.store
         streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, state.closures.ends_after)]
         streams += [self._openings(rule, after) for rule in rules if not is_shorter(rule, self.length)]
@@ -198,33 +209,47 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         if current is not None:
             yield current, numbers, bits
 
+    @inspection
+    def _hours(self) -> list[Any]:
+        """Return the opening hours in use that support the keys."""
+        return [hours for hours in self._state.hours.by_rule if suits(hours, self.low, self.high)]
+
     def _ends(self, ends_after: Callable[..., Any], after: Any) -> Iterator[Event]:
         """Yield each key after the end of a span of an occupancy index, where gaps may begin, with the resources."""
-        state = self._state
-        at, meeting = after, state.closed  # with closed bounds, a gap after a span that ends at `at` begins after `at`
+        closed = self._state.closed
+        at, meeting = after, closed  # with closed bounds, a gap after a span that ends at `at` begins after `at`
         while True:
-            with state.gate.read:
-                within = self._within(state.registry.everything.value())
-                events = ends_after(at, meeting, self.high, within)
+            events = self._next_ends(ends_after, at, meeting)
             if not events:
                 return
             for key, numbers, bits in events:
                 at, meeting = key, False
                 if numbers or bits:
-                    yield _next_key(key) if state.closed else key, numbers, bits
+                    yield _next_key(key) if closed else key, numbers, bits
+
+    @question
+    def _next_ends(self, ends_after: Callable[..., Any], at: Any, meeting: bool) -> list[Any]:
+        """Return the next ends of spans that an index knows, for the resources that match."""
+        within = self._within(self._state.registry.everything.value())
+        events: list[Any] = ends_after(at, meeting, self.high, within)
+        return events
 
     def _openings(self, hours: Any, after: Any) -> Iterator[Event]:
         """Yield the start of each opening after a key, with the resources that have these hours."""
-        state = self._state
         # with closed bounds an opening that begins at the end of the window has room for a slot of a single key
-        high = _next_key(self.high) if state.closed else self.high
+        high = _next_key(self.high) if self._state.closed else self.high
         for opens, _ in hours.open_spans(after, high):
             if after < opens:
-                with state.gate.lock:
-                    resources = state.hours.by_rule.get(hours)
-                    bits = 0 if resources is None else self._within(resources.value())
+                bits = self._keeping(hours)
                 if bits:
                     yield opens, [], bits
+
+    @inspection
+    def _keeping(self, hours: Any) -> int:
+        """Return a bitmap of the resources with these opening hours that match."""
+        resources = self._state.hours.by_rule.get(hours)
+        return 0 if resources is None else self._within(resources.value())
+
 
 
 def _next_key(key: Any) -> Any:

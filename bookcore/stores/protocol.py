@@ -23,6 +23,7 @@ __all__ = [
     "SupportsExpiry",
     "SupportsFreeTime",
     "SupportsLoad",
+    "SupportsRepair",
 ]
 
 K = TypeVar("K", contravariant=True)
@@ -153,6 +154,23 @@ class SupportsLoad(Protocol[K]):
 
         False means that a row has no room, or that adding the rows one by one is faster. The records are exclusive, the
         quantities are 1, all keys have the same type, and no span is unbounded. O(k log k) expected for k rows.
+        """
+
+
+@runtime_checkable
+class SupportsRepair(Protocol):
+    """A store that can be mended after a change was cut off, by Ctrl-C, lack of memory, or a key that cannot be compared.
+
+    ``begun`` is set to True by the first step of a change that changes something; the calendar sets it to False when the
+    change is complete. A call of such a store that raises while ``begun`` is False has changed nothing.
+    """
+
+    begun: bool
+
+    def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
+        """Make everything anew from the rows of these resources, without those for whose number *keeps* is false.
+
+        There are no other resources, and no hidden rows are left. O(m log m) expected.
         """
 
 

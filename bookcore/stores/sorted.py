@@ -21,7 +21,7 @@ Invariants: the starts and ends of all resources, and those of each resource, co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -90,6 +90,7 @@ class SortedStore:
         self._own: dict[int, _Ends] = {}  # by number of the resource
         self._rows: dict[int, tuple[ResourceRecord, Row]] = {}  # by number of the booking
         self._shared: dict[int, ResourceRecord] = {}  # resources with a capacity above 1, or with turnaround
+        self.begun = False
 
     def bind(self, closed: bool) -> None:
         """Attach the store to one calendar. Raises: `StoreError` if it is attached already. O(1)."""
@@ -111,15 +112,9 @@ class SortedStore:
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Add a row. O(log m) expected."""
         first, last = _Edge(start, seq, -(start is None)), _Edge(end, seq, int(end is None))
-        added: list[tuple[Any, _Edge]] = []
-        try:
-            for edges, edge in self._places(record, first, last):
-                edges.add(edge)
-                added.append((edges, edge))
-        except BaseException:  # a comparison of the user's keys failed: remove what was added, without comparing keys
-            for edges, edge in added:
-                del edges[next(at for at, candidate in enumerate(edges) if candidate is edge)]
-            raise
+        self.begun = True  # if a comparison fails, the calendar calls `repair`
+        for edges, edge in self._places(record, first, last):
+            edges.add(edge)
         self._rows[seq] = record, (start, end, seq, quantity)
 
     def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
@@ -130,9 +125,19 @@ class SortedStore:
         positions = [(edges, edges.bisect_left(edge)) for edges, edge in self._places(record, first, last)]
         if any(at == len(edges) or edges[at].seq != seq for edges, at in positions):
             raise StoreError(self, f"booking {seq} is not held over this span")
+        self.begun = True
         for edges, at in positions:
             del edges[at]
         del self._rows[seq]
+
+    def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
+        """See `SupportsRepair.repair`. O(m log m)."""
+        rows = [(record, row) for record, row in self._rows.values() if keeps(record, row[2])]
+        self._all, self._own, self._rows, self._shared = _Ends(), {}, {}, {}
+        for record in records:
+            self.add_resource(record)
+        for record, row in rows:
+            self.put(record, *row)
 
     def _places(self, record: ResourceRecord, first: _Edge, last: _Edge) -> Iterator[tuple[Any, _Edge]]:
         for ends in (self._all, self._own[record.number]):

@@ -19,7 +19,7 @@ of the same span would be a thousand collisions.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -245,6 +245,7 @@ class TreeStore:
         self.sizes = sizes or Sizes()
         self._closed: bool | None = None
         self._branches: dict[int, _Branch] = {}
+        self.begun = False
 
     def bind(self, closed: bool) -> None:
         """Attach the store to one calendar. Raises: `StoreError` if it is attached already."""
@@ -263,12 +264,24 @@ class TreeStore:
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Add a row. O(log m) in the tree, and a move of the resource's edges in memory."""
+        self.begun = True  # if a comparison fails, the calendar calls `repair`
         record.state.put(start, end, seq, quantity)
 
     def remove(self, record: ResourceRecord, start: Any, end: Any, seq: int) -> None:
         """Remove a row. Raises: `StoreError` when there is no such row over this span. Complexity: as `put`."""
+        self.begun = True
         if not record.state.remove(start, end, seq):
             raise StoreError(self, f"booking {seq} is not held over this span")
+
+    def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
+        """See `SupportsRepair.repair`. O(m log m)."""
+        rows = {record.number: list(record.state.rows.values()) for record in records if record.state is not None}
+        self._branches = {}
+        for record in records:
+            self.add_resource(record)
+            for row in rows.get(record.number, ()):
+                if keeps(record, row[2]):
+                    record.state.put(*row)
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
         """Return the row with this number. O(1)."""

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from bookcore import BookcoreError, Calendar, MemoryStore, QueryError, StoreError
 from bookcore.engine.closures import Closures
 from bookcore.engine.engine import Engine
+from bookcore.engine.gate import Mark
 from bookcore.engine.rules import Rules
 from bookcore.engine.state import CalendarState
 from bookcore.stores.generic import fits, peak, widened
@@ -260,22 +261,22 @@ class Fault:
     @staticmethod
     def nothing_is_undone(patch: Any) -> None:
         """Keep what a transaction did, whatever becomes of it."""
-        patch.setattr(CalendarState, "_roll_back", lambda self, mark, handed: None)
+        patch.setattr(CalendarState, "_roll_back", lambda self, mark: None)
 
     @staticmethod
     def an_inner_one_undoes_the_outer(patch: Any) -> None:
         """Undo more than was done inside."""
         right = CalendarState._roll_back
-        patch.setattr(CalendarState, "_roll_back", lambda self, mark, handed: right(self, 0, handed))
+        patch.setattr(CalendarState, "_roll_back", lambda self, mark: right(self, Mark(0, 0, mark.last, mark.last_closure)))
 
     @staticmethod
     def what_was_undone_is_told(patch: Any) -> None:
         """Notify subscribers of what is undone."""
         right = CalendarState._roll_back
 
-        def telling(state: Any, mark: int, handed: int) -> None:
-            state.log.outbox.extend(noted for noted in state.log.changes[mark:] if noted[1])
-            right(state, mark, handed)
+        def telling(state: Any, mark: Mark) -> None:
+            state.log._put([noted for noted in state.log.changes[mark.changes :] if noted[1]])
+            right(state, mark)
 
         patch.setattr(CalendarState, "_roll_back", telling)
 

@@ -51,7 +51,7 @@ def lose_closure(calendar: Any) -> None:
     """Remove the row of the closure from the index of closures."""
     (closure,) = calendar.closures()
     closures = calendar._engine.state.closures
-    closures._store.remove(record(calendar, "q").closures, closure.start, closure.end, closure.id)
+    closures.store.remove(record(calendar, "q").closures, closure.start, closure.end, closure.id)
 
 
 def add_rule(calendar: Any, name: str) -> None:
@@ -93,7 +93,7 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
     "a number that was not given out": lambda c: setattr(ledger(c), "last", 1),
     "a booking that the ledger lost": lambda c: ledger(c).pop(ledger(c).number_of("stay 1")),
     "a booking that the store lost": lambda c: record(c, "r").state.remove(ledger(c).number_of("stay 1")),
-    "a change that never ends": lambda c: setattr(c._gate, "writers", 1),
+    "a change that never ends": lambda c: setattr(c._gate, "mode", 1),
     "readers may read without the lock, though holds may run out": lambda c: setattr(c._gate, "stamp", c._gate.version),
     "commands may take the fast path, though holds may run out": lambda c: setattr(c._gate, "waiting", False),
     "no kind of key": lambda c: c._keys.reset(),

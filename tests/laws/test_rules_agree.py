@@ -101,7 +101,7 @@ def test_the_four_questions_of_every_rule_agree(
     calendar = make_calendar(make, bounds, timed, steps)
     state = calendar._engine.state
     rules = state.rules
-    with state.gate.read:
+    with state.gate.lock:
         for (low, high), quantity in asked:
             if not closed and low is not None and low == high:
                 continue

@@ -10,6 +10,7 @@ from itertools import chain, repeat
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
+from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.index.dictionary_column import places_in, take
@@ -31,6 +32,29 @@ __all__ = ["gather"]
 _MISSING = object()
 
 
+@question
+def _read(calendar: CalendarState, path: object) -> tuple[Any, ...]:
+    """Return copies of all that `gather` needs from a calendar, under its lock."""
+    if calendar.log.changes is not None:
+        raise SnapshotError(path, "a transaction is open, and may yet be undone")
+    registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
+    records = registry.in_order()
+    rows = _copied(calendar.store, records)
+    ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
+    objects = dict(sorted(ledger.objects.items()))  # classes are numbered in this order; undoing puts events back last
+    until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
+    expired = list(holds.expired.items())
+    closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))
+    active = {
+        id(event): event._seq for closure in closures for event in closure.overlapping if _is_active(calendar, event)
+    }
+    tags = [(label, bits.value()) for label, bits in registry.tags.items()]
+    rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
+    fast_type = calendar.keys.plain
+    last = ledger.last, calendar.closures.last_id
+    return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type
+
+
 def gather(calendar: CalendarState, path: object) -> State:
     """Return everything a snapshot of a calendar carries.
 
@@ -39,24 +63,9 @@ def gather(calendar: CalendarState, path: object) -> State:
     Complexity: O(everything). The calendar's lock is held while rows are copied, about 0.3 us each.
     """
     classes = ClassNames(path)
-    with calendar.gate.read:
-        if calendar.log.changes is not None:
-            raise SnapshotError(path, "a transaction is open, and may yet be undone")
-        registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
-        records = registry.in_order()
-        rows = _copied(calendar.store, records)
-        ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
-        objects = dict(sorted(ledger.objects.items()))  # classes are numbered in this order; undoing puts events back last
-        until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
-        expired = list(holds.expired.items())
-        closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))
-        active = {
-            id(event): event._seq for closure in closures for event in closure.overlapping if _is_active(calendar, event)
-        }
-        tags = [(label, bits.value()) for label, bits in registry.tags.items()]
-        rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
-        fast_type = calendar.keys.plain
-        state = State(bounds=calendar.bounds, last_sequence=ledger.last, last_closure=calendar.closures.last_id)
+    read = _read(calendar, path)
+    records, rows, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type = read
+    state = State(bounds=calendar.bounds, last_sequence=last, last_closure=last_closure)
     place_of = {record.number: place for place, record in enumerate(records)} if tags or rules else {}
 
     def members(bits: int) -> list[int]:

@@ -274,7 +274,9 @@ def _load_in_one_piece(
     records = DictionaryColumn(by_place, rows.resources)
     numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)
     kept = _kept(calendar, state, seqs, resources, classes)
-    return calendar.load(records, starts, ends, seqs, None if numbered else rows.ids, kept)
+    loaded = calendar.load(records, starts, ends, seqs, None if numbered else rows.ids, kept)
+    calendar.end_load()
+    return loaded
 
 
 def _book_one_by_one(

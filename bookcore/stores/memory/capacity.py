@@ -19,6 +19,7 @@ these blocked spans into the occupancy index for this resource.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from typing import Any
 
 from bookcore.index.augmented_intervals import AugmentedIntervalList
@@ -63,28 +64,30 @@ class CapacityIndex:
         """Add the row; return the blocked spans to remove and to add."""
         low, high = reach(self.record, start, end)
         self.intervals.put(start, end, seq)
-        try:
-            changed = self._use(low, high, quantity)
-        except BaseException:
-            self.intervals.remove(seq)
-            raise
         if quantity != 1:
             self.quantity_of[seq] = quantity
-        return changed
+        return self._use(low, high, quantity)
 
     def remove(self, seq: int) -> tuple[Removed, Added]:
         """Remove the row; return the blocked spans to remove and to add."""
         start, end = self.intervals.span_of[seq]
-        quantity = self.quantity_of.get(seq, 1)
         low, high = reach(self.record, start, end)
         self.intervals.remove(seq)
-        try:
-            changed = self._use(low, high, -quantity)
-        except BaseException:
+        return self._use(low, high, -self.quantity_of.pop(seq, 1))
+
+    def repair(self, keeps: Callable[[int], bool]) -> list[tuple[Any, Any]]:
+        """Keep these rows only, after a change was cut off; return the blocked spans in order. O(m log m)."""
+        rows = [self.row(seq) for seq in list(self.intervals.span_of) if keeps(seq)]
+        self.profile = UsageProfile(self.closed, **self.sizes.profile)
+        self.intervals = AugmentedIntervalList(self.closed, self.sizes.overlapping)
+        self.quantity_of, self.lows, self.highs = {}, [], []
+        for start, end, seq, quantity in rows:
             self.intervals.put(start, end, seq)
-            raise
-        self.quantity_of.pop(seq, None)
-        return changed
+            self.profile.add(*reach(self.record, start, end), quantity)
+            if quantity != 1:
+                self.quantity_of[seq] = quantity
+        self._follow(None, None)
+        return self.blocked()
 
     def clear(self) -> Removed:
         """Remove all rows; return the blocked spans to remove. No key is compared. O(blocked spans)."""
@@ -100,11 +103,7 @@ class CapacityIndex:
     def _use(self, low: Any, high: Any, quantity: int) -> tuple[Removed, Added]:
         """Change the usage over a span; return the blocked spans to remove and to add."""
         self.profile.add(low, high, quantity)
-        try:
-            return self._follow(low, high)
-        except BaseException:  # a comparison, or the arithmetic of turnaround, failed: `_follow` has changed nothing
-            self.profile.add(low, high, -quantity)
-            raise
+        return self._follow(low, high)
 
     def blocked(self) -> list[tuple[Any, Any]]:
         """Return the blocked spans in order, None for unbounded."""

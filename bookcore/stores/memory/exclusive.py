@@ -19,7 +19,7 @@ both sides, so that there is no key to compare with.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,9 +69,9 @@ class ExclusiveIndex:
         span = self.occupancy.add(self.number, start, end)
         if type(start) is datetime and (start.fold or end.fold or span[0].fold or span[1].fold):
             span = start, end  # the index returns equal keys, but those may differ in `fold` (a repeated hour)
-        self.edges = intervals.edges = edges[:at] + span + edges[at:]
         values = intervals.values
         values.insert(at >> 1, seq)
+        self.edges = intervals.edges = edges[:at] + span + edges[at:]
         if len(values) > self.sizes.split:
             self._settle()
         return True
@@ -138,6 +138,12 @@ class ExclusiveIndex:
         else:
             self.intervals = make_intervals(closed, edges, seqs)
         self._publish()
+
+    def repair(self, keeps: Callable[[int], bool]) -> list[tuple[Any, Any]]:
+        """Keep these rows only, after a change was cut off; return their spans in order, None for unbounded. O(m)."""
+        rows = self.intervals.rows(keeps)
+        self.fill([edge for row in rows for edge in row[:2]], [row[2] for row in rows])
+        return [(None if low is LOWEST else low, None if high is HIGHEST else high) for low, high, _ in rows]
 
     def row(self, seq: int) -> Row:
         """Return the row with this number. O(log m + split). Raises: ValueError or KeyError when there is no such row."""

@@ -12,8 +12,10 @@ are its bookings, which its `ExclusiveIndex` keeps; for other resources, the `Ca
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
@@ -30,6 +32,8 @@ from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
 __all__ = ["MemoryStore"]
+
+_first = itemgetter(0)
 
 
 class MemoryStore:
@@ -95,8 +99,8 @@ class MemoryStore:
         if tombstones and seq in tombstones.hidden:
             tombstones.show(record, seq)
         elif not record.is_exclusive:
-            changed = record.state.put(start, end, seq, quantity)
-            self._update(record, *changed, undo=lambda: record.state.remove(seq))
+            self.begun = True  # if a comparison fails half way, the calendar calls `repair`
+            self._update(record, *record.state.put(start, end, seq, quantity))
         else:
             if tombstones:
                 self._clear(record, start, end)
@@ -108,28 +112,47 @@ class MemoryStore:
         if record.is_exclusive:
             record.state.remove(seq)
             return
-        quantity = record.state.row(seq)[3]
-        undo = lambda: record.state.put(start, end, seq, quantity)  # noqa: E731
-        self._update(record, *record.state.remove(seq), undo=undo)
+        self.begun = True
+        self._update(record, *record.state.remove(seq))
 
-    def _update(self, record: ResourceRecord, removed: Any, added: Any, *, undo: Any) -> None:
+    def _update(self, record: ResourceRecord, removed: Any, added: Any) -> None:
         """Update the occupancy after a change of the blocked spans of a resource with capacity."""
         number, occupancy = record.number, self._occupancy
-        try:
-            for start, end, previous, following in removed:
-                occupancy.remove(number, start, end, previous, following)
-            for start, end in added:
-                occupancy.add(number, start, end)
-        except BaseException:  # a comparison of the user's keys failed half way
-            undo()
-            self._rebuild(record)
-            raise
+        for start, end, previous, following in removed:
+            occupancy.remove(number, start, end, previous, following)
+        for start, end in added:
+            occupancy.add(number, start, end)
 
-    def _rebuild(self, record: ResourceRecord) -> None:
-        """Replace the blocked spans of a resource in the occupancy. O(m) for m bookings of all resources."""
-        self._occupancy.forget(record.number)
-        for start, end in record.state.blocked():
-            self._occupancy.add(record.number, start, end)
+    @property
+    def begun(self) -> bool:
+        """Whether a change has begun, see `SupportsRepair`."""
+        return self._occupancy.begun
+
+    @begun.setter
+    def begun(self, begun: bool) -> None:
+        self._occupancy.begun = begun
+
+    def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
+        """See `SupportsRepair.repair`. O(m log m)."""
+        self._tombstones = Tombstones()
+        self._records = {record.number: record for record in records}
+        starts: list[tuple[Any, int]] = []
+        ends: list[tuple[Any, int]] = []
+        unbounded: list[int] = []
+        for record in records:
+            if record.state is None:
+                self.add_resource(record)
+            for start, end in record.state.repair(partial(keeps, record)):
+                if start is None:
+                    unbounded.append(record.number)
+                else:
+                    starts.append((start, record.number))
+                if end is not None:
+                    ends.append((end, record.number))
+        starts.sort(key=_first)
+        ends.sort(key=_first)
+        columns = [([key for key, _ in pairs], [number for _, number in pairs]) for pairs in (starts, ends)]
+        self._occupancy.rebuild(self._size, columns[0], columns[1], unbounded)
 
     def load(
         self, records: Sequence[ResourceRecord], starts: Sequence[Any], ends: Sequence[Any], seqs: Sequence[int]
@@ -270,6 +293,7 @@ class MemoryStore:
                     self._remove_hidden(tombstones.records[-1], seq)
                 except Exception:
                     break
+                self.begun = False
                 most -= 1
             del tombstones.seqs[-1], tombstones.records[-1]
         tombstones.tidy()
@@ -292,7 +316,7 @@ class MemoryStore:
             self._clear(record, None, None)
             return
         self._tombstones.emptied(record, [row[2] for row in record.state.overlapping(None, None)])
-        self._update(record, record.state.clear(), [], undo=lambda: None)
+        self._update(record, record.state.clear(), [])
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant holds. O(m)."""

@@ -1,0 +1,85 @@
+"""`Transaction`: the context manager of a block, for `Calendar.transaction` and `Calendar.what_if`.
+
+    with calendar.transaction():        enter   begins a block, whose changes are kept in the log
+        calendar.book(...)                      a call like any other
+                                        exit    keeps the changes, or applies their inverses, the latest first
+
+A block ends in its order, thread and task: if it does not (an `ExitStack` used wrongly, two generators, a callback in
+another thread), its changes are undone, with those of the blocks inside it, and its end raises. A block that is never ended
+is undone when Python collects its context manager.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from bookcore.engine.gate import CHANGING, IDLE, Block, Mark
+from bookcore.engine.log import deliver_all
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import RecursiveCallError, TransactionError
+
+__all__ = ["Transaction"]
+
+
+class Transaction(AbstractContextManager[None]):
+    """A block of changes that are kept or undone together. It is entered once."""
+
+    __slots__ = ("_block", "_keep", "_mark", "_state")
+
+    def __init__(self, state: CalendarState, keep: bool) -> None:
+        self._state, self._keep = state, keep
+        self._block: Block | None = None
+        self._mark: Mark | None = None
+
+    def __enter__(self) -> None:
+        if self._mark is not None:
+            raise TransactionError("this block was entered before; call Calendar.transaction() for each")
+        self._state.gate.run(self._begin)
+
+    def _begin(self) -> None:
+        if self._state.gate.waiting:
+            self._state.tick()  # before the block begins, because the clock may raise
+        # set first, so that `__del__` finds the block if Ctrl-C comes before `__enter__` returns
+        self._block = self._state.gate.block or Block()
+        self._block, self._mark = self._state.begin(self._block)
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        state, block, mark = self._state, self._block, self._mark
+        gate, due = state.gate, 0
+        if block is None or mark is None:
+            raise TransactionError("this block was not entered")
+        error: TransactionError | None = None
+        try:
+            with gate.lock:
+                if gate.mode or gate.depth:
+                    block.abandoned = True
+                    raise RecursiveCallError("a transaction was ended while a call of the same calendar was running")
+                if gate.block is not block or mark not in block.marks:
+                    raise TransactionError("this block has ended already, with the one around it; its changes were undone")
+                if not block.is_owned():
+                    error = TransactionError("this block was ended by another thread or task than began it, and was undone")
+                elif block.marks[-1] is not mark:
+                    error = TransactionError("this block was ended before a block inside it; both were undone")
+                kept = self._keep and exc is None and error is None
+                gate.mode = CHANGING
+                gate.stamp = None
+                gate.version += 1
+                try:
+                    state.end(block, mark, kept)
+                finally:
+                    gate.mode = IDLE
+                    due, state.log.due = state.log.due, 0
+                    if gate.block is None and not gate.waiting:
+                        gate.stamp = gate.version
+        finally:
+            self._block = None
+            state.log.deliver(due)
+            deliver_all()  # also of other calendars, which were called in the block
+        if error is not None:
+            raise error
+
+    def __del__(self) -> None:
+        block: Any = getattr(self, "_block", None)
+        if block is not None:
+            block.abandoned = True  # the next call undoes it: this may run in the midst of another one
