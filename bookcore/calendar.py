@@ -512,7 +512,8 @@ class Calendar:
           side is larger than any bounded gap; a gap unbounded on both sides is the largest.
         - ``"least_used"``: the candidate with the fewest bookings and holds, regardless of their spans and quantities.
         - a function: it is called with the list of the candidates and returns one of them (or its id). It runs under the
-          calendar's lock, so it should be quick and must not wait for another thread. It may call the calendar.
+          calendar's lock, so it should be quick and must not wait for another thread. It may ask the calendar, and not
+          change it.
 
         The other arguments are those of `book`. With ``if_exists="return"``, an active booking with this id and the same
         span, quantity and fields is returned, whatever its resource.
@@ -1214,12 +1215,12 @@ class Calendar:
 
     def __repr__(self) -> str:
         state = self._engine.state
-        with self._gate.lock:  # which no call keeps for long: to show a calendar must never wait or fail
-            resources, bookings = len(state.registry), len(self._ledger)
-        return (
-            f"<Calendar of {resources} resources and {bookings} bookings, bounds {state.bounds!r}, "
-            f"in a {type(state.store).__name__}>"
-        )
+        try:
+            resources, bookings = self._gate.ask(False, lambda: (len(state.registry), len(self._ledger)))
+            what = f"of {resources} resources and {bookings} bookings"
+        except BookcoreError as exc:
+            what = f"that does not answer now ({type(exc).__name__})"
+        return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}>"
 
 
 def _is_store(value: Any) -> bool:

@@ -12,8 +12,8 @@ Ascending numbers are the order of registration. The number of a removed resourc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from bookcore.index.attribute_index import AttributeIndex, Position
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
@@ -31,6 +31,9 @@ from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Registry"]
+
+Places: TypeAlias = Sequence[tuple[AttributeIndex, Any, Position | None]]
+"""For each index: the index, the value of a resource, and its position there."""
 
 
 class Registry:
@@ -97,14 +100,14 @@ class Registry:
         units = check_capacity(1 if capacity is None else capacity)
         return ResourceRecord(id, resource, self.size, units, before, after)
 
-    def add(self, record: ResourceRecord, indexed: Any = None, registered_as: type | None = None) -> None:
+    def add(
+        self, record: ResourceRecord, places: Places = (), indexed: Any = None, registered_as: type | None = None
+    ) -> None:
         """Register a record under its number, which is `size` or the number of a removed resource.
 
-        *indexed* is a result of `held`; None: the indexes call their key functions. All code of the user runs before the
-        first change: if it raises, nothing has changed.
+        *places* is the result of `places`; or *indexed* is a result of `held`, and then the indexes need no key function.
         """
         number, cls = record.number, registered_as or type(record.resource)
-        places = self._places(record) if self.indexes and indexed is None else ()
         members = self.classes.get(cls)
         self.by_id[record.id] = record
         for index, value, place in places:
@@ -212,17 +215,6 @@ class Registry:
                 new.append(label)
         return new
 
-    def tag_one_by_one(self, record: ResourceRecord, labels: Iterable[Hashable]) -> None:
-        """Put labels on a resource, all whose own code does not raise; then raise the first exception."""
-        failed: Exception | None = None
-        for label in labels:
-            try:
-                self.tag(record, label)
-            except Exception as exc:
-                failed = failed or exc
-        if failed is not None:
-            raise failed
-
     def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
         """Put a label on the resources with these numbers, at least one. O(n / 8 + numbers)."""
         _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
@@ -308,9 +300,9 @@ class Registry:
             raise IndexNameError(name, f"no such index; there are: {known}")
         return index
 
-    def reindex(self, record: ResourceRecord) -> None:
-        """Update the entry of one resource in all indexes, or in none."""
-        for index, value, place in self._places(record):
+    def reindex(self, record: ResourceRecord, places: Places) -> None:
+        """Update the entry of one resource in all indexes to *places*, the result of `places`. Runs no code of the user."""
+        for index, value, place in places:
             index.enter(record.number, value, place)
 
     def put_back(self, record: ResourceRecord, held: Iterable[tuple[str, Any]]) -> None:
@@ -319,8 +311,8 @@ class Registry:
             if name in self.indexes:
                 self.indexes[name].put_back(record.number, entry)
 
-    def _places(self, record: ResourceRecord) -> list[tuple[AttributeIndex, Any, Position | None]]:
-        """Return, for each index, the value of a record and its position; change nothing."""
+    def places(self, record: ResourceRecord) -> Places:
+        """Call the key function of each index; return the values of a record and their positions. Changes nothing."""
         values = [(index, index.value_of(record.resource)) for index in self.indexes.values()]
         return [(index, value, index.place(record.number, value)) for index, value in values]
 

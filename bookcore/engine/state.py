@@ -19,7 +19,7 @@ from typing import Any
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
 from bookcore.engine.closures import Closures
-from bookcore.engine.gate import CHANGING, Block, Gate, Mark
+from bookcore.engine.gate import CHANGING, DECIDING, Block, Gate, Mark
 from bookcore.engine.holds import Due, Holds
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Log, restore_facts
@@ -271,18 +271,27 @@ class CalendarState:
         number = self.registry.size if change.number is None else change.number
         record = ResourceRecord(change.id, change.resource, number, change.capacity, change.before, change.after)
         record.home = self.home
-        self.registry.add(record, change.indexed, change.cls)
+        places = self._places(record) if change.indexed is None else ()
+        self.registry.add(record, places, change.indexed, change.cls)
         try:
             self.store.add_resource(record)
-        except BaseException as exc:
+        except Exception as exc:
             self.registry.remove(record)
-            if isinstance(exc, Exception):
-                self.translate_error(exc)
+            self.begun = False
+            self.translate_error(exc)
             raise
         bind(record)
         self.buffers.add(record.number, record.before, record.after)
         if change.labels:
-            self.registry.tag_one_by_one(record, change.labels)
+            self.registry.tag(record, *change.labels)
+
+    def _places(self, record: ResourceRecord) -> Any:
+        """Call the key functions of the indexes, which may ask the calendar: nothing has been changed yet."""
+        self.gate.mode = DECIDING
+        places = self.registry.places(record) if self.registry.indexes else ()
+        self.gate.mode = CHANGING
+        self.begun = True
+        return places
 
     def _resource_removed(self, change: changes.ResourceRemoved) -> None:
         record = self.registry.by_id[change.id]
@@ -291,6 +300,7 @@ class CalendarState:
         except Exception as exc:
             self.translate_error(exc)
             raise
+        self.begun = True
         self.registry.remove(record)
         self.buffers.remove(record.number, record.before, record.after)
         unbind(record)
@@ -317,6 +327,7 @@ class CalendarState:
         self.registry.untag(self.record_of_resource(change.resource), change.label)
 
     def _index_created(self, change: changes.IndexCreated) -> None:
+        self.gate.mode = DECIDING  # as in `_places`
         self.registry.create_index(change.name, change.key)
 
     def _index_dropped(self, change: changes.IndexDropped) -> None:
@@ -327,7 +338,7 @@ class CalendarState:
         if change.after:
             self.registry.put_back(record, change.after)
         else:
-            self.registry.reindex(record)
+            self.registry.reindex(record, self._places(record))
 
     def load(
         self,

@@ -204,14 +204,14 @@ class ClosingExam:
         calendar.set_hours(range(100), rules[0])
         calendar.set_hours([calendar.find([number]).first(1)[0] for number in range(100, 200)], rules[1])
         asked: list[Hours] = []
-        real = Hours.is_open
+        real = Hours.holds
 
         def count(self: Hours, *args: Any, **how: Any) -> bool:
             asked.append(self)
             return real(self, *args, **how)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Hours, "is_open", count)
+            patch.setattr(Hours, "holds", count)
             assert len(calendar.find_available(at(8), at(9))) == 100
         assert asked == rules or asked == rules[::-1]
 

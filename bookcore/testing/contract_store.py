@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bookcore import BookcoreError, BookingStore, StoreError, SupportsAvailability, SupportsLoad
-from bookcore.stores.protocol import Row
+from bookcore.stores.protocol import Row, SupportsRepair
 from bookcore.stores.record import ResourceRecord
 from bookcore.testing.families import Family, families
 
@@ -297,6 +297,7 @@ def fail_everywhere(store: Any, bounds: str, capacity: int, call: str, *, lastin
                 change(mine)
             except ZeroDivisionError:
                 Brittle.fuse = float("inf")
+                _mend(store, [record, other], mine, put_back=call != "put")
             else:
                 over = Brittle.fuse >= 0
                 Brittle.fuse = float("inf")
@@ -310,6 +311,16 @@ def fail_everywhere(store: Any, bounds: str, capacity: int, call: str, *, lastin
     finally:
         Brittle.fuse = float("inf")
     check(store)
+
+
+def _mend(store: Any, records: list[ResourceRecord], mine: Any, *, put_back: bool) -> None:
+    """Do what the calendar does after a change that failed: if the store has begun it, repair it without that row."""
+    whole = store
+    if isinstance(store, SupportsRepair) and store.begun:
+        store.repair(records, lambda record, seq: record is not records[0] or seq != mine[2])
+        if put_back:
+            put(whole, records[0], *mine)
+        store.begun = False
 
 
 def _near(store: Any, low: int, record: ResourceRecord) -> Any:
