@@ -406,7 +406,6 @@ class Calendar:
                     try:
                         if binding.insert_if_free(start, end, seq):
                             record = binding.record
-                            ledger.last = seq
                             part = self._owners.get(seq >> 16)
                             if part is not None and len(part) == seq & 0xFFFF:
                                 part.append(record.number)
@@ -421,6 +420,7 @@ class Calendar:
                             event._quantity = 1
                             event._fields = None
                             event._home = ledger
+                            ledger.last = seq
                             binding.occupancy.begun = False
                             return event
                     except BaseException as exc:

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any, Protocol
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bookcore.engine.bulk_load import garbage_paused, load_events
 from bookcore.engine.ledger import Ledger
@@ -70,6 +70,20 @@ class Chooser(Protocol):
         """Return the error that says why no resource has room."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _all_or_nothing(command: Callable[Concatenate[Engine, P], T]) -> Callable[Concatenate[Engine, P], T]:
+    """Undo all changes of a command if it raises."""
+
+    @wraps(command)
+    def undoing(self: Engine, /, *args: P.args, **options: P.kwargs) -> T:
+        return self.state.undoing(partial(command, self, *args, **options))
+
+    return undoing
+
+
 class Engine:
     """The commands of one calendar."""
 
@@ -97,23 +111,23 @@ class Engine:
         state.commit(changes.ResourceAdded(resource, *facts, id=record.id))
         return resource
 
+    @_all_or_nothing
     def remove_resource(self, resource: Any) -> Any:
         """See `Calendar.remove_resource`."""
         state = self.state
         self._tick()
-        with state.undoing():  # because closures and hours are lifted first
-            record = state.registry.record(resource)
-            if record.active_count:
-                raise ResourceInUseError(record.resource, record.active_count)
-            for closure in state.closures.of(record):
-                state.commit(changes.Reopened(closure))
-            if record.hours is not None:
-                state.commit(changes.HoursSet(record.resource, None, record.hours))
-            labels = tuple(state.registry.labels(record))
-            facts = record.capacity, record.before, record.after, record.number, labels, state.registry.held(record)
-            cls = state.registry.class_of(record)
-            state.commit(changes.ResourceRemoved(record.resource, *facts, record.id, cls))
-            return record.resource
+        record = state.registry.record(resource)
+        if record.active_count:
+            raise ResourceInUseError(record.resource, record.active_count)
+        for closure in state.closures.of(record):
+            state.commit(changes.Reopened(closure))
+        if record.hours is not None:
+            state.commit(changes.HoursSet(record.resource, None, record.hours))
+        labels = tuple(state.registry.labels(record))
+        facts = record.capacity, record.before, record.after, record.number, labels, state.registry.held(record)
+        cls = state.registry.class_of(record)
+        state.commit(changes.ResourceRemoved(record.resource, *facts, record.id, cls))
+        return record.resource
 
     # -- booking -----------------------------------------------------------------------------------
 
@@ -199,13 +213,17 @@ class Engine:
         event._lock = ledger.lock_of_new(seq) if as_row else None
         event._resource = record.resource
         event._home = ledger
+        change, log = changes.Booked(event, held, until, seq, ran_out), state.log
+        if log.changes is not None:
+            log.handed.append((event, facts))
         try:
-            state.commit(changes.Booked(event, held, until, seq, ran_out))
+            state.commit(change)
         except BaseException:
-            restore_facts(event, facts)
+            if log.latest is not change:  # else it was cut off after the change had been noted
+                if log.handed and log.handed[-1][0] is event:
+                    log.handed.pop()
+                restore_facts(event, facts)
             raise
-        if state.log.changes is not None:
-            state.log.handed.append((event, facts))
         return event
 
     def conflict(
@@ -304,11 +322,14 @@ class Engine:
         if not load_events(self.state, rows):
             if self.state.gate.torn:
                 self.state.settle()
-            with self.state.undoing():  # the first event that cannot be added raises, and all others are undone
-                for event in rows:
-                    low, high, record = self.examine(event)
-                    self._book(record, low, high, event, event._id)
+            self._load_one_by_one(rows)
         return len(rows)
+
+    @_all_or_nothing
+    def _load_one_by_one(self, rows: list[Any]) -> None:
+        for event in rows:
+            low, high, record = self.examine(event)
+            self._book(record, low, high, event, event._id)
 
     # -- holds, moves ------------------------------------------------------------------------------
 
@@ -402,29 +423,29 @@ class Engine:
         state.commit(changes.Moved(old, new))
         return new
 
+    @_all_or_nothing
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """See `Calendar.split`."""
         state = self.state
         if state.closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
         self._tick()
-        with state.undoing():
-            seq = state.ledger.find(event_or_id)
-            event, record = state.ledger.event(seq), state.ledger.record(seq)
-            point = None if at is None else state.keys.point(at)
-            low, high = normal(event._start), normal(event._end)
-            if point is None or (low is not None and not low < point) or (high is not None and not point < high):
-                raise InvalidSpanError(event._start, event._end, f"{brief_key(at)} does not lie strictly inside")
-            first, second = event._with(end=at), event._with(start=at)
-            second._id = None
-            held, until = seq in state.holds.until, state.holds.until.get(seq)
-            as_row = event._lock is not None and point is at
-            # closures and hours that came after the booking do not prevent a split
-            book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
-            state.commit(changes.Released(event, False, held, until))
-            book(low, point, first, event._id)
-            book(point, high, second, None)
-            return first, second
+        seq = state.ledger.find(event_or_id)
+        event, record = state.ledger.event(seq), state.ledger.record(seq)
+        point = None if at is None else state.keys.point(at)
+        low, high = normal(event._start), normal(event._end)
+        if point is None or (low is not None and not low < point) or (high is not None and not point < high):
+            raise InvalidSpanError(event._start, event._end, f"{brief_key(at)} does not lie strictly inside")
+        first, second = event._with(end=at), event._with(start=at)
+        second._id = None
+        held, until = seq in state.holds.until, state.holds.until.get(seq)
+        as_row = event._lock is not None and point is at
+        # closures and hours that came after the booking do not prevent a split
+        book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
+        state.commit(changes.Released(event, False, held, until))
+        book(low, point, first, event._id)
+        book(point, high, second, None)
+        return first, second
 
     # -- several at once ---------------------------------------------------------------------------
 
@@ -457,19 +478,19 @@ class Engine:
             raise chooser.refusal(start, end, low, high, quantity)
         return self._book_new(record, start, end, low, high, id, quantity, fields)
 
+    @_all_or_nothing
     def book_all(self, requests: Iterable[tuple[Any, Any]], skips: bool) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
         self._tick()
-        with self.state.undoing():
-            for request, arguments in requests:
-                try:
-                    booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
-                except ConflictError as exc:
-                    if not skips:
-                        raise
-                    refused.append(Refusal(request, exc))
+        for request, arguments in requests:
+            try:
+                booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
+            except ConflictError as exc:
+                if not skips:
+                    raise
+                refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
 
     # -- closures and hours ------------------------------------------------------------------------
@@ -487,12 +508,12 @@ class Engine:
         state.commit(changes.Closed(closure))
         return closure
 
+    @_all_or_nothing
     def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
         self._tick()
-        with self.state.undoing():
-            self.state.keys.admit(start, end)  # checks the span also if there are no resources
-            return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
+        self.state.keys.admit(start, end)  # checks the span also if there are no resources
+        return tuple(self.close(record.resource, start, end, reason) for record in self._each(resources))
 
     def reopen(self, closure: Closure) -> None:
         """See `Calendar.reopen`."""
@@ -501,6 +522,7 @@ class Engine:
             raise UnknownClosureError(closure)
         state.commit(changes.Reopened(closure))
 
+    @_all_or_nothing
     def set_hours(self, resources: Any, hours: Any) -> None:
         """See `Calendar.set_hours`."""
         if hours is not None:
@@ -510,11 +532,10 @@ class Engine:
                 raise HoursError(hours, "is no bookcore.hours.Hours")
         state = self.state
         self._tick()
-        with state.undoing():
-            if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
-                state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
-            for record in self._each(resources):
-                state.commit(changes.HoursSet(record.resource, hours, record.hours))
+        if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
+            state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
+        for record in self._each(resources):
+            state.commit(changes.HoursSet(record.resource, hours, record.hours))
 
     def _each(self, resources: Any) -> list[ResourceRecord]:
         """Return the records of a resource, an id, a selection or an iterable of resources or ids. The lock is held."""
@@ -536,6 +557,7 @@ class Engine:
 
     # -- tags and indexes --------------------------------------------------------------------------
 
+    @_all_or_nothing
     def tag(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
         """See `Calendar.tag` and `Calendar.untag`."""
         state = self.state
@@ -598,10 +620,7 @@ class Engine:
         ledger = state.ledger
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
-                with state.undoing():
-                    self.add_resource(resource, capacity, before, after)
-                    if change.labels:
-                        self.tag(resource, change.labels, True)
+                self._apply_resource(resource, capacity, before, after, change.labels)
             case changes.ResourceRemoved(resource):
                 self.remove_resource(resource)
             case changes.Booked(event, held, until):
@@ -643,6 +662,12 @@ class Engine:
                 self.reindex(resource)
             case _:
                 raise TransactionError(f"{brief(change)} is no change")
+
+    @_all_or_nothing
+    def _apply_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, labels: Any) -> None:
+        self.add_resource(resource, capacity, before, after)
+        if labels:
+            self.tag(resource, labels, True)
 
     def _own(self, event: BookingEvent) -> BookingEvent:
         """Return this calendar's booking with the id of another calendar's event, or that event if there is none."""

@@ -233,6 +233,7 @@ class Ledger:
             if self.numbers.get(id) != number:
                 self.numbers[id] = number  # type: ignore[assignment]
         self.named = len(self.ids)
+        self.last = max(self.last, max(self.owners, default=0))
 
     def name_all(self, ids: Sequence[Hashable], seqs: Sequence[int]) -> None:
         """Give many new bookings ids that are not their numbers. O(bookings)."""

@@ -71,16 +71,16 @@ _Waiting: TypeAlias = tuple[int, Change, tuple[Subscription, ...]]
 class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
-    __slots__ = ("_turn", "active", "changes", "due", "handed", "noted", "outbox", "subscribers", "told")
+    __slots__ = ("_turn", "active", "changes", "due", "handed", "latest", "noted", "outbox", "subscribers", "told")
 
     def __init__(self) -> None:
         self.active = False
         self.changes: list[_Noted] | None = None  # a list while changes may have to be undone
-        # The events booked since then, one for each `Booked` among the changes, in the same order, each with its facts
-        # before it was booked (`facts_of`).
+        # The events booked since then, in the order of the changes, each with its facts before it was booked (`facts_of`).
         self.handed: list[tuple[Any, tuple[Any, ...]]] = []
         self.outbox: deque[_Waiting] = deque()  # each with its number
         self.noted = self.told = 0
+        self.latest: Change | None = None  # the last change that a commit has noted
         self.due = 0  # the number of the last change that the present call put into the outbox, or 0
         self.subscribers: tuple[Subscription, ...] = ()
         self._turn = threading.Lock()  # held by the thread that delivers

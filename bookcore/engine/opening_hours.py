@@ -14,7 +14,7 @@ Invariant: the number of a record is in the bitmap of its ``hours``, and in no o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -89,6 +89,13 @@ class OpeningHours:
         others = tuple(rule for rule in record.rules if rule is not self)
         record.rules = others if hours is None else (*others, self)
         record.publish()
+
+    def repair(self, records: Iterable[ResourceRecord]) -> None:
+        """Make everything anew from the hours of all records, after a change was cut off. O(n)."""
+        self.by_rule, self._unions = {}, {}
+        for record in records:
+            hours, record.hours = record.hours, None
+            self.set(record, hours)
 
     def incompatible(self, low: Any, high: Any, length: Any = None) -> int:
         """Return a bitmap of the resources whose hours do not support a span's keys, or are never open for *length*."""

@@ -229,6 +229,16 @@ class Registry:
                 removed.append(label)
         return removed
 
+    def repair(self, changed: int | None) -> None:
+        """Make the indexes anew, without the resource of this number, after a change was cut off; drop unused labels.
+
+        O(n log n) for each index. Raises: `KeyTypeError` when the values of an index cannot be compared any more.
+        """
+        for index in self.indexes.values():
+            index.repair(changed)
+        for label in [label for label, bits in self.tags.items() if not bits.value()]:
+            del self.tags[label]
+
     def _take(self, number: int, label: Hashable, bits: Bitmap) -> None:
         """Remove a number from the bitmap of a label, and the label if it was its last number."""
         bits.discard(number)

@@ -13,8 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
@@ -46,6 +45,9 @@ from bookcore.stores.sizes import Sizes
 
 __all__ = ["CalendarState"]
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 _OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Closed, changes.Reopened
 """Changes that begin with a call of a store, which says by ``begun`` whether it has changed something."""
 
@@ -62,6 +64,7 @@ class CalendarState:
         "change",
         "closed",
         "closures",
+        "counted",
         "event_type",
         "expiry",
         "gate",
@@ -95,6 +98,7 @@ class CalendarState:
         self.log = Log()
         self.gate = Gate(self.log, self.tick, self.settle, self.undo, self.finish)
         self.change: changes.Change | None = None  # that is being applied, or was cut off
+        self.counted = (0, 0)  # the last numbers of a booking and a closure before it
         self.begun = False  # whether it has changed something outside the store
         self.broken: str | None = None  # why the calendar could not be mended
         self.loading: Sequence[int] = ()  # the numbers of a load that was cut off
@@ -141,6 +145,7 @@ class CalendarState:
         log = self.log
         if log.active:
             # no call comes between the end of the change and the one that notes it, so Ctrl-C does not either
+            log.latest = change
             if log.changes is not None:
                 log.changes.append((change, log.subscribers))
             else:
@@ -153,6 +158,7 @@ class CalendarState:
         gate, mode = self.gate, self.gate.mode
         gate.mode = CHANGING
         self.change = change
+        self.counted = self.ledger.last, self.closures.last_id
         try:
             self._apply[type(change)](change)
             self._set_whole()
@@ -360,6 +366,7 @@ class CalendarState:
         if not isinstance(store, SupportsLoad):
             return False
         self.loading = seqs
+        self.counted = self.ledger.last, self.closures.last_id
         try:
             if not store.load(records, starts, ends, seqs):
                 self.loading = ()
@@ -405,29 +412,30 @@ class CalendarState:
 
     # -- undoing -----------------------------------------------------------------------------------
 
-    def begin(self, outer: Block | None = None) -> tuple[Block, Mark]:
-        """Begin a block, inside the open one if there is one, or return *outer*. The lock is held for writing."""
-        block = self.gate.block or outer or Block()
-        mark = self._mark()
-        block.marks.append(mark)
+    def begin(self, block: Block, mark: Mark) -> None:
+        """Begin a block, or one inside the open one. The lock is held for writing."""
         if self.gate.block is None:
             self.log.open()
             self.gate.block = block
-        return block, mark
+        block.marks.append(mark)
 
-    def _mark(self) -> Mark:
+    def mark(self) -> Mark:
+        """Return what is before a block."""
         log = self.log
         return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id)
 
-    @contextmanager
-    def undoing(self) -> Iterator[None]:
-        """Undo all changes of a command if it raises. The lock is held for writing, by `Gate.run`."""
-        block, mark = self.begin()
+    def undoing(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call a command; undo all its changes if it raises. The lock is held for writing, by `Gate.run`."""
+        block = self.gate.block or Block()
+        mark = self.mark()
         kept = False
         try:
-            yield
+            self.begin(block, mark)
+            result = command(*args)
             kept = True
+            return result
         finally:
+            block.abandoned = True  # until it has ended, should Ctrl-C come before `end` begins
             self.end(block, mark, kept)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
@@ -437,19 +445,18 @@ class CalendarState:
         goes on. Raises: `CalendarBrokenError` when a change cannot be undone.
         """
         gate, log = self.gate, self.log
-        try:
-            if not kept:
-                if gate.torn:
-                    self.settle()
-                self._roll_back(mark)
+        block.abandoned = True
+        if not kept:
+            if gate.torn:
+                self.settle()
+            self._roll_back(mark)
+        if mark in block.marks:  # else it was cut off as it began
             del block.marks[block.marks.index(mark) :]
-            if not block.marks:
-                log.close()
-                gate.block = None
-                block.close()
-        except BaseException:
-            block.abandoned = gate.block is block
-            raise
+        if not block.marks:
+            log.close()
+            gate.block = None
+            block.close()
+        block.abandoned = False
 
     def undo(self, block: Block) -> None:
         """Undo a block that was abandoned. The lock is held."""
@@ -458,7 +465,7 @@ class CalendarState:
         gate.version += 1
         try:
             if not block.marks:  # it was kept, and cut off before its end
-                block.marks.append(self._mark())
+                block.marks.append(self.mark())
             self.end(block, block.marks[0], False)
         finally:
             gate.mode = mode
@@ -549,18 +556,45 @@ class CalendarState:
             case changes.ResourceAdded() | changes.ResourceRemoved():
                 known = [*registry.by_id.values(), *registry.in_order()]
                 for record in {record.number: record for record in known if record.id == change.id}.values():
+                    registry.repair(record.number)
                     registry.remove(record)
                     unbind(record)
+            case changes.Confirmed(event):
+                confirmed: Any = event._seq
+                holds.until[confirmed] = change.until
+            case changes.Held(event):
+                holds.drop(event._seq)  # type: ignore[arg-type]  # it is booked
+            case changes.HoursSet(resource):
+                self.record_of_resource(resource).hours = change.before
+            case changes.Tagged(resource, label):
+                registry.untag(self.record_of_resource(resource), label)
+            case changes.Untagged(resource, label):
+                registry.tag(self.record_of_resource(resource), label)
+            case changes.IndexCreated(name):
+                registry.indexes.pop(name, None)
+            case changes.Reindexed(resource):
+                record = self.record_of_resource(resource)
+                registry.repair(record.number)
+                registry.put_back(record, change.before)
         records = list(registry.by_id.values())
         if self.repairable is not None:
             self.repairable.repair(records, lambda record, seq: ledger.owners.get(seq) == record.number)
         ledger.repair()
+        registry.repair(None)
+        self.hours.repair(records)
+        if change is not None or self.loading:
+            ledger.undo_numbers(self.counted[0])
         self.closures.repair(records, self.record_of_resource)
         self.buffers.repair(records)
-        for seq in [seq for seq in holds.until if seq not in ledger.owners]:
-            holds.drop(seq)
+        for seq in list(holds.until):
+            if seq in ledger.owners:
+                holds.forget(ledger.id_of(seq))
+            else:
+                holds.drop(seq)
         for record in records:
             record.active_count = len(store.overlapping(record, None, None))
+        if change is not None:
+            self.closures.last_id = self.counted[1]
         self._set_whole()
         self.begun = False
         self.change, self.loading = None, ()
@@ -640,9 +674,10 @@ class CalendarState:
                 continue
             until, seq = row
             record = record_of(seq)
-            drop(seq)
+            # in this order, so that a hold whose expiry is cut off is active and held, or remembered as expired
             remember(id_of(seq), until)
             pop(seq)
+            drop(seq)
             record.active_count -= 1
             records.append(record)
             seqs.append(seq)

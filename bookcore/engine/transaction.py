@@ -41,8 +41,8 @@ class Transaction(AbstractContextManager[None]):
         if self._state.gate.waiting:
             self._state.tick()  # before the block begins, because the clock may raise
         # set first, so that `__del__` finds the block if Ctrl-C comes before `__enter__` returns
-        self._block = self._state.gate.block or Block()
-        self._block, self._mark = self._state.begin(self._block)
+        self._block, self._mark = self._state.gate.block or Block(), self._state.mark()
+        self._state.begin(self._block, self._mark)
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         state, block, mark = self._state, self._block, self._mark

@@ -170,6 +170,16 @@ class AttributeIndex:
             self.enter(number, MISSING, None)
             del self.values[number]
 
+    def repair(self, without: int | None = None) -> None:
+        """Make everything anew from ``values``, without one ordinal, after a change was cut off. O(n log n).
+
+        Raises: `KeyTypeError` when the values cannot be compared any more.
+        """
+        values = {number: value for number, value in self.values.items() if number != without}
+        self.chunks, self.heads, self.values = [], [], {}
+        for number, value in values.items():
+            self.put(number, value)
+
     def put_back(self, number: int, held: Held) -> None:
         """Restore a state of an ordinal, when all others are as they were then. Raises nothing.
 

@@ -323,7 +323,6 @@ FAULTS: list[tuple[Any, str, tuple[Any, ...]]] = [
     (Fault.search_forgets_closures, "test_closures_are_kept_to_however_many_are_asked", ()),
     (Fault.holds_never_run_out, "test_a_hold_frees_its_span_everywhere_the_instant_it_runs_out", ("[)",)),
     (Fault.nothing_is_undone, "test_what_is_undone_leaves_no_trace", ("transaction",)),
-    (Fault.nothing_is_undone, "test_book_any_with_a_function_that_fails_changes_nothing", ()),
     (Fault.an_inner_one_undoes_the_outer, "test_what_is_kept_is_kept_whole", ()),
     (Fault.what_was_undone_is_told, "test_what_is_undone_leaves_no_trace", ("what_if",)),
     (Fault.a_move_looks_at_nothing, "test_a_refused_move_leaves_everything_as_it_was", ("[)",)),

@@ -1,0 +1,200 @@
+"""A change that is cut off half-way: by Ctrl-C, lack of memory, too deep a recursion, or an exception of a signal handler.
+
+Python runs signal handlers as a function begins, after a call of a function in C, and at the end of a loop's body. The tests
+raise an exception at the n-th of the first two kinds of places of a call, for every n, as a profile function can. Afterwards
+the calendar is as it was before the call, or as it is after it, all invariants hold, and the lock is free.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    BookingStore,
+    Calendar,
+    MemoryStore,
+    Resource,
+)
+from bookcore.stores.sizes import Sizes
+from bookcore.stores.sorted import SortedStore
+from bookcore.stores.tree import TreeStore
+from bookcore.testing.liststore import ListStore
+
+STORES: dict[str, Callable[[], BookingStore[Any]]] = {
+    "memory": MemoryStore,
+    "small memory": lambda: MemoryStore(Sizes(split=4, overlapping=4)),
+    "sorted": SortedStore,
+    "tree": TreeStore,
+    "list": ListStore,
+}
+
+
+class TimeoutOfHandlerError(Exception):
+    """What a signal handler raises."""
+
+
+ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError, RecursionError, TimeoutOfHandlerError]
+
+
+def make(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
+    """Return a calendar with a room, a pool with turnaround, a hold that has run out, a closure; and its clock."""
+    now = [0]
+    calendar = Calendar(store(), clock=partial(now.__getitem__, 0))
+    for resource in (Resource("r"), Resource("pool", capacity=3), Resource("van", before=1, after=2), Resource("old")):
+        calendar.add_resource(resource)
+    for at in range(0, 18, 6):
+        calendar.book("r", at, at + 2, id=f"r{at}")
+        calendar.book("pool", at, at + 4, id=f"p{at}", quantity=2)
+        calendar.book("pool", at + 3, at + 5, id=f"q{at}")
+        calendar.book("van", at, at + 2, id=f"v{at}", guest="Ada")
+    calendar.hold("r", 90, 91, id="held", until=50)
+    calendar.hold("pool", 90, 91, id="gone", until=1)
+    calendar.close("old", 5, 9, "paint")
+    calendar.close("pool", 80, 81)
+    calendar.tag("r", "sea")
+    calendar.create_index("id", key=lambda resource: resource.id)
+    return calendar, now
+
+
+def undone(calendar: Calendar) -> None:
+    """Change several things in a block that is undone."""
+    with calendar.what_if():
+        calendar.book("r", 3, 4)
+        calendar.remove_booking("p0")
+        calendar.move("r6", start=3, end=5, resource="van") if calendar.is_available("van", 3, 5) else None
+        calendar.tag("pool", "sea")
+        calendar.close("r", 70, 71)
+
+
+def kept(calendar: Calendar) -> None:
+    """Change several things in a block that is kept."""
+    with calendar.transaction():
+        calendar.book("r", 3, 4)
+        calendar.remove_booking("p0")
+        with calendar.what_if():
+            calendar.remove_booking("p6")
+        calendar.untag("r", "sea")
+
+
+def failed(calendar: Calendar) -> None:
+    """Fail in a block."""
+    try:
+        with calendar.transaction():
+            calendar.book("r", 3, 4)
+            calendar.book("pool", 1, 2, quantity=4)
+    except BookcoreError:
+        pass
+
+
+COMMANDS: dict[str, Callable[[Calendar], Any]] = {
+    "book": lambda c: c.book("r", 3, 4),
+    "book named": lambda c: c.book("r", 3, 4, id="x", guest="Bo"),
+    "book in a pool": lambda c: c.book("pool", 2, 5, quantity=1) if c.is_available("pool", 2, 5) else c.book("pool", 70, 71),
+    "book with turnaround": lambda c: c.book("van", 100, 101),
+    "book without end": lambda c: c.book("r", 100, None),
+    "remove": lambda c: c.remove_booking("r6"),
+    "remove from a pool": lambda c: c.remove_booking("p6"),
+    "remove with turnaround": lambda c: c.remove_booking("v6"),
+    "move": lambda c: c.move("r6", start=3, end=5),
+    "move within a pool": lambda c: c.move("q6", start=70, end=75),
+    "move elsewhere": lambda c: c.move("r6", resource="old", start=20, end=21),
+    "split": lambda c: c.split("p6", 8),
+    "load": lambda c: c.load([BookingEvent("old", at, at + 1) for at in range(20, 32)]),
+    "load named": lambda c: c.load([BookingEvent("old", at, at + 1, id=f"n{at}", guest=at) for at in range(20, 32)]),
+    "book_all": lambda c: c.book_all([("r", 3, 4), {"resource": "pool", "start": 70, "end": 71, "quantity": 3}]),
+    "book_any": lambda c: c.book_any(c.resources, 100, 101),
+    "hold": lambda c: c.hold("r", 3, 4, until=60),
+    "confirm": lambda c: c.confirm("held"),
+    "close": lambda c: c.close("old", 1, 7),
+    "reopen": lambda c: c.reopen(c.closures()[0]),
+    "set_hours": lambda c: c.set_hours("old", None),
+    "add_resource": lambda c: c.add_resource(Resource("new", capacity=2, after=1)),
+    "remove_resource": lambda c: c.remove_resource("old"),
+    "tag": lambda c: c.tag("pool", "a", "b"),
+    "untag": lambda c: c.untag("r", "sea"),
+    "undone block": undone,
+    "kept block": kept,
+    "failed block": failed,
+    "question": lambda c: (len(c.find_available(1, 2)), c.find_booked(1, 90).ids(), c.is_available("pool", 1, 2)),
+    "slots": lambda c: list(c.find_slots(2, 0, 30)),
+}
+SLOW = {"book", "remove from a pool", "move", "load", "undone block", "question"}
+"""Commands that are tried with every error and on every store."""
+
+
+def cut_everywhere(
+    store: Callable[[], BookingStore[Any]], act: Callable[[Calendar], Any], error: type[BaseException]
+) -> int:
+    """Cut the call off at every place; return how many there are."""
+    after: set[str] = set()
+    for nth in range(1, 6000):
+        calendar, now = make(store)
+        before = calendar.digest()
+        now[0] = 1  # one hold runs out
+        places = 0
+        cut = False
+
+        def interrupt(frame: Any, event: str, argument: Any, nth: int = nth) -> None:
+            nonlocal places, cut
+            if event in ("call", "c_return"):
+                places += 1
+                if places == nth:
+                    cut = True
+                    raise error
+
+        try:
+            sys.setprofile(interrupt)
+            act(calendar)
+        except BaseException as exc:
+            sys.setprofile(None)
+            if not cut:
+                raise exc
+        finally:
+            sys.setprofile(None)
+        gc.collect(0)
+        gate = calendar._gate
+        assert (gate.mode, gate.depth) == (0, 0), nth
+        assert not gate.lock._is_owned(), nth  # type: ignore[attr-defined]
+        if not cut:
+            return nth
+        now[0] = 0
+        calendar.check()
+        now[0] = 1
+        len(calendar)  # the hold runs out now, if it has not
+        assert gate.block is None, nth
+        after.add(calendar.digest())
+        assert len(after - {before}) <= 2, nth  # the hold that runs out first is a change of its own
+        calendar.book("pool", 200, 201)
+        calendar.check()
+    raise AssertionError("the call has no end")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # cut off as a generator is discarded
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_call_that_is_cut_off_anywhere_leaves_the_old_or_the_new(command: str) -> None:
+    """With the default store, and Ctrl-C."""
+    assert cut_everywhere(MemoryStore, COMMANDS[command], KeyboardInterrupt) > 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("store", list(STORES)[1:-1])
+@pytest.mark.parametrize("command", sorted(SLOW))
+def test_whatever_the_store(command: str, store: str) -> None:
+    """Every store that can be repaired."""
+    assert cut_everywhere(STORES[store], COMMANDS[command], KeyboardInterrupt) > 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("error", ERRORS[1:])
+@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "undone block"])
+def test_whatever_the_exception(command: str, error: type[BaseException]) -> None:
+    """Also one that a handler raises, which need not be a `BaseException` only."""
+    assert cut_everywhere(MemoryStore, COMMANDS[command], error) > 3
