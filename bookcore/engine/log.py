@@ -13,7 +13,7 @@ or delivers them itself, and no more than these: the changes of later calls are 
     told    1  2                    it delivers 3 and returns
 
 A subscriber may call any calendar. What it changes there is delivered after it has returned, by the same thread, so a thread
-that delivers never waits for another one that does. The same holds for a thread in an open block of any calendar.
+that delivers never waits for another one that does.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _Waiting: TypeAlias = tuple[int, Change, tuple[Subscription, ...]]
 class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
-    __slots__ = ("_turn", "active", "changes", "due", "handed", "latest", "noted", "outbox", "subscribers", "told")
+    __slots__ = ("_turn", "active", "changes", "delivering", "due", "handed", "latest", "noted", "outbox", "subscribers", "told")
 
     def __init__(self) -> None:
         self.active = False
@@ -84,6 +84,7 @@ class Log:
         self.due = 0  # the number of the last change that the present call put into the outbox, or 0
         self.subscribers: tuple[Subscription, ...] = ()
         self._turn = threading.Lock()  # held by the thread that delivers
+        self.delivering = False
 
     def note_all(self, changes: Iterable[Change]) -> None:
         """Note many committed changes, all or none. O(changes)."""
@@ -138,28 +139,42 @@ class Log:
         """
         outbox = self.outbox
         with self._turn:
-            while outbox and outbox[0][0] <= until:
-                number, change, subscribers = outbox.popleft()
-                try:
-                    for subscription in subscribers:
-                        if not subscription.ended:
-                            _notify(subscription.callback, change)
-                finally:
-                    self.told = number
-            self.told = max(self.told, until)
+            self.delivering = True
+            try:
+                while outbox and outbox[0][0] <= until:
+                    number, change, subscribers = outbox.popleft()
+                    try:
+                        for subscription in subscribers:
+                            if not subscription.ended:
+                                _notify(subscription.callback, change)
+                    finally:
+                        self.told = number
+                self.told = max(self.told, until)
+            finally:
+                self.delivering = False
 
 
 def deliver_all() -> None:
-    """Deliver what this thread has to, unless it is in a subscriber or in an open block: then it does so afterwards."""
+    """Deliver what this thread has to, unless it is in a subscriber: then it does so afterwards.
+
+    In an open block of a calendar it does not wait for another thread that delivers, whose subscriber may be waiting for the
+    end of the block: it delivers after the block.
+    """
     thread = this_thread
-    if thread.delivering or any(not block.abandoned for block in thread.blocks):
+    if thread.delivering:
         return
     thread.delivering = True
+    later: list[tuple[Log, int]] = []
     try:
+        in_block = any(not block.abandoned for block in thread.blocks)
         while thread.due:
             log, until = thread.due.popleft()
-            log._deliver(until)
+            if in_block and log.delivering:
+                later.append((log, until))
+            else:
+                log._deliver(until)
     finally:
+        thread.due.extend(later)
         thread.delivering = False
 
 

@@ -28,7 +28,14 @@ from bookcore.engine.rules import Rules
 from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
-from bookcore.model.errors import BookcoreError, CalendarBrokenError, KeyTypeError, StoreError, brief
+from bookcore.model.errors import (
+    BookcoreError,
+    CalendarBrokenError,
+    KeyTypeError,
+    StoreError,
+    TransactionError,
+    brief,
+)
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, is_foreign, normal
 from bookcore.model.resource import Resource
@@ -442,7 +449,7 @@ class CalendarState:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
         If undoing is cut off, or a change cannot be undone, the whole outermost block is left abandoned, and the next call
-        goes on. Raises: `CalendarBrokenError` when a change cannot be undone.
+        goes on. Raises: `TransactionError` when a change cannot be undone.
         """
         gate, log = self.gate, self.log
         block.abandoned = True
@@ -459,7 +466,7 @@ class CalendarState:
         block.abandoned = False
 
     def undo(self, block: Block) -> None:
-        """Undo a block that was abandoned. The lock is held."""
+        """Undo a block that was abandoned. The lock is held. Raises: `CalendarBrokenError` when that fails."""
         gate, mode = self.gate, self.gate.mode
         gate.mode, gate.stamp = CHANGING, None
         gate.version += 1
@@ -467,6 +474,10 @@ class CalendarState:
             if not block.marks:  # it was kept, and cut off before its end
                 block.marks.append(self.mark())
             self.end(block, block.marks[0], False)
+        except TransactionError as exc:
+            self.broken = f"a change could not be undone ({exc.__cause__})"
+            gate.torn = gate.waiting = True
+            raise CalendarBrokenError(self.broken) from exc
         finally:
             gate.mode = mode
 
@@ -481,9 +492,7 @@ class CalendarState:
                 self._apply_whole(undo)
             except Exception as exc:
                 if not self._hides(undo):
-                    self.broken = f"a change could not be undone ({brief(exc)})"
-                    self.gate.torn = self.gate.waiting = True
-                    raise CalendarBrokenError(self.broken) from exc
+                    raise TransactionError(f"not all could be undone; the next call goes on ({brief(exc)})") from exc
             noted.pop()
             # now, because the next change to undo may refer to the same event as it was before
             if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:

@@ -52,8 +52,8 @@ class Transaction(AbstractContextManager[None]):
         error: TransactionError | None = None
         try:
             with gate.lock:
+                block.abandoned = True  # until it has ended: this may be cut off at any call
                 if gate.mode or gate.depth:
-                    block.abandoned = True
                     raise RecursiveCallError("a transaction was ended while a call of the same calendar was running")
                 if gate.block is not block or mark not in block.marks:
                     raise TransactionError("this block has ended already, with the one around it; its changes were undone")
