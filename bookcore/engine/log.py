@@ -71,7 +71,9 @@ _Waiting: TypeAlias = tuple[int, Change, tuple[Subscription, ...]]
 class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
-    __slots__ = ("_turn", "active", "changes", "delivering", "due", "handed", "latest", "noted", "outbox", "subscribers", "told")
+    __slots__ = (
+        "_turn", "active", "changes", "delivering", "due", "handed", "latest", "noted", "outbox", "subscribers", "told",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.active = False
