@@ -414,8 +414,8 @@ class Calendar:
                             if inserted:
                                 record = binding.record
                                 ledger.last = seq
-                                part = self._owners.get(seq >> 16)
-                                if part is not None and len(part) == seq & 0xFFFF:
+                                part = self._owners.get(seq >> 10)
+                                if part is not None and len(part) == seq & 0x3FF:
                                     part.append(record.number)
                                 else:
                                     ledger.owners[seq] = record.number
