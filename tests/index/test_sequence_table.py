@@ -85,7 +85,7 @@ def lines_run(call: Callable[[], Any]) -> int:
 @pytest.mark.parametrize("key", [5, SIZE // 2, SIZE - 1, SIZE, SIZE + 5, 50 * SIZE - 1])
 @pytest.mark.parametrize("others", [[], [0], [0, 1, SIZE]], ids=["alone", "beside the oldest", "beside others"])
 def test_a_key_costs_the_same_however_many_came_before(key: int, others: list[int]) -> None:
-    """Few bookings are active at a time, and each is removed before the next, for years: a place is not walked over again."""
+    """Few bookings are active at a time, each is removed before the next, and no place is walked over again."""
     table = SequenceTable()
     for other in others:
         table[other] = 1

@@ -287,7 +287,12 @@ def test_bookings_by_the_thousand_are_kept_where_the_general_path_keeps_them(kep
 def test_bookings_by_the_thousand_are_appended_to_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """The general way into the table is taken once for each part, which it begins."""
     begun, right = list[int](), SequenceTable.__setitem__
-    monkeypatch.setattr(SequenceTable, "__setitem__", lambda self, key, value: (begun.append(key), right(self, key, value)))
+
+    def put(table: SequenceTable, key: int, value: int) -> None:
+        begun.append(key)
+        right(table, key, value)
+
+    monkeypatch.setattr(SequenceTable, "__setitem__", put)
     calendar = Calendar()
     for name in range(SIZE):
         calendar.add_resource(Resource(name))
