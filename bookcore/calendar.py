@@ -406,8 +406,8 @@ class Calendar:
                     try:
                         if binding.insert_if_free(start, end, seq):
                             record = binding.record
-                            part = self._owners.get(seq >> 16)
-                            if part is not None and len(part) == seq & 0xFFFF:
+                            part = self._owners.get(seq >> 10)
+                            if part is not None and len(part) == seq & 0x3FF:
                                 part.append(record.number)
                             else:
                                 ledger.owners[seq] = record.number

@@ -1,14 +1,14 @@
 """Small numbers under consecutive keys: an array in parts, of four bytes each.
 
-    key       1   2   3   4  ...  65,535 | 65,536  65,537 ...
-    part 0    7   0   3   -  ...      12 |                         -: nothing under this key (any more)
-    part 1                               |      5       7
+    key       1   2   3   4  ...  1,023 | 1,024  1,025 ...
+    part 0    7   0   3   -  ...     12 |                         -: nothing under this key (any more)
+    part 1                              |     5      7
 
 Keys are given out one after the other, and a part in which nothing is left is dropped. A dict would take 70 bytes for each
-key, and Python's garbage collector would walk through its values; of an array it knows nothing.
+key, and Python's garbage collector would walk through its values; of an array it knows nothing. Parts are small, because
+where one key at a time is put and removed, each is the first of its part, and fills the places before it.
 
-Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its places hold nothing, the last does not; no part
-is empty.
+Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its places hold nothing, and not all do.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 
 __all__ = ["SequenceTable"]
 
-SHIFT = 16
+SHIFT = 10
 SIZE = 1 << SHIFT
 NOTHING = 0xFFFFFFFF
+BLANK = array("I", [NOTHING]) * SIZE
 
 
 class SequenceTable:
@@ -51,7 +52,7 @@ class SequenceTable:
         return self.get(key) is not None
 
     def __setitem__(self, key: int, value: int) -> None:
-        """Put a value under a key. O(1), amortised; a key far beyond the last of its part costs the places between."""
+        """Put a value under a key. O(1): at most the places of one part are copied."""
         number, at = key >> SHIFT, key & SIZE - 1
         part = self.parts.get(number)
         if part is None:
@@ -61,37 +62,29 @@ class SequenceTable:
             part.append(value)
         elif at > len(part):
             self.empty[number] += at - len(part)
-            part.extend([NOTHING] * (at - len(part)))
+            part.extend(BLANK[len(part) : at])
             part.append(value)
         else:
             self.empty[number] -= part[at] == NOTHING
             part[at] = value
 
     def pop(self, key: int) -> int:
-        """Remove a key and return its value. O(1), amortised. Raises: KeyError."""
+        """Remove a key and return its value. O(1). Raises: KeyError."""
         value = self[key]
         number = key >> SHIFT
         part = self.parts[number]
         part[key & SIZE - 1] = NOTHING
-        empty = self.empty[number] + 1
-        while part and part[-1] == NOTHING:
-            part.pop()
-            empty -= 1
-        if part:
-            self.empty[number] = empty
-        else:
+        self.empty[number] += 1
+        if self.empty[number] == len(part):
             del self.parts[number], self.empty[number]
         return value
 
     def repair(self) -> None:
         """Count anew, after a change was cut off. O(places)."""
-        for number in list(self.parts):
-            part = self.parts[number]
-            while part and part[-1] == NOTHING:
-                part.pop()
-            if not part:
-                del self.parts[number]
-        self.empty = {number: part.count(NOTHING) for number, part in self.parts.items()}
+        empty = {number: part.count(NOTHING) for number, part in self.parts.items()}
+        for number in [number for number, part in self.parts.items() if empty[number] == len(part)]:
+            del self.parts[number], empty[number]
+        self.empty = empty
 
     def put_range(self, first: int, values: Sequence[int]) -> None:
         """Put values under consecutive keys, none of which is here, all after those that are. O(their number), in C."""
@@ -99,9 +92,13 @@ class SequenceTable:
         while low < len(values):
             high = min(low + SIZE - (first + low & SIZE - 1), len(values))
             self[first + low] = values[low]  # which makes the part, and fills it up to here
+            number, after = first + low >> SHIFT, (first + low & SIZE - 1) + 1
+            part = self.parts[number]
+            self.empty[number] -= len(part) - after  # behind are places of keys that were removed
+            del part[after:]
             rest = values[low + 1 : high]
             same = type(rest) is array and rest.typecode == "I"  # anything else is read number by number, bytes as well
-            self.parts[first + low >> SHIFT].extend(rest if same else iter(rest))
+            part.extend(rest if same else iter(rest))
             low = high
 
     def __len__(self) -> int:
@@ -122,7 +119,7 @@ class SequenceTable:
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(places)."""
         for number, part in self.parts.items():
-            if self.empty[number] != part.count(NOTHING) or not part or part[-1] == NOTHING or len(part) > SIZE:
+            if self.empty[number] != part.count(NOTHING) or self.empty[number] == len(part) or len(part) > SIZE:
                 raise AssertionError(f"part {number} has {part.count(NOTHING)} empty places of {len(part)}")
         if self.empty.keys() != self.parts.keys():
             raise AssertionError("empty places are counted of other parts than there are")

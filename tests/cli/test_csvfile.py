@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore.errors import BookcoreError, QueryError
@@ -24,6 +24,8 @@ from bookcore.tables import (
     UnclearKeysError,
     read_csv,
 )
+
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
 
 HEAD = "resource,start,end,id\n"
 
@@ -267,7 +269,7 @@ def test_size_and_position_grow_to_the_end(tmp_path: Path) -> None:
         assert 0 < begun < table.position == table.size == file.stat().st_size
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=MOST * 3)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_rows_or_an_error_of_ours(tmp_path: Path, noise: bytes) -> None:
     """After a good head or none: rows, bad rows, or a `BookcoreError`."""

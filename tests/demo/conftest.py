@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from bookcore.demo.columns import Columns
 from bookcore.demo.flights import Flights, Rotation, read_flights
+from bookcore.demo.questions import DAY
 from bookcore.demo.tour import DEFAULT_DAY
 from bookcore.demo.world import Sqlite, World
 
@@ -15,6 +17,23 @@ from bookcore.demo.world import Sqlite, World
 def year() -> Flights:
     """The data in the package."""
     return read_flights()
+
+
+@pytest.fixture(scope="session")
+def week(year: Flights) -> Flights:
+    """The flights of the week of the default day, and a few days before it: enough for every part."""
+    rows = [n for n, row in enumerate(year.rows()) if -5 * DAY < row.start - DEFAULT_DAY < 4 * DAY]
+    columns = year._columns
+    tables = {
+        "aircraft": year.aircraft,
+        "flights": year._numbers,
+        "routes": year._routes,
+        "airports": list(year.airports.values()),
+        "airlines": list(year.airlines.items()),
+    }
+    return Flights(
+        Columns(year.head, tables, {name: [column[n] for n in rows] for name, column in columns.items()})
+    )
 
 
 @pytest.fixture(scope="session")

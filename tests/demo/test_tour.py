@@ -8,27 +8,10 @@ import re
 import pytest
 from rich.console import Console
 
-from bookcore.demo.columns import Columns
+from bookcore.cli import main
 from bookcore.demo.flights import Flights
-from bookcore.demo.questions import DAY, Timing
-from bookcore.demo.tour import DEFAULT_DAY, Tour, seconds, times
-
-
-@pytest.fixture(scope="module")
-def week(year: Flights) -> Flights:
-    """The flights of the week of the default day, and a few days before it: enough for every part."""
-    rows = [n for n, row in enumerate(year.rows()) if -5 * DAY < row.start - DEFAULT_DAY < 4 * DAY]
-    columns = year._columns
-    tables = {
-        "aircraft": year.aircraft,
-        "flights": year._numbers,
-        "routes": year._routes,
-        "airports": list(year.airports.values()),
-        "airlines": list(year.airlines.items()),
-    }
-    return Flights(
-        Columns(year.head, tables, {name: [column[n] for n in rows] for name, column in columns.items()})
-    )
+from bookcore.demo.questions import Timing
+from bookcore.demo.tour import Tour, seconds, times
 
 
 def take(
@@ -94,6 +77,26 @@ def test_without_colour_it_is_plain_text_and_as_telling(week: Flights) -> None:
     assert not any("\x1b" in line for line in lines)
     assert any(re.search(r"Wed 24 [▁▂▃▄▅▆▇█]{72}", line) for line in lines)
     assert any("░DL1443 SEA refused░" in line for line in lines)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_demo_prints_on_any_encoding(
+    week: Flights, encoding: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its blocks and lines become letters that look alike, each in one column."""
+    written = io.BytesIO()
+    monkeypatch.setattr("bookcore.demo.flights.read_flights", lambda: week)
+    monkeypatch.setattr("sys.argv", ["bookcore", "demo"])
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (0, "")
+    shown = written.getvalue()
+    assert b"How long it took" in shown
+    assert b"######" in shown
+    assert b"-----" in shown
+    assert b"\\u2" not in shown
 
 
 def test_aircraft_can_be_chosen(week: Flights) -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from bookcore.hours import Hours
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
@@ -241,7 +243,7 @@ def days(draw: st.DrawFn) -> list[tuple[str, str]]:
     return [(_clock(o * MINUTE), _clock(c * MINUTE)) for o, c in pairs if o < 24 * 60]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=MOST * 5)
 @given(
     change=st.sampled_from(CHANGES),
     weekly=st.dictionaries(st.integers(0, 6), days(), max_size=7),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore import (
@@ -22,6 +22,8 @@ from bookcore import (
 )
 from bookcore.stores.sizes import Sizes
 from bookcore.testing import SMALL
+
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
 
 FEWEST = Sizes().fewest
 Rows = list[tuple[int, int, int]]
@@ -70,6 +72,7 @@ def told(calendar: Calendar) -> list[Any]:
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=MOST // 2)
 @given(rows=tables(), standing=st.integers(0, 40))
 def test_a_load_does_what_booking_one_by_one_does(kind: str, bounds: str, rows: Rows, standing: int) -> None:
     """All of them or none, on top of what stands, and the same answers; and a snapshot brings them back."""
@@ -97,6 +100,7 @@ def test_a_load_does_what_booking_one_by_one_does(kind: str, bounds: str, rows: 
 
 
 @pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=MOST // 2)
 @given(rows=tables())
 def test_a_snapshot_of_keys_that_repeat_comes_back(kind: str, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whether rows are put in order by ranks or by keys."""

@@ -168,7 +168,7 @@ def test_index_agrees_with_a_set_of_spans(closed: bool, sizes: dict[str, int]) -
     """Whatever is added, removed and built anew, at sizes that cut and at sizes that join."""
     make = int if sizes else OnlyLess
     walk = type("Walk", (IndexMachine,), {"closed": closed, "sizes": sizes, "make": make})
-    run_state_machine_as_test(walk, settings=settings(max_examples=MOST * 3 // 4, stateful_step_count=20))
+    run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 2, stateful_step_count=20))
 
 
 @given(

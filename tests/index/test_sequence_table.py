@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -45,10 +48,55 @@ def test_many_values_go_under_consecutive_keys(kind: Any, first: int, count: int
     assert [(key, table[key]) for key in table] == [(first + at, 3 * at) for at in range(count)]
 
 
-def test_what_is_put_and_removed_in_turn_leaves_nothing_behind() -> None:
-    """Two hundred thousand keys later there is no more than before."""
+@pytest.mark.parametrize("left", range(8))
+@pytest.mark.parametrize("first", [1, SIZE - 3])
+def test_a_range_follows_what_is_left_of_keys_that_were_removed(first: int, left: int) -> None:
+    """A change that is undone gives its numbers back: the next range begins before the end of what was."""
     table = SequenceTable()
-    for key in range(200_000):
+    table.put_range(first, range(8))
+    for key in range(first + left, first + 8):
+        table.pop(key)
+        table.check()
+    table.put_range(first + left, [100, 200, 300])
+    table.check()
+    rest = [(first + at, at) for at in range(left)]
+    assert [(key, table[key]) for key in table] == [*rest, *enumerate([100, 200, 300], first + left)]
+    assert len(table) == left + 3
+
+
+def lines_run(call: Callable[[], Any]) -> int:
+    """Count the lines of Python that a call runs."""
+    count = 0
+
+    def step(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("key", [5, SIZE // 2, SIZE - 1, SIZE, SIZE + 5, 50 * SIZE - 1])
+@pytest.mark.parametrize("others", [[], [0], [0, 1, SIZE]], ids=["alone", "beside the oldest", "beside others"])
+def test_a_key_costs_the_same_however_many_came_before(key: int, others: list[int]) -> None:
+    """Few bookings are active at a time, each is removed before the next, and no place is walked over again."""
+    table = SequenceTable()
+    for other in others:
+        table[other] = 1
+    assert lines_run(partial(table.__setitem__, key, 7)) < 20
+    assert lines_run(partial(table.pop, key)) < 20
+
+
+def test_what_is_put_and_removed_in_turn_leaves_nothing_behind() -> None:
+    """A hundred parts later there is no more than before."""
+    table = SequenceTable()
+    for key in range(100 * SIZE):
         table[key] = 7
         table.pop(key)
     assert not table.parts

@@ -29,6 +29,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from bookcore.errors import InvalidSpanError
 from bookcore.index.usage_profile import UsageProfile
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 POOL = 40
 LAST = 2 * POOL - 1
 
@@ -240,7 +242,7 @@ def content(profile: UsageProfile) -> list[Any]:
 # ---- against the oracle
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MOST * 3)
 @given(st.data())
 def test_random_history_answers_as_the_oracle_does(data: st.DataObject) -> None:
     """Every question of every span has the answer that summing the spans at each point gives."""
@@ -251,7 +253,7 @@ def test_random_history_answers_as_the_oracle_does(data: st.DataObject) -> None:
     pair.compare(None, None, data.draw(st.integers(0, 12)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MOST * 2)
 @given(st.data())
 def test_taking_back_all_leaves_nothing(data: st.DataObject) -> None:
     """When all that was added is taken back, in any order, no breakpoint and no spare chunk remain."""
@@ -264,7 +266,7 @@ def test_taking_back_all_leaves_nothing(data: st.DataObject) -> None:
     assert len(pair.profile.chunks) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MOST * 2)
 @given(st.data())
 def test_adding_many_at_once_is_adding_each(data: st.DataObject) -> None:
     """`add_all` on any profile holds what a loop of `add` would."""
@@ -276,7 +278,7 @@ def test_adding_many_at_once_is_adding_each(data: st.DataObject) -> None:
     pair.compare(3, 30, 4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MOST * 2)
 @given(st.data())
 def test_runs_beside_a_change_are_the_only_ones_it_changes(data: st.DataObject) -> None:
     """Replacing the runs listed for a span by those listed after an `add` gives the runs of the whole axis."""
@@ -291,7 +293,6 @@ def test_runs_beside_a_change_are_the_only_ones_it_changes(data: st.DataObject) 
     assert after == pair.oracle.runs(None, None, at_least)
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories(), st.integers(0, 12))
 def test_free_spans_and_runs_tile_the_axis(pair: Pair, limit: int) -> None:
     """Each free span ends where a run begins, and the other way round, from one end of the axis to the other."""
@@ -367,7 +368,7 @@ class ProfileMachine(RuleBasedStateMachine):
 
 
 TestProfileMachine = ProfileMachine.TestCase
-TestProfileMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestProfileMachine.settings = settings(max_examples=MOST, stateful_step_count=30)
 
 
 # ---- examples

@@ -186,7 +186,7 @@ def throw(make: Callable[[], BookingStore[Any]], subject: str, method: str, data
 
 
 @pytest.mark.parametrize(("subject", "method"), CALLS)
-@settings(max_examples=MOST * 5 // 8)
+@settings(max_examples=MOST // 4)
 @given(data=st.data())
 def test_arbitrary_arguments_bring_out_only_errors_of_ours(subject: str, method: str, data: st.DataObject) -> None:
     """Whatever is handed to a call, only `BookcoreError` comes out, and answers stay as they were."""
@@ -194,7 +194,7 @@ def test_arbitrary_arguments_bring_out_only_errors_of_ours(subject: str, method:
 
 
 @pytest.mark.parametrize(("subject", "method"), [call for call in CALLS if call[0] == "Calendar"])
-@settings(max_examples=MOST // 5)
+@settings(max_examples=MOST // 10)
 @given(data=st.data())
 def test_arbitrary_arguments_do_so_with_a_store_that_only_looks_up(
     subject: str, method: str, data: st.DataObject

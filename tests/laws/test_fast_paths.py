@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, Resource
 from bookcore.engine.engine import Engine
 from bookcore.engine.rules import Rules
+from bookcore.index.sequence_table import SIZE, SequenceTable
 from bookcore.testing import SMALL, Family, any_family, rank_spans
 
 STEPS = st.lists(
@@ -264,6 +265,40 @@ def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, br
             assert kind == "InvalidKeyError"
             assert outcome(ours, "r", *span) == (kind, text)
     assert len(quick) == len(slow) == 1
+
+
+@pytest.mark.parametrize("kept", [1, 2, 300, 3_000], ids=lambda kept: f"every {kept}. is kept")
+def test_bookings_by_the_thousand_are_kept_where_the_general_path_keeps_them(kept: int) -> None:
+    """The fast path appends to the table of the ledger by itself, across the borders of the parts of the table."""
+    quick, slow = Calendar(), Calendar()
+    for calendar in (quick, slow):
+        calendar.add_resource(Resource("r"))
+        book = General(calendar).book if calendar is slow else calendar.book
+        for at in range(2_500):
+            booking = book("r", at, at + 1)
+            if at % kept:
+                calendar.remove_booking(booking.id)
+        calendar.check()
+    held = [{key: table[key] for key in table} for table in (quick._ledger.owners, slow._ledger.owners)]
+    assert held[0] == held[1]
+    assert list(held[0]) == [at + 1 for at in range(0, 2_500, kept)]
+
+
+def test_bookings_by_the_thousand_are_appended_to_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The general way into the table is taken once for each part, which it begins."""
+    begun, right = list[int](), SequenceTable.__setitem__
+
+    def put(table: SequenceTable, key: int, value: int) -> None:
+        begun.append(key)
+        right(table, key, value)
+
+    monkeypatch.setattr(SequenceTable, "__setitem__", put)
+    calendar = Calendar()
+    for name in range(SIZE):
+        calendar.add_resource(Resource(name))
+    for at in range(3 * SIZE):
+        calendar.book(at % SIZE, at, at + 1)
+    assert begun == [1, SIZE, 2 * SIZE, 3 * SIZE]
 
 
 def test_ids_that_do_not_equal_themselves_are_kept() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore import BookcoreError, BookingEvent, BookingStore, Calendar, ConflictError, MemoryStore, Resource
@@ -25,6 +25,8 @@ from bookcore.testing import (
     small_store,
     strangers,
 )
+
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
 
 MAKERS: list[Callable[[], BookingStore[Any]]] = [MemoryStore, TreeStore, ListStore]
 CAPACITIES = (1, 1, 2, 3)
@@ -148,6 +150,7 @@ def test_touching_is_free_and_conflicts_with_closed_bounds(
 
 @on_every_store
 @with_both_bounds
+@settings(max_examples=MOST // 2)
 @given(data=st.data())
 def test_removing_what_was_added_restores_every_answer(
     make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
@@ -191,6 +194,7 @@ REFUSALS: list[Callable[[Calendar, Any, Any], Any]] = [
 
 @on_every_store
 @with_both_bounds
+@settings(max_examples=MOST // 2)
 @given(data=st.data())
 def test_a_refused_call_leaves_every_answer_as_it_was(
     make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
@@ -211,6 +215,7 @@ def test_a_refused_call_leaves_every_answer_as_it_was(
 
 @with_both_bounds
 @pytest.mark.parametrize("family", families(), ids=str)
+@settings(max_examples=MOST // 4)
 @given(data=st.data())
 def test_the_same_history_gives_the_same_answers_in_every_store(bounds: str, family: Family, data: st.DataObject) -> None:
     """Law 6: equal answers, in equal order."""

@@ -2,7 +2,7 @@
 
 Python runs signal handlers as a function begins, after a call of a function in C, and at the end of a loop's body. The tests
 raise an exception at the n-th of the first two kinds of places of a call, as a profile function can, for some n, or with
-BOOKCORE_DEEP=1 for every n. Afterwards the calendar is as it was before the call, or as it is after it, all invariants hold,
+BOOKCORE_EXAMPLES=many for every n. Afterwards the calendar is as it was before the call, or as it is after it, all invariants hold,
 and the lock is free.
 """
 
@@ -31,7 +31,7 @@ from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing.liststore import ListStore
 
-DEEP = bool(os.environ.get("BOOKCORE_DEEP"))
+DEEP = os.environ.get("BOOKCORE_EXAMPLES") == "many"
 
 STORES: dict[str, Callable[[], BookingStore[Any]]] = {
     "memory": MemoryStore,

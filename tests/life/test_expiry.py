@@ -315,7 +315,7 @@ def test_a_call_pays_for_a_few_of_many_that_ran_out_in_a_pool() -> None:
     ]
     for ask in questions:
         most = []
-        for holds in (500, 4_000):
+        for holds in (500, 2_000):
             calendar = pool_that_ran_out(Clock(), holds, others=holds)
             Counted.count = 0
             assert ask(calendar) and fading(calendar)

@@ -17,6 +17,8 @@ from bookcore.errors import BookcoreError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -134,7 +136,7 @@ def zoned_spans(draw: st.DrawFn) -> tuple[datetime | None, datetime | None]:
     st.lists(zoned_spans(), min_size=3, max_size=3),
     st.sampled_from(sorted(FORMS)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MOST * 2)
 def test_spans_over_clock_changes_come_back(
     tmp_path_factory: pytest.TempPathFactory,
     wishes: list[tuple[str, int, Any]],

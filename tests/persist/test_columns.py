@@ -29,6 +29,8 @@ from bookcore.persist.codec.columns import (
 )
 from bookcore.persist.registry import register_key_codec
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 PARIS, NEW_YORK = ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York")
 NOON = datetime(2024, 10, 27, 2, 30)  # a time that Paris had twice
 
@@ -138,7 +140,6 @@ def test_column_of_one_family_comes_back(family: str) -> None:
     """Each family alone, plain and with values repeated."""
 
     @given(st.lists(FAMILIES[family], max_size=20), st.integers(1, 3))
-    @settings(max_examples=60)
     def check(values: list[Any], times: int) -> None:
         assert_comes_back(values * times)
 
@@ -155,7 +156,7 @@ def test_tuples_of_a_family_come_back(family: str) -> None:
             st.tuples(key, key) | st.tuples(key) | st.tuples(key, st.tuples(key, st.integers())), max_size=8
         )
     )
-    @settings(max_examples=30)
+    @settings(max_examples=MOST // 2)
     def check(values: list[Any]) -> None:
         assert_comes_back(values)
         assert_comes_back([value for value in values if len(value) == 1])
@@ -164,7 +165,7 @@ def test_tuples_of_a_family_come_back(family: str) -> None:
 
 
 @given(st.lists(anything(), max_size=12), st.integers(1, 3))
-@settings(max_examples=150)
+@settings(max_examples=MOST * 2)
 def test_mixed_column_comes_back(values: list[Any], times: int) -> None:
     """All families in one column, containers within containers among them."""
     assert_comes_back(values * times)
@@ -534,7 +535,7 @@ def test_name_stands_for_one_class() -> None:
 
 
 @given(st.binary(max_size=120), st.integers(0, 40))
-@settings(max_examples=300)
+@settings(max_examples=MOST * 5)
 def test_random_bytes_are_unreadable_or_a_column(data: bytes, rows: int) -> None:
     """Whatever the bytes are, decoding returns a column or raises Unreadable."""
     for attempt in (data, struct.pack("<Q", rows) + data):

@@ -17,6 +17,8 @@ from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, Snap
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.format import Facts, Limits, read_file, write_file
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 Forge = Callable[..., Path]
 InMemory = Callable[[bytes | bytearray], FileSystem]
 
@@ -126,7 +128,7 @@ def test_written_file_comes_back(tmp_path: Path, key: bytes | None) -> None:
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**64 - 1),
 )
-@settings(max_examples=25)
+@settings(max_examples=MOST // 2)
 def test_any_facts_and_sections_come_back(
     tmp_path_factory: pytest.TempPathFactory, sections: list[list[bytes]], store: bytes, last: int, rows: int
 ) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
@@ -550,7 +550,6 @@ def test_calendar_of_scalars_of_arrays_comes_back(tmp_path: Path, family: str) -
     st.sampled_from(sorted(FAMILIES)),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=40, deadline=None)
 def test_any_history_comes_back(
     tmp_path_factory: pytest.TempPathFactory,
     wishes: list[tuple[int, int, int, int]],

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.persist.codec.blob import Unreadable
@@ -74,7 +74,6 @@ def test_state_comes_back(sound: Sound) -> None:
         )
     )
 )
-@settings(max_examples=50)
 def test_any_number_of_rows_comes_back(drawn: tuple[int, list[tuple[int, int, int]]]) -> None:
     """Columns of any length come back; overlaps are not checked at this level."""
     count, spans = drawn

@@ -26,6 +26,8 @@ from bookcore.persist.errors import SnapshotDamagedError, SnapshotValueError
 from bookcore.persist.snapshot import save_load
 from bookcore.persist.snapshot.format import Limits, read_file
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 
 def berlin_out_of_a_file(key: str | None) -> ZoneInfo:
     """Return a zone that says it is another, or none."""
@@ -293,7 +295,7 @@ def test_whatever_was_accepted_comes_back_or_is_refused_before(
     path = tmp_path_factory.mktemp("any") / "a.bks"
 
     @given(st.data(), st.sampled_from(["[)", "[]"]), st.integers(1, 30))
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=MOST // 4)
     def check(data: st.DataObject, bounds: str, steps: int) -> None:
         calendar = Calendar(bounds=bounds, clock=lambda: 0)
         for number in range(3):

@@ -25,6 +25,8 @@ from bookcore.errors import (
 )
 from bookcore.recurrence import recurring
 
+MOST = settings().max_examples  # as the profile says, see tests/conftest.py
+
 pytest.importorskip("dateutil", reason="python-dateutil (extra: recurrence) is not installed")
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
@@ -113,7 +115,7 @@ def test_half_hours_over_a_change_come_in_order_and_once() -> None:
     assert instants == [datetime(2026, 3, 29, tzinfo=UTC) + timedelta(minutes=20) * n for n in range(10)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=MOST * 5)
 @given(
     zone=st.sampled_from(
         ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca",
@@ -405,7 +407,7 @@ PARTS = [
 ]  # none of them together can be read and match nothing: dateutil would look for a match up to the year 9999
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=MOST * 5)
 @given(st.lists(st.sampled_from(PARTS), max_size=5).map(";".join))
 def test_rules_of_random_parts_raise_only_our_errors(rule: str) -> None:
     """Read or refused, and if read, what comes is in order; nothing else comes out."""
