@@ -355,7 +355,8 @@ class RecursiveCallError(TransactionError):
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}; put it off until that call has returned (a queue, or Calendar.subscribe)")
+        self.reason = reason
+        Exception.__init__(self, f"{reason}; put it off until that call has returned (a queue, or Calendar.subscribe)")
 
 
 class CalendarBrokenError(BookcoreError):

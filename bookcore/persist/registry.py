@@ -7,7 +7,7 @@ name in a file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 from bookcore.model.errors import KeyTypeError
@@ -32,7 +32,7 @@ class KeyCodec(NamedTuple):
 
 _by_class: dict[type, KeyCodec] = {}
 _by_name: dict[str, KeyCodec] = {}
-_lock = Lock()
+_lock = RLock()
 
 
 def register_key_codec(

@@ -129,34 +129,38 @@ class _Shared:
         return tuple(record.home for record in self.alive())
 
 
-_BINDING = threading.Lock()  # two threads may add the same resource to two calendars
+_BINDING = threading.RLock()
+"""Held while a binding is compared and set. Two threads may add the same resource to two calendars, and so may one thread, in
+a finalizer."""
 
 
 def bind(record: ResourceRecord) -> None:
     """Set the binding of a newly registered `Resource`; other objects have none. O(calendars of the resource)."""
-    resource = record.resource
-    if not is_a(resource, Resource):
-        return
-    with _BINDING:
-        records = _records_of(resource)
-        bound = record.binding if not records else _Shared([*records, record])
-        object.__setattr__(resource, "_binding", bound)
+    _rebind(record.resource, record, True)
 
 
 def unbind(record: ResourceRecord) -> None:
     """Remove a calendar's record from the binding of a `Resource`. O(calendars of the resource)."""
-    resource = record.resource
+    _rebind(record.resource, record, False)
+
+
+def _rebind(resource: Any, record: ResourceRecord, added: bool) -> None:
     if not is_a(resource, Resource):
         return
-    with _BINDING:
-        records = [remaining for remaining in _records_of(resource) if remaining is not record]
+    while True:
+        before = getattr(resource, "_binding", None)
+        records = [other for other in _records_of(before) if other is not record]
+        if added:
+            records.append(record)
         bound = None if not records else records[0].binding if len(records) == 1 else _Shared(records)
-        object.__setattr__(resource, "_binding", bound)
+        with _BINDING:
+            if getattr(resource, "_binding", None) is before:
+                object.__setattr__(resource, "_binding", bound)
+                return
 
 
-def _records_of(resource: Any) -> list[ResourceRecord]:
-    """Return the records of a resource in all its calendars."""
-    binding = getattr(resource, "_binding", None)
+def _records_of(binding: Any) -> list[ResourceRecord]:
+    """Return the records of a resource in all its calendars, given its binding."""
     if binding is None:
         return []
     if type(binding) is _Shared:

@@ -2,8 +2,8 @@
 
 Python runs signal handlers as a function begins, after a call of a function in C, and at the end of a loop's body. The tests
 raise an exception at the n-th of the first two kinds of places of a call, as a profile function can, for some n, or with
-BOOKCORE_EXAMPLES=many for every n. Afterwards the calendar is as it was before the call, or as it is after it, all invariants hold,
-and the lock is free.
+BOOKCORE_EXAMPLES=many for every n. Afterwards the calendar is as it was before the call, or as it is after it, all
+invariants hold, and the lock is free.
 """
 
 from __future__ import annotations
