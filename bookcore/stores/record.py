@@ -130,8 +130,8 @@ class _Shared:
 
 
 _BINDING = threading.RLock()
-"""Held while a binding is compared and set. Two threads may add the same resource to two calendars, and so may one thread, in
-a finalizer."""
+"""Held while a binding is compared and set. Two threads may add the same resource to two calendars, and so may one thread,
+in a finalizer."""
 
 
 def bind(record: ResourceRecord) -> None:
