@@ -13,7 +13,7 @@ and this rule is not among the record's ``rules``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bookcore.model.closure import Closure
@@ -74,6 +74,13 @@ class Closures:
             record.closures = None
             record.rules = tuple(rule for rule in record.rules if rule is not self)
             record.publish()
+
+    def renumber(self, numbers: Mapping[int, int], records: Iterable[ResourceRecord]) -> None:
+        """Replace the number of each resource by the one that *numbers* gives for it. O(closures + n)."""
+        self._store.renumber(numbers)
+        for record in records:
+            if record.closures is not None:
+                record.closures.number = numbers[record.closures.number]
 
     # -- looking up --------------------------------------------------------------------------------
 

@@ -104,6 +104,7 @@ class Engine:
     def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
+        state.renumber()
         record = state.registry.prepare(resource, capacity, before, after)
         for name in ("before", "after"):
             length = getattr(record, name)

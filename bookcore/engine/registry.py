@@ -6,17 +6,20 @@
     classes   Flat: 1001b   Car: 0010b
     tags      "sea": 1000b
 
-Ascending numbers are the order of registration. The number of a removed resource is used again only if it was the last one.
+Ascending numbers are the order of registration. The number of a removed resource is used again if no greater one is in use,
+or after `Registry.renumber`.
+
+Invariant: the last number of the table is that of a resource.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from bookcore.index.attribute_index import AttributeIndex, Position
-from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
+from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
     DuplicateResourceError,
     IndexNameError,
@@ -58,7 +61,7 @@ class Registry:
 
     @property
     def size(self) -> int:
-        """One above the highest number given out."""
+        """One above the highest number in use."""
         return len(self.objects)
 
     def record(self, resource: Any) -> ResourceRecord:
@@ -98,7 +101,7 @@ class Registry:
         return ResourceRecord(id, resource, self.size, units, before, after)
 
     def add(self, record: ResourceRecord, indexed: Any = None, registered_as: type | None = None) -> None:
-        """Register a record under its number, which is `size` or the number of a removed resource.
+        """Register a record under its number, which is `size` or above, or the number of a removed resource.
 
         *indexed* is a result of `held`; None: the indexes call their key functions. All code of the user runs before the
         first change: if it raises, nothing has changed.
@@ -112,11 +115,10 @@ class Registry:
         for name, held in indexed or ():
             if name in self.indexes:
                 self.indexes[name].put_back(number, held)
-        if number == self.size:
-            self.objects.append(record.resource)
-            self.by_number.append(record)
-        else:
-            self.objects[number], self.by_number[number] = record.resource, record
+        missing = [None] * (number + 1 - self.size)
+        self.objects += missing
+        self.by_number += missing
+        self.objects[number], self.by_number[number] = record.resource, record
         self.everything.add(number)
         if not record.is_exclusive:
             self.pooled.add(number)
@@ -147,20 +149,39 @@ class Registry:
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
         number = record.number
-        members = self.classes[self.class_of(record)]
+        cls = self.class_of(record)
+        members = self.classes[cls]
         del self.by_id[record.id]
         self.objects[number] = self.by_number[number] = None
-        for bits in (self.everything, self.pooled, members, self.by_capacity[record.capacity]):
+        _take(number, cls, members, self.classes)
+        for bits in (self.everything, self.pooled, self.by_capacity[record.capacity]):
             bits.discard(number)
         if not self.by_capacity[record.capacity].value():
             del self.by_capacity[record.capacity]
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
-            self._take(number, label, bits)
+            _take(number, label, bits, self.tags)
         for index in self.indexes.values():
             index.discard(number)
-        if number == self.size - 1:  # only the last number may be used again: numbers stay in order of registration
+        while self.by_number and self.by_number[-1] is None:
             self.objects.pop()
             self.by_number.pop()
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Give each record the number that *numbers* gives for its present one, 0, 1, 2 ... in the same order. O(n)."""
+        records = self.in_order()
+        self.by_number = [*records]
+        self.objects = [record.resource for record in records]
+        for number, record in enumerate(records):
+            record.number = number
+        kinds: Iterable[Bitmap] = (*self.by_capacity.values(), *self.classes.values(), *self.tags.values())
+        for bits in (self.everything, self.pooled, *kinds):
+            bits.renumber(numbers)
+        for index in self.indexes.values():
+            index.renumber(numbers)
+
+    def has(self, record: ResourceRecord) -> bool:
+        """Tell whether a record is still registered. O(1)."""
+        return record.number < self.size and self.by_number[record.number] is record
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
@@ -182,8 +203,9 @@ class Registry:
         return cls
 
     def in_order(self) -> list[ResourceRecord]:
-        """Return all records in order of registration. O(numbers given out)."""
-        return [record for record in self.by_number if record is not None]
+        """Return all records in order of registration. O(n)."""
+        records: list[Any] = pick(self.everything.value(), self.by_number)
+        return records
 
     # -- tags and kinds ----------------------------------------------------------------------------
 
@@ -232,18 +254,9 @@ class Registry:
         removed = []
         for label, bits in [(label, self._tagged(label)) for label in labels]:  # all are looked up before the first change
             if bits is not None and number in bits:
-                self._take(number, label, bits)
+                _take(number, label, bits, self.tags)
                 removed.append(label)
         return removed
-
-    def _take(self, number: int, label: Hashable, bits: Bitmap) -> None:
-        """Remove a number from the bitmap of a label, and the label if it was its last number."""
-        bits.discard(number)
-        if not bits.value():
-            try:
-                del self.tags[label]
-            except Exception:  # noqa: S110 - the label's own code: the label stays, with an empty bitmap
-                pass
 
     def _tagged(self, label: Hashable) -> Bitmap | None:
         try:
@@ -337,12 +350,24 @@ class Registry:
         kinds = [bits.value() for bits in self.classes.values()]
         if sum(bits.bit_count() for bits in kinds) != len(numbers) or any(bits & ~everything for bits in kinds):
             raise AssertionError("each record is of one kind")
+        if self.by_number and self.by_number[-1] is None:
+            raise AssertionError("the last number is not in use")
         if any(bits.value() & ~everything for bits in (self.pooled, *self.tags.values())):
             raise AssertionError("something is known of resources that are gone")
         for name, index in self.indexes.items():
             index.check()
             if index.values.keys() != numbers:
                 raise AssertionError(f"index {name!r} lacks a resource, or has one that is gone")
+
+
+def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:
+    """Remove a number from the bitmap of a label or class, and that from its dict if it was the last number."""
+    bits.discard(number)
+    if not bits.value():
+        try:
+            del bitmaps[key]
+        except Exception:  # noqa: S110 - the code of the label or of the metaclass: it stays, with an empty bitmap
+            pass
 
 
 def _is_about_objects(cls: type) -> bool:

@@ -34,7 +34,13 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, is_foreign, normal
 from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability
-from bookcore.stores.protocol import BookingStore, SupportsAvailability, SupportsExpiry, SupportsLoad
+from bookcore.stores.protocol import (
+    BookingStore,
+    SupportsAvailability,
+    SupportsExpiry,
+    SupportsLoad,
+    SupportsRenumbering,
+)
 from bookcore.stores.record import ResourceRecord, bind, unbind
 from bookcore.stores.sizes import Sizes
 
@@ -158,7 +164,7 @@ class CalendarState:
         self.ledger.pop(seq)
         record.active_count -= 1
         if change.held:
-            self.holds.drop(seq)
+            self._hold_no_more(seq)
         if change.expired:
             self.holds.remember(event._id, change.until)
             self._watch()
@@ -169,8 +175,12 @@ class CalendarState:
         self._forget_keys()
 
     def _confirmed(self, change: changes.Confirmed) -> None:
-        seq: Any = change.event._seq
+        self._hold_no_more(change.event._seq)
+
+    def _hold_no_more(self, seq: Any) -> None:
         self.holds.drop(seq)
+        self.holds.tidy()
+        self._watch()
 
     def _held(self, change: changes.Held) -> None:
         seq: Any = change.event._seq
@@ -215,6 +225,32 @@ class CalendarState:
         self.buffers.add(record.number, record.before, record.after)
         if change.labels:
             self.registry.tag_one_by_one(record, change.labels)
+
+    def renumber(self) -> None:
+        """Give the resources new numbers, in the same order, when numbers of removed resources are most of all.
+
+        Numbers are in no answer, so this is no change. It is put off while a transaction is open: its changes have numbers.
+        O(bookings), and as long as a call has numbers to spare, O(1).
+        """
+        registry, store = self.registry, self.store
+        unused = registry.size - len(registry)
+        # each renumbering reads all bookings: it waits for a number of removals in proportion to them
+        if unused <= len(registry) + len(self.ledger) // 8 + self.sizes.spare or self.log.changes is not None:
+            return
+        if not isinstance(store, SupportsRenumbering):
+            return
+        records = registry.in_order()
+        numbers = {record.number: number for number, record in enumerate(records)}
+        try:
+            store.renumber(numbers)
+        except Exception as exc:
+            self.translate_error(exc)
+            raise
+        self.ledger.owners.map_values(numbers)
+        self.closures.renumber(numbers, records)
+        self.hours.renumber(numbers)
+        self.buffers.renumber(numbers)
+        registry.renumber(numbers)
 
     def _resource_removed(self, change: changes.ResourceRemoved) -> None:
         record = self.registry.by_id[change.id]
@@ -390,19 +426,20 @@ class CalendarState:
 
     def _expire(self, due: list[Due]) -> None:
         """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""
-        failed: list[Due] = []
         error: Exception | None = None
-        if self.expiry is not None and not self.log.active:
-            self._hide(due)
-        else:
+        self.holds.pass_by(len(due))
+        try:
+            if self.expiry is not None and not self.log.active:
+                self._hide(due)
+                return
             for row in due:
                 try:
                     if self.holds.is_current(row):
                         self.commit(changes.Released(self.ledger.event(row[1]), True, True, row[0]))
                 except Exception as exc:
-                    failed.append(row)
                     error = error or exc
-        self.holds.pass_by(len(due), failed)
+        finally:
+            self.holds.put_back(due)
         if error is not None:
             raise error
 

@@ -14,7 +14,7 @@ is empty.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["SequenceTable"]
 
@@ -93,6 +93,12 @@ class SequenceTable:
             same = type(rest) is array and rest.typecode == "I"  # anything else is read number by number, bytes as well
             self.parts[first + low >> SHIFT].extend(rest if same else iter(rest))
             low = high
+
+    def map_values(self, values: Mapping[int, int]) -> None:
+        """Replace each value by the one that *values* gives for it. O(places)."""
+        place_of = {NOTHING: NOTHING, **values}.__getitem__
+        for number, part in self.parts.items():
+            self.parts[number] = array("I", map(place_of, part))
 
     def __len__(self) -> int:
         """Return the number of keys. O(parts)."""

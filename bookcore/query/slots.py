@@ -20,7 +20,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 from bookcore.engine.opening_hours import is_shorter, suits
-from bookcore.index.bitmap import from_ordinals, ordinals
+from bookcore.index.bitmap import from_ordinals, ordinals, pick
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
 from bookcore.query.planner import Planner
@@ -111,18 +111,16 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         question = room if isinstance(self.term, All) else And((self.term, room))
         with state.gate.read:
             bits = state.registry.everything.value() if bits is None else bits
-            available = self._planner.evaluate(question, bits)
+            records: list[Any] = pick(self._planner.evaluate(question, bits), state.registry.by_number)
             version = state.gate.version
-        if not available:
+        if not records:
             return
         shown = self.given if start is self.low else start
-        for number in ordinals(available):
+        for record in records:
             with state.gate.read:
-                record = state.registry.by_number[number]
-                if record is None or (version != state.gate.version and not self._matches(record, question)):
+                if version != state.gate.version and not (state.registry.has(record) and self._matches(record, question)):
                     continue
-                resource = record.resource
-            yield shown, until, resource
+            yield shown, until, record.resource
 
     def _matches(self, record: ResourceRecord, question: Term) -> bool:
         return bool(self._planner.evaluate(question, 1 << record.number))
@@ -130,15 +128,17 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
     def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
         state = self._state
-        for number in sorted(set(numbers)):
+        with state.gate.read:
+            records = [state.registry.by_number[number] for number in sorted(set(numbers))]
+        for record in records:
             with state.gate.read:
-                record = state.registry.by_number[number]
-                if record is None or not state.rules.allows_or_false(record, start, until, self.quantity):
+                if record is None or not state.registry.has(record):
+                    continue
+                if not state.rules.allows_or_false(record, start, until, self.quantity):
                     continue
                 if not isinstance(self.term, All) and not self._matches(record, self.term):
                     continue
-                resource = record.resource
-            yield start, until, resource
+            yield start, until, record.resource
 
     # -- resource by resource ----------------------------------------------------------------------
 
