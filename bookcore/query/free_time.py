@@ -82,7 +82,7 @@ class FreeTime:
                 return iter(())
             spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
             hours = record.hours
-        gaps = self._state.rules.free(spans, hours, low, high)
+        gaps = self._state.rules.free(spans, hours, low, high, at_least)
         return _given(_long_enough(gaps, at_least), low, high, start, end)
 
     def next_available(

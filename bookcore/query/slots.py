@@ -16,6 +16,7 @@ is yielded, and after a change of the calendar the candidates are read again. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
@@ -169,7 +170,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             if record is None or self.quantity > record.capacity:
                 return None
             spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
-            for start, end in state.rules.free(spans, record.hours, after, self.high):
+            for start, end in state.rules.free(spans, record.hours, after, self.high, self.length):
                 if after < start and fits(start, self.length, end) is not None:
                     return start
         return None
@@ -218,7 +219,8 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         state = self._state
         # with closed bounds an opening that begins at the end of the window has room for a slot of a single key
         high = _next_key(self.high) if state.closed else self.high
-        for opens, _ in hours.open_spans(after, high):
+        at_least = self.length if isinstance(self.length, timedelta) else None
+        for opens, _ in hours.open_spans(after, high, at_least=at_least):
             if after < opens:
                 with state.gate.lock:
                     resources = state.hours.by_rule.get(hours)
