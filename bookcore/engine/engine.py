@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
-from bookcore.engine.bulk_load import garbage_paused, load_events
+from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import check_event, make_event, plain_event
@@ -325,12 +325,22 @@ class Engine:
                 rows = list(events)
         except Exception as exc:
             raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
-        if not self._load_at_once(rows):
-            with self.state.transaction():  # the first event that cannot be added raises, and all others are undone
-                for event in rows:
-                    low, high, record = self.examine(event)
-                    self._book(record, low, high, event, event._id)
+        if self._load_at_once(rows):
+            return len(rows)
+        state = self.state
+        if len(rows) >= state.sizes.fewest:
+            with state.transaction(keep=False):
+                self._book_each(suspects(state, rows, self.examine))
+        with state.transaction():  # the first event that cannot be added raises, and all others are undone
+            self._book_each(enumerate(rows))
         return len(rows)
+
+    def _book_each(self, events: Iterable[tuple[int, Any]]) -> None:
+        """Book events under the numbers that they have as parts of one load; each comes with its position in that."""
+        first = self.state.ledger.last + 1
+        for position, event in events:
+            low, high, record = self.examine(event)
+            self._book(record, low, high, event, event._id, number=first + position)
 
     @_command
     def _load_at_once(self, events: list[Any]) -> bool:
