@@ -239,11 +239,16 @@ class Engine:
         """Return the error that names everything in the way of a span, except the booking with number *ignored*."""
         state = self.state
         rules = state.rules
-        others = [rule for rule in rules.every if rule is not rules.bookings]
-        every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-        causes = [cause.short or cause.text for cause in every]
-        events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored))
-        return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
+
+        def look() -> tuple[list[BookingEvent], list[str]]:
+            others = [rule for rule in rules.every if rule is not rules.bookings]
+            every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
+            causes = [cause.short or cause.text for cause in every]
+            return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+
+        error = ConflictError(record.resource, start, end, quantity=quantity, bounds=state.bounds)
+        state.refused(error, record, look)
+        return error
 
     def _same(
         self,

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
@@ -29,7 +30,14 @@ from bookcore.engine.rules import Rules
 from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
-from bookcore.model.errors import BookcoreError, KeyTypeError, StoreError, TransactionError, brief
+from bookcore.model.errors import (
+    BookcoreError,
+    ConflictError,
+    KeyTypeError,
+    StoreError,
+    TransactionError,
+    brief,
+)
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, is_foreign, normal
 from bookcore.model.resource import Resource
@@ -51,6 +59,8 @@ class CalendarState:
 
     __slots__ = (
         "_apply",
+        "_awaited",
+        "_refusals",
         "bounds",
         "buffers",
         "closed",
@@ -101,6 +111,8 @@ class CalendarState:
         bookings = Bookings(store, index, self.ledger, self.buffers, closed)
         self.rules = Rules(self.registry, self.closures, self.hours, bookings, closed)
         self.expiry = store if isinstance(store, SupportsExpiry) else None
+        self._refusals: WeakSet[ConflictError] = WeakSet()  # those that have not found yet what is in the way
+        self._awaited: list[ResourceRecord] = []  # their resources, which the fast path of `Calendar.book` leaves alone
         self._apply: dict[type[changes.Change], Callable[[Any], None]] = {
             changes.Booked: self._booked,
             changes.Released: self._released,
@@ -123,9 +135,46 @@ class CalendarState:
 
     def commit(self, change: changes.Change) -> None:
         """Apply a change and note it in the log. The lock is held for writing."""
+        if self._awaited:
+            self._settle()
         self._apply[type(change)](change)
         if self.log.active:
             self.log.note(change)
+
+    def refused(
+        self,
+        error: ConflictError,
+        record: ResourceRecord,
+        look: Callable[[], tuple[Sequence[BookingEvent], Sequence[str]]],
+    ) -> None:
+        """Have *error* find what is in the way by *look*: at once if there can be little, else when that is asked for.
+
+        A program that only wants to know that a span is refused need not wait until a hundred thousand bookings are found.
+        A refusal that still exists when something changes looks just before that, see `_settle`.
+        """
+        error.look_later(look, self._asked)
+        if record.active_count + (record.closures.active_count if record.closures is not None else 0) <= self.sizes.few:
+            error.settle()
+            return
+        self._refusals.add(error)
+        if not record.awaited:
+            record.awaited = True
+            record.publish()
+            self._awaited.append(record)
+
+    def _asked(self, question: Callable[[], None]) -> None:
+        with self.gate.read:
+            question()
+
+    def _settle(self) -> None:
+        """Have all refusals find what is in the way now, because that is about to change. Raises nothing."""
+        for error in list(self._refusals):
+            error.settle()
+        self._refusals.clear()
+        for record in self._awaited:
+            record.awaited = False
+            record.publish()
+        self._awaited.clear()
 
     def _booked(self, change: changes.Booked) -> None:
         event, until = change.event, change.until
@@ -312,6 +361,8 @@ class CalendarState:
         numbers of the bookings. *objects* are the events to keep, by number. The result is as of a `Booked` for each row,
         committed; the caller notes the changes in the log.
         """
+        if self._awaited:
+            self._settle()
         store, ledger = self.store, self.ledger
         if not isinstance(store, SupportsLoad) or not store.load(records, starts, ends, seqs):
             return False
@@ -348,6 +399,8 @@ class CalendarState:
                 last, last_closure = ledger.last, self.closures.last_id
                 kept = False
                 try:
+                    if outermost and self._awaited:
+                        self._settle()
                     if outermost:  # counted before the first call, at which Ctrl-C may come, and below likewise
                         gate.stamp = None
                         gate.writers += 1
@@ -373,6 +426,8 @@ class CalendarState:
 
         A change that cannot be undone does not keep the others from being undone; the first error is raised at the end.
         """
+        if self._awaited:
+            self._settle()
         log = self.log
         committed = [change for change, _ in (log.changes or [])[mark:]]
         failed: BaseException | None = None
@@ -445,6 +500,8 @@ class CalendarState:
 
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
+        if self._awaited:
+            self._settle()
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []
