@@ -86,9 +86,27 @@ def test_it_compares_as_few_keys_as_an_acceptance(kind: str) -> None:
     assert cost(lambda: calendar.book("r", low, high)) <= accepted + 30
     assert cost(lambda: calendar.book("r", low, high, id="named")) <= accepted + 30
     assert cost(lambda: calendar.hold("r", low, high)) <= accepted + 30
-    if not calendar._engine.state.closed:
-        assert cost(lambda: calendar.move(1, start=Key(7), end=high)) <= 3 * accepted + 60
     assert cost(lambda: calendar.book_any(["r"], low, high)) <= accepted + 60
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_a_move_is_refused_as_fast(capacity: int) -> None:
+    """The booking that moves is in its own way, and needs no other way of looking."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r", capacity=capacity))
+    for number in range(MANY):
+        calendar.book("r", Key(10 * number), Key(10 * number + 8), quantity=capacity)
+    accepted = cost(lambda: calendar.move(MANY, start=Key(10 * MANY + 3), end=Key(10 * MANY + 50)))
+    for start, end in (0, 9), (5, 15), (-9, 3000), (15, 300), (None, None), (15, None):
+        span = [None if key is None else Key(key) for key in (start, end)]
+        for number in (1, 7, MANY - 1):
+            if (start, end, number) != (0, 9, 1):
+                with pytest.raises(ConflictError):
+                    calendar.move(number, start=span[0], end=span[1])
+                assert cost(lambda: calendar.move(number, start=span[0], end=span[1])) <= 2 * accepted + 40  # noqa: B023
+    for start, end in (12, 18), (8, 20), (11, 19), (10, 18):
+        assert calendar.move(2, start=Key(start), end=Key(end)).quantity == capacity
+    calendar.check()
 
 
 @pytest.mark.parametrize("kind", KINDS)
