@@ -8,7 +8,7 @@ change it), and every search tries all lengths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -60,6 +60,12 @@ class BufferIndex:
         self._by_length, self._incompatible = {}, {}
         for record in records:
             self.add(record.number, record.before, record.after)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace the number of each resource by the one that *numbers* gives for it. O(n)."""
+        self._incompatible.clear()
+        for _, bits in self._by_length.values():
+            bits.renumber(numbers)
 
     def incompatible(self, low: Any, high: Any) -> int:
         """Return a bitmap of the resources whose lengths cannot be added to the keys of a span. O(1), or O(lengths)."""

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import gc
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import repeat
-from operator import attrgetter, eq, lt
+from operator import attrgetter, eq, itemgetter, lt
 from typing import Any
 
 from bookcore.engine.log import facts_of
@@ -30,10 +31,11 @@ from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import UTC, KeyFamily
 from bookcore.model.resource import Resource
+from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
 from bookcore.stores.record import ResourceRecord, bind
 
-__all__ = ["add_resources", "garbage_paused", "load_events"]
+__all__ = ["add_resources", "garbage_paused", "load_events", "suspects"]
 
 FEW = 4
 """If there are more than this many resources for each event, the resources of the events are looked up one by one."""
@@ -165,6 +167,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
     return True
 
 
+_low_of = itemgetter(0)
 _start_of, _end_of, _zone_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "_home"))
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
@@ -240,3 +243,41 @@ def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple
     if not valid:
         return None
     return (starts, ends) if columns is None else (columns[0], columns[1])
+
+
+def suspects(
+    state: CalendarState, events: list[Any], examine: Callable[[Any], tuple[Any, Any, ResourceRecord]]
+) -> list[tuple[int, Any]]:
+    """Return the first event that looks as if it is refused, after those that it is refused for, with their positions.
+
+    To book all events before it, only to take all of them back, costs ten times as much as to load them. Where rules other
+    than one booking at a time have a say, nothing is looked for. The lock is held. O(k log k) for k events.
+    """
+    rows_of: dict[int, list[tuple[Any, Any, int]]] = {}  # by number of the resource: start, end and position, by start
+    position_of: dict[Any, int] = {}
+    first, closed = events[0], state.closed
+    for position, event in enumerate(events):
+        earlier = {0}  # it determines which keys the calendar takes
+        try:
+            low, high, record = examine(event)
+            is_named = event._id is not None
+            if not record.is_exclusive or record.rules or event._quantity != 1 or is_named is (first._id is None):
+                return []
+            if is_named:
+                earlier.add(position_of.setdefault(event._id, position))
+            rows = rows_of.setdefault(record.number, [])
+            place = 0 if low is None else bisect_left(rows, low, 1 if rows and rows[0][0] is None else 0, key=_low_of)
+            near = any(overlaps(low, high, *row[:2], closed) for row in rows[max(place - 1, 0) : place + 1])
+            if near:
+                earlier.update(row[2] for row in rows if overlaps(low, high, *row[:2], closed))
+            is_alike = type(event._start) is type(first._start) and type(event._end) is type(first._end)
+            is_taken = near or (is_named and state.ledger.number_of(event._id) is not None)
+            found = is_taken or not is_alike or not earlier <= {0, position}
+            if found or not state.rules.bookings.allows(record, low, high, 1):
+                break
+            rows.insert(place, (low, high, position))
+        except Exception:  # booking the event meets the same error, and translates it
+            break
+    else:
+        return []
+    return [(each, events[each]) for each in sorted(earlier | {position})]

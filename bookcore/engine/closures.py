@@ -13,7 +13,7 @@ and this rule is not among the record's ``rules``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from bookcore.model.closure import Closure
@@ -87,6 +87,13 @@ class Closures:
             record.publish()
         for closure in list(self.by_id.values()):
             self.put(record_of(closure.resource), normal(closure.start), normal(closure.end), closure)
+
+    def renumber(self, numbers: Mapping[int, int], records: Iterable[ResourceRecord]) -> None:
+        """Replace the number of each resource by the one that *numbers* gives for it. O(closures + n)."""
+        self.store.renumber(numbers)
+        for record in records:
+            if record.closures is not None:
+                record.closures.number = numbers[record.closures.number]
 
     # -- looking up --------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from bookcore.engine.bulk_load import garbage_paused, load_events
+from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import check_event, make_event, plain_event
@@ -101,6 +101,7 @@ class Engine:
     def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
+        state.renumber()
         record = state.registry.prepare(resource, capacity, before, after)
         for name in ("before", "after"):
             length = getattr(record, name)
@@ -239,11 +240,16 @@ class Engine:
         """Return the error that names everything in the way of a span, except the booking with number *ignored*."""
         state = self.state
         rules = state.rules
-        others = [rule for rule in rules.every if rule is not rules.bookings]
-        every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-        causes = [cause.short or cause.text for cause in every]
-        events = state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored))
-        return ConflictError(record.resource, start, end, events, causes=causes, quantity=quantity, bounds=state.bounds)
+
+        def look() -> tuple[list[BookingEvent], list[str]]:
+            others = [rule for rule in rules.every if rule is not rules.bookings]
+            every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
+            causes = [cause.short or cause.text for cause in every]
+            return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+
+        error = ConflictError(record.resource, start, end, quantity=quantity, bounds=state.bounds)
+        state.refused(error, record, look)
+        return error
 
     def _same(
         self,
@@ -319,17 +325,22 @@ class Engine:
     def load(self, rows: list[Any]) -> int:
         """See `Calendar.load`."""
         self._tick()
-        if not load_events(self.state, rows):
-            if self.state.gate.torn:
-                self.state.settle()
-            self._load_one_by_one(rows)
+        state = self.state
+        if load_events(state, rows):
+            return len(rows)
+        if state.gate.torn:
+            state.settle()
+        if len(rows) >= state.sizes.fewest:
+            state.trying(self._book_each, suspects(state, rows, self.examine))
+        state.undoing(self._book_each, enumerate(rows))  # the first event that cannot be added raises, all others are undone
         return len(rows)
 
-    @_all_or_nothing
-    def _load_one_by_one(self, rows: list[Any]) -> None:
-        for event in rows:
+    def _book_each(self, events: Iterable[tuple[int, Any]]) -> None:
+        """Book events under the numbers that they have as parts of one load; each comes with its position in that."""
+        first = self.state.ledger.last + 1
+        for position, event in events:
             low, high, record = self.examine(event)
-            self._book(record, low, high, event, event._id)
+            self._book(record, low, high, event, event._id, number=first + position)
 
     # -- holds, moves ------------------------------------------------------------------------------
 

@@ -3,8 +3,12 @@
     deadlines    (9:00, 1) (9:00, 4) | (9:05, 2) (9:30, 3)       in order; some holds may be confirmed or released by now
                                    passed
 
+A deadline is found in the list by comparisons, which may fail, so the deadline of a hold that is confirmed or released stays
+there, until it has passed or `tidy` finds that most of the deadlines are of that kind.
+
 Invariants: ``until`` maps the number of each held booking to its deadline, or to None. If there is a clock, each of these
-deadlines is in ``deadlines``, after the first ``passed``. ``deadlines`` is in order; equal deadlines are in order of number.
+deadlines is in ``deadlines``, after the first ``passed``, and ``timed`` is their number. ``deadlines`` is in order; equal
+deadlines are in order of number. After `tidy`, no deadline is left if ``timed`` is 0.
 """
 
 from __future__ import annotations
@@ -34,13 +38,14 @@ _number_of = itemgetter(1)
 class Holds:
     """The holds of one calendar. Not thread-safe: used under the calendar's lock."""
 
-    __slots__ = ("clock", "deadlines", "expired", "passed", "until")
+    __slots__ = ("clock", "deadlines", "expired", "passed", "timed", "until")
 
     def __init__(self, clock: Callable[[], Any] | None) -> None:
         self.clock = clock
         self.until: dict[int, Any] = {}
         self.deadlines: list[Due] = []
         self.passed = 0  # how many of the deadlines have passed
+        self.timed = 0  # how many bookings are held until a deadline
         self.expired: dict[Hashable, Any] = {}  # deadlines of the latest expired holds by id, for the error of `confirm`
 
     def now(self, calendar: object) -> Any:
@@ -78,10 +83,23 @@ class Holds:
         if position is not None:
             self.deadlines.insert(position, (until, seq))
         self.until[seq] = until
+        self.timed += self._is_timed(until)
 
-    def drop(self, seq: int) -> Any:
-        """Mark a booking as not held; return its deadline. O(1): the deadline stays in the list until it has passed."""
-        return self.until.pop(seq, None)
+    def drop(self, seq: int) -> None:
+        """Mark a booking as not held. O(1): its deadline stays in the list."""
+        self.timed -= self._is_timed(self.until.pop(seq, None))
+
+    def _is_timed(self, until: Any) -> bool:
+        return until is not None and self.clock is not None
+
+    def tidy(self) -> None:
+        """Remove the deadlines of bookings that are not held any more, when they are most of all. O(1), amortised.
+
+        No deadline is compared.
+        """
+        if len(self.deadlines) - self.passed > 2 * self.timed:
+            self.deadlines = [due for due in self.deadlines[self.passed :] if self.is_current(due)] if self.timed else []
+            self.passed = 0
 
     def is_current(self, due: Due) -> bool:
         """Tell whether a booking is still held with this deadline. O(1)."""
@@ -101,17 +119,17 @@ class Holds:
             reason = f"the clock's instant cannot be compared with deadlines ({type(exc).__name__})"
             raise KeyTypeError(now, reason) from exc
 
-    def pass_by(self, count: int, failed: list[Due]) -> None:
-        """Mark the next *count* deadlines as passed, except those in *failed*. O(1), amortised."""
+    def pass_by(self, count: int) -> None:
+        """Mark the next *count* deadlines as passed. O(1), amortised."""
         self.passed += count
-        if failed:
-            self.deadlines[self.passed : self.passed] = failed
-        if self.passed == len(self.deadlines):
-            self.deadlines.clear()
-            self.passed = 0
-        elif 2 * self.passed > len(self.deadlines):
+        if 2 * self.passed > len(self.deadlines):
             del self.deadlines[: self.passed]
             self.passed = 0
+
+    def put_back(self, due: list[Due]) -> None:
+        """Restore passed deadlines, which are the latest that passed, if the bookings are held still. O(their number)."""
+        self.deadlines[self.passed : self.passed] = filter(self.is_current, due)
+        self.tidy()
 
     def remember(self, id: Hashable, until: Any) -> None:
         """Remember that a hold has run out. O(1), amortised."""
@@ -129,6 +147,8 @@ class Holds:
     def check(self, is_active: Callable[[int], bool]) -> None:
         """Raise AssertionError unless the invariants hold. O(holds)."""
         ahead = self.deadlines[self.passed :]
+        if self.timed != sum(map(self._is_timed, self.until.values())) or len(ahead) > 2 * self.timed:
+            raise AssertionError(f"{len(ahead)} deadlines, {self.timed} counted as held")
         for seq, until in self.until.items():
             if not is_active(seq):
                 raise AssertionError(f"a hold of booking {seq}, which is not active")

@@ -14,7 +14,7 @@ Invariant: the number of a record is in the bitmap of its ``hours``, and in no o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -96,6 +96,12 @@ class OpeningHours:
         for record in records:
             hours, record.hours = record.hours, None
             self.set(record, hours)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace the number of each resource by the one that *numbers* gives for it. O(n)."""
+        self._unions.clear()
+        for bits in self.by_rule.values():
+            bits.renumber(numbers)
 
     def incompatible(self, low: Any, high: Any, length: Any = None) -> int:
         """Return a bitmap of the resources whose hours do not support a span's keys, or are never open for *length*."""

@@ -6,17 +6,20 @@
     classes   Flat: 1001b   Car: 0010b
     tags      "sea": 1000b
 
-Ascending numbers are the order of registration. The number of a removed resource is used again only if it was the last one.
+Ascending numbers are the order of registration. The number of a removed resource is used again if no greater one is in use,
+or after `Registry.renumber`.
+
+Invariant: the last number of the table is that of a resource.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from bookcore.index.attribute_index import AttributeIndex, Position
-from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
+from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
     DuplicateResourceError,
     IndexNameError,
@@ -61,7 +64,7 @@ class Registry:
 
     @property
     def size(self) -> int:
-        """One above the highest number given out."""
+        """One above the highest number in use."""
         return len(self.objects)
 
     def record(self, resource: Any) -> ResourceRecord:
@@ -103,7 +106,7 @@ class Registry:
     def add(
         self, record: ResourceRecord, places: Places = (), indexed: Any = None, registered_as: type | None = None
     ) -> None:
-        """Register a record under its number, which is `size` or the number of a removed resource.
+        """Register a record under its number, which is `size` or above, or the number of a removed resource.
 
         *places* is the result of `places`; or *indexed* is a result of `held`, and then the indexes need no key function.
         """
@@ -115,11 +118,10 @@ class Registry:
         for name, held in indexed or ():
             if name in self.indexes:
                 self.indexes[name].put_back(number, held)
-        if number == self.size:
-            self.objects.append(record.resource)
-            self.by_number.append(record)
-        else:
-            self.objects[number], self.by_number[number] = record.resource, record
+        missing = [None] * (number + 1 - self.size)
+        self.objects += missing
+        self.by_number += missing
+        self.objects[number], self.by_number[number] = record.resource, record
         self.everything.add(number)
         if not record.is_exclusive:
             self.pooled.add(number)
@@ -155,16 +157,36 @@ class Registry:
             if number < len(column):
                 column[number] = None
         # an addition that was cut off may have got to some of these only
-        for bits in (self.everything, self.pooled, *self.classes.values(), *self.by_capacity.values()):
+        for cls, members in [(cls, members) for cls, members in self.classes.items() if number in members]:
+            _take(number, cls, members, self.classes)
+        for bits in (self.everything, self.pooled, *self.by_capacity.values()):
             bits.discard(number)
         if record.capacity in self.by_capacity and not self.by_capacity[record.capacity].value():
             del self.by_capacity[record.capacity]
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
-            self._take(number, label, bits)
+            _take(number, label, bits, self.tags)
         for index in self.indexes.values():
             index.discard(number)
-        if number == self.size - 1:  # only the last number may be used again: numbers stay in order of registration
-            del self.objects[number:], self.by_number[number:]
+        while self.by_number and self.by_number[-1] is None:
+            self.by_number.pop()
+        del self.objects[len(self.by_number) :]
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Give each record the number that *numbers* gives for its present one, 0, 1, 2 ... in the same order. O(n)."""
+        records = self.in_order()
+        self.by_number = [*records]
+        self.objects = [record.resource for record in records]
+        for number, record in enumerate(records):
+            record.number = number
+        kinds: Iterable[Bitmap] = (*self.by_capacity.values(), *self.classes.values(), *self.tags.values())
+        for bits in (self.everything, self.pooled, *kinds):
+            bits.renumber(numbers)
+        for index in self.indexes.values():
+            index.renumber(numbers)
+
+    def has(self, record: ResourceRecord) -> bool:
+        """Tell whether a record is still registered. O(1)."""
+        return record.number < self.size and self.by_number[record.number] is record
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
@@ -186,8 +208,9 @@ class Registry:
         return cls
 
     def in_order(self) -> list[ResourceRecord]:
-        """Return all records in order of registration. O(numbers given out)."""
-        return [record for record in self.by_number if record is not None]
+        """Return all records in order of registration. O(n)."""
+        records: list[Any] = pick(self.everything.value(), self.by_number)
+        return records
 
     # -- tags and kinds ----------------------------------------------------------------------------
 
@@ -225,7 +248,7 @@ class Registry:
         removed = []
         for label, bits in [(label, self._tagged(label)) for label in labels]:  # all are looked up before the first change
             if bits is not None and number in bits:
-                self._take(number, label, bits)
+                _take(number, label, bits, self.tags)
                 removed.append(label)
         return removed
 
@@ -238,15 +261,6 @@ class Registry:
             index.repair(changed)
         for label in [label for label, bits in self.tags.items() if not bits.value()]:
             del self.tags[label]
-
-    def _take(self, number: int, label: Hashable, bits: Bitmap) -> None:
-        """Remove a number from the bitmap of a label, and the label if it was its last number."""
-        bits.discard(number)
-        if not bits.value():
-            try:
-                del self.tags[label]
-            except Exception:  # noqa: S110 - the label's own code: the label stays, with an empty bitmap
-                pass
 
     def _tagged(self, label: Hashable) -> Bitmap | None:
         try:
@@ -340,12 +354,24 @@ class Registry:
         kinds = [bits.value() for bits in self.classes.values()]
         if sum(bits.bit_count() for bits in kinds) != len(numbers) or any(bits & ~everything for bits in kinds):
             raise AssertionError("each record is of one kind")
+        if self.by_number and self.by_number[-1] is None:
+            raise AssertionError("the last number is not in use")
         if any(bits.value() & ~everything for bits in (self.pooled, *self.tags.values())):
             raise AssertionError("something is known of resources that are gone")
         for name, index in self.indexes.items():
             index.check()
             if index.values.keys() != numbers:
                 raise AssertionError(f"index {name!r} lacks a resource, or has one that is gone")
+
+
+def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:
+    """Remove a number from the bitmap of a label or class, and that from its dict if it was the last number."""
+    bits.discard(number)
+    if not bits.value():
+        try:
+            del bitmaps[key]
+        except Exception:  # noqa: S110 - the code of the label or of the metaclass: it stays, with an empty bitmap
+            pass
 
 
 def _is_about_objects(cls: type) -> bool:

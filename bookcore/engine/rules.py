@@ -20,6 +20,7 @@ To add a rule: write it in a file of its own, let it add itself to the ``rules``
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.bookings_rule import Bookings
@@ -160,17 +161,19 @@ class Rules:
             streams = [as_places(stream) for stream in streams]
         return streams[0] if len(streams) == 1 else in_order(*streams)
 
-    def free(self, spans: Iterable[Span], hours: Any, low: Any, high: Any) -> Iterator[Span]:
+    def free(self, spans: Iterable[Span], hours: Any, low: Any, high: Any, length: Any = None) -> Iterator[Span]:
         """Yield, in order, the maximal free spans of keys: the window without the blocked spans, within opening hours.
 
+        Openings shorter than *length* may be left out.
         An end of the window is yielded as the same object. With closed bounds the free spans are closed, see `as_keys`.
         """
+        at_least = length if isinstance(length, timedelta) else None
         if not self._closed:
             for start, end in complement(spans, low, high):
                 if hours is None:
                     yield start, end
                 else:
-                    yield from hours.open_spans(start, end)
+                    yield from hours.open_spans(start, end, at_least=at_least)
             return
         first = None if low is None else Place(low, False)
         last = None if high is None else Place(high, True)
@@ -178,13 +181,14 @@ class Rules:
             if hours is None:
                 yield start, end
             else:
-                yield from _open_closed(hours, start, end)
+                yield from _open_closed(hours, start, end, at_least)
 
 
-def _open_closed(hours: Any, low: Any, high: Any) -> Iterator[Span]:
+def _open_closed(hours: Any, low: Any, high: Any, at_least: timedelta | None) -> Iterator[Span]:
     """Yield the open spans within ``[low, high]``, where openings contain their ends."""
     # the window is widened by one key on each side, to include an opening that ends at `low` or begins at `high`
-    for opens, closes in hours.open_spans(_or_itself(preceding, low), _or_itself(following, high)):
+    window = _or_itself(preceding, low), _or_itself(following, high)
+    for opens, closes in hours.open_spans(*window, at_least=at_least):
         start = low if low is not None and (opens is None or not low < opens) else opens
         end = high if high is not None and (closes is None or not closes < high) else closes
         if start is None or end is None or not end < start:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakSet
 
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
@@ -31,6 +32,7 @@ from bookcore.model.change import inverse
 from bookcore.model.errors import (
     BookcoreError,
     CalendarBrokenError,
+    ConflictError,
     KeyTypeError,
     StoreError,
     TransactionError,
@@ -45,6 +47,7 @@ from bookcore.stores.protocol import (
     SupportsAvailability,
     SupportsExpiry,
     SupportsLoad,
+    SupportsRenumbering,
     SupportsRepair,
 )
 from bookcore.stores.record import ResourceRecord, bind, unbind
@@ -64,6 +67,8 @@ class CalendarState:
 
     __slots__ = (
         "_apply",
+        "_awaited",
+        "_refusals",
         "begun",
         "bounds",
         "broken",
@@ -126,6 +131,8 @@ class CalendarState:
         bookings = Bookings(store, index, self.ledger, self.buffers, closed)
         self.rules = Rules(self.registry, self.closures, self.hours, bookings, closed)
         self.expiry = store if isinstance(store, SupportsExpiry) else None
+        self._refusals: WeakSet[ConflictError] = WeakSet()  # those that have not found yet what is in the way
+        self._awaited: list[ResourceRecord] = []  # their resources, which the fast path of `Calendar.book` leaves alone
         self._apply: dict[type[changes.Change], Callable[[Any], None]] = {
             changes.Booked: self._booked,
             changes.Released: self._released,
@@ -163,6 +170,7 @@ class CalendarState:
     def _apply_whole(self, change: changes.Change) -> None:
         """Apply a change. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
+        self._settle_refusals()
         gate.mode = CHANGING
         self.change = change
         self.counted = self.ledger.last, self.closures.last_id
@@ -193,6 +201,42 @@ class CalendarState:
         if isinstance(change, _OF_STORES) and self.repairable is not None:
             return False
         return not isinstance(exc, Exception) or isinstance(exc, MemoryError | RecursionError)
+
+    def refused(
+        self,
+        error: ConflictError,
+        record: ResourceRecord,
+        look: Callable[[], tuple[Sequence[BookingEvent], Sequence[str]]],
+    ) -> None:
+        """Have *error* find what is in the way by *look*: at once if there can be little, else when that is asked for.
+
+        A program that only wants to know that a span is refused need not wait until a hundred thousand bookings are found.
+        A refusal that still exists when something changes looks just before that, see `_settle_refusals`.
+        """
+        error.look_later(look, self._asked)
+        if record.active_count + (record.closures.active_count if record.closures is not None else 0) <= self.sizes.few:
+            error.settle()
+            return
+        self._refusals.add(error)
+        if not record.awaited:
+            record.awaited = True
+            record.publish()
+            self._awaited.append(record)
+
+    def _asked(self, question: Callable[[], None]) -> None:
+        self.gate.ask(False, question)
+
+    def _settle_refusals(self) -> None:
+        """Have all refusals find what is in the way now, because that is about to change. Raises nothing."""
+        if not self._awaited:
+            return
+        for error in list(self._refusals):
+            error.settle()
+        self._refusals.clear()
+        for record in self._awaited:
+            record.awaited = False
+            record.publish()
+        self._awaited.clear()
 
     def _booked(self, change: changes.Booked) -> None:
         event, until = change.event, change.until
@@ -234,7 +278,7 @@ class CalendarState:
         self.ledger.pop(seq)
         record.active_count -= 1
         if change.held:
-            self.holds.drop(seq)
+            self._hold_no_more(seq)
         if change.expired:
             self.holds.remember(event._id, change.until)
             self._watch()
@@ -245,8 +289,12 @@ class CalendarState:
         self._forget_keys()
 
     def _confirmed(self, change: changes.Confirmed) -> None:
-        seq: Any = change.event._seq
+        self._hold_no_more(change.event._seq)
+
+    def _hold_no_more(self, seq: Any) -> None:
         self.holds.drop(seq)
+        self.holds.tidy()
+        self._watch()
 
     def _held(self, change: changes.Held) -> None:
         seq: Any = change.event._seq
@@ -305,6 +353,34 @@ class CalendarState:
         self.gate.mode = CHANGING
         self.begun = True
         return places
+
+    def renumber(self) -> None:
+        """Give the resources new numbers, in the same order, when numbers of removed resources are most of all.
+
+        Numbers are in no answer, so this is no change. It is put off while a transaction is open: its changes have numbers.
+        O(bookings), and as long as a call has numbers to spare, O(1).
+        """
+        registry, store = self.registry, self.store
+        unused = registry.size - len(registry)
+        # each renumbering reads all bookings: it waits for a number of removals in proportion to them
+        if unused <= len(registry) + len(self.ledger) // 8 + self.sizes.spare or self.log.changes is not None:
+            return
+        if not isinstance(store, SupportsRenumbering):
+            return
+        records = registry.in_order()
+        numbers = {record.number: number for number, record in enumerate(records)}
+        try:
+            store.renumber(numbers)
+            self.ledger.owners.map_values(numbers)
+            self.closures.renumber(numbers, records)
+            self.hours.renumber(numbers)
+            self.buffers.renumber(numbers)
+            registry.renumber(numbers)
+        except BaseException as exc:
+            self.gate.torn = self.gate.waiting = True
+            if isinstance(exc, Exception):
+                self.translate_error(exc)
+            raise
 
     def _resource_removed(self, change: changes.ResourceRemoved) -> None:
         record = self.registry.by_id[change.id]
@@ -372,6 +448,7 @@ class CalendarState:
         store = self.store
         if not isinstance(store, SupportsLoad):
             return False
+        self._settle_refusals()
         self.loading = seqs
         self.counted = self.ledger.last, self.closures.last_id
         try:
@@ -422,6 +499,7 @@ class CalendarState:
     def begin(self, block: Block, mark: Mark) -> None:
         """Begin a block, or one inside the open one. The lock is held for writing."""
         if self.gate.block is None:
+            self._settle_refusals()
             self.log.open()
             self.gate.block = block
         block.marks.append(mark)
@@ -444,6 +522,16 @@ class CalendarState:
         finally:
             block.abandoned = True  # until it has ended, should Ctrl-C come before `end` begins
             self.end(block, mark, kept)
+
+    def trying(self, command: Callable[[*Ts], T], *args: *Ts) -> None:
+        """Call a command and undo all its changes, whether it raises or not. The lock is held for writing."""
+        block, mark = self.gate.block or Block(), self.mark()
+        try:
+            self.begin(block, mark)
+            command(*args)
+        finally:
+            block.abandoned = True
+            self.end(block, mark, False)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
@@ -656,24 +744,27 @@ class CalendarState:
 
     def _expire(self, due: list[Due]) -> None:
         """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""
-        failed: list[Due] = []
         error: Exception | None = None
-        if self.expiry is not None and not self.log.active:
-            self._hide(due)
-        else:
+        self.holds.pass_by(len(due))
+        try:
+            if self.expiry is not None and not self.log.active:
+                self._hide(due)
+                return
             for row in due:
                 try:
                     if self.holds.is_current(row):
                         self.commit(changes.Released(self.ledger.event(row[1]), True, True, row[0]))
                 except Exception as exc:
-                    failed.append(row)
                     error = error or exc
-        self.holds.pass_by(len(due), failed)
+        finally:
+            self.holds.put_back(due)
         if error is not None:
             raise error
 
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
+        if self._awaited:
+            self._settle_refusals()
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []

@@ -153,16 +153,19 @@ class Hours:
         return self._weeks.holds(low, high, closed)
 
     def open_spans(
-        self, start: datetime | None, end: datetime | None
+        self, start: datetime | None, end: datetime | None, *, at_least: timedelta | None = None
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Yield the maximal open spans within ``[start, end)``, disjoint and in order, lazily.
+
+        Spans shorter than *at_least* may be left out.
 
         The ends of the window are returned unchanged, None if unbounded. All other times are in UTC (naive without a
         zone), because Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
         ``span_start.astimezone(hours.zone)`` gives the wall-clock time.
 
         Raises: as `is_open`, at the call.
-        Complexity: O(weeks visited + spans), each week resolved once.
+        Complexity: O(weeks visited + spans), each week resolved once; where no weekly opening lasts *at_least*, only weeks
+        near an exception are visited.
 
         >>> hours = Hours({"mon-fri": "09:00-17:00"})
         >>> for opens, closes in hours.open_spans(datetime(2026, 5, 1, 12), datetime(2026, 5, 4, 10)):
@@ -171,7 +174,8 @@ class Hours:
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
         window = self.points(start, end)
-        return self._as_keys(self._weeks.open_points(*window), start, end, window)
+        points = self._weeks.open_points(*window, timedelta(0) if at_least is None else at_least)
+        return self._as_keys(points, start, end, window)
 
     def closed_spans(
         self, start: datetime | None, end: datetime | None
@@ -197,7 +201,7 @@ class Hours:
         ends 40 years after *after* or the last exception, whichever is later.
 
         Raises: `KeyTypeError` as `is_open`, also for an ``at_least`` that is no `timedelta`.
-        Complexity: O(openings visited).
+        Complexity: O(openings visited), as `open_spans`.
 
         >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
@@ -209,7 +213,7 @@ class Hours:
         if self.longest is not None and wanted > self.longest:
             return None
         horizon = self._weeks.horizon(a)
-        for opens, closes in self._weeks.open_points(a, HIGHEST):
+        for opens, closes in self._weeks.open_points(a, HIGHEST, wanted):
             if closes == HIGHEST:
                 return (after if opens == a else self._key(opens)), None
             if closes - opens >= wanted:

@@ -47,6 +47,7 @@ _MARGIN: Final = timedelta(days=2)
 _DAYS_BEFORE: Final = 3
 _DAYS_AFTER: Final = 2
 _KEPT_WEEKS: Final = 512
+_NEAR: Final = 2
 _HORIZON: Final = 40 * 53  # weeks: the calendar repeats after 28 years, and after 40 around 1900 or 2100
 
 
@@ -61,7 +62,8 @@ class Weeks:
     """
 
     __slots__ = (
-        "_always", "_ambiguous", "_by_day", "_exceptional", "_nonexistent", "_ordinary", "_week", "_zone", "kept", "longest",
+        "_always", "_ambiguous", "_by_day", "_exceptional", "_nonexistent", "_ordinary", "_usual", "_week", "_zone", "kept",
+        "longest",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +77,8 @@ class Weeks:
         self._always: bool | None = True if whole else None if openings else False
         slack = timedelta(days=0 if zone is None else 2)
         self.longest: timedelta | None = None if whole else longest_opening(week, by_day) + slack
+        # the same for openings without an exception
+        self._usual: timedelta | None = None if whole else longest_opening(week, {}) + slack
         touched = {(day + near) // 7 for day in by_day for near in range(-_DAYS_AFTER, _DAYS_BEFORE + 1)}
         self._exceptional = tuple(sorted(touched))  # the weeks that an exception may affect
         self.kept: dict[int, _Week] = {}
@@ -106,12 +110,16 @@ class Weeks:
         """Return where a search for an opening ends: 40 years after a point or the last exception."""
         return (max([point.days // 7, *self._exceptional[-1:]]) + _HORIZON) * _WEEK
 
-    def open_points(self, a: timedelta, b: timedelta) -> Iterator[Piece]:
-        """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks visited + spans)."""
+    def open_points(self, a: timedelta, b: timedelta, at_least: timedelta = _ZERO) -> Iterator[Piece]:
+        """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks visited + spans).
+
+        Spans shorter than *at_least* may be left out: where no ordinary opening is that long, only weeks near an exception
+        are visited.
+        """
         held: Piece | None = None
         if a == b:
             return
-        for opens, closes in self._pieces(a.days // 7, b.days // 7):
+        for opens, closes in self._pieces(a.days // 7, b.days // 7, at_least):
             if closes <= a:
                 continue
             if held is not None:
@@ -134,17 +142,19 @@ class Weeks:
         if a < b:
             yield a, b
 
-    def _pieces(self, week: int, last: int) -> Iterator[Piece]:
+    def _pieces(self, week: int, last: int, at_least: timedelta) -> Iterator[Piece]:
         """Yield open spans, clipped to weeks. Weeks that are open (or closed) throughout are one piece (or none)."""
+        # an opening of an exception may go on for a week of ordinary ones, before it and after it
+        near = _NEAR if self._always is None and self._usual is not None and self._usual < at_least else 0
         while week <= last:
-            index = bisect_right(self._exceptional, week)
-            if self._always is None or (index and self._exceptional[index - 1] == week):
+            index = bisect_right(self._exceptional, week + near)
+            if (self._always is None and not near) or (index and self._exceptional[index - 1] >= week - near):
                 since = week * _WEEK
                 for opens, closes in zip(*(self.kept.get(week) or self._resolved(week)), strict=True):
                     yield since + opens, since + closes
                 week += 1
             else:
-                following = self._exceptional[index] if index < len(self._exceptional) else last + 1
+                following = self._exceptional[index] - near if index < len(self._exceptional) else last + 1
                 if self._always:
                     yield week * _WEEK, following * _WEEK
                 week = following

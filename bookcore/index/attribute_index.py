@@ -22,7 +22,7 @@ entries; ``heads`` and the bitmaps agree with the chunks; each ordinal of ``valu
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -203,6 +203,12 @@ class AttributeIndex:
                     value = MISSING
         self.enter(number, value, position)
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it, in the same order. O(n). Compares nothing."""
+        self.values = {numbers[number]: value for number, value in self.values.items()}
+        self.chunks = [_Chunk(chunk.values, [numbers[number] for number in chunk.ordinals]) for chunk in self.chunks]
+        self.size = len(numbers)
+
     def _find(self, number: int) -> Position | None:
         """Return where an ordinal is, None if it has no value. Raises nothing.
 
@@ -241,6 +247,12 @@ class AttributeIndex:
 
         Raises: `QueryError` for a NaN, which limits nothing; `KeyTypeError` if a limit cannot be compared.
         """
+        scanned: list[int] = []
+        result = self._between(low, high, scanned)
+        return result | from_ordinals(scanned, self.size) if scanned else result
+
+    def _between(self, low: Any, high: Any, scanned: list[int]) -> int:
+        """Return the ordinals of whole chunks as a bitmap, and add those of the others to *scanned*. See `between`."""
         heads, chunks = self.heads, self.chunks
         try:
             for bound in (low, high):
@@ -251,7 +263,6 @@ class AttributeIndex:
             first = 0 if low is None else max(bisect_left(heads, low) - 1, 0)
             last = len(chunks) if high is None else bisect_right(heads, high)
             result = 0
-            scanned: list[int] = []
             for chunk in chunks[first:last]:
                 values = chunk.values
                 start = 0 if low is None or low < values[0] else bisect_left(values, low)
@@ -266,19 +277,21 @@ class AttributeIndex:
             raise KeyTypeError(
                 high if low is None else low, f"cannot be compared with the values of index {self.name!r}"
             ) from exc
-        return result | from_ordinals(scanned, self.size) if scanned else result
+        return result
 
     def one_of(self, values: Iterable[Any]) -> int:
         """Return the ordinals whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""
         result = 0
+        scanned: list[int] = []
         for value in values:
             try:
                 has_order = value is not None and not is_nan(value)
             except Exception as exc:
                 raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
             if has_order:
-                result |= self.between(value, value)
-        return result
+                whole = self._between(value, value, scanned)
+                result = result | whole if whole else result  # which would copy the bitmap for each value
+        return result | from_ordinals(scanned, self.size)
 
     def in_order(self, bits: int) -> Iterator[int]:
         """Yield the ordinals in *bits* by value, equal values by ordinal; those without a value last, by ordinal."""

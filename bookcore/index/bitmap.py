@@ -14,7 +14,7 @@ Invariant, which `Bitmap.check` proves: the cached int, if there is one, equals 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import TypeVar
 
@@ -80,6 +80,11 @@ class Bitmap:
             cached = self.cached = int.from_bytes(self.data, "little")
         return cached
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it. O(n / 8 + number of ordinals)."""
+        value = self.cached = from_ordinals([numbers[ordinal] for ordinal in ordinals(self.value())], len(numbers))
+        self.data = bytearray(value.to_bytes((value.bit_length() + 7) >> 3, "little"))
+
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(n / 8)."""
         if self.cached is not None and self.cached != int.from_bytes(self.data, "little"):
@@ -99,11 +104,13 @@ def from_ordinals(numbers: Iterable[int], size: int) -> int:
 
 
 def pick(bits: int, items: Sequence[T]) -> list[T]:
-    """Return the items whose indexes are in *bits*, in order. O(highest set bit).
+    """Return the items whose indexes are in *bits*, in order. O(highest set bit / 8 + answers, or highest set bit).
 
     >>> pick(0b101, ["a", "b", "c"])
     ['a', 'c']
     """
+    if bits.bit_count() << 5 < bits.bit_length():
+        return [items[ordinal] for ordinal in ordinals(bits)]
     # bin() writes the highest bit first; reversed, and mapped to bytes of 0 and 1, it selects items in C
     return list(compress(items, bin(bits)[:1:-1].encode().translate(_SELECTORS)))
 

@@ -16,7 +16,9 @@ Each bitmap is held as bytes, which take a bit in constant time, and as the int 
 
 from __future__ import annotations
 
-from bookcore.index.bitmap import MASKS
+from collections.abc import Mapping
+
+from bookcore.index.bitmap import MASKS, from_ordinals, ordinals
 from bookcore.index.column import Column, Ordinals
 
 __all__ = ["Chunk", "Group", "as_bytes", "clear_bit", "flip_bit", "marked", "toggled"]
@@ -118,6 +120,13 @@ class Chunk:
         self.start_bits, self.delta_bits = as_bytes(started), as_bytes(delta)
         self.start_int = self.delta_int = None
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it. O(entries + n / 8). No key is compared."""
+        self.absorb()
+        for column in (self.starts, self.ends):
+            column.renumber(numbers)
+        self.derive((len(numbers) >> 3) + 1)
+
     def forget(self, number: int) -> None:
         """Clear the bits of an ordinal."""
         clear_bit(self.start_bits, number)
@@ -166,6 +175,14 @@ class Group:
                 bits |= chunk.started()
             self.start_int = bits
         return bits
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it, in the chunks as well. O(entries + n / 8)."""
+        active = from_ordinals([numbers[number] for number in ordinals(self.checkpoint())], len(numbers))
+        for chunk in self.chunks:
+            chunk.renumber(numbers)
+        self.checkpoint_bits = as_bytes(active)
+        self.checkpoint_int = self.start_int = None
 
     def set_active(self, number: int) -> None:
         """Set the bit of an ordinal in the checkpoint. O(1), amortised."""

@@ -41,7 +41,7 @@ one that it is in. Every comparison of keys that may fail comes before the first
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import accumulate, pairwise
 from math import isqrt
 from operator import itemgetter
@@ -53,6 +53,9 @@ from bookcore.index.column import SHARED, Column, side_of, step_of
 from bookcore.index.posting_list import Posting, PostingBitmap, PostingList
 
 __all__ = ["OccupancyIndex"]
+
+UNUSED = 2048
+"""How many keys of spans that are gone may be left in ``shared``."""
 
 _first = itemgetter(0)
 
@@ -290,6 +293,8 @@ class OccupancyIndex:
         begin = chunks[first].group.at + 1 if start is not None else 0
         for group in self.groups[begin : chunks[last].group.at + 1]:
             group.set_inactive(number)
+        if self.shared is not None and len(self.shared) > 2 * self.count + UNUSED:
+            self.shared = {}  # most of these keys belong to spans that are gone
         if len(chunks) > 1:
             least = self.limit >> 3
             for near in (last, first):
@@ -325,6 +330,12 @@ class OccupancyIndex:
             group.set_inactive(number)
             group.start_int = None
         self.count -= unbounded
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it; these are 0, 1, 2 ... O(m). Compares nothing."""
+        for group in self.groups:
+            group.renumber(numbers)
+        self.size = len(numbers)
 
     # -- questions ---------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from sys import byteorder
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -58,6 +58,10 @@ class PostingList(_Array):
         if place < len(self):
             self[place] = last
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it. O(n)."""
+        self[:] = array("I", map(numbers.__getitem__, self))
+
     def numbers(self) -> list[int]:
         """Return the ordinals, in any order, as a new list. O(n)."""
         return self.tolist()
@@ -97,6 +101,10 @@ class PostingBitmap:
         """Remove an ordinal that is in it. O(1)."""
         self.count -= 1
         self.bits.discard(number)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace each ordinal by the one that *numbers* gives for it. O(n)."""
+        self.bits.renumber(numbers)
 
     def numbers(self) -> list[int]:
         """Return the ordinals, ascending, as a new list. O(n)."""

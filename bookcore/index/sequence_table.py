@@ -14,7 +14,7 @@ Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its pla
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["SequenceTable"]
 
@@ -100,6 +100,12 @@ class SequenceTable:
             same = type(rest) is array and rest.typecode == "I"  # anything else is read number by number, bytes as well
             part.extend(rest if same else iter(rest))
             low = high
+
+    def map_values(self, values: Mapping[int, int]) -> None:
+        """Replace each value by the one that *values* gives for it. O(places)."""
+        place_of = {NOTHING: NOTHING, **values}.__getitem__
+        for number, part in self.parts.items():
+            self.parts[number] = array("I", map(place_of, part))
 
     def __len__(self) -> int:
         """Return the number of keys. O(parts)."""

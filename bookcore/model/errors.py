@@ -7,8 +7,9 @@ HTTP server may answer with; the core does not use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, time, timedelta
+from functools import partial
 from typing import Any
 
 from bookcore.model.typecheck import plain_text
@@ -161,12 +162,34 @@ class FieldError(BookcoreError, TypeError):
         super().__init__(f"{event_type.__name__} cannot be made{given}: {reason}")
 
 
-class ConflictError(BookcoreError):
+class _ToldLaterError(BookcoreError):
+    """An error whose message is made when it is asked for, because it says what takes time to find."""
+
+    def _message(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self._message()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._message()!r})"
+
+    @property
+    def args(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """The message, as of other exceptions."""
+        return (self._message(),)
+
+
+class ConflictError(_ToldLaterError):
     """The span is not available.
 
     Attributes: ``resource``, ``start``, ``end``, ``quantity``; ``conflicts`` (the bookings in the way, by
     start, then in order of booking); ``causes`` (texts for other causes: closures, hours, capacity);
     ``in_the_way`` (conflicts and causes, as they are in the message).
+
+    If a resource has many bookings, the last three and the message are found when they are first asked for, or just before
+    the calendar changes or a transaction begins: they always say what was in the way when the span was refused. To ask for
+    them takes the calendar's lock.
     """
 
     http_hint = 409
@@ -182,23 +205,74 @@ class ConflictError(BookcoreError):
         quantity: int = 1,
         bounds: str = "[)",
     ) -> None:
-        self.resource, self.start, self.end, self.quantity = resource, start, end, quantity
-        self.conflicts: tuple[Any, ...] = tuple(conflicts)
-        self.causes: tuple[str, ...] = tuple(causes)
-        shown = [
-            f"booking {brief(event.id, 40)} {_span(event.start, event.end, bounds)}" for event in self.conflicts[:3]
-        ]
-        if len(self.conflicts) > 3:
-            shown.append(f"{len(self.conflicts) - 3} more bookings")
-        shown += self.causes
-        self.in_the_way = "; ".join(shown) or "taken"
-        many = f"{brief(quantity)} of " if quantity != 1 else ""
-        super().__init__(
-            f"{many}{_name(resource)} is not available in {_span(start, end, bounds)}: {self.in_the_way}"
-        )
+        BookcoreError.__init__(self)
+        self.resource, self.start, self.end, self.quantity, self._bounds = resource, start, end, quantity, bounds
+        self._found: tuple[tuple[Any, ...], tuple[str, ...]] = tuple(conflicts), tuple(causes)
+        self._failed: Exception | None = None
+        self._look: Callable[[], tuple[Iterable[Any], Iterable[str]]] | None = None
+        self._ask: Callable[[Callable[[], None]], None] | None = None
+
+    def look_later(
+        self,
+        look: Callable[[], tuple[Iterable[Any], Iterable[str]]],
+        ask: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Have *look* find the conflicts and causes when they are asked for. For calendars.
+
+        *ask* calls the function that it is given with the calendar's lock held.
+        """
+        self._look, self._ask = look, ask
+
+    def settle(self) -> None:
+        """Find the conflicts and causes now, unless they are known. The lock is held. Raises nothing. For calendars."""
+        look, self._look = self._look, None
+        if look is not None:
+            try:
+                conflicts, causes = look()
+                self._found = tuple(conflicts), tuple(causes)
+            except Exception as exc:  # the user's keys cannot be compared any more: who asks is told
+                self._failed = exc
+
+    def _known(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+        if self._look is not None and self._ask is not None:
+            self._ask(self.settle)
+        if self._failed is not None:
+            raise self._failed
+        return self._found
+
+    @property
+    def conflicts(self) -> tuple[Any, ...]:
+        """The bookings in the way, by start, then in order of booking."""
+        return self._known()[0]
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Texts for the causes that are no bookings."""
+        return self._known()[1]
+
+    @property
+    def in_the_way(self) -> str:
+        """The first conflicts, the number of the others, and the causes."""
+        try:
+            conflicts, causes = self._known()
+        except Exception as exc:  # a message must not raise
+            return f"what is in the way cannot be told ({type(exc).__name__}: {brief(str(exc))})"
+        shown = [f"booking {brief(event.id, 40)} {_span(event.start, event.end, self._bounds)}" for event in conflicts[:3]]
+        if len(conflicts) > 3:
+            shown.append(f"{len(conflicts) - 3} more bookings")
+        return "; ".join([*shown, *causes]) or "taken"
+
+    def _message(self) -> str:
+        many = f"{brief(self.quantity)} of " if self.quantity != 1 else ""
+        span = _span(self.start, self.end, self._bounds)
+        return f"{many}{_name(self.resource)} is not available in {span}: {self.in_the_way}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(type(self), causes=self.causes, quantity=self.quantity, bounds=self._bounds)
+        return make, (self.resource, self.start, self.end, self.conflicts)
 
 
-class NoneAvailableError(BookcoreError):
+class NoneAvailableError(_ToldLaterError):
     """None of the requested resources is available.
 
     Attributes: ``start``, ``end``, ``quantity``; ``asked`` (the number of resources that matched); ``refused`` (a
@@ -217,15 +291,22 @@ class NoneAvailableError(BookcoreError):
         *,
         bounds: str = "[)",
     ) -> None:
-        self.start, self.end, self.quantity, self.asked = start, end, quantity, asked
+        BookcoreError.__init__(self)
+        self.start, self.end, self.quantity, self.asked, self._bounds = start, end, quantity, asked, bounds
         self.refused: tuple[ConflictError, ...] = tuple(refused)
-        many = f" for {brief(quantity)} units" if quantity != 1 else ""
+
+    def _message(self) -> str:
+        many = f" for {brief(self.quantity)} units" if self.quantity != 1 else ""
         reasons = [f"{_name(refusal.resource)} ({refusal.in_the_way})" for refusal in self.refused]
-        if asked > len(reasons) > 0:
-            reasons.append(f"{asked - len(reasons)} more")
+        if self.asked > len(reasons) > 0:
+            reasons.append(f"{self.asked - len(reasons)} more")
         shown = f": {'; '.join(reasons)}" if reasons else ""
-        subject = f"no resource of {asked:,} is" if asked else "no resource matches, and none is"
-        super().__init__(f"{subject} available{many} in {_span(start, end, bounds)}{shown}")
+        subject = f"no resource of {self.asked:,} is" if self.asked else "no resource matches, and none is"
+        return f"{subject} available{many} in {_span(self.start, self.end, self._bounds)}{shown}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = self.start, self.end, self.quantity, self.asked, self.refused
+        return partial(type(self), bounds=self._bounds), facts
 
 
 class ResourceError(BookcoreError):

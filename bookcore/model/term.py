@@ -31,10 +31,32 @@ __all__ = [
 ]
 
 
+DEAR = 3
+
+
 class Term:
-    """Base of all terms."""
+    """Base of all terms.
+
+    ``parts`` are the terms that a term is composed of, ``size`` is the number of terms that it is written with. ``cost`` is
+    its place in a conjunction: ready bitmaps first (0), then indexes (1), other terms, and availability (`DEAR`).
+    """
 
     __slots__ = ()
+    parts: tuple[Term, ...] = ()
+    size = 1
+    cost = 0
+
+
+class _Composed(Term):
+    """Base of terms that are composed of others. Size and cost are known at once, however often a part is repeated."""
+
+    __slots__ = ("cost", "parts", "size")
+
+    def _compose(self, *parts: Term) -> None:
+        set_field = object.__setattr__  # the terms are frozen
+        set_field(self, "parts", parts)
+        set_field(self, "size", 1 + sum(part.size for part in parts))
+        set_field(self, "cost", max((part.cost for part in parts), default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +82,8 @@ class Tagged(Term):
 class Between(Term):
     """Resources whose value in an index is in ``[low, high]``; None: no limit."""
 
+    cost = 1
+
     index: str
     low: Any
     high: Any
@@ -69,6 +93,8 @@ class Between(Term):
 class OneOf(Term):
     """Resources whose value in an index is one of *values*."""
 
+    cost = 1
+
     index: str
     values: tuple[Any, ...]
 
@@ -76,6 +102,8 @@ class OneOf(Term):
 @dataclass(frozen=True, slots=True)
 class Available(Term):
     """Resources that are available for *quantity* units over the span."""
+
+    cost = DEAR
 
     start: Any
     end: Any
@@ -86,36 +114,74 @@ class Available(Term):
 class Members(Term):
     """Resources with these ids; ids that are not in the calendar match nothing."""
 
+    cost = 1
+
     ids: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Not(Term):
+class Not(_Composed):
     """Resources that do not match the term."""
 
     term: Term
 
+    def __post_init__(self) -> None:
+        self._compose(self.term)
+
 
 @dataclass(frozen=True, slots=True)
-class And(Term):
+class And(_Composed):
     """Resources that match all terms."""
 
     terms: tuple[Term, ...]
 
+    def __post_init__(self) -> None:
+        self._compose(*self.terms)
+
 
 @dataclass(frozen=True, slots=True)
-class Or(Term):
+class Or(_Composed):
     """Resources that match at least one term."""
 
     terms: tuple[Term, ...]
 
+    def __post_init__(self) -> None:
+        self._compose(*self.terms)
+
 
 @dataclass(frozen=True, slots=True)
-class Xor(Term):
+class Xor(_Composed):
     """Resources that match exactly one of two terms."""
 
     left: Term
     right: Term
+
+    def __post_init__(self) -> None:
+        self._compose(self.left, self.right)
+
+
+def repeated(term: Term) -> list[Term]:
+    """Return the composed terms that are parts of a term more than once, each after its own parts. O(distinct terms).
+
+    >>> twice = Not(Tagged("sea"))
+    >>> repeated(And((Or((twice, Tagged("lake"))), twice)))
+    [Not(term=Tagged(label='sea'))]
+    """
+    seen: set[int] = set()
+    again: set[int] = set()
+    complete: list[Term] = []
+    found = [(term, False)]
+    while found:
+        each, has_parts = found.pop()
+        if has_parts:
+            complete.append(each)
+        elif id(each) in seen:
+            again.add(id(each))
+        elif each.parts:
+            seen.add(id(each))
+            found.append((each, True))
+            found += [(part, False) for part in each.parts]
+    return [each for each in complete if id(each) in again]
 
 
 def opposite(term: Term) -> Term:

@@ -82,8 +82,7 @@ class FreeTime:
         if quantity > record.capacity or is_shorter(record.hours, at_least):
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
-        hours = record.hours
-        gaps = self._state.rules.free(spans, hours, low, high)
+        gaps = self._state.rules.free(spans, record.hours, low, high, at_least)
         return _given(_long_enough(gaps, at_least), low, high, start, end)
 
     @question

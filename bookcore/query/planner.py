@@ -7,24 +7,48 @@
 Every step takes a term and a bitmap of candidates, and returns the candidates that match. A conjunction evaluates cheap
 terms first, each on the candidates that the terms before have left. If few are left for availability, they are checked one
 by one, instead of reading the occupancy of all resources.
+
+A term may be part of a question many times (``s = s & s``, again and again). Such a term is evaluated once, on all
+candidates of the question, before the terms that it is part of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
 from bookcore.model.errors import QueryError, brief
-from bookcore.model.term import All, And, Available, Between, Kind, Members, Not, OneOf, Or, Tagged, Term, Xor
+from bookcore.model.term import (
+    DEAR,
+    All,
+    And,
+    Available,
+    Between,
+    Kind,
+    Members,
+    Not,
+    OneOf,
+    Or,
+    Tagged,
+    Term,
+    Xor,
+    repeated,
+)
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Planner"]
+
+_Known: TypeAlias = dict[int, int]
+"""The matches of terms that were evaluated on all candidates, by identity of the term."""
+
+_cost = attrgetter("cost")
 
 Order = str | Callable[[Any], Any] | None
 """The name of an index, a key function, or None for the order of registration."""
@@ -36,12 +60,12 @@ Shape = Literal["objects", "ids", "records"]
 class Planner:
     """Evaluates terms for one calendar."""
 
-    __slots__ = ("_by_term", "gate", "state")
+    __slots__ = ("_composed", "_simple", "gate", "state")
 
     def __init__(self, state: CalendarState) -> None:
         self.state, self.gate = state, state.gate
         registry = state.registry
-        self._by_term: dict[type[Term], Callable[[Any, int], int]] = {
+        self._simple: dict[type[Term], Callable[[Any, int], int]] = {
             All: lambda term, within: within,
             Kind: lambda term, within: registry.of_class(term.cls, within),
             Tagged: lambda term, within: within & registry.tagged(term.label),
@@ -49,10 +73,12 @@ class Planner:
             OneOf: lambda term, within: within & registry.index(term.index).one_of(term.values),
             Available: self._available,
             Members: self._members,
-            Not: lambda term, within: within ^ self.evaluate(term.term, within),
+        }
+        self._composed: dict[type[Term], Callable[[Any, int, _Known], int]] = {
+            Not: lambda term, within, known: within ^ self._evaluate(term.term, within, known),
             And: self._and,
             Or: self._or,
-            Xor: lambda term, within: self.evaluate(term.left, within) ^ self.evaluate(term.right, within),
+            Xor: self._xor,
         }
 
     # -- whole questions ---------------------------------------------------------------------------
@@ -109,7 +135,21 @@ class Planner:
 
     def evaluate(self, term: Term, within: int) -> int:
         """Return a bitmap of the resources in *within* that match. The lock is held. A few integer operations a term."""
-        return self._by_term[type(term)](term, within)
+        simple = self._simple.get(type(term))
+        if simple is not None:
+            return simple(term, within)
+        known: _Known = {}
+        for shared in repeated(term):
+            known[id(shared)] = self._evaluate(shared, within, known)
+        return self._evaluate(term, within, known)
+
+    def _evaluate(self, term: Term, within: int, known: _Known) -> int:
+        """Do what `evaluate` does, where the terms in *known* have been evaluated on all candidates, by identity."""
+        matches = known.get(id(term))
+        if matches is not None:
+            return matches & within
+        simple = self._simple.get(type(term))
+        return self._composed[type(term)](term, within, known) if simple is None else simple(term, within)
 
     def _available(self, term: Available, within: int) -> int:
         """Return a bitmap of the resources in *within* that are available."""
@@ -143,25 +183,28 @@ class Planner:
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)
 
-    def _and(self, term: And, within: int) -> int:
+    def _and(self, term: And, within: int, known: _Known) -> int:
         for part in sorted(term.terms, key=_cost):
             if not within:
                 break
-            within = self.evaluate(part, within)
+            within = self._evaluate(part, within, known)
         return within
 
-    def _or(self, term: Or, within: int) -> int:
+    def _or(self, term: Or, within: int, known: _Known) -> int:
         result = 0
         for part in term.terms:
-            result |= self.evaluate(part, within ^ result)
+            result |= self._evaluate(part, within ^ result, known)
         return result
+
+    def _xor(self, term: Xor, within: int, known: _Known) -> int:
+        return self._evaluate(term.left, within, known) ^ self._evaluate(term.right, within, known)
 
     def _narrow(self, term: Term, within: int) -> tuple[int, Term]:
         """Evaluate the cheap terms of a conjunction; return the candidates left and the rest of the term (`All`: none)."""
         parts = term.terms if isinstance(term, And) else (term,)
         rest = []
         for part in parts:
-            if _cost(part) == _DEAR:
+            if part.cost == DEAR:
                 rest.append(part)
             else:
                 within = self.evaluate(part, within)
@@ -202,26 +245,6 @@ class Planner:
     def records(self, term: Term, order: Order, limit: int | None = None) -> list[ResourceRecord]:
         """Return the records of the resources that match (the first *limit*), in order. The lock is held."""
         return self.select(term, order, limit, "records")
-
-
-_DEAR = 3
-
-
-def _cost(term: Term) -> int:
-    """Return the position of a term in a conjunction: ready bitmaps first, then indexes, other terms, and availability."""
-    if isinstance(term, All | Kind | Tagged):
-        return 0
-    if isinstance(term, Between | OneOf | Members):
-        return 1
-    if isinstance(term, Available):
-        return _DEAR
-    if isinstance(term, Not):
-        return _cost(term.term)
-    if isinstance(term, Xor):
-        return max(_cost(term.left), _cost(term.right))
-    if isinstance(term, And | Or):
-        return max(map(_cost, term.terms), default=0)
-    return 2
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:

@@ -19,6 +19,10 @@ from bookcore.query.planner import Planner
 __all__ = ["IndexView", "Selection"]
 
 
+SHOWN = 1000
+"""How many terms a selection may have to be written out: ``s = s & s`` has twice as many each time."""
+
+
 class Selection:
     """A set of resources of one calendar, given by a term that is evaluated each time the selection is read.
 
@@ -175,7 +179,8 @@ class Selection:
 
     def __repr__(self) -> str:
         order = f", order_by {self._order!r}" if self._order is not None else ""
-        return f"<Selection {self._term}{order}>"
+        term = self._term if self._term.size <= SHOWN else f"of {self._term.size:,} terms"
+        return f"<Selection {term}{order}>"
 
 
 class IndexView:

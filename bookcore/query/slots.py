@@ -16,12 +16,13 @@ is yielded, and after a change of the calendar the candidates are read again. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeAlias
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.opening_hours import is_shorter, suits
-from bookcore.index.bitmap import from_ordinals, ordinals
+from bookcore.index.bitmap import from_ordinals, ordinals, pick
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
 from bookcore.query.planner import Planner
@@ -115,42 +116,44 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         asked = room if isinstance(self.term, All) else And((self.term, room))
         available, version = self._available(asked, bits)
         shown = self.given if start is self.low else start
-        for number in ordinals(available):
-            record = self._still(number, asked, version)
-            if record is not None:
+        for record in available:
+            if self._is_still(record, asked, version):
                 yield shown, until, record.resource
 
     @question
-    def _available(self, asked: Term, bits: int | None) -> tuple[int, int]:
-        """Return a bitmap of the resources in *bits* (None: all) that match, and the calendar's version."""
-        bits = self._state.registry.everything.value() if bits is None else bits
-        return self._planner.evaluate(asked, bits), self.gate.version
+    def _available(self, asked: Term, bits: int | None) -> tuple[list[Any], int]:
+        """Return the records of the resources in *bits* (None: all) that match, and the calendar's version."""
+        registry = self._state.registry
+        bits = registry.everything.value() if bits is None else bits
+        return pick(self._planner.evaluate(asked, bits), registry.by_number), self.gate.version
 
     @question
-    def _still(self, number: int, asked: Term, version: int) -> ResourceRecord | None:
-        """Return the record of a resource that matched at *version*, if it still does."""
-        record = self._state.registry.by_number[number]
-        if record is None or (version != self.gate.version and not self._matches(record, asked)):
-            return None
-        return record
+    def _is_still(self, record: ResourceRecord, asked: Term, version: int) -> bool:
+        """Tell whether a resource that matched at *version* still does."""
+        return version == self.gate.version or (self._state.registry.has(record) and self._matches(record, asked))
 
     def _matches(self, record: ResourceRecord, asked: Term) -> bool:
         return bool(self._planner.evaluate(asked, 1 << record.number))
 
     def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        for number in sorted(set(numbers)):
-            record = self._fitting(number, start, until)
-            if record is not None:
+        for record in self._records(numbers):
+            if record is not None and self._fits(record, start, until):
                 yield start, until, record.resource
 
+    @inspection
+    def _records(self, numbers: list[int]) -> list[ResourceRecord | None]:
+        """Return the records with these numbers, in order."""
+        by_number = self._state.registry.by_number
+        return [by_number[number] for number in sorted(set(numbers))]
+
     @question
-    def _fitting(self, number: int, start: Any, until: Any) -> ResourceRecord | None:
-        """Return the record of a resource if it is available over a span and matches the terms."""
-        record = self._state.registry.by_number[number]
-        if record is None or not self._state.rules.allows_or_false(record, start, until, self.quantity):
-            return None
-        return record if isinstance(self.term, All) or self._matches(record, self.term) else None
+    def _fits(self, record: ResourceRecord, start: Any, until: Any) -> bool:
+        """Tell whether a resource is still registered, available over a span, and matches the terms."""
+        state = self._state
+        if not state.registry.has(record) or not state.rules.allows_or_false(record, start, until, self.quantity):
+            return False
+        return isinstance(self.term, All) or self._matches(record, self.term)
 
     # -- resource by resource ----------------------------------------------------------------------
 
@@ -181,7 +184,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         if record is None or self.quantity > record.capacity:
             return None
         spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
-        for start, end in state.rules.free(spans, record.hours, after, self.high):
+        for start, end in state.rules.free(spans, record.hours, after, self.high, self.length):
             if after < start and fits(start, self.length, end) is not None:
                 return start
         return None
@@ -238,7 +241,8 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Yield the start of each opening after a key, with the resources that have these hours."""
         # with closed bounds an opening that begins at the end of the window has room for a slot of a single key
         high = _next_key(self.high) if self._state.closed else self.high
-        for opens, _ in hours.open_spans(after, high):
+        at_least = self.length if isinstance(self.length, timedelta) else None
+        for opens, _ in hours.open_spans(after, high, at_least=at_least):
             if after < opens:
                 bits = self._keeping(hours)
                 if bits:

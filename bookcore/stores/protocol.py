@@ -8,7 +8,7 @@ must pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from bookcore.stores.record import ResourceRecord
@@ -23,6 +23,7 @@ __all__ = [
     "SupportsExpiry",
     "SupportsFreeTime",
     "SupportsLoad",
+    "SupportsRenumbering",
     "SupportsRepair",
 ]
 
@@ -87,8 +88,8 @@ class BookingStore(Protocol[K]):
     (or equal to it, with closed bounds), datetimes with a zone are in UTC. A store compares keys with ``<`` only.
 
     *Records.* ``record`` is the calendar's record of a resource (`bookcore.stores.record.ResourceRecord`): its ``number``,
-    unique among the registered resources, ``id``, ``capacity``, ``before``, ``after``. The store may use ``record.state``
-    for its own data.
+    unique among the registered resources, and fixed but for `SupportsRenumbering`; ``id``, ``capacity``, ``before``,
+    ``after``. The store may use ``record.state`` for its own data.
 
     *Calls.* The calendar holds its lock during every call, so a store needs no lock within one process; calls come from any
     thread, one at a time. An exception in a change is wrapped in a `StoreError`; in a question it is passed on unchanged,
@@ -190,6 +191,21 @@ class SupportsExpiry(Protocol):
 
     def vacuum(self, most: int) -> None:
         """Remove at most *most* hidden rows from the indexes. Rows whose keys cannot be compared now stay hidden."""
+
+
+@runtime_checkable
+class SupportsRenumbering(Protocol):
+    """A store that lets the calendar give new numbers to the records, so that numbers of removed resources are used again.
+
+    Without it numbers are given out once, and the bitmaps of all resources grow with every resource that is added.
+    """
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Take note that each record gets the number that *numbers* gives for its present one, in the same order.
+
+        The records have their new numbers after the call. A store that does not use numbers has nothing to do. No key is
+        compared. O(m) at most for m bookings of all resources.
+        """
 
 
 @runtime_checkable

@@ -34,6 +34,7 @@ class ResourceRecord:
         "__weakref__",
         "active",
         "after",
+        "awaited",
         "before",
         "binding",
         "capacity",
@@ -69,6 +70,7 @@ class ResourceRecord:
         self.state: Any = None  # data of the store
         self.fast_index: Any = None
         self.binding: Any = self
+        self.awaited = False  # whether a refusal waits for a change of this resource, see `CalendarState.refused`
         self.active = 0
         self.tally: Any = self
 
@@ -94,9 +96,9 @@ class ResourceRecord:
         self.publish()
 
     def publish(self) -> None:
-        """Bind the resource to the fast index if there is one and no other rule, else to this record. O(1)."""
+        """Bind the resource to the fast index if there is one, no other rule, and no refusal, else to this record. O(1)."""
         before = self.binding
-        self.binding = self if self.fast_index is None or self.rules else self.fast_index
+        self.binding = self if self.fast_index is None or self.rules or self.awaited else self.fast_index
         if self.fast_index is not None:
             self.fast_index.home = self.home if self.binding is self.fast_index else None
         resource = self.resource

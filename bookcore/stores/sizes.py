@@ -30,5 +30,7 @@ class Sizes:
     """The most candidates that are checked one by one, rather than through the occupancy of all resources."""
     at_once: int = 128
     """The most hidden rows that one call removes from the store, which takes about a millisecond."""
+    spare: int = 64
+    """The most numbers of removed resources, on top of the number of the others, that a calendar leaves unused."""
     fewest: int = 32
     """The fewest events that `Calendar.load` passes to the store as columns."""

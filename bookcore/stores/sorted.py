@@ -21,7 +21,7 @@ Invariants: the starts and ends of all resources, and those of each resource, co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -108,6 +108,11 @@ class SortedStore:
         """Remove a resource, which has no bookings. O(1)."""
         del self._own[record.number]
         self._shared.pop(record.number, None)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """See `SupportsRenumbering`. O(n)."""
+        self._own = {numbers[number]: ends for number, ends in self._own.items()}
+        self._shared = {numbers[number]: record for number, record in self._shared.items()}
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Add a row. O(log m) expected."""

@@ -19,7 +19,7 @@ of the same span would be a thousand collisions.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -261,6 +261,10 @@ class TreeStore:
         """Remove a resource, which has no bookings. O(1)."""
         del self._branches[record.number]
         record.state = None
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """See `SupportsRenumbering`. O(n)."""
+        self._branches = {numbers[number]: branch for number, branch in self._branches.items()}
 
     def put(self, record: ResourceRecord, start: Any, end: Any, seq: int, quantity: int) -> None:
         """Add a row. O(log m) in the tree, and a move of the resource's edges in memory."""

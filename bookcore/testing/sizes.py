@@ -22,6 +22,7 @@ SMALL = Sizes(
     spacing=8,
     few=2,
     at_once=1,
+    spare=0,
     fewest=2,
 )
 """Sizes for a store under test, as ``MemoryStore(SMALL)``."""

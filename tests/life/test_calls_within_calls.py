@@ -158,7 +158,12 @@ def test_other_code_in_the_midst_of_a_command(how: str) -> None:
         calendar.hold("r", 1, 2, until=5)
         calendar.is_available("r", 1, 2)
     elif how == "strategy":
-        calendar.book_any(calendar.resources, 1, 2, strategy=lambda candidates: [attempt(), candidates[0]][1])
+
+        def choose(candidates: list[Any]) -> Any:
+            attempt()
+            return candidates[0]
+
+        calendar.book_any(calendar.resources, 1, 2, strategy=choose)
     else:
         calendar.add_resource(Odd())
     assert errors

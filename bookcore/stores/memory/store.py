@@ -12,7 +12,7 @@ are its bookings, which its `ExclusiveIndex` keeps; for other resources, the `Ca
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -86,6 +86,17 @@ class MemoryStore:
         del self._records[record.number]
         if not record.is_exclusive:
             self._pooled.discard(record.number)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """See `SupportsRenumbering`. O(m) for m bookings of all resources."""
+        self._occupancy.renumber(numbers)
+        self._pooled.renumber(numbers)
+        self._tombstones.renumber()
+        self._records = {numbers[number]: record for number, record in self._records.items()}
+        self._size = len(numbers)
+        for number, record in self._records.items():
+            if record.is_exclusive:
+                record.state.number = number
 
     # -- changes -----------------------------------------------------------------------------------
 

@@ -77,6 +77,13 @@ class Tombstones:
         self.hidden.difference_update(seqs)
         self._usages.pop(record.number, None)
 
+    def renumber(self) -> None:
+        """Forget all numbers of resources, which are about to change. O(k)."""
+        hidden = [(seq, record) for seq, record in zip(self.seqs, self.records, strict=True) if seq in self.hidden]
+        self.seqs, self.records = [seq for seq, _ in hidden], [record for _, record in hidden]
+        self._doubtful = self._by_record = None
+        self._usages.clear()
+
     def tidy(self) -> None:
         """Drop the data of rows that are not hidden any more, when there are many. O(1)."""
         if not self.hidden:

@@ -1,0 +1,20 @@
+"""Memory stays flat: each cycle of calls that cancel out, 3,000,000 times at ``--scale 100k``, fewer times as a test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks import data, leaks
+from bookcore.testing.cycles import CYCLES
+
+
+@pytest.mark.parametrize("name", CYCLES)
+def test_flat(fast: Any, scale: str, name: str) -> None:
+    """The second half of the cycles leaves nothing behind that the first half did not."""
+    n, m = data.SCALES[scale]
+    cycles = 3_000 if scale == "ci" else 3 * n * m
+    grown = fast.pedantic(leaks.growth, args=(name, cycles), rounds=1)
+    fast.extra_info["growth"] = grown._asdict()
+    assert grown.is_flat, grown
