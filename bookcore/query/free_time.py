@@ -27,7 +27,8 @@ from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
-from bookcore.model.lengths import exactly_back, is_too_far, later
+from bookcore.model.keys import normal
+from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.typecheck import is_a
 from bookcore.query.planner import Planner
@@ -77,7 +78,7 @@ class FreeTime:
         with self._state.gate.read:
             record, low, high = self._asked(resource, start, end)
             check_quantity(quantity)
-            self._check_length(high if low is None else low, at_least)
+            at_least = self._length(high if low is None else low, at_least)
             if quantity > record.capacity or is_shorter(record.hours, at_least):
                 return iter(())
             spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
@@ -94,7 +95,7 @@ class FreeTime:
             if low is None:
                 raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
             check_quantity(quantity)
-            self._check_length(low, length, empty=False)
+            length = self._length(low, length, empty=False)
             span = self._first_fit(record, low, length, quantity)
         if span is None:
             return None
@@ -117,7 +118,7 @@ class FreeTime:
                 raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
             except Exception as exc:
                 raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
-            self._check_length(low, length)
+            length = self._length(low, length)
             if self._state.rules.allows(record, low, high, quantity):
                 return (start, end), (start, end)
             return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
@@ -133,7 +134,7 @@ class FreeTime:
         members = _members(resources)
         with self._state.gate.read:
             low, high = self._state.keys.admit(start, end)
-            self._check_length(high if low is None else low, at_least)
+            at_least = self._length(high if low is None else low, at_least)
             records = {record.number: record for record in map(self._state.registry.record, members)}
             streams = []
             for record in records.values():
@@ -160,9 +161,9 @@ class FreeTime:
             low, high = self._state.keys.admit(start, end)
             if low is None or high is None:
                 raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
-            self._check_length(low, length, empty=False)
+            length = self._length(low, length, empty=False)
             if step is not None:
-                self._check_length(low, step, empty=False, always=True)
+                step = self._length(low, step, empty=False, always=True)
         return Slots(self._planner, term, length, low, high, quantity, step, start)
 
     # -- helpers -----------------------------------------------------------------------------------
@@ -171,22 +172,26 @@ class FreeTime:
         """Return the record and the span, in index form, that a question is about. The lock is held."""
         return self._state.registry.record(resource), *self._state.keys.admit(start, end)
 
-    def _check_length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> None:
-        """Raise unless *length* can be added to *key*; with ``empty=False`` also if it is missing or zero.
+    def _length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> Any:
+        """Return *length*, a number of NumPy as one of Python; raise unless it can be added to *key* (None: to those held).
 
-        With closed bounds a length of zero is accepted, because a span of one key has that length; unless *always*.
+        With ``empty=False`` it must not be missing or zero. With closed bounds a length of zero is accepted, because a span
+        of one key has that length; unless *always*.
         """
         if length is None and empty:
-            return
+            return None
         if length is None:
             raise KeyTypeError(None, "a length is needed")
+        key = self._state.keys.sample() if key is None else key
         if key is None:
-            return
+            if wrong := wrong_with(length):
+                raise KeyTypeError(length, f"is a length {wrong}")
+            return length
         try:
             until = later(key, length)
         except KeyTypeError as exc:
             if is_too_far(exc):
-                return  # a valid length, too long for any span
+                return normal(length)  # a valid length, too long for any span
             raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
@@ -197,6 +202,7 @@ class FreeTime:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not positive and not empty and (always or not self._state.closed):
             raise InvalidSpanError(key, until, f"{brief_key(length)} is a length of nothing")
+        return normal(length)
 
     def _first_fit(self, record: ResourceRecord, low: Any, length: Any, quantity: int) -> Span | None:
         """Return the earliest free span of a length that starts at *low* or later, or None. The lock is held."""
