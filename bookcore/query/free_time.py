@@ -31,6 +31,7 @@ from bookcore.model.keys import normal
 from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.typecheck import is_a
+from bookcore.query.best_fit import DOUBLINGS
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
 from bookcore.stores.protocol import SupportsFreeTime
@@ -42,9 +43,6 @@ Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)
 """How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
-
-DOUBLINGS = 40
-
 
 class FreeTime:
     """Questions about free time in one calendar."""
