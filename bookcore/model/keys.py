@@ -319,8 +319,8 @@ def incomparable(one: Any, other: Any) -> str | None:
     """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
     try:
         if (row := _row(one)) is not None and row is _row(other):
-            for left, right in zip(one, other, strict=False):
-                if (why := incomparable(left, right)) is not None:
+            for part, opposite in zip(one, other, strict=False):
+                if (why := incomparable(part, opposite)) is not None:
                     return why
             return None
         below, above = bool(one < other), bool(other < one)
@@ -330,7 +330,10 @@ def incomparable(one: Any, other: Any) -> str | None:
     if below and above:
         return "each is less than the other"
     if left is not None and right is not None:
-        return None if left.mixes(right) else "NumPy would compare them in a unit that has no room for one of them"
-    if (left or right) is not None and is_a(one if left is None else other, (Number,)):
+        return None if left.mixes(right) else "NumPy would round one of them, or has no room for it in the unit of the other"
+    time, other = (left, other) if left is not None else (right, one)
+    if time is not None and is_a(other, (Number,)):
         return "NumPy would take the number for a time, in whatever unit the other one has"
+    if time is not None and time.is_finer_than_nanoseconds():
+        return "only NumPy has units finer than a nanosecond"
     return None

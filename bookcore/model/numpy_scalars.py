@@ -4,8 +4,8 @@
     datetime64, timedelta64                 as they are; each has a grain
 
 NumPy compares and adds two times in the finer one of their units, in 64 bits, and wraps around without a word: the day
-2300-01-01 is taken for one in 1715 where it meets nanoseconds. The *grain* of a time tells in which units it can be told. Two
-times may be compared just if each can be told in the finer one of their units.
+2300-01-01 is taken for one in 1715 where it meets nanoseconds. The *grain* of a time tells in which units it can be told.
+Two times may be compared just if each can be told in the finer one of their units.
 
 NumPy is never imported here: where a value is NumPy's, it is loaded already.
 """
@@ -28,15 +28,25 @@ _HELD = 2**63
 
 
 class Grain(NamedTuple):
-    """In which units a time of NumPy can be told: all from its own to the finest that has room for it."""
+    """In which units a time of NumPy can be told: all from its own to the finest that has room for it.
+
+    ``has_months``: the unit is as long as the calendar has it. ``is_coarse``: months are no whole number of such units.
+    """
 
     letter: str
     unit: int
     finest: int
+    has_months: bool
+    is_coarse: bool
 
     def mixes(self, other: Grain) -> bool:
-        """Tell whether two instants, or two lengths, can be compared."""
-        return self.letter == other.letter and self.shares_unit(other)
+        """Tell whether two instants, or two lengths, can be compared. NumPy would round a month to weeks, or to 25 s."""
+        rounded = (self.has_months and other.is_coarse) or (self.is_coarse and other.has_months)
+        return self.letter == other.letter and not rounded and self.shares_unit(other)
+
+    def is_finer_than_nanoseconds(self) -> bool:
+        """Tell whether the unit is one that only NumPy has."""
+        return self.unit > _PLACES["ns"]
 
     def shares_unit(self, other: Grain) -> bool:
         """Tell whether each of two times can be told in the finer of their units."""
@@ -94,4 +104,5 @@ def grain(value: Any) -> Grain | None:
         return None
     lasts = abs(int(value.view("i8"))) * multiple * _UNITS[unit]
     finest = max((place for unit, place in _PLACES.items() if lasts < _HELD * _UNITS[unit]), default=-1)
-    return Grain(value.dtype.kind, _PLACES[unit], finest)
+    has_months = unit in "YM"
+    return Grain(value.dtype.kind, _PLACES[unit], finest, has_months, not has_months and (multiple > 1 or unit == "W"))

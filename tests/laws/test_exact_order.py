@@ -42,7 +42,8 @@ class Floor(IntEnum):
 
 _NUMBERS: list[Any] = [
     *(base + n for base in (0, 2**11, 2**24, 2**53, 2**63) for n in (-1, 0, 1, 2)), True, Floor.FIRST,
-    0.1, 0.5, 2.0**24, 2.0**53, 2.0**53 + 2, 2.0**63, 1e300, float("inf"), float("-inf"), Fraction(1, 10), Fraction(2**53 + 1),
+    0.1, 0.5, 2.0**24, 2.0**53, 2.0**53 + 2, 2.0**63, 1e300, float("inf"), float("-inf"),
+    Fraction(1, 10), Fraction(2**53 + 1),
     Fraction(2**60 + 1, 2), Decimal("0.1"), Decimal(2**53 + 1), Decimal("1e300"), np.bool_(True),
     *(kind(n) for kind in (np.int8, np.uint8) for n in (0, 1, 100)), *(np.int16(n) for n in (2047, 2048, 2049)),
     *(np.int32(2**24 + n) for n in (-1, 0, 1)), *(np.int64(2**53 + n) for n in (-1, 0, 1)), np.int64(2**63 - 1),
@@ -56,14 +57,17 @@ _TIMES: list[Any] = [
     *(np.datetime64(day, unit) for day in _DAYS for unit in ("Y", "M", "W", "D", "h", "s", "us")),
     *(np.datetime64(n, "ns") for n in (-(2**63) + 1, -1, 0, 1, 1777852800000000001, 2**63 - 1)),
     *(np.datetime64(n, unit) for n, unit in ((5, "as"), (2**62, "ps"), (2**62, "s"), (3, "25s"), (7, "10s"), (2**62, "25s"))),
+    np.datetime64(9, "7D"), np.datetime64(2, "3M"),
     *(datetime.fromisoformat(day) for day in _DAYS), *(date.fromisoformat(day) for day in _DAYS),
     *(pd.Timestamp(day) for day in _DAYS), pd.Timestamp(1, unit="ns"), pd.Timestamp(1777852800000000001, unit="ns"),
     datetime(2026, 5, 4, 0, 0, 0, 1), datetime(2026, 5, 4, tzinfo=UTC), pd.Timestamp("2026-05-04", tz="Europe/Berlin"),
 ]  # fmt: skip
 
 _LENGTHS: list[Any] = [
+    np.timedelta64(1, "ps"), np.timedelta64(2**40, "fs"),
     *(np.timedelta64(n, unit) for n in (-1, 0, 1, 60, 10**6, 2**62) for unit in ("W", "D", "h", "m", "s", "us", "ns")),
-    np.timedelta64(5, "Y"), np.timedelta64(60, "M"), np.timedelta64(2**62, "Y"), np.timedelta64(7), 1, 60, 1.5, True, np.int8(60),
+    np.timedelta64(5, "Y"), np.timedelta64(60, "M"), np.timedelta64(2**62, "Y"), np.timedelta64(7),
+    1, 60, 1.5, True, np.int8(60),
     timedelta(0), timedelta(seconds=1), timedelta(days=1), timedelta(days=10**6), timedelta.max,
     pd.Timedelta(1, unit="ns"), pd.Timedelta(days=1), pd.Timedelta(days=10**5),
 ]  # fmt: skip
@@ -120,14 +124,19 @@ def mixes(make: Callable[[Any], Any]) -> Any:
     return st.one_of([st.lists(make(keys), min_size=1, max_size=9) for keys in kinds])
 
 
-@given(steps=mixes(lambda keys: st.tuples(keys, keys, st.booleans())), make=st.sampled_from(STORES), bounds=st.sampled_from(["[)", "[]"]))
+SPANS = mixes(lambda keys: st.tuples(keys, keys, st.booleans()))
+
+
+@given(steps=SPANS, make=st.sampled_from(STORES), bounds=st.sampled_from(["[)", "[]"]))
 @example([(np.datetime64("2026-01-01", "ns"), np.datetime64("2026-01-02", "ns"), True),
           (np.datetime64("1700-01-01"), np.datetime64("2300-01-01"), True)], MemoryStore, "[)")  # fmt: skip
+@example([(np.datetime64("2300-01", "M"), np.datetime64("2300-02", "M"), True),
+          (np.datetime64("2299-12-25", "W"), np.datetime64("2300-01-06", "W"), True)], MemoryStore, "[)")  # fmt: skip
 @example([(2**53, 2**53 + 1, True), (np.float64(2**53), 2.0**53 + 2, True)], MemoryStore, "[)")
 @example([(np.float32(2**24), np.float32(2**24 + 2), True), (2**24 + 1, 2**24 + 2, True)], MemoryStore, "[)")
 @example([(np.timedelta64(1, "m"), np.timedelta64(1, "h"), True), (60, 90, True)], MemoryStore, "[)")
 def test_spans_of_any_mix_overlap_just_when_their_values_do(steps: Any, make: Any, bounds: str) -> None:
-    """Booked, asked, listed: by value, without rounding. What cannot be compared by value is refused, and changes nothing."""
+    """Booked, asked, listed: without rounding. What cannot be compared by value is refused, and changes nothing."""
     calendar = Calendar(make(), bounds=bounds)
     calendar.add_resource(Resource("room"))
     held: list[tuple[Any, Any]] = []
@@ -185,7 +194,7 @@ def test_values_of_an_index_are_ordered_by_value(values: Any) -> None:
 
 
 @given(steps=mixes(lambda keys: st.tuples(keys, st.booleans())))
-@example([(np.datetime64("2026-01-01", "ns"), True), (np.datetime64("2300-01-01"), True), (np.datetime64("2027-01-01"), False)])
+@example([(np.datetime64(1, "ns"), True), (np.datetime64("2300-01-01"), True), (np.datetime64("2027-01-01"), False)])
 @example([(2**53, True), (2**53 + 1, True), (np.float64(2**53), False)])
 @example([(np.float32(0.1), True), (0.1, False)])
 def test_holds_run_out_when_the_clock_reaches_their_deadline_by_value(steps: Any) -> None:
@@ -249,8 +258,9 @@ class Sets(frozenset[int]):
 
 _REFUSED: list[Callable[[], Any]] = [
     lambda: np.complex64(1), lambda: np.complex128(1), lambda: np.array(5), lambda: np.array([5]), lambda: np.void(b"ab"),
-    lambda: np.timedelta64(5), lambda: np.longdouble(2**63) + 1, Always, Sets, lambda: {1: 2}.keys(), lambda: (1, {2}),
-    lambda: [1, frozenset()], lambda: (1, Always()), lambda: (1, np.complex64(2)), lambda: [np.array(5)], lambda: [float("nan")],
+    lambda: np.timedelta64(5), lambda: np.longdouble(2**63) + 1, Always, Sets, {1: 2}.keys, lambda: (1, {2}),
+    lambda: [1, frozenset()], lambda: (1, Always()), lambda: (1, np.complex64(2)), lambda: [np.array(5)],
+    lambda: [float("nan")],
 ]  # fmt: skip
 
 
@@ -285,7 +295,7 @@ def test_what_has_no_order_is_refused_as_key_as_deadline_and_as_value(make: Call
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ((1, "a"), (2, 3)), ([1, "a"], [2, 3]), ((1,), [2]), (np.datetime64("2026-01-01", "ns"), np.datetime64("2300-01-01")),
+        ((1, "a"), (2, 3)), ([1, "a"], [2, 3]), ((1,), [2]), (np.datetime64(1, "ns"), np.datetime64("2300-01-01")),
         (np.timedelta64(5, "s"), 6), (5, np.timedelta64(6, "s")), (np.timedelta64(1, "Y"), np.timedelta64(400, "D")),
         ((0, np.datetime64("2026-01-01", "ns")), (1, np.datetime64("2300-01-01"))), (datetime(2026, 1, 1), date(2027, 1, 1)),
         (time(9), time(10, tzinfo=UTC)), (np.datetime64("2026-01-01T00", "h"), datetime(2027, 1, 1, tzinfo=UTC)),
@@ -297,7 +307,7 @@ def test_ends_that_have_no_common_order_make_no_span(one: Any, other: Any) -> No
     calendar.add_resource(Resource("room"))
     for ask in (calendar.book, calendar.is_available, calendar.close):
         with pytest.raises(KeyTypeError):
-            ask("room", one, other)  # type: ignore[operator]
+            ask("room", one, other)
     calendar.check()
 
 
@@ -312,7 +322,9 @@ def test_tuples_are_compared_as_they_say() -> None:
         calendar.check()
 
 
-@pytest.mark.parametrize("make", [np.int64, np.float64, np.float32, lambda n: np.datetime64(n, "D"), lambda n: np.timedelta64(n, "s")])
+@pytest.mark.parametrize(
+    "make", [np.int64, np.float64, np.float32, lambda n: np.datetime64(n, "D"), lambda n: np.timedelta64(n, "s")]
+)
 def test_keys_of_numpy_come_back_as_they_were_given(make: Any, tmp_path: Any) -> None:
     """Booked, loaded in bulk, moved, split and read from a file."""
     calendar = Calendar()
