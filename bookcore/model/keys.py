@@ -222,7 +222,10 @@ class KeyFamily:
 
     def point(self, key: Any) -> Any:
         """Return one key in index form, or raise as `admit` does."""
-        if type(key) is self.plain and type(key) in _NEVER_NAN:
+        plain = self.plain
+        if type(key) is plain and (
+            plain in _NEVER_NAN or (key.tzinfo is self.zone if plain is datetime else plain is float and key == key)
+        ):
             return key
         return self._key(key, key, key)
 
