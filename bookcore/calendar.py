@@ -772,7 +772,8 @@ class Calendar:
 
         *key* is called under the calendar's lock: now, once for each resource; later, for each resource that is added or
         reindexed. A resource has no value if *key* raises AttributeError or LookupError for it, or returns None, NaN
-        or a tuple that contains NaN: it is in no range and sorts last. Indexes are not part of a snapshot.
+        or a tuple that contains NaN: it is in no range and sorts last. Values are ordered as keys are, exactly: a
+        ``float32`` by the value that it has. Indexes are not part of a snapshot.
 
         Raises: `IndexNameError` when the name is taken; `KeyTypeError` when values cannot be ordered; `QueryError` for an
         invalid name or key function, and when *key* raises another exception.

@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import repeat
-from operator import attrgetter, eq, itemgetter, lt
+from itertools import chain, repeat
+from operator import attrgetter, eq, is_not, itemgetter, lt
 from typing import Any
 
 from bookcore.engine.log import facts_of
@@ -29,7 +29,7 @@ from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, dictionary_encode, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import UTC, KeyFamily
+from bookcore.model.keys import OWN_KEYS, UTC, KeyFamily, kind_of, normal
 from bookcore.model.resource import Resource
 from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
@@ -119,7 +119,8 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         records, own = _records(state, events)
         if not _are_exclusive(state, records):
             return False
-        starts, ends = list(map(_start_of, events)), list(map(_end_of, events))
+        given = list(map(_start_of, events)), list(map(_end_of, events))
+        starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
         spans = _spans(state.keys, starts, ends)
         if spans is None:
             return False
@@ -135,7 +136,9 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
         # the ledger keeps the events that carry more than their rows
         kept = {}
-        if classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
+        if any(map(is_not, chain(starts, ends), chain(*given))):
+            kept = dict(zip(seqs, events, strict=True))
+        elif classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
             kept = {
                 seq: event
                 for seq, event in zip(seqs, events, strict=True)
@@ -226,6 +229,9 @@ def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple
     if len(types) != 1:
         return None
     (cls,) = types
+    # of other types a key need not speak for all: NumPy's times have units, and a class may compare as it likes
+    if cls not in OWN_KEYS and len(set(map(kind_of, chain(starts, ends)))) != 1:
+        return None
     if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
     columns = dictionary_encode(starts, ends) if cls in SHARED else None

@@ -37,7 +37,6 @@ from bookcore.model.errors import (
     HoldExpiredError,
     HoursError,
     InvalidSpanError,
-    KeyTypeError,
     QueryError,
     ResourceError,
     ResourceInUseError,
@@ -364,11 +363,8 @@ class Engine:
         past, now = False, None
         if ttl is not None or until is not None:
             now = state.holds.now(state.home)
-            until = later(now, ttl) if ttl is not None else normal(until)
-            try:
-                past = not now < until
-            except Exception as exc:
-                raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)}") from exc
+            until = state.holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            past = not now < until
             if past and plain_text(if_exists) != "return":  # an active booking is returned, whatever the deadline
                 raise HoldExpiredError(id, until, now)
         record = state.registry.record(resource)

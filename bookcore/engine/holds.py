@@ -19,8 +19,8 @@ from itertools import islice, pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from bookcore.model.errors import KeyTypeError, QueryError
-from bookcore.model.keys import normal
+from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, brief_key
+from bookcore.model.keys import KeyFamily, incomparable
 
 __all__ = ["Holds"]
 
@@ -38,7 +38,7 @@ _number_of = itemgetter(1)
 class Holds:
     """The holds of one calendar. Not thread-safe: used under the calendar's lock."""
 
-    __slots__ = ("clock", "deadlines", "expired", "passed", "timed", "until")
+    __slots__ = ("clock", "deadlines", "expired", "family", "passed", "timed", "until")
 
     def __init__(self, clock: Callable[[], Any] | None) -> None:
         self.clock = clock
@@ -46,6 +46,7 @@ class Holds:
         self.deadlines: list[Due] = []
         self.passed = 0  # how many of the deadlines have passed
         self.timed = 0  # how many bookings are held until a deadline
+        self.family = KeyFamily(True, lambda: map(_deadline_of, self.deadlines[self.passed :]), "the other deadlines")
         self.expired: dict[Hashable, Any] = {}  # deadlines of the latest expired holds by id, for the error of `confirm`
 
     def now(self, calendar: object) -> Any:
@@ -54,12 +55,18 @@ class Holds:
             raise QueryError(calendar, "it cannot know the time: Calendar(clock=...) takes a function that tells it")
         now = self.clock()
         try:
-            none = bool(now != now)
-        except Exception as exc:
-            raise KeyTypeError(now, f"the clock's instant cannot be compared ({type(exc).__name__})") from exc
-        if none:  # NaN and NaT are not less than any deadline: every hold would run out
-            raise KeyTypeError(now, "the clock tells no instant")
-        return normal(now)
+            return self.family.point(now)
+        except InvalidKeyError:  # NaN and NaT are not less than any deadline: every hold would run out
+            raise KeyTypeError(now, "the clock tells no instant") from None
+        except KeyTypeError as exc:
+            raise KeyTypeError(now, f"the clock's instant {exc.reason}") from exc
+
+    def deadline(self, until: Any, now: Any) -> Any:
+        """Return a deadline in index form. Raises: `KeyTypeError` if it cannot be compared with the clock's instant."""
+        held = self.family.point(until)
+        if (why := incomparable(now, held)) is not None:
+            raise KeyTypeError(until, f"cannot be compared with the clock's {brief_key(now)} ({why})")
+        return held
 
     def position(self, until: Any, seq: int) -> int | None:
         """Return the position at which to insert a deadline, or None if it is not to be inserted. O(log holds).
@@ -68,6 +75,7 @@ class Holds:
         """
         if until is None or self.clock is None:  # without a clock, holds run out only by `Calendar.apply`
             return None
+        self.family.point(until)
         try:
             high = bisect_right(self.deadlines, until, self.passed, key=_deadline_of)
             low = bisect_left(self.deadlines, until, self.passed, high, key=_deadline_of)
@@ -82,6 +90,7 @@ class Holds:
         """Mark a booking as held; *position* is the result of `position`. O(1), and a move of memory."""
         if position is not None:
             self.deadlines.insert(position, (until, seq))
+            self.family.learn(until)
         self.until[seq] = until
         self.timed += self._is_timed(until)
 

@@ -27,7 +27,8 @@ from itertools import pairwise
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.model.errors import KeyTypeError, QueryError, brief
+from bookcore.model.errors import BookcoreError, KeyTypeError, QueryError
+from bookcore.model.keys import KeyFamily, normal
 
 __all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
 
@@ -69,7 +70,7 @@ class AttributeIndex:
     Complexity, with n ordinals: `put`, `discard` O(log n + limit); `between` O(log n + limit + n / limit).
     """
 
-    __slots__ = ("chunks", "heads", "key", "limit", "name", "size", "values")
+    __slots__ = ("chunks", "family", "heads", "key", "limit", "name", "size", "values")
 
     LIMIT = 1024  # scanning half a chunk at both edges of a range takes about 0.1 ms
 
@@ -80,19 +81,26 @@ class AttributeIndex:
         self.heads: list[Any] = []
         self.values: dict[int, Any] = {}
         self.size = 0  # above every ordinal that has had a value
+        self.family = KeyFamily(True, self._held_values, f"the values of index {name!r}")
+
+    def _held_values(self) -> Iterator[Any]:
+        return (value for value in self.values.values() if value is not MISSING)
 
     def value_of(self, item: Any) -> Any:
         """Return what the key function gives for an object.
 
-        `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises AttributeError or LookupError.
+        In the form of `normal`. `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises
+        AttributeError or LookupError.
 
-        Raises: `QueryError` in place of every other exception of the function.
+        Raises: `QueryError` in place of every other exception of the function, `KeyTypeError` as `normal`.
         """
         try:
             value = self.key(item)
-            return MISSING if value is None or is_nan(value) else value
+            return MISSING if value is None or is_nan(value) else normal(value)
         except (AttributeError, LookupError):
             return MISSING
+        except KeyTypeError:
+            raise
         except Exception as exc:
             raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
 
@@ -103,13 +111,11 @@ class AttributeIndex:
         """
         if value is MISSING:
             return None
+        self.family.point(value)
         heads = self.heads
-        example = heads[0] if heads else value
+        if not heads:
+            return 0, 0
         try:
-            bool(value < example)
-            bool(example < value)
-            if not heads:
-                return 0, 0
             at = max(bisect_right(heads, value) - 1, 0)
             while at and not heads[at] < value and self.chunks[at].ordinals[0] > number:
                 at -= 1  # the run of this value began in an earlier chunk, with lower ordinals
@@ -117,9 +123,7 @@ class AttributeIndex:
             high = bisect_right(chunk.values, value)
             return at, bisect_left(chunk.ordinals, number, bisect_left(chunk.values, value, 0, high), high)
         except Exception as exc:
-            raise KeyTypeError(
-                value, f"cannot be ordered in index {self.name!r} among values such as {brief(example)}"
-            ) from exc
+            raise KeyTypeError(value, f"cannot be ordered among {self.family.others}") from exc
 
     def put(self, number: int, value: Any) -> None:
         """Give an ordinal a value, or raise as `place` does and change nothing."""
@@ -134,6 +138,7 @@ class AttributeIndex:
         self.values[number] = value
         into = out_of = -1
         if position is not None:
+            self.family.learn(value)
             into, index = position
             if not self.chunks:
                 self.chunks.append(_Chunk([], []))
@@ -258,6 +263,7 @@ class AttributeIndex:
             for bound in (low, high):
                 if bound is not None and is_nan(bound):
                     raise QueryError(bound, f"is no bound of index {self.name!r}: it equals nothing, not even itself")
+            low, high = (None if bound is None else self.family.point(bound) for bound in (low, high))
             if low is not None and high is not None and high < low:
                 return 0
             first = 0 if low is None else max(bisect_left(heads, low) - 1, 0)
@@ -271,7 +277,7 @@ class AttributeIndex:
                     result |= chunk.bits.value()
                 else:
                     scanned += chunk.ordinals[start:stop]
-        except QueryError:
+        except BookcoreError:
             raise
         except Exception as exc:
             raise KeyTypeError(

@@ -229,9 +229,11 @@ def quorum(streams: Iterable[Iterable[Span]], needed: int) -> Iterator[Span]:
         start = ahead[0]
         while ends and start is not None and ends[-1].is_over(start):
             ends.pop()
-        while ahead is not None and (start is None if ahead[0] is None else not (start is None or start < ahead[0])):
+        while True:  # the first without a comparison, so that each round reads on, whatever `<` answers
             insort(ends, _Until(ahead[1]))
             ahead = next(rest, None)
+            if ahead is None or (start is not None if ahead[0] is None else start is None or start < ahead[0]):
+                break
         if len(ends) >= needed:
             until = ends[needed - 1]
             if last is None or until < last:

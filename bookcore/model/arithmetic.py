@@ -1,11 +1,13 @@
 """Sums and differences of keys and lengths that raise OverflowError when the type cannot hold the result.
 
-Python's own numbers grow, and its dates raise OverflowError. NumPy's numbers have a fixed width and wrap around, with a
-warning: ``int8(100) + int8(100)`` is -56, a "later" key that is less than the earlier one. NumPy's instants may become
-NaT. pandas raises errors of its own. The functions here raise OverflowError for all of them, and nothing warns.
+Python's own numbers grow, and its dates raise OverflowError. NumPy's have a fixed width and wrap around:
+``int8(100) + int8(100)`` is -56, a "later" key that is less than the earlier one; its instants may become NaT, and are
+added in a unit that may have no room for them. pandas raises errors of its own. The functions here raise OverflowError for
+all of them, and nothing warns.
 
     own types      int, float, datetime ...     the plain sum: two looks at types and no more
-    other types    NumPy, pandas, the user's    the sum, if it is on the right side of the key
+    NumPy numbers  int8, float32 ...            the sum of the equal numbers of Python
+    other types    NumPy times, pandas, own     the sum, if it is on the right side of the key
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from decimal import Decimal
 from fractions import Fraction
 from operator import add, sub
 from typing import Any
+
+from bookcore.model.numpy_scalars import grain, python_number
 
 __all__ = ["OWN", "difference", "doubled", "minus", "plus"]
 
@@ -51,6 +55,7 @@ def difference(later: Any, earlier: Any) -> Any:
     """
     if type(later) in OWN and type(earlier) in OWN:
         return later - earlier
+    later, earlier = python_number(later), python_number(earlier)
     with _quiet(later, earlier):
         length = _tried(sub, later, earlier)
         beyond = _is_negative(length) or bool(length != length)
@@ -73,6 +78,10 @@ def doubled(length: Any) -> Any:
 
 def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
     """Return the key that `add` or `sub` makes of a key and a length; raise OverflowError if it wrapped around."""
+    key, length = python_number(key), python_number(length)
+    one, other = grain(key), grain(length)
+    if one is not None and other is not None and not one.shares_unit(other):
+        raise OverflowError("the unit of the sum has no room for one of the two")
     with _quiet(key, length):
         moved = _tried(operation, key, length)
         beyond = _is_beyond(*((key, moved) if operation is add else (moved, key)), length)

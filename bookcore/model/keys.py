@@ -2,16 +2,20 @@
 
     given                                  held                      refused
     9, 12.5, Fraction(1, 3)                as they are               nan; "9" among numbers
+    np.int64(9), np.float32(0.5)           9, 0.5                    complex numbers; an array
+    np.datetime64("9999-12-31")            as it is                  the same among keys of nanoseconds, which end in 2262
     datetime(..., tzinfo=Berlin)           the same instant in UTC   a datetime without a zone among those with one
     (2026, "a")                            as it is                  (2026, 1) among such tuples
 
 A key is a point of an axis; all keys held together are of one family. They are compared by ``<`` alone, which is sound only
-if the order is total. So three things are settled before a key reaches an index:
+if the order is total. The same goes for deadlines of holds and for the values of an index: each has a `KeyFamily`. So four
+things are settled before a key reaches an index:
 
 - *points*: a NaN or NaT equals nothing, not even itself, and has no place on the axis;
 - *families*: each kind of key must be comparable with every other kind that is held. A kind is the type; for datetimes
   also whether they have a zone; for tuples the kinds of their elements, so that ``(1, "a")`` is refused among ``(1, 2)``
-  whatever the values are;
+  whatever the values are; and of two keys at most one may be less than the other;
+- *numbers*: those of NumPy are compared after rounding, so they are held as Python's, which are compared exactly;
 - *instants*: Python compares two datetimes of the same zone by wall clock and ignores ``fold``, and two of different zones
   by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass). So aware
   datetimes are held in UTC; callers get back the objects that they gave.
@@ -21,17 +25,21 @@ if the order is total. So three things are settled before a key reaches an index
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from numbers import Number
+from operator import is_
 from typing import Any
 
 from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
+from bookcore.model.numpy_scalars import grain, is_array, python_number
+from bookcore.model.typecheck import is_a
 
-__all__ = ["HIGHEST", "LOWEST", "UTC", "KeyFamily", "is_foreign", "normal"]
+__all__ = ["HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "incomparable", "is_foreign", "kind_of", "normal"]
 
-_PARTIAL = (set, frozenset, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
+_PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
 
 class _Lowest:
@@ -65,51 +73,71 @@ LOWEST: Any = _Lowest()
 HIGHEST: Any = _Highest()
 
 
-def normal(key: Any) -> Any:
-    """Return the form in which indexes hold a key: aware datetimes in UTC, also within tuples, all else as it is.
+OWN_KEYS = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
+"""Types whose keys can all be compared with each other, by code that is not the user's."""
 
-    Raises: `KeyTypeError` if the time in UTC is before year 1 or after year 9999, or a tuple cannot be iterated.
+_AS_THEY_ARE = OWN_KEYS - {datetime}
+
+
+def normal(key: Any) -> Any:
+    """Return the form in which indexes hold a key: aware datetimes in UTC, NumPy's numbers as Python's, all else as it is.
+
+    That goes for the elements of tuples and lists, too.
+
+    Raises: `KeyTypeError` if the time in UTC is before year 1 or after year 9999, a tuple cannot be iterated, or a scalar
+    of NumPy is no key (see `python_number`).
 
     >>> from datetime import timezone
     >>> print(normal(datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))), normal(12))
     2026-05-01 10:00:00+00:00 12
     """
+    if type(key) in _AS_THEY_ARE:
+        return key
     try:
         if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
             if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
                 return key.astimezone(UTC)
-        elif issubclass(type(key), tuple) and any(issubclass(type(atom), datetime) for atom in _atoms(key)):
-            return tuple(map(normal, key))
+            return key
+        if (row := _row(key)) is not None:
+            held = list(map(normal, key))
+            return key if all(map(is_, key, held)) else row(held)
     except KeyTypeError:
         raise
     except RecursionError:
         raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
     except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
         raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
-    return key
+    try:
+        return python_number(key)
+    except ValueError as exc:
+        raise KeyTypeError(key, str(exc)) from None
 
 
-def _kind(key: Any) -> Any:
-    """Return the kind of a key, which decides with what it can be compared: a type, or a tuple of a type and more."""
-    if issubclass(type(key), tuple):
-        return (tuple, *map(_kind, key))
+def _row(key: Any) -> Any:
+    """Return tuple or list for a key that is one, and is compared as one: element by element; None for all others."""
+    for cls in (tuple, list):
+        if issubclass(type(key), cls) and type(key).__lt__ is cls.__lt__:
+            return cls
+    return None
+
+
+def kind_of(key: Any) -> Any:
+    """Return the kind of a key in index form, which decides with what it can be compared: a type, or a type and more."""
+    if (row := _row(key)) is not None:
+        return (row, *map(kind_of, key))
     if issubclass(type(key), (datetime, time)):
         return (type(key), key.utcoffset() is not None)
-    return type(key)
-
-
-_TOTAL = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
-"""Types whose keys can all be compared with each other, by code that is not the user's."""
+    return type(key) if type(key) in OWN_KEYS else grain(key) or type(key)
 
 
 def is_foreign(key: Any) -> bool:
     """Tell whether code of the user's own compares a key."""
-    return any(type(atom) not in _TOTAL for atom in _atoms(key))
+    return any(type(atom) not in OWN_KEYS for atom in _atoms(key))
 
 
 def _atoms(key: Any) -> Iterable[Any]:
     """Yield the points that a key consists of: itself, or for a tuple the points of its elements."""
-    if issubclass(type(key), tuple):
+    if type(key) not in OWN_KEYS and _row(key) is not None:
         for part in key:
             yield from _atoms(part)
     else:
@@ -128,6 +156,9 @@ def _is_point(key: Any) -> bool:
         raise KeyTypeError(key, f"cannot be compared with itself ({type(exc).__name__})") from exc
 
 
+_NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
+
+
 class KeyFamily:
     """The kinds of keys that are held together: admits new keys, brings them into index form and remembers their kinds.
 
@@ -143,10 +174,13 @@ class KeyFamily:
     (<class 'int'>, True, False)
     """
 
-    __slots__ = ("_held", "_kinds", "closed", "foreign", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "closed", "foreign", "others", "plain", "zone")
 
-    def __init__(self, closed: bool, held: Callable[[], Iterable[Any]]) -> None:
+    def __init__(
+        self, closed: bool, held: Callable[[], Iterable[Any]], others: str = "the keys of this calendar"
+    ) -> None:
         self.closed = closed
+        self.others = others  # what these keys are called in the sentence of an error
         self._held = held  # returns all keys that are held now; called only before a refusal
         self._kinds: dict[Any, Any] = {}
         self.plain: Any = None
@@ -175,11 +209,9 @@ class KeyFamily:
             if self.is_plain(start, end):
                 return start, end
             low, high = self._key(start, start, end), self._key(end, start, end)
-            try:
-                right = not high < low if self.closed else bool(low < high)
-            except Exception as exc:
-                raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({type(exc).__name__})") from exc
-            if not right:
+            if (why := incomparable(low, high)) is not None:
+                raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({why})")
+            if not (not high < low if self.closed else bool(low < high)):
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
             return low, high
         if start is not None:
@@ -190,6 +222,11 @@ class KeyFamily:
 
     def point(self, key: Any) -> Any:
         """Return one key in index form, or raise as `admit` does."""
+        plain = self.plain
+        if type(key) is plain and (
+            plain in _NEVER_NAN or (key.tzinfo is self.zone if plain is datetime else plain is float and key == key)
+        ):
+            return key
         return self._key(key, key, key)
 
     def _key(self, key: Any, start: Any, end: Any) -> Any:
@@ -197,42 +234,44 @@ class KeyFamily:
             raise InvalidKeyError(key, start, end)
         if type(key) is not self.plain:
             for atom in _atoms(key):
-                if issubclass(type(atom), _PARTIAL):
+                if is_a(atom, _PARTIAL):
                     raise KeyTypeError(key, f"{type(atom).__name__} values have no order from low to high")
+                if is_array(atom):
+                    raise KeyTypeError(key, "is an array: a key is one value that does not change")
         key = normal(key)
         try:
-            kind = _kind(key)
+            kind = kind_of(key)
             known = self._kinds.get(kind)  # a class need not be hashable
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
         # two keys of a class of the user's own need not be comparable
-        if known is None or (self.foreign and is_foreign(key) and _incomparable(key, known) is not None):
+        if known is None or (self.foreign and is_foreign(key) and incomparable(key, known) is not None):
             self._compatible(kind, key)
         return key
 
     def _compatible(self, kind: Any, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
-        if (why := _incomparable(key, key)) is not None:
+        if (why := incomparable(key, key)) is not None:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)
         if refused is not None and self._kinds:
             self._look_again()
             refused = self._against(self._kinds, key)
         if refused is not None:
-            raise KeyTypeError(key, f"cannot be compared with the keys of this calendar, such as {brief_key(refused)}")
+            raise KeyTypeError(key, f"cannot be compared with {self.others}, such as {brief_key(refused)}")
 
     def _look_again(self) -> None:
         """Forget the kinds of which no key is held any more. O(keys held)."""
         self._kinds = {}
         for held in self._held():
-            self._kinds.setdefault(_kind(held), held)
+            self._kinds.setdefault(kind_of(held), held)
         self._settle()
 
     @staticmethod
     def _against(kinds: dict[Any, Any], key: Any) -> Any:
         """Return a key that cannot be compared with a new key, from the examples of some kinds, or None."""
         for other in kinds.values():
-            if _incomparable(key, other) is not None:
+            if incomparable(key, other) is not None:
                 return other
         return None
 
@@ -240,14 +279,14 @@ class KeyFamily:
         """Remember the kinds of keys that are now held, given in index form; None is ignored."""
         for key in keys:
             if key is not None and type(key) is not self.plain:
-                kind = _kind(key)
+                kind = kind_of(key)
                 if kind not in self._kinds:
                     self._kinds[kind] = key
                     self._settle()
 
     def knows(self, key: Any) -> bool:
         """Tell whether the kind of a key in index form is remembered."""
-        return _kind(key) in self._kinds
+        return kind_of(key) in self._kinds
 
     def sample(self) -> Any:
         """Return an example of the keys that are held, or None."""
@@ -279,16 +318,25 @@ class KeyFamily:
                 self.plain = kind
 
 
-def _incomparable(one: Any, other: Any) -> str | None:
-    """Return why two keys cannot be ordered, None if they can. Tuples are compared element by element."""
-    if issubclass(type(one), tuple) and issubclass(type(other), tuple):
-        for left, right in zip(one, other, strict=False):
-            if (why := _incomparable(left, right)) is not None:
-                return why
-        return None
+def incomparable(one: Any, other: Any) -> str | None:
+    """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
     try:
-        bool(one < other)
-        bool(other < one)
+        if (row := _row(one)) is not None and row is _row(other):
+            for part, opposite in zip(one, other, strict=False):
+                if (why := incomparable(part, opposite)) is not None:
+                    return why
+            return None
+        below, above = bool(one < other), bool(other < one)
+        left, right = grain(one), grain(other)
     except Exception as exc:  # the user's own class may raise anything
         return type(exc).__name__
+    if below and above:
+        return "each is less than the other"
+    if left is not None and right is not None:
+        return None if left.mixes(right) else "NumPy would round one of them, or has no room for it in the unit of the other"
+    time, other = (left, other) if left is not None else (right, one)
+    if time is not None and is_a(other, (Number,)):
+        return "NumPy would take the number for a time, in whatever unit the other one has"
+    if time is not None and time.is_finer_than_nanoseconds():
+        return "only NumPy has units finer than a nanosecond"
     return None

@@ -22,6 +22,7 @@ from typing import Any
 from bookcore.model.arithmetic import OWN, minus, plus
 from bookcore.model.errors import KeyTypeError, brief, brief_key
 from bookcore.model.keys import normal
+from bookcore.model.numpy_scalars import python_number
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -33,8 +34,8 @@ __all__ = [
 def later(key: Any, length: Any) -> Any:
     """Return ``key + length`` in the form in which indexes hold keys. If either is None, return *key* as it is.
 
-    Raises: `KeyTypeError` when the two cannot be added, the length is negative, or part of the length would be lost: a
-    date plus five hours is the same date.
+    Raises: `KeyTypeError` when the two cannot be added, the sum is no move along the axis (of texts it is a longer text),
+    the length is negative, or part of the length would be lost: a date plus five hours is the same date.
 
     >>> later(5, 2)
     7
@@ -43,7 +44,7 @@ def later(key: Any, length: Any) -> Any:
         return key
     low = normal(key)
     try:  # the comparisons too: an array has no truth value, nor has the NA of pandas
-        moved = low + length if type(low) in OWN and type(length) in OWN else plus(low, length)
+        moved = low + length if type(low) in OWN and type(length) in OWN else _forward(low, length)
         backwards = bool(moved < low)
         whole = _is_whole(low, moved, length)
     except Exception as exc:
@@ -53,6 +54,12 @@ def later(key: Any, length: Any) -> Any:
     if not whole:
         raise _lost(key, length)
     return moved
+
+
+def _forward(low: Any, length: Any) -> Any:
+    """Return the sum. Raises: TypeError if the length cannot be taken from itself: what was added is no distance, then."""
+    _nothing(length)
+    return plus(low, length)
 
 
 def sooner(key: Any, length: Any) -> Any:
@@ -86,23 +93,30 @@ def wrong_with(length: Any) -> str:
     >>> wrong_with(2), wrong_with(-2), wrong_with("2")
     ('', 'which is negative', 'which is no length')
     """
-    if is_a(length, _NO_LENGTHS) or not _has_addition(type(length)):
-        return "which is no length"
     try:
         if length != length:
             return "which is no number"
-        nothing = length - length
+        nothing = _nothing(length) if _has_addition(type(length)) else None
+    except ArithmeticError:  # a signalling NaN
+        return "which is no number"
+    except Exception:
+        nothing = None
+    if nothing is None:
+        return "which is no length"
+    try:
         if nothing != nothing:
             return "which is without end"
         return "which is negative" if length < nothing else ""
-    except ArithmeticError:  # a signalling NaN
-        return "which is no number"
     except Exception:  # a length that cannot be compared, as one in months cannot
         return ""
 
 
-_NO_LENGTHS = (str, bytes, bytearray, list, tuple, bool)
-"""Types whose values can be added to each other, and are no lengths."""
+def _nothing(length: Any) -> Any:
+    """Return a length minus itself. Raises: TypeError for all that can be added and has no size: texts, lists, booleans."""
+    length = python_number(length)
+    if is_a(length, bool):
+        raise TypeError("a truth value is no length")
+    return length - length
 
 
 def _has_addition(cls: type) -> bool:

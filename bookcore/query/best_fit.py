@@ -21,7 +21,10 @@ from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import KeyTypeError
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["tightest"]
+__all__ = ["DOUBLINGS", "tightest"]
+
+DOUBLINGS = 40
+"""How often a search back is doubled before it reaches back without bound."""
 
 Size = tuple[int, bool, Any]
 """Number of unbounded sides of a gap, whether its length overflows the keys' type of length, and its length."""
@@ -84,11 +87,13 @@ def _left(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: i
     start = None
     if not _open_left(rules, record, high, quantity):
         left, back = low, _length(low, high)
-        while start is None:
-            left, right = _before(left, back), left
+        for doublings in range(DOUBLINGS, -1, -1):
+            left, right = _before(left, back) if doublings else None, left
             for _, end in rules.blocked_spans(record, left, right, quantity):
                 key = end.key if isinstance(end, Place) else end
                 start = key if start is None or start < key else start
+            if start is not None or left is None:
+                break
             back = doubled(back)
     hours = record.hours
     if hours is not None:

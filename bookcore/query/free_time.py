@@ -28,9 +28,11 @@ from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
-from bookcore.model.lengths import exactly_back, is_too_far, later
+from bookcore.model.keys import normal
+from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.typecheck import is_a
+from bookcore.query.best_fit import DOUBLINGS
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
 from bookcore.stores.protocol import SupportsFreeTime
@@ -42,9 +44,6 @@ Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)
 """How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
-
-DOUBLINGS = 40
-
 
 class FreeTime:
     """Questions about free time in one calendar."""
@@ -78,7 +77,7 @@ class FreeTime:
         """See `Calendar.gaps`."""
         record, low, high = self._asked(resource, start, end)
         check_quantity(quantity)
-        self._check_length(high if low is None else low, at_least)
+        at_least = self._length(high if low is None else low, at_least)
         if quantity > record.capacity or is_shorter(record.hours, at_least):
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
@@ -94,7 +93,7 @@ class FreeTime:
         if low is None:
             raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
         check_quantity(quantity)
-        self._check_length(low, length, empty=False)
+        length = self._length(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
         if span is None:
             return None
@@ -117,7 +116,7 @@ class FreeTime:
             raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
         except Exception as exc:
             raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
-        self._check_length(low, length)
+        length = self._length(low, length)
         if self._state.rules.allows(record, low, high, quantity):
             return (start, end), (start, end)
         return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
@@ -131,7 +130,7 @@ class FreeTime:
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
         members = _members(resources)
-        low, high, streams = self._free_spans(members, start, end, at_least)
+        at_least, low, high, streams = self._free_spans(members, start, end, at_least)
         needed = len(streams) if quorum is None else quorum
         gaps: Iterator[Span]
         if not needed:
@@ -143,16 +142,16 @@ class FreeTime:
         return _given(_long_enough(gaps, at_least), low, high, start, end)
 
     @question
-    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, list[Any]]:
-        """Return a window in index form, and in it the free spans of each of some resources."""
+    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, Any, list[Any]]:
+        """Return a length and a window in index form, and in that the free spans of each of some resources."""
         low, high = self._state.keys.admit(start, end)
-        self._check_length(high if low is None else low, at_least)
+        at_least = self._length(high if low is None else low, at_least)
         records = {record.number: record for record in map(self._state.registry.record, members)}
         streams = []
         for record in records.values():
             spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
             streams.append(self._state.rules.free(spans, record.hours, low, high))
-        return low, high, streams
+        return at_least, low, high, streams
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -161,19 +160,19 @@ class FreeTime:
         check_quantity(quantity)
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-        low, high = self._window(length, start, end, step)
+        length, step, low, high = self._window(length, start, end, step)
         return Slots(self._planner, term, length, low, high, quantity, step, start)
 
     @question
-    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any]:
-        """Check what `find_slots` is asked; return the window in index form."""
+    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Any, Any]:
+        """Check what `find_slots` is asked; return length, step and the window in index form."""
         low, high = self._state.keys.admit(start, end)
         if low is None or high is None:
             raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
-        self._check_length(low, length, empty=False)
+        length = self._length(low, length, empty=False)
         if step is not None:
-            self._check_length(low, step, empty=False, always=True)
-        return low, high
+            step = self._length(low, step, empty=False, always=True)
+        return length, step, low, high
 
     # -- helpers -----------------------------------------------------------------------------------
 
@@ -181,22 +180,26 @@ class FreeTime:
         """Return the record and the span, in index form, that a question is about. The lock is held."""
         return self._state.registry.record(resource), *self._state.keys.admit(start, end)
 
-    def _check_length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> None:
-        """Raise unless *length* can be added to *key*; with ``empty=False`` also if it is missing or zero.
+    def _length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> Any:
+        """Return *length*, a number of NumPy as one of Python; raise unless it can be added to *key* (None: to those held).
 
-        With closed bounds a length of zero is accepted, because a span of one key has that length; unless *always*.
+        With ``empty=False`` it must not be missing or zero. With closed bounds a length of zero is accepted, because a span
+        of one key has that length; unless *always*.
         """
         if length is None and empty:
-            return
+            return None
         if length is None:
             raise KeyTypeError(None, "a length is needed")
+        key = self._state.keys.sample() if key is None else key
         if key is None:
-            return
+            if wrong := wrong_with(length):
+                raise KeyTypeError(length, f"is a length {wrong}")
+            return length
         try:
             until = later(key, length)
         except KeyTypeError as exc:
             if is_too_far(exc):
-                return  # a valid length, too long for any span
+                return normal(length)  # a valid length, too long for any span
             raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
@@ -207,6 +210,7 @@ class FreeTime:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not positive and not empty and (always or not self._state.closed):
             raise InvalidSpanError(key, until, f"{brief_key(length)} is a length of nothing")
+        return normal(length)
 
     def _first_fit(self, record: ResourceRecord, low: Any, length: Any, quantity: int) -> Span | None:
         """Return the earliest free span of a length that starts at *low* or later, or None. The lock is held."""

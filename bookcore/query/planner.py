@@ -23,7 +23,8 @@ from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
-from bookcore.model.errors import QueryError, brief
+from bookcore.model.errors import KeyTypeError, QueryError, brief
+from bookcore.model.keys import KeyFamily
 from bookcore.model.term import (
     DEAR,
     All,
@@ -261,11 +262,18 @@ def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
 
 def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]) -> list[Any]:
     """Return what is *shown* for each resource, in order of the resources' *key*, stable, those without a value last."""
-    valued, missing = [], []
+    valued: list[tuple[Any, Any]] = []
+    missing = []
+    family = KeyFamily(True, lambda: [value for value, _ in valued], "the other values of order_by")
     for resource, thing in zip(resources, shown, strict=True):
         try:
             value = key(resource)
             has = value is not None and not is_nan(value)
+            if has:
+                value = family.point(value)
+                family.learn(value)
+        except KeyTypeError as exc:
+            raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
         except (AttributeError, LookupError):
             has = False
         except Exception as exc:

@@ -62,7 +62,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                 return
             yield from self._at(start, until, None)
             upcoming = fits(start, self.step, self.high)
-            if upcoming is None or not start < upcoming:  # a step lost in rounding would repeat the same start for ever
+            if upcoming is None or not _is_after(upcoming, start):  # a step lost in rounding
                 return
             start = upcoming
 
@@ -166,8 +166,8 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                 heap.append(_Candidate(begins, number))
         heapify(heap)
         while heap:
-            start = heap[0].start
-            numbers = []
+            first = heappop(heap)
+            start, numbers = first.start, [first.number]
             while heap and not start < heap[0].start:
                 numbers.append(heappop(heap).number)
             yield start, numbers, 0
@@ -185,7 +185,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             return None
         spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
         for start, end in state.rules.free(spans, record.hours, after, self.high, self.length):
-            if after < start and fits(start, self.length, end) is not None:
+            if _is_after(start, after) and fits(start, self.length, end) is not None:
                 return start
         return None
 
@@ -225,10 +225,13 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             events = self._next_ends(ends_after, at, meeting)
             if not events:
                 return
+            begun, met = at, meeting
             for key, numbers, bits in events:
                 at, meeting = key, False
                 if numbers or bits:
                     yield _next_key(key) if closed else key, numbers, bits
+            if not met and not _is_after(at, begun):
+                return
 
     @question
     def _next_ends(self, ends_after: Callable[..., Any], at: Any, meeting: bool) -> list[Any]:
@@ -254,6 +257,14 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         resources = self._state.hours.by_rule.get(hours)
         return 0 if resources is None else self._within(resources.value())
 
+
+
+def _is_after(key: Any, other: Any) -> bool:
+    """Tell whether a key is a step forward from another, and not back as well: so says a `<` that is always true.
+
+    A search that goes on from a key which is none would never end.
+    """
+    return bool(other < key) and not key < other
 
 
 def _next_key(key: Any) -> Any:

@@ -139,17 +139,30 @@ class TimeExam:
 
     # -- where the axis ends -----------------------------------------------------------------------
 
-    @pytest.mark.parametrize("type_name", ["int8", "uint8", "int64", "uint64", "datetime64"])
-    def test_keys_of_fixed_width_end_where_their_type_does(self, store: Any, type_name: str) -> None:
-        """Beyond NumPy's last key lies none: nothing is offered that would wrap around, and a search comes to its end."""
+    @pytest.mark.parametrize("type_name", ["int8", "uint8", "int64", "uint64"])
+    def test_numbers_of_fixed_width_are_whole_numbers(self, store: Any, type_name: str) -> None:
+        """Beyond the last of NumPy's type lie more: nothing wraps around, and what is offered can be booked."""
         np = pytest.importorskip("numpy", reason="NumPy is not installed")
-        length: Callable[[int], Any]
-        if type_name == "datetime64":
-            first, last = (np.datetime64(edge, "ns") for edge in (-(2**63) + 1, 2**63 - 1))
-            length = partial(_nanoseconds, np)
-        else:
-            length = getattr(np, type_name)
-            first, last = length(np.iinfo(length).min), length(np.iinfo(length).max)
+        number = getattr(np, type_name)
+        last = int(np.iinfo(number).max)
+        calendar = Calendar(store)
+        calendar.add_resource(Resource("room"))
+        booked = calendar.book("room", number(last - 100), number(last - 50))
+        assert (booked.start, booked.end, type(booked.start)) == (last - 100, last - 50, number)
+        assert calendar.next_available("room", number(last - 80), number(60)) == (last - 50, last + 10)
+        around = (last - 160, last - 100), (last - 50, last + 10)
+        assert calendar.nearest("room", number(last - 60), number(last)) == around
+        starts = calendar.find_slots(number(60), number(last - 100), last + 100, step=number(100))
+        assert [slot[0] for slot in starts] == [last]
+        assert calendar.is_available("room", last - 50, last + 10)
+        assert not calendar.is_available("room", last - 51, 1e300)
+        calendar.check()
+
+    def test_instants_of_fixed_width_end_where_their_type_does(self, store: Any) -> None:
+        """Beyond NumPy's last instant lies none: nothing is offered that would wrap around, and searches end."""
+        np = pytest.importorskip("numpy", reason="NumPy is not installed")
+        first, last = (np.datetime64(edge, "ns") for edge in (-(2**63) + 1, 2**63 - 1))
+        length: Callable[[int], Any] = partial(_nanoseconds, np)
         calendar = Calendar(store)
         calendar.add_resource(Resource("room"))
         calendar.book("room", last - length(100), last - length(50))

@@ -22,6 +22,7 @@ from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model.change import Closed, Held, HoursSet
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
+from bookcore.model.keys import OWN_KEYS, kind_of, normal
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
@@ -73,7 +74,7 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
     # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
     # by now.
     for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
-        calendar.commit(Held(ledger.event(seqs[place]), until))
+        calendar.commit(Held(ledger.event(seqs[place]), normal(until)))
     for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
         hours = Hours.from_plain(rule)
         for place in keepers:
@@ -265,6 +266,8 @@ def _load_in_one_piece(
     if not count or rows.quantities.count(1) != count:
         return False
     if keys is None or places is None or len(set(map(type, keys))) > 1 or type(keys[0]) is tuple:
+        return False
+    if type(keys[0]) not in OWN_KEYS and len(set(map(kind_of, keys))) > 1:
         return False
     by_place = calendar.registry.in_order()
     if calendar.registry.pooled.value() and not all(by_place[place].is_exclusive for place in set(rows.resources)):

@@ -30,7 +30,7 @@ from itertools import chain, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
-from bookcore.model.keys import normal
+from bookcore.model.keys import OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.columns import (
@@ -55,6 +55,9 @@ __all__ = [
     "decode_state",
     "encode_state",
 ]
+
+_AS_THEY_ARE = (OWN_KEYS - {datetime}) | {type(None)}
+_IN_ORDER = OWN_KEYS | {tuple, type(None)}
 
 Section = tuple[bytes, ...]
 Decoder = Callable[[bytes, int], Any]
@@ -404,9 +407,7 @@ def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
         normals = points
-        if any(issubclass(cls, datetime | tuple) for cls in types) and (
-            keys.table is not None or _need_index_form(points, types)
-        ):
+        if not types <= _AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
             normals = list(map(normal, points))
         starts: Any
         ends: Any
@@ -436,7 +437,12 @@ def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
 
 
 def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
-    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards."""
+    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards.
+
+    True also for types that `normal` may change, other than datetimes and tuples.
+    """
+    if not types <= _IN_ORDER:
+        return True
     tuples = [point for point in points if isinstance(point, tuple)] if types != {datetime} else []
     if types != {datetime}:
         points = [point for point in points if isinstance(point, datetime)]
