@@ -67,11 +67,14 @@ class Facts:
 class Limits:
     """Limits on files: ``max_bytes`` is the size of the largest file that is read or written.
 
-    Reading a file takes memory in proportion to its size, whatever numbers it contains, because every row of every
-    column takes at least one byte of the file.
+    Reading a file takes memory and time in proportion to its size, whatever it contains: every row of every column takes
+    at least one byte of the file, and what has no bytes of its own (containers in containers, values that rows share,
+    values of one hash) is counted. A file may describe 65,536 such values, and ``max_ratio`` for each of its bytes; see
+    `bookcore.persist.codec.budget`. A larger ratio is for files that you trust.
     """
 
     max_bytes: int = 1 << 30
+    max_ratio: int = 1
 
 
 _FILES = FileSystem()
