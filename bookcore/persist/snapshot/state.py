@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -440,8 +439,7 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
         if not all(map(eq, points, points)):
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
-        with suppress(TypeError):  # keys without a hash are in no set
-            budget.charge_hashes(points)
+        _charge_hashes(points, budget)
         normals = points
         if any(issubclass(cls, datetime | tuple) for cls in types) and (
             keys.table is not None or _need_index_form(points, types)
@@ -472,6 +470,16 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
     if not in_order:
         raise Unreadable("a span that ends before it starts")
     return keys
+
+
+def _charge_hashes(points: Sequence[Any], budget: Budget) -> None:
+    """Charge the hashes of keys; those that have none are in no set or dict."""
+    try:
+        budget.charge_hashes(points)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception:  # noqa: S110 - keys need no hash
+        pass
 
 
 def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
