@@ -112,9 +112,9 @@ def write_file(
     """Write a snapshot to *path*, replacing a file that is there, and return its size in bytes.
 
     If *path* is a symbolic link, the file that it leads to is replaced, and the link stays. Only its owner may read the
-    file. Temporary files that killed processes left in the folder are removed. After a failure before the last step, the file at *path* is unchanged and the
-    temporary file is removed. If syncing the folder fails after that step, the new file is in place and complete, and
-    the error says so.
+    file. Temporary files that killed processes left in the folder are removed. After a failure before the last step, the
+    file at *path* is unchanged and the temporary file is removed. If syncing the folder fails after that step, the new
+    file is in place and complete, and the error says so.
 
     Raises: `SnapshotError` for every error of the file system; `SnapshotKeyError`.
 

@@ -224,7 +224,8 @@ def _event(
     if fields and cls is BookingEvent:
         event._fields = dict(fields)
     elif fields:
-        slots, loose = _slots(cls), {}
+        slots = _slots(cls)
+        loose: dict[str, Any] = {}
         others = getattr(event, "__dict__", loose)
         for name, value in fields.items():
             if name in _FACTS:  # came in as a loose keyword, or out of a forged file
