@@ -48,11 +48,12 @@ MODULUS = (1 << 61) - 1
 def sound_state(rows: int) -> State:
     """Return a state with as many rows in every section."""
     places, numbers, spans = list(range(rows)), list(range(1, rows + 1)), KeyColumn([*range(rows), *range(1, rows + 1)])
+    hours = Hours({"mon": "09:00-17:00"}).to_plain()
     return State(
         "[)", [":Resource", ":BookingEvent"], 1, 2 * rows, rows,
         Resources(numbers, [0] * rows, [1] * rows, [None] * rows, [None] * rows, [None] * rows),
         Tags(numbers, [[place] for place in places]),
-        Rules([Hours({"mon": "09:00-17:00"}).to_plain() for _ in places], [[place] for place in places]),
+        Rules([dict(hours) for _ in places], [[place] for place in places]),
         Bookings(numbers, [1] * rows, [0] * rows, spans, [1] * rows, [None] * rows),
         Holds(places, numbers),
         Expired([f"x{place}" for place in places], numbers),
@@ -130,7 +131,7 @@ def forged(rows: int) -> Iterator[tuple[str, list[Section]]]:
 
 # -- what they do ----------------------------------------------------------------------------------
 
-ROWS = 400
+ROWS = 60
 BASE, A_BYTE = 40 << 20, 1000
 """What may be used of memory: about 250 bytes for each of the values that a file may describe, and the calendar itself."""
 
@@ -230,7 +231,7 @@ def test_containers_in_containers_are_counted_before_they_are_made(bomb: str) ->
 @pytest.mark.parametrize("section", ["tags", "rules", "resources"])
 def test_bitmaps_are_counted(section: str) -> None:
     """A calendar keeps a bitmap over all resources for each label, rule and capacity."""
-    rows = 1 << 14
+    rows = 1 << 12
     state = sound_state(rows)
     state.rules = type(state.rules)()
     for other in {"tags", "resources"} - {section}:
@@ -243,7 +244,7 @@ def test_bitmaps_are_counted(section: str) -> None:
     assert budget.limit - budget.left == rows * rows // 8 // 256
     decode_state(encode_state(state))  # so many are allowed
     with pytest.raises(Unreadable, match="describes more"):
-        budget.charge_bitmaps(8 * rows, 8 * rows)
+        budget.charge_bitmaps(16 * rows, 16 * rows)
 
 
 def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
