@@ -5,8 +5,16 @@ Every method is one system call, or the nearest one that the system has. A test 
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
+from contextlib import suppress
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["FileSystem"]
 
@@ -16,8 +24,57 @@ _READ |= getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
+_TEMPORARY = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp")
+
+
 class FileSystem:
     """The files of the operating system. Methods raise its `OSError`; no call is repeated."""
+
+    def follow(self, path: str) -> str:
+        """Return the path that a symbolic link leads to, whether or not there is a file; any other path as it is."""
+        if not os.path.islink(path):
+            return path
+        found = os.path.realpath(path)
+        if os.path.islink(found):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        return found
+
+    def guard(self, path: str) -> int | None:
+        """Lock a temporary file, so that `sweep` in another process leaves it alone; None where files have no such locks.
+
+        The operating system drops the lock when the descriptor is closed or the process is killed.
+        """
+        if fcntl is None:
+            return None
+        fd = os.open(path, _READ)
+        with suppress(OSError):  # not on every network
+            fcntl.flock(fd, fcntl.LOCK_SH)
+        return fd
+
+    def release(self, fd: int) -> None:
+        """Drop the lock that `guard` took."""
+        with suppress(OSError):  # nothing was written through it
+            os.close(fd)
+
+    def sweep(self, folder: str, magic: bytes) -> None:
+        """Remove the temporary files of processes that were killed: those that begin with *magic* and are not locked.
+
+        An empty file may be one that another process has made and not locked yet. What cannot be removed stays.
+        """
+        with suppress(OSError):
+            for name in os.listdir(folder) if fcntl is not None else ():
+                if _TEMPORARY.fullmatch(name):
+                    self._sweep_file(os.path.join(folder, name), magic)
+
+    def _sweep_file(self, path: str, magic: bytes) -> None:
+        with suppress(OSError):
+            fd = os.open(path, _READ | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if stat.S_ISREG(os.fstat(fd).st_mode) and os.read(fd, len(magic)) == magic:
+                    os.unlink(path)
+            finally:
+                os.close(fd)
 
     def token(self) -> str:
         """Return random text for the name of a temporary file."""

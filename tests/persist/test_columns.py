@@ -698,4 +698,4 @@ def test_numbers_out_of_range_are_unreadable() -> None:
         (b"", 0, 1),
     ):
         with pytest.raises(Unreadable):
-            decode_numbers(broken, count, below)
+            decode_numbers(broken, count, below=below)

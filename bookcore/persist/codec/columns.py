@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from bookcore.index.dictionary_column import take
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
+from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.containers import CONTAINERS
 from bookcore.persist.codec.extension_types import EXTENSIONS, extension_family, extension_kind
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_value
@@ -82,19 +83,22 @@ def encode_column(values: list[Any], cls: type | None = None) -> bytes:
     return out.getvalue()
 
 
-def decode_column(data: bytes, count: int) -> list[Any]:
-    """Return the *count* values in *data*.
+def decode_column(data: bytes, count: int, budget: Budget | None = None) -> list[Any]:
+    """Return the *count* values in *data*, which are charged to *budget* (by default, that of *data* alone).
 
     Raises: `Unreadable`, and nothing else, whatever *data* is.
 
     Complexity: O(len(data)), in time and memory.
     """
-    return decode_keys(data, count).values
+    return decode_keys(data, count, budget).values
 
 
-def decode_keys(data: bytes, count: int) -> KeyColumn:
-    """Return the *count* values in *data*, as `decode_column` does, with the table they were read from."""
-    src = _Reader(data)
+def decode_keys(data: bytes, count: int, budget: Budget | None = None, *, compared: bool = False) -> KeyColumn:
+    """Return the *count* values in *data*, as `decode_column` does, with the table they were read from.
+
+    *compared*: each row is going to be compared, so that what rows share is charged within tuples as well.
+    """
+    src = _Reader(data, budget or Budget(len(data)), compared)
     try:
         rows = src.size()
         if rows != count:
@@ -134,7 +138,9 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     return out.getvalue()
 
 
-def decode_numbers(data: bytes, count: int, below: int | None = None) -> Sequence[int]:
+def decode_numbers(
+    data: bytes, count: int, budget: Budget | None = None, *, below: int | None = None
+) -> Sequence[int]:
     """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or one is not less than *below*.
 
     Without *below* they may be of any size.
@@ -142,7 +148,7 @@ def decode_numbers(data: bytes, count: int, below: int | None = None) -> Sequenc
     src = BlobReader(data)
     code = chr(src.byte())
     if code == "V" and below is None:
-        large = decode_column(data[1:], count)
+        large = decode_column(data[1:], count, budget)
         if set(map(type, large)) != {int} or min(large) < 0:
             raise Unreadable("a number that is no int from 0")
         return large
@@ -220,10 +226,12 @@ class _Writer(ColumnWriter):
 class _Reader(ColumnReader):
     """Reads columns of any values."""
 
-    __slots__ = ("_depth", "outermost_table")
+    __slots__ = ("_compared", "_depth", "outermost_table")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, budget: Budget, compared: bool) -> None:
         super().__init__(data)
+        self.budget = budget
+        self._compared = compared
         self._depth = 0
         self.outermost = False
         self.consecutive = False
@@ -259,7 +267,7 @@ class _Reader(ColumnReader):
 
     def _node(self, code: int, rows: int) -> list[Any]:
         if code != _TABLE:
-            return self._family(code).decode(self, rows)
+            return self._decoded(self._family(code), rows)
         size = self.size()
         if not 1 <= size <= rows:
             raise Unreadable(f"a table of {size} entries for {rows} rows")
@@ -267,9 +275,17 @@ class _Reader(ColumnReader):
         family = self._family(self.byte())
         if not _may_be_in_table(family, self._depth):
             raise Unreadable("a table of values that are not put in tables")
-        distinct = family.decode(self, size)
+        distinct = self._decoded(family, size)
         self.outermost_table = distinct, entries
-        return list(map(distinct.__getitem__, entries))  # IndexError for an entry past the end of the table
+        values = list(map(distinct.__getitem__, entries))  # IndexError for an entry past the end of the table
+        if self._depth == 1 or self._compared:
+            self.budget.charge_shared(distinct, entries)
+        return values
+
+    def _decoded(self, family: Family, rows: int) -> list[Any]:
+        if not family.scalar:
+            self.budget.charge(rows)  # before the first of them is made
+        return family.decode(self, rows)
 
     def _family(self, code: int) -> Family:
         try:

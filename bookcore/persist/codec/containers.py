@@ -34,12 +34,15 @@ def _write_elements(out: ColumnWriter, values: list[Any]) -> None:
     out.column(list(chain.from_iterable(values)))
 
 
-def _elements_reader(make: Callable[[Any], Any]) -> Callable[[ColumnReader, int], list[Any]]:
+def _elements_reader(make: Callable[[Any], Any], *, hashed: bool = False) -> Callable[[ColumnReader, int], list[Any]]:
     """Return a function that reads what `_write_elements` wrote, and makes each value by *make*."""
 
     def read(src: ColumnReader, count: int) -> list[Any]:
         lengths = src.numbers("I", count).tolist()
-        elements = iter(src.column(sum(lengths)))
+        column = src.column(sum(lengths))
+        if hashed:
+            src.budget.charge_hashes_of_each(column, lengths)
+        elements = iter(column)
         values = [make(islice(elements, length)) for length in lengths]
         if list(map(len, values)) != lengths:
             raise Unreadable("a set with the same element twice")
@@ -101,7 +104,9 @@ def _read_dicts(src: ColumnReader, count: int) -> list[dict[Any, Any]]:
     if form == _BY_LENGTHS:
         lengths = src.numbers("I", count).tolist()
         total = sum(lengths)
-        items = iter(list(zip(src.column(total), src.column(total), strict=True)))
+        keys = src.column(total)
+        src.budget.charge_hashes_of_each(keys, lengths)
+        items = iter(list(zip(keys, src.column(total), strict=True)))
         values = [dict(islice(items, length)) for length in lengths]
         if list(map(len, values)) != lengths:
             raise Unreadable("a dict with the same key twice")
@@ -117,6 +122,6 @@ CONTAINERS: dict[type, Family] = {
     tuple: Family(20, _write_tuples, _read_tuples, by_identity, scalar=False),
     list: Family(21, _write_elements, _elements_reader(list), by_identity, scalar=False),
     dict: Family(22, _write_dicts, _read_dicts, by_identity, scalar=False),
-    set: Family(23, _write_elements, _elements_reader(set), by_identity, scalar=False),
-    frozenset: Family(24, _write_elements, _elements_reader(frozenset), by_identity, scalar=False),
+    set: Family(23, _write_elements, _elements_reader(set, hashed=True), by_identity, scalar=False),
+    frozenset: Family(24, _write_elements, _elements_reader(frozenset, hashed=True), by_identity, scalar=False),
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from bookcore.persist.codec.blob import BlobReader, BlobWriter
+from bookcore.persist.codec.budget import Budget
 
 __all__ = ["ColumnReader", "ColumnWriter", "Family", "by_identity", "by_value"]
 
@@ -64,8 +65,10 @@ class ColumnWriter(BlobWriter, ABC):
 class ColumnReader(BlobReader, ABC):
     """A `BlobReader` that also reads columns of any values."""
 
-    __slots__ = ("consecutive", "outermost")
+    __slots__ = ("budget", "consecutive", "outermost")
 
+    budget: Budget
+    """What the file may still describe."""
     outermost: bool
     """All rows of the outermost column are being read, as values of one family."""
     consecutive: bool

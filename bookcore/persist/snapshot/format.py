@@ -20,7 +20,9 @@ magic, version, lengths, key, digest, opcodes, exact types. Until the digest has
 reading takes no more memory than the size of the file.
 
 A file is written under a temporary name in the folder of its target, synced, read back, and only then renamed to the
-target. Another program that opens the target therefore sees the old file or the new file, both complete.
+target. Another program that opens the target therefore sees the old file or the new file, both complete. While it is
+written, the temporary file is locked: one that is not locked was left by a process that was killed, and the next file
+that is written to this folder removes it.
 """
 
 from __future__ import annotations
@@ -67,11 +69,14 @@ class Facts:
 class Limits:
     """Limits on files: ``max_bytes`` is the size of the largest file that is read or written.
 
-    Reading a file takes memory in proportion to its size, whatever numbers it contains, because every row of every
-    column takes at least one byte of the file.
+    Reading a file takes memory and time in proportion to its size, whatever it contains: every row of every column takes
+    at least one byte of the file, and what has no bytes of its own (containers in containers, values that rows share,
+    values of one hash) is counted. A file may describe 65,536 such values, and ``max_ratio`` for each of its bytes; see
+    `bookcore.persist.codec.budget`. A larger ratio is for files that you trust.
     """
 
     max_bytes: int = 1 << 30
+    max_ratio: int = 1
 
 
 _FILES = FileSystem()
@@ -106,9 +111,10 @@ def write_file(
 ) -> int:  # fmt: skip
     """Write a snapshot to *path*, replacing a file that is there, and return its size in bytes.
 
-    Only its owner may read the file. After a failure before the last step, the file at *path* is unchanged and the
-    temporary file is removed. If syncing the folder fails after that step, the new file is in place and complete, and
-    the error says so.
+    If *path* is a symbolic link, the file that it leads to is replaced, and the link stays. Only its owner may read the
+    file. Temporary files that killed processes left in the folder are removed. After a failure before the last step, the
+    file at *path* is unchanged and the temporary file is removed. If syncing the folder fails after that step, the new
+    file is in place and complete, and the error says so.
 
     Raises: `SnapshotError` for every error of the file system; `SnapshotKeyError`.
 
@@ -126,26 +132,37 @@ def write_file(
         raise SnapshotError(target, reason)
     if fs.is_special(target):  # a folder, or a device, which the superuser could replace by a file
         raise SnapshotError(target, "not written: there is something at this path that is not a regular file")
+    name = target
+    try:
+        target = fs.follow(name)
+    except OSError as exc:
+        raise SnapshotError(name, f"not written: {_words(exc)}") from exc
     folder = os.path.dirname(target) or os.curdir
+    fs.sweep(folder, MAGIC)
     temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
     try:
         fd = fs.create(temporary)
     except OSError as exc:
-        raise SnapshotError(target, f"not written: no file can be made in {folder} ({_words(exc)})") from exc
+        raise SnapshotError(name, f"not written: no file can be made in {folder} ({_words(exc)})") from exc
+    guard = None
     try:
+        guard = _guarded(fs, temporary, fd)
         _write_parts(fs, fd, parts)
         _read_back(fs, temporary, parts)
         fs.replace(temporary, target)
     except BaseException as exc:
         left = "" if _removed(fs, temporary) else f"; {temporary} could not be removed"
         if isinstance(exc, OSError):
-            raise SnapshotError(target, f"not written: {_words(exc)}{left}") from exc
+            raise SnapshotError(name, f"not written: {_words(exc)}{left}") from exc
         raise
+    finally:
+        if guard is not None:
+            fs.release(guard)
     try:
         _sync_folder(fs, folder)
     except OSError as exc:
         reason = f"written and whole, but a power cut may still undo this: the folder does not sync ({_words(exc)})"
-        raise SnapshotError(target, reason) from exc
+        raise SnapshotError(name, reason) from exc
     return size
 
 
@@ -199,6 +216,16 @@ def _key_check(secret: bytes, store_id: bytes) -> bytes:
     if not secret:
         return bytes(8)
     return blake2b(store_id, digest_size=8, key=secret, person=b"bookcore.key").digest()
+
+
+def _guarded(fs: FileSystem, path: str, fd: int) -> int | None:
+    """Lock a temporary file; if that fails, close it."""
+    try:
+        return fs.guard(path)
+    except BaseException:
+        with suppress(OSError):
+            fs.close(fd)
+        raise
 
 
 def _write_parts(fs: FileSystem, fd: int, parts: Iterable[bytes]) -> None:

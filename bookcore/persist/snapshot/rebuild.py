@@ -155,14 +155,20 @@ def _resources(state: State, classes: dict[str, type]) -> list[Any]:
     return made
 
 
+def _slots(cls: type) -> dict[str, Callable[[Any, Any], None]]:
+    """Return the functions that write the slots of a class, by name, and run none of its code."""
+    return {
+        name: slot.__set__
+        for base in reversed(cls.__mro__)
+        for name, slot in vars(base).items()
+        if type(slot) is MemberDescriptorType
+    }
+
+
 def _maker(cls: type) -> Callable[..., Any]:
     """Return a function that makes an instance of a subclass of `Resource`, past all code of the class."""
     new, plain = object.__new__, cls is Resource
-    slots: dict[str, Callable[[Any, Any], None]] = {}
-    for base in reversed(cls.__mro__):
-        slots.update(
-            {n: slot.__set__ for n, slot in vars(base).items() if type(slot) is MemberDescriptorType}
-        )
+    slots = _slots(cls)
     blank = {each.name: each.default for each in fields(Resource) if each.name in OWN}
 
     def make(id: Any, capacity: int, before: Any, after: Any, attributes: Any) -> Any:
@@ -216,16 +222,20 @@ def _event(
     """Make a booking of any class, past all code of the class: `bookcore.model.event` would ask its ``__new__``."""
     event: Any = object.__new__(cls)
     BookingEvent.__init__(event, resource, start, end, id=id, quantity=quantity)
-    loose = {}
-    for name, value in fields.items():
-        if name in _FACTS:  # came in as a loose keyword, or out of a forged file
-            loose[name] = value
-            continue
-        try:
-            object.__setattr__(event, name, value)
-        except AttributeError:  # neither a slot nor a place for others
-            loose[name] = value
-    event._fields = loose or None
+    if fields and cls is BookingEvent:
+        event._fields = dict(fields)
+    elif fields:
+        slots = _slots(cls)
+        loose: dict[str, Any] = {}
+        others = getattr(event, "__dict__", loose)
+        for name, value in fields.items():
+            if name in _FACTS:  # came in as a loose keyword, or out of a forged file
+                loose[name] = value
+            elif name in slots:
+                slots[name](event, value)
+            else:  # past the setters of the class
+                others[name] = value
+        event._fields = loose or None
     return event
 
 

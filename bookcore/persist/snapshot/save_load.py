@@ -91,7 +91,8 @@ def load(
 
     *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar and its state. *types* are the
     classes of the resources and bookings in the file, known by their ``__qualname__``. Objects are made
-    without calling their classes' own code. Files larger than ``limits.max_bytes`` (1 GiB) are not read.
+    without calling their classes' own code. Files larger than ``limits.max_bytes`` (1 GiB) are not read, nor those that
+    describe more than their size allows, see `Limits`.
 
     Raises: `SnapshotDamagedError` for a file that is not exactly as it was written, or that no calendar
     wrote, `SnapshotTypeError` for a class or key codec that is not handed in, `SnapshotVersionError`,
@@ -103,11 +104,12 @@ def load(
     """
     name = path_text(path)
     known = handed_in(name, types)
+    allowed = limits or Limits()
     with _enough_memory(name, "read"):
-        facts, sections = read_file(name, key, limits or Limits(), fs or FileSystem())
+        facts, sections = read_file(name, key, allowed, fs or FileSystem())
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
-            state = decode_state(sections)
+            state = decode_state(sections, allowed.max_ratio)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)

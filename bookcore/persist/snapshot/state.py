@@ -26,13 +26,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from itertools import chain, islice, repeat
+from itertools import chain, islice, pairwise, repeat
 from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
 from bookcore.model.keys import OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
-from bookcore.persist.codec.blob import Unreadable
+from bookcore.persist.codec.blob import Unreadable, Unwritable
+from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import (
     KeyColumn,
     decode_column,
@@ -60,11 +61,13 @@ _AS_THEY_ARE = (OWN_KEYS - {datetime}) | {type(None)}
 _IN_ORDER = OWN_KEYS | {tuple, type(None)}
 
 Section = tuple[bytes, ...]
-Decoder = Callable[[bytes, int], Any]
+Decoder = Callable[[bytes, int, Budget], Any]
 _zone = attrgetter("tzinfo")
 _HEAD = struct.Struct("<Q12s")
 _NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released"
 _REQUIRED = len(_NAMES) - 1  # all but the last
+_LAST_NUMBER = 1 << 62
+"""The highest number of a booking or closure in a file. As many again are left for the calendar that is restored."""
 
 
 @dataclass(slots=True)
@@ -164,6 +167,8 @@ def encode_state(state: State) -> list[Section]:
     Complexity: O(everything); for a million bookings with integer ids and keys on the hour about 0.3 s.
     """
     values, numbers = encode_column, encode_numbers
+    if max(state.last_sequence, state.last_closure) > _LAST_NUMBER:
+        raise Unwritable(max(state.last_sequence, state.last_closure), "numbers of bookings and closures end at 2**62")
     facts = (state.bounds, state.classes, state.event_type, state.last_sequence, state.last_closure)
     resources, closures = state.resources, state.closures
     sections = [
@@ -199,8 +204,10 @@ def _section(name: str, rows: int, *columns: bytes) -> Section:
     return (_HEAD.pack(rows, name.encode()), *columns)
 
 
-def decode_state(sections: Sequence[Section]) -> State:
+def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     """Return the state that *sections* hold.
+
+    All columns are charged to one `Budget`, of *ratio* values for each byte of the sections.
 
     Raises: `Unreadable`, and nothing else, for sections that `encode_state` has not made.
 
@@ -209,7 +216,8 @@ def decode_state(sections: Sequence[Section]) -> State:
     if not _REQUIRED <= len(sections) <= len(_NAMES):
         raise Unreadable(f"{len(sections)} sections, {_REQUIRED} or {len(_NAMES)} expected")
     by_name = dict(zip(_NAMES, sections, strict=False))
-    read = partial(_read_section, by_name)
+    budget = Budget(sum(map(len, chain.from_iterable(sections))), ratio)
+    read = partial(_read_section, by_name, budget)
     values, numbers = decode_column, decode_numbers
 
     _, (facts,) = read("calendar", values)
@@ -219,7 +227,8 @@ def decode_state(sections: Sequence[Section]) -> State:
 
     resource_count, columns = read("resources", values, kind, numbers, values, values, values)
     state.resources = Resources(*columns)
-    _check_ids(state.resources.ids)
+    _check_ids(state.resources.ids, budget)
+    _check_capacities(state.resources.capacities, budget)
     _check_positive(state.resources.capacities)
     _check_lengths(state.resources.before)
     _check_lengths(state.resources.after)
@@ -227,47 +236,51 @@ def decode_state(sections: Sequence[Section]) -> State:
 
     _, columns = read("tags", values, values)
     state.tags = Tags(*columns)
-    _check_distinct(state.tags.labels)  # None is allowed as a label, unlike as an id
+    _check_distinct(state.tags.labels, budget)  # None is allowed as a label, unlike as an id
+    budget.charge_bitmaps(len(state.tags.labels), resource_count)
     _check_members(state.tags.members, resource_count)
 
     _, columns = read("rules", values, values)
     state.rules = Rules(*columns)
     _check_all(state.rules.hours, dict)
+    budget.charge_bitmaps(len(state.rules.hours), resource_count)
     _check_members(state.rules.members, resource_count)
 
     booking_columns = kind, resource, _decode_spans, numbers, values
     booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns)
-    state.bookings = _checked_bookings(closed, ids.values, *columns)
+    state.bookings = _checked_bookings(closed, budget, ids.values, *columns)
     state.bookings.counted = ids.consecutive
     if not ids.consecutive:
-        _check_ids(state.bookings.ids)
+        _check_ids(state.bookings.ids, budget)
 
     _, columns = read("holds", _places(booking_count), values)
     state.holds = Holds(*columns)
-    _check_ids(state.holds.bookings)
+    _check_ids(state.holds.bookings, budget)
+    _check_deadlines(state.holds.until)
 
     _, columns = read("expired", values, values)
     state.expired = Expired(*columns)
-    _check_ids(state.expired.ids)
+    _check_ids(state.expired.ids, budget)
+    _check_deadlines(state.expired.until)
 
     _, columns = read("closures", values, resource, _decode_spans, values, values)
     state.closures = Closures(*columns)
-    _check_closure_ids(state.closures.ids, state.last_closure)
+    _check_closure_ids(state.closures.ids, state.last_closure, budget)
     _check_all(state.closures.reasons, str)
-    state.closures.keys = _check_spans(state.closures.keys, closed)
+    state.closures.keys = _check_spans(state.closures.keys, closed, budget)
 
     released_count = 0
     if "released" in by_name:
         released_count, columns = read("released", values, *booking_columns)
-        state.released = _checked_bookings(closed, *columns)
+        state.released = _checked_bookings(closed, budget, *columns)
     _check_members(state.closures.overlapping, booking_count + released_count)
     return state
 
 
-def _checked_bookings(closed: bool, *columns: Any) -> Bookings:
+def _checked_bookings(closed: bool, budget: Budget, *columns: Any) -> Bookings:
     """Return bookings of these columns, all of them checked but the ids."""
     rows = Bookings(*columns)
-    rows.keys = _check_spans(rows.keys, closed)
+    rows.keys = _check_spans(rows.keys, closed, budget)
     _check_positive(rows.quantities)
     rows.bare = not _check_fields(rows.fields)
     return rows
@@ -278,11 +291,13 @@ def _places(below: int) -> Decoder:
     return partial(decode_numbers, below=below)
 
 
-def _decode_spans(data: bytes, rows: int) -> KeyColumn:
-    return decode_keys(data, 2 * rows)
+def _decode_spans(data: bytes, rows: int, budget: Budget) -> KeyColumn:
+    return decode_keys(data, 2 * rows, budget, compared=True)
 
 
-def _read_section(by_name: dict[str, Section], name: str, *decoders: Decoder) -> tuple[int, list[Any]]:
+def _read_section(
+    by_name: dict[str, Section], budget: Budget, name: str, *decoders: Decoder
+) -> tuple[int, list[Any]]:
     """Return the number of rows and the decoded columns of a section."""
     section = by_name[name]
     head = section[0] if section else b""
@@ -298,7 +313,7 @@ def _read_section(by_name: dict[str, Section], name: str, *decoders: Decoder) ->
     columns = []
     for number, (decode, column) in enumerate(zip(decoders, section[1:], strict=True), 1):
         try:
-            columns.append(decode(column, rows))
+            columns.append(decode(column, rows, budget))
         except Unreadable as exc:
             exc.reason = f"section {name}, column {number}: {exc.reason}"
             raise
@@ -322,22 +337,23 @@ def _checked_facts(facts: Any) -> tuple[str, list[str], int, int, int]:
         raise Unreadable(f"bounds {bounds[:8]!r}")
     if set(map(type, classes)) - {str} or len(set(classes)) != len(classes):
         raise Unreadable("class names that are no texts, or a class name twice")
-    if not 0 <= event_type < len(classes) or not 0 <= last_sequence < 1 << 63 or last_closure < 0:
+    if not 0 <= event_type < len(classes) or not all(0 <= last <= _LAST_NUMBER for last in (last_sequence, last_closure)):
         raise Unreadable("an event type that is not in the file, or a number out of range")
     return bounds, classes, event_type, last_sequence, last_closure
 
 
-def _check_ids(ids: Sequence[Any]) -> None:
+def _check_ids(ids: Sequence[Any], budget: Budget) -> None:
     """Raise if an id is None, has no hash, or is there twice."""
-    if None in _check_distinct(ids):
+    if None in _check_distinct(ids, budget):
         raise Unreadable("an id that is None")
 
 
-def _check_distinct(ids: Sequence[Any]) -> set[Any]:
+def _check_distinct(ids: Sequence[Any], budget: Budget) -> set[Any]:
     """Raise if an id has no hash or is there twice; return the set of the ids."""
     try:
+        budget.charge_hashes(ids)
         distinct = set(ids)
-    except MemoryError:
+    except (Unreadable, MemoryError):
         raise
     except Exception as exc:
         raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
@@ -352,17 +368,37 @@ def _check_all(values: list[Any], cls: type) -> None:
         raise Unreadable(f"a value that is no {cls.__name__}")
 
 
-def _check_closure_ids(ids: list[Any], last_closure: int) -> None:
+def _check_closure_ids(ids: list[Any], last_closure: int, budget: Budget) -> None:
     """Raise if an id is not one of those the calendar has given to closures, or is there twice."""
     if set(map(type, ids)) - {int} or (ids and not 0 < min(ids) <= max(ids) <= last_closure):
         raise Unreadable("a closure with an id that the calendar has not given")
-    _check_ids(ids)
+    _check_ids(ids, budget)
 
 
 def _check_positive(values: Sequence[int]) -> None:
     """Raise if a capacity or quantity is zero."""
     if 0 in values:
         raise Unreadable("a capacity or quantity of 0")
+
+
+def _check_capacities(values: Sequence[int], budget: Budget) -> None:
+    """Charge what a calendar keeps for each distinct capacity."""
+    budget.charge_hashes(values)
+    budget.charge_bitmaps(len(set(values)), len(values))
+
+
+def _check_deadlines(values: list[Any]) -> None:
+    """Raise if a time is none (NaN), or if two cannot be compared: they would be met only when a hold expires."""
+    times = [value for value in values if value is not None]
+    try:
+        if not all(map(eq, times, times)):
+            raise Unreadable("a deadline that does not equal itself (NaN)")
+        for earlier, later in pairwise(times):
+            bool(earlier < later)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as exc:
+        raise Unreadable(f"deadlines that cannot be compared ({failure(exc)})") from exc
 
 
 def _check_lengths(values: Sequence[Any]) -> None:
@@ -393,7 +429,7 @@ def _check_fields(fields: list[Any]) -> bool:
     return True
 
 
-def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
+def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
     """Raise if a key is not a point on the axis, or if a start does not come before its end.
 
     The keys are all starts, then all ends; with *closed* bounds a start may equal its end. Returned are the keys,
@@ -406,6 +442,7 @@ def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
         if not all(map(eq, points, points)):
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
+        _charge_hashes(points, budget)
         normals = points
         if not types <= _AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
             normals = list(map(normal, points))
@@ -434,6 +471,16 @@ def _check_spans(keys: KeyColumn, closed: bool) -> KeyColumn:
     if not in_order:
         raise Unreadable("a span that ends before it starts")
     return keys
+
+
+def _charge_hashes(points: Sequence[Any], budget: Budget) -> None:
+    """Charge the hashes of keys; those that have none are in no set or dict."""
+    try:
+        budget.charge_hashes(points)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception:  # noqa: S110 - keys need no hash
+        pass
 
 
 def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:

@@ -1,0 +1,465 @@
+"""Forged files with a right digest: memory and time in proportion to the file, whichever column is hostile."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import struct
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, Resource
+from bookcore.hours.opening_hours import Hours
+from bookcore.model.errors import SnapshotError
+from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
+from bookcore.persist.codec.budget import Budget
+from bookcore.persist.codec.columns import KeyColumn, decode_column, encode_column
+from bookcore.persist.errors import SnapshotDamagedError
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.snapshot import Facts, Limits, load
+from bookcore.persist.snapshot.format import write_file
+from bookcore.persist.snapshot.state import (
+    Bookings,
+    Closures,
+    Expired,
+    Holds,
+    Resources,
+    Rules,
+    State,
+    Tags,
+    decode_state,
+    encode_state,
+)
+
+# -- the generator: columns that describe much in few bytes, in the place of each column of a sound file ---
+
+Section = tuple[bytes, ...]
+MODULUS = (1 << 61) - 1
+"""Ints that differ by a multiple of it have one hash."""
+
+
+def sound_state(rows: int) -> State:
+    """Return a state with as many rows in every section."""
+    places, numbers, spans = list(range(rows)), list(range(1, rows + 1)), KeyColumn([*range(rows), *range(1, rows + 1)])
+    hours = Hours({"mon": "09:00-17:00"}).to_plain()
+    return State(
+        "[)", [":Resource", ":BookingEvent"], 1, 2 * rows, rows,
+        Resources(numbers, [0] * rows, [1] * rows, [None] * rows, [None] * rows, [None] * rows),
+        Tags(numbers, [[place] for place in places]),
+        Rules([dict(hours) for _ in places], [[place] for place in places]),
+        Bookings(numbers, [1] * rows, [0] * rows, spans, [1] * rows, [None] * rows),
+        Holds(places, numbers),
+        Expired([f"x{place}" for place in places], numbers),
+        Closures(numbers, [0] * rows, spans, [""] * rows, [[place] for place in places]),
+        Bookings(numbers, [1] * rows, [0] * rows, spans, [1] * rows, [None] * rows),
+    )  # fmt: skip
+
+
+def table(distinct: Sequence[Any], rows: int) -> bytes:
+    """Return a column of so many rows that share these values in turn, all of one type."""
+    places = struct.pack(f"<{rows}{width_for(len(distinct))}", *(row % len(distinct) for row in range(rows)))
+    # the values are a column of their own, behind its number of rows
+    return struct.pack("<QBQ", rows, 0xF2, len(distinct)) + places + encode_column(list(distinct))[8:]
+
+
+def nested(levels: int, rows: int, family: int) -> bytes:
+    """Return a column of containers with one element each, which is a container with one element ..., and then None."""
+    names = b"\x06\0" + struct.pack("<Q", 1) + b"a" if family == 22 else b""
+    shell = (
+        bytes((family, 1, 1)) + names
+        if family in (20, 22)
+        else bytes((family,)) + struct.pack(f"<{rows}I", *[1] * rows)  # by lengths: a byte would be too little
+    )
+    return struct.pack("<Q", rows) + shell * levels + b"\x02" + bytes(rows)
+
+
+def bombs(rows: int) -> dict[str, Callable[[], bytes]]:
+    """Return hostile columns of so many rows, by name."""
+    long = range(rows)
+    return {
+        "nested dicts": lambda: nested(31, rows, 22),
+        "nested tuples": lambda: nested(31, rows, 20),
+        "nested lists": lambda: nested(31, rows, 21),
+        "shared list": lambda: table([list(long)], rows),
+        "shared lists": lambda: table([list(long), list(long)[1:]], rows),
+        "shared dict": lambda: table([{f"n{i}": None for i in long}], rows),
+        "shared dict in a dict": lambda: table([{"a": {f"n{i}": None for i in long}}], rows),
+        "shared set": lambda: table([set(long)], rows),
+        "shared rule": lambda: table([{**Hours({"mon": "09:00-17:00"}).to_plain(), "exceptions": exceptions(rows)}], rows),
+        "shared tuples": lambda: table([(0,) * rows + (i,) for i in range(3)], rows),
+        "shared texts": lambda: table(["x" * 8 * rows + str(i) for i in range(3)], rows),
+        "shared large ints": lambda: table([(1 << 64 * rows) + i for i in range(3)], rows),
+        "ints of one hash": lambda: encode_column([i * MODULUS for i in range(1, rows + 1)]),
+        "tuples of one hash": lambda: encode_column([(i * MODULUS, "x") for i in range(1, rows + 1)]),
+        "sets of one hash": lambda: encode_column([frozenset((i * MODULUS,)) for i in range(1, rows + 1)]),
+        "a set of values of one hash": lambda: encode_column(
+            [{i * MODULUS for i in range(1, rows + 1)}] + [set[int]()] * (rows - 1)
+        ),
+        "a dict of keys of one hash": lambda: encode_column(
+            [{"a": {i * MODULUS: None for i in range(1, rows + 1)}}] + [dict[str, Any]()] * (rows - 1)
+        ),
+        "no rows": lambda: struct.pack("<Q", rows) + b"\xf0",
+        "more rows than bytes": lambda: struct.pack("<QB", 1 << 40, 0xF2),
+    }
+
+
+def exceptions(count: int) -> tuple[tuple[str, tuple[()]], ...]:
+    """Return so many exceptions of opening hours."""
+    return tuple((f"{1000 + i // 336}-{1 + i // 28 % 12:02}-{1 + i % 28:02}", ()) for i in range(count))
+
+
+def forged(rows: int) -> Iterator[tuple[str, list[Section]]]:
+    """Yield a name and sections for each hostile column in the place of each column."""
+    sections = encode_state(sound_state(rows))
+    for name, bomb in bombs(rows).items():
+        column = bomb()
+        for at, section in enumerate(sections[1:], 1):
+            for place in range(1, len(section)):
+                twice = rows * 2 if len(section) > 3 and section[place][:8] == struct.pack("<Q", 2 * rows) else rows
+                put = column if twice == rows else bombs(2 * rows)[name]()
+                changed = list(sections)
+                changed[at] = (*section[:place], put, *section[place + 1 :])
+                yield f"{name} in {section[0][8:].rstrip(bytes(1)).decode()} {place}", changed
+
+
+# -- what they do ----------------------------------------------------------------------------------
+
+ROWS = 60
+BASE, A_BYTE = 40 << 20, 1000
+"""What may be used of memory: about 250 bytes for each of the values that a file may describe, and the calendar itself."""
+
+
+def write(path: Path, state: State, sections: list[tuple[bytes, ...]] | None = None) -> int:
+    """Write a file of *sections* that says the rest of itself as *state* does."""
+    facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
+    return write_file(path, facts, encode_state(state) if sections is None else sections)
+
+
+def restored(path: Path, **options: Any) -> Any:
+    """Return the calendar in a file, or the error; and the most memory that was used."""
+    tracemalloc.start()
+    try:
+        found: Any = Calendar.restore(path, **options)
+    except SnapshotError as exc:
+        found = exc
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return found, most
+
+
+def test_sound_file_of_every_section_opens(tmp_path: Path) -> None:
+    """Else the others would be refused for another reason."""
+    state = sound_state(ROWS)
+    state.released.ids = []
+    state.released = type(state.released)()
+    write(tmp_path / "a.bks", state)
+    calendar = Calendar.restore(tmp_path / "a.bks")
+    calendar.check()
+    assert len(list(calendar.bookings())) == ROWS == len(list(calendar.closures()))
+
+
+@pytest.mark.parametrize("bomb", sorted(bombs(2)))
+def test_hostile_column_in_any_place_takes_memory_in_proportion(tmp_path: Path, bomb: str) -> None:
+    """Every column of every section, in turn."""
+    state, path = sound_state(ROWS), tmp_path / "a.bks"
+    for name, sections in forged(ROWS):
+        if not name.startswith(f"{bomb} in "):
+            continue
+        size = write(path, state, sections)
+        _, most = restored(path)
+        assert most < BASE + A_BYTE * size, name
+
+
+def changed(rows: int, section: str, **columns: bytes) -> list[tuple[bytes, ...]]:
+    """Return the sections of a sound state with other bytes in some columns, called c1, c2 ..."""
+    found = []
+    for each in encode_state(sound_state(rows)):
+        if each[0][8:].rstrip(b"\0").decode() == section:
+            each = tuple(columns.get(f"c{at}", column) for at, column in enumerate(each))
+        found.append(each)
+    return found
+
+
+N = 6000
+LARGE: dict[str, Callable[[], list[tuple[bytes, ...]]]] = {
+    "members of labels": lambda: changed(N, "tags", c2=bombs(N)["shared list"]()),
+    "members of rules": lambda: changed(N, "rules", c2=bombs(N)["shared list"]()),
+    "a rule": lambda: changed(N, "rules", c1=bombs(N)["shared rule"]()),
+    "lists of closures": lambda: changed(N, "closures", c5=bombs(N)["shared list"]()),
+    "fields": lambda: changed(N, "bookings", c6=bombs(N)["shared dict"]()),
+    "fields of released": lambda: changed(N, "released", c6=bombs(N)["shared dict"]()),
+    "attributes": lambda: changed(N, "resources", c6=bombs(N)["shared dict"]()),
+    "ids of resources": lambda: changed(N, "resources", c1=bombs(N)["ints of one hash"]()),
+    "ids of bookings": lambda: changed(N, "bookings", c1=bombs(N)["ints of one hash"]()),
+    "ids of expired holds": lambda: changed(N, "expired", c1=bombs(N)["ints of one hash"]()),
+    "labels": lambda: changed(N, "tags", c1=bombs(N)["sets of one hash"]()),
+    "capacities": lambda: changed(N, "resources", c3=b"V" + bombs(N)["ints of one hash"]()),
+    "names in fields": lambda: changed(N, "bookings", c6=bombs(N)["a dict of keys of one hash"]()),
+    "sets in attributes": lambda: changed(N, "resources", c6=bombs(N)["a set of values of one hash"]()),
+    "long keys": lambda: changed(N, "bookings", c4=bombs(2 * N)["shared tuples"]()),
+    "long texts as keys": lambda: changed(N, "closures", c3=table(["x" * (1 << 20), "y" * (1 << 20)], 2 * N)),
+    "large ints as ids": lambda: changed(N, "bookings", c1=table([1 << (1 << 22), 1 << (1 << 22) + 1], N)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_file_that_describes_too_much_is_refused_by_name(name: str) -> None:
+    """Told are the column, the limit and the way out; it is told before the work is done."""
+    with pytest.raises(Unreadable, match=r"column \d: it describes more than \d+ values|^it describes more than") as caught:
+        decode_state(LARGE[name]())
+    assert "max_ratio" in str(caught.value)
+
+
+@pytest.mark.parametrize("bomb", ["nested dicts", "nested tuples"])
+def test_containers_in_containers_are_counted_before_they_are_made(bomb: str) -> None:
+    """A level takes a few bytes, and so many containers as there are rows."""
+    data = bombs(4 * N)[bomb]()
+    for budget in (None, Budget(len(data)), Budget(0)):
+        with pytest.raises(Unreadable, match="describes more"):
+            decode_column(data, 4 * N, budget)
+    assert len(decode_column(data, 4 * N, Budget(len(data), 40))) == 4 * N
+
+
+@pytest.mark.parametrize("section", ["tags", "rules", "resources"])
+def test_bitmaps_are_counted(section: str) -> None:
+    """A calendar keeps a bitmap over all resources for each label, rule and capacity."""
+    rows = 1 << 12
+    state = sound_state(rows)
+    state.rules = type(state.rules)()
+    for other in {"tags", "resources"} - {section}:
+        if other == "tags":
+            state.tags = type(state.tags)()
+    if section == "resources":
+        state.resources.capacities = list(range(1, rows + 1))
+    budget = Budget(1 << 18)
+    budget.charge_bitmaps(rows, rows)
+    assert budget.limit - budget.left == rows * rows // 8 // 256
+    decode_state(encode_state(state))  # so many are allowed
+    with pytest.raises(Unreadable, match="describes more"):
+        budget.charge_bitmaps(16 * rows, 16 * rows)
+
+
+def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
+    """The way out that the error names."""
+    rows, path = 3000, tmp_path / "a.bks"
+    state = sound_state(rows)
+    state.closures, state.released = type(state.closures)(), type(state.released)()
+    state.bookings.kinds = bytes([1]) * rows
+    sections = encode_state(state)
+    head, *columns = sections[4]
+    sections[4] = (head, *columns[:5], table([{f"n{i}": 1 for i in range(200)}], rows))
+    write(path, state, sections)
+    with pytest.raises(SnapshotDamagedError, match="max_ratio"):
+        Calendar.restore(path)
+
+    def make(**options: Any) -> Any:
+        calendar = Calendar(**options)
+        return calendar, calendar._engine.state
+
+    calendar = load(make, path, limits=Limits(max_ratio=100))
+    assert len(next(iter(calendar.bookings())).fields) == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [(2026, 11, 28, 9, 0)] * 50_000 + [(2026, 11, 28, 10, 0)] * 50_000,
+        [{"guest": "Ada", "paid": True}] * 50_000,
+        [{"guest": {"name": {"first": "Ada", "last": None}}} for _ in range(50_000)],
+        ["a reason that many closures share, with some words in it" * 10] * 50_000,
+        [[1, 2, 3] for _ in range(50_000)],
+        [1 << 100, 1 << 101] * 50_000,
+        [(i, str(i)) for i in range(50_000)],
+    ],
+    ids=["tuples", "dict", "dicts", "texts", "lists", "ints", "many tuples"],
+)
+def test_honest_sharing_is_allowed_and_comes_back_shared(values: list[Any]) -> None:
+    """What many rows share is one object, in the file and in memory; nine more bytes of a booking pay for it."""
+    data = encode_column(values)
+    found = decode_column(data, len(values), Budget(len(data) + 9 * len(values)))
+    assert found == values
+    assert len(set(map(id, found))) <= len(set(map(id, values)))
+
+
+@pytest.mark.parametrize("number", [(1 << 63) - 1, 1 << 63, (1 << 62) + 1, 1 << 64, 1 << 100])
+@pytest.mark.parametrize("which", ["last_sequence", "last_closure"])
+def test_number_that_leaves_no_room_is_refused(number: int, which: str) -> None:
+    """The next bookings, and their snapshots, would fail."""
+    state = sound_state(2)
+    setattr(state, which, number)
+    with pytest.raises(Unwritable, match="2\\*\\*62"):
+        encode_state(state)
+    sections = encode_state(sound_state(2))
+    facts = ("[)", [":Resource", ":BookingEvent"], 1, 4, 2)
+    place = 3 if which == "last_sequence" else 4
+    sections[0] = (sections[0][0], encode_column([(*facts[:place], number, *facts[place + 1 :])]))
+    with pytest.raises(Unreadable, match="out of range"):
+        decode_state(sections)
+
+
+def test_last_number_that_is_allowed_leaves_a_calendar_that_books(tmp_path: Path) -> None:
+    """And closes; but it is told when it is written again."""
+    state = sound_state(0)
+    state.resources = sound_state(1).resources
+    state.last_sequence = state.last_closure = 1 << 62
+    write(tmp_path / "a.bks", state)
+    calendar = Calendar.restore(tmp_path / "a.bks")
+    assert calendar.book(1, 1, 2).id == (1 << 62) + 1
+    assert calendar.close(1, 5, 6).id == (1 << 62) + 1
+    calendar.check()
+    with pytest.raises(SnapshotError, match="2\\*\\*62"):
+        calendar.snapshot(tmp_path / "b.bks")
+
+
+@pytest.mark.parametrize("section", ["holds", "expired"])
+@pytest.mark.parametrize(
+    "until", [[math.nan, 1], [1, math.nan], [1, "x"], ["x", None, 2], [(1,), 2], [{"a": 1}, {"b": 1}]]
+)
+def test_deadline_that_is_none_is_refused(section: str, until: list[Any]) -> None:
+    """It would be met long after, by a call that has nothing to do with it."""
+    state = sound_state(len(until))
+    getattr(state, section).until = until
+    with pytest.raises(Unreadable, match="deadline"):
+        decode_state(encode_state(state))
+
+
+@pytest.mark.parametrize("until", [[math.inf, 1], [None, 5], [1, 1.5], [-math.inf, None], [10**30, 2]])
+def test_deadline_that_is_far_is_taken(until: list[Any]) -> None:
+    """Infinite is a time like others."""
+    state = sound_state(len(until))
+    state.holds.until = until
+    assert decode_state(encode_state(state)).holds.until == until
+
+
+class Loud(BookingEvent):
+    """Has a setter, which no file may call."""
+
+    called: ClassVar[list[Any]] = []
+
+    @property
+    def price(self) -> int:
+        return 0
+
+    @price.setter
+    def price(self, value: int) -> None:
+        self.called.append(value)
+
+
+@pytest.mark.parametrize("released", [False, True])
+@pytest.mark.parametrize("name", ["price", "guest", "status", "fields", "called", "__class__", "_seq"])
+def test_no_setter_of_a_class_is_called(tmp_path: Path, name: str, released: bool) -> None:
+    """A file is data only."""
+    state = sound_state(1)
+    state.classes = [":Resource", "Loud"]
+    rows = state.released if released else state.bookings
+    rows.fields = [{name: 7}]
+    state.closures.overlapping = [[1]]
+    Loud.called.clear()
+    write(tmp_path / "a.bks", state)
+    calendar = Calendar.restore(tmp_path / "a.bks", types=[Loud])
+    ((listed,),) = (closure.overlapping for closure in calendar.closures())
+    (event,) = (listed,) if released else calendar.bookings()
+    assert not Loud.called
+    assert (type(event), event.fields[name]) == (Loud, 7)
+
+
+def test_ids_and_numbers_that_are_there_twice_are_refused() -> None:
+    """Also as ints and floats, which are equal."""
+    for ids in ([1, 1], [1, 1.0], [True, 1], [0, -0.0], ["a", "a"], [MODULUS, MODULUS]):
+        for section in ("resources", "bookings", "expired", "closures"):
+            state = sound_state(2)
+            getattr(state, section).ids = ids
+            with pytest.raises(Unreadable, match=r"twice|not given"):
+                decode_state(encode_state(state))
+
+
+def test_exceptions_of_the_generator_are_dates() -> None:
+    """Else a shared rule would be refused for another reason."""
+    assert len(dict(exceptions(N))) == N
+
+
+# -- the file itself -------------------------------------------------------------------------------
+
+
+def kill(path: Path, step: str) -> None:
+    """Save a calendar in another process, and let it be killed at a step."""
+    code = (
+        "import os, signal, sys\nfrom bookcore import Calendar\nfrom bookcore.persist.fs import FileSystem\n"
+        "die = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"FileSystem.{step} = die\nCalendar().snapshot(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, os.fspath(path)], check=False, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and flock")
+@pytest.mark.parametrize("step", ["sync", "replace", "close", "read", "open"])
+def test_file_of_a_killed_process_is_removed_by_the_next(tmp_path: Path, step: str) -> None:
+    """Whatever it was doing, once it had written something."""
+    kill(tmp_path / "a.bks", step)
+    (left,) = os.listdir(tmp_path)
+    assert re.fullmatch(r"\.bookcore-[0-9a-f]{16}\.tmp", left)
+    Calendar().snapshot(tmp_path / "b.bks")
+    assert os.listdir(tmp_path) == ["b.bks"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
+def test_temporary_file_of_a_living_process_stays(tmp_path: Path) -> None:
+    """Two may write to one folder at the same time."""
+
+    class Busy(FileSystem):
+        def replace(self, source: str, target: str) -> None:
+            Calendar().snapshot(tmp_path / "b.bks")
+            super().replace(source, target)
+
+    write_file(tmp_path / "a.bks", Facts(), [], fs=Busy())
+    assert sorted(os.listdir(tmp_path)) == ["a.bks", "b.bks"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".bookcore-0123456789abcdef.tmp", b"mine"),
+        (".bookcore-0123456789abcdef.tmp", b""),
+        (".bookcore-0123456789ABCDEF.tmp", b"\x89BKSN\r\n\x1a"),
+        (".bookcore-0123.tmp", b"\x89BKSN\r\n\x1a"),
+        ("bookcore-0123456789abcdef.tmp", b"\x89BKSN\r\n\x1a"),
+    ],
+)
+def test_file_that_is_none_of_ours_stays(tmp_path: Path, name: str, content: bytes) -> None:
+    """Only the name and the first bytes together say that it is a snapshot which was not finished."""
+    (tmp_path / name).write_bytes(content)
+    Calendar().snapshot(tmp_path / "a.bks")
+    assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("shape", ["file", "missing", "chain", "relative", "folder"])
+def test_link_stays_and_its_file_is_replaced(tmp_path: Path, shape: str) -> None:
+    """As every program does that writes to a link."""
+    real = tmp_path / "real"
+    real.mkdir()
+    target, link = real / "a.bks", tmp_path / "link"
+    if shape != "missing":
+        target.write_bytes(b"old")
+    if shape == "chain":
+        (tmp_path / "between").symlink_to(target)
+        link.symlink_to("between")
+    elif shape == "folder":
+        (tmp_path / "way").symlink_to(real)
+        link = tmp_path / "way" / "a.bks"
+    else:
+        link.symlink_to("real/a.bks" if shape == "relative" else target)
+    calendar = Calendar()
+    calendar.add_resource(Resource("a"))
+    calendar.snapshot(link)
+    assert link.is_symlink() is (shape != "folder")
+    assert not target.is_symlink()
+    assert os.listdir(real) == ["a.bks"]
+    assert Calendar.restore(link).resources.ids() == Calendar.restore(target).resources.ids() == ["a"]
