@@ -164,8 +164,8 @@ class Hours:
         ``span_start.astimezone(hours.zone)`` gives the wall-clock time.
 
         Raises: as `is_open`, at the call.
-        Complexity: O(weeks visited + spans), each week resolved once; where no weekly opening lasts *at_least*, only weeks
-        near an exception are visited.
+        Complexity: O(weeks visited + spans), each week resolved once. Where no weekly opening (with a zone: plus two days,
+        for clock changes) lasts *at_least*, only weeks near an exception are visited.
 
         >>> hours = Hours({"mon-fri": "09:00-17:00"})
         >>> for opens, closes in hours.open_spans(datetime(2026, 5, 1, 12), datetime(2026, 5, 4, 10)):

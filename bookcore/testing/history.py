@@ -167,7 +167,9 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def facts(self, error: BookcoreError) -> dict[str, Any]:
         """Return what an error carries, as things that can be compared between calendars."""
-        return {name: self.describe(value) for name, value in vars(error).items() if name not in ("store", "args")}
+        told = [name for name, value in vars(type(error)).items() if isinstance(value, property) and name != "in_the_way"]
+        told += [name for name in vars(error) if not name.startswith("_") and name not in ("store", "args")]
+        return {name: self.describe(getattr(error, name)) for name in told}
 
     def describe(self, value: Any) -> Any:
         """Return a result as something that compares equal between calendars: ids for bookings and resources."""

@@ -192,9 +192,9 @@ def test_stores_table_tells_what_each_store_can(pages: Any) -> None:
 
 
 def attributes_of(cls: type) -> set[str]:
-    """Return the names that the constructor of an error mentions, its attributes among them."""
+    """Return the names that the constructor of an error mentions, its attributes among them, and its properties."""
     constructor = next(vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base))
-    return set(constructor.__code__.co_names)
+    return {*constructor.__code__.co_names, *(name for name, value in vars(cls).items() if isinstance(value, property))}
 
 
 def test_errors_table_tells_every_error_as_it_is(pages: Any) -> None:
