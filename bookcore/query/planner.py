@@ -11,15 +11,31 @@ by one, instead of reading the occupancy of all resources.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Literal
 
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
 from bookcore.model.errors import QueryError, brief
-from bookcore.model.term import All, And, Available, Between, Kind, Members, Not, OneOf, Or, Tagged, Term, Xor
+from bookcore.model.term import (
+    DEAR,
+    All,
+    And,
+    Available,
+    Between,
+    Kind,
+    Members,
+    Not,
+    OneOf,
+    Or,
+    Tagged,
+    Term,
+    Xor,
+    unwound,
+)
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
@@ -31,6 +47,9 @@ Order = str | Callable[[Any], Any] | None
 Shape = Literal["objects", "ids", "records"]
 """What is returned for each resource that matches."""
 
+Steps = int | Generator[Any, int, int]
+"""A bitmap, or the steps to it, for `unwound`."""
+
 
 class Planner:
     """Evaluates terms for one calendar."""
@@ -40,7 +59,7 @@ class Planner:
     def __init__(self, state: CalendarState) -> None:
         self.state = state
         registry = state.registry
-        self._by_term: dict[type[Term], Callable[[Any, int], int]] = {
+        self._by_term: dict[type[Term], Callable[[Any, int], Steps]] = {
             All: lambda term, within: within,
             Kind: lambda term, within: registry.of_class(term.cls, within),
             Tagged: lambda term, within: within & registry.tagged(term.label),
@@ -48,10 +67,10 @@ class Planner:
             OneOf: lambda term, within: within & registry.index(term.index).one_of(term.values),
             Available: self._available,
             Members: self._members,
-            Not: lambda term, within: within ^ self.evaluate(term.term, within),
+            Not: self._not,
             And: self._and,
             Or: self._or,
-            Xor: lambda term, within: self.evaluate(term.left, within) ^ self.evaluate(term.right, within),
+            Xor: self._xor,
         }
 
     # -- whole questions ---------------------------------------------------------------------------
@@ -100,6 +119,10 @@ class Planner:
 
     def evaluate(self, term: Term, within: int) -> int:
         """Return a bitmap of the resources in *within* that match. The lock is held. A few integer operations a term."""
+        found: int = unwound(self._found(term, within))
+        return found
+
+    def _found(self, term: Term, within: int) -> Steps:
         return self._by_term[type(term)](term, within)
 
     def _available(self, term: Available, within: int) -> int:
@@ -134,25 +157,32 @@ class Planner:
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)
 
-    def _and(self, term: And, within: int) -> int:
-        for part in sorted(term.terms, key=_cost):
+    def _not(self, term: Not, within: int) -> Generator[Steps, int, int]:
+        return within ^ (yield self._found(term.parts[0], within))
+
+    def _and(self, term: And, within: int) -> Generator[Steps, int, int]:
+        for part in sorted(term.parts, key=_cost):
             if not within:
                 break
-            within = self.evaluate(part, within)
+            within = yield self._found(part, within)
         return within
 
-    def _or(self, term: Or, within: int) -> int:
+    def _or(self, term: Or, within: int) -> Generator[Steps, int, int]:
         result = 0
-        for part in term.terms:
-            result |= self.evaluate(part, within ^ result)
+        for part in term.parts:
+            result |= yield self._found(part, within ^ result)
         return result
+
+    def _xor(self, term: Xor, within: int) -> Generator[Steps, int, int]:
+        left, right = term.parts
+        return (yield self._found(left, within)) ^ (yield self._found(right, within))
 
     def _narrow(self, term: Term, within: int) -> tuple[int, Term]:
         """Evaluate the cheap terms of a conjunction; return the candidates left and the rest of the term (`All`: none)."""
-        parts = term.terms if isinstance(term, And) else (term,)
+        parts = term.parts if isinstance(term, And) else (term,)
         rest = []
         for part in parts:
-            if _cost(part) == _DEAR:
+            if part.cost == DEAR:
                 rest.append(part)
             else:
                 within = self.evaluate(part, within)
@@ -169,7 +199,7 @@ class Planner:
         if isinstance(term, All):
             return candidates
         numbers = first_ordinals(candidates)
-        plain = term.term if isinstance(term, Not) else term
+        plain = term.parts[0] if isinstance(term, Not) else term
         matches = asked = 0
         if isinstance(plain, Available):  # the most frequent term: no more candidates are checked than needed
             low, high = state.keys.admit(plain.start, plain.end)
@@ -195,24 +225,7 @@ class Planner:
         return self.select(term, order, limit, "records")
 
 
-_DEAR = 3
-
-
-def _cost(term: Term) -> int:
-    """Return the position of a term in a conjunction: ready bitmaps first, then indexes, other terms, and availability."""
-    if isinstance(term, All | Kind | Tagged):
-        return 0
-    if isinstance(term, Between | OneOf | Members):
-        return 1
-    if isinstance(term, Available):
-        return _DEAR
-    if isinstance(term, Not):
-        return _cost(term.term)
-    if isinstance(term, Xor):
-        return max(_cost(term.left), _cost(term.right))
-    if isinstance(term, And | Or):
-        return max(map(_cost, term.terms), default=0)
-    return 2
+_cost = attrgetter("cost")
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:

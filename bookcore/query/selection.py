@@ -166,7 +166,7 @@ class Selection:
 
     def __xor__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._planner, Xor(self._term, term))
+        return NotImplemented if term is None else Selection(self._planner, Xor((self._term, term)))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
