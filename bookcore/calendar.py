@@ -28,7 +28,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
-from bookcore.model.term import All, And, Available, Not, Tagged, Term, as_term, check_quantity
+from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query import listing
 from bookcore.query.choice import Choice, Strategy
@@ -682,7 +682,7 @@ class Calendar:
         >>> booked.ids(), set(~booked) == set(calendar.find_available(11, 14))
         (['cabin'], True)
         """
-        return self._find(Not(self._span_term(start, end, 1)), terms)
+        return self._find(opposite(self._span_term(start, end, 1)), terms)
 
     def find(self, *terms: Any) -> Selection:
         """Return the resources that match all terms.

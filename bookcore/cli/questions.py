@@ -26,6 +26,7 @@ from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
 from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
 from bookcore.model.explanation import CauseKind
+from bookcore.model.typecheck import plain_text
 from bookcore.tables import (
     BadRow,
     KeyKind,
@@ -224,14 +225,14 @@ def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
     what, note, start, end = cause.what, "", cause.start, cause.end
     match cause.kind:
         case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
-            id, name = what.id, str(what.id)
+            id, name = what.id, visible(what.id)
             if cause.kind is CauseKind.TURNAROUND:
                 needs = [f"{n} {side}" for side in ("before", "after") if (n := getattr(resource, side)) is not None]
                 note = f"needs {' and '.join(needs)}"
             elif resource.capacity > 1:
                 note = f"takes {what.quantity} of {resource.capacity}"
         case CauseKind.CLOSURE:
-            id, name = what.id, str(what.reason)
+            id, name = what.id, visible(what.reason)
         case CauseKind.HOURS:
             id, name = None, "outside its opening hours"
             start, end = _in_zone((start, end), asked) or (start, end)
@@ -251,9 +252,11 @@ def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None
 
 def _resource(loaded: Loaded, name: str) -> Any:
     """Return the resource with an id that prints as *name*."""
-    by_text = {str(resource.id): resource for resource in loaded.calendar.resources}
-    if name in by_text:
-        return by_text[name]
+    resources = list(loaded.calendar.resources)
+    for by_text in ({plain_text(resource.id) or visible(resource.id): resource for resource in resources},
+                    {visible(resource.id): resource for resource in resources}):  # fmt: skip
+        if name in by_text:
+            return by_text[name]
     close = get_close_matches(name, by_text, 5, 0.5)
     hint = f"; it has {len(by_text):,} other{'s' if len(by_text) > 1 else ''}"
     if not by_text:

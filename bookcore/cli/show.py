@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,20 @@ class BadRows:
 
 
 def plain(key: Any) -> Any:
-    """Return a key for JSON: numbers and text unchanged, dates and times as ISO 8601."""
-    if key is None or isinstance(key, str | int | float):
+    """Return a key or an id for JSON: numbers and text unchanged, dates and times as ISO 8601.
+
+    What JSON has no numbers for is text: NaN and infinity, and ints of thousands of digits, which are hexadecimal.
+    """
+    if key is None or isinstance(key, str) or (isinstance(key, float) and isfinite(key)):
         return key
-    return key.isoformat() if isinstance(key, date | datetime) else str(key)
+    if isinstance(key, int):
+        return visible(key) if abs(key) >= 1 << 10_000 else key
+    return key.isoformat() if isinstance(key, date | datetime) else visible(key)
+
+
+def print_json(facts: dict[str, Any]) -> None:
+    """Print facts as one line of JSON, with nothing in it that is not JSON."""
+    print(json.dumps(facts, allow_nan=False))
 
 
 def words(key: Any, unbounded: str = "...") -> str:
@@ -104,7 +115,7 @@ def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | No
     if as_json:
         facts: dict[str, Any] = {"file": loaded.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
         facts |= bad.as_json() | {"saved": None if saved is None else str(saved)}
-        print(json.dumps(facts))
+        print_json(facts)
         return
     console = Console(highlight=False)
     console.print(
@@ -133,7 +144,7 @@ def show_free(free: Free, bad_rows: int, *, as_json: bool) -> None:
     if as_json:
         facts = {"start": plain(free.start), "end": plain(free.end), "quantity": free.quantity}
         facts |= {"count": free.number, "of": free.total, "resources": [plain(id) for id in ids]}
-        print(json.dumps(facts | {"bad_rows": bad_rows}))
+        print_json(facts | {"bad_rows": bad_rows})
         return
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -161,7 +172,7 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
         facts["causes"] = [{name: plain(getattr(cause, name)) for name in columns} for cause in answer.causes]
         near = {"before": answer.before, "after": answer.after}
         facts["nearest"] = {side: span and [plain(key) for key in span] for side, span in near.items()}
-        print(json.dumps(facts | {"bad_rows": bad_rows}))
+        print_json(facts | {"bad_rows": bad_rows})
         return
     console = Console(highlight=False, soft_wrap=True)
     span = f"from {marked(answer.start)} to {marked(answer.end)}"

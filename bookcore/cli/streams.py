@@ -2,7 +2,7 @@ r"""The standard streams, prepared so that no encoding, pipe or full disk causes
 
 - Characters that the encoding of the output lacks are replaced: the blocks and lines of the pictures by similar ASCII
   characters, all others by escapes such as ``\u65e5``, so that different names stay different.
-- Control characters in names are printed as escapes, because a CSV must not control the terminal.
+- Control characters in names, and those without a width, are escaped (`visible`): a CSV must not control the terminal.
 - A pipe that is closed early ends the program by SIGPIPE, as it ends other tools.
 - Any other failure to write is one line on the error output, and exit code 1.
 """
@@ -12,12 +12,13 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from bookcore.model.errors import visible
 
 __all__ = ["guarded", "visible"]
 
@@ -25,17 +26,6 @@ _ALIKE = dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%#", strict=True)) | {
     "░": ".", "▌": "#", "▐": "#", "┃": "|", "│": "|", "─": "-", "━": "-", "╸": "-", "╺": "-",
     "·": ".", "…": "~", "•": "*", "→": ">",
 }  # fmt: skip
-# C0, DEL and C1; line and paragraph separators; marks for the direction of writing
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def visible(text: object) -> str:
-    r"""Return *text* with its control characters escaped as in Python.
-
-    >>> print(visible("a\x1b[31mb\n"))
-    a\x1b[31mb\n
-    """
-    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], str(text))
 
 
 def _alike(fault: UnicodeError) -> tuple[str | bytes, int]:

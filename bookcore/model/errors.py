@@ -7,6 +7,7 @@ HTTP server may answer with; the core does not use it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import date, time, timedelta
 from functools import partial
@@ -83,8 +84,38 @@ def _class_name(value: object) -> str:
 
 
 def brief_text(text: str, limit: int = 80) -> str:
-    """Return *text* cut to *limit* characters."""
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    """Return *text* cut to *limit* characters, `visible`."""
+    return visible(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that Python counts as printable, and that have no width."""
+
+
+def visible(value: object) -> str:
+    r"""Return ``str(value)`` with all characters escaped that are not seen: they control, reorder, or have no width.
+
+    So a text cannot control a terminal, and different texts look different. An int that Python refuses to convert to
+    decimal digits is shown in hexadecimal ones.
+
+    >>> print(visible("a\x1b[31mb\u200b\n"), visible(1 << 40_000)[:6])
+    a\x1b[31mb\u200b\n 0x1000
+    """
+    text = plain_text(value)
+    if text is None:
+        try:
+            text = plain_text(str(value)) or ""
+        except Exception:  # a hostile __str__, or an int of thousands of digits
+            text = hex(value) if type(value) is int else brief(value)
+    if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
+        return text
+    return "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable() and not _UNSEEN.match(char):
+        return char
+    return repr(char)[1:-1] if char.isascii() else char.encode("ascii", "backslashreplace").decode()
 
 
 def _span(start: object, end: object, bounds: str = "[)") -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bookcore.model.errors import brief
+from bookcore.model.errors import brief, visible
 
 __all__ = ["Cause", "CauseKind", "Explanation", "State"]
 
@@ -103,9 +103,4 @@ def span_text(start: Any, end: Any, bounds: str) -> str:
 
 def key_text(key: Any) -> str:
     """Return a key or a length as a text for people: its ``str``, or "unbounded" for None."""
-    if key is None:
-        return "unbounded"
-    try:
-        return str(key)
-    except Exception:  # a hostile __str__ must not hide the answer
-        return brief(key)
+    return "unbounded" if key is None else visible(key)

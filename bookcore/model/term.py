@@ -1,22 +1,27 @@
-"""Terms: conditions on resources, as frozen values that can be printed and compared, and refer to no calendar.
+"""Terms: conditions on resources, as values that can be printed, compared and pickled, and refer to no calendar.
 
-`Selection` builds terms, `bookcore.query.planner` evaluates them.
+`Selection` builds terms, `bookcore.query.planner` evaluates them. A program may join any number of terms, and nest them as
+deep as it likes; so nothing here calls itself for the parts of a term, because Python limits how deep calls may be nested:
+see `unwound`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any
 
-from bookcore.model.errors import InvalidQuantityError, QueryError, brief
+from bookcore.model.errors import InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.typecheck import is_a
 
 __all__ = [
+    "DEAR",
     "All",
     "And",
     "Available",
     "Between",
+    "Joined",
     "Kind",
     "Members",
     "No",
@@ -26,37 +31,29 @@ __all__ = [
     "Tagged",
     "Term",
     "Xor",
+    "as_term",
     "check_quantity",
     "no",
+    "opposite",
+    "repeated",
+    "unwound",
 ]
 
 
 DEAR = 3
+"""The cost of availability."""
 
 
 class Term:
     """Base of all terms.
 
-    ``parts`` are the terms that a term is composed of, ``size`` is the number of terms that it is written with. ``cost`` is
-    its place in a conjunction: ready bitmaps first (0), then indexes (1), other terms, and availability (`DEAR`).
+    ``parts`` are the terms that it joins. ``cost`` is its position in a conjunction: ready bitmaps first (0), then indexes
+    (1), and availability last (`DEAR`).
     """
 
     __slots__ = ()
     parts: tuple[Term, ...] = ()
-    size = 1
-    cost = 0
-
-
-class _Composed(Term):
-    """Base of terms that are composed of others. Size and cost are known at once, however often a part is repeated."""
-
-    __slots__ = ("cost", "parts", "size")
-
-    def _compose(self, *parts: Term) -> None:
-        set_field = object.__setattr__  # the terms are frozen
-        set_field(self, "parts", parts)
-        set_field(self, "size", 1 + sum(part.size for part in parts))
-        set_field(self, "cost", max((part.cost for part in parts), default=0))
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,6 @@ class Between(Term):
     """Resources whose value in an index is in ``[low, high]``; None: no limit."""
 
     cost = 1
-
     index: str
     low: Any
     high: Any
@@ -94,7 +90,6 @@ class OneOf(Term):
     """Resources whose value in an index is one of *values*."""
 
     cost = 1
-
     index: str
     values: tuple[Any, ...]
 
@@ -104,7 +99,6 @@ class Available(Term):
     """Resources that are available for *quantity* units over the span."""
 
     cost = DEAR
-
     start: Any
     end: Any
     quantity: int = 1
@@ -115,57 +109,117 @@ class Members(Term):
     """Resources with these ids; ids that are not in the calendar match nothing."""
 
     cost = 1
-
     ids: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not(_Composed):
-    """Resources that do not match the term."""
+class Joined(Term):
+    """A term made of others, its *parts*. Equal to one of the same class with equal parts."""
 
-    term: Term
+    __slots__ = ("cost", "parts")
 
-    def __post_init__(self) -> None:
-        self._compose(self.term)
+    def __init__(self, parts: tuple[Term, ...]) -> None:
+        self.parts = parts
+        self.cost = max([part.cost for part in parts], default=0)
+
+    def __repr__(self) -> str:
+        shown: dict[int, str] = {}
+        for term in _with_parts(self):
+            text = repr(term) if not issubclass(type(term), Joined) else (
+                f"{type(term).__name__}({', '.join([shown[id(part)] for part in term.parts])})"
+            )
+            shown[id(term)] = brief_text(text, _SHOWN)
+        return shown[id(self)]
+
+    def __hash__(self) -> int:
+        hashes: dict[int, int] = {}
+        for term in _with_parts(self):
+            joined = issubclass(type(term), Joined)
+            hashes[id(term)] = hash((type(term), *[hashes[id(part)] for part in term.parts]) if joined else term)
+        return hashes[id(self)]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Joined):
+            return NotImplemented
+        pairs: list[tuple[Term, Term]] = [(self, other)]
+        compared: set[tuple[int, int]] = set()
+        while pairs:
+            one, two = pairs.pop()
+            if one is two or (id(one), id(two)) in compared:
+                continue
+            compared.add((id(one), id(two)))
+            if type(one) is not type(two) or len(one.parts) != len(two.parts):
+                return False
+            if not issubclass(type(one), Joined) and one != two:
+                return False
+            pairs += zip(one.parts, two.parts, strict=True)
+        return True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        terms = list(_with_parts(self))
+        places = {id(term): place for place, term in enumerate(terms)}
+        return _joined_from, ([
+            (type(term), [places[id(part)] for part in term.parts]) if issubclass(type(term), Joined) else term
+            for term in terms
+        ],)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class And(_Composed):
-    """Resources that match all terms."""
-
-    terms: tuple[Term, ...]
-
-    def __post_init__(self) -> None:
-        self._compose(*self.terms)
+_SHOWN = 400
+"""The most characters of a joined term that its repr shows; it may be of any size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Or(_Composed):
-    """Resources that match at least one term."""
+def _with_parts(term: Term) -> Iterator[Term]:
+    """Yield a term and all the terms in it, each object once, the parts before what they are parts of."""
+    waiting, done = [term], set[int]()
+    while waiting:
+        term = waiting[-1]
+        ahead = [part for part in term.parts if id(part) not in done]
+        if ahead:
+            waiting += ahead
+            continue
+        waiting.pop()
+        if id(term) not in done:
+            done.add(id(term))
+            yield term
 
-    terms: tuple[Term, ...]
 
-    def __post_init__(self) -> None:
-        self._compose(*self.terms)
+def _joined_from(recipe: list[Any]) -> Term:
+    """Return the last term of a list, in which a joined term is its class and the places of its parts: for pickle."""
+    terms: list[Term] = []
+    for item in recipe:
+        terms.append(item if isinstance(item, Term) else item[0](tuple([terms[place] for place in item[1]])))
+    return terms[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Xor(_Composed):
-    """Resources that match exactly one of two terms."""
+class Not(Joined):
+    """Resources that do not match the only part."""
 
-    left: Term
-    right: Term
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        self._compose(self.left, self.right)
+
+class And(Joined):
+    """Resources that match all parts."""
+
+    __slots__ = ()
+
+
+class Or(Joined):
+    """Resources that match at least one part."""
+
+    __slots__ = ()
+
+
+class Xor(Joined):
+    """Resources that match exactly one of two parts."""
+
+    __slots__ = ()
 
 
 def repeated(term: Term) -> list[Term]:
     """Return the composed terms that are parts of a term more than once, each after its own parts. O(distinct terms).
 
-    >>> twice = Not(Tagged("sea"))
+    >>> twice = Not((Tagged("sea"),))
     >>> repeated(And((Or((twice, Tagged("lake"))), twice)))
-    [Not(term=Tagged(label='sea'))]
+    [Not(Tagged(label='sea'))]
     """
     seen: set[int] = set()
     again: set[int] = set()
@@ -190,7 +244,7 @@ def opposite(term: Term) -> Term:
     >>> opposite(opposite(Tagged("sea")))
     Tagged(label='sea')
     """
-    return term.term if isinstance(term, Not) else Not(term)
+    return term.parts[0] if isinstance(term, Not) else Not((term,))
 
 
 class No:
@@ -202,7 +256,11 @@ class No:
         self.term = term
 
     def __repr__(self) -> str:
-        return f"no({self.term!r})"
+        nested, term = 1, self.term
+        while type(term) is No and nested < _SHOWN:
+            nested, term = nested + 1, term.term
+        inner = "..." if type(term) is No else repr(term)
+        return f"{'no(' * nested}{inner}{')' * nested}"
 
 
 def no(term: Any) -> No:
@@ -222,6 +280,40 @@ def no(term: Any) -> No:
 
 def as_term(value: Any, calendar: Any) -> Term:
     """Return the term for one argument of `Calendar.find`. Raises: `QueryError` if it is not a term."""
+    term: Term = unwound(_term_of(value, calendar, set()))
+    return term
+
+
+def unwound(result: Any) -> Any:
+    """Return *result*, or what a generator that it is returns; what such a generator yields is unwound in turn.
+
+    A generator that yields a generator instead of calling a function needs no deeper stack of calls for it.
+
+    >>> def depth(n):
+    ...     return 0 if n == 0 else 1 + (yield depth(n - 1))
+    >>> unwound(depth(10_000))
+    10000
+    """
+    running: list[Generator[Any, Any, Any]] = []
+    while True:
+        if isinstance(result, GeneratorType):
+            running.append(result)
+            result = None
+        elif not running:
+            return result
+        try:
+            result = running[-1].send(result)
+        except StopIteration as done:
+            running.pop()
+            result = done.value
+
+
+Terms = Term | Generator[Any, Term, Term]
+"""A term, or the steps to it, for `unwound`."""
+
+
+def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
+    """Return the term for one argument of `Calendar.find`; *inside* are the identities of the arguments that it is in."""
     if _is_selection(value):
         if value._home is not calendar:
             raise QueryError(value, "belongs to another calendar")
@@ -229,20 +321,11 @@ def as_term(value: Any, calendar: Any) -> Term:
         return term
     if is_a(value, type):
         return Kind(value)
-    if is_a(value, No):
-        return opposite(as_term(value.term, calendar))
+    if is_a(value, (No, list)):
+        return _nested(value, calendar, inside)
     if is_a(value, (str, bytes)):
         text = brief(value, 40)
         raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
-    if is_a(value, list):
-        try:
-            return _any_of(value, calendar)
-        except RecursionError:
-            raise QueryError(type(value), "a list nested too deeply, or in itself") from None
-        except QueryError:
-            raise
-        except Exception as exc:  # the code of a subclass
-            raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
     try:
         if is_a(value, (Iterable,)) and not hasattr(value, "id"):
             return Members(tuple(_id_of(item) for item in value))
@@ -253,17 +336,29 @@ def as_term(value: Any, calendar: Any) -> Term:
     raise QueryError(value, "is no term; terms are classes, selections, iterables of resources or ids, lists, no(...)")
 
 
-def _any_of(values: list[Any], calendar: Any) -> Term:
-    ids: list[Any] = []
-    terms: list[Term] = []
-    for value in values:
-        if _is_term(value):
-            terms.append(as_term(value, calendar))
-        else:
-            ids.append(_id_of(value))
-    if ids or not terms:
-        terms.append(Members(tuple(ids)))
-    return terms[0] if len(terms) == 1 else Or(tuple(terms))
+def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Term, Term]:
+    if id(value) in inside:
+        raise QueryError(type(value), "a term that contains itself")
+    inside.add(id(value))
+    if is_a(value, No):
+        term = opposite((yield _term_of(value.term, calendar, inside)))
+    else:
+        try:
+            items = list(value)
+        except Exception as exc:  # the code of a subclass
+            raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
+        ids: list[Any] = []
+        terms: list[Term] = []
+        for item in items:
+            if _is_term(item):
+                terms.append((yield _term_of(item, calendar, inside)))
+            else:
+                ids.append(_id_of(item))
+        if ids or not terms:
+            terms.append(Members(tuple(ids)))
+        term = terms[0] if len(terms) == 1 else Or(tuple(terms))
+    inside.discard(id(value))
+    return term
 
 
 def _is_term(value: Any) -> bool:

@@ -14,7 +14,7 @@ candidates of the question, before the terms that it is part of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
@@ -40,6 +40,7 @@ from bookcore.model.term import (
     Term,
     Xor,
     repeated,
+    unwound,
 )
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
@@ -57,11 +58,14 @@ Order = str | Callable[[Any], Any] | None
 Shape = Literal["objects", "ids", "records"]
 """What is returned for each resource that matches."""
 
+Steps = int | Generator[Any, int, int]
+"""A bitmap, or the steps to it, for `unwound`."""
+
 
 class Planner:
     """Evaluates terms for one calendar."""
 
-    __slots__ = ("_composed", "_simple", "gate", "state")
+    __slots__ = ("_joined", "_simple", "gate", "state")
 
     def __init__(self, state: CalendarState) -> None:
         self.state, self.gate = state, state.gate
@@ -75,8 +79,8 @@ class Planner:
             Available: self._available,
             Members: self._members,
         }
-        self._composed: dict[type[Term], Callable[[Any, int, _Known], int]] = {
-            Not: lambda term, within, known: within ^ self._evaluate(term.term, within, known),
+        self._joined: dict[type[Term], Callable[[Any, int, _Known], Steps]] = {
+            Not: self._not,
             And: self._and,
             Or: self._or,
             Xor: self._xor,
@@ -141,16 +145,17 @@ class Planner:
             return simple(term, within)
         known: _Known = {}
         for shared in repeated(term):
-            known[id(shared)] = self._evaluate(shared, within, known)
-        return self._evaluate(term, within, known)
+            known[id(shared)] = unwound(self._found(shared, within, known))
+        found: int = unwound(self._found(term, within, known))
+        return found
 
-    def _evaluate(self, term: Term, within: int, known: _Known) -> int:
+    def _found(self, term: Term, within: int, known: _Known) -> Steps:
         """Do what `evaluate` does, where the terms in *known* have been evaluated on all candidates, by identity."""
         matches = known.get(id(term))
         if matches is not None:
             return matches & within
         simple = self._simple.get(type(term))
-        return self._composed[type(term)](term, within, known) if simple is None else simple(term, within)
+        return self._joined[type(term)](term, within, known) if simple is None else simple(term, within)
 
     def _available(self, term: Available, within: int) -> int:
         """Return a bitmap of the resources in *within* that are available."""
@@ -184,25 +189,29 @@ class Planner:
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)
 
-    def _and(self, term: And, within: int, known: _Known) -> int:
-        for part in sorted(term.terms, key=_cost):
+    def _not(self, term: Not, within: int, known: _Known) -> Generator[Steps, int, int]:
+        return within ^ (yield self._found(term.parts[0], within, known))
+
+    def _and(self, term: And, within: int, known: _Known) -> Generator[Steps, int, int]:
+        for part in sorted(term.parts, key=_cost):
             if not within:
                 break
-            within = self._evaluate(part, within, known)
+            within = yield self._found(part, within, known)
         return within
 
-    def _or(self, term: Or, within: int, known: _Known) -> int:
+    def _or(self, term: Or, within: int, known: _Known) -> Generator[Steps, int, int]:
         result = 0
-        for part in term.terms:
-            result |= self._evaluate(part, within ^ result, known)
+        for part in term.parts:
+            result |= yield self._found(part, within ^ result, known)
         return result
 
-    def _xor(self, term: Xor, within: int, known: _Known) -> int:
-        return self._evaluate(term.left, within, known) ^ self._evaluate(term.right, within, known)
+    def _xor(self, term: Xor, within: int, known: _Known) -> Generator[Steps, int, int]:
+        left, right = term.parts
+        return (yield self._found(left, within, known)) ^ (yield self._found(right, within, known))
 
     def _narrow(self, term: Term, within: int) -> tuple[int, Term]:
         """Evaluate the cheap terms of a conjunction; return the candidates left and the rest of the term (`All`: none)."""
-        parts = term.terms if isinstance(term, And) else (term,)
+        parts = term.parts if isinstance(term, And) else (term,)
         rest = []
         for part in parts:
             if part.cost == DEAR:
@@ -222,7 +231,7 @@ class Planner:
         if isinstance(term, All):
             return candidates
         numbers = first_ordinals(candidates)
-        plain = term.term if isinstance(term, Not) else term
+        plain = term.parts[0] if isinstance(term, Not) else term
         matches = asked = 0
         if isinstance(plain, Available):  # the most frequent term: no more candidates are checked than needed
             low, high = state.keys.admit(plain.start, plain.end)

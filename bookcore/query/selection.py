@@ -19,10 +19,6 @@ from bookcore.query.planner import Planner
 __all__ = ["IndexView", "Selection"]
 
 
-SHOWN = 1000
-"""How many terms a selection may have to be written out: ``s = s & s`` has twice as many each time."""
-
-
 class Selection:
     """A set of resources of one calendar, given by a term that is evaluated each time the selection is read.
 
@@ -170,7 +166,7 @@ class Selection:
 
     def __xor__(self, other: object) -> Selection:
         term = self._other(other)
-        return NotImplemented if term is None else Selection(self._planner, Xor(self._term, term))
+        return NotImplemented if term is None else Selection(self._planner, Xor((self._term, term)))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
@@ -179,8 +175,7 @@ class Selection:
 
     def __repr__(self) -> str:
         order = f", order_by {self._order!r}" if self._order is not None else ""
-        term = self._term if self._term.size <= SHOWN else f"of {self._term.size:,} terms"
-        return f"<Selection {term}{order}>"
+        return f"<Selection {self._term}{order}>"
 
 
 class IndexView:

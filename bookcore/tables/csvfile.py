@@ -25,7 +25,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bookcore.model.errors import QueryError, brief
+from bookcore.model.errors import QueryError, brief, visible
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
 from bookcore.tables.opening import Source, TableError, open_source, read_header
 
@@ -294,9 +294,10 @@ class CsvTable:
             return BadRow(line, Reason.MIXED_ZONES if fault.mixed else Reason.UNREADABLE, f"{side} {fault}")
         if start is not None and end is not None and not start < end:
             if end < start:
-                return BadRow(line, Reason.REVERSED, f"{left} to {right} of {brief(resource, 40)}")
+                return BadRow(line, Reason.REVERSED, f"{visible(left)} to {visible(right)} of {brief(resource, 40)}")
             if not self._closed:
-                return BadRow(line, Reason.EMPTY, f"{left} to {right} of {brief(resource, 40)} holds no time")
+                between = f"{visible(left)} to {visible(right)} of {brief(resource, 40)}"
+                return BadRow(line, Reason.EMPTY, f"{between} holds no time")
         if at_quantity < 0 or (many := cells[at_quantity].strip()).lower() in NO_VALUE:
             return Row(line, resource, start, end, id or None)
         quantity = _quantity(many)

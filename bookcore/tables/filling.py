@@ -15,6 +15,7 @@ from bookcore.model.errors import (
     InvalidSpanError,
     KeyTypeError,
     brief,
+    visible,
 )
 from bookcore.model.resource import Resource
 from bookcore.tables.csvfile import BadRow, Reason, Row
@@ -78,7 +79,7 @@ def fill(
 
 def span(start: Any, end: Any) -> str:
     """Return a span as text; an unbounded end is ``...``."""
-    return f"{'...' if start is None else start} to {'...' if end is None else end}"
+    return f"{'...' if start is None else visible(start)} to {'...' if end is None else visible(end)}"
 
 
 def sentence(fault: BookcoreError) -> str:
@@ -91,7 +92,7 @@ def sentence(fault: BookcoreError) -> str:
     if isinstance(fault, InvalidSpanError):
         return f"not a span: {span(fault.start, fault.end)}: {fault.reason}"
     if isinstance(fault, KeyTypeError):
-        return f"{fault.key}: {fault.reason}"
+        return f"{visible(fault.key)}: {fault.reason}"
     return str(fault)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from bookcore import Calendar, ConflictError, Resource
 from bookcore.cli.streams import visible
+from bookcore.tables import BadRow, fill, read_csv
 
 Run = Callable[..., Result]
 Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -67,7 +72,7 @@ def test_control_characters_are_shown_and_not_sent(run: Run, tmp_path: Path) -> 
     for words in (["load", file], ["why", file, "att\tic", "7", "8"], ["why", file, "\x1b[2J", "7", "8"]):
         found = run(*words)
         assert not set("\x1b\x9b\u202e") & set(found.stdout + found.stderr)
-    assert visible("Zoë 東\u200d京") == "Zoë 東\u200d京"
+    assert visible("Zoë 東京") == "Zoë 東京"
 
 
 def test_standard_input_is_read_as_a_file_is(run: Run, good: Path, tmp_path: Path) -> None:
@@ -132,3 +137,84 @@ def test_command_is_also_a_module_and_tells_its_version(shell: Shell, run: Run) 
 def test_shells_are_offered_completion(run: Run) -> None:
     """By Typer, which knows how."""
     assert "--install-completion" in run("--help").stdout
+
+
+UNSEEN = [
+    "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u202e", "\u2066", "\u200f", "\u061c", "\ufe0f", "\u3164", "\u115f",
+    "\x7f", "\x9b", "\n", "\u2028", "\U000e0041", "\U000e0101",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("char", UNSEEN)
+def test_what_is_not_seen_is_escaped_in_output_errors_and_rows(
+    run: Callable[..., Any], tmp_path: Path, char: str
+) -> None:
+    """In ids, reasons and cells; and a resource can be asked for by its id as it is, and as it is shown."""
+    name = f"a{char}b"
+    calendar = Calendar()
+    calendar.add_resource(Resource(name))
+    calendar.add_resource(Resource("ab"))
+    calendar.close(name, 5, 9, f"pain{char}ting")
+    calendar.book(name, 1, 4, id=f"id{char}")
+    calendar.snapshot(tmp_path / "a.bks")
+    shown = visible(name)
+    assert shown.isprintable()
+    assert shown != "ab"
+    found = [run("available", tmp_path / "a.bks", "10", "11"), *(
+        run("why", tmp_path / "a.bks", word, "1", "6", *more) for word in (name, shown) for more in ([], ["--json"])
+    )]  # fmt: skip
+    found += [run("why", tmp_path / "a.bks", f"no{char}", "1", "6"), run("available", tmp_path / "a.bks", f"1{char}", "6")]
+    for one in found:
+        text = one.stdout + one.stderr
+        assert one.exception is None or isinstance(one.exception, SystemExit)
+        assert char == "\n" or char not in text
+    assert found[0].stdout == f"{shown}\nab\n"
+    with pytest.raises(ConflictError) as caught:
+        calendar.book(name, 1, 6)
+    assert char not in str(caught.value)
+    assert char not in str(calendar.explain(name, 1, 6)).replace("\n  ", "")
+    table = io.StringIO(f'resource,start,end\n"{name}","x{char}","y{char}z"\n"{name}","c{char}","b"\n')
+    rows = [str(row) for row in fill(Calendar(), read_csv(table, keys="text")) if isinstance(row, BadRow)]
+    assert rows
+    assert not any(char in row for row in rows)
+
+
+HUGE = 10**5000
+ODD = {
+    "NaN": float("nan"), "inf": float("inf"), "-inf": float("-inf"), "5001 digits": HUGE, "negative": -HUGE,
+    "fraction": Fraction(HUGE, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_id_that_is_no_number_of_json_is_text_in_it(run: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    """NaN, infinity, and ints that Python does not convert to decimal digits, as ids of resources and bookings."""
+    calendar = Calendar()
+    calendar.add_resource(Resource(ODD[name]))
+    calendar.book(ODD[name], 1, 4, id=ODD[name])
+    file = tmp_path / "a.bks"
+    calendar.snapshot(file)
+    shown = visible(ODD[name])
+    for words in (["available", file, "10", "11"], ["why", file, "--", shown, "1", "6"]):
+        found = run(*words)
+        assert found.exit_code == 0, found.output
+        assert shown in found.stdout
+        found = run(words[0], "--json", *words[1:])
+        assert found.exit_code == 0, found.output
+        facts = json.loads(found.stdout, parse_constant=pytest.fail)
+        assert shown in (facts.get("resource"), *facts.get("resources", ()))
+
+
+@pytest.mark.parametrize("edge", [HUGE, -HUGE, float("inf"), float("-inf")], ids=["huge", "-huge", "inf", "-inf"])
+def test_a_key_of_any_size_is_shown(run: Callable[..., Any], tmp_path: Path, edge: Any) -> None:
+    """As the start or end of a booking, in lines and in JSON."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", *((1, edge) if edge > 1 else (edge, 1)))
+    file = tmp_path / "a.bks"
+    calendar.snapshot(file)
+    for more in ([], ["--json"]):
+        found = run("why", *more, file, "r", "0", "3")
+        assert found.exit_code == 0, found.output
+        assert visible(edge) in found.stdout
+    json.loads(found.stdout, parse_constant=pytest.fail)
