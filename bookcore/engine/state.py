@@ -692,15 +692,13 @@ class CalendarState:
             record.active_count = len(store.overlapping(record, None, None))
         if change is not None:
             self.closures.last_id = self.counted[1]
-        self._set_whole()
-        self.begun = False
-        self.change, self.loading = None, ()
         for booked in removed:
             self._booked(booked)
         if isinstance(change, changes.ResourceRemoved):
             self._resource_added(inverse(change))  # type: ignore[arg-type]  # the inverse of a removal is an addition
         self._set_whole()
         self.begun = False
+        self.change, self.loading = None, ()  # only now: if a comparison fails before, the next call does all this again
 
     def _discard(self, seq: Any) -> None:
         """Take a booking off the register, if it is in it."""

@@ -180,10 +180,12 @@ class AttributeIndex:
 
         Raises: `KeyTypeError` when the values cannot be compared any more.
         """
-        values = {number: value for number, value in self.values.items() if number != without}
-        self.chunks, self.heads, self.values = [], [], {}
-        for number, value in values.items():
-            self.put(number, value)
+        fresh = AttributeIndex(self.name, self.key, self.limit)
+        for number, value in self.values.items():
+            if number != without:
+                fresh.put(number, value)
+        for name in AttributeIndex.__slots__:  # only now, because a comparison may have failed
+            setattr(self, name, getattr(fresh, name))
 
     def put_back(self, number: int, held: Held) -> None:
         """Restore a state of an ordinal, when all others are as they were then. Raises nothing.

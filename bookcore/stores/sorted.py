@@ -137,12 +137,15 @@ class SortedStore:
 
     def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
         """See `SupportsRepair.repair`. O(m log m)."""
-        rows = [(record, row) for record, row in self._rows.values() if keeps(record, row[2])]
-        self._all, self._own, self._rows, self._shared = _Ends(), {}, {}, {}
+        fresh = type(self)()
+        fresh._closed = self._closed
         for record in records:
-            self.add_resource(record)
-        for record, row in rows:
-            self.put(record, *row)
+            fresh.add_resource(record)
+        for record, row in self._rows.values():
+            if keeps(record, row[2]):
+                fresh.put(record, *row)
+        # only now, because a comparison may have failed
+        self._all, self._own, self._rows, self._shared = fresh._all, fresh._own, fresh._rows, fresh._shared
 
     def _places(self, record: ResourceRecord, first: _Edge, last: _Edge) -> Iterator[tuple[Any, _Edge]]:
         for ends in (self._all, self._own[record.number]):

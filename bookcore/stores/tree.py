@@ -279,13 +279,16 @@ class TreeStore:
 
     def repair(self, records: Sequence[ResourceRecord], keeps: Callable[[ResourceRecord, int], bool]) -> None:
         """See `SupportsRepair.repair`. O(m log m)."""
-        rows = {record.number: list(record.state.rows.values()) for record in records if record.state is not None}
-        self._branches = {}
+        branches: dict[int, _Branch] = {}
         for record in records:
-            self.add_resource(record)
-            for row in rows.get(record.number, ()):
+            branch = branches[record.number] = _Branch(bool(self._closed), self.sizes.spacing)
+            for row in list(record.state.rows.values()) if record.state is not None else ():
                 if keeps(record, row[2]):
-                    record.state.put(*row)
+                    branch.put(*row)
+        # only now, because a comparison may have failed
+        self._branches = branches
+        for record in records:
+            record.state = branches[record.number]
 
     def row(self, record: ResourceRecord, seq: int) -> Row:
         """Return the row with this number. O(1)."""

@@ -77,16 +77,17 @@ class CapacityIndex:
 
     def repair(self, keeps: Callable[[int], bool]) -> list[tuple[Any, Any]]:
         """Keep these rows only, after a change was cut off; return the blocked spans in order. O(m log m)."""
-        rows = [self.row(seq) for seq in list(self.intervals.span_of) if keeps(seq)]
-        self.profile = UsageProfile(self.closed, **self.sizes.profile)
-        self.intervals = AugmentedIntervalList(self.closed, self.sizes.overlapping)
-        self.quantity_of, self.lows, self.highs = {}, [], []
-        for start, end, seq, quantity in rows:
-            self.intervals.put(start, end, seq)
-            self.profile.add(*reach(self.record, start, end), quantity)
-            if quantity != 1:
-                self.quantity_of[seq] = quantity
-        self._follow(None, None)
+        fresh = CapacityIndex(self.record, self.closed, self.sizes)
+        for seq in list(self.intervals.span_of):
+            if keeps(seq):
+                start, end, _, quantity = self.row(seq)
+                fresh.intervals.put(start, end, seq)
+                fresh.profile.add(*reach(self.record, start, end), quantity)
+                if quantity != 1:
+                    fresh.quantity_of[seq] = quantity
+        fresh._follow(None, None)
+        for name in ("profile", "intervals", "quantity_of", "lows", "highs"):  # only now: a comparison may have failed
+            setattr(self, name, getattr(fresh, name))
         return self.blocked()
 
     def clear(self) -> Removed:
