@@ -50,7 +50,9 @@ class Closures:
         if own is None:
             own = ResourceRecord(record.id, record.resource, record.number, 1)
             own.is_exclusive = False  # closures may overlap
+            self.store.begun = True
             self.store.add_resource(own)
+            self.store.begun = False
         try:
             self.store.put(own, low, high, closure.id, 1)
         except BaseException:

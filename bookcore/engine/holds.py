@@ -140,6 +140,18 @@ class Holds:
         self.deadlines[self.passed : self.passed] = filter(self.is_current, due)
         self.tidy()
 
+    def repair(self) -> None:
+        """Make the deadlines anew from ``until``, after a change was cut off. O(holds). A missing one is compared."""
+        known = {due[1]: due for due in self.deadlines if self.is_current(due)}
+        self.deadlines, self.passed = list(known.values()), 0
+        timed = {seq: until for seq, until in self.until.items() if self._is_timed(until)}
+        for seq, until in timed.items():
+            if seq not in known:
+                position = self.position(until, seq)
+                if position is not None:
+                    self.deadlines.insert(position, (until, seq))
+        self.timed = len(timed)
+
     def remember(self, id: Hashable, until: Any) -> None:
         """Remember that a hold has run out. O(1), amortised."""
         expired = self.expired

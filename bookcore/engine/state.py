@@ -455,15 +455,20 @@ class CalendarState:
             if not store.load(records, starts, ends, seqs):
                 self.loading = ()
                 return False
+            self.begun = True
             self._load_into_ledger(records, starts, ends, seqs, ids, objects)
-        except BaseException:
-            self.gate.torn = self.gate.waiting = True
+        except BaseException as exc:
+            if isinstance(exc, Exception) and not self.begun and self.repairable is not None and not self.repairable.begun:
+                self.loading = ()  # a comparison failed, before anything was changed
+            else:
+                self.gate.torn = self.gate.waiting = True
             raise
         return True
 
     def end_load(self) -> None:
         """Note that the rows of `load` are loaded. O(1)."""
         self._set_whole()
+        self.begun = False
         self.loading = ()
 
     def _load_into_ledger(
@@ -660,7 +665,7 @@ class CalendarState:
                 confirmed: Any = event._seq
                 holds.until[confirmed] = change.until
             case changes.Held(event):
-                holds.drop(event._seq)  # type: ignore[arg-type]  # it is booked
+                holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
             case changes.HoursSet(resource):
                 self.record_of_resource(resource).hours = change.before
             case changes.Tagged(resource, label):
@@ -687,7 +692,8 @@ class CalendarState:
             if seq in ledger.owners:
                 holds.forget(ledger.id_of(seq))
             else:
-                holds.drop(seq)
+                holds.until.pop(seq)
+        holds.repair()
         for record in records:
             record.active_count = len(store.overlapping(record, None, None))
         if change is not None:
@@ -743,26 +749,26 @@ class CalendarState:
     def _expire(self, due: list[Due]) -> None:
         """Release the holds with these deadlines. If the store cannot remove some, they stay held, and this raises."""
         error: Exception | None = None
+        self.begun = True  # until the deadlines are right again
         self.holds.pass_by(len(due))
-        try:
-            if self.expiry is not None and not self.log.active:
-                self._hide(due)
-                return
+        if self.expiry is not None and not self.log.active:
+            self._hide(due)
+        else:
             for row in due:
                 try:
                     if self.holds.is_current(row):
                         self.commit(changes.Released(self.ledger.event(row[1]), True, True, row[0]))
+                        self.begun = True  # `commit` sets it to False
                 except Exception as exc:
                     error = error or exc
-        finally:
-            self.holds.put_back(due)
+        self.holds.put_back(due)
+        self.begun = self.gate.torn
         if error is not None:
             raise error
 
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
-        if self._awaited:
-            self._settle_refusals()
+        self._settle_refusals()
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
         records, seqs = [], []
@@ -781,7 +787,6 @@ class CalendarState:
             seqs.append(seq)
         if self.expiry is not None:
             self.expiry.hide(records, seqs)
-        self.begun = False
 
     def vacuum(self) -> None:
         """Remove all hidden rows from the store. O(log m) for each."""

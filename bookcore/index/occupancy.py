@@ -641,6 +641,7 @@ class OccupancyIndex:
         """Take over the state of another index, which is of no use then, when its chunks are within the limit."""
         for chunk in list(fresh.chunks):
             fresh._settle(chunk)
+        self.begun = fresh.begun = True
         for name in OccupancyIndex.__slots__:
             setattr(self, name, getattr(fresh, name))
 

@@ -214,9 +214,9 @@ def test_the_nearest_single_key_is_found_close_by(monkeypatch: pytest.MonkeyPatc
     read = 0
     walk = Weeks.open_points
 
-    def counted(self: Weeks, a: timedelta, b: timedelta) -> Iterator[tuple[timedelta, timedelta]]:
+    def counted(self: Weeks, *window: Any) -> Iterator[tuple[timedelta, timedelta]]:
         nonlocal read
-        for span in walk(self, a, b):
+        for span in walk(self, *window):
             read += 1
             yield span
 

@@ -13,7 +13,7 @@ import pytest
 
 from bookcore import BookingStore, Calendar, MemoryStore, Resource
 from bookcore.engine import holds
-from bookcore.index import occupancy, sequence_table
+from bookcore.index import occupancy
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing.cycles import CYCLES, Ticks
@@ -51,8 +51,6 @@ def size(calendar: Calendar) -> int:
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tidied once in thousands of calls is tidied once in dozens."""
     monkeypatch.setattr(holds, "REMEMBERED", 20)
-    monkeypatch.setattr(sequence_table, "SHIFT", 6)
-    monkeypatch.setattr(sequence_table, "SIZE", 64)
     monkeypatch.setattr(occupancy, "UNUSED", 50)
 
 

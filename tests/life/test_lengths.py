@@ -176,7 +176,7 @@ def test_lengths_of_numpy_and_pandas() -> None:
         assert normal(key) < later(key, length) and sooner(later(key, length), length) == key
     lost = [
         (day, pd.Timedelta(hours=5)), (day, np.timedelta64(5, "h")), (np.datetime64("2026-05-04"), HOURS),
-        (datetime(2026, 5, 4), pd.Timedelta(nanoseconds=500)), (np.float64(2**53), np.float32(1)),
+        (datetime(2026, 5, 4), pd.Timedelta(nanoseconds=500)), (np.float64(2**54), np.float32(1)),
     ]  # fmt: skip
     for key, length in lost:
         for move in (later, sooner):
