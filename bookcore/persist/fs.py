@@ -78,7 +78,10 @@ class FileSystem:
 
     def token(self) -> str:
         """Return random text for the name of a temporary file."""
-        return os.urandom(8).hex()
+        try:
+            return os.urandom(8).hex()
+        except NotImplementedError as exc:
+            raise OSError("the operating system has no source of random numbers") from exc
 
     def create(self, path: str) -> int:
         """Create a new file that only its owner may read, and return its descriptor."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -9,15 +11,19 @@ from typing import Any
 import pytest
 
 from bookcore import (
+    BookcoreError,
     BookingEvent,
     Calendar,
+    CalendarBrokenError,
     ConflictError,
     DuplicateBookingError,
     HoldExpiredError,
     InvalidSpanError,
     MemoryStore,
     QueryError,
+    RecursiveCallError,
     Resource,
+    TransactionError,
     UnknownBookingError,
     UnknownClosureError,
 )
@@ -364,3 +370,60 @@ def test_lifting_one_closure_reads_no_other(make: Callable[..., Calendar], monke
     calendar.reopen(closures[0])
     assert calendar.is_available("r", 0, 1)
     calendar.check()
+
+
+@pytest.mark.parametrize("id", ["other", 5, None, [], float("nan")], ids=repr)
+@pytest.mark.parametrize("command", ["split", "reopen", "move", "remove_booking", "confirm"])
+def test_a_resource_whose_id_was_changed_is_found_by_its_bookings_and_closures(command: str, id: Any) -> None:
+    """The calendar knows it by the id under which it was registered, also when the new one cannot be hashed."""
+
+    class Changing:
+        id: Any = "room"
+
+    calendar = Calendar()
+    room = calendar.add_resource(Changing())
+    stay, closure = calendar.book(room, 1, 9), calendar.close(room, 20, 30)
+    room.id = id
+    commands: dict[str, Callable[[], Any]] = {
+        "split": lambda: calendar.split(stay, 4),
+        "reopen": lambda: calendar.reopen(closure),
+        "move": lambda: calendar.move(stay, start=2),
+        "remove_booking": lambda: calendar.remove_booking(stay),
+        "confirm": lambda: calendar.confirm(stay),
+    }
+    commands[command]()
+    calendar.check()
+    booked = {"split": [(1, 4), (4, 9)], "move": [(2, 9)], "remove_booking": []}.get(command, [(1, 9)])
+    assert [(event.start, event.end) for event in calendar.bookings()] == booked
+    assert calendar.is_available("room", 20, 30) is (command == "reopen")
+
+
+def test_errors_travel_with_their_facts() -> None:
+    """Through pickle, copy and deepcopy, as to another process."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    stay = calendar.book("room", 1, 9)
+    found: list[BookcoreError] = [RecursiveCallError("why"), CalendarBrokenError("why"), TransactionError("why")]
+    calls: list[Callable[[], Any]] = [
+        lambda: calendar.book("room", 2, 3),
+        lambda: calendar.book("barn", 2, 3),
+        lambda: calendar.book("room", 3, 2),
+        lambda: calendar.book("room", 30, 31, quantity=0),
+        lambda: calendar.book("room", "a", "b"),
+        lambda: calendar.get("x"),
+        lambda: calendar.index("x"),
+        lambda: calendar.book_any(calendar.resources, 1, 2),
+        lambda: calendar.remove_resource("room"),
+        lambda: calendar.book("room", 40, 41, id=stay.id),
+        lambda: calendar.find("text"),
+    ]
+    for call in calls:
+        with pytest.raises(BookcoreError) as caught:
+            call()
+        found.append(caught.value)
+    for error in found:
+        for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - ours
+            assert type(again) is type(error)
+            assert str(again) == str(error)
+            facts = [name for name in vars(error) if not name.startswith("_")]
+            assert [str(getattr(again, name)) for name in facts] == [str(getattr(error, name)) for name in facts]

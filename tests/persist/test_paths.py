@@ -149,3 +149,15 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["link", "pipe", "socket"]
     assert (tmp_path / "pipe").is_fifo()
     assert (tmp_path / "link").is_symlink()
+
+
+def test_a_system_without_random_numbers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of the temporary file needs some."""
+
+    def fail(count: int) -> bytes:
+        raise NotImplementedError
+
+    monkeypatch.setattr(os, "urandom", fail)
+    with pytest.raises(SnapshotError, match="random"):
+        Calendar().snapshot(tmp_path / "a.bks")
+    assert not list(tmp_path.iterdir())

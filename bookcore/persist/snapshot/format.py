@@ -139,8 +139,8 @@ def write_file(
         raise SnapshotError(name, f"not written: {_words(exc)}") from exc
     folder = os.path.dirname(target) or os.curdir
     fs.sweep(folder, MAGIC)
-    temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
     try:
+        temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
         fd = fs.create(temporary)
     except OSError as exc:
         raise SnapshotError(name, f"not written: no file can be made in {folder} ({_words(exc)})") from exc
