@@ -52,21 +52,21 @@ class Transaction(AbstractContextManager[None]):
         error: TransactionError | None = None
         try:
             with gate.lock:
-                block.abandoned = True  # until it has ended: this may be cut off at any call
                 if gate.mode or gate.depth:
+                    block.abandoned = True
                     raise RecursiveCallError("a transaction was ended while a call of the same calendar was running")
-                if gate.block is not block or mark not in block.marks:
-                    raise TransactionError("this block has ended already, with the one around it; its changes were undone")
-                if not block.is_owned():
-                    error = TransactionError("this block was ended by another thread or task than began it, and was undone")
-                elif block.marks[-1] is not mark:
-                    error = TransactionError("this block was ended before a block inside it; both were undone")
-                kept = self._keep and exc is None and error is None
                 gate.mode = CHANGING
                 gate.stamp = None
                 gate.version += 1
                 try:
-                    state.end(block, mark, kept)
+                    block.abandoned = True  # until it has ended: this may be cut off at any call
+                    if gate.block is not block or mark not in block.marks:
+                        raise TransactionError("this block has ended already, with the one around it, and was undone")
+                    if not block.is_owned():
+                        error = TransactionError("this block was ended by another thread or task, and was undone")
+                    elif block.marks[-1] is not mark:
+                        error = TransactionError("this block was ended before a block inside it; both were undone")
+                    state.end(block, mark, self._keep and exc is None and error is None)
                 finally:
                     gate.mode = IDLE
                     due, state.log.due = state.log.due, 0
