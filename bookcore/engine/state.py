@@ -13,6 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
@@ -661,6 +662,9 @@ class CalendarState:
                     registry.repair(record.number)
                     registry.remove(record)
                     unbind(record)
+                    if self.repairable is None:
+                        with suppress(Exception):  # it may not have come to the store
+                            store.remove_resource(record)
             case changes.Confirmed(event):
                 confirmed: Any = event._seq
                 holds.until[confirmed] = change.until
@@ -681,6 +685,11 @@ class CalendarState:
         records = list(registry.by_id.values())
         if self.repairable is not None:
             self.repairable.repair(records, lambda record, seq: ledger.owners.get(seq) == record.number)
+        else:  # then each of its calls changes all or nothing
+            for record in records:
+                for row in store.overlapping(record, None, None):
+                    if ledger.owners.get(row[2]) != record.number:
+                        store.remove(record, *row[:3])
         ledger.repair()
         registry.repair(None)
         self.hours.repair(records)

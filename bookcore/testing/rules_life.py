@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from bookcore import BookingEvent, Calendar
+from bookcore import BookcoreError, BookingEvent, Calendar
+from bookcore.testing.cutting import cut_off
 from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
@@ -27,6 +31,21 @@ DEEDS = st.lists(
     max_size=16,
 )  # fmt: skip
 """The kind of step, the resource and the span; a number and a flag, whose meaning depends on the kind."""
+
+
+def _change(calendar: Calendar, resource: Any, keys: Any, booking: Any) -> None:
+    """Make changes of several kinds, as far as they are accepted, in a block that is undone."""
+    steps: list[Callable[[], Any]] = [
+        lambda: calendar.book(resource, *keys),
+        lambda: calendar.remove_booking(booking),
+        lambda: calendar.close(resource, *keys),
+        lambda: calendar.book(resource, *keys, id="cut off", quantity=2),
+        lambda: calendar.tag(resource, "cut off"),
+    ]
+    with calendar.what_if():
+        for step in steps:
+            with suppress(BookcoreError):
+                step()
 
 
 class LifeRules(HistoryMachine):
@@ -53,6 +72,14 @@ class LifeRules(HistoryMachine):
         self.begin_transaction(kind)
         self.live(deeds)
         self.end_transaction(fails)
+
+    @precondition(lambda self: not self.open)
+    @rule(nth=st.integers(1, 900), who=WHO, span=SHORT | SPANS, number=st.integers(0, 60))
+    def cut_off(self, nth: int, who: int, span: Span, number: int) -> None:
+        """Cut a block that would be undone off at some place, as Ctrl-C does: it changes nothing."""
+        thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
+        for calendar in self.calendars:
+            cut_off(partial(_change, calendar, thing, keys, name), nth)
 
     def pick(self, number: int) -> Any:
         """Return the id of an active booking, or sometimes of one that is not active."""
