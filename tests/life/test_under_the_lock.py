@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import weakref
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from bookcore import (
     KeyTypeError,
     Resource,
     ResourceError,
-    changes,
 )
 from bookcore.engine.log import Log
 
@@ -214,71 +211,6 @@ def test_transaction_interrupted_as_it_begins_is_not_left_open() -> None:
     log.handed = []
     assert log.changes is None and not gate.block
     calendar.check()
-
-
-COMMANDS: dict[str, Callable[[Calendar, BookingEvent], Any]] = {
-    "book": lambda calendar, stay: calendar.book("r", 5, 6, id="x"),
-    "book a row": lambda calendar, stay: calendar.book("r", 5, 6),
-    "add_booking": lambda calendar, stay: calendar.add_booking(BookingEvent("r", 5, 6)),
-    "remove_booking": lambda calendar, stay: calendar.remove_booking("stay"),
-    "load": lambda calendar, stay: calendar.load([BookingEvent("r", at, at + 1) for at in range(5, 65)]),
-    "hold": lambda calendar, stay: calendar.hold("r", 5, 6, until=90),
-    "confirm": lambda calendar, stay: calendar.confirm("held"),
-    "move": lambda calendar, stay: calendar.move("stay", start=0),
-    "close": lambda calendar, stay: calendar.close("r", 5, 6),
-    "reopen": lambda calendar, stay: calendar.reopen(calendar.closures()[0]),
-    "add_resource": lambda calendar, stay: calendar.add_resource(Resource("q")),
-    "tag": lambda calendar, stay: calendar.tag("r", "label"),
-    "create_index": lambda calendar, stay: calendar.create_index("id", key=lambda resource: resource.id),
-    "reindex": lambda calendar, stay: calendar.reindex("r"),
-    "apply": lambda calendar, stay: calendar.apply(changes.Released(stay)),
-}
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # interrupted as a generator is discarded
-@pytest.mark.parametrize("expiring", [False, True])
-@pytest.mark.parametrize("change", COMMANDS)
-def test_change_interrupted_at_any_call_lets_others_in_again(change: str, expiring: bool) -> None:
-    """The lock is free, and the next call finds the calendar as it was before the change, or as it is after it."""
-    changed: set[str] = set()
-    for nth in range(2000):
-        now = [0]
-        calendar = Calendar(clock=partial(now.__getitem__, 0))
-        calendar.add_resource(Resource("r"))
-        stay = calendar.book("r", 1, 2, id="stay")
-        calendar.hold("r", 3, 4, id="held")
-        calendar.close("r", 80, 81)
-        if expiring:
-            calendar.hold("r", 90, 91, until=1)
-            now[0] = 1
-        calls = 0
-
-        def interrupt(frame: Any, event: str, argument: Any, nth: int = nth) -> None:
-            nonlocal calls
-            if event in ("call", "c_return"):  # where Python looks for a signal: as a call begins, and after one in C
-                calls += 1
-                if calls == nth + 1:
-                    raise KeyboardInterrupt
-
-        gate = calendar._gate
-        before = calendar.digest()
-        try:
-            sys.setprofile(interrupt)
-            COMMANDS[change](calendar, stay)
-        except KeyboardInterrupt:
-            sys.setprofile(None)
-            assert (gate.mode, gate.depth) == (0, 0)
-            assert not gate.lock._is_owned()  # type: ignore[attr-defined]
-        else:
-            break
-        finally:
-            sys.setprofile(None)
-        calendar.check()
-        after = calendar.digest()
-        if after != before:
-            changed.add(after)
-    assert 3 < nth < 1999
-    assert len(changed) <= 1 or change in ("load",)
 
 
 @pytest.mark.parametrize("interrupted", ["open", "close"])
