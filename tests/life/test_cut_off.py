@@ -23,6 +23,7 @@ from bookcore import (
     Calendar,
     MemoryStore,
     Resource,
+    changes,
 )
 from bookcore.stores.sizes import Sizes
 from bookcore.stores.sorted import SortedStore
