@@ -10,7 +10,6 @@ from benchmarks import data, leaks
 from bookcore.engine import holds
 from bookcore.testing.cycles import CYCLES
 
-
 FEW = {"book, remove", "hold, expire under new ids", "add the newest remove the oldest resource", "what if, book"}
 """The cycles of the small run; `tests/life/test_flat_memory.py` counts what each of them leaves behind."""
 
