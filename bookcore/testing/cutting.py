@@ -31,7 +31,8 @@ def cut_off(call: Callable[[], Any], nth: int, error: type[BaseException] = Keyb
             if places == nth:
                 raise error
 
-    before = sys.getprofile()
+    before, hook = sys.getprofile(), sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: None  # what is raised in a finalizer is not raised anywhere
     try:
         sys.setprofile(interrupt)
         call()
@@ -41,5 +42,6 @@ def cut_off(call: Callable[[], Any], nth: int, error: type[BaseException] = Keyb
             raise
     finally:
         sys.setprofile(before)
+        sys.unraisablehook = hook
     gc.collect(1)  # what the frames of the call held, as when a program goes on after an interruption
     return places
