@@ -16,7 +16,8 @@ from bookcore.engine import holds
 from bookcore.index import occupancy, sequence_table
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
-from bookcore.testing.cycles import CYCLES, Ticks
+from bookcore.testing.contract_life import Clock
+from bookcore.testing.cycles import CYCLES
 from bookcore.testing.sizes import SMALL, small_store
 
 FOREIGN = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType)
@@ -72,7 +73,7 @@ def test_nothing_is_left_behind(store: str, name: str) -> None:
 @pytest.mark.parametrize("store", STORES)
 def test_a_confirmed_hold_is_waited_for_no_more(store: str) -> None:
     """Its deadline is gone, so that questions read without the lock again."""
-    calendar = Calendar(STORES[store](), clock=Ticks())
+    calendar = Calendar(STORES[store](), clock=Clock(0))
     calendar.add_resource(Resource("room"))
     gate = calendar._engine.state.gate
     for end in (calendar.confirm, calendar.remove_booking):
@@ -91,7 +92,7 @@ def test_a_confirmed_hold_is_waited_for_no_more(store: str) -> None:
 @pytest.mark.parametrize("confirmed", [[0], [9], [3, 4, 5], [0, 2, 4, 6, 8], list(range(1, 10)), [9, 0, 8, 1]])
 def test_the_other_deadlines_stay(confirmed: list[int]) -> None:
     """Whichever holds are confirmed, the others run out in time, and an undone confirmation has its deadline back."""
-    clock = Ticks()
+    clock = Clock(0)
     calendar = Calendar(clock=clock)
     calendar.add_resource(Resource("room"))
     for number in range(10):

@@ -21,7 +21,7 @@ from bookcore import (
     Resource,
 )
 from bookcore.stores.tree import TreeStore
-from bookcore.testing.cycles import Ticks
+from bookcore.testing.contract_life import Clock
 
 MANY = 300
 
@@ -189,7 +189,7 @@ def test_a_refusal_in_a_what_if_is_about_the_what_if() -> None:
 def test_expired_holds_are_in_it() -> None:
     """They stood when the span was refused, and ran out before the error was read."""
     for subscribed in (False, True):
-        clock = Ticks()
+        clock = Clock(0)
         calendar = Calendar(clock=clock)
         calendar.add_resource(Resource("r", capacity=MANY))
         if subscribed:
