@@ -386,32 +386,34 @@ class Calendar:
                 and type(end) is fast_type
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
             ):
+                gate.mode = CHANGING  # before the object's own code is run
+                index: Any = None
                 try:
-                    kind = type(resource)
-                    if kind is Resource:
-                        binding: Any = resource._binding
-                    else:
-                        binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
-                    if binding is None or binding.home is not self:
-                        id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
-                        binding = self._by_id[id_].binding
-                    by_edges = start < end and binding.edges is not None
-                except Exception:  # not registered, the object's own code, or a NaN among decimals
-                    by_edges = False
-                seq = ledger.last + 1
-                if by_edges and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
-                    gate.mode = CHANGING
-                    gate.stamp = None
-                    gate.version += 1
                     try:
-                        if binding.insert_if_free(start, end, seq):
-                            record = binding.record
+                        kind = type(resource)
+                        if kind is Resource:
+                            binding: Any = resource._binding
+                        else:
+                            binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                        if binding is None or binding.home is not self:
+                            id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
+                            binding = self._by_id[id_].binding
+                        if start < end and binding.edges is not None:
+                            index = binding
+                    except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
+                        pass
+                    seq = ledger.last + 1
+                    if index is not None and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
+                        gate.stamp = None
+                        gate.version += 1
+                        if index.insert_if_free(start, end, seq):
+                            record = index.record
                             part = self._owners.get(seq >> 10)
                             if part is not None and len(part) == seq & 0x3FF:
                                 part.append(record.number)
                             else:
                                 ledger.owners[seq] = record.number
-                            binding.active += 1
+                            index.active += 1
                             event = _new(BookingEvent)
                             event._resource = record.resource
                             event._start = start
@@ -421,18 +423,18 @@ class Calendar:
                             event._fields = None
                             event._home = ledger
                             ledger.last = seq
-                            binding.occupancy.begun = False
+                            index.occupancy.begun = False
                             return event
-                    except BaseException as exc:
-                        if binding.occupancy.begun:
-                            gate.torn = gate.waiting = True
-                        elif isinstance(exc, Exception):
-                            self._engine.state.translate_error(exc, start, end)
-                        raise
-                    finally:
-                        gate.mode = IDLE
-                        if not gate.waiting:
-                            gate.stamp = gate.version
+                except BaseException as exc:
+                    if index is not None and index.occupancy.begun:
+                        gate.torn = gate.waiting = True
+                    elif isinstance(exc, Exception):
+                        self._engine.state.translate_error(exc, start, end)
+                    raise
+                finally:
+                    gate.mode = IDLE
+                    if not gate.waiting:
+                        gate.stamp = gate.version
         return gate.run(self._engine.book, resource, start, end, id, quantity, if_exists, fields)
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:

@@ -78,7 +78,7 @@ def _all_or_nothing(command: Callable[Concatenate[Engine, P], T]) -> Callable[Co
 
     @wraps(command)
     def undoing(self: Engine, /, *args: P.args, **options: P.kwargs) -> T:
-        return self.state.undoing(partial(command, self, *args, **options))
+        return self.state.undoing(True, partial(command, self, *args, **options))
 
     return undoing
 
@@ -330,8 +330,8 @@ class Engine:
         if state.gate.torn:
             state.settle()
         if len(rows) >= state.sizes.fewest:
-            state.trying(self._book_each, suspects(state, rows, self.examine))
-        state.undoing(self._book_each, enumerate(rows))  # the first event that cannot be added raises, all others are undone
+            state.undoing(False, self._book_each, suspects(state, rows, self.examine))
+        state.undoing(True, self._book_each, enumerate(rows))  # the first event that cannot be added raises
         return len(rows)
 
     def _book_each(self, events: Iterable[tuple[int, Any]]) -> None:

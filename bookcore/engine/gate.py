@@ -66,7 +66,10 @@ def _caller() -> tuple[int, Any]:
 
 
 class Mark:
-    """What was when a block began: numbers of changes and of handed events in the log, the last booking and closure."""
+    """The state when a block began: how many changes and handed events the log had, the last booking and closure.
+
+    Two marks may have the same numbers, so they are compared by identity.
+    """
 
     __slots__ = ("changes", "handed", "last", "last_closure")
 
@@ -77,16 +80,18 @@ class Mark:
 class Block:
     """An open transaction or what-if, with the blocks inside it.
 
-    ``marks`` are those of the nested blocks, outermost first. ``abandoned`` is set when the block was collected without
-    having been ended, or its end was cut off; the next call then undoes it.
+    ``marks`` are those of the nested blocks, outermost first. ``abandoned`` is false from the end of its beginning to the
+    beginning of its end: if it is true between two calls, one of these was cut off. ``orphaned`` is true when a context
+    manager was collected without having been ended. In both cases the next call undoes the block.
     """
 
-    __slots__ = ("_open_here", "_over", "abandoned", "marks", "owner")
+    __slots__ = ("_open_here", "_over", "abandoned", "marks", "orphaned", "owner")
 
     def __init__(self) -> None:
         self.owner = _caller()
         self.marks: list[Mark] = []
-        self.abandoned = False
+        self.abandoned = True
+        self.orphaned = False
         self._open_here = this_thread.blocks
         self._open_here.append(self)
         self._over = threading.Lock()
@@ -98,6 +103,11 @@ class Block:
             self._open_here.remove(self)
         if self._over.locked():
             self._over.release()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody will end the block, so that the next call undoes it."""
+        return self.abandoned or self.orphaned or not self.marks
 
     def is_owned(self) -> bool:
         """Tell whether the caller opened the block."""
@@ -121,26 +131,20 @@ class Block:
             self._over.release()
 
 
-def question(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+def question(function: Callable[Concatenate[Any, P], T], ticks: bool = True) -> Callable[Concatenate[Any, P], T]:
     """Have a function or method, whose first argument has a ``gate``, run by `Gate.ask`."""
 
     @wraps(function)
     def asked(owner: Any, /, *args: P.args, **options: P.kwargs) -> T:
         gate: Gate = owner.gate
-        return gate.ask(True, function, owner, *args, **options)
+        return gate.ask(ticks, function, owner, *args, **options)
 
     return asked
 
 
 def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
     """Do what `question` does, without looking whether holds have run out: the clock is not called."""
-
-    @wraps(function)
-    def asked(owner: Any, /, *args: P.args, **options: P.kwargs) -> T:
-        gate: Gate = owner.gate
-        return gate.ask(False, function, owner, *args, **options)
-
-    return asked
+    return question(function, ticks=False)
 
 
 class Gate:
@@ -176,7 +180,7 @@ class Gate:
         """Tell whether the caller, who holds the lock, need not wait for a block. An abandoned one is undone first."""
         if self.mode or self.depth:  # a call within another one of this thread
             return True
-        if block.abandoned or not block.marks:
+        if block.is_lost:
             self.undo(block)
             return self.block is not block
         return block.is_mine()
@@ -205,7 +209,8 @@ class Gate:
                             return function(*args, **options)
                         finally:
                             self.depth -= 1
-                            due, self.log.due = self.log.due, 0
+                            if not (self.depth or self.mode):  # else the outer call delivers, which still has the lock
+                                due, self.log.due = self.log.due, 0
                 block.wait()
         except BaseException as exc:
             error = exc

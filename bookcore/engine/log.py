@@ -96,10 +96,14 @@ class Log:
         elif subscribers:
             self._put([(change, subscribers) for change in changes])
 
-    def _put(self, noted: list[_Noted]) -> None:
+    def _put(self, noted: list[_Noted], *, ends: bool = False) -> None:
+        """Put changes into the outbox; with *ends*, keep none any more, in the same instant."""
         waiting = [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
-        self.noted += len(waiting)
-        self.due = self.noted
+        if waiting:
+            self.noted += len(waiting)
+            self.due = self.noted
+        if ends:
+            self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
         self.outbox.extend(waiting)
 
     def open(self) -> None:
@@ -108,14 +112,9 @@ class Log:
 
     def close(self) -> None:
         """Keep no changes any more, and move the remaining ones to the outbox. If it is cut off, it may be called again."""
-        told = [noted for noted in self.changes or () if noted[1]]
-        waiting = [(number, *noted) for number, noted in enumerate(told, self.noted + 1)]
         self.handed.clear()
         self.active = bool(self.subscribers)
-        self.noted += len(waiting)
-        self.due = self.noted if waiting else self.due
-        self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
-        self.outbox.extend(waiting)
+        self._put([noted for noted in self.changes or () if noted[1]], ends=True)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber of every change from now on."""
@@ -168,7 +167,7 @@ def deliver_all() -> None:
     thread.delivering = True
     later: list[tuple[Log, int]] = []
     try:
-        in_block = any(not block.abandoned for block in thread.blocks)
+        in_block = any(not block.is_lost for block in thread.blocks)
         while thread.due:
             log, until = thread.due.popleft()
             if in_block and log.delivering:

@@ -197,11 +197,15 @@ class CalendarState:
 
     def _is_torn(self, change: changes.Change, exc: BaseException) -> bool:
         """Tell whether an exception came after the first step of a change that changes something."""
-        if self.begun or self.closures.store.begun or (self.repairable is not None and self.repairable.begun):
+        if self._has_begun():
             return True
         if isinstance(change, _OF_STORES) and self.repairable is not None:
             return False
         return not isinstance(exc, Exception) or isinstance(exc, MemoryError | RecursionError)
+
+    def _has_begun(self) -> bool:
+        """Tell whether something has been changed since the last change was complete."""
+        return self.begun or self.closures.store.begun or (self.repairable is not None and self.repairable.begun)
 
     def refused(
         self,
@@ -459,7 +463,7 @@ class CalendarState:
             self.begun = True
             self._load_into_ledger(records, starts, ends, seqs, ids, objects)
         except BaseException as exc:
-            if isinstance(exc, Exception) and not self.begun and self.repairable is not None and not self.repairable.begun:
+            if isinstance(exc, Exception) and self.repairable is not None and not self._has_begun():
                 self.loading = ()  # a comparison failed, before anything was changed
             else:
                 self.gate.torn = self.gate.waiting = True
@@ -509,35 +513,26 @@ class CalendarState:
             self.log.open()
             self.gate.block = block
         block.marks.append(mark)
+        block.abandoned = False
 
     def mark(self) -> Mark:
         """Return what is before a block."""
         log = self.log
         return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id)
 
-    def undoing(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Call a command; undo all its changes if it raises. The lock is held for writing, by `Gate.run`."""
+    def undoing(self, keep: bool, command: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call a command; undo all its changes if it raises, or if *keep* is false. The lock is held for writing."""
         block = self.gate.block or Block()
         mark = self.mark()
         kept = False
         try:
             self.begin(block, mark)
             result = command(*args)
-            kept = True
+            kept = keep
             return result
         finally:
             block.abandoned = True  # until it has ended, should Ctrl-C come before `end` begins
             self.end(block, mark, kept)
-
-    def trying(self, command: Callable[[*Ts], T], *args: *Ts) -> None:
-        """Call a command and undo all its changes, whether it raises or not. The lock is held for writing."""
-        block, mark = self.gate.block or Block(), self.mark()
-        try:
-            self.begin(block, mark)
-            command(*args)
-        finally:
-            block.abandoned = True
-            self.end(block, mark, False)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
@@ -752,7 +747,7 @@ class CalendarState:
         finally:
             gate.mode = mode
             self._watch()
-            if self.begun or (self.repairable is not None and self.repairable.begun):
+            if self._has_begun():
                 gate.torn = gate.waiting = True
 
     def _expire(self, due: list[Due]) -> None:
@@ -799,13 +794,17 @@ class CalendarState:
 
     def vacuum(self) -> None:
         """Remove all hidden rows from the store. O(log m) for each."""
-        expiry = self.expiry
-        while expiry is not None and expiry.hidden_count:
-            before = expiry.hidden_count
-            expiry.vacuum(self.sizes.at_once)
-            if expiry.hidden_count == before:
-                return
-        self._watch()
+        expiry, was_whole = self.expiry, not self._has_begun()
+        try:
+            while expiry is not None and expiry.hidden_count:
+                before = expiry.hidden_count
+                expiry.vacuum(self.sizes.at_once)
+                if expiry.hidden_count == before:
+                    return
+        finally:
+            self._watch()
+            if was_whole and self._has_begun():
+                self.gate.torn = self.gate.waiting = True
 
     # -- keys --------------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Transaction(AbstractContextManager[None]):
         try:
             with gate.lock:
                 if gate.mode or gate.depth:
-                    block.abandoned = True
+                    block.orphaned = True
                     raise RecursiveCallError("a transaction was ended while a call of the same calendar was running")
                 gate.mode = CHANGING
                 gate.stamp = None
@@ -82,4 +82,4 @@ class Transaction(AbstractContextManager[None]):
     def __del__(self) -> None:
         block: Any = getattr(self, "_block", None)
         if block is not None:
-            block.abandoned = True  # the next call undoes it: this may run in the midst of another one
+            block.orphaned = True  # the next call undoes it: this may run in the midst of another one

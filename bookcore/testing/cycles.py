@@ -242,7 +242,12 @@ def tag__untag(calendar: Calendar, number: int) -> None:
     calendar.untag("room", number)
 
 
-@_cycle(lambda calendar: calendar.create_index("value", key=lambda resource, values=count(): next(values)))
+def _count_up(calendar: Calendar) -> None:
+    values = count()
+    calendar.create_index("value", key=lambda resource: next(values))
+
+
+@_cycle(_count_up)
 def reindex(calendar: Calendar, number: int) -> None:
     """Repeat: a value that changes each time."""
     calendar.reindex("room")
