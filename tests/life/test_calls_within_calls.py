@@ -23,6 +23,7 @@ from bookcore import (
     TransactionError,
     UnknownBookingError,
 )
+from bookcore.stores.record import _BINDING
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 
@@ -142,6 +143,10 @@ def test_other_code_in_the_midst_of_a_command(how: str) -> None:
             attempt()
             return "odd"
 
+        def __getattr__(self, name: str) -> Any:
+            attempt()
+            raise AttributeError(name)
+
     def clock() -> int:
         if how == "clock":
             attempt()
@@ -166,7 +171,11 @@ def test_other_code_in_the_midst_of_a_command(how: str) -> None:
         calendar.book_any(calendar.resources, 1, 2, strategy=choose)
     else:
         calendar.add_resource(Odd())
+        calendar.book("r", 90, 91)  # the next booking takes the fast path
+        errors.clear()
+        calendar.book(Odd(), 1, 2)
     assert errors
+    assert calendar.is_available("r", 50, 51)
     assert all(type(error) is RecursiveCallError for error in errors)
     calendar.check()
 
@@ -503,23 +512,60 @@ def test_calendars_that_mirror_each_other_do_not_wait_for_each_other() -> None:
     assert len(left) == len(right) == 400
 
 
-def test_a_resource_is_added_by_a_finalizer_while_another_is_added() -> None:
-    """The lock for bindings is taken by the same thread twice."""
-    other = Calendar()
-    room = Resource("r")
+def test_a_thread_that_changes_a_binding_may_add_resources_meanwhile() -> None:
+    """As in a finalizer: the lock for the bindings of resources is taken twice by one thread."""
+    calendar, done = Calendar(), threading.Event()
 
-    class Late:
-        def __del__(self) -> None:
-            Calendar().add_resource(room)
+    def add() -> None:
+        with _BINDING:
+            calendar.add_resource(Resource("r"))
+        done.set()
 
-    threshold = gc.get_threshold()
-    gc.set_threshold(1)
-    try:
-        for number in range(200):
-            late = Late()
-            late.own = late  # type: ignore[attr-defined]
-            del late
-            other.add_resource(Resource(number))
-    finally:
-        gc.set_threshold(*threshold)
-    other.check()
+    threading.Thread(target=add, daemon=True).start()
+    assert done.wait(10)
+
+
+def test_a_question_within_a_call_does_not_deliver_for_it() -> None:
+    """What the call has to deliver is delivered when it has released the lock."""
+    now = [0]
+    calendar = Calendar(clock=lambda: now[0])
+    for id in ("a", "b"):
+        calendar.add_resource(Resource(id))
+    calendar.hold("a", 1, 2, until=5)
+    told: list[bool] = []
+
+    def note(change: Any) -> None:
+        asked = threading.Thread(target=calendar.is_available, args=("b", 1, 2), daemon=True)
+        asked.start()
+        asked.join(2)
+        told.append(not asked.is_alive())
+
+    calendar.subscribe(note)
+    now[0] = 5
+
+    def choose(candidates: list[Any]) -> Any:
+        assert calendar.is_available("b", 1, 2)
+        assert told == []
+        return candidates[0]
+
+    calendar.book_any(calendar.resources, 1, 2, strategy=choose)
+    assert told == [True, True]  # the hold that ran out, and the booking
+
+
+def test_a_block_that_is_collected_in_the_midst_of_a_command_of_it() -> None:
+    """Though the command has a block of its own, which ends in order."""
+    calendar = numbers()
+    lost = [calendar.transaction()]
+    lost[0].__enter__()
+    calendar.book("r", 1, 2)
+
+    class Label:
+        def __hash__(self) -> int:
+            lost.clear()
+            gc.collect()
+            return 1
+
+    calendar.tag("r", Label(), "other")
+    assert len(calendar) == 0
+    assert not calendar.tagged("other")
+    calendar.check()
