@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed
 from bookcore.engine.gate import CHANGING, IDLE
+from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
@@ -80,6 +81,7 @@ class Calendar:
         "_ledger",
         "_log",
         "_makes_rows",
+        "_mending",
         "_owners",
         "_planner",
     )
@@ -112,6 +114,7 @@ class Calendar:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
         state = CalendarState(self, store, sort, clock, event_type)
         self._engine = Engine(state)
+        self._mending = Mending(state)
         self._planner = Planner(state)
         self._free_time = FreeTime(self._planner)
         # The two fast paths read these.
@@ -1214,7 +1217,7 @@ class Calendar:
         >>> calendar.is_available("loft", 5, 9)
         False
         """
-        self._engine.state.rebuild()
+        self._mending.rebuild()
 
     def __repr__(self) -> str:
         state = self._engine.state

@@ -328,7 +328,7 @@ class Engine:
         if load_events(state, rows):
             return len(rows)
         if state.gate.torn:
-            state.settle()
+            state.gate.settle()
         if len(rows) >= state.sizes.fewest:
             state.undoing(False, self._book_each, suspects(state, rows, self.examine))
         state.undoing(True, self._book_each, enumerate(rows))  # the first event that cannot be added raises

@@ -150,8 +150,9 @@ def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatena
 class Gate:
     """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
-    ``tick`` is called with the lock held, if ``waiting``; ``undo`` with an abandoned block. ``finish`` is called after the
-    lock has been released, with the exception that ended the call, or None, and the number of its last change, or 0.
+    ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that nobody will
+    end. ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
+    number of its last change, or 0.
     """
 
     __slots__ = (
@@ -162,11 +163,11 @@ class Gate:
         self,
         log: Log,
         tick: Callable[[], None],
-        settle: Callable[[], None],
-        undo: Callable[[Block], None],
         finish: Callable[[BaseException | None, int], None],
     ) -> None:
-        self.log, self.tick, self.settle, self.undo, self.finish = log, tick, settle, undo, finish
+        self.log, self.tick, self.finish = log, tick, finish
+        self.settle: Callable[[], None]  # these two are set by `bookcore.engine.mending`
+        self.undo: Callable[[Block], None]
         self.lock = threading.RLock()
         self.mode = IDLE
         self.depth = 0  # number of nested questions

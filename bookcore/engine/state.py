@@ -13,7 +13,6 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
@@ -32,7 +31,6 @@ from bookcore.model import change as changes
 from bookcore.model.change import inverse
 from bookcore.model.errors import (
     BookcoreError,
-    CalendarBrokenError,
     ConflictError,
     KeyTypeError,
     StoreError,
@@ -72,7 +70,6 @@ class CalendarState:
         "_refusals",
         "begun",
         "bounds",
-        "broken",
         "buffers",
         "change",
         "closed",
@@ -109,11 +106,10 @@ class CalendarState:
         self.closed = closed = bounds == "[]"
         self.event_type = event_type
         self.log = Log()
-        self.gate = Gate(self.log, self.tick, self.settle, self.undo, self.finish)
+        self.gate = Gate(self.log, self.tick, self.finish)
         self.change: changes.Change | None = None  # that is being applied, or was cut off
         self.counted = (0, 0)  # the last numbers of a booking and a closure before it
         self.begun = False  # whether it has changed something outside the store
-        self.broken: str | None = None  # why the calendar could not be mended
         self.loading: Sequence[int] = ()  # the numbers of a load that was cut off
         self.repairable = store if isinstance(store, SupportsRepair) else None
         self.keys = KeyFamily(closed, self._keys_held)
@@ -168,6 +164,10 @@ class CalendarState:
                 log.due = log.noted
                 log.outbox.append((log.noted, change, log.subscribers))
 
+    def apply(self, change: changes.Change) -> None:
+        """Apply a change without noting it, and without knowing what was before: for `bookcore.engine.mending`."""
+        self._apply[type(change)](change)
+
     def _apply_whole(self, change: changes.Change) -> None:
         """Apply a change. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
@@ -177,7 +177,7 @@ class CalendarState:
         self.counted = self.ledger.last, self.closures.last_id
         try:
             self._apply[type(change)](change)
-            self._set_whole()
+            self.set_whole()
         except BaseException as exc:
             if self._is_torn(change, exc):
                 gate.torn = gate.waiting = True
@@ -189,7 +189,7 @@ class CalendarState:
         self.change = None
         self.begun = False
 
-    def _set_whole(self) -> None:
+    def set_whole(self) -> None:
         """Note that the stores have done their part of a change."""
         if self.repairable is not None:
             self.repairable.begun = False
@@ -262,7 +262,7 @@ class CalendarState:
         record.active_count += 1
         if change.held:
             self.holds.put(seq, until, position)
-            self._watch()
+            self.watch()
         self.holds.forget(event._id)
 
     def _released(self, change: changes.Released, hide: bool = False) -> None:
@@ -286,7 +286,7 @@ class CalendarState:
             self._hold_no_more(seq)
         if change.expired:
             self.holds.remember(event._id, change.until)
-            self._watch()
+            self.watch()
         elif change.ran_out is not None:
             self.holds.remember(event._id, change.ran_out)
         else:
@@ -299,12 +299,12 @@ class CalendarState:
     def _hold_no_more(self, seq: Any) -> None:
         self.holds.drop(seq)
         self.holds.tidy()
-        self._watch()
+        self.watch()
 
     def _held(self, change: changes.Held) -> None:
         seq: Any = change.event._seq
         self.holds.put(seq, change.until, self.holds.position(change.until, seq))
-        self._watch()
+        self.watch()
 
     def _moved(self, change: changes.Moved) -> None:
         before, after = change.before, change.after
@@ -315,13 +315,13 @@ class CalendarState:
         try:
             self.store.remove(source, old_low, old_high, seq)
             self.begun = True
-            self._set_whole()
+            self.set_whole()
             try:
                 self.store.put(target, low, high, seq, after._quantity)
             except Exception:
                 if self.repairable is None or not self.repairable.begun:
                     self.store.put(source, old_low, old_high, seq, before._quantity)
-                    self._set_whole()
+                    self.set_whole()
                     self.begun = False
                 raise
         except Exception as exc:
@@ -472,7 +472,7 @@ class CalendarState:
 
     def end_load(self) -> None:
         """Note that the rows of `load` are loaded. O(1)."""
-        self._set_whole()
+        self.set_whole()
         self.begun = False
         self.loading = ()
 
@@ -544,7 +544,7 @@ class CalendarState:
         block.abandoned = True
         if not kept:
             if gate.torn:
-                self.settle()
+                gate.settle()
             self._roll_back(mark)
         if mark in block.marks:  # else it was cut off as it began
             del block.marks[block.marks.index(mark) :]
@@ -553,22 +553,6 @@ class CalendarState:
             gate.block = None
             block.close()
         block.abandoned = False
-
-    def undo(self, block: Block) -> None:
-        """Undo a block that was abandoned. The lock is held. Raises: `CalendarBrokenError` when that fails."""
-        gate, mode = self.gate, self.gate.mode
-        gate.mode, gate.stamp = CHANGING, None
-        gate.version += 1
-        try:
-            if not block.marks:  # it was kept, and cut off before its end
-                block.marks.append(self.mark())
-            self.end(block, block.marks[0], False)
-        except TransactionError as exc:
-            self.broken = f"a change could not be undone ({exc.__cause__})"
-            gate.torn = gate.waiting = True
-            raise CalendarBrokenError(self.broken) from exc
-        finally:
-            gate.mode = mode
 
     def _roll_back(self, mark: Mark) -> None:
         """Undo the changes since a mark, the latest first, without noting that. May be called again after an exception."""
@@ -596,128 +580,12 @@ class CalendarState:
         if type(undo) is not changes.Released or self.gate.torn or self.expiry is None:
             return False
         self._released(undo, hide=True)
-        self._watch()
+        self.watch()
         return True
-
-    # -- mending -----------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Mend what a cut-off change has left, or raise `CalendarBrokenError`. The lock is held for writing.
-
-        The change that was being applied is undone, all indexes are built anew from the rows of the bookings in the ledger,
-        and everything is checked. Complexity: O(m log m).
-        """
-        gate, mode = self.gate, self.gate.mode
-        if self.broken is not None:
-            raise CalendarBrokenError(self.broken)
-        gate.mode = CHANGING
-        try:
-            self._mend()
-            self.check_parts()
-        except Exception as exc:
-            self.broken = f"a change was cut off and could not be mended ({type(exc).__name__}: {exc})"
-            raise CalendarBrokenError(self.broken) from exc
-        finally:
-            gate.mode = mode
-        gate.torn = False
-        self._watch()
-
-    def rebuild(self) -> None:
-        """See `Calendar.rebuild`."""
-        self.broken = None
-        self.gate.torn = self.gate.waiting = True
-        self.gate.run(self._tick_over)
-
-    def _tick_over(self) -> None:
-        """Do nothing: `Gate.run` has settled everything."""
-
-    def _mend(self) -> None:
-        """Undo the change that was being applied, and build the indexes anew."""
-        change, registry, ledger, holds, store = self.change, self.registry, self.ledger, self.holds, self.store
-        for seq in self.loading:
-            self._discard(seq)
-        removed: list[changes.Booked] = []  # as if: the bookings to put back
-        match change:
-            case changes.Booked(event):
-                self._discard(change.number or event._seq)
-            case changes.Released():
-                self._discard(change.event._seq)
-                removed.append(changes.Booked(change.event, change.held, change.until))
-            case changes.Moved(before):
-                self._discard(before._seq)
-                held: Any = before._seq
-                removed.append(changes.Booked(before, held in holds.until, holds.until.get(held)))
-            case changes.Closed(closure):
-                self.closures.by_id.pop(closure.id, None)
-            case changes.Reopened(closure):
-                self.closures.by_id[closure.id] = closure
-            case changes.ResourceAdded() | changes.ResourceRemoved():
-                known = [*registry.by_id.values(), *registry.in_order()]
-                for record in {record.number: record for record in known if record.id == change.id}.values():
-                    registry.repair(record.number)
-                    registry.remove(record)
-                    unbind(record)
-                    if self.repairable is None:
-                        with suppress(Exception):  # it may not have come to the store
-                            store.remove_resource(record)
-            case changes.Confirmed(event):
-                confirmed: Any = event._seq
-                holds.until[confirmed] = change.until
-            case changes.Held(event):
-                holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
-            case changes.HoursSet(resource):
-                self.record_of_resource(resource).hours = change.before
-            case changes.Tagged(resource, label):
-                registry.untag(self.record_of_resource(resource), label)
-            case changes.Untagged(resource, label):
-                registry.tag(self.record_of_resource(resource), label)
-            case changes.IndexCreated(name):
-                registry.indexes.pop(name, None)
-            case changes.Reindexed(resource):
-                record = self.record_of_resource(resource)
-                registry.repair(record.number)
-                registry.put_back(record, change.before)
-        records = list(registry.by_id.values())
-        if self.repairable is not None:
-            self.repairable.repair(records, lambda record, seq: ledger.owners.get(seq) == record.number)
-        else:  # then each of its calls changes all or nothing
-            for record in records:
-                for row in store.overlapping(record, None, None):
-                    if ledger.owners.get(row[2]) != record.number:
-                        store.remove(record, *row[:3])
-        ledger.repair()
-        registry.repair(None)
-        self.hours.repair(records)
-        if change is not None or self.loading:
-            ledger.undo_numbers(self.counted[0])
-        self.closures.repair(records, self.record_of_resource)
-        self.buffers.repair(records)
-        for seq in list(holds.until):
-            if seq in ledger.owners:
-                holds.forget(ledger.id_of(seq))
-            else:
-                holds.until.pop(seq)
-        holds.repair()
-        for record in records:
-            record.active_count = len(store.overlapping(record, None, None))
-        if change is not None:
-            self.closures.last_id = self.counted[1]
-        for booked in removed:
-            self._booked(booked)
-        if isinstance(change, changes.ResourceRemoved):
-            self._resource_added(inverse(change))  # type: ignore[arg-type]  # the inverse of a removal is an addition
-        self._set_whole()
-        self.begun = False
-        self.change, self.loading = None, ()  # only now: if a comparison fails before, the next call does all this again
-
-    def _discard(self, seq: Any) -> None:
-        """Take a booking off the register, if it is in it."""
-        if seq in self.ledger.owners:
-            self.ledger.owners.pop(seq)
 
     # -- holds that run out ------------------------------------------------------------------------
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Set ``gate.waiting``: whether holds may run out, the store has hidden rows, or there is a change to mend."""
         hidden = self.expiry is not None and self.expiry.hidden_count
         self.gate.waiting = bool(self.holds.deadlines or hidden or self.gate.torn)
@@ -729,11 +597,11 @@ class CalendarState:
         """
         gate, holds, expiry = self.gate, self.holds, self.expiry
         if gate.torn:
-            self.settle()
+            gate.settle()
         due = holds.due(holds.now(self.home)) if holds.deadlines else []
         hidden = 0 if expiry is None else expiry.hidden_count
         if not due and not hidden:
-            self._watch()
+            self.watch()
             return
         mode, gate.mode = gate.mode, CHANGING
         gate.stamp = None
@@ -746,7 +614,7 @@ class CalendarState:
                 self._forget_keys()
         finally:
             gate.mode = mode
-            self._watch()
+            self.watch()
             if self._has_begun():
                 gate.torn = gate.waiting = True
 
@@ -802,7 +670,7 @@ class CalendarState:
                 if expiry.hidden_count == before:
                     return
         finally:
-            self._watch()
+            self.watch()
             if was_whole and self._has_begun():
                 self.gate.torn = self.gate.waiting = True
 

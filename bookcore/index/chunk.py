@@ -127,12 +127,6 @@ class Chunk:
             column.renumber(numbers)
         self.derive((len(numbers) >> 3) + 1)
 
-    def forget(self, number: int) -> None:
-        """Clear the bits of an ordinal."""
-        clear_bit(self.start_bits, number)
-        clear_bit(self.delta_bits, number)
-        self.start_int = self.delta_int = None
-
 
 class Group:
     """Neighbouring chunks with one checkpoint. ``at`` is the position among the groups.

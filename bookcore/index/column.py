@@ -337,24 +337,6 @@ class Column:
                 numbers += leaf.numbers()
         return keys, numbers
 
-    def forget(self, number: int) -> list[Posting]:
-        """Remove all entries of an ordinal; return the postings that became empty. Compares no key. O(n)."""
-        emptied: list[Posting] = []
-        for at in range(len(self.leaves) - 1, -1, -1):
-            leaf = self.leaves[at]
-            if type(leaf) is list:
-                for place in range(len(leaf) // 2 - 1, -1, -1):
-                    if leaf[2 * place + 1] == number:
-                        self.delete(at, place, number)
-                continue
-            try:
-                place = leaf.place_of(number)
-            except ValueError:
-                continue
-            if (posting := self.delete(at, place, number)) is not None:
-                emptied.append(posting)
-        return emptied
-
     # -- in two, and together ----------------------------------------------------------------------
 
     def middle(self) -> tuple[Any, Sequence[Posting]]:

@@ -314,23 +314,6 @@ class OccupancyIndex:
         head = self.heads[at]
         return not head < start if self.closed else bool(start < head)
 
-    def forget(self, number: int) -> None:
-        """Remove all spans of an ordinal without comparing a key. O(m). For when keys can no longer be compared."""
-        unbounded = self.groups[0].checkpoint() >> number & 1
-        for chunk in self.chunks:
-            chunk.absorb()
-            before = chunk.starts.count
-            for posting in chunk.starts.forget(number):
-                self._unregister(posting, self.opens)
-            for posting in chunk.ends.forget(number):
-                self._unregister(posting, self.closes)
-            self.count -= before - chunk.starts.count
-            chunk.forget(number)
-        for group in self.groups:
-            group.set_inactive(number)
-            group.start_int = None
-        self.count -= unbounded
-
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace each ordinal by the one that *numbers* gives for it; these are 0, 1, 2 ... O(m). Compares nothing."""
         for group in self.groups:

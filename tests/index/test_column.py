@@ -112,9 +112,6 @@ def test_a_column_is_changed_cut_and_joined_as_a_list_of_pairs_is(
     holds(right, [pair for pair in pairs if pair not in on_the_left])
     column.join(cut, right)
     holds(column, pairs)
-    for number in {number for _, number in pairs}:
-        column.forget(number)
-    holds(column, [])
 
 
 @given(numbers=st.sets(st.integers(0, 400), min_size=1), others=st.lists(KEYS, max_size=12), holds_low=st.booleans())

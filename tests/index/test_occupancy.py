@@ -137,12 +137,6 @@ class IndexMachine(RuleBasedStateMachine):
             self.index.remove(number, *self.keys(span), *around)
             self.naive.held[number].remove(span)
 
-    @rule(number=NUMBERS)
-    def forget(self, number: int) -> None:
-        """Take back all spans of one ordinal, without comparing."""
-        self.index.forget(number)
-        self.naive.held.pop(number, None)
-
     @rule(spans=st.lists(rank_spans("[)", -2, 62), min_size=1, max_size=6))
     def ask(self, spans: list[Span]) -> None:
         """Ask which ordinals are busy."""
