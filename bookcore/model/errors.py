@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, time, timedelta
-from functools import partial
 from typing import Any
 
 from bookcore.model.typecheck import plain_text
@@ -132,12 +132,26 @@ def _name(resource: object) -> str:
 
 
 class BookcoreError(Exception):
-    """Root of all errors that bookcore raises on purpose. They can be pickled and copied, with their facts."""
+    """Root of all errors that bookcore raises on purpose.
+
+    They can be pickled and copied, with their facts. A fact that pickle and deepcopy do not take, such as a function or a
+    calendar, is replaced by its short form.
+    """
 
     http_hint = 400
 
+    def _facts(self) -> dict[str, Any]:
+        """Return the attributes that a copy gets."""
+        return dict(self.__dict__)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _error_from, (type(self), self.args), self.__dict__
+        facts = {name: _portable(value) for name, value in self._facts().items()}
+        return _error_from, (type(self), _ARGS.__get__(self)), facts
+
+    def __copy__(self) -> BookcoreError:
+        error = _error_from(type(self), _ARGS.__get__(self))
+        error.__dict__.update(self._facts())
+        return error
 
 
 class InvalidSpanError(BookcoreError, ValueError):
@@ -298,9 +312,10 @@ class ConflictError(_ToldLaterError):
         span = _span(self.start, self.end, self._bounds)
         return f"{many}{_name(self.resource)} is not available in {span}: {self.in_the_way}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        make = partial(type(self), causes=self.causes, quantity=self.quantity, bounds=self._bounds)
-        return make, (self.resource, self.start, self.end, self.conflicts)
+    def _facts(self) -> dict[str, Any]:
+        with suppress(Exception):  # a copy tells of the failure as well
+            self._known()
+        return {**self.__dict__, "_ask": None}
 
 
 class NoneAvailableError(_ToldLaterError):
@@ -334,10 +349,6 @@ class NoneAvailableError(_ToldLaterError):
         shown = f": {'; '.join(reasons)}" if reasons else ""
         subject = f"no resource of {self.asked:,} is" if self.asked else "no resource matches, and none is"
         return f"{subject} available{many} in {_span(self.start, self.end, self._bounds)}{shown}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        facts = self.start, self.end, self.quantity, self.asked, self.refused
-        return partial(type(self), bounds=self._bounds), facts
 
 
 class ResourceError(BookcoreError):
@@ -515,11 +526,26 @@ class MissingExtraError(BookcoreError, ImportError):
         super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
 
 
+_ARGS: Any = BaseException.args
+"""The message as the interpreter keeps it; that of a `_ToldLaterError` is made when it is read."""
+
+
 def _error_from(cls: type[BookcoreError], args: tuple[Any, ...]) -> BookcoreError:
     """Make an error with a message and without facts, for pickle and copy."""
     error = cls.__new__(cls)
-    error.args = args
+    _ARGS.__set__(error, args)
     return error
+
+
+def _portable(value: Any) -> Any:
+    """Return a value, or its short form if it cannot be pickled."""
+    import pickle  # here, because few programs need it
+
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return BookcoreError(brief(str(value))) if isinstance(value, Exception) else brief(value)
+    return value
 
 
 for _public in __all__:  # tracebacks and pickles name the public module, from which programs import errors
