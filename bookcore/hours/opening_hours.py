@@ -157,7 +157,7 @@ class Hours:
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Yield the maximal open spans within ``[start, end)``, disjoint and in order, lazily.
 
-        Spans shorter than *at_least* may be left out.
+        Spans shorter than *at_least* are left out.
 
         The ends of the window are returned unchanged, None if unbounded. All other times are in UTC (naive without a
         zone), because Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.

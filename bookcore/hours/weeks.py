@@ -113,9 +113,13 @@ class Weeks:
     def open_points(self, a: timedelta, b: timedelta, at_least: timedelta = _ZERO) -> Iterator[Piece]:
         """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks visited + spans).
 
-        Spans shorter than *at_least* may be left out: where no ordinary opening is that long, only weeks near an exception
-        are visited.
+        Spans shorter than *at_least* are left out: where no ordinary opening is that long, only weeks near an exception are
+        visited.
         """
+        return (span for span in self._joined(a, b, at_least) if span[1] - span[0] >= at_least)
+
+    def _joined(self, a: timedelta, b: timedelta, at_least: timedelta) -> Iterator[Piece]:
+        """Yield what `open_points` yields, and some spans that are too short, or parts of such."""
         held: Piece | None = None
         if a == b:
             return

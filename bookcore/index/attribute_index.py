@@ -184,8 +184,8 @@ class AttributeIndex:
         for number, value in self.values.items():
             if number != without:
                 fresh.put(number, value)
-        for name in AttributeIndex.__slots__:  # only now, because a comparison may have failed
-            setattr(self, name, getattr(fresh, name))
+        # only now, because a comparison may have failed
+        self.chunks, self.heads, self.values, self.size = fresh.chunks, fresh.heads, fresh.values, fresh.size
 
     def put_back(self, number: int, held: Held) -> None:
         """Restore a state of an ordinal, when all others are as they were then. Raises nothing.

@@ -22,7 +22,7 @@ from typing import Any
 from bookcore.model.arithmetic import OWN, minus, plus
 from bookcore.model.errors import KeyTypeError, brief, brief_key
 from bookcore.model.keys import normal
-from bookcore.model.numpy_scalars import python_number
+from bookcore.model.numpy_scalars import is_array, python_number
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -112,7 +112,9 @@ def wrong_with(length: Any) -> str:
 
 
 def _nothing(length: Any) -> Any:
-    """Return a length minus itself. Raises: TypeError for all that can be added and has no size: texts, lists, booleans."""
+    """Return a length minus itself. Raises: TypeError for what is no length: texts, lists, booleans, arrays."""
+    if is_array(length):
+        raise TypeError("an array is no length: it may change")
     length = python_number(length)
     if is_a(length, bool):
         raise TypeError("a truth value is no length")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -145,3 +145,15 @@ def test_a_length_that_opening_hours_never_hold_is_not_looked_for() -> None:
     assert list(calendar.gaps(0, *ages, at_least=long)) == []
     assert calendar.next_available(0, ages[0], long) is None
     assert len(hours._weeks.kept) < 10
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_openings_that_are_too_short_are_left_out(zone: str | None) -> None:
+    """Also those of the weeks around an exception, and parts of an opening that goes on past midnight."""
+    nights = Hours({"mon-sun": "20:00-30:00"}, zone=zone, exceptions={date(2026, 5, 6): "00:00-24:00"})
+    tz = ZoneInfo(zone) if zone else None
+    window = datetime(2026, 4, 1, tzinfo=tz), datetime(2026, 6, 1, tzinfo=tz)
+    every = list(nights.open_spans(*window))
+    for least in (5, 10, 11, 20, 24, 34, 35):
+        length = timedelta(hours=least)
+        assert list(nights.open_spans(*window, at_least=length)) == [s for s in every if s[1] - s[0] >= length]

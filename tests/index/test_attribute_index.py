@@ -258,3 +258,20 @@ def test_check_of_a_bitmap_finds_an_int_that_is_not_that_of_the_bytes() -> None:
     bitmap.data[0] = 4
     with pytest.raises(AssertionError):
         bitmap.check()
+
+
+def test_an_index_that_was_made_anew_knows_its_own_values() -> None:
+    """The family of its values is still told from them, when a new value is put in and when the last is gone."""
+    index = AttributeIndex("value", lambda resource: resource)
+    for number in range(5):
+        index.put(number, number)
+    index.repair(without=4)
+    index.discard(3)
+    with pytest.raises(KeyTypeError):
+        index.put(3, "a text")
+    for number in range(3):
+        index.discard(number)
+    index.put(3, "a text")
+    with pytest.raises(KeyTypeError):
+        index.put(4, 4)
+    index.check()

@@ -284,3 +284,26 @@ def test_turnaround_that_reaches_beyond_all_keys_is_without_end(
         else:
             assert free
     calendar.check()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 2)])
+@pytest.mark.parametrize("kind", ["int64", "timedelta64[h]", "object"])
+def test_an_array_is_no_length(make: Callable[..., Calendar], shape: tuple[int, ...], kind: str) -> None:
+    """It can be added to a key, and changed after it was given."""
+    numpy = pytest.importorskip("numpy")
+    length = numpy.full(shape, 1, dtype=kind)
+    calendar = make()
+    with pytest.raises(ResourceError, match="its before is "):
+        calendar.add_resource(Resource("room"), before=length)
+    with pytest.raises(ResourceError, match="its after is "):
+        calendar.add_resource(Resource("room", after=length))
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 5, 6)
+    for call in (
+        lambda: calendar.next_available("room", 1, length),
+        lambda: list(calendar.gaps("room", 1, 9, at_least=length)),
+        lambda: list(calendar.find_slots(length, 1, 9)),
+    ):
+        with pytest.raises(KeyTypeError):
+            call()
+    assert len(calendar) == 1
