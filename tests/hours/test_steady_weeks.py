@@ -153,7 +153,7 @@ def test_openings_that_are_too_short_are_left_out(zone: str | None) -> None:
     nights = Hours({"mon-sun": "20:00-30:00"}, zone=zone, exceptions={date(2026, 5, 6): "00:00-24:00"})
     tz = ZoneInfo(zone) if zone else None
     window = datetime(2026, 4, 1, tzinfo=tz), datetime(2026, 6, 1, tzinfo=tz)
-    every = list(nights.open_spans(*window))
+    every: list[Any] = list(nights.open_spans(*window))
     for least in (5, 10, 11, 20, 24, 34, 35):
         length = timedelta(hours=least)
         assert list(nights.open_spans(*window, at_least=length)) == [s for s in every if s[1] - s[0] >= length]
