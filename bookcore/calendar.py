@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed
 from bookcore.engine.gate import CHANGING, IDLE
@@ -66,6 +66,8 @@ class Calendar:
     >>> stay = calendar.book(room, 9, 12)
     >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
     (False, True)
+
+    A calendar is neither copied nor pickled (`QueryError`): `restore` of a `snapshot` makes an independent one.
 
     A resource argument is the registered object or its id. None as start or end means unbounded. A call that raises
     changes nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
@@ -1218,6 +1220,9 @@ class Calendar:
         False
         """
         self._mending.rebuild()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._engine.state.__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         state = self._engine.state

@@ -13,7 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from bookcore.engine.bookings_rule import Bookings
@@ -33,6 +33,7 @@ from bookcore.model.errors import (
     BookcoreError,
     ConflictError,
     KeyTypeError,
+    QueryError,
     StoreError,
     TransactionError,
     brief,
@@ -147,6 +148,10 @@ class CalendarState:
             changes.IndexDropped: self._index_dropped,
             changes.Reindexed: self._reindexed,
         }
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse copy, deepcopy and pickle: a copy would share a store, a lock and functions with the calendar."""
+        raise QueryError(self.home, "is neither copied nor pickled: Calendar.restore of a snapshot makes an independent one")
 
     # -- commit ------------------------------------------------------------------------------------
 
