@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NoReturn, Self
 
-from bookcore.engine.engine import UNSET, Engine, listed, parsed
+from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
@@ -545,29 +545,34 @@ class Calendar:
         choice = Choice(self._planner, selection, strategy, self._engine.conflict)
         return self._gate.run(self._engine.book_any, choice, start, end, id, quantity, if_exists, fields)
 
-    def book_all(self, requests: Iterable[Any], on_conflict: str = "raise") -> Report:
+    def book_all(
+        self,
+        requests: Iterable[Any],
+        on_conflict: str | type[BookcoreError] | tuple[type[BookcoreError], ...] = "raise",
+    ) -> Report:
         """Book many requests as one change, and return a report.
 
-        With ``on_conflict="raise"`` all requests are booked or none; with ``"skip"`` requests that conflict are left out.
-        A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``.
-        ``report.booked`` has the events, ``report.refused`` each refused request with the conflicts.
+        A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``. With
+        ``on_conflict="raise"`` all requests are booked or none. With ``"skip"`` those that `book` refuses, for whatever
+        reason, are left out; with a class of errors or a tuple of classes, such as ``ConflictError``, those that it refuses
+        with one of these. ``report.booked`` has the events, ``report.refused`` each request left out with its error.
 
-        Raises: with ``"raise"`` the first `ConflictError`. With both, every other error of `book`, and `QueryError` for an
-        invalid request, *requests* that is no iterable, or an invalid ``on_conflict``.
+        Raises: the error of the first request that is refused and not left out, with the request as its ``request``;
+        `QueryError` for an invalid request, when *requests* is no iterable, or for an invalid ``on_conflict``. Errors that
+        are not about a request are raised always: `StoreError`, `TransactionError`, `CalendarBrokenError`.
         Complexity: as `book` for each.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
-        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14, "guest": "Ada"}]
+        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14, "guest": "Ada"}, (room, 9, 8)]
         >>> report = calendar.book_all(wanted, on_conflict="skip")
         >>> [event.id for event in report.booked], report.refused[0].request[1:], report.refused[0].conflicts[0].id
         ([1, 2], (11, 13), 1)
+        >>> [type(refusal.error).__name__ for refusal in report.refused]
+        ['ConflictError', 'InvalidSpanError']
         """
-        how = plain_text(on_conflict)
-        if how not in ("raise", "skip"):
-            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
-        return self._gate.run(self._engine.book_all, parsed(requests), how == "skip")
+        return self._gate.run(self._engine.book_all, parsed(requests), skipped(on_conflict))
 
     # -- holds, moves -----------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
     BookcoreError,
+    CalendarBrokenError,
     ConflictError,
     DuplicateBookingError,
     FieldError,
@@ -40,6 +41,7 @@ from bookcore.model.errors import (
     QueryError,
     ResourceError,
     ResourceInUseError,
+    StoreError,
     TransactionError,
     UnknownClosureError,
     brief,
@@ -486,16 +488,19 @@ class Engine:
         return self._book_new(record, start, end, low, high, id, quantity, fields)
 
     @_all_or_nothing
-    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: bool) -> Report:
+    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
         self._tick()
         for request, arguments in requests:
             try:
+                if is_a(arguments, BookcoreError):
+                    raise arguments
                 booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
-            except ConflictError as exc:
-                if not skips:
+            except BookcoreError as exc:
+                if not is_a(exc, skips) or is_a(exc, _OF_CALENDARS):
+                    exc.request = request
                     raise
                 refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
@@ -690,6 +695,9 @@ class Engine:
         book(record, low, high, copy, event._id, held, until)
 
 
+_OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
+"""Errors that say of the calendar that it cannot book, and not of a request that it is refused."""
+
 _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Booked: ("event",),
     changes.Confirmed: ("event",),
@@ -726,8 +734,23 @@ def listed(events: Iterable[Any]) -> list[Any]:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
 
-def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
-    """Return each request with the arguments of `Engine.book`, or None where it is an event. Raises: `QueryError`."""
+def skipped(on_conflict: Any) -> tuple[type[BookcoreError], ...]:
+    """Return the classes of errors whose requests `Calendar.book_all` leaves out. Raises: `QueryError`."""
+    how = plain_text(on_conflict)
+    if how is not None:
+        classes: Any = {"raise": (), "skip": (BookcoreError,)}.get(how)
+    else:
+        classes = on_conflict if type(on_conflict) is tuple else (on_conflict,)
+    if classes is None or not all(is_a(cls, type) and issubclass(cls, BookcoreError) for cls in classes):
+        raise QueryError(on_conflict, "on_conflict is 'raise', 'skip', a class of bookcore.errors, or a tuple of these")
+    return tuple(classes)
+
+
+def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return each request with the arguments of `Engine.book`, with None if it is an event, or with the error that it is none.
+
+    Raises: `QueryError` when there are no requests to iterate over.
+    """
     try:
         given = list(requests)
     except Exception as exc:
@@ -735,7 +758,7 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
 
 
-def _arguments(request: Any) -> tuple[Any, ...]:
+def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
     try:
         if not is_a(request, (Mapping,)):
             resource, start, end = request
@@ -745,11 +768,11 @@ def _arguments(request: Any) -> tuple[Any, ...]:
         options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
         if all(type(name) is str for name in named):
             return resource, start, end, *options, named
-    except BookcoreError:
-        raise
+    except BookcoreError as exc:
+        return exc
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
         pass
-    raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
+    return QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:

@@ -139,6 +139,8 @@ class BookcoreError(Exception):
     """
 
     http_hint = 400
+    request: Any = None
+    """The request of `Calendar.book_all` that was refused, if that call raised the error."""
 
     def _facts(self) -> dict[str, Any]:
         """Return the attributes that a copy gets."""

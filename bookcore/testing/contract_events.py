@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookcoreError, BookingEvent, Calendar, FieldError, Resource, TransactionError, changes
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    FieldError,
+    Resource,
+    TransactionError,
+    changes,
+)
 from bookcore.testing.contract_laws import fingerprint
 
 __all__ = ["EventExam"]
@@ -96,7 +105,7 @@ class EventExam:
             lambda: calendar.hold("r", 1, 2),
             lambda: calendar.book_any(["r"], 1, 2),
             lambda: calendar.book_all([("r", 1, 2)]),
-            lambda: calendar.book_all([("r", 1, 2)], on_conflict="skip"),
+            lambda: calendar.book_all([("r", 1, 2)], on_conflict=ConflictError),
         ):
             with pytest.raises(FieldError) as caught:
                 call()

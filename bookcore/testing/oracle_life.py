@@ -29,7 +29,7 @@ class LifeOracle(Oracle):
             try:
                 booked.append(self.book(thing_id, start, end, id=id, quantity=quantity))
             except Refused as refusal:
-                if skip and refusal.error == "ConflictError":
+                if skip:
                     refused.append(at)
                     continue
                 self.restore(saved)

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,9 @@ from bookcore.stores.tree import TreeStore
 COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
-    **{f"pickle {protocol}": lambda thing, p=protocol: pickle.dumps(thing, p) for protocol in (0, 2, pickle.HIGHEST_PROTOCOL)},
+    "pickle 0": partial(pickle.dumps, protocol=0),
+    "pickle 2": partial(pickle.dumps, protocol=2),
+    "pickle": pickle.dumps,
 }
 
 
