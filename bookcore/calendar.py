@@ -358,8 +358,10 @@ class Calendar:
         """Book a resource: make an event and add it, checked and locked in one step.
 
         ``id`` names the booking (None: the calendar gives it a number), ``quantity`` is the number of units that it takes,
-        ``fields`` are passed to the event's class. With ``if_exists="return"``, a call that asks for an active booking,
-        with the same id and the same content, returns that booking; so a request can safely be sent twice.
+        ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
+        names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
+        ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
+        booking; so a request can safely be sent twice.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
@@ -565,7 +567,7 @@ class Calendar:
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
-        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14, "guest": "Ada"}, (room, 9, 8)]
+        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14}, (room, 9, 8)]
         >>> report = calendar.book_all(wanted, on_conflict="skip")
         >>> [event.id for event in report.booked], report.refused[0].request[1:], report.refused[0].conflicts[0].id
         ([1, 2], (11, 13), 1)

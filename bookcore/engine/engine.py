@@ -747,7 +747,7 @@ def skipped(on_conflict: Any) -> tuple[type[BookcoreError], ...]:
 
 
 def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Return each request with the arguments of `Engine.book`, with None if it is an event, or with the error that it is none.
+    """Return each request with the arguments of `Engine.book`, None for an event, or the error that it is none.
 
     Raises: `QueryError` when there are no requests to iterate over.
     """
