@@ -51,7 +51,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
-from bookcore.model.term import check_quantity
+from bookcore.model.term import check_quantity, has_id
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.stores.record import ResourceRecord
 
@@ -99,11 +99,11 @@ class Engine:
 
     # -- resources ---------------------------------------------------------------------------------
 
-    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
+    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
         state.renumber()
-        record = state.registry.prepare(resource, capacity, before, after)
+        record = state.registry.prepare(resource, capacity, before, after, id)
         for name in ("before", "after"):
             length = getattr(record, name)
             if length is not None and not state.keys.suit(partial(is_movable, length=length)):
@@ -555,7 +555,7 @@ class Engine:
         try:
             return [registry.record(resources)]
         except BookcoreError:
-            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)):
+            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
                 raise
         if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
             raise QueryError(resources, "belongs to another calendar")
@@ -629,12 +629,12 @@ class Engine:
         if not _is_whole(change):
             raise TransactionError(f"{brief(change)} lacks the record it tells of")
         state = self.state
-        ledger = state.ledger
+        ledger, twin = state.ledger, state.registry.twin
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
-                self._apply_resource(resource, capacity, before, after, change.labels)
+                self._apply_resource(resource, capacity, before, after, change.id, change.labels)
             case changes.ResourceRemoved(resource):
-                self.remove_resource(resource)
+                self.remove_resource(twin(resource).resource if change.id is None else change.id)
             case changes.Booked(event, held, until):
                 self._apply_booked(event, held, until, change.number or event._seq or 1)
             case changes.Confirmed(event):
@@ -647,11 +647,11 @@ class Engine:
                 until = change.until if expired else holds.get(seq)
                 state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
             case changes.Moved(before, after):
-                self.move(before._id, after._start, after._end, _resource_id(after))
+                self.move(before._id, after._start, after._end, twin(after._resource).resource)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
-                record = state.registry.record(closure.resource)
+                record = twin(closure.resource)
                 state.keys.admit(closure.start, closure.end)
                 here = tuple(self._own(event) for event in closure.overlapping)
                 state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
@@ -661,23 +661,25 @@ class Engine:
                     raise UnknownClosureError(closure)
                 state.commit(changes.Reopened(known))
             case changes.HoursSet(resource, hours):
-                self.set_hours(resource, hours)
+                self.set_hours(twin(resource).resource, hours)
             case changes.Tagged(resource, label):
-                self.tag(resource, (label,), True)
+                self.tag(twin(resource).resource, (label,), True)
             case changes.Untagged(resource, label):
-                self.tag(resource, (label,), False)
+                self.tag(twin(resource).resource, (label,), False)
             case changes.IndexCreated(name, key):
                 self.create_index(name, key)
             case changes.IndexDropped(name, key):
                 state.commit(change)
             case changes.Reindexed(resource):
-                self.reindex(resource)
+                self.reindex(twin(resource).resource)
             case _:
                 raise TransactionError(f"{brief(change)} is no change")
 
     @_all_or_nothing
-    def _apply_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, labels: Any) -> None:
-        self.add_resource(resource, capacity, before, after)
+    def _apply_resource(
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, labels: Any
+    ) -> None:
+        self.add_resource(resource, capacity, before, after, id)
         if labels:
             self.tag(resource, labels, True)
 
@@ -687,7 +689,7 @@ class Engine:
         return event if seq is None else self.state.ledger.event(seq)
 
     def _apply_booked(self, event: BookingEvent, held: bool, until: Any, number: int) -> None:
-        copy = event._with(resource=_resource_id(event))
+        copy = event._with(resource=self.state.registry.twin(event._resource).resource)
         low, high, record = self.examine(copy)
         as_row = event._lock is not None
         # the leader's closures and hours do not count: a split booking may be where its resource was closed later
@@ -779,10 +781,6 @@ def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
     """Return the event of booking *seq*: the object that the caller gave, unless that was an id."""
     event: BookingEvent = event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
     return event
-
-
-def _resource_id(event: BookingEvent) -> Any:
-    return getattr(event._resource, "id", event._resource)
 
 
 def _id_of(event_or_id: Any) -> Any:

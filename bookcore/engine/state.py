@@ -100,6 +100,7 @@ class CalendarState:
         bounds: str,
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
+        key: Callable[[Any], Hashable] | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
@@ -115,7 +116,7 @@ class CalendarState:
         self.repairable = store if isinstance(store, SupportsRepair) else None
         self.keys = KeyFamily(closed, self._keys_held)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
-        self.registry = Registry(self.sizes.attribute)
+        self.registry = Registry(self.sizes.attribute, key)
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
         self.buffers = BufferIndex()
@@ -705,8 +706,8 @@ class CalendarState:
                 if binding is not None and binding.home is self.home:
                     record: ResourceRecord = binding if type(binding) is ResourceRecord else binding.record
                     return record
-            candidate = self.registry.by_id[resource.id]
-            if candidate.resource is resource:
+            candidate = self.registry.find(resource)
+            if candidate is not None and candidate.resource is resource:
                 return candidate
         except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass

@@ -188,7 +188,7 @@ class Planner:
     def _members(self, term: Members, within: int) -> int:
         registry = self.state.registry
         try:
-            records = list(map(registry.by_id.get, term.ids))
+            records = list(map(registry.find, term.given) if term.given else map(registry.by_id.get, term.ids))
         except Exception as exc:  # the object's own code
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)
