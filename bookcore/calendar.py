@@ -1062,6 +1062,24 @@ class Calendar:
         """
         self._gate.run(self._engine.set_hours, resources, hours)
 
+    def set_capacity(self, resource: Any, capacity: int) -> None:
+        """Give a resource another capacity. Active bookings stay, also where they use more units than there are then.
+
+        The ``capacity`` of a `Resource` follows, if it was the one that the calendar went by.
+
+        Raises: `UnknownResourceError`; `InvalidQuantityError` unless the capacity is an int of at least 1.
+        Complexity: as `remove_booking` and `book` for each booking of the resource.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
+        >>> tour = calendar.book(bikes, 9, 12, quantity=3)
+        >>> calendar.set_capacity(bikes, 5)
+        >>> calendar.is_available(bikes, 9, 12, quantity=2), bikes.capacity
+        (True, 5)
+        """
+        self._gate.run(self._engine.set_capacity, resource, capacity)
+
     # -- changes ----------------------------------------------------------------------------------------
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -51,6 +51,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
+from bookcore.model.resource import check_capacity
 from bookcore.model.term import check_quantity, has_id
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.stores.record import ResourceRecord
@@ -549,6 +550,14 @@ class Engine:
         for record in self._each(resources):
             state.commit(changes.HoursSet(record.resource, hours, record.hours))
 
+    def set_capacity(self, resource: Any, capacity: int) -> None:
+        """See `Calendar.set_capacity`."""
+        state = self.state
+        self._tick()
+        record = state.registry.record(resource)
+        if check_capacity(capacity) != record.capacity:
+            state.commit(changes.CapacitySet(record.resource, capacity, record.capacity))
+
     def _each(self, resources: Any) -> list[ResourceRecord]:
         """Return the records of a resource, an id, a selection or an iterable of resources or ids. The lock is held."""
         registry = self.state.registry
@@ -662,6 +671,8 @@ class Engine:
                 state.commit(changes.Reopened(known))
             case changes.HoursSet(resource, hours):
                 self.set_hours(twin(resource).resource, hours)
+            case changes.CapacitySet(resource, capacity):
+                self.set_capacity(twin(resource).resource, capacity)
             case changes.Tagged(resource, label):
                 self.tag(twin(resource).resource, (label,), True)
             case changes.Untagged(resource, label):

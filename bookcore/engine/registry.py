@@ -231,6 +231,17 @@ class Registry:
             self.by_number.pop()
         del self.objects[len(self.by_number) :]
 
+    def resized(self, record: ResourceRecord) -> None:
+        """Update the bitmaps after the capacity of a record has been changed. O(n / 8)."""
+        number = record.number
+        for bits in (self.pooled, *self.by_capacity.values()):
+            bits.discard(number)
+        if not record.is_exclusive:
+            self.pooled.add(number)
+        self.by_capacity.setdefault(record.capacity, Bitmap()).add(number)
+        for capacity in [capacity for capacity, bits in self.by_capacity.items() if not bits.value()]:
+            del self.by_capacity[capacity]
+
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Give each record the number that *numbers* gives for its present one, 0, 1, 2 ... in the same order. O(n)."""
         records = self.in_order()

@@ -16,6 +16,7 @@ from typing import Any
 from bookcore.model.typecheck import plain_text
 
 __all__ = [
+    "AssignmentError",
     "BookcoreError",
     "CalendarBrokenError",
     "ConflictError",
@@ -359,6 +360,17 @@ class ResourceError(BookcoreError):
     def __init__(self, resource: object, reason: str) -> None:
         self.resource, self.reason = resource, reason
         super().__init__(f"{brief(resource)} cannot be used as a resource: {reason}")
+
+
+class AssignmentError(BookcoreError, AttributeError):
+    """An attribute that a calendar has read is assigned to or deleted, which would have no effect on the calendar.
+
+    Attributes: ``owner`` (the resource or event), ``attribute``, ``reason``.
+    """
+
+    def __init__(self, owner: object, attribute: str, reason: str) -> None:
+        self.owner, self.attribute, self.reason = owner, attribute, reason
+        BookcoreError.__init__(self, f"{attribute} of {brief(owner)} cannot be changed: {reason}")
 
 
 class _LookupError(BookcoreError, KeyError):

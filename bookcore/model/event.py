@@ -14,7 +14,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from bookcore.model.errors import FieldError, brief
+from bookcore.model.errors import AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
 __all__ = ["BookingEvent", "Home", "Status", "make_event", "unpacked"]
@@ -121,7 +121,7 @@ def _frozen(slot: str, doc: str) -> Any:
 
     def write(self: Any, value: Any) -> None:
         if getattr(self, "_seq", None) is not None:
-            raise AttributeError(f"{slot[1:]} of a booked event cannot be changed; see Calendar.move")
+            raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move")
         setattr(self, slot, value)
 
     return property(attrgetter(slot), write, doc=doc)
@@ -146,8 +146,8 @@ class BookingEvent(_EventFields):
     lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
     booked or released.
 
-    Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; AttributeError for
-    a change once booked. The calendar checks all other arguments when the event is booked.
+    Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; `AssignmentError`
+    for a change once booked. The calendar checks all other arguments when the event is booked.
     """
 
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bookcore.model.errors import InvalidQuantityError, ResourceError
+from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
 
 __all__ = ["Binding", "Resource", "check_capacity"]
 
@@ -18,6 +18,10 @@ class Binding(Protocol):
         """Return these calendars."""
 
 
+_READ_ONCE = frozenset({"after", "before", "capacity", "id"})
+"""What a calendar reads of a resource when it is added."""
+
+
 @dataclass(eq=False, init=False, slots=True, weakref_slot=True)
 class Resource:
     """A bookable object, identified by a hashable ``id`` that does not change. Subclass it for flats, cars, seats.
@@ -27,7 +31,8 @@ class Resource:
     part of the booking; between two neighbours there is at least the ``after`` of the earlier plus the ``before`` of the
     later.
 
-    The calendar reads and checks ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added.
+    The calendar reads and checks ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added. While it
+    is in a calendar, they cannot be assigned to (`AssignmentError`); see `Calendar.set_capacity`.
 
     >>> class Flat(Resource):
     ...     def __init__(self, id, price):
@@ -55,11 +60,29 @@ class Resource:
     _binding: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
-        self.id = id
-        self.capacity = capacity
-        self.before = before
-        self.after = after
-        self._binding = None
+        write = object.__setattr__  # not ours, which takes twice as long
+        write(self, "_binding", None)
+        write(self, "id", id)
+        write(self, "capacity", capacity)
+        write(self, "before", before)
+        write(self, "after", after)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _READ_ONCE:
+            self._check_free(name)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _READ_ONCE:
+            self._check_free(name)
+        object.__delattr__(self, name)
+
+    def _check_free(self, name: str) -> None:
+        """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""
+        binding: Binding | None = getattr(self, "_binding", None)
+        if binding is not None and binding.homes():
+            way = "calendar.set_capacity(resource, ...) changes it" if name == "capacity" else "remove the resource first"
+            raise AssignmentError(self, name, f"the calendar read it when the resource was added; {way}")
 
     def __getstate__(self) -> Any:
         # A copy, also one made by pickle, is registered in no calendar.

@@ -208,7 +208,7 @@ class EventExam:
         for named in ({"guest": 1}, {"fields": {"guest": 1}}, {"quantty": 1}, {"after": 1}):
             with pytest.raises(FieldError):
                 calendar.book("r", 1, 2, **named)
-        assert calendar.add_booking(Passing("r", 1, 2, until=5, guest="Ada")).lasts == 5  # type: ignore[attr-defined]
+        assert calendar.add_booking(Passing("r", 1, 2, until=5, guest="Ada")).fields == {"lasts": 5, "guest": "Ada"}
         for refused in ("ttl", "quantty"):
             with pytest.raises(FieldError):
                 Passing("r", 1, 2, **{refused: 5})

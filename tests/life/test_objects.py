@@ -316,7 +316,8 @@ def test_one_object_is_registered_once(kind: str) -> None:
 
 def test_what_makes_no_id_is_refused() -> None:
     """A key that raises, or returns None or what cannot be hashed; what is no key; an id that cannot be hashed."""
-    for key in (lambda row: row.nothing, lambda row: None, lambda row: [row.id], lambda row: 1 // 0):
+    keys: list[Any] = [lambda row: row.nothing, lambda row: None, lambda row: [row.id], lambda row: 1 // 0]
+    for key in keys:
         calendar = Calendar(key=key)
         with pytest.raises(ResourceError):
             calendar.add_resource(Flat(1))
@@ -325,7 +326,7 @@ def test_what_makes_no_id_is_refused() -> None:
             calendar.book(Flat(1), 1, 2)
         assert calendar.add_resource(Flat(1), id="given").id == 1
     with pytest.raises(ResourceError):
-        Calendar().add_resource(Flat(1), id=[])
+        Calendar().add_resource(Flat(1), id=[])  # type: ignore[arg-type]
     with pytest.raises(QueryError):
         Calendar(key="pk")  # type: ignore[arg-type]
 
