@@ -20,10 +20,12 @@ from bookcore import (
     QueryError,
     Resource,
     ResourceError,
+    SnapshotError,
     UnknownResourceError,
     changes,
     no,
 )
+from bookcore.persist.registry import register_key_codec
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 
@@ -344,3 +346,26 @@ def test_objects_without_an_id_need_a_key_only() -> None:
             calendar.book(stranger, 1, 2)
         assert stranger not in calendar.resources
     calendar.check()
+
+
+@dataclass(frozen=True)
+class Van:
+    """A row of another library that a codec writes."""
+
+    id: int
+
+
+def test_a_snapshot_of_other_objects_needs_the_key_that_made_their_ids(tmp_path: Path) -> None:
+    """An id that nothing in the file makes is refused as the file is written, and not as it is read."""
+    register_key_codec(Van, "test_objects.Van", lambda van: van.id, Van)
+    calendar = Calendar(key=lambda van: f"van {van.id}")
+    calendar.book(calendar.add_resource(Van(1)), 3, 9)
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks", resource_key=lambda van: f"van {van.id}")
+    assert not again.is_available(Van(1), 3, 4) and again.digest() == calendar.digest()
+    with pytest.raises(SnapshotError, match="resource_key"):
+        Calendar.restore(tmp_path / "a.bks")
+    calendar.add_resource(Van(2), id="lorry")
+    with pytest.raises(SnapshotError, match="was given the id 'lorry'"):
+        calendar.snapshot(tmp_path / "b.bks")
+    assert not (tmp_path / "b.bks").exists()
