@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
 
@@ -67,15 +67,17 @@ class Resource:
         write(self, "before", before)
         write(self, "after", after)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _READ_ONCE:
-            self._check_free(name)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # a type checker that sees them accepts an assignment to any name
 
-    def __delattr__(self, name: str) -> None:
-        if name in _READ_ONCE:
-            self._check_free(name)
-        object.__delattr__(self, name)
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in _READ_ONCE:
+                self._check_free(name)
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if name in _READ_ONCE:
+                self._check_free(name)
+            object.__delattr__(self, name)
 
     def _check_free(self, name: str) -> None:
         """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""

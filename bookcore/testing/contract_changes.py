@@ -350,6 +350,31 @@ class ChangeExam:
         assert all(answer in before for _, answer in seen)
         assert len(seen) == len(before)
 
+    # -- capacity ----------------------------------------------------------------------------------
+
+    def test_a_capacity_is_set_and_bookings_stay(self, store: Any) -> None:
+        """More fits, or less, whatever was booked before; an undone block brings the old one again."""
+        calendar = Calendar(store)
+        room, pool = calendar.add_resource(Resource("room")), calendar.add_resource(Resource("pool", 3))
+        calendar.book(room, 1, 5, id="a")
+        calendar.book(pool, 1, 5, quantity=3, id="b")
+        before = fingerprint(calendar)
+        with calendar.what_if():
+            calendar.set_capacity(room, 2)
+            calendar.book(room, 3, 8, id="c")
+            calendar.set_capacity(room, 1)
+            calendar.set_capacity("pool", 2)
+            calendar.check()
+            assert [event.id for event in calendar.bookings()] == ["a", "b", "c"]
+            assert calendar.find_available(3, 4).ids() == []
+            assert calendar.find_available(8, 9, quantity=2).ids() == ["pool"]
+            calendar.remove_booking("a")
+            assert [calendar.is_available(room, at, at + 1) for at in (1, 4)] == [True, False]
+            calendar.check()
+        assert fingerprint(calendar) == before
+        assert (room.capacity, pool.capacity) == (1, 3)
+        calendar.check()
+
     # -- many requests -----------------------------------------------------------------------------
 
     def test_book_all_books_all_or_none(self, store: Any) -> None:

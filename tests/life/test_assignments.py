@@ -54,9 +54,9 @@ def test_what_the_calendar_has_read_cannot_be_assigned_to(kind: str, name: str) 
     for calendar in calendars:
         calendar.add_resource(resource)
         value = getattr(resource, name)
-        for change in (lambda: setattr(resource, name, 20), lambda: delattr(resource, name)):
+        for change, given in ((setattr, (20,)), (delattr, ())):
             with pytest.raises(AssignmentError, match=f"{name} of .* cannot be changed") as caught:
-                change()
+                change(resource, name, *given)
             assert caught.value.owner is resource
             assert caught.value.attribute == name
             assert ("set_capacity" in str(caught.value)) is (name == "capacity")

@@ -207,7 +207,8 @@ def test_what_is_no_capacity_changes_nothing() -> None:
     refused: list[tuple[type[BookcoreError], Any, Any]] = [
         (InvalidQuantityError, "r", bad) for bad in (0, -1, True, 1.5, "2", None)
     ]
-    for error, id, capacity in [*refused, (UnknownResourceError, "nobody", 2), (UnknownResourceError, Resource("r"), 2)]:
+    refused += [(UnknownResourceError, "nobody", 2), (UnknownResourceError, Resource("r"), 2)]
+    for error, id, capacity in refused:
         with pytest.raises(error):
             calendar.set_capacity(id, capacity)
         assert calendar.digest() == before
