@@ -206,15 +206,14 @@ class Calendar:
                 kind = type(resource)
                 if kind is Resource:
                     binding: Any = resource._binding
+                elif kind is str or kind is int:
+                    binding = self._by_id[resource].binding
                 else:
-                    binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                    binding = getattr(resource, "_binding", None)
                 if binding is None or binding.home is not self:
-                    if kind is str or kind is int:
-                        binding = self._by_id[resource].binding
-                    else:
-                        id = getattr(resource, "id", resource)
-                        record = self._by_id[id]
-                        binding = record.binding if record.resource is resource or id is resource else None
+                    id = getattr(resource, "id", resource)
+                    record = self._by_id[id]
+                    binding = record.binding if record.resource is resource or id is resource else None
                 edges = binding.edges
                 keys = self._keys
                 fast_type = keys.plain
@@ -419,15 +418,14 @@ class Calendar:
                         kind = type(resource)
                         if kind is Resource:
                             binding: Any = resource._binding
+                        elif kind is str or kind is int:
+                            binding = self._by_id[resource].binding
                         else:
-                            binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                            binding = getattr(resource, "_binding", None)
                         if binding is None or binding.home is not self:
-                            if kind is str or kind is int:
-                                binding = self._by_id[resource].binding
-                            else:
-                                id_ = getattr(resource, "id", resource)
-                                known = self._by_id[id_]
-                                binding = known.binding if known.resource is resource or id_ is resource else None
+                            id_ = getattr(resource, "id", resource)
+                            known = self._by_id[id_]
+                            binding = known.binding if known.resource is resource or id_ is resource else None
                         if start < end and binding.edges is not None:
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
