@@ -179,7 +179,7 @@ def test_a_zone_of_what_is_no_time_is_refused(cells: str) -> None:
 
 @pytest.mark.parametrize(
     "above",
-    ["sep=;\n", "SEP=;\r\n", "Mine\n", "My bookings\n\nas of 2026;;\n", "sep=;\nMy bookings;;;\n", "\n\n", '"a ""title"""\n'],
+    ["sep=;\n", "SEP=;\r\n", "Mine\n", "Mine\n\nas of 2026;;\n", "sep=;\nMine;;;\n", "\n\n", '"a ""title"""\n'],
 )
 def test_lines_above_the_columns_are_passed_over(above: str) -> None:
     """What is above does not count, and the lines of the rows are those of the file."""
