@@ -28,7 +28,7 @@ from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
 
-__all__ = ["classes_in", "rebuild"]
+__all__ = ["classes_in", "event_of", "maker", "rebuild"]
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
@@ -141,7 +141,7 @@ def _close(
 
 def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], Any]) -> list[Any]:
     rows = state.resources
-    makers = {kind: _maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
+    makers = {kind: maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
     columns = rows.ids, rows.capacities, rows.before, rows.after
     if {classes.get(state.classes[kind]) for kind in set(rows.kinds)} == {Resource} and not any(
         map(is_not, rows.attributes, repeat(None))
@@ -173,7 +173,7 @@ def _slots(cls: type) -> dict[str, Callable[[Any, Any], None]]:
     }
 
 
-def _maker(cls: type) -> Callable[..., Any]:
+def maker(cls: type) -> Callable[..., Any]:
     """Return a function that makes an instance of a subclass of `Resource`, past all code of the class."""
     new, plain = object.__new__, cls is Resource
     slots = _slots(cls)
@@ -218,13 +218,13 @@ def _released(state: State, resources: list[Any], classes: dict[str, type]) -> l
         rows.fields,
         strict=True,
     ):
-        event = _event(classes[state.classes[kind]], resources[place], start, end, id, quantity, loose or {})
+        event = event_of(classes[state.classes[kind]], resources[place], start, end, id, quantity, loose or {})
         event._seq = 0  # cannot be changed
         made.append(event)
     return made
 
 
-def _event(
+def event_of(
     cls: type, resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any]
 ) -> Any:
     """Make a booking of any class, past all code of the class: `bookcore.model.event` would ask its ``__new__``."""
@@ -264,7 +264,7 @@ def _kept(
         if not as_given or rows.fields[at] or found[kind] is not BookingEvent:
             start, end = keys.values[at], keys.values[count + at]
             resource = resources[rows.resources[at]]
-            event = _event(found[kind], resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at] or {})
+            event = event_of(found[kind], resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at] or {})
             event._seq, event._home = seq, calendar.ledger
             kept[seq] = event
     return kept
@@ -309,7 +309,7 @@ def _book_one_by_one(
     engine = Engine(calendar)
     for at, seq in enumerate(seqs):
         cls: Any = classes[state.classes[rows.kinds[at]]]
-        event = _event(
+        event = event_of(
             cls, resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at],
             rows.fields[at] or {},
         )  # fmt: skip
