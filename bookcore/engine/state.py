@@ -171,6 +171,8 @@ class CalendarState:
             if log.changes is not None:
                 log.changes.append((change, log.subscribers))
             else:
+                if log.journal is not None:
+                    log.pending += (change,)
                 log.noted += 1
                 log.due = log.noted
                 log.outbox.append((log.noted, change, log.subscribers))
@@ -577,11 +579,21 @@ class CalendarState:
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
+        The changes of an outermost block are given to the journal; if it does not take them, they are undone, and its error
+        is raised.
+
         If undoing is cut off, or a change cannot be undone, the whole outermost block is left abandoned, and the next call
         goes on. Raises: `TransactionError` when a change cannot be undone.
         """
         gate, log = self.gate, self.log
         block.abandoned = True
+        error: Exception | None = None
+        if kept and log.journal is not None and block.marks[0] is mark:
+            try:
+                log.journal.append([noted[0] for noted in log.changes or ()])
+                del block.marks[:]  # no call comes before this, so Ctrl-C does not either: the next call keeps the changes
+            except Exception as exc:
+                error, kept = exc, False
         if not kept:
             if gate.torn:
                 gate.settle()
@@ -593,6 +605,8 @@ class CalendarState:
             gate.block = None
             block.close()
         block.abandoned = False
+        if error is not None:
+            raise error
 
     def _roll_back(self, mark: Mark) -> None:
         """Undo the changes since a mark, the latest first, without noting that. May be called again after an exception."""
@@ -778,11 +792,16 @@ class CalendarState:
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
-    def finish(self, exc: BaseException | None, due: int) -> None:
-        """End a call, after it has released the lock: translate its error, and notify subscribers."""
+    def finish(self, exc: BaseException | None, due: int, waits: bool) -> None:
+        """End a call, after it has released the lock: translate its error, and notify subscribers.
+
+        *waits*: after its record is on the disk. Should that fail, they are notified still, as the change stands in memory.
+        """
         try:
             if isinstance(exc, Exception):
                 self.translate_comparison(exc)
+            elif exc is None and due and waits and self.log.journal is not None:
+                self.log.journal.wait()
         finally:  # a call that raises may have released expired holds before
             if due:
                 self.log.deliver(due)
