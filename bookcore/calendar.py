@@ -165,6 +165,17 @@ class Calendar:
         """All resources, in order of registration."""
         return Selection(self._planner, All())
 
+    def resource(self, id: Hashable) -> Any:
+        """Return the registered resource with this id. Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(Resource("van"))
+        >>> calendar.resource("van") is van
+        True
+        """
+        return listing.resource(self._engine.state, id)
+
     # -- one question about one resource ----------------------------------------------------------------
 
     def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
@@ -753,6 +764,21 @@ class Calendar:
         """
         self._gate.run(self._engine.tag, resource, labels, False)
 
+    def tags_of(self, resource: Any) -> frozenset[Hashable]:
+        """Return the labels of a resource.
+
+        Raises: `UnknownResourceError`; `QueryError` when a label cannot be hashed any more.
+        Complexity: O(labels in the calendar).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> cabin = calendar.add_resource(Resource("cabin"))
+        >>> calendar.tag(cabin, "lake", "sauna")
+        >>> sorted(calendar.tags_of("cabin"))
+        ['lake', 'sauna']
+        """
+        return listing.tags_of(self._engine.state, resource)
+
     def tagged(self, label: Hashable) -> Selection:
         """Return the resources that have the label; an unknown label gives an empty selection.
 
@@ -1006,6 +1032,36 @@ class Calendar:
         (['painting', 'fair'], ['fair', 'painting'])
         """
         return listing.closures(self._engine.state, resource)
+
+    def closures_of(self, resource: Any) -> tuple[Closure, ...]:
+        """Return the closures of one resource by start, then in the order they were made.
+
+        Raises: `UnknownResourceError`, also for None, with which `closures` returns those of all resources.
+        Complexity: O(answers).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
+        >>> [closure.reason for closure in calendar.closures_of(room)]
+        ['painting', 'fair']
+        """
+        return listing.closures_of(self._engine.state, resource)
+
+    def hours_of(self, resource: Any) -> Any:
+        """Return the opening hours of a resource (`bookcore.hours.Hours`), or None if it has none.
+
+        Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> from bookcore.hours import Hours
+        >>> calendar, hours = Calendar(), Hours({"mon-fri": "09:00-17:00"})
+        >>> desk = calendar.add_resource(Resource("desk"))
+        >>> calendar.set_hours(desk, hours)
+        >>> calendar.hours_of("desk") == hours
+        True
+        """
+        return listing.hours_of(self._engine.state, resource)
 
     def set_hours(self, resources: Any, hours: Any) -> None:
         """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts the restriction.

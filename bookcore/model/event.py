@@ -1,7 +1,8 @@
 """`BookingEvent`, and its `Status`.
 
 A `BookingEvent` is a value: the resource, the span, the number of units. Whether it owns the lock on its resource is not
-part of the value, but state of the calendar, which the event reads through its `Home` (``owns_lock``, ``status``).
+part of the value, but state of the calendar, which the event reads through its `Home` (``owns_lock``, ``status``,
+``until``).
 """
 
 from __future__ import annotations
@@ -38,11 +39,14 @@ class Home(Protocol):
     def status(self, event: BookingEvent) -> Status:
         """Return the event's status now."""
 
+    def until(self, event: BookingEvent) -> Any:
+        """Return the deadline of the event if it is held until a deadline now, else None."""
+
 
 _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 """The properties of `BookingEvent` for the facts that every event has."""
 
-_RESERVED = frozenset({"fields", "owns_lock", "status"})
+_RESERVED = frozenset({"fields", "owns_lock", "status", "until"})
 """Names that a field cannot have, because properties of the event would hide it."""
 
 
@@ -87,7 +91,7 @@ class BookingEvent(_EventFields):
     lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
     booked or released.
 
-    Raises: `FieldError` for a field named ``fields``, ``owns_lock`` or ``status``; AttributeError for a change once booked.
+    Raises: `FieldError` for a field named ``fields``, ``owns_lock``, ``status`` or ``until``; AttributeError for a change once booked.
     The calendar checks all other arguments when the event is booked.
     """
 
@@ -133,6 +137,12 @@ class BookingEvent(_EventFields):
         """`Status.HELD` or `Status.CONFIRMED`; `Status.RELEASED` if it does not own its lock (any more)."""
         home = getattr(self, "_home", None)
         return Status.RELEASED if home is None else home.status(self)
+
+    @property
+    def until(self) -> Any:
+        """The deadline of a hold that runs out; None for every other booking. A datetime with a zone is told in UTC."""
+        home = getattr(self, "_home", None)
+        return None if home is None else home.until(self)
 
     @property
     def fields(self) -> Mapping[str, Any]:
