@@ -629,6 +629,27 @@ class Calendar:
         """
         return self._gate.run(self._engine.confirm, event_or_id)
 
+    def extend(self, event_or_id: Any, *, ttl: Any = None, until: Any = UNSET) -> BookingEvent:
+        """Give a hold a later deadline, and return it; `BookingEvent.until` tells the deadline.
+
+        ``until`` is the new deadline, or None for a hold without one; ``ttl`` is a length that is added to the clock's
+        present instant. A deadline that is equal to the present one changes nothing.
+
+        Raises: `HoldExpiredError` when the hold ran out, `UnknownBookingError`; `QueryError` for a confirmed booking, a
+        deadline before the present one, without ``ttl`` and ``until`` or with both, and in a calendar without a clock;
+        `KeyTypeError` as `hold`.
+        Complexity: O(log holds).
+
+        >>> from bookcore import Calendar, Resource
+        >>> now = 10
+        >>> calendar = Calendar(clock=lambda: now)
+        >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
+        >>> before = hold.until
+        >>> before, calendar.extend(hold, until=18).until, calendar.extend(hold, ttl=30).until
+        (15, 18, 40)
+        """
+        return self._gate.run(self._engine.extend, event_or_id, ttl, until)
+
     def move(
         self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET
     ) -> BookingEvent:

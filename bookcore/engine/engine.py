@@ -6,6 +6,7 @@
     book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
     remove             `Ledger.find`                                 Released
     confirm            `Ledger.find`                                 Confirmed
+    extend             `Holds.deadline`                              Extended
     move               `Rules.allows_beside`                         Moved
     split              `Bookings.allows`                             Released, Booked, Booked
     close, reopen      `KeyFamily.admit`                             Closed, Reopened
@@ -37,6 +38,7 @@ from bookcore.model.errors import (
     HoldExpiredError,
     HoursError,
     InvalidSpanError,
+    KeyTypeError,
     QueryError,
     ResourceError,
     ResourceInUseError,
@@ -46,7 +48,7 @@ from bookcore.model.errors import (
     brief_key,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import normal
+from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.term import check_quantity
@@ -381,6 +383,16 @@ class Engine:
         """See `Calendar.confirm`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
+        seq = self._find_hold(event_or_id)
+        event = _event_of(ledger, event_or_id, seq)
+        if seq in holds.until:
+            state.commit(changes.Confirmed(event, holds.until[seq]))
+        return event
+
+    def _find_hold(self, event_or_id: Any) -> int:
+        """Return the number of an active booking. Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
         until = None
         try:  # before `_tick`, because an expired hold cannot be found by its event any more
             until = holds.until.get(ledger.find(event_or_id))
@@ -388,15 +400,35 @@ class Engine:
             pass
         self._tick()
         try:
-            seq = ledger.find(event_or_id)
+            return ledger.find(event_or_id)
         except BookcoreError:
             ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
                 raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
             raise
+
+    def extend(self, event_or_id: Any, ttl: Any, until: Any) -> BookingEvent:
+        """See `Calendar.extend`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
+        if (ttl is None) is (until is UNSET):
+            raise QueryError(ttl, "extend takes either ttl (a length) or until (an instant, or None for no deadline)")
+        seq = self._find_hold(event_or_id)
         event = _event_of(ledger, event_or_id, seq)
-        if seq in holds.until:
-            state.commit(changes.Confirmed(event, holds.until[seq]))
+        if seq not in holds.until:
+            raise QueryError(event, "is confirmed, so it has no deadline to extend")
+        before = holds.until[seq]
+        if ttl is not None or until is not None:
+            now = holds.now(state.home)
+            until = holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            if before is None:
+                raise QueryError(until, "would shorten a hold that has no deadline; remove it and hold anew")
+            if (why := incomparable(until, before)) is not None:
+                raise KeyTypeError(until, f"cannot be compared with the deadline {brief_key(before)} ({why})")
+            if until < before:
+                raise QueryError(until, f"lies before the deadline {brief_key(before)}; extend only makes a hold longer")
+        if before is not None and (until is None or before < until):
+            state.commit(changes.Extended(event, until, before))
         return event
 
     def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
@@ -636,6 +668,11 @@ class Engine:
                 self.confirm(event._id)
             case changes.Held(event, until):
                 state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
+            case changes.Extended(event, until):
+                seq = ledger.find(event._id)
+                if seq not in state.holds.until:
+                    raise TransactionError(f"{brief(change)} is about a hold, and the booking is confirmed here")
+                state.commit(changes.Extended(ledger.event(seq), until, state.holds.until[seq]))
             case changes.Released(event, expired):
                 seq = ledger.find(event._id)
                 holds = state.holds.until
@@ -694,6 +731,7 @@ _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Booked: ("event",),
     changes.Confirmed: ("event",),
     changes.Held: ("event",),
+    changes.Extended: ("event",),
     changes.Released: ("event",),
     changes.Moved: ("before", "after"),
     changes.Closed: ("closure",),

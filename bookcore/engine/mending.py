@@ -154,6 +154,9 @@ class Mending:
                 holds.until[confirmed] = change.until
             case changes.Held(event):
                 holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
+            case changes.Extended(event):
+                extended: Any = event._seq
+                holds.until[extended] = change.before
             case changes.HoursSet(resource):
                 state.record_of_resource(resource).hours = change.before
             case changes.Tagged(resource, label):

@@ -135,6 +135,7 @@ class CalendarState:
             changes.Released: self._released,
             changes.Confirmed: self._confirmed,
             changes.Held: self._held,
+            changes.Extended: self._extended,
             changes.Moved: self._moved,
             changes.ResourceAdded: self._resource_added,
             changes.ResourceRemoved: self._resource_removed,
@@ -304,6 +305,15 @@ class CalendarState:
     def _held(self, change: changes.Held) -> None:
         seq: Any = change.event._seq
         self.holds.put(seq, change.until, self.holds.position(change.until, seq))
+        self.watch()
+
+    def _extended(self, change: changes.Extended) -> None:
+        seq: Any = change.event._seq
+        position = self.holds.position(change.until, seq)
+        self.begun = True
+        self.holds.drop(seq)
+        self.holds.put(seq, change.until, position)
+        self.holds.tidy()
         self.watch()
 
     def _moved(self, change: changes.Moved) -> None:

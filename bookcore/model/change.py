@@ -23,6 +23,7 @@ __all__ = [
     "Change",
     "Closed",
     "Confirmed",
+    "Extended",
     "Held",
     "HoursSet",
     "IndexCreated",
@@ -127,6 +128,15 @@ class Held(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class Extended(Change):
+    """A hold got a later deadline, or none (None); ``before`` is the one it had."""
+
+    event: BookingEvent
+    until: Any = None
+    before: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Moved(Change):
     """A booking changed its span or its resource and kept its id."""
 
@@ -221,6 +231,7 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     Released: lambda c: Booked(c.event, c.held, c.until),
     Confirmed: lambda c: Held(c.event, c.until),
     Held: lambda c: Confirmed(c.event, c.until),
+    Extended: lambda c: Extended(c.event, c.before, c.until),
     Moved: lambda c: Moved(c.after, c.before),
     Closed: lambda c: Reopened(c.closure),
     Reopened: lambda c: Closed(c.closure),

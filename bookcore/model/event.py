@@ -91,8 +91,8 @@ class BookingEvent(_EventFields):
     lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
     booked or released.
 
-    Raises: `FieldError` for a field named ``fields``, ``owns_lock``, ``status`` or ``until``; AttributeError for a change once booked.
-    The calendar checks all other arguments when the event is booked.
+    Raises: `FieldError` for a field named ``fields``, ``owns_lock``, ``status`` or ``until``; AttributeError for a change
+    once booked. The calendar checks all other arguments when the event is booked.
     """
 
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the

@@ -56,6 +56,15 @@ class LifeOracle(Oracle):
             refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
         self._put(self.get(id), held=False, until=None)
 
+    def extend(self, id: Any, until: int | None) -> Booked:
+        """Give a hold a later deadline."""
+        if id in self.ran_out and all(booked.id != id for booked in self.booked):
+            refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
+        old = self.get(id)
+        if not old.held or (until is not None and (old.until is None or until < old.until)):
+            refuse("QueryError")
+        return self._put(old, until=until)
+
     def tick(self, by: int = 0) -> list[Any]:
         """Advance the clock; return the ids of the holds that have expired."""
         self.now += by

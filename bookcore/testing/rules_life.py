@@ -24,7 +24,9 @@ SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which som
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again"]),
+        st.sampled_from([
+            "hold", "crowd", "confirm", "extend", "tick", "move", "move", "split", "close", "reopen", "hours", "again",
+        ]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
     min_size=4,
@@ -133,6 +135,23 @@ class LifeRules(HistoryMachine):
 
         by_id = by_id or name not in self.events
         self.agree(lambda at, c: c.confirm(name if by_id else self.events[name][at]), judge, what=f"confirm({name!r})")
+
+    def extend(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a hold a later deadline, an earlier one, or none; or try that with what is no hold."""
+        name = self.pick(number)
+        lasts = (None, 1, 4, 9, 20)[number % 5]
+        until = None if lasts is None else self.oracle.now + lasts
+        deadline = {"ttl": lasts} if lasts is not None and number % 2 else {"until": until}
+
+        def judge() -> Any:
+            return [name, self.oracle.extend(name, until).until]
+
+        def call(at: int, calendar: Calendar) -> Any:
+            event = calendar.extend(name if by_id else self.events[name][at], **deadline)
+            return [event.id, event.until]
+
+        by_id = by_id or name not in self.events
+        self.agree(call, judge, what=f"extend({name!r}, {deadline})")
 
     # -- moving ------------------------------------------------------------------------------------
 

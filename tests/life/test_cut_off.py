@@ -118,6 +118,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "book_any": lambda c: c.book_any(c.resources, 100, 101),
     "hold": lambda c: c.hold("r", 3, 4, until=60),
     "confirm": lambda c: c.confirm("held"),
+    "extend": lambda c: c.extend("held", until=70),
     "close": lambda c: c.close("old", 1, 7),
     "reopen": lambda c: c.reopen(c.closures()[0]),
     "set_hours": lambda c: c.set_hours("old", None),
@@ -184,7 +185,7 @@ def test_whatever_the_store(command: str, store: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", ERRORS[1:])
-@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "undone block"])
+@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "extend", "undone block"])
 def test_whatever_the_exception(command: str, error: type[BaseException]) -> None:
     """Also one that a handler raises, which need not be a `BaseException` only."""
     cut_everywhere(MemoryStore, COMMANDS[command], error, 20)

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, FieldError, MemoryStore, QueryError, Resource, UnknownResourceError
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    FieldError,
+    MemoryStore,
+    QueryError,
+    Resource,
+    UnknownResourceError,
+)
 from bookcore.hours import Hours
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
@@ -67,7 +75,7 @@ def test_a_hold_that_ran_out_has_no_deadline() -> None:
     """From the instant of its deadline on, and in a copy as well."""
     calendar, now = clocked()
     hold = calendar.hold("seat", 20, 22, ttl=5)
-    assert pickle.loads(pickle.dumps(BookingEvent("seat", 1, 2))).until is None
+    assert pickle.loads(pickle.dumps(BookingEvent("seat", 1, 2))).until is None  # noqa: S301
     now[0] = 14
     assert hold.until == 15
     now[0] = 15
@@ -101,8 +109,8 @@ def test_a_restored_hold_tells_its_deadline(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda c: c.book("seat", 20, 22, **{"until": 30}),
-        lambda c: c.book_any(c.resources, 20, 22, **{"until": 30}),
+        lambda c: c.book("seat", 20, 22, until=30),
+        lambda c: c.book_any(c.resources, 20, 22, until=30),
         lambda c: c.book_all([{"resource": "seat", "start": 20, "end": 22, "until": 30}]),
         lambda c: c.add_booking(BookingEvent("seat", 20, 22, until=30)),
         lambda c: c.load([BookingEvent("seat", 20, 22, until=30)]),
@@ -133,16 +141,6 @@ def full() -> Calendar:
     return calendar
 
 
-STEPS: dict[str, Callable[[Calendar], Any]] = {
-    "as given": lambda c: None,
-    "an undone block": lambda c: undone(c),
-    "renumbered": lambda c: renumbered(c),
-    "rebuilt": lambda c: c.rebuild(),
-    "others changed": lambda c: (c.tag("door", "oak"), c.untag("door", "oak"), c.close("door", None, None)),
-    "given again": lambda c: (c.tag("desk", 7), c.set_hours(["desk"], NINE_TO_FIVE)),
-}
-
-
 def undone(calendar: Calendar) -> None:
     """Take everything from the desk in a block that is undone."""
     with calendar.what_if():
@@ -158,6 +156,29 @@ def renumbered(calendar: Calendar) -> None:
     for number in range(200):
         calendar.remove_resource(number)
     calendar.add_resource(Resource("new"))
+
+
+def others_changed(calendar: Calendar) -> None:
+    """Give another resource the same, and take it away again."""
+    calendar.tag("door", "oak")
+    calendar.untag("door", "oak")
+    calendar.close("door", None, None)
+
+
+def given_again(calendar: Calendar) -> None:
+    """Give the desk what it has."""
+    calendar.tag("desk", 7)
+    calendar.set_hours(["desk"], NINE_TO_FIVE)
+
+
+STEPS: dict[str, Callable[[Calendar], Any]] = {
+    "as given": lambda c: None,
+    "an undone block": undone,
+    "renumbered": renumbered,
+    "rebuilt": lambda c: c.rebuild(),
+    "others changed": others_changed,
+    "given again": given_again,
+}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -181,7 +202,8 @@ def test_hours_that_were_lifted_are_gone() -> None:
     calendar.untag("desk", "oak", 7)
     for closure in calendar.closures_of("desk"):
         calendar.reopen(closure)
-    assert (calendar.hours_of("desk"), calendar.tags_of("desk"), calendar.closures_of("desk")) == (None, {("a", 1)}, ())
+    assert (calendar.hours_of("desk"), calendar.closures_of("desk")) == (None, ())
+    assert calendar.tags_of("desk") == {("a", 1)}
 
 
 @pytest.mark.parametrize("id", ["desk", 3, (1, "a"), frozenset({1}), b"x", 2.5])
