@@ -189,3 +189,20 @@ def test_whatever_the_store(command: str, store: str) -> None:
 def test_whatever_the_exception(command: str, error: type[BaseException]) -> None:
     """Also one that a handler raises, which need not be a `BaseException` only."""
     cut_everywhere(MemoryStore, COMMANDS[command], error, 20)
+
+
+@pytest.mark.parametrize("command", ["book", "extend", "move", "kept block", "undone block", "failed block"])
+def test_a_delivery_that_is_cut_off_leaves_others_to_be_delivered(command: str) -> None:
+    """At every place of `book`, and some of the others; the same thread delivers the changes of this calendar and of others afterwards."""
+    calendar, _ = make(MemoryStore)
+    calendar.subscribe(lambda change: None)
+    nths = list(range(1, cut_off(partial(COMMANDS[command], calendar), 1 << 60) + 1))
+    for nth in nths if DEEP or command == "book" else random.sample(nths, 20):
+        calendar, _ = make(MemoryStore)
+        calendar.subscribe(lambda change: None)
+        cut_off(partial(COMMANDS[command], calendar), nth)
+        told: list[Any] = []
+        for other in (calendar, make(MemoryStore)[0]):
+            other.subscribe(told.append)
+            other.book("pool", 200, 201, id="last")
+        assert [change.event.id for change in told if type(change) is changes.Booked].count("last") == 2, nth
