@@ -669,6 +669,26 @@ class Calendar:
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)
 
+    def change(self, event_or_id: Any, *, quantity: Any = UNSET, **fields: Any) -> BookingEvent:
+        """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
+
+        The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
+        checks the fields, as in `book`. More units are checked as a move is: the booking does not conflict with
+        itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
+        hold stays a hold with its deadline.
+
+        Raises: `ConflictError`, `UnknownBookingError`, `InvalidQuantityError`; `FieldError` for what the class does not
+        take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
+        Complexity: O(1) for fields; for the quantity, as `remove_booking` and `book` together.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
+        >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
+        (BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada', paid=True), False)
+        """
+        return self._gate.run(self._engine.change, event_or_id, quantity, fields)
+
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
 

@@ -3,6 +3,7 @@
 from bookcore.model.change import (
     Booked,
     Change,
+    Changed,
     Closed,
     Confirmed,
     Extended,
@@ -19,6 +20,7 @@ from bookcore.model.change import (
 __all__ = [
     "Booked",
     "Change",
+    "Changed",
     "Closed",
     "Confirmed",
     "Extended",

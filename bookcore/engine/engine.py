@@ -8,6 +8,7 @@
     confirm            `Ledger.find`                                 Confirmed
     extend             `Holds.deadline`                              Extended
     move               `Rules.allows_beside`                         Moved
+    change             `Rules.allows`, for more units                Changed
     split              `Bookings.allows`                             Released, Booked, Booked
     close, reopen      `KeyFamily.admit`                             Closed, Reopened
     apply              whether the change fits this calendar         the change, with this calendar's own objects
@@ -25,7 +26,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
-from bookcore.engine.making import check_event, make_event, plain_event
+from bookcore.engine.making import changed_event, check_event, make_event, plain_event
 from bookcore.engine.opening_hours import suits
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
@@ -462,6 +463,42 @@ class Engine:
         state.commit(changes.Moved(old, new))
         return new
 
+    def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
+        """See `Calendar.change`."""
+        state = self.state
+        if quantity is UNSET and not fields:
+            raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
+        self._tick()
+        seq = state.ledger.find(event_or_id)
+        old, record = state.ledger.event(seq), state.ledger.record(seq)
+        units = old._quantity if quantity is UNSET else check_quantity(quantity)
+        return self._change(old, record, changed_event(old, units, fields), beside_rules=False)
+
+    def _change(self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, beside_rules: bool) -> BookingEvent:
+        """Put *new*, which has the same span, in the place of *old*, or raise `ConflictError` and change nothing.
+
+        *beside_rules*: closures and opening hours are ignored.
+        """
+        state = self.state
+        seq: Any = old._seq
+        low, high = normal(old._start), normal(old._end)
+        more = new._quantity - old._quantity
+        if more > 0:
+            # the booking itself uses its units over the whole of its reach: there is room if the rest fits beside it
+            allows = state.rules.bookings.allows if beside_rules else state.rules.allows
+            try:
+                allowed = new._quantity <= record.capacity and allows(record, low, high, more)
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
+            if not allowed:
+                raise self.conflict(record, low, high, old._start, old._end, new._quantity, seq)
+        new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
+        as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
+        new._lock = state.ledger.next_lock() if as_row else None
+        state.commit(changes.Changed(old, new))
+        return new
+
     @_all_or_nothing
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """See `Calendar.split`."""
@@ -680,6 +717,12 @@ class Engine:
                 state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
             case changes.Moved(before, after):
                 self.move(before._id, after._start, after._end, _resource_id(after))
+            case changes.Changed(before, after):
+                seq = ledger.find(before._id)
+                copy = after._with(resource=ledger.record(seq).resource)
+                check_quantity(copy._quantity)
+                # the leader's closures and hours do not count, as for `Booked`
+                self._change(ledger.event(seq), ledger.record(seq), copy, beside_rules=True)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
@@ -734,6 +777,7 @@ _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Extended: ("event",),
     changes.Released: ("event",),
     changes.Moved: ("before", "after"),
+    changes.Changed: ("before", "after"),
     changes.Closed: ("closure",),
     changes.Reopened: ("closure",),
 }

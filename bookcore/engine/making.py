@@ -1,7 +1,8 @@
-"""Events that are about to be booked: made from the arguments of `Calendar.book`, or given by the caller and checked."""
+"""Events about to be booked: made from the arguments of `Calendar.book` or `change`, or given by the caller and checked."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,10 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
-__all__ = ["check_event", "make_event", "plain_event"]
+__all__ = ["changed_event", "check_event", "make_event", "plain_event"]
+
+_FACTS = frozenset({"end", "id", "resource", "start"})
+"""What `Calendar.change` does not change."""
 
 _MISSING: Any = object()
 _new = BookingEvent.__new__
@@ -50,6 +54,37 @@ def make_event(
             has = getattr(event, name, "nothing")
             raise FieldError(cls, [name], f"asked for {name} {brief_key(given)}, its class makes it {brief_key(has)}")
     return event
+
+
+def changed_event(event: BookingEvent, quantity: Any, fields: Mapping[str, Any]) -> BookingEvent:
+    """Return an unbooked copy of an event with another quantity and other fields. Raises: as `make_event`.
+
+    Its class makes the copy from the fields that its constructor takes, so that it checks them and computes what follows
+    from them; what the program has set on the event besides is copied.
+    """
+    cls: Any = type(event)
+    if not _FACTS.isdisjoint(fields):
+        raise FieldError(cls, sorted(_FACTS.intersection(fields)), "Calendar.move gives another span or resource; ids stay")
+    old = event.fields
+    taken = {name: value for name, value in old.items() if _takes(cls, name)}
+    new = make_event(cls, event._resource, event._start, event._end, quantity, {**taken, **fields})
+    for name in old.keys() - taken.keys() - new.fields.keys():
+        try:
+            object.__setattr__(new, name, old[name])
+        except AttributeError:  # no such slot and no __dict__
+            new._fields = {**(new._fields or {}), name: old[name]}
+    return new
+
+
+def _takes(cls: type, name: str) -> bool:
+    """Tell whether the constructor of a class takes a keyword argument, as far as it says."""
+    if cls is BookingEvent:
+        return True
+    try:
+        parameters = inspect.signature(cls).parameters
+    except Exception:  # the class's own code
+        return True
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def check_event(event: Any) -> None:

@@ -130,7 +130,7 @@ class Mending:
             case changes.Released(event):
                 self._discard(event._seq)
                 return [changes.Booked(event, change.held, change.until)]
-            case changes.Moved(before):
+            case changes.Moved(before) | changes.Changed(before):
                 number: Any = before._seq
                 self._discard(number)
                 return [changes.Booked(before, number in holds.until, holds.until.get(number))]

@@ -57,7 +57,7 @@ __all__ = ["CalendarState"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Closed, changes.Reopened
+_OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Changed, changes.Closed, changes.Reopened
 """Changes that begin with a call of a store, which says by ``begun`` whether it has changed something."""
 
 
@@ -137,6 +137,7 @@ class CalendarState:
             changes.Held: self._held,
             changes.Extended: self._extended,
             changes.Moved: self._moved,
+            changes.Changed: self._changed,
             changes.ResourceAdded: self._resource_added,
             changes.ResourceRemoved: self._resource_removed,
             changes.Closed: self._closed_for,
@@ -316,7 +317,18 @@ class CalendarState:
         self.holds.tidy()
         self.watch()
 
-    def _moved(self, change: changes.Moved) -> None:
+    def _changed(self, change: changes.Changed) -> None:
+        before, after = change.before, change.after
+        if before._quantity != after._quantity:
+            self._moved(change)
+            return
+        seq: Any = before._seq
+        record = self.ledger.record(seq)
+        self.begun = True
+        self.ledger.pop(seq)
+        self.ledger.put(after, record)
+
+    def _moved(self, change: changes.Moved | changes.Changed) -> None:
         before, after = change.before, change.after
         seq: Any = before._seq
         source, target = self.ledger.record(seq), self.record_of(after)

@@ -21,6 +21,7 @@ from bookcore.model.event import BookingEvent
 __all__ = [
     "Booked",
     "Change",
+    "Changed",
     "Closed",
     "Confirmed",
     "Extended",
@@ -145,6 +146,14 @@ class Moved(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class Changed(Change):
+    """A booking got other fields or another quantity, and kept its id, its span and its resource."""
+
+    before: BookingEvent
+    after: BookingEvent
+
+
+@dataclass(frozen=True, slots=True)
 class Closed(Change):
     """A resource was closed for a span."""
 
@@ -233,6 +242,7 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     Held: lambda c: Confirmed(c.event, c.until),
     Extended: lambda c: Extended(c.event, c.before, c.until),
     Moved: lambda c: Moved(c.after, c.before),
+    Changed: lambda c: Changed(c.after, c.before),
     Closed: lambda c: Reopened(c.closure),
     Reopened: lambda c: Closed(c.closure),
     HoursSet: lambda c: HoursSet(c.resource, c.before, c.hours),

@@ -67,7 +67,7 @@ def _frozen(slot: str, doc: str) -> Any:
 
     def write(self: Any, value: Any) -> None:
         if getattr(self, "_seq", None) is not None:
-            raise AttributeError(f"{slot[1:]} of a booked event cannot be changed; see Calendar.move")
+            raise AttributeError(f"{slot[1:]} of a booked event cannot be changed; see Calendar.move and .change")
         setattr(self, slot, value)
 
     return property(attrgetter(slot), write, doc=doc)
@@ -87,9 +87,9 @@ class BookingEvent(_EventFields):
 
     Once the event is booked, its resource, span, id and quantity cannot be changed; fields of a subclass can, if that class
     allows it. Two events are equal if they are the same object, or if they have the same lock of the same calendar: the
-    event that `Calendar.get` returns equals the one that `Calendar.book` returned. `Calendar.move` gives a booking a new
-    lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
-    booked or released.
+    event that `Calendar.get` returns equals the one that `Calendar.book` returned. `Calendar.move` and `Calendar.change`
+    give a booking a new lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event
+    also after it was booked or released.
 
     Raises: `FieldError` for a field named ``fields``, ``owns_lock``, ``status`` or ``until``; AttributeError for a change
     once booked. The calendar checks all other arguments when the event is booked.

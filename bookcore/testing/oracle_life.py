@@ -74,19 +74,30 @@ class LifeOracle(Oracle):
             self.ran_out[booked.id] = booked
         return [booked.id for booked in over]
 
-    def move(self, id: Any, thing_id: Any, start: int | None, end: int | None) -> Booked:
-        """Give a booking another span and resource, if there is room without it."""
+    def move(self, id: Any, thing_id: Any, start: int | None, end: int | None, quantity: int = 0) -> Booked:
+        """Give a booking another span, resource and quantity, if there is room without it."""
         old = self.get(id)
-        thing = self.thing(thing_id)
+        thing, quantity = self.thing(thing_id), quantity or old.quantity
         self.cells(start, end)
         place = self.booked.index(old)
         self.booked.remove(old)
-        fits = self._has_room(thing, start, end, old.quantity)
-        others = self.conflicts(thing_id, start, end, old.quantity)
+        fits = self._has_room(thing, start, end, quantity)
+        others = self.conflicts(thing_id, start, end, quantity)
         self.booked.insert(place, old)
         if not fits:
-            refuse("ConflictError", conflicts=others, quantity=old.quantity)
-        return self._put(old, thing=thing, start=start, end=end)
+            refuse("ConflictError", conflicts=others, quantity=quantity)
+        return self._put(old, thing=thing, start=start, end=end, quantity=quantity)
+
+    def change(self, id: Any, quantity: int | None) -> Booked:
+        """Give a booking another quantity, if there is room for what it needs more."""
+        old = self.get(id)
+        if quantity is None:
+            return self._put(old)
+        if quantity < 1:
+            refuse("InvalidQuantityError", quantity=quantity)
+        if quantity <= old.quantity:
+            return self._put(old, quantity=quantity)
+        return self.move(id, old.thing.id, old.start, old.end, quantity)
 
     def split(self, id: Any, at: int, second: Any) -> tuple[Booked, Booked]:
         """Cut a booking in two, whatever has been closed since, if there is room for buffers between them."""

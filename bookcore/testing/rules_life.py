@@ -25,7 +25,8 @@ STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "ow
 DEEDS = st.lists(
     st.tuples(
         st.sampled_from([
-            "hold", "crowd", "confirm", "extend", "tick", "move", "move", "split", "close", "reopen", "hours", "again",
+            "hold", "crowd", "confirm", "extend", "tick", "move", "move", "change", "split", "close", "reopen",
+            "hours", "again",
         ]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
@@ -181,6 +182,27 @@ class LifeRules(HistoryMachine):
         done = self.make(lambda at, c: [c.move(name if by_id else self.events[name][at], **changes)], judge, what=what)
         if done and standing is not None:
             self.released.append(standing)
+
+    def change(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a booking another quantity, a field, or both."""
+        name = self.pick(number)
+        standing = self.events.get(name)
+        quantity = (None, 1, 2, 3, 0)[number % 5]
+        given: dict[str, Any] = {} if quantity is None else {"quantity": quantity}
+        if number % 3 or not given:
+            given["note"] = number
+
+        by_id = by_id or standing is None
+        done = self.make(
+            lambda at, c: [c.change(name if by_id else self.events[name][at], **given)],
+            lambda: [self.oracle.change(name, quantity)],
+            what=f"change({name!r}, {given})",
+        )
+        if done and standing is not None:
+            self.released.append(standing)
+            for event in self.events[name]:
+                if "note" in given and event.fields["note"] != number:
+                    self.fail(f"{event} was changed to {given}")
 
     def split(self, who: int, span: Span, number: int, inside: bool) -> None:
         """Cut a booking in two."""

@@ -109,6 +109,8 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "remove from a pool": lambda c: c.remove_booking("p6"),
     "remove with turnaround": lambda c: c.remove_booking("v6"),
     "move": lambda c: c.move("r6", start=3, end=5),
+    "change fields": lambda c: c.change("r6", guest="Bo"),
+    "change a quantity": lambda c: c.change("p6", quantity=1, guest="Bo"),
     "move within a pool": lambda c: c.move("q6", start=70, end=75),
     "move elsewhere": lambda c: c.move("r6", resource="old", start=20, end=21),
     "split": lambda c: c.split("p6", 8),
@@ -136,7 +138,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "question": lambda c: (len(c.find_available(1, 2)), c.find_booked(1, 90).ids(), c.is_available("pool", 1, 2)),
     "slots": lambda c: list(c.find_slots(2, 0, 30)),
 }
-SLOW = {"book", "remove from a pool", "move", "load", "undone block", "question"}
+SLOW = {"book", "remove from a pool", "move", "change a quantity", "load", "undone block", "question"}
 """Commands that are tried with every error and on every store."""
 
 
@@ -193,7 +195,7 @@ def test_whatever_the_exception(command: str, error: type[BaseException]) -> Non
 
 @pytest.mark.parametrize("command", ["book", "extend", "move", "kept block", "undone block", "failed block"])
 def test_a_delivery_that_is_cut_off_leaves_others_to_be_delivered(command: str) -> None:
-    """At every place of `book`, and some of the others; the same thread delivers the changes of this calendar and of others afterwards."""
+    """At every place of `book`, and some of the others; the same thread then delivers, of this calendar and of others."""
     calendar, _ = make(MemoryStore)
     calendar.subscribe(lambda change: None)
     nths = list(range(1, cut_off(partial(COMMANDS[command], calendar), 1 << 60) + 1))
