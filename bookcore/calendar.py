@@ -32,6 +32,7 @@ from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query import listing
+from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.choice import Choice, Strategy
 from bookcore.query.explain import explain, free_busy
 from bookcore.query.free_time import FreeTime
@@ -73,6 +74,7 @@ class Calendar:
 
     __slots__ = (
         "__weakref__",
+        "_beside_rows",
         "_by_id",
         "_engine",
         "_free_time",
@@ -80,7 +82,6 @@ class Calendar:
         "_keys",
         "_ledger",
         "_log",
-        "_makes_rows",
         "_mending",
         "_owners",
         "_planner",
@@ -120,7 +121,8 @@ class Calendar:
         # The two fast paths read these.
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
         self._by_id, self._owners = state.registry.by_id, state.ledger.owners.parts
-        self._makes_rows = event_type is BookingEvent
+        # true where a booking is more than its row: events of the program's own class, or while there are indexes over them
+        self._beside_rows: Any = state.booking_indexes.by_name if event_type is BookingEvent else True
 
     # -- resources --------------------------------------------------------------------------------------
 
@@ -395,7 +397,7 @@ class Calendar:
                 and if_exists is RAISE
                 and not fields
                 and not (gate.waiting or gate.mode or gate.depth or self._log.active)
-                and self._makes_rows
+                and not self._beside_rows
                 and type(start) is fast_type
                 and type(end) is fast_type
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
@@ -894,6 +896,44 @@ class Calendar:
         ([], ['loft'])
         """
         self._gate.run(self._engine.reindex, resource)
+
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> BookingIndexView:
+        """Keep the active bookings in order of ``key(event)``, to look them up by; return the index.
+
+        Without *key*, the values are those of the field called *name*. *key* is called under the calendar's lock: now, once
+        for each booking; later, for each booking that is made, moved or changed. A booking has no value, and is in no
+        answer, if *key* raises AttributeError or LookupError for it, or returns None, NaN or a tuple that contains NaN. What
+        *key* reads should change by `move` and `change` alone: an assignment to an attribute of an event is not noticed.
+        Values are ordered as keys are, exactly. Indexes are not part of a snapshot. While there is such an index, `load`
+        books one by one.
+
+        Raises: `IndexNameError` when the name is taken; `KeyTypeError` when values cannot be ordered; `QueryError` for an
+        invalid name or key function, a name that is no field, and when *key* raises another exception.
+        Later, a call that books, moves or changes raises the last two for its booking, and changes nothing.
+        Complexity: O(b log b) for b bookings; each later change O(log b) for each index.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12, guest="Ada"), calendar.book(room, 12, 13), calendar.book(room, 5, 6, guest="Ada")
+        >>> [(event.start, event.end) for event in calendar.create_booking_index("guest").equal("Ada")]
+        [(5, 6), (9, 12)]
+        """
+        name = self._gate.run(self._engine.create_booking_index, name, key)
+        return BookingIndexView(self._engine.state, name)
+
+    def booking_index(self, name: str) -> BookingIndexView:
+        """Return the index over bookings called *name*; see `BookingIndexView`. Raises: `IndexNameError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.book(calendar.add_resource(Resource("van", 9)), 1, 4, quantity=5)
+        >>> units = calendar.create_booking_index("units", key=lambda event: event.quantity)
+        >>> list(calendar.booking_index("units").between(4, None)) == [van]
+        True
+        """
+        self._gate.ask(False, self._engine.state.booking_indexes.index, name)
+        return BookingIndexView(self._engine.state, name)
 
     # -- finding time -----------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
-from bookcore.engine.making import changed_event, check_event, make_event, plain_event
+from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
 from bookcore.engine.opening_hours import suits
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
@@ -320,8 +320,8 @@ class Engine:
         state = self.state
         self._tick()
         seq = state.ledger.find(event_or_id)
-        event, holds = _event_of(state.ledger, event_or_id, seq), state.holds.until
-        state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
+        event = _event_of(state.ledger, event_or_id, seq)
+        state.commit(state.release_of(seq, event))
         return event
 
     def load(self, rows: list[Any]) -> int:
@@ -460,7 +460,7 @@ class Engine:
         new._seq, new._id, new._home = seq, old._id, ledger
         as_row = old._lock is not None and low is new._start and high is new._end
         new._lock = ledger.next_lock() if as_row else None
-        state.commit(changes.Moved(old, new))
+        state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
         return new
 
     def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
@@ -496,7 +496,7 @@ class Engine:
         new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
         as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
         new._lock = state.ledger.next_lock() if as_row else None
-        state.commit(changes.Changed(old, new))
+        state.commit(changes.Changed(old, new, state.booking_indexes.held(seq)))
         return new
 
     @_all_or_nothing
@@ -518,7 +518,7 @@ class Engine:
         as_row = event._lock is not None and point is at
         # closures and hours that came after the booking do not prevent a split
         book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
-        state.commit(changes.Released(event, False, held, until))
+        state.commit(state.release_of(seq, event))
         book(low, point, first, event._id)
         book(point, high, second, None)
         return first, second
@@ -664,6 +664,17 @@ class Engine:
         self.state.commit(changes.IndexCreated(text, key))
         return text
 
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None) -> str:
+        """See `Calendar.create_booking_index`."""
+        text = plain_text(name)
+        if text is None or not (key is None or callable(key)):
+            raise QueryError(name if text is None else key, "create_booking_index takes a name and key=a function")
+        if key is None:
+            key = field_reader(text)
+        self._tick()
+        self.state.commit(changes.IndexCreated(text, key, of_bookings=True))
+        return text
+
     def reindex(self, resource: Any) -> None:
         """See `Calendar.reindex`."""
         state = self.state
@@ -711,10 +722,8 @@ class Engine:
                     raise TransactionError(f"{brief(change)} is about a hold, and the booking is confirmed here")
                 state.commit(changes.Extended(ledger.event(seq), until, state.holds.until[seq]))
             case changes.Released(event, expired):
-                seq = ledger.find(event._id)
-                holds = state.holds.until
-                until = change.until if expired else holds.get(seq)
-                state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
+                until = change.until if expired else None
+                state.commit(state.release_of(ledger.find(event._id), expired=expired, until=until))
             case changes.Moved(before, after):
                 self.move(before._id, after._start, after._end, _resource_id(after))
             case changes.Changed(before, after):
@@ -742,8 +751,8 @@ class Engine:
             case changes.Untagged(resource, label):
                 self.tag(resource, (label,), False)
             case changes.IndexCreated(name, key):
-                self.create_index(name, key)
-            case changes.IndexDropped(name, key):
+                (self.create_booking_index if change.of_bookings else self.create_index)(name, key)
+            case changes.IndexDropped():
                 state.commit(change)
             case changes.Reindexed(resource):
                 self.reindex(resource)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bookcore.model.errors import FieldError, QueryError, brief, brief_key
-from bookcore.model.event import BookingEvent
+from bookcore.model.event import NO_FIELDS, BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
-__all__ = ["changed_event", "check_event", "make_event", "plain_event"]
+__all__ = ["changed_event", "check_event", "field_reader", "make_event", "plain_event"]
 
 _FACTS = frozenset({"end", "id", "resource", "start"})
 """What `Calendar.change` does not change."""
@@ -74,6 +74,13 @@ def changed_event(event: BookingEvent, quantity: Any, fields: Mapping[str, Any])
         except AttributeError:  # no such slot and no __dict__
             new._fields = {**(new._fields or {}), name: old[name]}
     return new
+
+
+def field_reader(name: str) -> Callable[[BookingEvent], Any]:
+    """Return the function that reads a field of an event by name, or raises LookupError. Raises: `QueryError`."""
+    if name in NO_FIELDS:
+        raise QueryError(name, f"is no field, but said by every event: give key=lambda event: event.{name}")
+    return lambda event: event.fields[name]
 
 
 def _takes(cls: type, name: str) -> bool:

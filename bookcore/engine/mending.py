@@ -94,6 +94,7 @@ class Mending:
                     if ledger.owners.get(row[2]) != record.number:
                         store.remove(record, *row[:3])
         ledger.repair()
+        state.booking_indexes.repair(ledger.owners.__contains__)
         registry.repair(None)
         state.hours.repair(records)
         state.closures.repair(records, state.record_of_resource)
@@ -129,11 +130,12 @@ class Mending:
                 self._discard(change.number or event._seq)
             case changes.Released(event):
                 self._discard(event._seq)
-                return [changes.Booked(event, change.held, change.until)]
+                return [changes.Booked(event, change.held, change.until, indexed=state.indexed)]
             case changes.Moved(before) | changes.Changed(before):
                 number: Any = before._seq
                 self._discard(number)
-                return [changes.Booked(before, number in holds.until, holds.until.get(number))]
+                held, until = number in holds.until, holds.until.get(number)
+                return [changes.Booked(before, held, until, indexed=state.indexed)]
             case changes.Closed(closure):
                 state.closures.by_id.pop(closure.id, None)
             case changes.Reopened(closure):
@@ -164,7 +166,7 @@ class Mending:
             case changes.Untagged(resource, label):
                 registry.tag(state.record_of_resource(resource), label)
             case changes.IndexCreated(name):
-                registry.indexes.pop(name, None)
+                state.indexes_of(change).pop(name, None)
             case changes.Reindexed(resource):
                 record = state.record_of_resource(resource)
                 registry.repair(record.number)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from bookcore.model.errors import FieldError
 
-__all__ = ["BookingEvent", "Home", "Status", "make_event"]
+__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "make_event"]
 
 
 class Status(str, Enum):
@@ -48,6 +48,10 @@ _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 
 _RESERVED = frozenset({"fields", "owns_lock", "status", "until"})
 """Names that a field cannot have, because properties of the event would hide it."""
+
+
+NO_FIELDS = _OWN | _RESERVED
+"""The names of what every event says."""
 
 
 @dataclass(eq=False, init=False)

@@ -15,7 +15,9 @@ from bookcore.model.term import check_quantity
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["bookings", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of"]
+__all__ = [
+    "bookings", "by_start", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of",
+]  # fmt: skip
 
 
 @question
@@ -42,6 +44,11 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
         owner = state.registry.by_number[number]
         if owner is not None:
             pairs += [(owner, row) for row in overlapping(owner, low, high)]
+    return by_start(state, pairs)
+
+
+def by_start(state: CalendarState, pairs: list[tuple[ResourceRecord, Row]]) -> Iterator[BookingEvent]:
+    """Iterate over the events of rows, given with the records of their resources, by start, then in order of booking."""
     # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
     pairs.sort(key=lambda pair: pair[1][2])
     unbounded = [pair for pair in pairs if pair[1][0] is None]

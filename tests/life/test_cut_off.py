@@ -66,6 +66,8 @@ def make(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
     calendar.close("pool", 80, 81)
     calendar.tag("r", "sea")
     calendar.create_index("id", key=lambda resource: resource.id)
+    calendar.create_booking_index("guest")
+    calendar.create_booking_index("length", key=lambda event: (event.end - event.start, event.quantity))
     return calendar, now
 
 
@@ -131,6 +133,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "add_booking": lambda c: c.add_booking(BookingEvent("r", 3, 4)),
     "apply": lambda c: c.apply(changes.Released(c.get("r6"))),
     "create_index": lambda c: c.create_index("capacity", key=lambda resource: resource.capacity),
+    "create_booking_index": lambda c: c.create_booking_index("resource", key=lambda event: event.resource.id),
     "reindex": lambda c: c.reindex("r"),
     "undone block": undone,
     "kept block": kept,
