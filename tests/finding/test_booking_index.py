@@ -409,3 +409,80 @@ def test_memory_stays_flat() -> None:
         calendar.remove_booking(calendar.book("room", 1, 2, guest="Ada"))
     index = calendar._engine.state.booking_indexes.by_name["guest"]
     assert (len(index.values), index.chunks, index.heads) == (0, [], [])
+
+
+class Fragile:
+    """A value whose ``<`` fails when it has been called often enough, once."""
+
+    fuse = 1_000_000
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: Fragile) -> bool:
+        Fragile.fuse -= 1
+        if Fragile.fuse == -1:
+            raise ZeroDivisionError
+        return self.rank < other.rank
+
+
+def _block(calendar: Calendar) -> None:
+    with calendar.what_if():
+        calendar.remove_booking("v2")
+        calendar.change("v4", guest=Fragile(1))
+        calendar.move("v3", start=50, end=51)
+        calendar.book("van", 60, 61, guest=Fragile(3))
+
+
+DEEDS: dict[str, Callable[[Calendar], Any]] = {
+    "book": lambda c: c.book("van", 40, 41, guest=Fragile(3)),
+    "hold": lambda c: c.hold("room", 40, 41, guest=Fragile(3)),
+    "remove": lambda c: c.remove_booking("v3"),
+    "move": lambda c: c.move("v3", resource="van", start=40, end=41),
+    "change": lambda c: c.change("v3", guest=Fragile(5)),
+    "change a quantity": lambda c: c.change("w3", quantity=2),
+    "split": lambda c: c.split("w3", 8),
+    "load": lambda c: c.load([BookingEvent("van", at, at + 1, guest=Fragile(at)) for at in range(3)]),
+    "block": _block,
+    "look up": lambda c: list(c.booking_index("guest").one_of([Fragile(2), Fragile(4)])),
+    "create": lambda c: c.create_booking_index("again", key=lambda event: event.guest),
+}
+
+
+@pytest.mark.parametrize("store", ["small memory", "tree"])
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_comparison_of_values_that_fails_anywhere_changes_nothing(deed: str, store: str) -> None:
+    """At every comparison: an error of ours and all is as before, or the call did not need it."""
+
+    def fresh() -> Calendar:
+        calendar = some(STORES[store])
+        for at in range(8):
+            calendar.book("room", 4 * at, 4 * at + 2, id=f"v{at}", guest=Fragile(at % 5))
+            calendar.book("van", 2 * at, 2 * at + 4, id=f"w{at}", guest=Fragile(at % 3))
+        return calendar
+
+    def facts(calendar: Calendar) -> Any:
+        guests = calendar.booking_index("guest")
+        ranked = [[event.id for event in guests.equal(Fragile(rank))] for rank in range(6)]
+        return [(e.id, e.start, e.quantity, e.guest.rank) for e in calendar.bookings()], ranked
+
+    calendar = fresh()
+    before = facts(calendar)
+    for fuse in range(500):
+        Fragile.fuse = fuse
+        raised = False
+        try:
+            DEEDS[deed](calendar)
+        except BookcoreError:
+            raised = True
+        failed = Fragile.fuse < 0
+        Fragile.fuse = 1_000_000
+        assert failed or not raised
+        calendar.check()
+        if raised or deed in ("block", "look up"):
+            assert facts(calendar) == before, fuse
+        if not failed:
+            break
+        if not raised:
+            calendar = fresh()
+    assert not failed

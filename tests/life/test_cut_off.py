@@ -66,8 +66,14 @@ def make(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
     calendar.close("pool", 80, 81)
     calendar.tag("r", "sea")
     calendar.create_index("id", key=lambda resource: resource.id)
-    calendar.create_booking_index("guest")
-    calendar.create_booking_index("length", key=lambda event: (event.end - event.start, event.quantity))
+    return calendar, now
+
+
+def make_indexed(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
+    """Return the same with indexes over bookings."""
+    calendar, now = make(store)
+    calendar.create_booking_index("guest", key=lambda event: str(event.guest))
+    calendar.create_booking_index("start", key=lambda event: (event.quantity, event.start))
     return calendar, now
 
 
@@ -146,7 +152,11 @@ SLOW = {"book", "remove from a pool", "move", "change a quantity", "load", "undo
 
 
 def cut_everywhere(
-    store: Callable[[], BookingStore[Any]], act: Callable[[Calendar], Any], error: type[BaseException], most: int
+    store: Callable[[], BookingStore[Any]],
+    act: Callable[[Calendar], Any],
+    error: type[BaseException],
+    most: int,
+    make: Callable[[Callable[[], BookingStore[Any]]], tuple[Calendar, list[int]]] = make,
 ) -> None:
     """Cut the call off at *most* places, which change from run to run, or at all of them."""
     count = cut_off(partial(act, make(store)[0]), 1 << 60, error)
@@ -164,6 +174,10 @@ def cut_everywhere(
         assert not gate.lock._is_owned(), nth  # type: ignore[attr-defined]
         now[0] = 0
         calendar.check()
+        for name, index in calendar._engine.state.booking_indexes.by_name.items():
+            right = [event for event in calendar.bookings() if name == "start" or "guest" in event.fields]
+            values = [index.values[calendar._ledger.find(event)] for event in right]
+            assert values == [index.value_of(event) for event in right], nth
         now[0] = 1
         len(calendar)  # the hold runs out now, if it has not
         assert gate.block is None, nth
@@ -178,6 +192,18 @@ def cut_everywhere(
 def test_a_call_that_is_cut_off_anywhere_leaves_the_old_or_the_new(command: str) -> None:
     """With the default store, and Ctrl-C."""
     cut_everywhere(MemoryStore, COMMANDS[command], KeyboardInterrupt, 40)
+
+
+INDEXED = ["book named", "book in a pool", "remove from a pool", "move", "split", "change fields", "change a quantity"]
+INDEXED += ["load", "hold", "confirm", "create_booking_index", "undone block", "kept block", "apply", "question"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("store", ["memory", "tree"])
+@pytest.mark.parametrize("command", INDEXED)
+def test_with_indexes_over_bookings(command: str, store: str) -> None:
+    """They have each booking with its value, or without it."""
+    cut_everywhere(STORES[store], COMMANDS[command], KeyboardInterrupt, 20, make_indexed)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
