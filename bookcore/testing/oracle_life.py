@@ -151,12 +151,13 @@ class LifeOracle(Oracle):
         things = [(thing, set(thing.labels), thing.hours, thing.value) for thing in self.things]
         return (
             things, list(self.booked), self.turns, list(self.shut), self.closings, dict(self.ran_out), self.indexed,
+            self.by_units,
         )  # fmt: skip
 
     def restore(self, saved: Any) -> list[Any]:
         """Go back to what was saved, at the present time; return the ids of holds that have expired meanwhile."""
         ran_out: dict[Any, Booked]
-        things, booked, self.turns, shut, self.closings, ran_out, self.indexed = saved
+        things, booked, self.turns, shut, self.closings, ran_out, self.indexed, self.by_units = saved
         self.booked, self.shut, self.things = list(booked), list(shut), []
         self.ran_out = {id: b for id, b in ran_out.items() if self.ran_out.get(id) is b}
         for thing, thing.labels, thing.hours, thing.value in things:

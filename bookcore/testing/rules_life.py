@@ -335,8 +335,14 @@ class LifeRules(HistoryMachine):
                 raise Refused("DuplicateBookingError")
             return name
 
+        def call(at: int, calendar: Calendar) -> Any:
+            fields: dict[str, Any] = dict(self.events[name][at].fields)
+            return calendar.book(
+                old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return", **fields
+            )
+
         self.agree(
-            lambda at, c: c.book(old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return"),
+            call,
             judge,
             what=f"book({name!r} again, {later}, {more})",
         )
