@@ -45,6 +45,7 @@ from bookcore.model.explanation import Cause, CauseKind, Explanation, State
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import no
+from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.selection import IndexView, Selection
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.protocol import (
@@ -62,6 +63,7 @@ __all__ = [
     "BookableResource",
     "BookcoreError",
     "BookingEvent",
+    "BookingIndexView",
     "BookingService",
     "BookingStore",
     "Calendar",

@@ -32,6 +32,7 @@ from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query import listing
+from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.choice import Choice, Strategy
 from bookcore.query.explain import explain, free_busy
 from bookcore.query.free_time import FreeTime
@@ -78,6 +79,7 @@ class Calendar:
 
     __slots__ = (
         "__weakref__",
+        "_beside_rows",
         "_by_id",
         "_engine",
         "_free_time",
@@ -85,7 +87,6 @@ class Calendar:
         "_keys",
         "_ledger",
         "_log",
-        "_makes_rows",
         "_mending",
         "_owners",
         "_planner",
@@ -128,7 +129,8 @@ class Calendar:
         # The two fast paths read these.
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
         self._by_id, self._owners = state.registry.by_id, state.ledger.owners.parts
-        self._makes_rows = event_type is BookingEvent
+        # true where a booking is more than its row: events of the program's own class, or while there are indexes over them
+        self._beside_rows: Any = state.booking_indexes.by_name if event_type is BookingEvent else True
 
     # -- resources --------------------------------------------------------------------------------------
 
@@ -181,6 +183,17 @@ class Calendar:
     def resources(self) -> Selection:
         """All resources, in order of registration."""
         return Selection(self._planner, All())
+
+    def resource(self, id: Hashable) -> Any:
+        """Return the registered resource with this id. Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(Resource("van"))
+        >>> calendar.resource("van") is van
+        True
+        """
+        return listing.resource(self._engine.state, id)
 
     # -- one question about one resource ----------------------------------------------------------------
 
@@ -406,7 +419,7 @@ class Calendar:
                 and if_exists is RAISE
                 and not fields
                 and not (gate.waiting or gate.mode or gate.depth or self._log.active)
-                and self._makes_rows
+                and not self._beside_rows
                 and type(start) is fast_type
                 and type(end) is fast_type
                 and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
@@ -648,6 +661,27 @@ class Calendar:
         """
         return self._gate.run(self._engine.confirm, event_or_id)
 
+    def extend(self, event_or_id: Any, *, ttl: Any = None, until: Any = UNSET) -> BookingEvent:
+        """Give a hold a later deadline, and return it; `BookingEvent.until` tells the deadline.
+
+        ``until`` is the new deadline, or None for a hold without one; ``ttl`` is a length that is added to the clock's
+        present instant. A deadline that is equal to the present one changes nothing.
+
+        Raises: `HoldExpiredError` when the hold ran out, `UnknownBookingError`; `QueryError` for a confirmed booking, a
+        deadline before the present one, without ``ttl`` and ``until`` or with both, and in a calendar without a clock;
+        `KeyTypeError` as `hold`.
+        Complexity: O(log holds).
+
+        >>> from bookcore import Calendar, Resource
+        >>> now = 10
+        >>> calendar = Calendar(clock=lambda: now)
+        >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
+        >>> before = hold.until
+        >>> before, calendar.extend(hold, until=18).until, calendar.extend(hold, ttl=30).until
+        (15, 18, 40)
+        """
+        return self._gate.run(self._engine.extend, event_or_id, ttl, until)
+
     def move(
         self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET
     ) -> BookingEvent:
@@ -666,6 +700,26 @@ class Calendar:
         (BookingEvent('desk', 10, 13, id='visit', guest='Ada'), False)
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)
+
+    def change(self, event_or_id: Any, *, quantity: Any = UNSET, **fields: Any) -> BookingEvent:
+        """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
+
+        The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
+        checks the fields, as in `book`. More units are checked as a move is: the booking does not conflict with
+        itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
+        hold stays a hold with its deadline.
+
+        Raises: `ConflictError`, `UnknownBookingError`, `InvalidQuantityError`; `FieldError` for what the class does not
+        take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
+        Complexity: O(1) for fields; for the quantity, as `remove_booking` and `book` together.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
+        >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
+        (BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada', paid=True), False)
+        """
+        return self._gate.run(self._engine.change, event_or_id, quantity, fields)
 
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
@@ -783,6 +837,21 @@ class Calendar:
         """
         self._gate.run(self._engine.tag, resource, labels, False)
 
+    def tags_of(self, resource: Any) -> frozenset[Hashable]:
+        """Return the labels of a resource.
+
+        Raises: `UnknownResourceError`; `QueryError` when a label cannot be hashed any more.
+        Complexity: O(labels in the calendar).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> cabin = calendar.add_resource(Resource("cabin"))
+        >>> calendar.tag(cabin, "lake", "sauna")
+        >>> sorted(calendar.tags_of("cabin"))
+        ['lake', 'sauna']
+        """
+        return listing.tags_of(self._engine.state, resource)
+
     def tagged(self, label: Hashable) -> Selection:
         """Return the resources that have the label; an unknown label gives an empty selection.
 
@@ -857,6 +926,44 @@ class Calendar:
         ([], ['loft'])
         """
         self._gate.run(self._engine.reindex, resource)
+
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> BookingIndexView:
+        """Keep the active bookings in order of ``key(event)``, to look them up by; return the index.
+
+        Without *key*, the values are those of the field called *name*. *key* is called under the calendar's lock: now, once
+        for each booking; later, for each booking that is made, moved or changed. A booking has no value, and is in no
+        answer, if *key* raises AttributeError or LookupError for it, or returns None, NaN or a tuple that contains NaN. What
+        *key* reads should change by `move` and `change` alone: an assignment to an attribute of an event is not noticed.
+        Values are ordered as keys are, exactly. Indexes are not part of a snapshot. While there is such an index, `load`
+        books one by one.
+
+        Raises: `IndexNameError` when the name is taken; `KeyTypeError` when values cannot be ordered; `QueryError` for an
+        invalid name or key function, a name that is no field, and when *key* raises another exception.
+        Later, a call that books, moves or changes raises the last two for its booking, and changes nothing.
+        Complexity: O(b log b) for b bookings; each later change O(log b) for each index.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12, guest="Ada"), calendar.book(room, 12, 13), calendar.book(room, 5, 6, guest="Ada")
+        >>> [(event.start, event.end) for event in calendar.create_booking_index("guest").equal("Ada")]
+        [(5, 6), (9, 12)]
+        """
+        name = self._gate.run(self._engine.create_booking_index, name, key)
+        return BookingIndexView(self._engine.state, name)
+
+    def booking_index(self, name: str) -> BookingIndexView:
+        """Return the index over bookings called *name*; see `BookingIndexView`. Raises: `IndexNameError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.book(calendar.add_resource(Resource("van", 9)), 1, 4, quantity=5)
+        >>> units = calendar.create_booking_index("units", key=lambda event: event.quantity)
+        >>> list(calendar.booking_index("units").between(4, None)) == [van]
+        True
+        """
+        self._gate.ask(False, self._engine.state.booking_indexes.index, name)
+        return BookingIndexView(self._engine.state, name)
 
     # -- finding time -----------------------------------------------------------------------------------
 
@@ -1036,6 +1143,36 @@ class Calendar:
         (['painting', 'fair'], ['fair', 'painting'])
         """
         return listing.closures(self._engine.state, resource)
+
+    def closures_of(self, resource: Any) -> tuple[Closure, ...]:
+        """Return the closures of one resource by start, then in the order they were made.
+
+        Raises: `UnknownResourceError`, also for None, with which `closures` returns those of all resources.
+        Complexity: O(answers).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
+        >>> [closure.reason for closure in calendar.closures_of(room)]
+        ['painting', 'fair']
+        """
+        return listing.closures_of(self._engine.state, resource)
+
+    def hours_of(self, resource: Any) -> Any:
+        """Return the opening hours of a resource (`bookcore.hours.Hours`), or None if it has none.
+
+        Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> from bookcore.hours import Hours
+        >>> calendar, hours = Calendar(), Hours({"mon-fri": "09:00-17:00"})
+        >>> desk = calendar.add_resource(Resource("desk"))
+        >>> calendar.set_hours(desk, hours)
+        >>> calendar.hours_of("desk") == hours
+        True
+        """
+        return listing.hours_of(self._engine.state, resource)
 
     def set_hours(self, resources: Any, hours: Any) -> None:
         """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts the restriction.

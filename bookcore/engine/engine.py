@@ -6,7 +6,9 @@
     book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
     remove             `Ledger.find`                                 Released
     confirm            `Ledger.find`                                 Confirmed
+    extend             `Holds.deadline`                              Extended
     move               `Rules.allows_beside`                         Moved
+    change             `Rules.allows`, for more units                Changed
     split              `Bookings.allows`                             Released, Booked, Booked
     close, reopen      `KeyFamily.admit`                             Closed, Reopened
     apply              whether the change fits this calendar         the change, with this calendar's own objects
@@ -24,7 +26,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
-from bookcore.engine.making import check_event, make_event, plain_event
+from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
 from bookcore.engine.opening_hours import suits
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
@@ -38,6 +40,7 @@ from bookcore.model.errors import (
     HoldExpiredError,
     HoursError,
     InvalidSpanError,
+    KeyTypeError,
     QueryError,
     ResourceError,
     ResourceInUseError,
@@ -48,7 +51,7 @@ from bookcore.model.errors import (
     brief_key,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import normal
+from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import check_capacity
@@ -320,8 +323,8 @@ class Engine:
         state = self.state
         self._tick()
         seq = state.ledger.find(event_or_id)
-        event, holds = _event_of(state.ledger, event_or_id, seq), state.holds.until
-        state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
+        event = _event_of(state.ledger, event_or_id, seq)
+        state.commit(state.release_of(seq, event))
         return event
 
     def load(self, rows: list[Any]) -> int:
@@ -384,6 +387,16 @@ class Engine:
         """See `Calendar.confirm`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
+        seq = self._find_hold(event_or_id)
+        event = _event_of(ledger, event_or_id, seq)
+        if seq in holds.until:
+            state.commit(changes.Confirmed(event, holds.until[seq]))
+        return event
+
+    def _find_hold(self, event_or_id: Any) -> int:
+        """Return the number of an active booking. Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
         until = None
         try:  # before `_tick`, because an expired hold cannot be found by its event any more
             until = holds.until.get(ledger.find(event_or_id))
@@ -391,15 +404,35 @@ class Engine:
             pass
         self._tick()
         try:
-            seq = ledger.find(event_or_id)
+            return ledger.find(event_or_id)
         except BookcoreError:
             ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
                 raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
             raise
+
+    def extend(self, event_or_id: Any, ttl: Any, until: Any) -> BookingEvent:
+        """See `Calendar.extend`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
+        if (ttl is None) is (until is UNSET):
+            raise QueryError(ttl, "extend takes either ttl (a length) or until (an instant, or None for no deadline)")
+        seq = self._find_hold(event_or_id)
         event = _event_of(ledger, event_or_id, seq)
-        if seq in holds.until:
-            state.commit(changes.Confirmed(event, holds.until[seq]))
+        if seq not in holds.until:
+            raise QueryError(event, "is confirmed, so it has no deadline to extend")
+        before = holds.until[seq]
+        if ttl is not None or until is not None:
+            now = holds.now(state.home)
+            until = holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            if before is None:
+                raise QueryError(until, "would shorten a hold that has no deadline; remove it and hold anew")
+            if (why := incomparable(until, before)) is not None:
+                raise KeyTypeError(until, f"cannot be compared with the deadline {brief_key(before)} ({why})")
+            if until < before:
+                raise QueryError(until, f"lies before the deadline {brief_key(before)}; extend only makes a hold longer")
+        if before is not None and (until is None or before < until):
+            state.commit(changes.Extended(event, until, before))
         return event
 
     def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
@@ -430,7 +463,43 @@ class Engine:
         new._seq, new._id, new._home = seq, old._id, ledger
         as_row = old._lock is not None and low is new._start and high is new._end
         new._lock = ledger.next_lock() if as_row else None
-        state.commit(changes.Moved(old, new))
+        state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
+        return new
+
+    def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
+        """See `Calendar.change`."""
+        state = self.state
+        if quantity is UNSET and not fields:
+            raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
+        self._tick()
+        seq = state.ledger.find(event_or_id)
+        old, record = state.ledger.event(seq), state.ledger.record(seq)
+        units = old._quantity if quantity is UNSET else check_quantity(quantity)
+        return self._change(old, record, changed_event(old, units, fields), beside_rules=False)
+
+    def _change(self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, beside_rules: bool) -> BookingEvent:
+        """Put *new*, which has the same span, in the place of *old*, or raise `ConflictError` and change nothing.
+
+        *beside_rules*: closures and opening hours are ignored.
+        """
+        state = self.state
+        seq: Any = old._seq
+        low, high = normal(old._start), normal(old._end)
+        more = new._quantity - old._quantity
+        if more > 0:
+            # the booking itself uses its units over the whole of its reach: there is room if the rest fits beside it
+            allows = state.rules.bookings.allows if beside_rules else state.rules.allows
+            try:
+                allowed = new._quantity <= record.capacity and allows(record, low, high, more)
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
+            if not allowed:
+                raise self.conflict(record, low, high, old._start, old._end, new._quantity, seq)
+        new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
+        as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
+        new._lock = state.ledger.next_lock() if as_row else None
+        state.commit(changes.Changed(old, new, state.booking_indexes.held(seq)))
         return new
 
     @_all_or_nothing
@@ -452,7 +521,7 @@ class Engine:
         as_row = event._lock is not None and point is at
         # closures and hours that came after the booking do not prevent a split
         book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
-        state.commit(changes.Released(event, False, held, until))
+        state.commit(state.release_of(seq, event))
         book(low, point, first, event._id)
         book(point, high, second, None)
         return first, second
@@ -609,6 +678,17 @@ class Engine:
         self.state.commit(changes.IndexCreated(text, key))
         return text
 
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None) -> str:
+        """See `Calendar.create_booking_index`."""
+        text = plain_text(name)
+        if text is None or not (key is None or callable(key)):
+            raise QueryError(name if text is None else key, "create_booking_index takes a name and key=a function")
+        if key is None:
+            key = field_reader(text)
+        self._tick()
+        self.state.commit(changes.IndexCreated(text, key, of_bookings=True))
+        return text
+
     def reindex(self, resource: Any) -> None:
         """See `Calendar.reindex`."""
         state = self.state
@@ -650,13 +730,22 @@ class Engine:
                 self.confirm(event._id)
             case changes.Held(event, until):
                 state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
-            case changes.Released(event, expired):
+            case changes.Extended(event, until):
                 seq = ledger.find(event._id)
-                holds = state.holds.until
-                until = change.until if expired else holds.get(seq)
-                state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
+                if seq not in state.holds.until:
+                    raise TransactionError(f"{brief(change)} is about a hold, and the booking is confirmed here")
+                state.commit(changes.Extended(ledger.event(seq), until, state.holds.until[seq]))
+            case changes.Released(event, expired):
+                until = change.until if expired else None
+                state.commit(state.release_of(ledger.find(event._id), expired=expired, until=until))
             case changes.Moved(before, after):
                 self.move(before._id, after._start, after._end, twin(after._resource).resource)
+            case changes.Changed(before, after):
+                seq = ledger.find(before._id)
+                copy = after._with(resource=ledger.record(seq).resource)
+                check_quantity(copy._quantity)
+                # the leader's closures and hours do not count, as for `Booked`
+                self._change(ledger.event(seq), ledger.record(seq), copy, beside_rules=True)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
@@ -678,8 +767,8 @@ class Engine:
             case changes.Untagged(resource, label):
                 self.tag(twin(resource).resource, (label,), False)
             case changes.IndexCreated(name, key):
-                self.create_index(name, key)
-            case changes.IndexDropped(name, key):
+                (self.create_booking_index if change.of_bookings else self.create_index)(name, key)
+            case changes.IndexDropped():
                 state.commit(change)
             case changes.Reindexed(resource):
                 self.reindex(twin(resource).resource)
@@ -715,8 +804,10 @@ _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Booked: ("event",),
     changes.Confirmed: ("event",),
     changes.Held: ("event",),
+    changes.Extended: ("event",),
     changes.Released: ("event",),
     changes.Moved: ("before", "after"),
+    changes.Changed: ("before", "after"),
     changes.Closed: ("closure",),
     changes.Reopened: ("closure",),
 }

@@ -37,7 +37,7 @@ _new = BookingEvent.__new__
 
 
 class Ledger:
-    """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock` and `status` take."""
+    """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock`, `status` and `until` take."""
 
     __slots__ = (
         "_holds", "_registry", "_store", "gate", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
@@ -75,6 +75,11 @@ class Ledger:
         if not self.owns(event):
             return Status.RELEASED
         return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
+
+    @question
+    def until(self, event: BookingEvent) -> Any:
+        """Return the deadline of the event if it is held until a deadline now, else None. O(1)."""
+        return self._holds.until.get(event._seq) if self.owns(event) else None  # type: ignore[arg-type]
 
     def owns(self, event: BookingEvent) -> bool:
         """Tell whether the event has the present lock of an active booking. O(1)."""

@@ -175,8 +175,8 @@ def deliver_all() -> None:
             else:
                 log._deliver(until)
     finally:
+        thread.delivering = False  # before the call below, after which Ctrl-C would leave it set for ever
         thread.due.extend(later)
-        thread.delivering = False
 
 
 def _notify(subscriber: Callable[[Change], Any], change: Change) -> None:

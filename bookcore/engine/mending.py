@@ -101,6 +101,7 @@ class Mending:
             record, capacity, crowded, rows = resizing
             state.resize(record, capacity, crowded, rows)
         ledger.repair()
+        state.booking_indexes.repair(ledger.owners.__contains__)
         registry.repair(None)
         state.hours.repair(records)
         state.closures.repair(records, state.record_of_resource)
@@ -137,11 +138,12 @@ class Mending:
                 self._discard(change.number or event._seq)
             case changes.Released(event):
                 self._discard(event._seq)
-                return [changes.Booked(event, change.held, change.until)]
-            case changes.Moved(before):
+                return [changes.Booked(event, change.held, change.until, indexed=state.indexed)]
+            case changes.Moved(before) | changes.Changed(before):
                 number: Any = before._seq
                 self._discard(number)
-                return [changes.Booked(before, number in holds.until, holds.until.get(number))]
+                held, until = number in holds.until, holds.until.get(number)
+                return [changes.Booked(before, held, until, indexed=state.indexed)]
             case changes.Closed(closure):
                 state.closures.by_id.pop(closure.id, None)
             case changes.Reopened(closure):
@@ -162,6 +164,9 @@ class Mending:
                 holds.until[confirmed] = change.until
             case changes.Held(event):
                 holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
+            case changes.Extended(event):
+                extended: Any = event._seq
+                holds.until[extended] = change.before
             case changes.HoursSet(resource):
                 state.record_of_resource(resource).hours = change.before
             case changes.CapacitySet() if state.resizing is not None:
@@ -174,7 +179,7 @@ class Mending:
             case changes.Untagged(resource, label):
                 registry.tag(state.record_of_resource(resource), label)
             case changes.IndexCreated(name):
-                registry.indexes.pop(name, None)
+                state.indexes_of(change).pop(name, None)
             case changes.Reindexed(resource):
                 record = state.record_of_resource(resource)
                 registry.repair(record.number)

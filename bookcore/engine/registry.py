@@ -329,7 +329,7 @@ class Registry:
         O(n log n) for each index. Raises: `KeyTypeError` when the values of an index cannot be compared any more.
         """
         for index in self.indexes.values():
-            index.repair(changed)
+            index.repair(lambda number: number != changed)
         for label in [label for label, bits in self.tags.items() if not bits.value()]:
             del self.tags[label]
 

@@ -1,4 +1,4 @@
-"""Looking up and listing bookings and closures."""
+"""Looking up and listing resources, bookings and closures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
-from bookcore.model.errors import UnknownBookingError
+from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, UnknownResourceError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["bookings", "closures", "conflicts", "contains", "get"]
+__all__ = [
+    "bookings", "by_start", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of",
+]  # fmt: skip
 
 
 @question
@@ -42,6 +44,11 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
         owner = state.registry.by_number[number]
         if owner is not None:
             pairs += [(owner, row) for row in overlapping(owner, low, high)]
+    return by_start(state, pairs)
+
+
+def by_start(state: CalendarState, pairs: list[tuple[ResourceRecord, Row]]) -> Iterator[BookingEvent]:
+    """Iterate over the events of rows, given with the records of their resources, by start, then in order of booking."""
     # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
     pairs.sort(key=lambda pair: pair[1][2])
     unbounded = [pair for pair in pairs if pair[1][0] is None]
@@ -86,3 +93,39 @@ def closures(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
     if resource is None:
         return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
     return tuple(state.closures.of(state.registry.record(resource)))
+
+
+@inspection
+def closures_of(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
+    """See `Calendar.closures_of`."""
+    return tuple(state.closures.of(state.registry.record(resource)))
+
+
+@inspection
+def hours_of(state: CalendarState, resource: Any) -> Any:
+    """See `Calendar.hours_of`."""
+    return state.registry.record(resource).hours
+
+
+@inspection
+def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
+    """See `Calendar.tags_of`."""
+    labels = state.registry.labels(state.registry.record(resource))
+    try:
+        return frozenset(labels)
+    except BookcoreError:
+        raise
+    except Exception as exc:  # the object's own code
+        raise QueryError(labels, f"cannot be put into a set ({type(exc).__name__})") from exc
+
+
+@inspection
+def resource(state: CalendarState, id: Hashable) -> Any:
+    """See `Calendar.resource`."""
+    try:
+        record = state.registry.by_id.get(id)
+    except Exception:  # unhashable, or the object's own code
+        record = None
+    if record is None:
+        raise UnknownResourceError(id)
+    return record.resource

@@ -222,6 +222,12 @@ class HistoryMachine(RuleBasedStateMachine):
             keys = [self.key(rank) for rank in window]
             self.same(self.follower, f"find_available{window}", self.follower.find_available(*keys).ids(), free)
             self.same(self.follower, "digest()", self.follower.digest(), self.calendars[-1].digest())
+        if oracle.by_units:
+            units = 1 + self.steps % 3
+            looked_up = [id for id in standing if oracle.get(id).quantity == units]
+            for calendar in self.calendars if self.open else (*self.calendars, self.follower):
+                found = [event.id for event in calendar.booking_index("units").equal(units)]
+                self.same(calendar, f"bookings of {units} units", found, looked_up)
         if self.events:
             name = list(self.events)[self.steps % len(self.events)]
             status = "held" if oracle.get(name).held else "confirmed"

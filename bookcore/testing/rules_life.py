@@ -24,8 +24,10 @@ SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which som
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again",
-                         "resize"]),
+        st.sampled_from([
+            "hold", "crowd", "confirm", "extend", "tick", "move", "move", "change", "split", "close", "reopen",
+            "hours", "again", "resize",
+        ]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
     min_size=4,
@@ -135,6 +137,23 @@ class LifeRules(HistoryMachine):
         by_id = by_id or name not in self.events
         self.agree(lambda at, c: c.confirm(name if by_id else self.events[name][at]), judge, what=f"confirm({name!r})")
 
+    def extend(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a hold a later deadline, an earlier one, or none; or try that with what is no hold."""
+        name = self.pick(number)
+        lasts = (None, 1, 4, 9, 20)[number % 5]
+        until = None if lasts is None else self.oracle.now + lasts
+        deadline = {"ttl": lasts} if lasts is not None and number % 2 else {"until": until}
+
+        def judge() -> Any:
+            return [name, self.oracle.extend(name, until).until]
+
+        def call(at: int, calendar: Calendar) -> Any:
+            event = calendar.extend(name if by_id else self.events[name][at], **deadline)
+            return [event.id, event.until]
+
+        by_id = by_id or name not in self.events
+        self.agree(call, judge, what=f"extend({name!r}, {deadline})")
+
     # -- moving ------------------------------------------------------------------------------------
 
     def move(self, who: int, span: Span, number: int, by_id: bool) -> None:
@@ -163,6 +182,27 @@ class LifeRules(HistoryMachine):
         done = self.make(lambda at, c: [c.move(name if by_id else self.events[name][at], **changes)], judge, what=what)
         if done and standing is not None:
             self.released.append(standing)
+
+    def change(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a booking another quantity, a field, or both."""
+        name = self.pick(number)
+        standing = self.events.get(name)
+        quantity = (None, 1, 2, 3, 0)[number % 5]
+        given: dict[str, Any] = {} if quantity is None else {"quantity": quantity}
+        if number % 3 or not given:
+            given["note"] = number
+
+        by_id = by_id or standing is None
+        done = self.make(
+            lambda at, c: [c.change(name if by_id else self.events[name][at], **given)],
+            lambda: [self.oracle.change(name, quantity)],
+            what=f"change({name!r}, {given})",
+        )
+        if done and standing is not None:
+            self.released.append(standing)
+            for event in self.events[name]:
+                if "note" in given and event.fields["note"] != number:
+                    self.fail(f"{event} was changed to {given}")
 
     def split(self, who: int, span: Span, number: int, inside: bool) -> None:
         """Cut a booking in two."""
@@ -307,8 +347,14 @@ class LifeRules(HistoryMachine):
                 raise Refused("DuplicateBookingError")
             return name
 
+        def call(at: int, calendar: Calendar) -> Any:
+            fields: dict[str, Any] = dict(self.events[name][at].fields)
+            return calendar.book(
+                old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return", **fields
+            )
+
         self.agree(
-            lambda at, c: c.book(old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return"),
+            call,
             judge,
             what=f"book({name!r} again, {later}, {more})",
         )

@@ -47,7 +47,7 @@ class General:
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
-        calendar._makes_rows = False  # `book` hands everything to the engine
+        calendar._beside_rows = True  # `book` hands everything to the engine
 
     def is_available(self, *asked: Any) -> bool:
         """Ask where no reader may do without the lock."""
