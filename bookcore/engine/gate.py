@@ -68,30 +68,34 @@ def _caller() -> tuple[int, Any]:
 class Mark:
     """The state when a block began: how many changes and handed events the log had, the last booking and closure.
 
-    Two marks may have the same numbers, so they are compared by identity.
+    ``orphaned`` is true unless somebody will end the block: until it has begun, when its context manager was collected, and
+    from the beginning of its end, which may be cut off. Two marks may have equal numbers, so they are compared by identity.
     """
 
-    __slots__ = ("changes", "handed", "last", "last_closure")
+    __slots__ = ("changes", "handed", "last", "last_closure", "orphaned")
 
     def __init__(self, changes: int, handed: int, last: int, last_closure: int) -> None:
         self.changes, self.handed, self.last, self.last_closure = changes, handed, last, last_closure
+        self.orphaned = True
 
 
 class Block:
     """An open transaction or what-if, with the blocks inside it.
 
-    ``marks`` are those of the nested blocks, outermost first. ``abandoned`` is false from the end of its beginning to the
-    beginning of its end: if it is true between two calls, one of these was cut off. ``orphaned`` is true when a context
-    manager was collected without having been ended. In both cases the next call undoes the block.
+    ``marks`` are those of the nested blocks, outermost first. A block within which another one was not ended is undone at
+    its end, which raises. When nobody will end any of them, the next call undoes them all.
+
+        marks       outer  inner        a program forgets the inner one, or a call in it is cut off
+        orphaned    no     yes          the end of the outer one undoes both and raises
+        orphaned    yes    no           so does the end of the inner one
+        orphaned    yes    yes          the block is lost
     """
 
-    __slots__ = ("_open_here", "_over", "abandoned", "marks", "orphaned", "owner")
+    __slots__ = ("_open_here", "_over", "marks", "owner")
 
     def __init__(self) -> None:
         self.owner = _caller()
         self.marks: list[Mark] = []
-        self.abandoned = True
-        self.orphaned = False
         self._open_here = this_thread.blocks
         self._open_here.append(self)
         self._over = threading.Lock()
@@ -106,8 +110,8 @@ class Block:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody will end the block, so that the next call undoes it."""
-        return self.abandoned or self.orphaned or not self.marks
+        """Whether nobody will end the block, so that the next call undoes it. O(nested blocks)."""
+        return all(mark.orphaned for mark in self.marks)
 
     def is_owned(self) -> bool:
         """Tell whether the caller opened the block."""
@@ -178,7 +182,7 @@ class Gate:
         self.torn = False  # a change was cut off, or the calendar is broken; then `waiting` is true as well
 
     def is_inside(self, block: Block) -> bool:
-        """Tell whether the caller, who holds the lock, need not wait for a block. An abandoned one is undone first."""
+        """Tell whether the caller, who holds the lock, need not wait for a block. A lost one is undone first."""
         if self.mode or self.depth:  # a call within another one of this thread
             return True
         if block.is_lost:
