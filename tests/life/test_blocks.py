@@ -201,9 +201,9 @@ def test_a_block_that_is_ended_in_the_midst_of_a_call_takes_the_one_around_it_al
 
 
 def places(act: Callable[[], Any]) -> range:
-    """Return at which places to cut a call off: sixty of them, or all."""
+    """Return at which places to cut a call off: thirty of them, or all."""
     count = cut_off(act, 1 << 60)
-    return range(1, count + 1, 1 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else max(count // 60, 1))
+    return range(1, count + 1, 1 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else max(count // 30, 1))
 
 
 def several(calendar: Calendar) -> None:
