@@ -37,6 +37,7 @@ import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
+from weakref import ref
 
 from bookcore.engine.log import Log, this_thread
 from bookcore.model.errors import RecursiveCallError, TransactionError
@@ -53,16 +54,15 @@ _PATIENCE = 1.0
 """Seconds after which a thread that waits for a block looks again, should the message of its end have been lost."""
 
 
-def _caller() -> tuple[int, Any]:
-    """Return the thread and the task of asyncio, or None, that runs this."""
+def _task() -> Any:
+    """Return the task of asyncio that runs this, or None."""
     asyncio = sys.modules.get("asyncio")
-    task = None
     if asyncio is not None:
         try:
-            task = asyncio.current_task()
+            return asyncio.current_task()
         except RuntimeError:  # no loop is running
             pass
-    return threading.get_ident(), task
+    return None
 
 
 class Mark:
@@ -91,20 +91,22 @@ class Block:
         orphaned    yes    yes          the block is lost
     """
 
-    __slots__ = ("_open_here", "_over", "marks", "owner")
+    __slots__ = ("__weakref__", "_open_here", "_over", "_task", "marks")
 
     def __init__(self) -> None:
-        self.owner = _caller()
         self.marks: list[Mark] = []
+        self._task = _task()
+        # The list says which thread this is: the system gives the number of a thread that has ended to another one.
         self._open_here = this_thread.blocks
-        self._open_here.append(self)
+        self._open_here.append(ref(self, self._open_here.remove))
         self._over = threading.Lock()
         self._over.acquire()
 
     def close(self) -> None:
         """Let the threads that wait go on. Any thread may call this."""
-        if self in self._open_here:
-            self._open_here.remove(self)
+        mine = ref(self)
+        if mine in self._open_here:
+            self._open_here.remove(mine)
         if self._over.locked():
             self._over.release()
 
@@ -115,15 +117,13 @@ class Block:
 
     def is_owned(self) -> bool:
         """Tell whether the caller opened the block."""
-        thread, task = _caller()
-        return thread == self.owner[0] and task is self.owner[1]
+        return this_thread.blocks is self._open_here and _task() is self._task
 
     def is_mine(self) -> bool:
         """Tell whether the caller is in the block. Raises: `TransactionError` for another task of the same thread."""
-        thread, task = _caller()
-        if thread != self.owner[0]:
+        if this_thread.blocks is not self._open_here:
             return False
-        if task is not self.owner[1]:
+        if _task() is not self._task:
             raise TransactionError(
                 "another task of this thread has an open transaction; end it before the next await, or guard it by a lock"
             )
