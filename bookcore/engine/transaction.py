@@ -68,7 +68,9 @@ class Transaction(AbstractContextManager[None]):
                     if not block.is_owned():
                         error = TransactionError("this block was ended by another thread or task, and was undone")
                     elif first is not mark:
-                        error = TransactionError("the block around this one has ended or was forgotten; both were undone")
+                        error = TransactionError(
+                            "the block around this one has ended already or was forgotten; both were undone"
+                        )
                     elif block.marks[-1] is not mark:
                         error = TransactionError("this block was ended before a block inside it; both were undone")
                     state.end(block, first, self._keep and exc is None and error is None)
