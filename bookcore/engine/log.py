@@ -155,9 +155,12 @@ class Log:
                 number, change, subscribers = outbox[0]
                 while self._place < len(subscribers):
                     subscription = subscribers[self._place]
-                    self._place += 1
+                    self._place += 1  # no more than once: one that always exits would stop the others
                     if not subscription.ended:
-                        _notify(subscription.callback, change)
+                        try:
+                            subscription.callback(change)
+                        except Exception as exc:
+                            _report(subscription.callback, exc)
                 # no call comes between these, so Ctrl-C does not either
                 self.told, self._place = number, 0
                 outbox.popleft()
@@ -201,11 +204,8 @@ def deliver_all() -> None:
         thread.delivering = False
 
 
-def _notify(subscriber: Callable[[Change], Any], change: Change) -> None:
-    """Call a subscriber; log its exception as an error. Without a logging configuration, Python prints errors to stderr."""
-    try:
-        subscriber(change)
-    except Exception as exc:
-        import logging
+def _report(subscriber: Callable[[Change], Any], exc: Exception) -> None:
+    """Log an exception of a subscriber as an error. Without a logging configuration, Python prints errors to stderr."""
+    import logging
 
-        logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)
+    logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
-from bookcore import Calendar, CalendarBrokenError, RecursiveCallError, Resource, TransactionError
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    CalendarBrokenError,
+    RecursiveCallError,
+    Resource,
+    TransactionError,
+)
 from bookcore.engine.log import Log, this_thread
+from bookcore.testing.cutting import cut_off
 
 
 def numbers() -> Calendar:
@@ -328,6 +338,47 @@ def test_what_was_interrupted_in_another_thread_is_delivered_too() -> None:
     start(book).join(10)
     calendar.book("r", 3, 4)
     assert told == [1, 3]
+
+
+DEEDS: dict[str, Callable[[Calendar], Any]] = {
+    "book": lambda c: c.book("r", 1, 2),
+    "book_all": lambda c: c.book_all([("r", 1, 2), ("r", 3, 4)]),
+    "load": lambda c: c.load([BookingEvent("r", 1, 2), BookingEvent("r", 3, 4)]),
+    "remove": lambda c: c.remove_booking("old"),
+    "tag": lambda c: c.tag("r", "x", "y"),
+}
+
+
+def nested(calendar: Calendar) -> None:
+    """Change something in blocks."""
+    with calendar.transaction():
+        calendar.book("r", 1, 2)
+        with calendar.what_if():
+            calendar.book("r", 3, 4)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # cut off as an object is discarded
+@pytest.mark.parametrize("deed", [*DEEDS, "nested"])
+def test_every_subscriber_is_told_once_of_every_change_wherever_the_call_was_cut_off(deed: str) -> None:
+    """By the next call at the latest, whose own changes come after it. They are functions in C, which run as a whole."""
+    act = DEEDS.get(deed, nested)
+    nth, most = 0, 1
+    while nth < most:
+        nth += 1 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else 7
+        calendar = numbers()
+        calendar.book("r", 90, 91, id="old")
+        told: list[list[Any]] = [[], [], []]
+        for each in told:
+            calendar.subscribe(each.append)
+        most = max(most, cut_off(partial(act, calendar), nth))
+        calendar.book("r", 50, 51)
+        calendar.check()
+        assert told[0] == told[1] == told[2], nth
+        follower = numbers()
+        follower.book("r", 90, 91, id="old")
+        for change in told[0]:
+            follower.apply(change)
+        assert follower.digest() == calendar.digest(), nth
 
 
 # -- owners of blocks ------------------------------------------------------------------------------
