@@ -26,18 +26,22 @@ None or has changed, the general path answers under the lock (a seqlock):
 All three are set without a call, because Python may interrupt a program (Ctrl-C) at every call and nowhere else in this
 code. ``stamp`` may stay None for longer than necessary: the next question then takes the lock and sets it.
 
+When a process forks, the child has only the thread that forked. What other threads were in the midst of counts as cut off in
+the child: their calls, and their blocks, which nobody will end (`Gate.leave_threads`).
+
 While ``waiting`` is true there is work to do before the next call: holds may run out, the store has hidden rows, or a change
 was cut off half-way. Then a question calls ``tick`` first, as all commands do, and no fast path is taken.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
-from weakref import ref
+from weakref import WeakSet, ref
 
 from bookcore.engine.log import Log, this_thread
 from bookcore.model.errors import RecursiveCallError, TransactionError
@@ -129,6 +133,12 @@ class Block:
             )
         return True
 
+    def leave_threads(self) -> None:
+        """Note that nobody will end the block, in the child of a fork, unless this thread owns it. O(nested blocks)."""
+        if this_thread.blocks is not self._open_here:
+            for mark in self.marks:
+                mark.orphaned = True
+
     def wait(self) -> None:
         """Wait for the end of the block, and not much longer. The lock of the calendar is not held."""
         if self._over.acquire(timeout=_PATIENCE):
@@ -151,6 +161,10 @@ def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatena
     return question(function, ticks=False)
 
 
+_gates: WeakSet[Gate] = WeakSet()
+"""The gates of this process, for forks alone: a child has to know whose locks other threads held."""
+
+
 class Gate:
     """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
@@ -160,7 +174,8 @@ class Gate:
     """
 
     __slots__ = (
-        "block", "depth", "finish", "lock", "log", "mode", "settle", "stamp", "tick", "torn", "undo", "version", "waiting",
+        "__weakref__", "block", "depth", "finish", "lock", "log", "mode", "settle", "stamp", "tick", "torn", "undo",
+        "version", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -180,6 +195,7 @@ class Gate:
         self.stamp: int | None = 0
         self.waiting = False
         self.torn = False  # a change was cut off, or the calendar is broken; then `waiting` is true as well
+        _gates.add(self)
 
     def is_inside(self, block: Block) -> bool:
         """Tell whether the caller, who holds the lock, need not wait for a block. A lost one is undone first."""
@@ -267,9 +283,33 @@ class Gate:
             finally:
                 error = None
 
+    def leave_threads(self) -> None:
+        """Go on without the other threads, in the child of a fork: what they were in the midst of was cut off. O(blocks)."""
+        if self.lock.acquire(blocking=False):  # it was free, or this thread had it, and goes on in its call
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
+            if self.mode:
+                self.torn = self.waiting = True
+            self.mode, self.depth = IDLE, 0
+        if self.block is not None:
+            self.block.leave_threads()
+        self.stamp = None
+        self.log.leave_threads()
+
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold; the lock is held, and no change is under way. O(1)."""
         if self.mode:
             raise AssertionError("a change is said to be under way, and none is")
         if self.stamp is not None and (self.waiting or self.block is not None or self.stamp != self.version):
             raise AssertionError("readers without the lock are told wrongly whether something changes")
+
+
+def _leave_threads() -> None:
+    """Let all calendars go on in the child of a fork."""
+    for gate in list(_gates):
+        gate.leave_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_threads)

@@ -179,6 +179,16 @@ class Log:
         """Leave the delivery of the changes up to number *until* to the next call of the calendar, whoever makes it."""
         self.due = max(self.due, until)
 
+    def leave_threads(self) -> None:
+        """Go on without the other threads, in the child of a fork: the next call delivers what they have not."""
+        if self._turn.acquire(blocking=False):
+            self._turn.release()
+        else:
+            self._turn = threading.RLock()
+            self.told = self.noted - len(self.outbox)
+        if self.outbox:
+            self.remind(self.noted)
+
 
 def deliver_all() -> None:
     """Deliver what this thread has to, unless it is in a subscriber: then it does so afterwards.
