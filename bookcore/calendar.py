@@ -1220,12 +1220,14 @@ class Calendar:
     def transaction(self) -> AbstractContextManager[None]:
         """Run a block as one change: an exception undoes the whole block, and other threads do not see it half done.
 
-        The calendar's lock is held for the whole block, so other threads wait: keep the block short. An exception in a
-        nested block undoes only that block, if it is caught outside it. Subscribers are notified when the outermost
-        block has ended, and not of changes that were undone. If a change cannot be undone, for example because a key's
-        comparison fails, all other changes are undone nevertheless.
+        Calls of other threads wait for the end of the block, and those of other tasks of the same thread are refused: keep
+        it short, and do not ``await`` in it. A block ends in its order, in the thread and task that began it. An
+        exception in a nested block undoes only that block, if it is caught outside it. Subscribers are notified when the
+        outermost block has ended, and not of changes that were undone. If a change cannot be undone, for example because a
+        key's comparison fails, all other changes are undone nevertheless.
 
-        Raises: `TransactionError`, or another error of the calendar, when a change could not be undone.
+        Raises: `TransactionError` when a change could not be undone, and when the block, or one inside it, was not ended as
+        it should be: then it is undone, see ``docs/calling.md``.
 
         Complexity: O(1) for each change; undoing a change costs as much as the change.
 
@@ -1264,7 +1266,8 @@ class Calendar:
 
         Changes are frozen records (`bookcore.changes`). Each is delivered once, in order, after it took effect and without
         the lock; the changes of a transaction are delivered after its end. If a callback raises, the change stays and the
-        other subscribers are notified; the logger ``bookcore`` logs the exception as an error.
+        other subscribers are notified; the logger ``bookcore`` logs the exception as an error. After Ctrl-C in a callback,
+        they are notified by the next call. The returned function may be called at any time.
 
         Raises: `QueryError` when *callback* is not callable.
         Complexity: O(subscribers); each change then costs one call for each subscriber.

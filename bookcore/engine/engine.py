@@ -701,12 +701,11 @@ class Engine:
         """See `Calendar.subscribe`."""
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
-        lock, log, subscription = self.state.gate.lock, self.state.log, Subscription(callback)
-        with lock:
-            log.subscribe(subscription)
+        gate, log, subscription = self.state.gate, self.state.log, Subscription(callback)
+        gate.ask(False, log.subscribe, subscription)
 
         def unsubscribe() -> None:
-            with lock:
+            with gate.lock:  # not `gate.ask`: it may be called at any time, in a finalizer or while a block is open
                 log.unsubscribe(subscription)
 
         return unsubscribe

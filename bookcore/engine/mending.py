@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from bookcore.engine.gate import CHANGING, Block
+from bookcore.engine.log import this_thread
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
@@ -41,7 +42,7 @@ class Mending:
         """
         state = self._state
         gate, mode = state.gate, state.gate.mode
-        if self._broken is not None:
+        if self._broken is not None and this_thread.rebuilds is not self:
             raise CalendarBrokenError(self._broken)
         gate.mode = CHANGING
         try:
@@ -52,6 +53,7 @@ class Mending:
             raise CalendarBrokenError(self._broken) from exc
         finally:
             gate.mode = mode
+        self._broken = None
         gate.torn = False
         state.watch()
 
@@ -74,11 +76,17 @@ class Mending:
 
     def rebuild(self) -> None:
         """See `Calendar.rebuild`."""
+        before, this_thread.rebuilds = this_thread.rebuilds, self  # so that `settle` tries again what has failed
+        try:
+            self._state.gate.run(self._rebuild)
+        finally:
+            this_thread.rebuilds = before
+
+    def _rebuild(self) -> None:
+        """Mend the calendar, whether a change was cut off or not. The lock is held for writing: the call was not refused."""
         gate = self._state.gate
-        with gate.lock:
-            self._broken = None
-            gate.torn = gate.waiting = True
-        gate.run(lambda: None)  # which settles everything first
+        gate.torn = gate.waiting = True
+        self.settle()
 
     def _mend(self) -> None:
         """Undo the change that was being applied, and build the indexes anew. It may be called again after an exception."""

@@ -611,7 +611,7 @@ class CalendarState:
             self.log.open()
             self.gate.block = block
         block.marks.append(mark)
-        block.abandoned = False
+        mark.orphaned = False
 
     def mark(self) -> Mark:
         """Return what is before a block."""
@@ -629,28 +629,30 @@ class CalendarState:
             kept = keep
             return result
         finally:
-            block.abandoned = True  # until it has ended, should Ctrl-C come before `end` begins
+            mark.orphaned = True  # until it has ended, should Ctrl-C come before `end` begins
             self.end(block, mark, kept)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
-        If undoing is cut off, or a change cannot be undone, the whole outermost block is left abandoned, and the next call
-        goes on. Raises: `TransactionError` when a change cannot be undone.
+        If a block inside is still to be ended by somebody, both stay open until then, so that its later changes are undone
+        too. If undoing is cut off, or a change cannot be undone, the block stays orphaned. Raises: `TransactionError` when a
+        change cannot be undone.
         """
-        gate, log = self.gate, self.log
-        block.abandoned = True
+        gate, log, marks = self.gate, self.log, block.marks
+        mark.orphaned = True
         if not kept:
             if gate.torn:
                 gate.settle()
             self._roll_back(mark)
-        if mark in block.marks:  # else it was cut off as it began
-            del block.marks[block.marks.index(mark) :]
-        if not block.marks:
+        if mark in marks:  # else it was cut off as it began
+            at = marks.index(mark)
+            if all(inner.orphaned for inner in marks[at:]):
+                del marks[at:]
+        if not marks:
             log.close()
             gate.block = None
             block.close()
-        block.abandoned = False
 
     def _roll_back(self, mark: Mark) -> None:
         """Undo the changes since a mark, the latest first, without noting that. May be called again after an exception."""

@@ -27,7 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.model.errors import BookcoreError, KeyTypeError, QueryError
+from bookcore.model.errors import BookcoreError, KeyTypeError, QueryError, RecursiveCallError
 from bookcore.model.keys import KeyFamily, normal
 
 __all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
@@ -95,14 +95,15 @@ class AttributeIndex:
         In the form of `normal`. `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises
         AttributeError or LookupError.
 
-        Raises: `QueryError` in place of every other exception of the function, `KeyTypeError` as `normal`.
+        Raises: `QueryError` in place of every other exception of the function, save for a `RecursiveCallError`;
+        `KeyTypeError` as `normal`.
         """
         try:
             value = self.key(item)
             return MISSING if value is None or is_nan(value) else normal(value)
         except (AttributeError, LookupError):
             return MISSING
-        except KeyTypeError:
+        except (KeyTypeError, RecursiveCallError):
             raise
         except Exception as exc:
             raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc

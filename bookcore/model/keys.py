@@ -262,10 +262,10 @@ class KeyFamily:
 
     def _look_again(self) -> None:
         """Forget the kinds of which no key is held any more. O(keys held)."""
-        self._kinds = {}
+        kinds: dict[Any, Any] = {}
         for held in self._held():
-            self._kinds.setdefault(kind_of(held), held)
-        self._settle()
+            kinds.setdefault(kind_of(held), held)
+        self._settle(kinds)
 
     @staticmethod
     def _against(kinds: dict[Any, Any], key: Any) -> Any:
@@ -281,8 +281,7 @@ class KeyFamily:
             if key is not None and type(key) is not self.plain:
                 kind = kind_of(key)
                 if kind not in self._kinds:
-                    self._kinds[kind] = key
-                    self._settle()
+                    self._settle({**self._kinds, kind: key})
 
     def knows(self, key: Any) -> bool:
         """Tell whether the kind of a key in index form is remembered."""
@@ -301,21 +300,22 @@ class KeyFamily:
 
     def reset(self) -> None:
         """Forget all kinds, when no key is held any more."""
-        self._kinds = {}
-        self._settle()
+        self._settle({})
 
-    def _settle(self) -> None:
-        """Compute ``plain``, ``zone`` and ``foreign`` from the kinds."""
-        self.plain = self.zone = None
-        self.foreign = any(map(is_foreign, self._kinds.values()))
-        if len(self._kinds) == 1 and not self.foreign:
-            (kind,) = self._kinds
+    def _settle(self, kinds: dict[Any, Any]) -> None:
+        """Replace the kinds, and what follows from them: ``plain``, ``zone`` and ``foreign``."""
+        plain: Any = None
+        zone: tzinfo | None = None
+        foreign = any(map(is_foreign, kinds.values()))
+        if len(kinds) == 1 and not foreign:
+            (kind,) = kinds
             # not for tuples, which can contain anything
             if kind in ((datetime, False), (datetime, True)):
-                self.plain = datetime
-                self.zone = UTC if kind[1] else None
+                plain, zone = datetime, UTC if kind[1] else None
             elif isinstance(kind, type):
-                self.plain = kind
+                plain = kind
+        # all at once, without a call, so that Ctrl-C cannot come between
+        self._kinds, self.plain, self.zone, self.foreign = kinds, plain, zone, foreign
 
 
 def incomparable(one: Any, other: Any) -> str | None:

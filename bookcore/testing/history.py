@@ -56,7 +56,8 @@ class HistoryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.oracle = TimeOracle(self.bounds, bool(self.family.between))
-        self.clock = lambda: self.oracle.now
+        self.within: Callable[[], Any] | None = None  # what the clock calls, if it is set
+        self.clock = lambda: self.within() if self.within is not None else self.oracle.now
         stores = map(self.new_store, self.stores)
         self.calendars = [Calendar(store, bounds=self.bounds, clock=self.clock) for store in stores]
         self.follower = Calendar(ListStore(), bounds=self.bounds)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from bookcore import BookcoreError, BookingEvent, Calendar
+from bookcore import BookcoreError, BookingEvent, Calendar, RecursiveCallError
 from bookcore.testing.cutting import cut_off
+from bookcore.testing.families import OnlyLess
 from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
@@ -51,6 +53,28 @@ def _change(calendar: Calendar, resource: Any, keys: Any, booking: Any) -> None:
                 step()
 
 
+def _note(called: list[bool], act: Callable[[], Any], *args: Any) -> Any:
+    """Note that the program's own code was called, and act."""
+    called.append(True)
+    return act()
+
+
+def _fail() -> None:
+    """Fail as the code of a program may."""
+    raise ZeroDivisionError
+
+
+def _once(nth: int, act: Callable[[], Any]) -> Callable[[], None]:
+    """Return a function that calls *act* when it is called for the n-th time."""
+    calls = count(1)
+
+    def step() -> None:
+        if next(calls) == nth:
+            act()
+
+    return step
+
+
 class LifeRules(HistoryMachine):
     """Every kind of change besides booking and releasing.
 
@@ -83,6 +107,56 @@ class LifeRules(HistoryMachine):
         thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
         for calendar in self.calendars:
             cut_off(partial(_change, calendar, thing, keys, name), nth)
+
+    @precondition(lambda self: not self.open and self.family.name == "own")
+    @rule(nth=st.integers(1, 60), who=WHO, span=SHORT | SPANS, number=st.integers(0, 60), calls=st.booleans())
+    def compare_badly(self, nth: int, who: int, span: Span, number: int, calls: bool) -> None:
+        """Have the n-th comparison of keys in a block that is undone fail, or call a command: it changes nothing."""
+        thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
+        for calendar in self.calendars:
+            before, inside = calendar.digest(), _once(nth, partial(calendar.tag, thing, "within") if calls else _fail)
+            OnlyLess.inside = inside
+            try:
+                with suppress(BookcoreError):
+                    _change(calendar, thing, keys, name)
+            finally:
+                OnlyLess.inside = None
+            self.same(calendar, f"the state after a bad comparison, the {nth}th", calendar.digest(), before)
+
+    @precondition(lambda self: not self.open)
+    @rule(way=st.sampled_from(["strategy", "key function", "clock"]), who=WHO, span=SHORT, number=st.integers(0, 60))
+    def call_within(self, way: str, who: int, span: Span, number: int) -> None:
+        """Have the program's own code call a command in the midst of another one: both are refused, and nothing changes."""
+        thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
+        commands: list[Callable[[Calendar], Any]] = [
+            lambda c: c.book(thing, *keys),
+            lambda c: c.remove_booking(name),
+            lambda c: c.tag(thing, "within"),
+            lambda c: c.transaction().__enter__(),
+            lambda c: c.rebuild(),
+        ]
+        for calendar in self.calendars:
+            before, command = calendar.digest(), commands[number % len(commands)]
+            called: list[bool] = []
+
+            within = partial(_note, called, partial(command, calendar))
+            error: BookcoreError | None = None
+            with calendar.what_if():  # the call is undone if it does not come to the program's code
+                try:
+                    if way == "strategy":
+                        calendar.book_any(calendar.resources, *keys, strategy=within)
+                    elif way == "key function":
+                        calendar.create_index(f"within {self.steps}", key=within)
+                    else:
+                        self.within = within
+                        calendar.remove_booking(name)
+                except BookcoreError as exc:
+                    error = exc
+                finally:
+                    self.within = None
+            if called:
+                self.same(calendar, f"the end of a call whose {way} calls", type(error), RecursiveCallError)
+            self.same(calendar, "the state after a call within a call", calendar.digest(), before)
 
     def pick(self, number: int) -> Any:
         """Return the id of an active booking, or sometimes of one that is not active."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from itertools import permutations
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +19,8 @@ from bookcore import Calendar, InvalidKeyError, InvalidSpanError, KeyTypeError, 
 from bookcore.model.keys import LOWEST, KeyFamily, normal
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import Family, any_family, families, nans, strangers
+from bookcore.testing.cutting import cut_off
+from bookcore.testing.families import OnlyLess
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -178,3 +182,26 @@ def test_lowest_is_before_every_key_and_asks_none() -> None:
     assert LOWEST < 1
     assert LOWEST < "a"
     assert not LOWEST < LOWEST
+
+
+@pytest.mark.parametrize(
+    "held", [(), (1,), (1, 2.5), (datetime(2026, 5, 1),), (datetime(2026, 5, 1, tzinfo=UTC),), ((1, "a"),)]
+)
+@pytest.mark.parametrize(
+    "act",
+    [
+        KeyFamily.reset,
+        lambda family: family.learn(7),
+        lambda family: family.learn(OnlyLess(7)),
+        lambda family: family.suit(lambda key: False),
+        lambda family: family.learn(date(2026, 5, 1), "a"),
+    ],
+)
+def test_what_a_family_knows_stays_whole_if_learning_is_cut_off(act: Callable[[KeyFamily], Any], held: Any) -> None:
+    """Wherever it is: the type that takes the short way is always the one that follows from the kinds."""
+    for nth in range(1, 60):
+        family = ring(*held)
+        cut_off(partial(act, family), nth)
+        fresh = ring(*family._kinds.values())
+        assert (family.plain, family.zone, family.foreign) == (fresh.plain, fresh.zone, fresh.foreign), nth
+        assert act is KeyFamily.reset or all(map(family.knows, held)), nth

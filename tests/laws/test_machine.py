@@ -20,8 +20,8 @@ JOINING: dict[str, Any] = {"occupancy": {**SMALL.occupancy, "smallest": 32}, "sp
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize(
     ("keys", "sizes"),
-    [("int", {}), ("int", JOINING), ("aware", {})],
-    ids=["cutting", "joining", "with hours"],
+    [("int", {}), ("int", JOINING), ("aware", {}), ("own", {})],
+    ids=["cutting", "joining", "with hours", "with comparisons that fail or call"],
 )
 def test_stores_and_oracle_agree_on_random_histories(bounds: str, keys: str, sizes: dict[str, Any]) -> None:
     """In indexes that cut themselves every few entries, in larger ones that join; with times, that have opening hours."""
