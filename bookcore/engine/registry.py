@@ -184,9 +184,18 @@ class Registry:
         for index in self.indexes.values():
             index.renumber(numbers)
 
-    def has(self, record: ResourceRecord) -> bool:
-        """Tell whether a record is still registered. O(1)."""
-        return record.number < self.size and self.by_number[record.number] is record
+    def current(self, record: ResourceRecord) -> ResourceRecord | None:
+        """Return the record that a resource has now, or None if it is not registered any more. O(1).
+
+        After a removal that was undone, it is not the record from before.
+        """
+        if record.number < self.size and self.by_number[record.number] is record:
+            return record
+        try:
+            now = self.by_id.get(record.id)
+        except Exception:  # the code of the id
+            return None
+        return now if now is not None and now.resource is record.resource else None
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
