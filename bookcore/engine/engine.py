@@ -627,6 +627,7 @@ class Engine:
         ledger = state.ledger
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
+                state.renumber()  # not in the block of `_apply_resource`, whose changes have numbers
                 self._apply_resource(resource, capacity, before, after, change.labels)
             case changes.ResourceRemoved(resource):
                 self.remove_resource(resource)
