@@ -243,8 +243,12 @@ class Engine:
         def look() -> tuple[list[BookingEvent], list[str]]:
             others = [rule for rule in rules.every if rule is not rules.bookings]
             every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-            causes = [cause.short or cause.text for cause in every]
-            return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            try:
+                causes = [cause.short or cause.text for cause in every]
+                return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
 
         error = ConflictError(record.resource, start, end, quantity=quantity, bounds=state.bounds)
         state.refused(error, record, look)
