@@ -391,6 +391,7 @@ class Calendar:
             ):
                 gate.mode = CHANGING  # before the object's own code is run
                 index: Any = None
+                seq = ledger.last + 1
                 try:
                     try:
                         kind = type(resource)
@@ -401,12 +402,11 @@ class Calendar:
                         if binding is None or binding.home is not self:
                             id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
                             binding = self._by_id[id_].binding
-                        if start < end and binding.edges is not None:
+                        if start < end and binding.edges is not None and not (ledger.named and seq in ledger.numbers):
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
                         pass
-                    seq = ledger.last + 1
-                    if index is not None and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
+                    if index is not None and seq > ledger.undone:
                         gate.stamp = None
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):

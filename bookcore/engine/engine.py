@@ -30,6 +30,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
+    LACKING,
     BookcoreError,
     ConflictError,
     DuplicateBookingError,
@@ -187,13 +188,16 @@ class Engine:
         """
         state = self.state
         ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
-        seq = ledger.next_number(number)
-        name = seq if id is None else id
         try:
+            seq = ledger.next_number(number)
+            name = seq if id is None else id
             taken = None if id is None else ledger.number_of(id)
             ran_out = expired.get(name) if expired else None
-        except Exception as exc:  # unhashable, or the object's own code
-            raise FieldError(type(event), ["id"], "an id must be hashable") from exc
+        except LACKING:
+            raise
+        except Exception as exc:  # unhashable, or the code of this id or of another one with the same hash
+            why = f"an id must be hashable, and comparable with all ids of the same hash ({type(exc).__name__}: {exc})"
+            raise FieldError(type(event), ["id"], why) from exc
         if taken is not None:
             event._id = id
             raise DuplicateBookingError(event, ledger.event(taken))
@@ -560,7 +564,7 @@ class Engine:
             raise QueryError(resources, "belongs to another calendar")
         try:
             members = list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
@@ -727,6 +731,8 @@ def listed(events: Iterable[Any]) -> list[Any]:
     try:
         with garbage_paused():
             return list(events)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
@@ -735,6 +741,8 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
     """Return each request with the arguments of `Engine.book`, or None where it is an event. Raises: `QueryError`."""
     try:
         given = list(requests)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
@@ -750,7 +758,7 @@ def _arguments(request: Any) -> tuple[Any, ...]:
         options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
         if all(type(name) is str for name in named):
             return resource, start, end, *options, named
-    except BookcoreError:
+    except (BookcoreError, *LACKING):
         raise
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
         pass

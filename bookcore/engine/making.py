@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bookcore.model.errors import FieldError, QueryError, brief, brief_key
+from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
@@ -33,7 +33,7 @@ def make_event(
     """Return an unbooked event of a class. Raises: `FieldError` if the class refuses or changes an argument."""
     try:
         event = cls(resource, start, end, quantity=quantity, **fields)
-    except FieldError:
+    except (FieldError, *LACKING):
         raise
     except Exception as exc:
         raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final, TypeAlias
 
-from bookcore.model.errors import HoursError, brief
+from bookcore.model.errors import LACKING, HoursError, brief
 from bookcore.model.typecheck import is_a, plain_text
 
 __all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
@@ -57,6 +57,8 @@ def read_pairs(value: Any) -> list[tuple[Any, Any]] | None:
         return None
     try:
         return [(key, rule) for key, rule in value.items()]
+    except LACKING:
+        raise
     except Exception:  # a mapping of a user-defined class may raise any error
         return None
 
@@ -117,6 +119,8 @@ def _items(value: Any) -> list[Any] | None:
     """Return the items of an iterable; None for any other value, or an iterable that raises an error."""
     try:
         return list(value)
+    except LACKING:
+        raise
     except Exception:  # an array without dimensions, or an error of a user-defined class
         return None
 

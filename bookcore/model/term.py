@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
-from bookcore.model.errors import InvalidQuantityError, QueryError, brief, brief_text
+from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -329,7 +329,7 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
     try:
         if is_a(value, (Iterable,)) and not hasattr(value, "id"):
             return Members(tuple(_id_of(item) for item in value))
-    except QueryError:
+    except (QueryError, *LACKING):
         raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
@@ -345,6 +345,8 @@ def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Ter
     else:
         try:
             items = list(value)
+        except LACKING:
+            raise
         except Exception as exc:  # the code of a subclass
             raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
         ids: list[Any] = []

@@ -27,7 +27,14 @@ from bookcore.index.span_algebra import Place, as_keys, as_places, complement, f
 from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
+from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
+    InvalidSpanError,
+    KeyTypeError,
+    QueryError,
+    brief_key,
+)
 from bookcore.model.keys import normal
 from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
@@ -288,7 +295,7 @@ def _members(resources: Any) -> list[Any]:
     if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
         try:
             return list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc
