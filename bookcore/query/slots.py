@@ -57,7 +57,13 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         self._answers = self._all() if step is None else self._on_grid()
 
     def __next__(self) -> tuple[Any, Any, Any]:
-        return next(self._answers)
+        try:
+            return next(self._answers)
+        except StopIteration:
+            raise
+        except Exception as exc:  # of keys that were compared between two questions
+            self._state.translate_comparison(exc)
+            raise
 
     def _on_grid(self) -> Iterator[tuple[Any, Any, Any]]:
         start = self.low
