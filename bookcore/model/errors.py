@@ -256,7 +256,7 @@ class ConflictError(_ToldLaterError):
         BookcoreError.__init__(self)
         self.resource, self.start, self.end, self.quantity, self._bounds = resource, start, end, quantity, bounds
         self._found: tuple[tuple[Any, ...], tuple[str, ...]] = tuple(conflicts), tuple(causes)
-        self._failed: BookcoreError | None = None
+        self._failed: Exception | None = None
         self._look: Callable[[], tuple[Iterable[Any], Iterable[str]]] | None = None
         self._ask: Callable[[Callable[[], None]], None] | None = None
 
@@ -326,10 +326,12 @@ class ConflictError(_ToldLaterError):
         return f"{many}{_name(self.resource)} is not available in {span}: {self.in_the_way}"
 
     def _facts(self) -> dict[str, Any]:
-        failed = None
+        failed: Exception | None = None
         try:
             self._known()
-        except BookcoreError as exc:  # a copy tells of the failure as well
+        except LACKING:
+            raise
+        except Exception as exc:  # a copy tells of the failure as well
             failed = exc
         return {**self.__dict__, "_failed": failed, "_look": None, "_ask": None}
 
