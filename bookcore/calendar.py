@@ -426,6 +426,7 @@ class Calendar:
             ):
                 gate.mode = CHANGING  # before the object's own code is run
                 index: Any = None
+                seq = ledger.last + 1
                 try:
                     try:
                         kind = type(resource)
@@ -439,12 +440,11 @@ class Calendar:
                             id_ = getattr(resource, "id", resource)
                             known = self._by_id[id_]
                             binding = known.binding if known.resource is resource or id_ is resource else None
-                        if start < end and binding.edges is not None:
+                        if start < end and binding.edges is not None and not (ledger.named and seq in ledger.numbers):
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
                         pass
-                    seq = ledger.last + 1
-                    if index is not None and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
+                    if index is not None and seq > ledger.undone:
                         gate.stamp = None
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):

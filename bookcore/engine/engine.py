@@ -32,6 +32,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
+    LACKING,
     BookcoreError,
     CalendarBrokenError,
     ConflictError,
@@ -193,13 +194,16 @@ class Engine:
         """
         state = self.state
         ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
-        seq = ledger.next_number(number)
-        name = seq if id is None else id
         try:
+            seq = ledger.next_number(number)
+            name = seq if id is None else id
             taken = None if id is None else ledger.number_of(id)
             ran_out = expired.get(name) if expired else None
-        except Exception as exc:  # unhashable, or the object's own code
-            raise FieldError(type(event), ["id"], "an id must be hashable") from exc
+        except LACKING:
+            raise
+        except Exception as exc:  # unhashable, or the code of this id or of another one with the same hash
+            why = f"an id must be hashable, and comparable with all ids of the same hash ({type(exc).__name__}: {exc})"
+            raise FieldError(type(event), ["id"], why) from exc
         if taken is not None:
             event._id = id
             raise DuplicateBookingError(event, ledger.event(taken))
@@ -249,8 +253,12 @@ class Engine:
         def look() -> tuple[list[BookingEvent], list[str]]:
             others = [rule for rule in rules.every if rule is not rules.bookings]
             every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-            causes = [cause.short or cause.text for cause in every]
-            return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            try:
+                causes = [cause.short or cause.text for cause in every]
+                return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
 
         error = ConflictError(record.resource, start, end, quantity=quantity, bounds=state.bounds)
         state.refused(error, record, look)
@@ -639,7 +647,7 @@ class Engine:
             raise QueryError(resources, "belongs to another calendar")
         try:
             members = list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
@@ -720,6 +728,7 @@ class Engine:
         ledger, twin = state.ledger, state.registry.twin
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
+                state.renumber()  # not in the block of `_apply_resource`, whose changes have numbers
                 self._apply_resource(resource, capacity, before, after, change.id, change.labels)
             case changes.ResourceRemoved(resource):
                 self.remove_resource(twin(resource).resource if change.id is None else change.id)
@@ -833,6 +842,8 @@ def listed(events: Iterable[Any]) -> list[Any]:
     try:
         with garbage_paused():
             return list(events)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
@@ -856,6 +867,8 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
     """
     try:
         given = list(requests)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
@@ -871,6 +884,8 @@ def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
         options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
         if all(type(name) is str for name in named):
             return resource, start, end, *options, named
+    except LACKING:
+        raise
     except BookcoreError as exc:
         return exc
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bookcore.model.errors import FieldError, QueryError, brief, brief_key
+from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
 from bookcore.model.event import NO_FIELDS, BookingEvent, checked, unpacked
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
@@ -42,7 +42,7 @@ def make_event(
         fields = unpacked(cls, fields)
     try:
         event = cls(resource, start, end, quantity=quantity, **fields)
-    except FieldError:
+    except (FieldError, *LACKING):
         raise
     except Exception as exc:
         raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc

@@ -13,6 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
@@ -31,6 +32,7 @@ from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
 from bookcore.model.errors import (
+    LACKING,
     BookcoreError,
     ConflictError,
     KeyTypeError,
@@ -220,7 +222,7 @@ class CalendarState:
             return True
         if isinstance(change, _OF_STORES) and self.repairable is not None:
             return False
-        return not isinstance(exc, Exception) or isinstance(exc, MemoryError | RecursionError)
+        return not isinstance(exc, Exception) or isinstance(exc, LACKING)
 
     def _has_begun(self) -> bool:
         """Tell whether something has been changed since the last change was complete."""
@@ -239,8 +241,9 @@ class CalendarState:
         """
         error.look_later(look, self._asked)
         if record.active_count + (record.closures.active_count if record.closures is not None else 0) <= self.sizes.few:
-            error.settle()
-            return
+            with suppress(Exception):  # keys or the store failed: who asks is told
+                error.settle()
+                return
         self._refusals.add(error)
         if not record.awaited:
             record.awaited = True
@@ -251,11 +254,14 @@ class CalendarState:
         self.gate.ask(False, question)
 
     def _settle_refusals(self) -> None:
-        """Have all refusals find what is in the way now, because that is about to change. Raises nothing."""
+        """Have all refusals find what is in the way now, because that is about to change.
+
+        Raises nothing but Ctrl-C and the like, before anything has changed.
+        """
         if not self._awaited:
             return
         for error in list(self._refusals):
-            error.settle()
+            error.settle(last=True)
         self._refusals.clear()
         for record in self._awaited:
             record.awaited = False
@@ -828,11 +834,11 @@ class CalendarState:
     # -- errors and endings ------------------------------------------------------------------------
 
     def translate_error(self, exc: Exception, *keys: Any) -> None:
-        """Raise a `KeyTypeError` or `StoreError` for a store's exception; return for errors of bookcore and lack of memory.
+        """Raise a `KeyTypeError` or `StoreError` for a store's exception; return for errors of bookcore and those `LACKING`.
 
         If keys are compared by the user's own code, the exception is taken to come from there, else from the store.
         """
-        if isinstance(exc, BookcoreError | MemoryError):
+        if isinstance(exc, (BookcoreError, *LACKING)):
             return
         theirs = [key for key in keys if key is not None and is_foreign(key)]
         if theirs or self.keys.foreign:
@@ -842,7 +848,7 @@ class CalendarState:
 
     def translate_comparison(self, exc: Exception) -> None:
         """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
-        if self.keys.foreign and not isinstance(exc, BookcoreError):
+        if self.keys.foreign and not isinstance(exc, (BookcoreError, *LACKING)):
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 

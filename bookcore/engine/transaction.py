@@ -40,6 +40,7 @@ class Transaction(AbstractContextManager[None]):
     def _begin(self) -> None:
         if self._state.gate.waiting:
             self._state.tick()  # before the block begins, because the clock may raise
+        self._state.renumber()
         # set first, so that `__del__` finds the block if Ctrl-C comes before `__enter__` returns
         self._block, self._mark = self._state.gate.block or Block(), self._state.mark()
         self._state.begin(self._block, self._mark)

@@ -10,8 +10,10 @@ resolves and caches the open spans, ``wall_clock`` knows UTC offsets and clock c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -89,10 +91,8 @@ class Hours:
         ambiguous: str = "both",
     ) -> None:
         dates: dict[date, Day] = {}
-        pairs = [] if exceptions is None else read_pairs(exceptions)
-        if pairs is None:
-            raise HoursError(exceptions, "exceptions are a mapping of dates, such as {'2026-12-25': None}")
-        for key, rule in pairs:
+        given: Any = {} if exceptions is None else exceptions
+        for key, rule in read_pairs(given, "exceptions are a mapping of dates, such as {'2026-12-25': None}"):
             day = read_date(key)
             if day in dates:
                 raise HoursError(key, "this date has its exception already; give each date once")
@@ -174,7 +174,7 @@ class Hours:
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
         window = self.points(start, end)
-        points = self._weeks.open_points(*window, timedelta(0) if at_least is None else at_least)
+        points = self._weeks.open_points(*window, _length(at_least))
         return self._as_keys(points, start, end, window)
 
     def closed_spans(
@@ -206,10 +206,9 @@ class Hours:
         >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
         """
-        if at_least is not None and not is_a(at_least, timedelta):
-            raise KeyTypeError(at_least, "a length of opening time is a timedelta")
+        wanted = _length(at_least)
         a = self._point(after)
-        wanted = at_least or timedelta.resolution
+        wanted = wanted or timedelta.resolution
         if self.longest is not None and wanted > self.longest:
             return None
         horizon = self._weeks.horizon(a)
@@ -248,7 +247,8 @@ class Hours:
         True
         """
         fields = {"format", "week", "zone", "exceptions", "nonexistent", "ambiguous"}
-        facts = {plain_text(name): value for name, value in read_pairs(plain) or ()}
+        pairs = islice(read_pairs(plain, "not opening hours as to_plain() writes them"), len(fields) + 1)
+        facts = {plain_text(name): value for name, value in pairs}
         if facts.keys() != fields or not is_a(facts["format"], int) or int.__index__(facts["format"]) != 1:
             raise HoursError(plain, "not opening hours as to_plain() writes them")
         week, zone, exceptions = facts["week"], facts["zone"], facts["exceptions"]
@@ -301,14 +301,15 @@ class Hours:
         return point
 
     def _key_error(self, key: datetime) -> KeyTypeError:
-        if self.zone is None:
-            if key.tzinfo is not None:
-                return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
-        elif key.utcoffset() is None:
-            return KeyTypeError(
-                key, f"has no zone, and these opening hours are in {self.zone.key}; give the key a zone, "
-                "or use Hours(..., zone=None)"
-            )
+        with suppress(Exception):  # the key's own code, or that of its zone
+            if self.zone is None:
+                if key.tzinfo is not None:
+                    return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
+            elif key.utcoffset() is None:
+                return KeyTypeError(
+                    key, f"has no zone, and these opening hours are in {self.zone.key}; give the key a zone, "
+                    "or use Hours(..., zone=None)"
+                )
         return KeyTypeError(key, "cannot be measured from 1970")
 
     def _key(self, point: timedelta) -> datetime:
@@ -323,6 +324,15 @@ class Hours:
         a, b = window
         for opens, closes in spans:
             yield (start if opens == a else self._key(opens)), (end if closes == b else self._key(closes))
+
+
+def _length(at_least: object) -> timedelta:
+    """Return the shortest opening asked for, as a plain `timedelta`. Raises: `KeyTypeError`."""
+    if at_least is None:
+        return timedelta(0)
+    if not is_a(at_least, timedelta):
+        raise KeyTypeError(at_least, "a length of opening time is a timedelta")
+    return timedelta.__add__(timedelta(0), at_least)  # calls no method of a subclass
 
 
 def _plain_day(openings: object) -> Day:

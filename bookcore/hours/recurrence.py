@@ -16,22 +16,27 @@ python-dateutil expands the rules; it is imported by the first call of `recurrin
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import wraps
 from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
 from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
     HoursError,
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
     MissingExtraError,
 )
+from bookcore.model.typecheck import is_a, plain_text
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -63,6 +68,7 @@ _UNSET: Final = timedelta.max
 _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 
 K = TypeVar("K", bound=date)
+T = TypeVar("T")
 
 
 def recurring(
@@ -90,8 +96,8 @@ def recurring(
       *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
       ``fold`` set.
     - ``exclude``: excluded starts (EXDATE); a date excludes all starts on that date. ``include``: further starts, or
-      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded. Naive datetimes are wall-clock
-      times.
+      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded, so they must end. Naive datetimes
+      are wall-clock times.
     - ``until``: the last possible start, included; a date means the end of that day. ``limit``: the maximal number
       of pairs. UNTIL and COUNT in the rule apply before exclusion; with naive datetimes an UNTIL in UTC is read as a
       wall-clock time.
@@ -122,11 +128,11 @@ def recurring(
     choice("keep", keep, KEEP)
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+    if limit is not None and (not is_a(limit, int) or is_a(limit, bool) or int.__index__(limit) < 0):
         raise HoursError(limit, "a limit is a whole number of spans, or None")
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
-    if isinstance(start, datetime) and (start.utcoffset() is None) != (end.utcoffset() is None):  # type: ignore[attr-defined]
+    if axis.has_zone(start) is not axis.has_zone(end):
         raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
@@ -159,9 +165,13 @@ def recurring(
                 pair = axis.key(begin), axis.key(end_of(begin))
             except OverflowError:  # after the year 9999
                 return
+            except (BookcoreError, *LACKING):
+                raise
+            except Exception as exc:
+                raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
             yield pair
 
-    return pairs() if limit is None else islice(pairs(), limit)
+    return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
 
 
 def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
@@ -190,12 +200,13 @@ def _included(include: Iterable[Any], axis: Axis) -> dict[timedelta, timedelta |
     """Return the included starts, each with its explicit end or None."""
     ends: dict[timedelta, timedelta | None] = {}
     for item in _listed(include, "include"):
-        if not isinstance(item, tuple):
+        if not is_a(item, tuple):
             ends.setdefault(axis.instant(item), None)
-        elif len(item) == 2:
-            begin, ended = axis.instant(item[0]), axis.instant(item[1])
+        elif tuple.__len__(item) == 2:
+            start, end = tuple.__iter__(item)
+            begin, ended = axis.instant(start), axis.instant(end)
             if ended < begin:
-                raise InvalidSpanError(item[0], item[1], "the end lies before the start")
+                raise InvalidSpanError(start, end, "the end lies before the start")
             ends[begin] = ended
         else:
             raise HoursError(item, "include takes starts and (start, end) pairs")
@@ -207,17 +218,23 @@ def _excluded(exclude: Iterable[Any], axis: Axis) -> tuple[set[timedelta], set[i
     instants: set[timedelta] = set()
     days: set[int] = set()
     for item in _listed(exclude, "exclude"):
-        if not axis.days and isinstance(item, date) and not isinstance(item, datetime):
-            days.add((datetime.combine(item, time()) - EPOCH).days)
+        if not axis.days and is_a(item, date) and not is_a(item, datetime):
+            days.add(date.toordinal(item) - EPOCH.toordinal())
         else:
             instants.add(axis.instant(item))
     return instants, days
 
 
-def _listed(items: Any, name: str) -> list[Any]:
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+def _listed(items: Any, name: str) -> Iterator[Any]:
+    """Yield the items one by one, so that an iterable without end ends at its first item that is no date."""
+    if is_a(items, (str, bytes)) or not is_a(items, (Iterable,)):
         raise HoursError(items, f"{name} takes an iterable of dates or datetimes")
-    return list(items)
+    try:
+        yield from items
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(items, f"{name} could not be iterated ({type(exc).__name__})") from exc
 
 
 def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
@@ -229,38 +246,37 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
         from dateutil.rrule import rrule, rruleset, rrulestr
     except ImportError as exc:
         raise MissingExtraError("python-dateutil", "recurrence") from exc
-    if isinstance(rule, rruleset):
-        return _in_order(_translated(rule, iter(rule), timedelta(0)), axis)
+    if is_a(rule, rruleset):
+        return _in_order(_translated(rule, timedelta(0)), axis)
     try:
-        if isinstance(rule, str):
-            text, until = _read(rule)
+        if (given := plain_text(rule)) is not None:
+            text, until = _read(given)
             expanded = rrulestr(text, dtstart=first)
-        elif isinstance(rule, rrule):
+        elif is_a(rule, rrule):
             until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
             expanded = rule.replace(dtstart=first, until=None)
         else:
             raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
-    except HoursError:
+    except (HoursError, *LACKING):
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as exc:
+    except Exception as exc:  # of dateutil, or of a subclass of its rules
         raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
-    produced = _in_order(_translated(rule, iter(expanded), timedelta(microseconds=first.microsecond)), axis)
+    produced = _in_order(_translated(expanded, timedelta(microseconds=first.microsecond), rule), axis)
     if until is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
     return merge((axis.first[1],), produced)
 
 
-def _translated(rule: Any, expanded: Iterator[datetime], microseconds: timedelta) -> Iterator[datetime]:
-    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError`."""
-    while True:
-        try:
-            moment = next(expanded) + microseconds
-        except StopIteration:
-            return
-        except (ValueError, TypeError, AttributeError, OverflowError) as exc:
-            raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
-        yield moment
+def _translated(expanded: Iterable[datetime], microseconds: timedelta, rule: Any = None) -> Iterator[datetime]:
+    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError` about the rule."""
+    try:
+        for moment in expanded:
+            yield moment + microseconds
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(expanded if rule is None else rule, f"this recurrence rule cannot be walked: {exc}") from exc
 
 
 def _read(rule: str) -> tuple[str, date | None]:
@@ -311,12 +327,27 @@ def _read_until(rule: str, value: str) -> date:
 
 def _bound(until: date, axis: Axis) -> timedelta:
     """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
-    if isinstance(until, datetime):
+    if is_a(until, datetime):
         if axis.days:
             until = until.date()
         elif axis.zone is None:
             until = until.replace(tzinfo=None)
     return axis.latest(until)
+
+
+def _of_key(read: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
+    """Have a method of `Axis` raise `KeyTypeError` for what the code of a key, or of its zone, raises."""
+
+    @wraps(read)
+    def reading(axis: Any, key: Any) -> T:
+        try:
+            return read(axis, key)
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:
+            raise KeyTypeError(key, f"could not be read as a time ({type(exc).__name__}: {exc})") from exc
+
+    return reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +364,7 @@ class Axis:
     ambiguous: str
     first: tuple[timedelta, timedelta] = (_UNSET, _UNSET)
 
+    @_of_key
     def instant(self, key: Any) -> timedelta:
         """Return the instant of a key. A naive datetime is wall-clock time; a skipped time is moved later.
 
@@ -347,17 +379,18 @@ class Axis:
         converted, _ = self.to_instant(wall)
         return wall - offsets(self.zone, wall)[0] if converted is None else converted
 
+    @_of_key
     def wall(self, key: Any) -> timedelta:
         """Return the wall point of a key. Raises: as `instant`."""
-        if not isinstance(key, date):
+        if not is_a(key, date):
             raise KeyTypeError(key, "recurring spans need keys that are dates or datetimes")
         if key != key:  # pandas.NaT is a datetime, and not equal to itself
             raise InvalidKeyError(key, key, None)
         if self.days:
-            if isinstance(key, datetime):
+            if is_a(key, datetime):
                 raise KeyTypeError(key, "is a datetime, and the first span is one of dates")
             return timedelta(days=key.toordinal() - EPOCH.toordinal())
-        if not isinstance(key, datetime):
+        if not is_a(key, datetime):
             raise KeyTypeError(key, "is a date, and the first span is one of datetimes")
         if key.utcoffset() is not None:
             if self.zone is None:
@@ -401,9 +434,15 @@ class Axis:
             return (EPOCH_UTC + instant).astimezone(self.zone)
         return (EPOCH + instant).date() if self.days else EPOCH + instant
 
+    @_of_key
+    def has_zone(self, key: Any) -> bool:
+        """Tell whether a key is a datetime with a zone."""
+        return is_a(key, datetime) and key.utcoffset() is not None
+
+    @_of_key
     def latest(self, until: Any) -> timedelta:
         """Return the last instant that a bound includes; a date includes the whole day."""
-        if self.days or not isinstance(until, date) or isinstance(until, datetime):
+        if self.days or not is_a(until, date) or is_a(until, datetime):
             return self.instant(until)
         midnight = datetime.combine(until, time()) - EPOCH + timedelta(days=1)
         offset = timedelta(0) if self.zone is None else offsets(self.zone, midnight)[1]
@@ -412,16 +451,22 @@ class Axis:
 
 def axis_of(start: Any, zone: str | tzinfo | None, nonexistent: str, ambiguous: str) -> Axis:
     """Return the axis for the first start and the zone argument. Raises: `HoursError`, `KeyTypeError`."""
-    if isinstance(start, date) and not isinstance(start, datetime):
+    if is_a(start, date) and not is_a(start, datetime):
         if zone is not None:
             raise HoursError(zone, "a span of whole dates has no zone; give datetimes, or leave it out")
         axis = Axis(True, None, nonexistent, ambiguous)
     else:
-        if zone is None and isinstance(start, datetime):
-            zone = start.tzinfo
-        if zone is not None and not isinstance(zone, tzinfo):
+        if zone is None and is_a(start, datetime):
+            zone = vars(datetime)["tzinfo"].__get__(start)  # calls no method of a subclass
+        if zone is not None and not is_a(zone, (tzinfo,)):
             zone = load_zone(zone)
         # a tzinfo of pytz has a fixed offset, and the name of the zone in the attribute `zone`
-        name = getattr(zone, "zone", None)
-        axis = Axis(False, load_zone(name) if isinstance(name, str) else zone, nonexistent, ambiguous)
+        try:
+            name = plain_text(getattr(zone, "zone", None))
+        except LACKING:
+            raise
+        except Exception as exc:  # of a class of the user's own
+            raise HoursError(zone, f"could not be asked for its name ({type(exc).__name__})") from exc
+        known: Any = zone if name is None else load_zone(name)
+        axis = Axis(False, known, nonexistent, ambiguous)
     return replace(axis, first=(axis.wall(start), axis.instant(start)))

@@ -27,7 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.model.errors import BookcoreError, KeyTypeError, QueryError, RecursiveCallError
+from bookcore.model.errors import LACKING, BookcoreError, KeyTypeError, QueryError, RecursiveCallError
 from bookcore.model.keys import KeyFamily, normal
 
 __all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
@@ -103,7 +103,7 @@ class AttributeIndex:
             return MISSING if value is None or is_nan(value) else normal(value)
         except (AttributeError, LookupError):
             return MISSING
-        except (KeyTypeError, RecursiveCallError):
+        except (KeyTypeError, RecursiveCallError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc

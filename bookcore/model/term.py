@@ -13,7 +13,7 @@ from operator import is_
 from types import GeneratorType
 from typing import Any
 
-from bookcore.model.errors import InvalidQuantityError, QueryError, brief, brief_text
+from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -338,7 +338,7 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
     try:
         if is_a(value, (Iterable,)) and not has_id(value):
             return _members(value, calendar)
-    except QueryError:
+    except (QueryError, *LACKING):
         raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
@@ -354,6 +354,8 @@ def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Ter
     else:
         try:
             items = list(value)
+        except LACKING:
+            raise
         except Exception as exc:  # the code of a subclass
             raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
         ids: list[Any] = []

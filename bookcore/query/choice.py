@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from bookcore.index.bitmap import ordinals
-from bookcore.model.errors import BookcoreError, ConflictError, NoneAvailableError, QueryError
+from bookcore.model.errors import LACKING, BookcoreError, ConflictError, NoneAvailableError, QueryError
 from bookcore.model.term import And, Available, Term, as_term
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.best_fit import tightest
@@ -59,7 +59,7 @@ class Choice:
             return None
         try:
             chosen = self._strategy([record.resource for record in records])
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(self._strategy, f"the strategy raised {type(exc).__name__}") from exc

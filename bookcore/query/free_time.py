@@ -10,8 +10,9 @@ calls:
 - *Closed bounds.* With ``bounds="[]"`` a free span begins one key after a booking and ends one key before the next, so
   that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``; one key is a microsecond for datetimes, a day for dates. Where such an
   end is needed, keys without neighbours (str, `Fraction`, `Decimal`) raise `KeyTypeError`.
-- *Consistency.* A call reads the calendar once, under its lock, and its iterator yields the answers of that moment. Only
-  the iterator of `find_slots` reads the calendar again before each answer.
+- *Consistency.* A call reads the calendar under its lock, and its iterator yields the answers of that moment. Only the
+  iterator of `find_slots` reads the calendar again before each answer. Spans within opening hours may go on without end, so
+  they are computed while they are iterated, from what the call has read.
 """
 
 from __future__ import annotations
@@ -27,7 +28,14 @@ from bookcore.index.span_algebra import Place, as_keys, as_places, complement, f
 from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
+from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
+    InvalidSpanError,
+    KeyTypeError,
+    QueryError,
+    brief_key,
+)
 from bookcore.model.keys import normal
 from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity, has_id
@@ -82,7 +90,7 @@ class FreeTime:
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
         gaps = self._state.rules.free(spans, record.hours, low, high, at_least)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        return self._answers(_given(_long_enough(gaps, at_least), low, high, start, end), record.hours is not None)
 
     @question
     def next_available(
@@ -129,8 +137,19 @@ class FreeTime:
         """See `Calendar.common_gaps`."""
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
-        members = _members(resources)
-        at_least, low, high, streams = self._free_spans(members, start, end, at_least)
+        return self._common_gaps(_members(resources), start, end, at_least, quorum)
+
+    @question
+    def _common_gaps(
+        self, members: Iterable[Any], start: Any, end: Any, at_least: Any, quorum: int | None
+    ) -> Iterator[tuple[Any, Any]]:
+        low, high = self._state.keys.admit(start, end)
+        at_least = self._length(high if low is None else low, at_least)
+        records = {record.number: record for record in map(self._state.registry.record, members)}
+        streams = []
+        for record in records.values():
+            spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
+            streams.append(self._state.rules.free(spans, record.hours, low, high))
         needed = len(streams) if quorum is None else quorum
         gaps: Iterator[Span]
         if not needed:
@@ -139,19 +158,19 @@ class FreeTime:
             gaps = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
         else:
             gaps = quorum_of(streams, needed)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        hours = any(record.hours is not None for record in records.values())
+        return self._answers(_given(_long_enough(gaps, at_least), low, high, start, end), hours)
 
-    @question
-    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, Any, list[Any]]:
-        """Return a length and a window in index form, and in that the free spans of each of some resources."""
-        low, high = self._state.keys.admit(start, end)
-        at_least = self._length(high if low is None else low, at_least)
-        records = {record.number: record for record in map(self._state.registry.record, members)}
-        streams = []
-        for record in records.values():
-            spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
-            streams.append(self._state.rules.free(spans, record.hours, low, high))
-        return at_least, low, high, streams
+    def _answers(self, spans: Iterator[Span], hours: bool) -> Iterator[Span]:
+        """Return spans of a question, computed now; if opening hours go on without end, computed as they are iterated."""
+        return self._later(spans) if hours else iter(list(spans))
+
+    def _later(self, spans: Iterator[Span]) -> Iterator[Span]:
+        try:
+            yield from spans
+        except Exception as exc:
+            self._state.translate_comparison(exc)
+            raise
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -289,7 +308,7 @@ def _members(resources: Any) -> list[Any]:
         try:
             if not has_id(resources):
                 return list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc

@@ -53,16 +53,8 @@ def by_start(state: CalendarState, pairs: list[tuple[ResourceRecord, Row]]) -> I
     pairs.sort(key=lambda pair: pair[1][2])
     unbounded = [pair for pair in pairs if pair[1][0] is None]
     bounded = [pair for pair in pairs if pair[1][0] is not None]
-    try:
-        bounded.sort(key=lambda pair: pair[1][0])
-    except Exception as exc:
-        state.translate_comparison(exc)
-        raise
-    objects, made_of = state.ledger.objects, state.ledger.made_of
-    events = [
-        objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in unbounded + bounded
-    ]
-    return iter(events)
+    bounded.sort(key=lambda pair: pair[1][0])
+    return iter(state.ledger.events_of(unbounded + bounded))
 
 
 @question

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from bookcore.model.errors import QueryError
+from bookcore.model.errors import LACKING, QueryError
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.planner import Planner
@@ -216,6 +216,8 @@ class IndexView:
         """
         try:
             return Selection(self._planner, OneOf(self.name, tuple(values)))
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
 
