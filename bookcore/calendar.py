@@ -67,8 +67,9 @@ class Calendar:
     >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
     (False, True)
 
-    A resource argument is the registered object or its id. None as start or end means unbounded. A call that raises
-    changes nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
+    A resource argument is the registered object or its id. None as start or end means unbounded. Bookings and closures keep
+    the keys that they were given; computed keys are in the zone of the question (see `bookcore.query.free_time`). A call
+    that raises changes nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
     """
 
     __slots__ = (

@@ -4,11 +4,13 @@
     9, 12.5, Fraction(1, 3)                as they are               nan; "9" among numbers
     np.int64(9), np.float32(0.5)           9, 0.5                    complex numbers; an array
     np.datetime64("9999-12-31")            as it is                  the same among keys of nanoseconds, which end in 2262
+    pd.Timestamp(...)                      a datetime, unless it     -
+                                           counts nanoseconds
     datetime(..., tzinfo=Berlin)           the same instant in UTC   a datetime without a zone among those with one
     (2026, "a")                            as it is                  (2026, 1) among such tuples
 
 A key is a point of an axis; all keys held together are of one family. They are compared by ``<`` alone, which is sound only
-if the order is total. The same goes for deadlines of holds and for the values of an index: each has a `KeyFamily`. So four
+if the order is total. The same goes for deadlines of holds and for the values of an index: each has a `KeyFamily`. So five
 things are settled before a key reaches an index:
 
 - *points*: a NaN or NaT equals nothing, not even itself, and has no place on the axis;
@@ -16,6 +18,8 @@ things are settled before a key reaches an index:
   also whether they have a zone; for tuples the kinds of their elements, so that ``(1, "a")`` is refused among ``(1, 2)``
   whatever the values are; and of two keys at most one may be less than the other;
 - *numbers*: those of NumPy are compared after rounding, so they are held as Python's, which are compared exactly;
+- *speed*: one comparison of pandas' times takes as long as fifty of Python's, so they are held as these where these can
+  hold them: all that count no nanoseconds;
 - *instants*: Python compares two datetimes of the same zone by wall clock and ignores ``fold``, and two of different zones
   by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass). So aware
   datetimes are held in UTC; callers get back the objects that they gave.
@@ -35,9 +39,10 @@ from typing import Any
 
 from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
 from bookcore.model.numpy_scalars import grain, is_array, python_number
+from bookcore.model.pandas_scalars import python_time
 from bookcore.model.typecheck import is_a
 
-__all__ = ["HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "incomparable", "is_foreign", "kind_of", "normal"]
+__all__ = ["HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "incomparable", "is_foreign", "kind_of", "normal", "row_of"]
 
 _PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
@@ -80,9 +85,10 @@ _AS_THEY_ARE = OWN_KEYS - {datetime}
 
 
 def normal(key: Any) -> Any:
-    """Return the form in which indexes hold a key: aware datetimes in UTC, NumPy's numbers as Python's, all else as it is.
+    """Return the form in which indexes hold a key: aware datetimes in UTC, all else as it is, save for NumPy and pandas.
 
-    That goes for the elements of tuples and lists, too.
+    Their numbers and times are held as Python's, where these can hold them (see `python_number`, `python_time`). That goes
+    for the elements of tuples and lists, too.
 
     Raises: `KeyTypeError` if the time in UTC is before year 1 or after year 9999, a tuple cannot be iterated, or a scalar
     of NumPy is no key (see `python_number`).
@@ -96,9 +102,9 @@ def normal(key: Any) -> Any:
     try:
         if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
             if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
-                return key.astimezone(UTC)
-            return key
-        if (row := _row(key)) is not None:
+                key = key.astimezone(UTC)
+            return key if type(key) is datetime else python_time(key)
+        if (row := row_of(key)) is not None:
             held = list(map(normal, key))
             return key if all(map(is_, key, held)) else row(held)
     except KeyTypeError:
@@ -108,12 +114,12 @@ def normal(key: Any) -> Any:
     except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
         raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
     try:
-        return python_number(key)
+        return python_number(python_time(key))
     except ValueError as exc:
         raise KeyTypeError(key, str(exc)) from None
 
 
-def _row(key: Any) -> Any:
+def row_of(key: Any) -> Any:
     """Return tuple or list for a key that is one, and is compared as one: element by element; None for all others."""
     for cls in (tuple, list):
         if issubclass(type(key), cls) and type(key).__lt__ is cls.__lt__:
@@ -123,7 +129,7 @@ def _row(key: Any) -> Any:
 
 def kind_of(key: Any) -> Any:
     """Return the kind of a key in index form, which decides with what it can be compared: a type, or a type and more."""
-    if (row := _row(key)) is not None:
+    if (row := row_of(key)) is not None:
         return (row, *map(kind_of, key))
     if issubclass(type(key), (datetime, time)):
         return (type(key), key.utcoffset() is not None)
@@ -137,7 +143,7 @@ def is_foreign(key: Any) -> bool:
 
 def _atoms(key: Any) -> Iterable[Any]:
     """Yield the points that a key consists of: itself, or for a tuple the points of its elements."""
-    if type(key) not in OWN_KEYS and _row(key) is not None:
+    if type(key) not in OWN_KEYS and row_of(key) is not None:
         for part in key:
             yield from _atoms(part)
     else:
@@ -321,7 +327,7 @@ class KeyFamily:
 def incomparable(one: Any, other: Any) -> str | None:
     """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
     try:
-        if (row := _row(one)) is not None and row is _row(other):
+        if (row := row_of(one)) is not None and row is row_of(other):
             for part, opposite in zip(one, other, strict=False):
                 if (why := incomparable(part, opposite)) is not None:
                     return why

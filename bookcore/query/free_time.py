@@ -5,8 +5,9 @@ calls:
 
 - *Lengths* are values that can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys without
   lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes.
-- *Datetimes with a zone* are returned in UTC; but an end of an answer that is an end of the requested span is returned as
-  the caller gave it.
+- *Datetimes with a zone* are returned in the zone of the start of the question; of its end, if it has no start; and if it
+  has no bound at all, of the resource's first booking, closure or opening hours. An end of an answer that is an end of the
+  question is the object that the caller gave, if that is in this zone (`bookcore.model.window`).
 - *Closed bounds.* With ``bounds="[]"`` a free span begins one key after a booking and ends one key before the next, so
   that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``; one key is a microsecond for datetimes, a day for dates. Where such an
   end is needed, keys without neighbours (str, `Fraction`, `Decimal`) raise `KeyTypeError`.
@@ -32,6 +33,8 @@ from bookcore.model.keys import normal
 from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.typecheck import is_a
+from bookcore.model.window import Window
+from bookcore.query import listing
 from bookcore.query.best_fit import DOUBLINGS
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
@@ -44,6 +47,7 @@ Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)
 """How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
+
 
 class FreeTime:
     """Questions about free time in one calendar."""
@@ -67,8 +71,7 @@ class FreeTime:
             rows = self._state.store.overlapping(record, low, high)
             profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
             usage = profile.steps(low, high)
-        steps = list(usage)
-        return ((start if a is low else a, end if b is high else b, used) for a, b, used in steps)
+        return listing.window(self._state, [record], start, end, low, high).tell_all(list(usage))
 
     @question
     def gaps(
@@ -82,7 +85,7 @@ class FreeTime:
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
         gaps = self._state.rules.free(spans, record.hours, low, high, at_least)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        return listing.window(self._state, [record], start, end, low, high).tell_all(_long_enough(gaps, at_least))
 
     @question
     def next_available(
@@ -95,9 +98,7 @@ class FreeTime:
         check_quantity(quantity)
         length = self._length(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
-        if span is None:
-            return None
-        return (after if span[0] is low else span[0]), span[1]
+        return None if span is None else Window(after, None, low, None).tell(*span)
 
     @question
     def nearest(
@@ -108,18 +109,21 @@ class FreeTime:
         if low is None or high is None:
             raise InvalidSpanError(start, end, "a span without bound has no length to look for")
         check_quantity(quantity)
+        window = Window(start, end, low, high)
         try:
             length = difference(high, low)
         except OverflowError as exc:
             if self._state.rules.allows(record, low, high, quantity):
-                return (start, end), (start, end)
+                return window.tell(low, high), window.tell(low, high)
             raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
         except Exception as exc:
             raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
         length = self._length(low, length)
         if self._state.rules.allows(record, low, high, quantity):
-            return (start, end), (start, end)
-        return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
+            return window.tell(low, high), window.tell(low, high)
+        near = self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
+        before, after = (None if span is None else window.tell(*span) for span in near)
+        return before, after
 
     # -- several -----------------------------------------------------------------------------------
 
@@ -130,20 +134,20 @@ class FreeTime:
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
         members = _members(resources)
-        at_least, low, high, streams = self._free_spans(members, start, end, at_least)
+        at_least, window, streams = self._free_spans(members, start, end, at_least)
         needed = len(streams) if quorum is None else quorum
         gaps: Iterator[Span]
         if not needed:
-            gaps = iter([(low, high)])
+            gaps = iter([(window.low, window.high)])
         elif self._state.closed:
             gaps = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
         else:
             gaps = quorum_of(streams, needed)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        return window.tell_all(_long_enough(gaps, at_least))
 
     @question
-    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, Any, list[Any]]:
-        """Return a length and a window in index form, and in that the free spans of each of some resources."""
+    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Window, list[Any]]:
+        """Return a length in index form, a window, and in that the free spans of each of some resources."""
         low, high = self._state.keys.admit(start, end)
         at_least = self._length(high if low is None else low, at_least)
         records = {record.number: record for record in map(self._state.registry.record, members)}
@@ -151,7 +155,7 @@ class FreeTime:
         for record in records.values():
             spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
             streams.append(self._state.rules.free(spans, record.hours, low, high))
-        return at_least, low, high, streams
+        return at_least, listing.window(self._state, records.values(), start, end, low, high), streams
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -160,19 +164,19 @@ class FreeTime:
         check_quantity(quantity)
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-        length, step, low, high = self._window(length, start, end, step)
-        return Slots(self._planner, term, length, low, high, quantity, step, start)
+        length, step, window = self._window(length, start, end, step)
+        return Slots(self._planner, term, length, window, quantity, step)
 
     @question
-    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Any, Any]:
-        """Check what `find_slots` is asked; return length, step and the window in index form."""
+    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Window]:
+        """Check what `find_slots` is asked; return length and step in index form, and the window."""
         low, high = self._state.keys.admit(start, end)
         if low is None or high is None:
             raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
         length = self._length(low, length, empty=False)
         if step is not None:
             step = self._length(low, step, empty=False, always=True)
-        return length, step, low, high
+        return length, step, Window(start, end, low, high)
 
     # -- helpers -----------------------------------------------------------------------------------
 
@@ -303,9 +307,3 @@ def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
         until = fits(start, length, None, True)
         if until is not None and not end < until:
             yield start, end
-
-
-def _given(spans: Iterator[Span], low: Any, high: Any, start: Any, end: Any) -> Iterator[Span]:
-    """Yield the spans; an end that is an end of the window is yielded as the caller gave it."""
-    for a, b in spans:
-        yield start if a is low else a, end if b is high else b

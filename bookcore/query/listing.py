@@ -1,21 +1,23 @@
-"""Looking up and listing bookings and closures."""
+"""Looking up and listing bookings and closures, and windows for the answers about them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
+from bookcore.hours.wall_clock import EPOCH_UTC
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
 from bookcore.model.errors import UnknownBookingError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
+from bookcore.model.window import Window
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["bookings", "closures", "conflicts", "contains", "get"]
+__all__ = ["bookings", "closures", "conflicts", "contains", "get", "window"]
 
 
 @question
@@ -86,3 +88,23 @@ def closures(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
     if resource is None:
         return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
     return tuple(state.closures.of(state.registry.record(resource)))
+
+
+def window(state: CalendarState, records: Iterable[ResourceRecord], start: Any, end: Any, low: Any, high: Any) -> Window:
+    """Return the window of a question about some resources, given and in index form. The lock is held.
+
+    Complexity: O(1); O(m) for a question without any bound.
+    """
+    return Window(start, end, low, high, _key_as_given(state, records) if start is None and end is None else None)
+
+
+def _key_as_given(state: CalendarState, records: Iterable[ResourceRecord]) -> Any:
+    """Return a key of the first booking or closure of some resources, as it was given, or one in the zone of their hours."""
+    for record in records:
+        for event in state.ledger.events(record, state.store.overlapping(record, None, None)[:1]):
+            return event.end if event.start is None else event.start
+        for closure in state.closures.of(record)[:1]:
+            return closure.end if closure.start is None else closure.start
+        if record.hours is not None and record.hours.zone is not None:
+            return EPOCH_UTC.astimezone(record.hours.zone)
+    return None
