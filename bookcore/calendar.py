@@ -326,8 +326,8 @@ class Calendar:
     def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
         """Yield steps ``(start, end, used)``: how many units bookings and holds use. The steps cover the span, in order.
 
-        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds neighbouring steps
-        share a key; the usage at that key is the greatest of theirs.
+        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds a step begins one key
+        after the one before, as the parts of `free_busy` do.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
@@ -837,7 +837,8 @@ class Calendar:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
         A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
-        account. ``at_least`` leaves out shorter spans. None as start or end of an answer means unbounded.
+        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end of an
+        answer means unbounded.
 
         Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
@@ -857,6 +858,7 @@ class Calendar:
     ) -> tuple[Any, Any] | None:
         """Return the earliest span ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
 
+        With ``bounds="[]"`` a length of dates counts days: ``timedelta(3)`` is Monday to Wednesday.
         None is also returned when no opening is long enough: the search ends 40 years after the last booking or closure.
 
         Raises: `KeyTypeError` when *after* is None or the length cannot be added to it; `InvalidSpanError` for a length of
@@ -925,6 +927,7 @@ class Calendar:
 
         The slots lie within the span; their resources match all *terms*. Without ``step`` there is a slot at the start of
         each gap that is long enough. With ``step`` there are all slots that start at *start*, *start* + ``step``, and so on.
+        With ``bounds="[]"`` a length of dates counts days.
 
         The calendar may change between two slots. Each slot is free when it is yielded; time before the last slot that has
         become free is not searched again.

@@ -4,7 +4,9 @@
 calls:
 
 - *Lengths* are values that can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys without
-  lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes.
+  lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes. With
+  ``bounds="[]"`` a length of dates counts days: three days are Monday to Wednesday, one day is a single date. For other
+  keys it is the distance from the start to the end. ``step`` is always the distance from one start to the next.
 - *Datetimes with a zone* are returned in the zone of the start of the question; of its end, if it has no start; and if it
   has no bound at all, of the resource's first booking, closure or opening hours. An end of an answer that is an end of the
   question is the object that the caller gave, if that is in this zone (`bookcore.model.window`).
@@ -30,7 +32,7 @@ from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
 from bookcore.model.keys import normal
-from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
+from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.typecheck import is_a
 from bookcore.model.window import Window
@@ -71,7 +73,8 @@ class FreeTime:
             rows = self._state.store.overlapping(record, low, high)
             profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
             usage = profile.steps(low, high)
-        return listing.window(self._state, [record], start, end, low, high).tell_all(list(usage))
+        steps = list(_tiles(usage, low, high) if self._state.closed else usage)
+        return listing.window(self._state, [record], start, end, low, high).tell_all(steps)
 
     @question
     def gaps(
@@ -80,7 +83,7 @@ class FreeTime:
         """See `Calendar.gaps`."""
         record, low, high = self._asked(resource, start, end)
         check_quantity(quantity)
-        at_least = self._length(high if low is None else low, at_least)
+        at_least = self._apart(high if low is None else low, at_least)
         if quantity > record.capacity or is_shorter(record.hours, at_least):
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
@@ -96,7 +99,7 @@ class FreeTime:
         if low is None:
             raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
         check_quantity(quantity)
-        length = self._length(low, length, empty=False)
+        length = self._apart(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
         return None if span is None else Window(after, None, low, None).tell(*span)
 
@@ -149,7 +152,7 @@ class FreeTime:
     def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Window, list[Any]]:
         """Return a length in index form, a window, and in that the free spans of each of some resources."""
         low, high = self._state.keys.admit(start, end)
-        at_least = self._length(high if low is None else low, at_least)
+        at_least = self._apart(high if low is None else low, at_least)
         records = {record.number: record for record in map(self._state.registry.record, members)}
         streams = []
         for record in records.values():
@@ -173,7 +176,7 @@ class FreeTime:
         low, high = self._state.keys.admit(start, end)
         if low is None or high is None:
             raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
-        length = self._length(low, length, empty=False)
+        length = self._apart(low, length, empty=False)
         if step is not None:
             step = self._length(low, step, empty=False, always=True)
         return length, step, Window(start, end, low, high)
@@ -183,6 +186,12 @@ class FreeTime:
     def _asked(self, resource: Any, start: Any, end: Any) -> tuple[ResourceRecord, Any, Any]:
         """Return the record and the span, in index form, that a question is about. The lock is held."""
         return self._state.registry.record(resource), *self._state.keys.admit(start, end)
+
+    def _apart(self, key: Any, length: Any, *, empty: bool = True) -> Any:
+        """Return how far apart the ends of a span of *length* are, see `ends_apart`; raise as `_length`."""
+        key = self._state.keys.sample() if key is None else key
+        counts_days = self._state.closed and day_of(key, length) is not None
+        return ends_apart(key, self._length(key, length, empty=empty, always=counts_days), self._state.closed)
 
     def _length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> Any:
         """Return *length*, a number of NumPy as one of Python; raise unless it can be added to *key* (None: to those held).
@@ -269,6 +278,32 @@ class FreeTime:
             top = gaps[0][1] if gaps and not left < gaps[0][0] else left
             step = doubled(step)
         return None
+
+
+def _tiles(steps: Iterable[tuple[Any, Any, int]], low: Any, high: Any) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the steps of a profile of closed spans so that they do not share a key, which belongs to the higher of two."""
+    last = None if high is None else Place(high, True)
+    pending: list[tuple[Any, Any, int]] = []
+    begins, used = None if low is None else Place(low, False), None
+    for start, _, now in steps:
+        if used is not None:
+            border = Place(start, now < used)
+            pending.append((begins, border, used))
+            begins = border
+        used = now
+    pending.append((begins, last, used or 0))
+    held: tuple[Any, Any, int] | None = None
+    for begins, ends, now in pending:
+        if begins is not None and ends is not None and not begins < ends:
+            continue
+        for start, end in as_keys([(begins, ends)]):
+            if held is not None and held[2] == now:  # nothing lies between them: a step in between held no key
+                start, held = held[0], None
+            if held is not None:
+                yield held
+            held = start, end, now
+    if held is not None:
+        yield held
 
 
 def _stride(key: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
-from bookcore.hours.wall_clock import EPOCH_UTC
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
 from bookcore.model.errors import UnknownBookingError
@@ -106,5 +106,5 @@ def _key_as_given(state: CalendarState, records: Iterable[ResourceRecord]) -> An
         for closure in state.closures.of(record)[:1]:
             return closure.end if closure.start is None else closure.start
         if record.hours is not None and record.hours.zone is not None:
-            return EPOCH_UTC.astimezone(record.hours.zone)
+            return datetime(1970, 1, 1, tzinfo=UTC).astimezone(record.hours.zone)
     return None

@@ -55,7 +55,7 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.oracle = TimeOracle(self.bounds, bool(self.family.between))
+        self.oracle = TimeOracle(self.bounds, bool(self.family.between), self.family.days)
         self.clock = lambda: self.oracle.now
         stores = map(self.new_store, self.stores)
         self.calendars = [Calendar(store, bounds=self.bounds, clock=self.clock) for store in stores]
