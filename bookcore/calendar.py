@@ -837,8 +837,8 @@ class Calendar:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
         A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
-        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end of an
-        answer means unbounded.
+        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end of
+        an answer means unbounded.
 
         Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
