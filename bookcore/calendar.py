@@ -27,6 +27,7 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
+from bookcore.model.keys import StatedKeys
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
@@ -54,9 +55,12 @@ class Calendar:
     ``end``, so that touching bookings do not conflict; with ``"[]"`` the end is part of the span (whole-day rentals):
     touching bookings conflict, and the start and end of a span may be equal. ``clock`` is a function that returns the
     present instant, for holds: while a hold may run out, every call that reads or changes bookings calls it, and passes
-    on unchanged what it raises. ``event_type`` is the class of the events that `book` makes.
+    on unchanged what it raises. ``event_type`` is the class of the events that `book` makes. ``keys`` states which keys the
+    calendar takes: a type, such as ``datetime``, ``date``, ``int`` or ``float`` (which has whole numbers among it), or
+    ``"aware"`` or ``"naive"`` for datetimes with and without a zone. If it is None, the first key decides, again whenever
+    the calendar is empty.
 
-    Raises: `QueryError` for invalid bounds, an invalid clock or an invalid event type; `StoreError` for an object that is
+    Raises: `QueryError` for invalid bounds, an invalid clock, event type or keys; `StoreError` for an object that is
     no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
     instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
@@ -94,6 +98,7 @@ class Calendar:
         bounds: str = "[)",
         clock: Callable[[], Any] | None = None,
         event_type: type[BookingEvent] = BookingEvent,
+        keys: Any = None,
     ) -> None:
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
@@ -102,6 +107,10 @@ class Calendar:
             raise QueryError(clock, "a clock is a function that returns the present instant")
         if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
+        try:
+            stated = None if keys is None else StatedKeys(keys)
+        except ValueError as exc:
+            raise QueryError(keys, str(exc)) from None
         store = MemoryStore() if store is None else store
         if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
@@ -113,7 +122,7 @@ class Calendar:
             raise
         except Exception as exc:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
-        state = CalendarState(self, store, sort, clock, event_type)
+        state = CalendarState(self, store, sort, clock, event_type, stated)
         self._engine = Engine(state)
         self._mending = Mending(state)
         self._planner = Planner(state)
@@ -837,8 +846,8 @@ class Calendar:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
         A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
-        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end of
-        an answer means unbounded.
+        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end
+        of an answer means unbounded.
 
         Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
@@ -1150,11 +1159,13 @@ class Calendar:
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
+        keys: Any = None,
     ) -> Self:
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store`` and ``clock`` are those of the new calendar.
+        ``store``, ``clock`` and ``keys`` are those of the new calendar: the file does not say which keys the old one was
+        made for, only which it had.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
         needs a class missing in *types*.
@@ -1172,7 +1183,7 @@ class Calendar:
         from bookcore.persist.snapshot.save_load import load
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type)
+            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, keys=keys)
             return calendar, calendar._engine.state
 
         return load(make, path, types=types, key=key)

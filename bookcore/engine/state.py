@@ -38,7 +38,7 @@ from bookcore.model.errors import (
     brief,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import KeyFamily, is_foreign, normal
+from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
 from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability
 from bookcore.stores.protocol import (
@@ -99,6 +99,7 @@ class CalendarState:
         bounds: str,
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
+        stated: StatedKeys | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
@@ -112,7 +113,7 @@ class CalendarState:
         self.begun = False  # whether it has changed something outside the store
         self.loading: Sequence[int] = ()  # the numbers of a load that was cut off
         self.repairable = store if isinstance(store, SupportsRepair) else None
-        self.keys = KeyFamily(closed, self._keys_held)
+        self.keys = KeyFamily(closed, self._keys_held, stated=stated)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
         self.registry = Registry(self.sizes.attribute)
         self.holds = Holds(clock)

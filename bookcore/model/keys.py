@@ -40,9 +40,12 @@ from typing import Any
 from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
 from bookcore.model.numpy_scalars import grain, is_array, python_number
 from bookcore.model.pandas_scalars import python_time
-from bookcore.model.typecheck import is_a
+from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = ["HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "incomparable", "is_foreign", "kind_of", "normal", "row_of"]
+__all__ = [
+    "HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "StatedKeys", "incomparable", "is_foreign", "kind_of", "normal",
+    "row_of",
+]  # fmt: skip
 
 _PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
@@ -162,6 +165,56 @@ def _is_point(key: Any) -> bool:
         raise KeyTypeError(key, f"cannot be compared with itself ({type(exc).__name__})") from exc
 
 
+class StatedKeys:
+    """Which keys a calendar takes, stated before the first: a type, or ``"aware"`` or ``"naive"`` for datetimes.
+
+    A date is no datetime and a datetime no date; floats have whole numbers among them, as in Python's own arithmetic. A type
+    of NumPy or pandas stands for that in which its keys are held.
+
+    >>> aware = StatedKeys("aware")
+    >>> str(aware), aware.has(datetime(2026, 5, 1)), StatedKeys(float).has(3)
+    ("keys='aware'", False, True)
+
+    Raises: ValueError for anything else, and for a type whose values have no order.
+    """
+
+    __slots__ = ("given", "types", "zoned")
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        self.zoned: bool | None = None
+        self.types: tuple[type, ...]
+        if is_a(given, type):
+            if any(issubclass(given, partial) for partial in _PARTIAL):
+                raise ValueError("values of this type have no order from low to high")
+            held = _held_as(given)
+            self.types = (float, int) if held is float else (held,)
+        elif plain_text(given) in ("aware", "naive"):
+            self.zoned = plain_text(given) == "aware"
+            self.types = (datetime,)
+        else:
+            raise ValueError("keys are stated by a type, such as datetime or int, or by 'aware' or 'naive'")
+
+    def has(self, key: Any) -> bool:
+        """Tell whether a key in index form is one of these."""
+        if not any(is_a(key, cls) for cls in self.types) or (date in self.types and is_a(key, datetime)):
+            return False
+        return self.zoned is None or (key.utcoffset() is not None) is self.zoned
+
+    def __str__(self) -> str:
+        return f"keys={self.given.__name__ if self.zoned is None else repr(plain_text(self.given))}"
+
+
+def _held_as(cls: type) -> type:
+    """Return the type in which keys of a type are held."""
+    if cls.__module__.partition(".")[0] in ("numpy", "pandas"):
+        try:
+            return type(normal(cls(0)))
+        except Exception:  # a time of NumPy, which has no unit
+            return cls
+    return cls
+
+
 _NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
 
 
@@ -180,12 +233,17 @@ class KeyFamily:
     (<class 'int'>, True, False)
     """
 
-    __slots__ = ("_held", "_kinds", "closed", "foreign", "others", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "_stated", "closed", "foreign", "others", "plain", "zone")
 
     def __init__(
-        self, closed: bool, held: Callable[[], Iterable[Any]], others: str = "the keys of this calendar"
+        self,
+        closed: bool,
+        held: Callable[[], Iterable[Any]],
+        others: str = "the keys of this calendar",
+        stated: StatedKeys | None = None,
     ) -> None:
         self.closed = closed
+        self._stated = stated
         self.others = others  # what these keys are called in the sentence of an error
         self._held = held  # returns all keys that are held now; called only before a refusal
         self._kinds: dict[Any, Any] = {}
@@ -257,6 +315,8 @@ class KeyFamily:
 
     def _compatible(self, kind: Any, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
+        if self._stated is not None and not self._stated.has(key):
+            raise KeyTypeError(key, f"is no key of this calendar, which was made with {self._stated}")
         if (why := incomparable(key, key)) is not None:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)
@@ -264,7 +324,19 @@ class KeyFamily:
             self._look_again()
             refused = self._against(self._kinds, key)
         if refused is not None:
-            raise KeyTypeError(key, f"cannot be compared with {self.others}, such as {brief_key(refused)}")
+            reason = f"cannot be compared with {self.others}, such as {brief_key(refused)}"
+            raise KeyTypeError(key, reason + self._way_out(key))
+
+    def _way_out(self, key: Any) -> str:
+        """Return how to make a calendar that takes a refused key, as the end of a sentence: the first key decides."""
+        if self._stated is not None or not self.others.endswith("calendar"):
+            return ""
+        named = "..."
+        if issubclass(type(key), datetime):
+            named = repr("naive" if key.utcoffset() is None else "aware")
+        elif type(key) in OWN_KEYS:
+            named = type(key).__name__
+        return f"; the first key decides which it takes, or Calendar(keys={named})"
 
     def _look_again(self) -> None:
         """Forget the kinds of which no key is held any more. O(keys held)."""
