@@ -6,7 +6,8 @@
     Timestamp of the year 20000                 as it is: beyond the years of datetime
 
 They are subclasses of Python's, but one comparison of them takes as long as eight of Python's, and a key is compared all
-its life; and keys of two types keep a calendar from its fast paths. pandas is never imported here: where a value is pandas', it is loaded already.
+its life; and keys of two types keep a calendar from its fast paths. pandas is never imported here: where a value is
+pandas', it is loaded already.
 """
 
 from __future__ import annotations
