@@ -164,8 +164,11 @@ def test_answers_are_in_the_zone_asked_in(zone: str) -> None:
             spans: list[Any] = list(call(start.astimezone(low), end.astimezone(high)))
             assert [tuple(key.astimezone(UTC) for key in span) for span in spans] == plain
             assert {key.tzinfo for span in spans for key in span} == {low}
-        endless: list[Any] = [next(call(start.astimezone(here), None)), list(call(None, end.astimezone(here)))[-1]]
-        assert {key.tzinfo for span in endless for key in span} == {here}
+        endless: Any = next(call(start.astimezone(here), None))
+        assert {key.tzinfo for key in endless} == {here}
+    once = Hours({}, zone="Europe/Berlin", exceptions={"2026-10-25": "00:30-02:30"})
+    before: Any = list(once.open_spans(None, end.astimezone(here)))
+    assert {key.tzinfo for span in before for key in span} == {here}
     opening: Any = hours.next_open(start.astimezone(here))
     assert {key.tzinfo for key in opening} == {here}
 
