@@ -27,6 +27,7 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
+from bookcore.model.keys import StatedKeys
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
@@ -57,9 +58,12 @@ class Calendar:
     present instant, for holds: while a hold may run out, every call that reads or changes bookings calls it, and passes
     on unchanged what it raises. ``event_type`` is the class of the events that `book` makes. ``key`` is a function that
     returns the id of a resource, for objects whose ``id`` is not unique: ``key=lambda row: (type(row).__name__, row.pk)``;
-    it is called for objects, and ids as arguments stay what they are.
+    it is called for objects, and ids as arguments stay what they are. ``keys`` states which keys the
+    calendar takes: a type, such as ``datetime``, ``date``, ``int`` or ``float`` (which has whole numbers among it), or
+    ``"aware"`` or ``"naive"`` for datetimes with and without a zone. If it is None, the first key decides, again whenever
+    the calendar is empty.
 
-    Raises: `QueryError` for invalid bounds, clock, event type or key; `StoreError` for an object that is
+    Raises: `QueryError` for invalid bounds, clock, event type, key or keys; `StoreError` for an object that is
     no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
     instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
@@ -73,8 +77,9 @@ class Calendar:
     A calendar is neither copied nor pickled (`QueryError`): `restore` of a `snapshot` makes an independent one.
 
     A resource argument is the registered object, an object equal to it, or its id; another object that has this id is
-    refused (`UnknownResourceError`). None as start or end means unbounded. A call that raises changes nothing. In
-    the complexities, m is the number of bookings of the resource, n the number of resources.
+    refused (`UnknownResourceError`). None as start or end means unbounded. Bookings and closures keep the keys that they
+    were given; computed keys are in the zone of the question (see `bookcore.query.free_time`). A call that raises changes
+    nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
     """
 
     __slots__ = (
@@ -100,6 +105,7 @@ class Calendar:
         clock: Callable[[], Any] | None = None,
         event_type: type[BookingEvent] = BookingEvent,
         key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
     ) -> None:
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
@@ -110,6 +116,10 @@ class Calendar:
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         if key is not None and not callable(key):
             raise QueryError(key, "key is a function that returns the id of a resource")
+        try:
+            stated = None if keys is None else StatedKeys(keys)
+        except ValueError as exc:
+            raise QueryError(keys, str(exc)) from None
         store = MemoryStore() if store is None else store
         if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
@@ -121,7 +131,7 @@ class Calendar:
             raise
         except Exception as exc:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
-        state = CalendarState(self, store, sort, clock, event_type, key)
+        state = CalendarState(self, store, sort, clock, event_type, key, stated)
         self._engine = Engine(state)
         self._mending = Mending(state)
         self._planner = Planner(state)
@@ -358,8 +368,8 @@ class Calendar:
     def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
         """Yield steps ``(start, end, used)``: how many units bookings and holds use. The steps cover the span, in order.
 
-        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds neighbouring steps
-        share a key; the usage at that key is the greatest of theirs.
+        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds a step begins one key
+        after the one before, as the parts of `free_busy` do.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
@@ -973,7 +983,8 @@ class Calendar:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
         A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
-        account. ``at_least`` leaves out shorter spans. None as start or end of an answer means unbounded.
+        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end
+        of an answer means unbounded.
 
         Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
@@ -993,6 +1004,7 @@ class Calendar:
     ) -> tuple[Any, Any] | None:
         """Return the earliest span ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
 
+        With ``bounds="[]"`` a length of dates counts days: ``timedelta(3)`` is Monday to Wednesday.
         None is also returned when no opening is long enough: the search ends 40 years after the last booking or closure.
 
         Raises: `KeyTypeError` when *after* is None or the length cannot be added to it; `InvalidSpanError` for a length of
@@ -1061,6 +1073,7 @@ class Calendar:
 
         The slots lie within the span; their resources match all *terms*. Without ``step`` there is a slot at the start of
         each gap that is long enough. With ``step`` there are all slots that start at *start*, *start* + ``step``, and so on.
+        With ``bounds="[]"`` a length of dates counts days.
 
         The calendar may change between two slots. Each slot is free when it is yielded; time before the last slot that has
         become free is not searched again.
@@ -1335,11 +1348,13 @@ class Calendar:
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
     ) -> Self:
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store`` and ``clock`` are those of the new calendar, and ``resource_key`` is its ``key``.
+        ``store``, ``clock`` and ``keys`` are those of the new calendar, and ``resource_key`` is its ``key``: the file does
+        not say which keys the old one was made for, only which it had.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
         needs a class missing in *types*.
@@ -1357,7 +1372,7 @@ class Calendar:
         from bookcore.persist.snapshot.save_load import load
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key)
+            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)
             return calendar, calendar._engine.state
 
         return load(make, path, types=types, key=key)

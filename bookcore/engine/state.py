@@ -42,7 +42,7 @@ from bookcore.model.errors import (
     brief,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import KeyFamily, is_foreign, normal
+from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
 from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
@@ -108,6 +108,7 @@ class CalendarState:
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
         key: Callable[[Any], Hashable] | None = None,
+        stated: StatedKeys | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
@@ -123,7 +124,7 @@ class CalendarState:
         # the resource whose capacity is being changed, its capacity and `crowded` before, and its rows
         self.resizing: tuple[ResourceRecord, int, bool, Sequence[Row]] | None = None
         self.repairable = store if isinstance(store, SupportsRepair) else None
-        self.keys = KeyFamily(closed, self._keys_held)
+        self.keys = KeyFamily(closed, self._keys_held, stated=stated)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
         self.registry = Registry(self.sizes.attribute, key)
         self.booking_indexes = BookingIndexes(self.sizes.attribute)

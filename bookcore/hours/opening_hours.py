@@ -32,6 +32,7 @@ from bookcore.hours.wall_clock import AMBIGUOUS, EPOCH, EPOCH_UTC, NONEXISTENT, 
 from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
 from bookcore.model.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.window import Window
 
 __all__ = ["Hours"]
 
@@ -51,9 +52,9 @@ class Hours:
     An opening belongs to the day on which it starts: the rule or exception of Friday decides about Friday 22:00-26:00,
     including its end on Saturday.
 
-    With a zone, keys are aware datetimes of any zone, and the returned spans are in UTC; without a zone, keys are naive
-    datetimes. Any other key is a `KeyTypeError`. An instance is immutable, hashes by its content, and is safe to share
-    among threads. It caches at most 512 resolved weeks.
+    With a zone, keys are aware datetimes of any zone, and the returned spans are in the zone of the keys asked with; without
+    a zone, keys are naive datetimes. Any other key is a `KeyTypeError`. An instance is immutable, hashes by its content, and
+    is safe to share among threads. It caches at most 512 resolved weeks.
 
     Attributes: ``week``, ``zone``, ``exceptions``, ``nonexistent``, ``ambiguous``, as read; ``longest``, an upper bound
     for the length of an open span (exact without a zone, two days more with a zone), None if there is no bound.
@@ -159,9 +160,9 @@ class Hours:
 
         Spans shorter than *at_least* are left out.
 
-        The ends of the window are returned unchanged, None if unbounded. All other times are in UTC (naive without a
-        zone), because Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
-        ``span_start.astimezone(hours.zone)`` gives the wall-clock time.
+        All times are in the zone of *start*, or if that is None of *end*; if both are None, in UTC. Compare and subtract
+        them in UTC: Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
+        ``span_start.astimezone(hours.zone)`` gives the wall-clock time of the place.
 
         Raises: as `is_open`, at the call.
         Complexity: O(weeks visited + spans), each week resolved once. Where no weekly opening (with a zone: plus two days,
@@ -198,7 +199,7 @@ class Hours:
         """Return the first open span at or after an instant that lasts at least *at_least*, or None.
 
         The span is maximal, except that it does not start before *after*; its end is None if it never closes. The search
-        ends 40 years after *after* or the last exception, whichever is later.
+        ends 40 years after *after* or the last exception, whichever is later. Times are in the zone of *after*.
 
         Raises: `KeyTypeError` as `is_open`, also for an ``at_least`` that is no `timedelta`.
         Complexity: O(openings visited), as `open_spans`.
@@ -212,11 +213,11 @@ class Hours:
         if self.longest is not None and wanted > self.longest:
             return None
         horizon = self._weeks.horizon(a)
-        for opens, closes in self._weeks.open_points(a, HIGHEST, wanted):
-            if closes == HIGHEST:
-                return (after if opens == a else self._key(opens)), None
-            if closes - opens >= wanted:
-                return (after if opens == a else self._key(opens)), self._key(closes)
+        for span in self._weeks.open_points(a, HIGHEST, wanted):
+            opens, closes = span
+            if closes == HIGHEST or closes - opens >= wanted:
+                opening: Any = next(self._as_keys([span], after, None, (a, HIGHEST)))
+                return opening  # type: ignore[no-any-return]
             if opens > horizon:
                 break
         return None
@@ -322,8 +323,11 @@ class Hours:
         self, spans: Iterable[Piece], start: datetime | None, end: datetime | None, window: Piece
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
         a, b = window
-        for opens, closes in spans:
-            yield (start if opens == a else self._key(opens)), (end if closes == b else self._key(closes))
+        keys = (
+            (start if opens == a else self._key(opens), end if closes == b else self._key(closes))
+            for opens, closes in spans
+        )
+        return Window(start, end, start, end).tell_all(keys)
 
 
 def _length(at_least: object) -> timedelta:

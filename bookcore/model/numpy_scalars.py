@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-__all__ = ["Grain", "grain", "is_array", "python_number"]
+__all__ = ["Grain", "grain", "is_array", "python_number", "unit_of"]
 
 _DAY = 86400
 _SECONDS = {"Y": 366 * _DAY, "M": 31 * _DAY, "W": 7 * _DAY, "D": _DAY, "h": 3600, "m": 60, "s": 1}
@@ -89,6 +89,18 @@ def python_number(value: Any) -> Any:
     if letter in "mM" and value.dtype.str.endswith("8"):
         raise ValueError("has no unit")
     return value
+
+
+def unit_of(value: Any) -> str | None:
+    """Return the unit of a `datetime64` or `timedelta64`, such as ``"D"``; None for several units at a time and all else.
+
+    >>> unit_of(9) is None
+    True
+    """
+    if not _is_numpy(value, "generic") or value.dtype.kind not in "mM":
+        return None
+    unit, multiple = sys.modules["numpy"].datetime_data(value.dtype)
+    return str(unit) if multiple == 1 else None
 
 
 def grain(value: Any) -> Grain | None:

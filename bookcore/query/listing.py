@@ -1,8 +1,9 @@
-"""Looking up and listing resources, bookings and closures."""
+"""Looking up and listing resources, bookings and closures, and windows for the answers about them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from bookcore.engine.gate import inspection, question
@@ -12,11 +13,13 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, UnknownResourceError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
+from bookcore.model.window import Window
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
 __all__ = [
     "bookings", "by_start", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of",
+    "window",
 ]  # fmt: skip
 
 
@@ -121,3 +124,23 @@ def resource(state: CalendarState, id: Hashable) -> Any:
     if record is None:
         raise UnknownResourceError(id)
     return record.resource
+
+
+def window(state: CalendarState, records: Iterable[ResourceRecord], start: Any, end: Any, low: Any, high: Any) -> Window:
+    """Return the window of a question about some resources, given and in index form. The lock is held.
+
+    Complexity: O(1); O(m) for a question without any bound.
+    """
+    return Window(start, end, low, high, _key_as_given(state, records) if start is None and end is None else None)
+
+
+def _key_as_given(state: CalendarState, records: Iterable[ResourceRecord]) -> Any:
+    """Return a key of the first booking or closure of some resources, as it was given, or one in the zone of their hours."""
+    for record in records:
+        for event in state.ledger.events(record, state.store.overlapping(record, None, None)[:1]):
+            return event.end if event.start is None else event.start
+        for closure in state.closures.of(record)[:1]:
+            return closure.end if closure.start is None else closure.start
+        if record.hours is not None and record.hours.zone is not None:
+            return datetime(1970, 1, 1, tzinfo=UTC).astimezone(record.hours.zone)
+    return None

@@ -27,6 +27,7 @@ from bookcore.engine.opening_hours import is_shorter, suits
 from bookcore.index.bitmap import from_ordinals, pick
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
+from bookcore.model.window import Window
 from bookcore.query.planner import Planner
 from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
@@ -44,16 +45,14 @@ MANY = 256
 
 
 class Slots(Iterator[tuple[Any, Any, Any]]):
-    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``given`` is *low* as given."""
+    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``window`` tells its answers."""
 
-    __slots__ = ("_answers", "_planner", "_state", "gate", "given", "high", "length", "low", "quantity", "step", "term")
+    __slots__ = ("_answers", "_planner", "_state", "gate", "high", "length", "low", "quantity", "step", "term", "window")
 
-    def __init__(
-        self, planner: Planner, term: Term, length: Any, low: Any, high: Any, quantity: int, step: Any, given: Any
-    ) -> None:
+    def __init__(self, planner: Planner, term: Term, length: Any, window: Window, quantity: int, step: Any) -> None:
         self._planner, self._state, self.gate, self.term = planner, planner.state, planner.gate, term
-        self.length, self.low, self.high = length, low, high
-        self.quantity, self.step, self.given = quantity, step, given
+        self.length, self.window, self.low, self.high = length, window, window.low, window.high
+        self.quantity, self.step = quantity, step
         self._answers = self._all() if step is None else self._on_grid()
 
     def __next__(self) -> tuple[Any, Any, Any]:
@@ -127,10 +126,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         room = Available(start, until, self.quantity)
         asked = room if isinstance(self.term, All) else And((self.term, room))
         available, version = self._available(asked, among)
-        shown = self.given if start is self.low else start
+        told = self.window.tell(start, until)
         for record in available:
             if self._is_still(record, asked, version):
-                yield shown, until, record.resource
+                yield *told, record.resource
 
     @question
     def _available(
@@ -169,9 +168,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _among(self, start: Any, until: Any, records: list[ResourceRecord]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
+        told = self.window.tell(start, until)
         for record in self._in_order(records):
             if self._fits(record, start, until):
-                yield start, until, record.resource
+                yield *told, record.resource
 
     @inspection
     def _in_order(self, records: list[ResourceRecord]) -> list[ResourceRecord]:
@@ -300,7 +300,6 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         resources = self._state.hours.by_rule.get(hours)
         bits = 0 if resources is None else self._within(resources.value())
         return [(self._state.registry.by_number, bits)] if bits else []
-
 
 def _is_after(key: Any, other: Any) -> bool:
     """Tell whether a key is a step forward from another, and not back as well: so says a `<` that is always true.

@@ -5,9 +5,9 @@ So `put` is not judged by a calendar's answers alone, nor a calendar by the stor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,6 +15,7 @@ from bookcore import BookcoreError, BookingStore, StoreError, SupportsAvailabili
 from bookcore.stores.protocol import Row, SupportsRepair
 from bookcore.stores.record import ResourceRecord
 from bookcore.testing.families import Family, families
+from bookcore.testing.narrow import hold_only
 
 __all__ = ["BOUNDS", "Brittle", "StoreExam"]
 
@@ -74,6 +75,14 @@ def check(store: Any) -> None:
 
 class StoreExam:
     """Promises of the methods, and of the capabilities a store claims to have."""
+
+    keys: ClassVar[Sequence[str] | None] = None
+
+    @pytest.fixture(autouse=True)
+    def _holds_its_families_alone(self, store: Any) -> None:
+        """Skip a test as soon as it hands the store a key of another family."""
+        if self.keys is not None:
+            hold_only(store, self.keys)
 
     def test_store_has_the_methods_of_the_protocol(self, store: Any) -> None:
         """A store is recognised by its methods, not by a base class."""

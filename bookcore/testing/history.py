@@ -55,7 +55,7 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.oracle = TimeOracle(self.bounds, bool(self.family.between))
+        self.oracle = TimeOracle(self.bounds, bool(self.family.between), self.family.days)
         self.within: Callable[[], Any] | None = None  # what the clock calls, if it is set
         self.clock = lambda: self.within() if self.within is not None else self.oracle.now
         stores = map(self.new_store, self.stores)
