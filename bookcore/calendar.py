@@ -140,7 +140,7 @@ class Calendar:
         >>> from types import SimpleNamespace
         >>> calendar = Calendar()
         >>> van = calendar.add_resource(SimpleNamespace(id="van", wheels=4), capacity=9)
-        >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first(1)[0] is van
+        >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first() is van
         (True, True)
         """
         return self._gate.run(self._engine.add_resource, resource, capacity, before, after)

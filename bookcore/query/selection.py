@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from bookcore.engine.engine import UNSET
 from bookcore.model.errors import QueryError
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 from bookcore.model.typecheck import is_a, plain_text
@@ -89,8 +90,14 @@ class Selection:
     def __contains__(self, resource: object) -> bool:
         return self._planner.matches(self._term, resource)
 
-    def first(self, n: int) -> list[Any]:
-        """Return the first *n* resources, or all if there are fewer.
+    @overload
+    def first(self) -> Any | None: ...
+
+    @overload
+    def first(self, n: int) -> list[Any]: ...
+
+    def first(self, n: int = UNSET) -> Any:
+        """Return the first resource, or None; with *n* a list of the first *n*, or of all if there are fewer.
 
         Raises: `QueryError` unless *n* is an int of at least 0; otherwise see the class.
         Complexity: about O(n) when many resources match; after `order_by`, as reading the whole selection.
@@ -98,12 +105,20 @@ class Selection:
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
-        >>> calendar.find_available(9, 12).first(2)
-        [Resource(id='barn'), Resource(id='cabin')]
+        >>> calendar.find_available(9, 12).first(), calendar.find_available(9, 12).first(2)
+        (Resource(id='barn'), [Resource(id='barn'), Resource(id='cabin')])
         """
+        if n is UNSET:
+            return next(iter(self._planner.select(self._term, self._order, 1)), None)
         if type(n) is not int or n < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
         return self._planner.select(self._term, self._order, n)
+
+    if not TYPE_CHECKING:  # a type checker refuses ``selection[0]`` by itself
+        __reversed__ = None
+
+        def __getitem__(self, at):
+            raise QueryError(self, "is asked anew each time, so it has no places: first(), first(n), list(selection)[...]")
 
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration.

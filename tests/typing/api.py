@@ -109,12 +109,14 @@ assert_type(free ^ price.one_of([1, 2]), Selection)
 assert_type(~free, Selection)
 assert_type(free.order_by("price"), Selection)
 assert_type(free.first(10), list[Any])
+assert_type(free.first(), Any | None)
 assert_type(free.ids(), list[Any])
 assert_type(free.count(), int)
 assert_type(bool(free), bool)
 assert_type("loft" in free, bool)
 calendar.create_index("price", lambda flat: flat.price)  # type: ignore[call-arg]
-free.first("ten")  # type: ignore[arg-type]
+free.first("ten")  # type: ignore[call-overload]
+free[0]  # type: ignore[index]
 
 # -- hours and recurrence ------------------------------------------------------------------------
 
