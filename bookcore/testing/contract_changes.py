@@ -362,7 +362,7 @@ class ChangeExam:
                 calendar.book_all([("r", 1, 5), BookingEvent("q", 1, 5), request])
             assert fingerprint(calendar) == before
         with pytest.raises(QueryError):
-            calendar.book_all([], on_conflict="ignore")
+            calendar.book_all([], on_conflict="ignore")  # type: ignore[arg-type]
         assert calendar.book_all(iter([("r", 1, 5), ("q", 1, 5)])).refused == ()
         assert len(calendar) == 2
 

@@ -43,7 +43,7 @@ class ClosingExam:
     # -- closures ----------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: str) -> None:
+    def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: Any) -> None:
         """Active bookings stay and are listed by the closure, which is among the causes of a refusal until it is lifted."""
         calendar = rooms(store, bounds)
         standing, far = calendar.book("q", 1, 5), calendar.book("q", 20, 21)
@@ -142,7 +142,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("family", families(), ids=str)
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_every_family_of_keys_can_be_closed_and_held(self, store: Any, family: Family, bounds: str) -> None:
+    def test_every_family_of_keys_can_be_closed_and_held(self, store: Any, family: Family, bounds: Any) -> None:
         """Closures, holds, moves and splits only compare keys."""
         calendar = rooms(store, bounds)
         key = family.key
@@ -267,7 +267,8 @@ class ClosingExam:
     def test_hours_that_are_none_are_refused(self, store: Any) -> None:
         """Nor is one of many resources given hours if another is unknown."""
         calendar = rooms(store)
-        for wrong in ("09:00-17:00", {"mon": "09:00-17:00"}, 5):
+        wrongs: list[Any] = ["09:00-17:00", {"mon": "09:00-17:00"}, 5]
+        for wrong in wrongs:
             with pytest.raises(HoursError):
                 calendar.set_hours("r", wrong)
         with pytest.raises(UnknownResourceError):
@@ -277,7 +278,7 @@ class ClosingExam:
     # -- turnaround --------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_turnaround_keeps_neighbours_apart_in_either_order(self, store: Any, bounds: str) -> None:
+    def test_turnaround_keeps_neighbours_apart_in_either_order(self, store: Any, bounds: Any) -> None:
         """The after of the earlier and the before of the later fit between two, whichever was booked first."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("r", before=1, after=2))
