@@ -364,6 +364,33 @@ def test_a_faulty_store_does_not_survive_a_random_walk(faulty: Callable[[], Any]
         )
 
 
+@pytest.mark.parametrize("faulty", [TouchingOverlaps, OutOfOrder, ForgetsOpenEnds, SaysYes, SearchFindsAll, NewestLast])
+def test_a_red_walk_is_told_after_few_tries_to_make_it_shorter(faulty: Callable[[], Any]) -> None:
+    """Hypothesis alone tries for up to five minutes."""
+    played = [0]
+
+    def make() -> Any:
+        played[0] += 1
+        return faulty()
+
+    def walked(*phases: Phase) -> int:
+        played[0] = 0
+        with pytest.raises((AssertionError, AttributeError, LookupError, StoreError)):
+            run_state_machine_as_test(walk, settings=settings(
+                max_examples=300, stateful_step_count=20, phases=phases, derandomize=True, deadline=None,
+                suppress_health_check=list(HealthCheck), database=None, report_multiple_bugs=False,
+            ))  # fmt: skip
+        return played[0]
+
+    walk = machine(make)
+    assert walk.shrinks == 100
+    walk.shrinks = 10
+    found = walked(Phase.generate)
+    assert found < walked(Phase.generate, Phase.shrink) <= found + 10 + 1, "and once more, to tell it"
+    assert walk.tried is None
+    assert Phase.explain not in walk.TestCase.settings.phases
+
+
 WALKED = sorted({fault.__name__ for fault, *_ in FAULTS} - {"followers_judge_again", "any_takes_the_last"})
 """All but those for which a walk takes long."""
 
@@ -393,4 +420,4 @@ def test_machine_takes_whatever_makes_stores() -> None:
     with pytest.raises(QueryError, match="give the class"):
         machine(MemoryStore())  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="bounds"):
-        machine(MemoryStore, bounds="()")
+        machine(MemoryStore, bounds="()")  # type: ignore[arg-type]
