@@ -25,7 +25,7 @@ from bookcore import (
 )
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_life import Clock, rooms
-from bookcore.testing.contract_threads import run_together
+from bookcore.testing.contract_threads import join_all, run_together
 
 __all__ = ["ChangeExam", "upheaval"]
 
@@ -331,7 +331,7 @@ class ChangeExam:
         before = [1, True, Status.CONFIRMED, repr(calendar)]
         seen: list[Any] = []
         readers = [
-            threading.Thread(target=lambda read=read: seen.append((read, read())))
+            threading.Thread(target=lambda read=read: seen.append((read, read())), daemon=True)
             for read in (lambda: len(calendar), lambda: stay.owns_lock, lambda: stay.status, lambda: repr(calendar))
         ]
         with calendar.what_if():
@@ -339,8 +339,7 @@ class ChangeExam:
             for reader in readers:
                 reader.start()
             assert (len(calendar), stay.owns_lock, stay.status) == (0, False, Status.RELEASED)
-        for reader in readers:
-            reader.join()
+        join_all(readers)
         assert all(answer in before for _, answer in seen)
         assert len(seen) == len(before)
 
