@@ -997,12 +997,16 @@ class Calendar(Generic[R, K, E]):
 
     # -- closures and opening hours ---------------------------------------------------------------------
 
-    def close(self, resource: R | Id, start: K | None, end: K | None, reason: str = "closed") -> Closure:
+    def close(
+        self, resource: R | Id = UNSET, start: K | None = UNSET, end: K | None = UNSET, reason: str = "closed"
+    ) -> Closure:
         """Close a resource for a span, so that `book` refuses it. Return the closure, for `reopen`.
 
         Active bookings stay; those that overlap the span are listed in ``closure.overlapping``. Closures may overlap.
+        A calendar itself is in memory and needs no closing: ``close()`` is refused.
 
-        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string.
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string, or
+        unless resource, start and end are all given.
         Complexity: O(log m + bookings that overlap the span).
 
         >>> from bookcore import Calendar, Resource

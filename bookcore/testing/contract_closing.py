@@ -264,6 +264,24 @@ class ClosingExam:
         calendar.remove_booking(stay)
         calendar.set_hours("r", hours)
 
+    def test_closing_without_a_resource_is_refused_and_says_what_close_is_for(self, store: Any) -> None:
+        """Programs close what holds files; a calendar in memory holds none, and goes on as before."""
+        calendar = rooms(store)
+        calls: list[tuple[tuple[Any, ...], dict[str, Any], list[str]]] = [
+            ((), {}, ["resource", "start", "end"]),
+            (("r",), {}, ["start", "end"]),
+            (("r", 1), {}, ["end"]),
+            (("r",), {"end": 5}, ["start"]),
+            ((), {"start": 1, "end": 5}, ["resource"]),
+            ((), {"reason": "the shop is closing"}, ["resource", "start", "end"]),
+        ]
+        for args, options, missing in calls:
+            with pytest.raises(QueryError, match="in memory and needs no closing") as refused:
+                calendar.close(*args, **options)
+            assert refused.value.term == missing
+            assert calendar.closures() == ()
+        assert calendar.close("r", None, None).reason == "closed", "None is a span without ends"
+
     def test_hours_that_are_none_are_refused(self, store: Any) -> None:
         """Nor is one of many resources given hours if another is unknown."""
         calendar = rooms(store)
