@@ -8,7 +8,12 @@ An exact, pure-Python, in-memory booking engine for anything bookable. Spans are
 >>> _ = calendar.book(flat, 1, 5)
 >>> calendar.is_available(flat, 5, 8)
 True
+
+The names of opening hours, recurrence, tables and of the other stores are loaded when they are first used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from bookcore.calendar import Calendar
 from bookcore.errors import (
@@ -56,10 +61,39 @@ from bookcore.stores.protocol import (
     SupportsLoad,
 )
 
+if TYPE_CHECKING:
+    from bookcore.hours import Hours
+    from bookcore.recurrence import recurring
+    from bookcore.stores.sorted import SortedStore
+    from bookcore.stores.tree import TreeStore
+    from bookcore.tables import BadRow, fill, read_csv
+else:  # hidden from type checkers, for which it would make every misspelled name an ``Any``
+    _LATER = {
+        "BadRow": "bookcore.tables",
+        "Hours": "bookcore.hours",
+        "SortedStore": "bookcore.stores.sorted",
+        "TreeStore": "bookcore.stores.tree",
+        "fill": "bookcore.tables",
+        "read_csv": "bookcore.tables",
+        "recurring": "bookcore.recurrence",
+    }
+
+    def __getattr__(name):
+        """Load one of these names from its module, once."""
+        if name not in _LATER:
+            raise AttributeError(f"module 'bookcore' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})
+
+
 __version__ = "0.1.0"
 
 __all__ = [
     "AssignmentError",
+    "BadRow",
     "BookableResource",
     "BookcoreError",
     "BookingEvent",
@@ -77,6 +111,7 @@ __all__ = [
     "Explanation",
     "FieldError",
     "HoldExpiredError",
+    "Hours",
     "HoursError",
     "IndexNameError",
     "IndexView",
@@ -96,14 +131,19 @@ __all__ = [
     "ResourceInUseError",
     "Selection",
     "SnapshotError",
+    "SortedStore",
     "State",
     "Status",
     "StoreError",
     "SupportsAvailability",
     "SupportsLoad",
     "TransactionError",
+    "TreeStore",
     "UnknownBookingError",
     "UnknownClosureError",
     "UnknownResourceError",
+    "fill",
     "no",
+    "read_csv",
+    "recurring",
 ]

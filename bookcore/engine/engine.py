@@ -587,6 +587,10 @@ class Engine:
 
     def close(self, resource: Any, start: Any, end: Any, reason: str) -> Closure:
         """See `Calendar.close`."""
+        named = {"resource": resource, "start": start, "end": end}
+        if missing := [name for name, given in named.items() if given is UNSET]:
+            what = "close(resource, start, end) closes a resource, and lacks these"
+            raise QueryError(missing, f"{what}; the calendar itself is in memory and needs no closing")
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
         state = self.state

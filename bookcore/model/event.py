@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bookcore.model.errors import AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
@@ -231,12 +231,14 @@ class BookingEvent(_EventFields):
         except Exception:  # keys that cannot be hashed, or slots that are not set yet
             return hash(BookingEvent)
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            fields = getattr(self, "_fields", None)
-            if fields is not None and name in fields:
-                return fields[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # hidden from type checkers, for which it would make every misspelled field an ``Any``
+
+        def __getattr__(self, name):
+            if not name.startswith("_"):
+                fields = getattr(self, "_fields", None)
+                if fields is not None and name in fields:
+                    return fields[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         resource_id = getattr(self.resource, "id", self.resource)

@@ -17,7 +17,7 @@ from bookcore.testing.contract_store import BOUNDS
 __all__ = ["TimeExam"]
 
 
-def day(store: Any, bounds: str = "[)") -> Calendar:
+def day(store: Any, bounds: Any = "[)") -> Calendar:
     """Return a calendar with a room, a resource with three units and a room with buffers, each with a few bookings."""
     calendar = Calendar(store, bounds=bounds)
     calendar.add_resource(Resource("room"))
@@ -95,7 +95,7 @@ class TimeExam:
         assert days(calendar.gaps(car, *window, at_least=timedelta(0))) == [(6, 6), (9, 10), (12, 20)]
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_occupancy_free_busy_and_gaps_agree_on_what_a_step_is(self, store: Any, bounds: str) -> None:
+    def test_occupancy_free_busy_and_gaps_agree_on_what_a_step_is(self, store: Any, bounds: Any) -> None:
         """The window is cut at the same keys, and no key is in two steps."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("room"))
@@ -115,7 +115,7 @@ class TimeExam:
         assert list(calendar.occupancy("pool", 5, 5 + 1 - step)) == [(5, 5 + 1 - step, 1 + step)]
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_gaps_and_what_is_taken_tile_the_window(self, store: Any, bounds: str) -> None:
+    def test_gaps_and_what_is_taken_tile_the_window(self, store: Any, bounds: Any) -> None:
         """Every span of whole numbers is in a gap, or cannot be booked; each gap can be booked whole."""
         calendar = day(store, bounds)
         step = 0 if bounds == "[]" else 1
@@ -130,7 +130,7 @@ class TimeExam:
                         assert calendar.book(id, a, b, quantity=quantity).owns_lock
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_long_gap_is_found_among_many_short_ones(self, store: Any, bounds: str) -> None:
+    def test_a_long_gap_is_found_among_many_short_ones(self, store: Any, bounds: Any) -> None:
         """Hundreds of bookings with little between them, before and after some are removed and others made."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("room"))
@@ -249,7 +249,7 @@ class TimeExam:
         assert starts == [0.0]
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_nothing_follows_infinity_behind_many(self, store: Any, bounds: str) -> None:
+    def test_nothing_follows_infinity_behind_many(self, store: Any, bounds: Any) -> None:
         """Nor where the search has passed over a long row of bookings, nor with closed bounds."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("room"))
@@ -384,7 +384,7 @@ class TimeExam:
             (KeyTypeError, lambda: calendar.next_available("room", 1, "long")),
             (KeyTypeError, lambda: calendar.gaps("room", "a", "b")),
             (QueryError, lambda: calendar.common_gaps(["room"], 1, 2, quorum=0)),
-            (QueryError, lambda: calendar.common_gaps(5, 1, 2)),  # type: ignore[arg-type]
+            (QueryError, lambda: calendar.common_gaps(5, 1, 2)),  # type: ignore[call-overload]
         ]
         for error, call in calls:
             with pytest.raises(error):

@@ -29,7 +29,7 @@ lengths = st.sampled_from([None, None, 0, 1, 2])
 class Plan:
     """What to do to a fresh calendar; spans that are none, or taken, are passed over."""
 
-    bounds: str
+    bounds: Any
     rooms: tuple[tuple[int, Any, Any], ...]  # capacity, before, after
     deeds: tuple[tuple[str, int, Any, Any, int], ...]  # what, which room, from, until, how many
 
@@ -65,7 +65,7 @@ edges = st.one_of(st.none(), st.integers(-2, 18))
 windows = st.tuples(edges, edges)
 
 
-def is_span(start: Any, end: Any, bounds: str) -> bool:
+def is_span(start: Any, end: Any, bounds: Any) -> bool:
     """Tell whether this is a span at all."""
     return start is None or end is None or start < end or (bounds == "[]" and start == end)
 
@@ -77,7 +77,7 @@ def keys_in(start: Any, end: Any) -> list[Any]:
     return first + list(range(LOW if start is None else start, (HIGH if end is None else end) + 1)) + last
 
 
-def maximal(fine: Any, start: Any, end: Any, bounds: str) -> list[tuple[Any, Any]]:
+def maximal(fine: Any, start: Any, end: Any, bounds: Any) -> list[tuple[Any, Any]]:
     """Return the spans of a window that are fine while no larger one is; whatever lies within a fine one is fine."""
     keys = keys_in(start, end)
     found = []

@@ -32,7 +32,7 @@ def hours_after(key: datetime, *hours: float) -> list[datetime]:
     return [(key.astimezone(UTC) + hour * HOUR).astimezone(key.tzinfo) for hour in hours]
 
 
-def filled(store: Any, bounds: str, zone: tzinfo = NEW_YORK) -> Calendar:
+def filled(store: Any, bounds: Any, zone: tzinfo = NEW_YORK) -> Calendar:
     """Return a calendar with a room, a pool, a room with hours and many more, booked in a zone."""
     calendar = Calendar(store, bounds=bounds)
     calendar.add_resource(Resource("room"))
@@ -77,7 +77,7 @@ def keys_of(answers: Any) -> list[list[Any]]:
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("make", STORES)
-def test_answers_are_in_the_zone_of_the_question(make: Any, bounds: str, question: str) -> None:
+def test_answers_are_in_the_zone_of_the_question(make: Any, bounds: Any, question: str) -> None:
     """In that of its start, if its end is in another one; the instants are those of the same question asked in UTC."""
     calendar = filled(make(), bounds)
     ask = QUESTIONS[question]
@@ -98,7 +98,7 @@ def test_answers_are_in_the_zone_of_the_question(make: Any, bounds: str, questio
 @pytest.mark.parametrize("make", STORES)
 @pytest.mark.parametrize("zone", ZONES)
 def test_answers_of_a_question_without_bounds_are_in_the_zone_of_a_booking(
-    make: Any, bounds: str, question: str, zone: tzinfo
+    make: Any, bounds: Any, question: str, zone: tzinfo
 ) -> None:
     """With one bound they are in that one's zone."""
     calendar = filled(make(), bounds, zone)
@@ -113,7 +113,7 @@ def test_answers_of_a_question_without_bounds_are_in_the_zone_of_a_booking(
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_answers_without_bookings_are_in_the_zone_of_a_closure_or_of_the_hours(bounds: str) -> None:
+def test_answers_without_bookings_are_in_the_zone_of_a_closure_or_of_the_hours(bounds: Any) -> None:
     """In this order; free_busy is as gaps."""
     calendar = Calendar(bounds=bounds)
     calendar.add_resource(Resource("room"))

@@ -128,8 +128,8 @@ REFUSED: dict[str, tuple[Callable[[Calendar], Any], type[BookcoreError], str]] =
     "in the turnaround": (lambda c: c.change("row", quantity=3), ConflictError, "sail"),
     "zero": (lambda c: c.change("trip", quantity=0), InvalidQuantityError, "0"),
     "negative": (lambda c: c.change("trip", quantity=-2), InvalidQuantityError, "-2"),
-    "a part": (lambda c: c.change("trip", quantity=1.5), InvalidQuantityError, "1.5"),
-    "None": (lambda c: c.change("trip", quantity=None), InvalidQuantityError, "None"),
+    "a part": (lambda c: c.change("trip", quantity=1.5), InvalidQuantityError, "1.5"),  # type: ignore[arg-type]
+    "None": (lambda c: c.change("trip", quantity=None), InvalidQuantityError, "None"),  # type: ignore[arg-type]
     "start": (lambda c: c.change("trip", start=2), FieldError, "start.*move"),
     "end and more": (lambda c: c.change("trip", end=2, guest="x"), FieldError, "end.*move"),
     "resource": (lambda c: c.change("trip", resource="room"), FieldError, "resource.*move"),

@@ -49,7 +49,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_by_name", {})
 
 
-def filled(key: Any, bounds: str, pools: bool) -> Calendar:
+def filled(key: Any, bounds: Any, pools: bool) -> Calendar:
     """Return a calendar of twenty resources, booked in no order, with some bookings gone and one moved."""
     calendar = Calendar(bounds=bounds)
     for name in range(20):
@@ -116,7 +116,7 @@ def lived(calendar: Calendar, key: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("pools", [False, True])
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: str, pools: bool) -> None:
+def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: Any, pools: bool) -> None:
     """Both are asked and changed in the same way, and stay the same and sound; a second snapshot is the same file."""
     key = FAMILIES[family]
     calendar = filled(key, bounds, pools)

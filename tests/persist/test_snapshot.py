@@ -479,7 +479,7 @@ FAMILIES: dict[str, Callable[[int], Any]] = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bounds: str) -> None:
+def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bounds: Any) -> None:
     """Keys of each family, unbounded ends among them, come back as they were, and answer as they did."""
     register_key_codec(Version, "version", lambda version: version.parts, lambda parts: Version(*parts))
     key = FAMILIES[family]
@@ -503,7 +503,7 @@ def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bo
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_calendar_whose_keys_repeat_comes_back(tmp_path: Path, family: str, bounds: str) -> None:
+def test_calendar_whose_keys_repeat_comes_back(tmp_path: Path, family: str, bounds: Any) -> None:
     """Many resources at the same hours, as calendars mostly are: loaded in one piece where that can be."""
     register_key_codec(Version, "version", lambda version: version.parts, lambda parts: Version(*parts))
     key = FAMILIES[family]
