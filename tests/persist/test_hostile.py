@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +19,7 @@ import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
 from bookcore.hours.opening_hours import Hours
-from bookcore.model.errors import SnapshotError
+from bookcore.model.errors import InvalidKeyError, KeyTypeError, SnapshotError
 from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import KeyColumn, decode_column, encode_column
@@ -319,24 +321,40 @@ def test_last_number_that_is_allowed_leaves_a_calendar_that_books(tmp_path: Path
         calendar.snapshot(tmp_path / "b.bks")
 
 
-@pytest.mark.parametrize("section", ["holds", "expired"])
+@pytest.mark.parametrize("clock", [None, lambda: 0])
 @pytest.mark.parametrize(
-    "until", [[math.nan, 1], [1, math.nan], [1, "x"], ["x", None, 2], [(1,), 2], [{"a": 1}, {"b": 1}]]
-)
-def test_deadline_that_is_none_is_refused(section: str, until: list[Any]) -> None:
-    """It would be met long after, by a call that has nothing to do with it."""
-    state = sound_state(len(until))
-    getattr(state, section).until = until
-    with pytest.raises(Unreadable, match="deadline"):
-        decode_state(encode_state(state))
+    "until",
+    [
+        [math.nan, 1], [1, math.nan], [1, "x"], ["x", None, 2], [(1,), 2], [{"a": 1}, {"b": 1}],
+        [{1}], [1, 2.5, "x"], [(1, "a"), ("a", 1)], [Decimal("nan")], [date(2026, 1, 1), datetime(2026, 1, 1)],
+    ],
+)  # fmt: skip
+def test_deadline_that_is_none_is_refused(tmp_path: Path, until: list[Any], clock: Any) -> None:
+    """By the calendar, with a clock or without: it would be met long after, by a call that has nothing to do with it."""
+    write(tmp_path / "a.bks", held_state(until))
+    with pytest.raises(SnapshotDamagedError, match=r"not a point|no order|compared") as caught:
+        Calendar.restore(tmp_path / "a.bks", clock=clock)
+    assert isinstance(caught.value.__cause__, (KeyTypeError, InvalidKeyError))
 
 
+@pytest.mark.parametrize("clock", [None, lambda: -math.inf])
 @pytest.mark.parametrize("until", [[math.inf, 1], [None, 5], [1, 1.5], [-math.inf, None], [10**30, 2]])
-def test_deadline_that_is_far_is_taken(until: list[Any]) -> None:
+def test_deadline_that_is_far_is_taken(tmp_path: Path, until: list[Any], clock: Any) -> None:
     """Infinite is a time like others."""
+    write(tmp_path / "a.bks", held_state(until))
+    holds = Calendar.restore(tmp_path / "a.bks", clock=clock)._engine.state.holds
+    assert list(holds.until.values()) == until
+
+
+def held_state(until: list[Any]) -> State:
+    """Return a state of holds with these deadlines, one after the other on one resource."""
     state = sound_state(len(until))
+    state.bookings.keys = KeyColumn([*range(len(until)), *range(1, len(until) + 1)])
     state.holds.until = until
-    assert decode_state(encode_state(state)).holds.until == until
+    state.expired = type(state.expired)()
+    state.released = type(state.released)()
+    state.closures = type(state.closures)()
+    return state
 
 
 class Loud(BookingEvent):

@@ -16,7 +16,8 @@ as its place: the number of its row, or of its name. The first column of a secti
 of rows. The section *released* is written only if it has rows.
 
 A file is refused if its sections, rows or places do not fit together, if an id is there twice, or if a span ends
-before it starts. Whether bookings overlap is not checked here, but by the calendar that is built from the state.
+before it starts. Whether bookings overlap, or deadlines of holds cannot be compared, is not checked here, but by the
+calendar that is built from the state. Deadlines of expired holds are only told, and need not be comparable.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from itertools import chain, islice, pairwise, repeat
+from itertools import chain, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
@@ -256,12 +257,10 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     _, columns = read("holds", _places(booking_count), values)
     state.holds = Holds(*columns)
     _check_ids(state.holds.bookings, budget)
-    _check_deadlines(state.holds.until)
 
     _, columns = read("expired", values, values)
     state.expired = Expired(*columns)
     _check_ids(state.expired.ids, budget)
-    _check_deadlines(state.expired.until)
 
     _, columns = read("closures", values, resource, _decode_spans, values, values)
     state.closures = Closures(*columns)
@@ -385,20 +384,6 @@ def _check_capacities(values: Sequence[int], budget: Budget) -> None:
     """Charge what a calendar keeps for each distinct capacity."""
     budget.charge_hashes(values)
     budget.charge_bitmaps(len(set(values)), len(values))
-
-
-def _check_deadlines(values: list[Any]) -> None:
-    """Raise if a time is none (NaN), or if two cannot be compared: they would be met only when a hold expires."""
-    times = [value for value in values if value is not None]
-    try:
-        if not all(map(eq, times, times)):
-            raise Unreadable("a deadline that does not equal itself (NaN)")
-        for earlier, later in pairwise(times):
-            bool(earlier < later)
-    except (Unreadable, MemoryError):
-        raise
-    except Exception as exc:
-        raise Unreadable(f"deadlines that cannot be compared ({failure(exc)})") from exc
 
 
 def _check_lengths(values: Sequence[Any]) -> None:
