@@ -18,7 +18,9 @@ from typing import Any, ClassVar
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
+from bookcore.engine import registry
 from bookcore.hours.opening_hours import Hours
+from bookcore.index.bitmap import from_ordinals
 from bookcore.model.errors import InvalidKeyError, KeyTypeError, SnapshotError
 from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
@@ -230,23 +232,68 @@ def test_containers_in_containers_are_counted_before_they_are_made(bomb: str) ->
     assert len(decode_column(data, 4 * N, Budget(len(data), 40))) == 4 * N
 
 
-@pytest.mark.parametrize("section", ["tags", "rules", "resources"])
-def test_bitmaps_are_counted(section: str) -> None:
-    """A calendar keeps a bitmap over all resources for each label, rule and capacity."""
-    rows = 1 << 12
-    state = sound_state(rows)
-    state.rules = type(state.rules)()
-    for other in {"tags", "resources"} - {section}:
-        if other == "tags":
-            state.tags = type(state.tags)()
-    if section == "resources":
-        state.resources.capacities = list(range(1, rows + 1))
-    budget = Budget(1 << 18)
-    budget.charge_bitmaps(rows, rows)
-    assert budget.limit - budget.left == rows * rows // 8 // 256
-    decode_state(encode_state(state))  # so many are allowed
+def distinct(column: str, places: Sequence[int]) -> list[Section]:
+    """Return the sections of a state with a distinct capacity, buffer, label or rule at each of these places."""
+    rows = len(places)
+    state = State(classes=[":BookingEvent", ":Resource"])
+    nothing = [[None] * rows for _ in range(3)]
+    state.resources = Resources(list(range(rows)), bytes((1,)) * rows, [1] * rows, *nothing)
+    if column == "tags":
+        state.tags = Tags([f"label {number}" for number in range(rows)], [[place] for place in places])
+    elif column == "rules":
+        state.rules = Rules([{"rule": number} for number in range(rows)], [[place] for place in places])
+    else:
+        setattr(state.resources, column, [place + 1 for place in places])
+    return encode_state(state)
+
+
+BITMAPS = {"capacities": 30_000, "before": 30_000, "after": 30_000, "tags": 70_000, "rules": 15_000}
+
+
+@pytest.mark.parametrize("order", ["forwards", "backwards", "mixed"])
+@pytest.mark.parametrize("column", BITMAPS)
+def test_many_distinct_capacities_buffers_labels_and_rules_are_allowed(column: str, order: str) -> None:
+    """A calendar of many kinds of resources is an honest one. A bitmap is charged as far as it goes."""
+    rows = BITMAPS[column]
+    places = [place * 7919 % rows for place in range(rows)] if order == "mixed" else list(range(rows))
+    state = decode_state(distinct(column, places[::-1] if order == "backwards" else places))
+    assert len(state.resources.ids) == rows
+
+
+@pytest.mark.parametrize(("column", "rows"), [("capacities", 17), ("before", 17), ("after", 17), ("tags", 18)])
+def test_bitmaps_out_of_proportion_are_counted(column: str, rows: int) -> None:
+    """A calendar keeps a bitmap of resources for each of them, which take a thousand times the memory of the file."""
     with pytest.raises(Unreadable, match="describes more"):
-        budget.charge_bitmaps(16 * rows, 16 * rows)
+        decode_state(distinct(column, range(1 << rows)))
+
+
+@pytest.mark.parametrize("column", ["capacities", "before", "tags"])
+def test_bitmaps_are_made_as_long_as_they_were_charged(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bitmap of the first resource takes no time for those behind it."""
+    rows, sizes = 2000, []
+
+    def counted(numbers: Any, size: int) -> int:
+        sizes.append(size)
+        return from_ordinals(numbers, size)
+
+    places = [0] * rows if column == "tags" else range(rows)
+    state = decode_state(distinct(column, places))
+    write(tmp_path / "a.bks", state)
+    monkeypatch.setattr(registry, "from_ordinals", counted)
+    calendar = Calendar.restore(tmp_path / "a.bks")
+    calendar.check()
+    most = 5 * rows if column == "tags" else rows * (rows + 9) // 2
+    assert sum(sizes) <= most
+
+
+@pytest.mark.parametrize("column", ["before", "after"])
+def test_buffers_of_one_hash_are_counted(column: str) -> None:
+    """As capacities are: a calendar keeps them in a dict."""
+    rows = 6000
+    with pytest.raises(Unreadable, match="describes more"):
+        decode_state(distinct(column, [MODULUS * place for place in range(1, rows + 1)]))
 
 
 def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:

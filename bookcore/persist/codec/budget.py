@@ -7,7 +7,7 @@ which a few bytes can describe much:
     a list, dict or set that several rows of a table share, for each row          the values in it: readers copy it
     another value that several rows share, for each row                           a 16th of that: readers compare it
     n values of one hash in one set or dict                                       n * n / 32: all of them are compared
-    a bitmap over rows, as the calendar makes for a label                         1 for each 256 bytes
+    a bitmap over rows, as the calendar makes for a label                         1 for each 512 bytes up to its last row
 
 `columns` charges the first three for every column, so that whoever reads a column need not think of them. A value is about
 250 bytes of memory, or a microsecond.
@@ -68,9 +68,9 @@ class Budget:
         if any(weights):
             self.charge(sum(map(weights.__getitem__, places)))
 
-    def charge_bitmaps(self, count: int, rows: int) -> None:
-        """Charge bitmaps over so many rows."""
-        self.charge(count * (rows >> 11))
+    def charge_bitmaps(self, lasts: Iterable[int]) -> None:
+        """Charge bitmaps over rows, given the last row in each."""
+        self.charge(sum(last >> 12 for last in lasts))
 
     def charge_hashes(self, values: Sequence[Any]) -> None:
         """Charge values that are going to be in one set or dict. Raises also what their own code raises.

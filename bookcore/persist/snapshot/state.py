@@ -27,10 +27,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from itertools import chain, islice, repeat
+from itertools import chain, count, filterfalse, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
+from bookcore.engine.buffers import token_of
 from bookcore.model.keys import OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable, Unwritable
@@ -231,21 +232,21 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     _check_ids(state.resources.ids, budget)
     _check_capacities(state.resources.capacities, budget)
     _check_positive(state.resources.capacities)
-    _check_lengths(state.resources.before)
-    _check_lengths(state.resources.after)
+    _check_lengths(state.resources.before, budget)
+    _check_lengths(state.resources.after, budget)
     resource = _places(resource_count)
 
     _, columns = read("tags", values, values)
     state.tags = Tags(*columns)
     _check_distinct(state.tags.labels, budget)  # None is allowed as a label, unlike as an id
-    budget.charge_bitmaps(len(state.tags.labels), resource_count)
     _check_members(state.tags.members, resource_count)
+    budget.charge_bitmaps(map(max, filter(None, state.tags.members)))
 
     _, columns = read("rules", values, values)
     state.rules = Rules(*columns)
     _check_all(state.rules.hours, dict)
-    budget.charge_bitmaps(len(state.rules.hours), resource_count)
     _check_members(state.rules.members, resource_count)
+    budget.charge_bitmaps(map(max, filter(None, state.rules.members)))
 
     booking_columns = kind, resource, _decode_spans, numbers, values
     booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns)
@@ -383,13 +384,17 @@ def _check_positive(values: Sequence[int]) -> None:
 def _check_capacities(values: Sequence[int], budget: Budget) -> None:
     """Charge what a calendar keeps for each distinct capacity."""
     budget.charge_hashes(values)
-    budget.charge_bitmaps(len(set(values)), len(values))
+    budget.charge_bitmaps(dict(zip(values, count(), strict=False)).values())
 
 
-def _check_lengths(values: Sequence[Any]) -> None:
-    """Raise if keys cannot be moved by one of these buffers."""
-    if any(wrong_with(value) for value in values if value is not None):
+def _check_lengths(values: Sequence[Any], budget: Budget) -> None:
+    """Raise if keys cannot be moved by one of these buffers. Charge what a calendar keeps for each distinct one."""
+    lengths = list(filterfalse(partial(is_, None), values))
+    if any(map(wrong_with, lengths)):
         raise Unreadable("a buffer that is no length")
+    _charge_hashes(lengths, budget)
+    if lengths:
+        budget.charge_bitmaps({token_of(value): place for place, value in enumerate(values) if value is not None}.values())
 
 
 def _check_members(members: list[Any], below: int) -> None:
@@ -459,12 +464,12 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
 
 
 def _charge_hashes(points: Sequence[Any], budget: Budget) -> None:
-    """Charge the hashes of keys; those that have none are in no set or dict."""
+    """Charge the hashes of keys or lengths; those that have none are in no set or dict."""
     try:
         budget.charge_hashes(points)
     except (Unreadable, MemoryError):
         raise
-    except Exception:  # noqa: S110 - keys need no hash
+    except Exception:  # noqa: S110 - they need no hash
         pass
 
 
