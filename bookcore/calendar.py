@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed
 from bookcore.engine.gate import CHANGING, IDLE
@@ -39,6 +39,9 @@ from bookcore.query.planner import Planner
 from bookcore.query.selection import IndexView, Selection
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.protocol import BookingStore
+
+if TYPE_CHECKING:
+    from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
 __all__ = ["Calendar"]
 
@@ -1115,13 +1118,15 @@ class Calendar:
 
     # -- snapshots --------------------------------------------------------------------------------------
 
-    def snapshot(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> int:
+    def snapshot(
+        self, path: str | os.PathLike[str], *, key: bytes | None = None, limits: Limits | None = None
+    ) -> int:
         """Write the calendar to a file, which replaces an existing file, and return its size in bytes.
 
         The replacement is atomic: after a failure the old file is unchanged. The file contains resources, tags, bookings,
         holds, closures and hours; not indexes, clock and subscribers, because these are functions. It also contains the
         bookings in ``closure.overlapping`` that were released or moved later. With *key* the file is sealed: `restore`
-        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`.
+        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`, also for *limits*.
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.
         Complexity: linear in the size of the calendar.
@@ -1135,7 +1140,7 @@ class Calendar:
         """
         from bookcore.persist.snapshot.save_load import save
 
-        return save(self._engine.state, path, key=key)
+        return save(self._engine.state, path, key=key, limits=limits)
 
     @classmethod
     def restore(
@@ -1144,16 +1149,18 @@ class Calendar:
         *,
         types: Iterable[type] = (),
         key: bytes | None = None,
+        limits: Limits | None = None,
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
     ) -> Self:
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store`` and ``clock`` are those of the new calendar.
+        *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
+        any but a very unusual calendar needs. ``store`` and ``clock`` are those of the new calendar.
 
-        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
-        needs a class missing in *types*.
+        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
+        *limits*, or that needs a class missing in *types*.
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
@@ -1171,7 +1178,7 @@ class Calendar:
             calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type)
             return calendar, calendar._engine.state
 
-        return load(make, path, types=types, key=key)
+        return load(make, path, types=types, key=key, limits=limits)
 
     def digest(self) -> str:
         """Return a hash of the resources, tags, bookings, fields, holds, closures and opening hours.

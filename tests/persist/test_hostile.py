@@ -21,13 +21,13 @@ from bookcore import BookingEvent, Calendar, Resource
 from bookcore.engine import registry
 from bookcore.hours.opening_hours import Hours
 from bookcore.index.bitmap import from_ordinals
-from bookcore.model.errors import InvalidKeyError, KeyTypeError, SnapshotError
+from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, SnapshotError
 from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import KeyColumn, decode_column, encode_column
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.fs import FileSystem
-from bookcore.persist.snapshot import Facts, Limits, load
+from bookcore.persist.snapshot import Facts, Limits
 from bookcore.persist.snapshot.format import write_file
 from bookcore.persist.snapshot.state import (
     Bookings,
@@ -306,15 +306,44 @@ def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
     head, *columns = sections[4]
     sections[4] = (head, *columns[:5], table([{f"n{i}": 1 for i in range(200)}], rows))
     write(path, state, sections)
-    with pytest.raises(SnapshotDamagedError, match="max_ratio"):
+    with pytest.raises(SnapshotDamagedError, match=r"limits=Limits\(max_ratio=...\).*Calendar\.restore"):
         Calendar.restore(path)
-
-    def make(**options: Any) -> Any:
-        calendar = Calendar(**options)
-        return calendar, calendar._engine.state
-
-    calendar = load(make, path, limits=Limits(max_ratio=100))
+    calendar = Calendar.restore(path, limits=Limits(max_ratio=100))
     assert len(next(iter(calendar.bookings())).fields) == 200
+
+
+def test_size_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
+    """Both of writing and of reading, and the errors say how."""
+    path, calendar = tmp_path / "a.bks", Calendar()
+    calendar.add_resource(Resource("a"))
+    way_out = r"limits=Limits\(max_bytes=...\).*Calendar\.restore"
+    with pytest.raises(SnapshotError, match=way_out):
+        calendar.snapshot(path, limits=Limits(max_bytes=100))
+    assert not path.exists()
+    size = calendar.snapshot(path, limits=Limits(max_bytes=1 << 40))
+    with pytest.raises(SnapshotError, match=way_out):
+        Calendar.restore(path, limits=Limits(max_bytes=size - 1))
+    assert Calendar.restore(path, limits=Limits(max_bytes=size)).resources.ids() == ["a"]
+
+
+@pytest.mark.parametrize("limits", [0, 5, "1 GiB", (1, 2), Limits, {"max_ratio": 5}, True, b""])
+def test_limits_that_are_none_are_refused(tmp_path: Path, limits: Any) -> None:
+    """Before anything is written or read."""
+    path = tmp_path / "a.bks"
+    with pytest.raises(SnapshotError, match="limits are Limits"):
+        Calendar().snapshot(path, limits=limits)
+    assert not path.exists()
+    Calendar().snapshot(path)
+    with pytest.raises(SnapshotError, match="limits are Limits"):
+        Calendar.restore(path, limits=limits)
+
+
+@pytest.mark.parametrize("name", ["max_bytes", "max_ratio"])
+@pytest.mark.parametrize("limit", [-1, 1.5, "5", None, True, math.inf])
+def test_limit_that_is_no_whole_number_is_refused(name: str, limit: Any) -> None:
+    """It would be met when a file is read, as an error that is not ours."""
+    with pytest.raises(QueryError, match=f"{name} is a whole number"):
+        Limits(**{name: limit})
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Budget:
         if self.left < 0:
             raise Unreadable(
                 f"it describes more than {self.limit} values that have no bytes of their own, too many for its size; if you "
-                "trust it, pass limits=Limits(max_ratio=...) to load of bookcore.persist.snapshot"
+                "trust it, pass limits=Limits(max_ratio=...), of bookcore.persist.snapshot, to Calendar.restore"
             )
 
     def charge_shared(self, distinct: Sequence[Any], places: Sequence[int]) -> None:
