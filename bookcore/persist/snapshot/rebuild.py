@@ -22,7 +22,7 @@ from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model.change import Closed, Held, HoursSet
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import OWN_KEYS, kind_of, normal
+from bookcore.model.keys import is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
@@ -275,14 +275,12 @@ def _load_in_one_piece(
     count = len(rows.ids)
     if not count or rows.quantities.count(1) != count:
         return False
-    if keys is None or places is None or len(set(map(type, keys))) > 1 or type(keys[0]) is tuple:
-        return False
-    if type(keys[0]) not in OWN_KEYS and len(set(map(kind_of, keys))) > 1:
+    if keys is None or places is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return False
     by_place = calendar.registry.in_order()
     if calendar.registry.pooled.value() and not all(by_place[place].is_exclusive for place in set(rows.resources)):
         return False
-    calendar.keys.point(keys[0])  # one key speaks for all of its kind
+    calendar.keys.point(keys[0])  # one key speaks for all
     starts, ends = DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
     records = DictionaryColumn(by_place, rows.resources)
     numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)

@@ -32,7 +32,7 @@ from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
 from bookcore.engine.buffers import token_of
-from bookcore.model.keys import OWN_KEYS, normal
+from bookcore.model.keys import AS_THEY_ARE, OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable, Unwritable
 from bookcore.persist.codec.budget import Budget
@@ -59,7 +59,6 @@ __all__ = [
     "encode_state",
 ]
 
-_AS_THEY_ARE = (OWN_KEYS - {datetime}) | {type(None)}
 _IN_ORDER = OWN_KEYS | {tuple, type(None)}
 
 Section = tuple[bytes, ...]
@@ -434,7 +433,7 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
         types = set(map(type, points))
         _charge_hashes(points, budget)
         normals = points
-        if not types <= _AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
+        if not types - {type(None)} <= AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
             normals = list(map(normal, points))
         starts: Any
         ends: Any
