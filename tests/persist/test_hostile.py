@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from bookcore.engine import registry
 from bookcore.hours.opening_hours import Hours
 from bookcore.index.bitmap import from_ordinals
 from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, SnapshotError
+from bookcore.persist.codec import budget as module
 from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import KeyColumn, decode_column, encode_column
@@ -294,6 +296,38 @@ def test_buffers_of_one_hash_are_counted(column: str) -> None:
     rows = 6000
     with pytest.raises(Unreadable, match="describes more"):
         decode_state(distinct(column, [MODULUS * place for place in range(1, rows + 1)]))
+
+
+REPEATED: dict[str, list[Any]] = {
+    "floats": [place / 7 for place in range(500)],
+    "tuples": [(place // 100, place % 100) for place in range(500)],
+    "fractions": [Fraction(place, 7) for place in range(500)],
+    "decimals": [Decimal(place) / 4 for place in range(500)],
+    "large ints": [(1 << 70) + place for place in range(500)],
+    "ints and texts": [*range(250), *map(str, range(250))],
+    "lengths": [timedelta(place) for place in range(500)],
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_values_that_repeat_are_not_looked_at_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of an honest calendar repeat, and few of them have one hash: none is weighed."""
+    weighed: list[Any] = []
+    monkeypatch.setattr(module, "_weight", weighed.append)
+    budget = Budget(0)
+    budget.charge_hashes(REPEATED[name] * 20)
+    assert budget.left == budget.limit
+    assert not weighed
+
+
+@pytest.mark.parametrize("repeated", [1, 2, 5])
+@pytest.mark.parametrize("make", [int, Fraction, Decimal, lambda number: (number, "x"), lambda number: frozenset((number,))])
+def test_values_of_one_hash_are_charged_among_others(make: Any, repeated: int) -> None:
+    """However often they are there, and wherever."""
+    alike = [make(place * MODULUS) for place in range(1, 1500)] * repeated
+    for values in ([*alike, 0.5], [*map(str, range(1500)), *alike], [*alike, *[alike[0]] * 5000]):
+        with pytest.raises(Unreadable, match="describes more"):
+            Budget(0).charge_hashes(values)
 
 
 def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
+from itertools import compress
+from operator import eq, not_
 from sys import getsizeof
 from typing import Any
 
@@ -75,20 +77,26 @@ class Budget:
     def charge_hashes(self, values: Sequence[Any]) -> None:
         """Charge values that are going to be in one set or dict. Raises also what their own code raises.
 
-        A value is compared with all others of its hash, until one is equal.
+        A value is compared with all others of its hash, until one is equal. Those that equal the first of their hash cost
+        one comparison each, and are told in C.
         """
         if not _may_collide(values):
             return
         hashes = list(map(hash, values))
-        if len(set(hashes)) == len(hashes):
+        one_of = dict(zip(hashes, values, strict=True))
+        if len(one_of) == len(hashes):
+            return
+        shared = set(compress(hashes, map(not_, map(eq, values, map(one_of.__getitem__, hashes)))))
+        if not shared:
             return
         different: defaultdict[int, list[Any]] = defaultdict(list)
         for value, number in zip(values, hashes, strict=True):
-            others = different[number]
-            if others:
-                self.charge(len(others) * _weight(value) >> _SHARE)
-            if value not in others:
-                others.append(value)
+            if number in shared:
+                others = different[number]
+                if others:
+                    self.charge(len(others) * _weight(value) >> _SHARE)
+                if value not in others:
+                    others.append(value)
 
     def charge_hashes_of_each(self, values: list[Any], lengths: Iterable[int]) -> None:
         """Charge sets or dicts of these *lengths*, which are going to hold *values* in turn."""
