@@ -473,9 +473,10 @@ def _charge_hashes(points: Sequence[Any], budget: Budget) -> None:
 
 
 def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
-    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards.
+    """Tell whether these keys may be in another order than their index forms, or not comparable where those are.
 
-    True also for types that `normal` may change, other than datetimes and tuples.
+    They are in the same order if Python's own types compare them, and every datetime, also in a tuple, has no zone or a
+    fixed offset, whose wall clock never runs backwards.
     """
     if not types <= _IN_ORDER:
         return True
@@ -483,7 +484,7 @@ def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
     if types != {datetime}:
         points = [point for point in points if isinstance(point, datetime)]
     zones = set(map(type, map(_zone, points)))
-    if not zones <= {type(None), timezone}:  # the wall clock of a fixed offset never does
+    if not zones <= {type(None), timezone}:
         return True
     elements = list(chain.from_iterable(tuples))
     return bool(elements) and _need_index_form(elements, set(map(type, elements)))
