@@ -45,6 +45,7 @@ from bookcore.stores.protocol import BookingStore
 
 if TYPE_CHECKING:
     from bookcore.hours.opening_hours import Hours
+    from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
 __all__ = ["Calendar"]
 
@@ -1376,13 +1377,15 @@ class Calendar(Generic[R, K, E]):
 
     # -- snapshots --------------------------------------------------------------------------------------
 
-    def snapshot(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> int:
+    def snapshot(
+        self, path: str | os.PathLike[str], *, key: bytes | None = None, limits: Limits | None = None
+    ) -> int:
         """Write the calendar to a file, which replaces an existing file, and return its size in bytes.
 
         The replacement is atomic: after a failure the old file is unchanged. The file contains resources, tags, bookings,
         holds, closures and hours; not indexes, clock and subscribers, because these are functions. It also contains the
         bookings in ``closure.overlapping`` that were released or moved later. With *key* the file is sealed: `restore`
-        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`.
+        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`, also for *limits*.
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.
         Complexity: linear in the size of the calendar.
@@ -1396,7 +1399,7 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.snapshot.save_load import save
 
-        return save(self._engine.state, path, key=key)
+        return save(self._engine.state, path, key=key, limits=limits)
 
     @classmethod
     def restore(
@@ -1405,6 +1408,7 @@ class Calendar(Generic[R, K, E]):
         *,
         types: Iterable[type] = (),
         key: bytes | None = None,
+        limits: Limits | None = None,
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
@@ -1413,11 +1417,12 @@ class Calendar(Generic[R, K, E]):
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store``, ``clock`` and ``keys`` are those of the new calendar, and ``resource_key`` is its ``key``: the file does
-        not say which keys the old one was made for, only which it had.
+        *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
+        any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
+        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had.
 
-        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
-        needs a class missing in *types*.
+        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
+        *limits*, or that needs a class missing in *types*.
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
@@ -1435,7 +1440,7 @@ class Calendar(Generic[R, K, E]):
             calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)  # type: ignore[arg-type]
             return calendar, calendar._engine.state
 
-        return load(make, path, types=types, key=key)
+        return load(make, path, types=types, key=key, limits=limits)
 
     def digest(self) -> str:
         """Return a hash of the resources, tags, bookings, fields, holds, closures and opening hours.

@@ -206,7 +206,7 @@ class Registry:
             for number, value in enumerate(column, low):
                 numbers[value].append(number)
             for value, members in numbers.items():
-                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, high))
+                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, members[-1] + 1))
 
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
@@ -314,9 +314,9 @@ class Registry:
         for bits in bitmaps:
             bits.add(record.number)
 
-    def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
-        """Put a label on the resources with these numbers, at least one. O(n / 8 + numbers)."""
-        _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
+    def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:
+        """Put a label on the resources with these numbers, at least one. O(highest / 8 + numbers)."""
+        _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, max(numbers) + 1))
 
     def untag(self, record: ResourceRecord, label: Hashable) -> None:
         """Take a label off a resource. Raises: `QueryError`."""

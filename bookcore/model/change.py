@@ -88,8 +88,8 @@ class Booked(Change):
 
     ``number`` is its place in the order of booking: the event may have been released and added again by the time that a
     subscriber reads the record. None: it is the event's present one. ``ran_out`` is the deadline of an expired hold that had
-    the same id, which is forgotten now; None: there was none. ``indexed`` is what the indexes of bookings are to hold of it;
-    None: they ask their key functions.
+    the same id, which is forgotten now; None: there was none, or it had none. ``indexed`` is what the indexes of bookings
+    are to hold of it; None: they ask their key functions.
     """
 
     event: BookingEvent
@@ -105,8 +105,8 @@ class Released(Change):
     """A booking gave up its lock.
 
     ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`. ``ran_out`` is the deadline of
-    an earlier hold with the same id, which is remembered again because a `Booked` is undone. ``indexed`` is what the indexes
-    of bookings held of it, as pairs of a name and a value.
+    an earlier hold with the same id, which is remembered again because a `Booked` is undone, or None as there. ``indexed``
+    is what the indexes of bookings held of it, as pairs of a name and a value.
     """
 
     event: BookingEvent

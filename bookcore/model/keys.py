@@ -24,12 +24,13 @@ things are settled before a key reaches an index:
   by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass). So aware
   datetimes are held in UTC; callers get back the objects that they gave.
 
-``None`` is no key: it means "no bound" at either end of a span.
+``None`` is no key: it means "no bound" at either end of a span. A key must not change while it is held: of the classes of
+Python that have an order, that concerns lists, bytearrays and deques, which are held as they are given. A tuple does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
@@ -38,13 +39,13 @@ from operator import is_
 from typing import Any
 
 from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
-from bookcore.model.numpy_scalars import grain, is_array, python_number
+from bookcore.model.numpy_scalars import Grain, grain, is_array, python_number
 from bookcore.model.pandas_scalars import is_timestamp, python_time
 from bookcore.model.typecheck import is_a, plain_text
 
 __all__ = [
-    "HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "StatedKeys", "incomparable", "is_foreign", "kind_of", "normal",
-    "row_of",
+    "AS_THEY_ARE", "HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "StatedKeys", "incomparable", "is_foreign",
+    "is_one_kind", "kind_of", "normal", "row_of",
 ]  # fmt: skip
 
 _PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
@@ -84,7 +85,10 @@ HIGHEST: Any = _Highest()
 OWN_KEYS = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
 """Types whose keys can all be compared with each other, by code that is not the user's."""
 
-_AS_THEY_ARE = OWN_KEYS - {datetime}
+_NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
+
+AS_THEY_ARE = OWN_KEYS - {datetime}
+"""Types whose keys are in index form as they are given."""
 
 
 def normal(key: Any) -> Any:
@@ -100,7 +104,7 @@ def normal(key: Any) -> Any:
     >>> print(normal(datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))), normal(12))
     2026-05-01 10:00:00+00:00 12
     """
-    if type(key) in _AS_THEY_ARE:
+    if type(key) in AS_THEY_ARE:
         return key
     try:
         if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
@@ -134,11 +138,25 @@ def row_of(key: Any) -> Any:
 
 def kind_of(key: Any) -> Any:
     """Return the kind of a key in index form, which decides with what it can be compared: a type, or a type and more."""
+    cls = type(key)
+    if issubclass(cls, (datetime, time)):
+        return (cls, key.utcoffset() is not None)
+    if cls in OWN_KEYS:
+        return cls
     if (row := row_of(key)) is not None:
         return (row, *map(kind_of, key))
-    if issubclass(type(key), (datetime, time)):
-        return (type(key), key.utcoffset() is not None)
-    return type(key) if type(key) in OWN_KEYS else grain(key) or type(key)
+    return grain(key) or cls
+
+
+def is_one_kind(keys: Iterable[Any], types: Collection[type]) -> bool:
+    """Tell whether any of these keys in index form speaks for all of them; *types* are their exact types. O(1), or O(n).
+
+    They are of one kind, or of a type of which Python's ``<`` raises where the kinds differ, as of datetimes with a zone.
+    """
+    if len(types) != 1:
+        return False
+    (cls,) = types
+    return cls in OWN_KEYS or len(set(map(kind_of, keys))) == 1
 
 
 def is_foreign(key: Any) -> bool:
@@ -157,6 +175,8 @@ def _atoms(key: Any) -> Iterable[Any]:
 
 def _is_point(key: Any) -> bool:
     """Tell whether a key equals itself, which a NaN does not. Raises: `KeyTypeError` if it cannot be compared."""
+    if type(key) in _NEVER_NAN:
+        return True
     try:
         return all(bool(atom == atom) for atom in _atoms(key))
     except RecursionError:
@@ -274,16 +294,16 @@ class KeyFamily:
         if start is not None and end is not None:
             if self.is_plain(start, end):
                 return start, end
-            low, high = self._key(start, start, end), self._key(end, start, end)
-            if (why := incomparable(low, high)) is not None:
+            (low, one), (high, other) = self._key(start, start, end), self._key(end, start, end)
+            if not (one and other) and (why := incomparable(low, high)) is not None:
                 raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({why})")
             if not (not high < low if self.closed else bool(low < high)):
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
             return low, high
         if start is not None:
-            return self._key(start, start, end), None
+            return self._key(start, start, end)[0], None
         if end is not None:
-            return None, self._key(end, start, end)
+            return None, self._key(end, start, end)[0]
         return None, None
 
     def point(self, key: Any) -> Any:
@@ -293,16 +313,17 @@ class KeyFamily:
             plain in _NEVER_NAN or (key.tzinfo is self.zone if plain is datetime else plain is float and key == key)
         ):
             return key
-        return self._key(key, key, key)
+        return self._key(key, key, key)[0]
 
-    def _key(self, key: Any, start: Any, end: Any) -> Any:
+    def _key(self, key: Any, start: Any, end: Any) -> tuple[Any, bool]:
+        """Return a key in index form, and whether it can be compared with every key of a kind that is held, by its kind."""
         if self.plain is datetime and is_timestamp(key):
             held = normal(key)
             if type(held) is datetime and held.tzinfo is self.zone:
-                return held
+                return held, True
         if not _is_point(key):  # for every type: a NaN is a float among floats
             raise InvalidKeyError(key, start, end)
-        if type(key) is not self.plain:
+        if type(key) not in OWN_KEYS:
             for atom in _atoms(key):
                 if is_a(atom, _PARTIAL):
                     raise KeyTypeError(key, f"{type(atom).__name__} values have no order from low to high")
@@ -314,10 +335,11 @@ class KeyFamily:
             known = self._kinds.get(kind)  # a class need not be hashable
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
-        # two keys of a class of the user's own need not be comparable
-        if known is None or (self.foreign and is_foreign(key) and incomparable(key, known) is not None):
+        # two keys of a class of the user's own need not be comparable; two times of NumPy's of one grain are
+        told = known is not None and (type(kind) is Grain or not (self.foreign and is_foreign(key)))
+        if not told and (known is None or incomparable(key, known) is not None):
             self._compatible(kind, key)
-        return key
+        return key, told
 
     def _compatible(self, kind: Any, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
@@ -404,14 +426,15 @@ class KeyFamily:
 
 def incomparable(one: Any, other: Any) -> str | None:
     """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
+    own = type(one) in OWN_KEYS and type(other) in OWN_KEYS
     try:
-        if (row := row_of(one)) is not None and row is row_of(other):
+        if not own and (row := row_of(one)) is not None and row is row_of(other):
             for part, opposite in zip(one, other, strict=False):
                 if (why := incomparable(part, opposite)) is not None:
                     return why
             return None
         below, above = bool(one < other), bool(other < one)
-        left, right = grain(one), grain(other)
+        left, right = (None, None) if own else (grain(one), grain(other))
     except Exception as exc:  # the user's own class may raise anything
         return type(exc).__name__
     if below and above:

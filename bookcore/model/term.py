@@ -121,14 +121,15 @@ class Members(Term):
         return Members, (self.ids,)
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Joined(Term):
     """A term made of others, its *parts*. Equal to one of the same class with equal parts."""
 
-    __slots__ = ("cost", "parts")
+    parts: tuple[Term, ...]
+    cost: int = field(init=False)
 
-    def __init__(self, parts: tuple[Term, ...]) -> None:
-        self.parts = parts
-        self.cost = max([part.cost for part in parts], default=0)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", max([part.cost for part in self.parts], default=0))
 
     def __repr__(self) -> str:
         shown: dict[int, str] = {}
@@ -256,13 +257,11 @@ def opposite(term: Term) -> Term:
     return term.parts[0] if isinstance(term, Not) else Not((term,))
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class No:
     """The result of `no`: the negation of an argument of `Calendar.find`, for any calendar."""
 
-    __slots__ = ("term",)
-
-    def __init__(self, term: Any) -> None:
-        self.term = term
+    term: Any
 
     def __repr__(self) -> str:
         nested, term = 1, self.term
