@@ -458,7 +458,7 @@ class Calendar(Generic[R, K, E]):
         fast_type = keys.plain
         with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
             if (
-                id is None
+                (id is None or type(id) is str)
                 and quantity is ONE
                 and if_exists is RAISE
                 and not fields
@@ -484,7 +484,12 @@ class Calendar(Generic[R, K, E]):
                             id_ = getattr(resource, "id", resource)
                             known = self._by_id[id_]
                             binding = known.binding if known.resource is resource or id_ is resource else None
-                        if start < end and binding.edges is not None and not (ledger.named and seq in ledger.numbers):  # type: ignore[operator]
+                        if (
+                            start < end  # type: ignore[operator]
+                            and binding.edges is not None
+                            and not (ledger.named and (seq in ledger.numbers or id in ledger.numbers))
+                            and (id is None or not self._engine.state.holds.expired)
+                        ):
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
                         pass
@@ -493,6 +498,10 @@ class Calendar(Generic[R, K, E]):
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):
                             record = index.record
+                            if id is not None:  # before the owner: without an owner, mending forgets an id
+                                ledger.numbers[id] = seq
+                                ledger.ids[seq] = id
+                                ledger.named += 1
                             part = self._owners.get(seq >> 10)
                             if part is not None and len(part) == seq & 0x3FF:
                                 part.append(record.number)
@@ -503,7 +512,8 @@ class Calendar(Generic[R, K, E]):
                             event._resource = record.resource
                             event._start = start
                             event._end = end
-                            event._id = event._seq = event._lock = seq
+                            event._seq = event._lock = seq
+                            event._id = seq if id is None else id
                             event._quantity = 1
                             event._fields = None
                             event._home = ledger

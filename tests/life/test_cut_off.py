@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -243,3 +244,26 @@ def test_a_delivery_that_is_cut_off_leaves_others_to_be_delivered(command: str) 
             other.subscribe(told.append)
             other.book("pool", 200, 201, id="last")
         assert [change.event.id for change in told if type(change) is changes.Booked].count("last") == 2, nth
+
+
+@pytest.mark.parametrize("id", [None, "x"])
+@pytest.mark.parametrize("many", [0, 3, 1024])
+def test_the_fast_path_of_a_booking_is_cut_off(id: str | None, many: int) -> None:
+    """At every place: it stands whole or not at all, also where a part of the ledger or of the occupancy index is new."""
+    for nth in count(1):
+        calendar = Calendar()
+        room = calendar.add_resource(Resource("r"))
+        calendar.load(BookingEvent("r", 2 * at, 2 * at + 1, id=f"b{at}") for at in range(many))
+        end = 2 * many
+        places = cut_off(lambda: calendar.book(room, end + 4, end + 6, id=id), nth)  # noqa: B023 - called at once
+        calendar.check()
+        stands = not calendar.is_available(room, end + 4, end + 6)
+        assert len(calendar) == many + stands
+        assert [event.id for event in calendar.bookings(room, end, None)] == [id or many + 1] * stands
+        assert ((id or many + 1) in calendar) is stands
+        again = calendar.book(room, end + 8, end + 9, id=None if stands else id)
+        assert again.owns_lock and calendar.get(again.id) == again
+        calendar.check()
+        if places < nth:
+            break
+    assert nth > 12
