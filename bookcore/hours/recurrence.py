@@ -10,12 +10,12 @@ The rule produces *wall* points; each of them is converted to an *instant* separ
 (*) 02:30 does not exist on 29 March. RFC 5545 (3.3.5) reads it with the offset before the change: 03:30 on the wall
 clock, 01:30 UTC. A time that the clock shows twice means its first occurrence. Arguments choose other policies.
 
-python-dateutil expands the rules; it is imported by the first call of `recurring` that has a rule.
+`bookcore.hours.rrule` reads and expands the rules.
 """
 
 from __future__ import annotations
 
-import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,13 +24,13 @@ from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from bookcore.hours.rrule import read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
 from bookcore.model.errors import (
     HoursError,
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
-    MissingExtraError,
 )
 
 if TYPE_CHECKING:
@@ -44,23 +44,8 @@ NONEXISTENT: Final = ("later", "jump", "skip")
 AMBIGUOUS: Final = ("first", "second")
 KEEP: Final = ("elapsed", "wall")
 
-# the numbers that RFC 5545 allows; negative numbers count from the end
-_RANGES: Final = {
-    "BYSECOND": range(61),
-    "BYMINUTE": range(60),
-    "BYHOUR": range(24),
-    "BYMONTH": range(1, 13),
-    "BYMONTHDAY": (*range(-31, 0), *range(1, 32)),
-    "BYYEARDAY": (*range(-366, 0), *range(1, 367)),
-    "BYWEEKNO": (*range(-53, 0), *range(1, 54)),
-    "BYSETPOS": (*range(-366, 0), *range(1, 367)),
-}
-_PARTS: Final = frozenset(_RANGES) | {"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYDAY"}
-_NUMBER: Final = re.compile(r"[+-]?\d{1,3}", re.ASCII)
-_VALUE: Final = re.compile(r"[A-Z0-9,+-]+", re.ASCII)
-_POSITIVE: Final = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
 _UNSET: Final = timedelta.max
-_UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_DAY: Final = timedelta(days=1)
 
 K = TypeVar("K", bound=date)
 
@@ -84,7 +69,7 @@ def recurring(
     - ``start``, ``end``: the first span: two dates (whole days, end excluded), two naive or two aware datetimes. It
       is always yielded first, as in RFC 5545, even if the rule does not produce it.
     - ``rule``: an RFC 5545 rule (``"FREQ=WEEKLY;BYDAY=MO;COUNT=10"``, with or without ``RRULE:``), an `rrule` of
-      dateutil (restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
+      dateutil (its text, restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
       times), or None for the first span alone. A rule without an end is expanded lazily, without an end.
     - ``zone``: the zone of the wall clock that the rule follows, an IANA name or a `tzinfo`; by default the zone of
       *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
@@ -105,12 +90,12 @@ def recurring(
     Starts are distinct: two wall-clock times that mean one instant are yielded once. Hourly and finer rules count in
     wall-clock time as well; ``zone="UTC"`` makes every hour last sixty minutes.
 
-    A valid rule without further matches (30 February) is expanded to the year 9999, which takes dateutil seconds;
-    ``limit`` and ``until`` do not shorten that.
+    Of whole days the rule's hours, minutes and seconds are ignored, and an UNTIL in UTC means the local day whose
+    midnight, or last second, it most likely is. A rule without further matches (30 February) ends.
 
-    Raises, at the call: `MissingExtraError` without python-dateutil, `HoursError` for a rule or argument that cannot be
+    Raises, at the call: `HoursError` for a rule or argument that cannot be
     read, `KeyTypeError` for keys that are no dates or of different types, `InvalidSpanError` (reversed).
-    Complexity: that of dateutil; O(include + exclude) before the first pair.
+    Complexity: O(include + exclude) before the first pair; then as `RecurrenceRule.walls`.
 
     >>> from zoneinfo import ZoneInfo
     >>> first = datetime(2026, 3, 22, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -164,19 +149,15 @@ def recurring(
     return pairs() if limit is None else islice(pairs(), limit)
 
 
-def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
-    """Yield the instants of the datetimes that a rule produced, in order.
+def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
+    """Yield the instants of the wall points, or aware datetimes, that a rule produced, in order.
 
     Wall-clock order is the order of instants, with one exception: a skipped time that is moved later may pass its
     successors (02:30 becomes 03:30, after 03:00). Moved instants wait in a queue until the rule has reached them.
     """
     waiting: deque[timedelta] = deque()
-    for moment in moments:
-        if moment.tzinfo is not None:
-            instant: timedelta | None = axis.instant(moment)
-            moved = False
-        else:
-            instant, moved = axis.to_instant(moment - EPOCH)
+    for point in points:
+        instant, moved = axis.to_instant(point) if isinstance(point, timedelta) else (axis.instant(point), False)
         if moved and instant is not None:
             waiting.append(instant)
         elif instant is not None:
@@ -225,98 +206,71 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     first = EPOCH + axis.first[0]
     if rule is None:
         return iter((axis.first[1],))
-    try:
-        from dateutil.rrule import rrule, rruleset, rrulestr
-    except ImportError as exc:
-        raise MissingExtraError("python-dateutil", "recurrence") from exc
-    if isinstance(rule, rruleset):
-        return _in_order(_translated(rule, iter(rule), timedelta(0)), axis)
-    try:
-        if isinstance(rule, str):
-            text, until = _read(rule)
-            expanded = rrulestr(text, dtstart=first)
-        elif isinstance(rule, rrule):
-            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
-            expanded = rule.replace(dtstart=first, until=None)
-        else:
-            raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
-    except HoursError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as exc:
-        raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
-    produced = _in_order(_translated(rule, iter(expanded), timedelta(microseconds=first.microsecond)), axis)
-    if until is not None:
+    # whoever has an object of dateutil has loaded that module
+    dateutil: Any = sys.modules.get("dateutil.rrule")
+    until = None
+    if dateutil is not None and isinstance(rule, dateutil.rruleset):
+        return _in_order(_points(rule), axis)
+    if dateutil is not None and isinstance(rule, dateutil.rrule):
+        until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
+        text = str(rule.replace(until=None)).rpartition("\n")[2]
+    elif isinstance(rule, str):
+        text = rule
+    else:
+        raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
+    read = read_rule(text)
+    produced = _in_order(read.walls(first, whole_days=axis.days), axis)
+    if (until := until or read.until) is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
     return merge((axis.first[1],), produced)
 
 
-def _translated(rule: Any, expanded: Iterator[datetime], microseconds: timedelta) -> Iterator[datetime]:
-    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError`."""
+def _points(rule: Any) -> Iterator[Any]:
+    """Yield the starts of dateutil's rruleset, naive ones as wall points; its errors become `HoursError`."""
+    moments = iter(rule)
     while True:
         try:
-            moment = next(expanded) + microseconds
+            moment = next(moments)
         except StopIteration:
             return
         except (ValueError, TypeError, AttributeError, OverflowError) as exc:
             raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
-        yield moment
-
-
-def _read(rule: str) -> tuple[str, date | None]:
-    """Return the text of a rule without its UNTIL, and UNTIL as a date, a naive or an aware datetime.
-
-    This function sets WKST, checks INTERVAL and removes UNTIL, because dateutil takes the first day of the week from the
-    locale (RFC 5545: Monday), loops forever on an interval of zero, and compares UNTIL in wall-clock time.
-    """
-    text = rule.strip()
-    if text[:6].upper() == "RRULE:":
-        text = text[6:]
-    parts = {"WKST": "MO"}
-    seen: set[str] = set()
-    for part in filter(None, text.upper().split(";")):
-        name, _, value = (each.strip() for each in part.partition("="))
-        if name not in _PARTS or not _VALUE.fullmatch(value):
-            raise HoursError(rule, f"{part!r} is no part of a recurrence rule (RFC 5545, 3.3.10)")
-        if name in seen:
-            raise HoursError(rule, f"{name} is there twice")
-        if name in ("INTERVAL", "COUNT") and not _POSITIVE.fullmatch(value):
-            raise HoursError(rule, f"{name} is a whole number of at least 1")
-        for number in value.split(",") if name in _RANGES else ():
-            if not _NUMBER.fullmatch(number) or int(number) not in _RANGES[name]:
-                raise HoursError(rule, f"{name}={number} is out of range (RFC 5545, 3.3.10)")
-        seen.add(name)
-        parts[name] = value
-    if "FREQ" not in seen:
-        raise HoursError(rule, "a recurrence rule says how often: FREQ=DAILY, WEEKLY, MONTHLY, YEARLY, ...")
-    if "BYSETPOS" in seen and not any(name.startswith("BY") for name in seen - {"BYSETPOS"}):
-        raise HoursError(rule, "BYSETPOS picks among what other BY... parts give, and there is none")
-    until = parts.pop("UNTIL", None)
-    return ";".join(f"{name}={value}" for name, value in parts.items()), _read_until(rule, until) if until else None
-
-
-def _read_until(rule: str, value: str) -> date:
-    match = _UNTIL.fullmatch(value)
-    try:
-        if match is None:
-            raise ValueError("not a date or a time")
-        day = datetime.strptime(match[1], "%Y%m%d")
-        if match[2] is None:
-            return day.date()
-        moment = day.combine(day, datetime.strptime(match[2], "%H%M%S").time())
-    except ValueError as exc:
-        raise HoursError(rule, f"UNTIL={value}: {exc}; write 20261231, 20261231T120000 or 20261231T120000Z") from exc
-    return moment.replace(tzinfo=UTC) if match[3] else moment
+        yield moment if moment.tzinfo is not None else moment - EPOCH
 
 
 def _bound(until: date, axis: Axis) -> timedelta:
     """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
     if isinstance(until, datetime):
         if axis.days:
-            until = until.date()
+            until = last_day(until)
         elif axis.zone is None:
             until = until.replace(tzinfo=None)
     return axis.latest(until)
+
+
+def nearest_day(moment: datetime) -> date:
+    """Return the day whose midnight, somewhere on Earth, an instant in UTC is: the nearest one. Else its own date.
+
+    >>> nearest_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), nearest_day(datetime(2021, 7, 2, 4, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 2))
+    """
+    if moment.utcoffset() != timedelta(0):  # said in the wall-clock time of somewhere
+        return moment.date()
+    return moment.date() + timedelta(days=moment.hour >= 12 and moment.date() < date.max)
+
+
+def last_day(until: datetime) -> date:
+    """Return the last day that a bound in UTC allows for whole days: a midnight, or the last second of a day.
+
+    >>> last_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), last_day(datetime(2021, 7, 1, 21, 59, 59, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 1))
+    """
+    if until.utcoffset() == timedelta(0) and until.second == 59 and until.minute % 15 == 14:
+        if until.date() == date.max:
+            return date.max
+        return nearest_day(until + timedelta(seconds=1)) - _DAY
+    return nearest_day(until)
 
 
 @dataclass(frozen=True, slots=True)
