@@ -3,6 +3,7 @@
 from bookcore.model.errors import (
     BookcoreError,
     CalendarBrokenError,
+    CalendarFileError,
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
@@ -31,6 +32,7 @@ from bookcore.model.errors import (
 __all__ = [
     "BookcoreError",
     "CalendarBrokenError",
+    "CalendarFileError",
     "ConflictError",
     "DuplicateBookingError",
     "DuplicateResourceError",

@@ -255,7 +255,7 @@ def nearest_day(moment: datetime) -> date:
     >>> nearest_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), nearest_day(datetime(2021, 7, 2, 4, tzinfo=UTC))
     (datetime.date(2021, 7, 2), datetime.date(2021, 7, 2))
     """
-    if moment.utcoffset() != timedelta(0):  # said in the wall-clock time of somewhere
+    if moment.tzinfo is not UTC:  # said in the wall-clock time of somewhere
         return moment.date()
     return moment.date() + timedelta(days=moment.hour >= 12 and moment.date() < date.max)
 
@@ -266,7 +266,7 @@ def last_day(until: datetime) -> date:
     >>> last_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), last_day(datetime(2021, 7, 1, 21, 59, 59, tzinfo=UTC))
     (datetime.date(2021, 7, 2), datetime.date(2021, 7, 1))
     """
-    if until.utcoffset() == timedelta(0) and until.second == 59 and until.minute % 15 == 14:
+    if until.tzinfo is UTC and until.second == 59 and until.minute % 15 == 14:
         if until.date() == date.max:
             return date.max
         return nearest_day(until + timedelta(seconds=1)) - _DAY
