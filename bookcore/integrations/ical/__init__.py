@@ -45,7 +45,8 @@ def read_ics(
     - ``zone``: makes whole days and floating times instants of that zone (an IANA name or a `tzinfo`), so that one calendar
       can hold all events. Times of a zone that is not known are read in it as well.
     - ``on_bad``: ``"raise"`` an error for the first part that cannot be read, or ``"skip"`` it: read the other parts, and
-      list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off.
+      list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off. A broken
+      line of a text, such as SUMMARY, is never raised, and always listed.
 
     Of several versions of an event, or of one occurrence, the newest stands. Each VFREEBUSY gives an event for each of its
     periods. Other components (VTODO, VJOURNAL, VAVAILABILITY) are no events, and are passed over.
@@ -76,4 +77,4 @@ def read_ics(
             raise error
         bad.append(error)
 
-    return IcsEvents(events_of(components(source, report), known, bool(busy_only), report), bad)
+    return IcsEvents(events_of(components(source, report, bad.append), known, bool(busy_only), report), bad)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,6 +30,9 @@ _DEEPEST: Final = 20
 
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(?=[;:])")
 _PARAMETER: Final = re.compile(r"\s*;\s*([A-Za-z0-9_.-]+)\s*=\s*((?:\"[^\"]*\"|[^\";:])*)")
+_PROSE: Final = re.compile(
+    r"(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|CATEGORIES|RESOURCES|URL|ATTACH|ATTENDEE|ORGANIZER|X-[A-Z0-9-]+)\b", re.I
+)
 _BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
 _OTHERS: Final = (
     (b"PK\x03\x04", "this is a zip archive: unpack it first"),
@@ -89,10 +92,13 @@ def one_of(component: Component, name: str) -> Line | None:
     return lines[0] if lines else None
 
 
-def components(source: Any, report: Callable[[CalendarFileError], None]) -> list[Component]:
+def components(
+    source: Any, report: Callable[[CalendarFileError], None], note: Callable[[CalendarFileError], None]
+) -> list[Component]:
     """Return the outermost components of a calendar, given as text, as bytes or as a path.
 
-    What cannot be read of it goes to *report*: lines, and components without an end. Those are left out.
+    What cannot be read of it goes to *report*: lines, and components without an end. Those are left out. Lines that begin
+    with the name of a text, and so say nothing of times, go to *note*.
 
     Raises: `CalendarFileError` for a source that is no calendar. Complexity: O(length), O(what is kept) memory.
     """
@@ -104,7 +110,9 @@ def components(source: Any, report: Callable[[CalendarFileError], None]) -> list
             line = text if reason else _parsed(number, text)
             if isinstance(line, str):
                 fault = number, text, reason or "a line is NAME:value, or goes on the one before if it begins with a space"
-                if stack:
+                if not reason and _PROSE.match(text):
+                    note(CalendarFileError(*fault[1:], line=number))
+                elif stack:
                     stack[-1].faults.append(fault)
                 else:
                     report(CalendarFileError(text, fault[2], line=number))
@@ -118,10 +126,9 @@ def components(source: Any, report: Callable[[CalendarFileError], None]) -> list
                 report(CalendarFileError(text, "stands outside of BEGIN and END", line=number))
             elif line.name in KEPT:
                 stack[-1].properties.setdefault(line.name, []).append(line)
-    if stack and stack[0].name == "VCALENDAR":
-        outermost.append(stack[0])
-    _drop(stack, 0, report, "the file is cut")
-    return outermost
+    calendar = stack[0] if stack and stack[0].name == "VCALENDAR" else None
+    whole = _drop(stack, 0, report, "the file is cut")
+    return outermost + (whole if calendar is None else [replace(calendar, parts=whole)])
 
 
 def _close(
@@ -133,7 +140,7 @@ def _close(
     if place is None:
         report(CalendarFileError(f"END:{name}", "there is no BEGIN for it", line=line.number))
         return
-    _drop(stack, place + 1, report, f"END:{name} of line {line.number} comes first")
+    stack[place].parts += _drop(stack, place + 1, report, f"END:{name} of line {line.number} comes first")
     component = stack.pop()
     if not stack:
         outermost.append(component)
@@ -146,13 +153,14 @@ def _close(
             report(CalendarFileError(text, reason, uid=component.uid, line=number))
 
 
-def _drop(stack: list[Component], place: int, report: Callable[[CalendarFileError], None], why: str) -> None:
-    """Drop the components from a place of the stack on, which have no END. What is whole in a calendar is kept."""
+def _drop(stack: list[Component], place: int, report: Callable[[CalendarFileError], None], why: str) -> list[Component]:
+    """Drop the components from a place of the stack on, which have no END. Return what is whole in them."""
     cut = stack[place:]
+    del stack[place:]
     if cut:
         inner = cut[-1]
         report(CalendarFileError(f"BEGIN:{inner.name}", f"there is no END for it: {why}", uid=inner.uid, line=inner.line))
-    del stack[place:]
+    return [part for component in cut for part in component.parts]
 
 
 def _parsed(number: int, text: str) -> Line | str:

@@ -107,11 +107,10 @@ def events_of(
     everywhere = FileZones(outermost, zone)
     single: list[IcsEvent] = []
     versions: list[_Version] = []
-    for calendar in outermost:
-        own = calendar.name == "VCALENDAR" and any(part.name == "VTIMEZONE" for part in calendar.parts)
-        zones = FileZones([calendar], zone, everywhere) if own else everywhere
-        method = calendar.text("METHOD").strip().upper()
-        for component in calendar.parts if calendar.name == "VCALENDAR" else [calendar]:
+    for calendar, method, parts in _calendars(outermost, ""):
+        own = any(part.name == "VTIMEZONE" for part in parts)
+        zones = FileZones([calendar], zone, everywhere) if own and len(outermost) > 1 else everywhere
+        for component in parts:
             try:
                 if component.name == "VFREEBUSY":
                     single += _free_busy(component, zones)
@@ -132,6 +131,25 @@ def events_of(
     if busy_only:
         events = [lasting for event in events for lasting in _lasting(event)]
     return sorted(events, key=lambda event: (event.occurrence is not None, event.line or 0))
+
+
+def _calendars(components: Iterable[Component], method: str) -> Iterator[tuple[Component, str, list[Component]]]:
+    """Yield the calendars, each with its METHOD and all components in it, however deep; others are calendars of themselves."""
+    for component in components:
+        if component.name != "VCALENDAR":
+            yield component, method, [component, *_within(component)]
+            continue
+        inner = [part for part in component.parts if part.name == "VCALENDAR"]
+        others = [part for part in component.parts if part.name != "VCALENDAR"]
+        own = component.text("METHOD").strip().upper() or method
+        yield component, own, [each for part in others for each in (part, *_within(part))]
+        yield from _calendars(inner, own)
+
+
+def _within(component: Component) -> Iterator[Component]:
+    for part in component.parts:
+        yield part
+        yield from _within(part)
 
 
 def _standing(versions: Iterable[_Version], zone: tzinfo | None) -> Iterator[IcsEvent]:
@@ -264,7 +282,8 @@ class _Reader:
             aware = isinstance(start, datetime) and start.tzinfo is not None
             keep = "wall" if aware and not rest else "elapsed"
         if end is not None:
-            if by_duration not in (None, end):
+            # a length of nothing beside an end is what some programs write for "see the end"
+            if by_duration not in (None, start, end):
                 raise self.fault(f"DTEND says {end}, and DURATION {by_duration}")
             return end, keep
         if by_duration is not None:

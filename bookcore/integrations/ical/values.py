@@ -48,15 +48,11 @@ def moment(text: str, zone: str | None, zones: Zones) -> date:
 def moments(line: Line, zones: Zones) -> Iterator[date | tuple[date, date | Duration]]:
     """Yield the dates, times and periods of a line (DTSTART, EXDATE, RDATE). Raises: as `moment`."""
     zone = line.parameters.get("TZID")
-    whole = line.parameters.get("VALUE", "").upper() == "DATE"
     for text in filter(None, map(str.strip, line.value.split(","))):
         if "/" in text:
             yield _period(text, zone, zones)
         else:
-            value = moment(text, zone, zones)
-            # with VALUE=DATE, a midnight is a date that was written out
-            midnight = whole and isinstance(value, datetime) and value.time() == time()
-            yield value.date() if midnight and isinstance(value, datetime) else value
+            yield moment(text, zone, zones)
 
 
 def _period(text: str, zone: str | None, zones: Zones) -> tuple[date, date | Duration]:

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from heapq import merge
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from bookcore.hours.rrule import RecurrenceRule, read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, load_zone
@@ -27,6 +27,8 @@ from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError
 __all__ = ["FileZone", "FileZones"]
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-]\d\d?):?(\d\d)?", re.ASCII | re.IGNORECASE)
+_SHOWN: Final = re.compile(r"(?:\((?:UTC|GMT)\s*([+-]\d\d:\d\d|)\)\s*)?(.+)", re.ASCII)
+_SEASONS: Final = tuple(datetime(2025, month, 15) for month in range(1, 13))
 _MOST: Final = 40_000
 """The changes of a zone that are read: four a year, up to the year 9999."""
 _YEARS: Final = 30
@@ -203,7 +205,7 @@ class FileZones:
                 return timezone(timedelta(hours=hours, minutes=-minutes if fixed[1][0] == "-" else minutes))
         missing = ""
         try:
-            if (windows := _iana(_windows().get(name, ""))) is not None:
+            if (windows := _windows_zone(name)) is not None:
                 return windows
         except MissingExtraError as exc:
             missing = f" (names of Windows: {exc})"
@@ -236,6 +238,41 @@ def _windows() -> Mapping[str, str]:
     except ImportError as exc:
         raise MissingExtraError("icalendar", "ical") from exc
     return WINDOWS_TO_OLSON
+
+
+def _windows_zone(name: str) -> ZoneInfo | None:
+    """Return the zone of a name that Windows, Outlook or Exchange has for it, None if it is not certain.
+
+    Windows writes "W. Europe Standard Time"; Exchange and Outlook also "(UTC+01:00) Amsterdam, Berlin, Bern, Rome", or
+    "(UTC-05:00) Eastern Time (US & Canada)". Cities name zones of IANA: those that are known have to show the same clock,
+    and the standard offset in front.
+
+    Raises: `MissingExtraError`.
+    """
+    table = _windows()
+    match = _SHOWN.fullmatch(name)
+    if match is None:
+        return None
+    said, shown = match[1], match[2]
+    if said is None and (zone := _iana(table.get(re.sub(r" \d+$", "", name), ""))) is not None:
+        return zone
+    places = [each.strip() for each in re.split("[,;]", shown)]
+    american = re.sub(r" Time \(.*\)$", " Standard Time", shown)
+    found = [_iana(table.get(american, ""))] if american != shown else [_iana(_cities().get(place, "")) for place in places]
+    zones = [zone for zone in found if zone is not None]
+    if not zones or (said is None and len(zones) < 2):
+        return None
+    clocks = {tuple(each.replace(tzinfo=zone).utcoffset() for each in _SEASONS) for zone in zones}
+    if len(clocks) > 1:
+        return None
+    standard = min(each.replace(tzinfo=zones[0]).utcoffset() or timedelta() for each in _SEASONS)
+    return zones[0] if said is None or standard == offset(said or "+00:00") else None
+
+
+@lru_cache(maxsize=1)
+def _cities() -> Mapping[str, str]:
+    """Return the IANA names by city. Names of one city in two regions are links of one zone, or no city."""
+    return {name.rpartition("/")[2].replace("_", " "): name for name in sorted(available_timezones()) if "/" in name}
 
 
 def _guesses(name: str, component: Component) -> Iterator[str]:
@@ -298,7 +335,8 @@ def _observance(part: Component) -> _Observance:
         line = one_of(part, "RRULE")
         if line is not None:
             rule = read_rule(line.value)
-            if rule.freq not in ("YEARLY", "MONTHLY") or rule.by.keys() & {"BYHOUR", "BYMINUTE", "BYSECOND"}:
+            times = (rule.by.get(name, ()) for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
+            if rule.freq not in ("YEARLY", "MONTHLY") or max(map(len, times)) > 1:
                 raise ValueError("a clock changes by a rule of days in a year")
         return _Observance(before, after, tuple(sorted(starts)), None if line is None else line.value)
     except (ValueError, OverflowError) as exc:
