@@ -13,10 +13,11 @@ from os import PathLike
 from bookcore.hours.wall_clock import choice, load_zone
 from bookcore.integrations.ical.lines import components
 from bookcore.integrations.ical.series import IcsEvent, events_of
+from bookcore.integrations.ical.writing import write_ics
 from bookcore.integrations.ical.zones import FileZone
 from bookcore.model.errors import CalendarFileError
 
-__all__ = ["FileZone", "IcsEvent", "IcsEvents", "read_ics"]
+__all__ = ["FileZone", "IcsEvent", "IcsEvents", "read_ics", "write_ics"]
 
 IcsEvent.__module__ = FileZone.__module__ = __name__  # where programs import them from
 

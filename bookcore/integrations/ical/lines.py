@@ -18,10 +18,11 @@ from bookcore.model.errors import CalendarFileError
 
 __all__ = ["Component", "Line", "components", "one_of"]
 
-KEPT: Final = frozenset(
-    "DTEND DTSTAMP DTSTART DURATION EXDATE EXRULE FREEBUSY LOCATION METHOD RDATE RECURRENCE-ID REPEAT RRULE SEQUENCE STATUS "
-    "SUMMARY TRANSP TRIGGER TZID TZOFFSETFROM TZOFFSETTO UID X-LIC-LOCATION X-MICROSOFT-CDO-BUSYSTATUS".split()
-)
+KEPT: Final = frozenset({
+    "DTEND", "DTSTAMP", "DTSTART", "DURATION", "EXDATE", "EXRULE", "FREEBUSY", "LOCATION", "METHOD", "RDATE",
+    "RECURRENCE-ID", "RRULE", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "TRIGGER", "TZID", "TZOFFSETFROM", "TZOFFSETTO",
+    "UID", "X-LIC-LOCATION", "X-MICROSOFT-CDO-BUSYSTATUS",
+})  # fmt: skip
 _LONGEST: Final = 1 << 20
 """The bytes of a line that are read; the rest of a longer one is passed over."""
 _WHOLE: Final = 1 << 26
@@ -31,7 +32,8 @@ _DEEPEST: Final = 20
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(?=[;:])")
 _PARAMETER: Final = re.compile(r"\s*;\s*([A-Za-z0-9_.-]+)\s*=\s*((?:\"[^\"]*\"|[^\";:])*)")
 _PROSE: Final = re.compile(
-    r"(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|CATEGORIES|RESOURCES|URL|ATTACH|ATTENDEE|ORGANIZER|X-[A-Z0-9-]+)\b", re.I
+    r"(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|CATEGORIES|RESOURCES|URL|ATTACH|ATTENDEE|ORGANIZER|X-[A-Z0-9-]+)\b",
+    re.IGNORECASE,
 )
 _BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
 _OTHERS: Final = (
@@ -87,7 +89,7 @@ def one_of(component: Component, name: str) -> Line | None:
     Raises: `CalendarFileError` for two that say different things.
     """
     lines = component.properties.get(name, ())
-    if len({(line.value, *sorted(line.parameters.items())) for line in lines}) > 1:
+    if any((line.value, line.parameters) != (lines[0].value, lines[0].parameters) for line in lines):
         raise CalendarFileError(name, "stands twice, and says two things", uid=component.uid, line=lines[1].number)
     return lines[0] if lines else None
 
@@ -229,7 +231,7 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
     """Return a file of UTF-8 with lines that end with LF or CR LF, at its first line, and how many blank ones precede it."""
     if isinstance(source, PathLike):
         try:
-            file: BinaryIO = Path(source).open("rb")
+            file: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - the caller closes it
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or str(exc)
             raise CalendarFileError(str(source), f"this file cannot be read: {reason}") from exc

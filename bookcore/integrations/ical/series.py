@@ -134,7 +134,7 @@ def events_of(
 
 
 def _calendars(components: Iterable[Component], method: str) -> Iterator[tuple[Component, str, list[Component]]]:
-    """Yield the calendars, each with its METHOD and all components in it, however deep; others are calendars of themselves."""
+    """Yield the calendars, each with its METHOD and all components in it; others are calendars of themselves."""
     for component in components:
         if component.name != "VCALENDAR":
             yield component, method, [component, *_within(component)]
@@ -202,13 +202,12 @@ def _version(component: Component, method: str, zones: FileZones) -> _Version:
     if start is None:
         raise CalendarFileError("DTSTART", "an event without it has no time", uid=component.uid, line=component.line)
     end, keep = read.end(start)
-    rule, include, exclude = None, (), ()
-    if names is None:  # what replaces one occurrence is one, whatever rule it has beside it
-        rule, include, exclude = read.rule(start), read.included(start), read.excluded(start)
     event = IcsEvent(
-        component.uid, component.text("SUMMARY"), start, end, rule, include, exclude, keep, status,
-        _is_transparent(component), method, component.text("LOCATION"), names, component.line,
+        component.uid, component.text("SUMMARY"), start, end, keep=keep, status=status, method=method, occurrence=names,
+        transparent=_is_transparent(component), location=component.text("LOCATION"), line=component.line,
     )  # fmt: skip
+    if names is None:  # what replaces one occurrence is one, whatever rule it has beside it
+        event = replace(event, rule=read.rule(start), include=read.included(start), exclude=read.excluded(start))
     try:
         event.spans(limit=0)
     except (BookcoreError, ValueError, OverflowError) as exc:
@@ -235,11 +234,11 @@ class _Reader:
         shown = f"{self.line.name}:{self.line.value}"
         return CalendarFileError(shown, reason, uid=self.component.uid, line=self.line.number)
 
-    def run(self, line: Line, function: Callable[[], Any]) -> Any:
-        """Return what a function makes of a line."""
+    def run(self, line: Line, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function makes of its arguments, which come from a line."""
         self.line = line
         try:
-            return function()
+            return function(*arguments)
         except CalendarFileError:
             raise
         except (BookcoreError, ValueError, OverflowError) as exc:
@@ -252,12 +251,12 @@ class _Reader:
     def one(self, name: str) -> Any:
         """Return the date or time of a property, None without one."""
         line = one_of(self.component, name)
-        return None if line is None else self.run(line, lambda: _single(line, self.zones))
+        return None if line is None else self.run(line, _single, line, self.zones)
 
     def number(self, name: str) -> int:
         """Return the number of a property, 0 without one."""
         line = one_of(self.component, name)
-        return 0 if line is None or not line.value else self.run(line, lambda: int(line.value))
+        return 0 if line is None or not line.value else self.run(line, int, line.value)
 
     def stamp(self) -> datetime:
         """Return DTSTAMP, for comparison; the earliest time without one."""
@@ -273,12 +272,12 @@ class _Reader:
         return earliest
 
     def end(self, start: date) -> tuple[date, str]:
-        """Return the end of the first span, and the value of ``keep``: days are wall-clock time, the rest is elapsed time."""
+        """Return the end of the first span, and ``keep``: days are wall-clock time, the rest is elapsed time."""
         end, said = self.one("DTEND"), one_of(self.component, "DURATION")
         keep, by_duration = "elapsed", None
         if said is not None:
-            days, rest = self.run(said, lambda: duration(said.value))
-            by_duration = self.run(said, lambda: after(start, (days, rest)))
+            days, rest = self.run(said, duration, said.value)
+            by_duration = self.run(said, after, start, (days, rest))
             aware = isinstance(start, datetime) and start.tzinfo is not None
             keep = "wall" if aware and not rest else "elapsed"
         if end is not None:
@@ -289,7 +288,7 @@ class _Reader:
         if by_duration is not None:
             return by_duration, keep
         if not isinstance(start, datetime):
-            return self.run(self.lines("DTSTART")[0], lambda: start + timedelta(days=1)), keep
+            return self.run(self.lines("DTSTART")[0], after, start, (timedelta(days=1), timedelta())), keep
         return start, keep
 
     def rule(self, start: date) -> str | None:
@@ -298,17 +297,17 @@ class _Reader:
             self.line = self.lines("EXRULE")[0]
             raise self.fault("an EXRULE has no one meaning")
         line = one_of(self.component, "RRULE")
-        return None if line is None else self.run(line, lambda: _rule(line.value, isinstance(start, datetime)))
+        return None if line is None else self.run(line, _rule, line.value, isinstance(start, datetime))
 
     def included(self, start: date) -> tuple[date | tuple[date, date], ...]:
         """Return the starts and periods of RDATE."""
         found: list[date | tuple[date, date]] = []
         for line in self.lines("RDATE"):
-            for when in self.run(line, lambda: list(moments(line, self.zones))):
+            for when in self.run(line, list[Any], moments(line, self.zones)):
                 if isinstance(when, tuple):
                     # some calendars write a period of dates, and mean their midnights
                     begin = _midnight(when[0], start)
-                    end = self.run(line, lambda: after(begin, when[1]))
+                    end = self.run(line, after, begin, when[1])
                     found.append((begin, _midnight(end, start)))
                 else:
                     found.append(like(_midnight(when, start), start, self.zones.default))
@@ -318,7 +317,7 @@ class _Reader:
         """Return the starts of EXDATE."""
         found: list[date] = []
         for line in self.lines("EXDATE"):
-            for when in self.run(line, lambda: list(moments(line, self.zones))):
+            for when in self.run(line, list[Any], moments(line, self.zones)):
                 if isinstance(when, tuple):
                     raise self.fault("an occurrence is excluded by its start")
                 found.append(like(when, start, self.zones.default))
@@ -361,9 +360,7 @@ def _check_alarms(component: Component, report: Callable[[CalendarFileError], No
     for alarm in (part for part in component.parts if part.name == "VALARM"):
         for line in [line for name in ("TRIGGER", "DURATION") for line in alarm.properties.get(name, ())]:
             try:
-                if line.parameters.get("VALUE", "").upper() == "DATE-TIME":
-                    moment(line.value, None, lambda tzid: UTC)
-                elif line.value.strip()[:1].isdigit():  # a time whose VALUE was forgotten
+                if line.parameters.get("VALUE", "").upper() == "DATE-TIME" or line.value[:1].isdigit():
                     moment(line.value, None, lambda tzid: UTC)
                 else:
                     duration(line.value)
@@ -376,7 +373,7 @@ def _free_busy(component: Component, zones: FileZones) -> Iterator[IcsEvent]:
     read = _Reader(component, zones)
     for line in read.lines("FREEBUSY"):
         kind = line.parameters.get("FBTYPE", "BUSY").upper()
-        for start, end in read.run(line, lambda: list(periods(line, zones))):
+        for start, end in read.run(line, list[Any], periods(line, zones)):
             if end < start:
                 raise read.fault("the end lies before the start")
             status = "TENTATIVE" if kind == "BUSY-TENTATIVE" else ""

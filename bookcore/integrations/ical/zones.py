@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from heapq import merge
@@ -107,7 +107,6 @@ class FileZone(tzinfo):
                 raise HoursError(self.name, f"a time zone that changes its clock more than {_MOST:,} times")
             at, _, after = change
             if self._changes and at <= self._changes[-1]:  # two observances that begin together: the later one holds
-                self._offsets[-1] = after
                 at = self._changes.pop()
                 self._offsets.pop()
                 for walls in self._walls:
