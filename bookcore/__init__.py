@@ -14,6 +14,7 @@ from bookcore.calendar import Calendar
 from bookcore.errors import (
     BookcoreError,
     CalendarBrokenError,
+    CalendarFileError,
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
@@ -64,6 +65,7 @@ __all__ = [
     "BookingStore",
     "Calendar",
     "CalendarBrokenError",
+    "CalendarFileError",
     "Cause",
     "CauseKind",
     "Closure",

@@ -61,6 +61,10 @@ _UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _CYCLE: Final = 146_097
 """The days after which dates and weekdays repeat: 400 years."""
 _LAST: Final = date.max.toordinal()
+_DATES: Final = range(date(2000, 1, 1).toordinal(), date(2028, 1, 1).toordinal())
+"""Days among which each date falls on each weekday that it can."""
+_DOUBT: Final = 2_000
+"""The steps without an occurrence after which it is asked whether there is any day for it."""
 _PATIENCE: Final = 40_000
 """The steps without an occurrence after which a rule is given up whose repetition is longer than that."""
 
@@ -349,7 +353,7 @@ class _Expansion:
                 target = unit + interval
             unit += -(-(target - unit) // interval) * interval
             steps += 1
-            if unit - found > cycle:
+            if unit - found > cycle or (steps == _DOUBT and not any(self._next_day(day) == day for day in _DATES)):
                 return
             if steps > _PATIENCE:
                 shown = date.fromordinal(min(unit // units, _LAST)).isoformat()

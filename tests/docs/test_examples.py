@@ -22,6 +22,7 @@ EXAMPLES = {
     "docs/architecture.md": 0,
     "docs/cli.md": 7,
     "docs/complexity.md": 0,
+    "docs/calendar-files.md": 20,
     "docs/calling.md": 5,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,

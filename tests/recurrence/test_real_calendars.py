@@ -16,7 +16,6 @@ from bookcore.errors import BookcoreError
 from bookcore.integrations.ical import IcsEvent, read_ics
 
 pytest.importorskip("icalendar", reason="icalendar (extra: ical) is not installed")
-pytest.importorskip("dateutil", reason="python-dateutil (extra: recurrence) is not installed")
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "calendars"
 if not FOLDER.is_dir():

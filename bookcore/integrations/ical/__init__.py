@@ -19,8 +19,6 @@ from bookcore.model.errors import CalendarFileError
 
 __all__ = ["FileZone", "IcsEvent", "IcsEvents", "read_ics", "write_ics"]
 
-IcsEvent.__module__ = FileZone.__module__ = __name__  # where programs import them from
-
 
 class IcsEvents(list[IcsEvent]):
     """The events of a calendar file. ``bad`` are the parts of it that could not be read, as errors that were not raised."""

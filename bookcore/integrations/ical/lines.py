@@ -23,6 +23,7 @@ KEPT: Final = frozenset({
     "RECURRENCE-ID", "RRULE", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "TRIGGER", "TZID", "TZOFFSETFROM", "TZOFFSETTO",
     "UID", "X-LIC-LOCATION", "X-MICROSOFT-CDO-BUSYSTATUS",
 })  # fmt: skip
+_MEANING: Final = KEPT - {"SUMMARY", "LOCATION", "DTSTAMP"}
 _LONGEST: Final = 1 << 20
 """The bytes of a line that are read; the rest of a longer one is passed over."""
 _WHOLE: Final = 1 << 26
@@ -60,13 +61,17 @@ class Line:
 
 @dataclass(slots=True)
 class Component:
-    """What stands between BEGIN and END. ``faults`` are its lines that cannot be read: number, text and reason."""
+    """What stands between BEGIN and END. ``faults`` are its lines that cannot be read: number, text and reason.
+
+    ``broken`` is whether one of them says what the component means, so that the rest of it must not be used.
+    """
 
     name: str
     line: int
     properties: dict[str, list[Line]] = field(default_factory=dict)
     parts: list[Component] = field(default_factory=list)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
+    broken: bool = False
 
     def text(self, name: str) -> str:
         r"""Return the text of a property, unescaped; "" without one.
@@ -88,10 +93,11 @@ def one_of(component: Component, name: str) -> Line | None:
 
     Raises: `CalendarFileError` for two that say different things.
     """
-    lines = component.properties.get(name, ())
-    if any((line.value, line.parameters) != (lines[0].value, lines[0].parameters) for line in lines):
-        raise CalendarFileError(name, "stands twice, and says two things", uid=component.uid, line=lines[1].number)
-    return lines[0] if lines else None
+    lines = component.properties.get(name, [])
+    for line in lines:
+        if (line.value, line.parameters) != (lines[0].value, lines[0].parameters):
+            raise CalendarFileError(name, "stands twice, and says two things", uid=component.uid, line=line.number)
+    return next(iter(lines), None)
 
 
 def components(
@@ -111,13 +117,14 @@ def components(
         for number, text, reason in _logical_lines(file, skipped):
             line = text if reason else _parsed(number, text)
             if isinstance(line, str):
-                fault = number, text, reason or "a line is NAME:value, or goes on the one before if it begins with a space"
+                why = reason or "a line is NAME:value, or goes on the one before if it begins with a space"
                 if not reason and _PROSE.match(text):
-                    note(CalendarFileError(*fault[1:], line=number))
+                    note(CalendarFileError(text, why, line=number))
                 elif stack:
-                    stack[-1].faults.append(fault)
+                    stack[-1].faults.append((number, text, why))
+                    stack[-1].broken |= re.split("[^A-Z-]", text.upper(), maxsplit=1)[0] in _MEANING
                 else:
-                    report(CalendarFileError(text, fault[2], line=number))
+                    report(CalendarFileError(text, why, line=number))
             elif line.name == "BEGIN":
                 if len(stack) == _DEEPEST:
                     raise CalendarFileError(text, "more than 20 components within each other", line=number)
@@ -180,8 +187,8 @@ def _parsed(number: int, text: str) -> Line | str:
     rest = text[place:].lstrip()
     if not rest.startswith(":"):
         return text
-    value = rest[1:].strip()
-    if "TZID" in parameters and not value[:1].isdigit() and ":" in value:  # a colon in the name of a zone, not quoted
+    value = rest[1:] if name in ("SUMMARY", "LOCATION") else rest[1:].strip()
+    if "TZID" in parameters and ":" in value:  # a colon in the name of a zone, not quoted
         more, _, value = value.rpartition(":")
         parameters["TZID"] += ":" + more
     return Line(number, name, parameters, value)

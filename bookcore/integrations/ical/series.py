@@ -111,6 +111,8 @@ def events_of(
         own = any(part.name == "VTIMEZONE" for part in parts)
         zones = FileZones([calendar], zone, everywhere) if own and len(outermost) > 1 else everywhere
         for component in parts:
+            if component.broken:  # as was reported
+                continue
             try:
                 if component.name == "VFREEBUSY":
                     single += _free_busy(component, zones)

@@ -126,7 +126,7 @@ class _Writer:
         if calendar.bounds != "[)":
             raise CalendarFileError(calendar.bounds, "free/busy time has spans whose end does not belong to them")
         parts = calendar.free_busy(resource, start, end)
-                self.lines += [
+        self.lines += [
             "BEGIN:VFREEBUSY", f"UID:{self.uid('free-busy', _id(resource))}", f"DTSTAMP:{self.stamp}",
             f"DTSTART:{self.instant(start)}", f"DTEND:{self.instant(end)}",
         ]  # fmt: skip

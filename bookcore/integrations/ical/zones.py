@@ -312,6 +312,8 @@ def _agree(zone: FileZone, other: ZoneInfo, instants: list[timedelta]) -> bool:
 
 def _file_zone(name: str, component: Component) -> FileZone:
     """Return the zone of a VTIMEZONE. Raises: `HoursError`."""
+    if component.broken or any(part.broken for part in component.parts):
+        raise HoursError(name, f"the VTIMEZONE of line {component.line} has lines that cannot be read")
     observances = tuple(_observance(part) for part in component.parts if part.name in ("STANDARD", "DAYLIGHT"))
     if not observances:
         raise HoursError(name, f"the VTIMEZONE of line {component.line} has neither STANDARD nor DAYLIGHT")
