@@ -60,7 +60,7 @@ def recurring(
     include: Iterable[date | tuple[date, date]] = (),
     until: date | None = None,
     limit: int | None = None,
-    keep: str = "elapsed",
+    keep: str | timedelta = "elapsed",
     nonexistent: str = "later",
     ambiguous: str = "first",
 ) -> Iterator[tuple[K, K]]:
@@ -82,7 +82,7 @@ def recurring(
       wall-clock time.
     - ``keep``: what every occurrence has in common with the first. ``"elapsed"``: the length in UTC, as RFC 5545
       defines it for DTEND. ``"wall"``: the wall-clock times, so that a night shift ends at 06:00 also when it lasts
-      an hour more.
+      an hour more. A `timedelta`: that part of the length in wall-clock time, the rest in UTC (P1DT2H of RFC 5545).
     - ``nonexistent``: the policy for a start that the clock skips: ``"later"`` by the length of the skip (RFC 5545),
       ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC 5545) or
       ``"second"`` occurrence of a time that the clock shows twice.
@@ -104,7 +104,10 @@ def recurring(
     2026-03-22 09:00:00+01:00 to 2026-03-22 09:00:00+00:00
     2026-03-29 09:00:00+02:00 to 2026-03-29 08:00:00+00:00
     """
-    choice("keep", keep, KEEP)
+    if not isinstance(keep, timedelta):
+        choice("keep", keep, KEEP)
+    elif keep < timedelta(0):
+        raise HoursError(keep, "a part of a length is not less than nothing")
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
@@ -115,7 +118,15 @@ def recurring(
         raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
-    length, wall_length = last - first, axis.wall(end) - axis.wall(start)
+    try:
+        axis.key(first), axis.key(last)
+    except OverflowError as exc:
+        raise KeyTypeError(start, "lies before the year 1, or its end after the year 9999, in UTC") from exc
+    length = last - first
+    # the part of the length in wall-clock time, and the rest
+    nominal = keep if isinstance(keep, timedelta) else axis.wall(end) - axis.wall(start) if keep == "wall" else timedelta(0)
+    nominal_end, _ = axis.to_instant(axis.wall(start) + nominal)
+    rest = timedelta(0) if keep == "wall" or nominal_end is None else last - nominal_end
     included = _included(include, axis)
     excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
@@ -124,10 +135,10 @@ def recurring(
     def end_of(begin: timedelta) -> timedelta:
         if (explicit := included.get(begin)) is not None:
             return explicit
-        if keep == "wall":
-            same_wall, _ = axis.to_instant(axis.to_wall(begin) + wall_length)
-            if same_wall is not None and same_wall >= begin:
-                return same_wall
+        if nominal:
+            same_wall, _ = axis.to_instant(axis.to_wall(begin) + nominal)
+            if same_wall is not None and same_wall + rest >= begin:
+                return same_wall + rest
         return begin + length
 
     def pairs() -> Iterator[tuple[Any, Any]]:

@@ -676,7 +676,7 @@ def test_length_that_is_none_is_refused_by_name(event: str) -> None:
 
 def test_days_are_wall_clock_time_and_hours_are_not() -> None:
     """3.3.6: P1D is a day of the clock, PT24H are 24 hours."""
-    for length, end in (("P1D", "10:00"), ("PT24H", "11:00"), ("P1DT0H", "10:00"), ("P1W", "10:00")):
+    for length, end in (("P1D", "10:00"), ("PT24H", "11:00"), ("P1DT0H", "10:00"), ("P1DT1H", "11:00")):
         event = f"UID:1\nDTSTART;TZID=Europe/Berlin:20260327T120000\nDURATION:{length}\nRRULE:FREQ=DAILY;COUNT=2"
         *_, (_, ended) = read_ics(ics(event))[0].spans()
         assert isinstance(ended, datetime)
@@ -722,6 +722,15 @@ def test_damaged_file_is_read_or_refused_by_an_error_of_ours(data: bytes, zone: 
 
 def _instant(key: date) -> date:
     return key.astimezone(UTC) if isinstance(key, datetime) and key.tzinfo is not None else key
+
+
+def test_day_that_no_instant_can_tell_is_refused_by_name() -> None:
+    """The first of January of the year 1 begins before all time in UTC, in Tokyo; nothing vanishes."""
+    for event in ("DTSTART;VALUE=DATE:00010101", "DTSTART:00010101T000000\nDURATION:PT1H"):
+        with pytest.raises(CalendarFileError) as caught:
+            read_ics(ics(f"UID:0\n{event}"), zone="Asia/Tokyo")
+        assert caught.value.uid == "0"
+        assert len(read_ics(ics(f"UID:0\n{event}"))) == 1
 
 
 # -- bounds of time and memory --------------------------------------------------------------------------

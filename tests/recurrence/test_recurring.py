@@ -425,3 +425,29 @@ def test_importing_the_module_does_not_import_dateutil() -> None:
     """It is not needed; whoever gives one of its rules has loaded it."""
     code = "import sys, bookcore.recurrence; sys.exit(any(name.startswith('dateutil') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_part_of_a_length_is_wall_clock_time() -> None:
+    """P1DT2H (RFC 5545, 3.3.6): a day of the clock and two hours, over the night of a change."""
+    first, days = datetime(2026, 3, 27, 23, tzinfo=BERLIN), [DAY, 2 * DAY]
+    for day in days:
+        end = (first + day).astimezone(UTC) + 2 * HOUR
+        spans = recurring(first, end, "FREQ=DAILY;COUNT=4", keep=day)
+        for start, ended in spans:
+            nominal = datetime.combine(start.date() + day, start.time(), BERLIN)
+            assert ended.astimezone(UTC) == nominal.astimezone(UTC) + 2 * HOUR
+    with pytest.raises(HoursError):
+        recurring(first, first, None, keep=-DAY)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(1, 1, 1, tzinfo=timezone(9 * HOUR)), datetime(1, 1, 1, 1, tzinfo=timezone(9 * HOUR))),
+        (datetime(9999, 12, 31, 22, tzinfo=timezone(-5 * HOUR)), datetime(9999, 12, 31, 23, tzinfo=timezone(-5 * HOUR))),
+    ],
+)
+def test_first_span_outside_of_all_years_is_refused(start: datetime, end: datetime) -> None:
+    """It would vanish, because no datetime in UTC can tell it."""
+    with pytest.raises(KeyTypeError):
+        recurring(start, end, None)

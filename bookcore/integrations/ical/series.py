@@ -31,7 +31,7 @@ class IcsEvent:
     """One event of a calendar file: its first span, its recurrence, and facts.
 
     ``start`` and ``end`` are dates for whole days, naive datetimes for floating times, else aware datetimes. ``keep`` is
-    whether occurrences have the same length or the same wall-clock times (see `recurring`).
+    what of its length is wall-clock time: nothing ("elapsed"), all ("wall"), or days of it (see `recurring`).
 
     ``status`` is that of the file in upper case, or "": TENTATIVE, CONFIRMED, CANCELLED. ``transparent`` is whether it
     leaves its time free (TRANSP). ``method`` is that of its calendar. ``occurrence`` is the start of the occurrence that it
@@ -45,7 +45,7 @@ class IcsEvent:
     rule: str | None = None
     include: tuple[date | tuple[date, date], ...] = ()
     exclude: tuple[date, ...] = ()
-    keep: str = "elapsed"
+    keep: str | timedelta = "elapsed"
     status: str = ""
     transparent: bool = False
     method: str = ""
@@ -129,7 +129,7 @@ def events_of(
     events = [*_standing(versions, zone), *single]
     events = [event for event in events if not busy_only or event.takes_time]
     if zone is not None:
-        events = [_located(event, zone) for event in events]
+        events = list(_all_located(events, zone, report))
     if busy_only:
         events = [lasting for event in events for lasting in _lasting(event)]
     return sorted(events, key=lambda event: (event.occurrence is not None, event.line or 0))
@@ -273,20 +273,22 @@ class _Reader:
             return value.replace(tzinfo=UTC)
         return earliest
 
-    def end(self, start: date) -> tuple[date, str]:
+    def end(self, start: date) -> tuple[date, str | timedelta]:
         """Return the end of the first span, and ``keep``: days are wall-clock time, the rest is elapsed time."""
         end, said = self.one("DTEND"), one_of(self.component, "DURATION")
-        keep, by_duration = "elapsed", None
+        keep: str | timedelta = "elapsed"
+        by_duration = None
         if said is not None:
             days, rest = self.run(said, duration, said.value)
             by_duration = self.run(said, after, start, (days, rest))
             aware = isinstance(start, datetime) and start.tzinfo is not None
-            keep = "wall" if aware and not rest else "elapsed"
+            if aware and days:
+                keep = days if rest else "wall"
         if end is not None:
             # a length of nothing beside an end is what some programs write for "see the end"
             if by_duration not in (None, start, end):
                 raise self.fault(f"DTEND says {end}, and DURATION {by_duration}")
-            return end, keep
+            return end, "elapsed"
         if by_duration is not None:
             return by_duration, keep
         if not isinstance(start, datetime):
@@ -381,6 +383,20 @@ def _free_busy(component: Component, zones: FileZones) -> Iterator[IcsEvent]:
             status = "TENTATIVE" if kind == "BUSY-TENTATIVE" else ""
             transparent = kind == "FREE"
             yield IcsEvent(component.uid, kind, start, end, status=status, transparent=transparent, line=line.number)
+
+
+def _all_located(
+    events: Iterable[IcsEvent], zone: tzinfo, report: Callable[[CalendarFileError], None]
+) -> Iterator[IcsEvent]:
+    """Yield events with their dates and floating times as instants of a zone. Report those that this makes impossible."""
+    for event in events:
+        try:
+            located = _located(event, zone)
+            located.spans(limit=0)
+        except (BookcoreError, ValueError, OverflowError) as exc:
+            report(CalendarFileError(event.start, f"in {zone}: {_reason(exc)}", uid=event.uid, line=event.line))
+        else:
+            yield located
 
 
 def _located(event: IcsEvent, zone: tzinfo) -> IcsEvent:
