@@ -12,6 +12,7 @@ True
 
 from bookcore.calendar import Calendar
 from bookcore.errors import (
+    AssignmentError,
     BookcoreError,
     CalendarBrokenError,
     CalendarFileError,
@@ -58,6 +59,7 @@ from bookcore.stores.protocol import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AssignmentError",
     "BookableResource",
     "BookcoreError",
     "BookingEvent",

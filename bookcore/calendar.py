@@ -15,9 +15,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from bookcore.engine.engine import UNSET, Engine, listed, parsed
+from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
@@ -54,9 +54,11 @@ class Calendar:
     ``end``, so that touching bookings do not conflict; with ``"[]"`` the end is part of the span (whole-day rentals):
     touching bookings conflict, and the start and end of a span may be equal. ``clock`` is a function that returns the
     present instant, for holds: while a hold may run out, every call that reads or changes bookings calls it, and passes
-    on unchanged what it raises. ``event_type`` is the class of the events that `book` makes.
+    on unchanged what it raises. ``event_type`` is the class of the events that `book` makes. ``key`` is a function that
+    returns the id of a resource, for objects whose ``id`` is not unique: ``key=lambda row: (type(row).__name__, row.pk)``;
+    it is called for objects, and ids as arguments stay what they are.
 
-    Raises: `QueryError` for invalid bounds, an invalid clock or an invalid event type; `StoreError` for an object that is
+    Raises: `QueryError` for invalid bounds, clock, event type or key; `StoreError` for an object that is
     no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
     instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
@@ -67,8 +69,11 @@ class Calendar:
     >>> calendar.is_available(room, 11, 13), calendar.is_available(room, 12, 13)
     (False, True)
 
-    A resource argument is the registered object or its id. None as start or end means unbounded. A call that raises
-    changes nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
+    A calendar is neither copied nor pickled (`QueryError`): `restore` of a `snapshot` makes an independent one.
+
+    A resource argument is the registered object, an object equal to it, or its id; another object that has this id is
+    refused (`UnknownResourceError`). None as start or end means unbounded. A call that raises changes nothing. In
+    the complexities, m is the number of bookings of the resource, n the number of resources.
     """
 
     __slots__ = (
@@ -93,6 +98,7 @@ class Calendar:
         bounds: str = "[)",
         clock: Callable[[], Any] | None = None,
         event_type: type[BookingEvent] = BookingEvent,
+        key: Callable[[Any], Hashable] | None = None,
     ) -> None:
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
@@ -101,6 +107,8 @@ class Calendar:
             raise QueryError(clock, "a clock is a function that returns the present instant")
         if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
+        if key is not None and not callable(key):
+            raise QueryError(key, "key is a function that returns the id of a resource")
         store = MemoryStore() if store is None else store
         if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
@@ -112,7 +120,7 @@ class Calendar:
             raise
         except Exception as exc:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
-        state = CalendarState(self, store, sort, clock, event_type)
+        state = CalendarState(self, store, sort, clock, event_type, key)
         self._engine = Engine(state)
         self._mending = Mending(state)
         self._planner = Planner(state)
@@ -125,16 +133,25 @@ class Calendar:
     # -- resources --------------------------------------------------------------------------------------
 
     def add_resource(
-        self, resource: Any, *, capacity: int | None = None, before: Any = None, after: Any = None
+        self,
+        resource: Any,
+        *,
+        capacity: int | None = None,
+        before: Any = None,
+        after: Any = None,
+        id: Hashable = None,
     ) -> Any:
         """Register a resource and return it. Any object with a hashable ``id`` can be a resource.
 
-        ``capacity``, ``before`` and ``after`` replace the values of a `Resource`, and give an object of another class
-        these values. The key function of every index is called with the resource, under the calendar's lock.
+        ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
+        take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
+        replace the values of a `Resource`, and give an object of another class these values. The key
+        function of every index is called with the resource, under the calendar's lock.
 
-        Raises: `DuplicateResourceError` when the id is registered already; `ResourceError` when the id is None or not
-        hashable, or when keys in the calendar cannot be moved by the turnaround; `InvalidQuantityError` for the capacity;
-        `QueryError` when a key function raises, `KeyTypeError` when its value cannot be ordered.
+        Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
+        or not hashable, when the calendar's ``key`` raises, or when keys in the calendar cannot be moved by the turnaround;
+        `InvalidQuantityError` for the capacity; `QueryError` when a key function raises, `KeyTypeError` when
+        its value cannot be ordered.
         Complexity: O(1), and O(log n) for each index.
 
         >>> from types import SimpleNamespace
@@ -143,7 +160,7 @@ class Calendar:
         >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first(1)[0] is van
         (True, True)
         """
-        return self._gate.run(self._engine.add_resource, resource, capacity, before, after)
+        return self._gate.run(self._engine.add_resource, resource, capacity, before, after, id)
 
     def remove_resource(self, resource: Any) -> Any:
         """Remove a resource with its tags, closures and opening hours, and return it.
@@ -189,11 +206,14 @@ class Calendar:
                 kind = type(resource)
                 if kind is Resource:
                     binding: Any = resource._binding
+                elif kind is str or kind is int:
+                    binding = self._by_id[resource].binding
                 else:
-                    binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                    binding = getattr(resource, "_binding", None)
                 if binding is None or binding.home is not self:
-                    id = resource if kind is str or kind is int else getattr(resource, "id", resource)
-                    binding = self._by_id[id].binding
+                    id = getattr(resource, "id", resource)
+                    record = self._by_id[id]
+                    binding = record.binding if record.resource is resource or id is resource else None
                 edges = binding.edges
                 keys = self._keys
                 fast_type = keys.plain
@@ -356,8 +376,10 @@ class Calendar:
         """Book a resource: make an event and add it, checked and locked in one step.
 
         ``id`` names the booking (None: the calendar gives it a number), ``quantity`` is the number of units that it takes,
-        ``fields`` are passed to the event's class. With ``if_exists="return"``, a call that asks for an active booking,
-        with the same id and the same content, returns that booking; so a request can safely be sent twice.
+        ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
+        names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
+        ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
+        booking; so a request can safely be sent twice.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
@@ -396,11 +418,14 @@ class Calendar:
                         kind = type(resource)
                         if kind is Resource:
                             binding: Any = resource._binding
+                        elif kind is str or kind is int:
+                            binding = self._by_id[resource].binding
                         else:
-                            binding = None if kind is str or kind is int else getattr(resource, "_binding", None)
+                            binding = getattr(resource, "_binding", None)
                         if binding is None or binding.home is not self:
-                            id_ = resource if kind is str or kind is int else getattr(resource, "id", resource)
-                            binding = self._by_id[id_].binding
+                            id_ = getattr(resource, "id", resource)
+                            known = self._by_id[id_]
+                            binding = known.binding if known.resource is resource or id_ is resource else None
                         if start < end and binding.edges is not None:
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
@@ -543,29 +568,34 @@ class Calendar:
         choice = Choice(self._planner, selection, strategy, self._engine.conflict)
         return self._gate.run(self._engine.book_any, choice, start, end, id, quantity, if_exists, fields)
 
-    def book_all(self, requests: Iterable[Any], on_conflict: str = "raise") -> Report:
+    def book_all(
+        self,
+        requests: Iterable[Any],
+        on_conflict: str | type[BookcoreError] | tuple[type[BookcoreError], ...] = "raise",
+    ) -> Report:
         """Book many requests as one change, and return a report.
 
-        With ``on_conflict="raise"`` all requests are booked or none; with ``"skip"`` requests that conflict are left out.
-        A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``.
-        ``report.booked`` has the events, ``report.refused`` each refused request with the conflicts.
+        A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``. With
+        ``on_conflict="raise"`` all requests are booked or none. With ``"skip"`` those that `book` refuses, for whatever
+        reason, are left out; with a class of errors or a tuple of classes, such as ``ConflictError``, those that it refuses
+        with one of these. ``report.booked`` has the events, ``report.refused`` each request left out with its error.
 
-        Raises: with ``"raise"`` the first `ConflictError`. With both, every other error of `book`, and `QueryError` for an
-        invalid request, *requests* that is no iterable, or an invalid ``on_conflict``.
+        Raises: the error of the first request that is refused and not left out, with the request as its ``request``;
+        `QueryError` for an invalid request, when *requests* is no iterable, or for an invalid ``on_conflict``. Errors that
+        are not about a request are raised always: `StoreError`, `TransactionError`, `CalendarBrokenError`.
         Complexity: as `book` for each.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
-        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14, "guest": "Ada"}]
+        >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14}, (room, 9, 8)]
         >>> report = calendar.book_all(wanted, on_conflict="skip")
         >>> [event.id for event in report.booked], report.refused[0].request[1:], report.refused[0].conflicts[0].id
         ([1, 2], (11, 13), 1)
+        >>> [type(refusal.error).__name__ for refusal in report.refused]
+        ['ConflictError', 'InvalidSpanError']
         """
-        how = plain_text(on_conflict)
-        if how not in ("raise", "skip"):
-            raise QueryError(on_conflict, "on_conflict is 'raise' or 'skip'")
-        return self._gate.run(self._engine.book_all, parsed(requests), how == "skip")
+        return self._gate.run(self._engine.book_all, parsed(requests), skipped(on_conflict))
 
     # -- holds, moves -----------------------------------------------------------------------------------
 
@@ -1030,6 +1060,24 @@ class Calendar:
         """
         self._gate.run(self._engine.set_hours, resources, hours)
 
+    def set_capacity(self, resource: Any, capacity: int) -> None:
+        """Give a resource another capacity. Active bookings stay, also where they use more units than there are then.
+
+        The ``capacity`` of a `Resource` follows, if it was the one that the calendar went by.
+
+        Raises: `UnknownResourceError`; `InvalidQuantityError` unless the capacity is an int of at least 1.
+        Complexity: as `remove_booking` and `book` for each booking of the resource.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
+        >>> tour = calendar.book(bikes, 9, 12, quantity=3)
+        >>> calendar.set_capacity(bikes, 5)
+        >>> calendar.is_available(bikes, 9, 12, quantity=2), bikes.capacity
+        (True, 5)
+        """
+        self._gate.run(self._engine.set_capacity, resource, capacity)
+
     # -- changes ----------------------------------------------------------------------------------------
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -1146,11 +1194,12 @@ class Calendar:
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None,
     ) -> Self:
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store`` and ``clock`` are those of the new calendar.
+        ``store`` and ``clock`` are those of the new calendar, and ``resource_key`` is its ``key``.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
         needs a class missing in *types*.
@@ -1168,7 +1217,7 @@ class Calendar:
         from bookcore.persist.snapshot.save_load import load
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type)
+            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key)
             return calendar, calendar._engine.state
 
         return load(make, path, types=types, key=key)
@@ -1218,6 +1267,13 @@ class Calendar:
         False
         """
         self._mending.rebuild()
+
+    def _id_of(self, resource: Any) -> Any:
+        """Return the id of an object in this calendar, for terms."""
+        return self._engine.state.registry.id_of(resource)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._engine.state.__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         state = self._engine.state

@@ -2,6 +2,7 @@
 
 from bookcore.model.change import (
     Booked,
+    CapacitySet,
     Change,
     Closed,
     Confirmed,
@@ -17,6 +18,7 @@ from bookcore.model.change import (
 
 __all__ = [
     "Booked",
+    "CapacitySet",
     "Change",
     "Closed",
     "Confirmed",

@@ -1,6 +1,7 @@
 """Every error that bookcore raises on purpose, under the module name that programs import."""
 
 from bookcore.model.errors import (
+    AssignmentError,
     BookcoreError,
     CalendarBrokenError,
     CalendarFileError,
@@ -30,6 +31,7 @@ from bookcore.model.errors import (
 )
 
 __all__ = [
+    "AssignmentError",
     "BookcoreError",
     "CalendarBrokenError",
     "CalendarFileError",

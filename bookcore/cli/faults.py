@@ -15,7 +15,6 @@ from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError, InvalidSpanError
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
-from bookcore.tables.kinds import likely_format
 
 __all__ = ["BAD", "CANNOT", "CLOSED_HINT", "errors", "stop", "stop_json", "user_errors"]
 
@@ -65,7 +64,7 @@ def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[N
 def _hint(fault: BookcoreError, may_close: bool) -> str:
     """Return advice for an error, or an empty text."""
     match fault:
-        case ColumnError():
+        case ColumnError() if fault.roles != ("only",):
             return f"Say which it is:  {' '.join(f'--{role}-column NAME' for role in fault.roles)}"
         case DelimiterError():
             likely = "tab" if fault.likely == "\t" else f"'{fault.likely}'"
@@ -73,7 +72,8 @@ def _hint(fault: BookcoreError, may_close: bool) -> str:
         case UnclearKeysError(is_number=True):
             return "As text:  --keys text"
         case UnclearKeysError():
-            return f"For example:  --date-format '{likely_format(fault.text)}'   or:  --keys text"
+            named = [f"--date-format '{form}'" for form in fault.formats]
+            return f"Say which:  {'   or:  '.join([*named, '--keys text'])}"
         case InvalidSpanError() if may_close and fault.start is not None and fault.start == fault.end:
             return CLOSED_HINT[0].upper() + CLOSED_HINT[1:]
     return ""

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from bookcore.cli.faults import CANNOT, stop_json
+from bookcore.cli.sources import UsageError
 from bookcore.tables import KeyKind, KeyReader
 
 __all__ = ["Command", "EndArg", "FileArg", "JsonOpt", "Options", "QuantityOpt", "StartArg", "StrictOpt", "reads_csv"]
@@ -89,6 +90,17 @@ class Options(NamedTuple):
         Literal["[)", "[]"], _csv("--bounds", "[b]\\[][/]: the end is taken too, as in whole-day rentals.")
     ] = "[)"
     open_ends: Annotated[bool, _csv("--open-ends", "An empty start or end means for ever.")] = False
+    zone: Annotated[
+        str | None, _csv("--zone", "The zone of times that name none, such as Europe/Berlin.", metavar="NAME")
+    ] = None
+    only: Annotated[
+        list[str] | None,
+        _csv("--only", "Only rows with this value; several times: any of them.", metavar="COLUMN=VALUE"),
+    ] = None
+    leave_out: Annotated[
+        list[str] | None,
+        _csv("--except", "No rows with this value, such as status=Canceled.", metavar="COLUMN=VALUE"),
+    ] = None
     capacity: Annotated[int, _csv("--capacity", "How many fit at one time.", metavar="N", min=1)] = 1
     given: tuple[tuple[str, ...], ...] = ()
 
@@ -103,7 +115,8 @@ class Options(NamedTuple):
             source = ctx.get_parameter_source(str(param.name))
             if param.name in cls._fields and source is not None and source.name == "COMMANDLINE":
                 value = ctx.params[param.name]
-                given.append((param.opts[0],) if value is True else (param.opts[0], str(value)))
+                values_ = value if isinstance(value, list | tuple) else [value]
+                given += [(param.opts[0],) if each is True else (param.opts[0], str(each)) for each in values_]
         return cls(**values, given=tuple(given))
 
     @property
@@ -111,12 +124,21 @@ class Options(NamedTuple):
         """The reader for the keys that the options name; None if they name neither a kind nor a date format."""
         if self.keys is None and self.date_format is None:
             return None
-        return KeyReader(None if self.keys is None else KeyKind(self.keys), date_format=self.date_format)
+        kind = None if self.keys is None else KeyKind(self.keys)
+        return KeyReader(kind, date_format=self.date_format, zone=self.zone)
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for `read_csv`."""
         arguments = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
         arguments["quantity"] = arguments.pop("quantity_column")
+        for name, flag in (("only", "--only"), ("leave_out", "--except")):
+            chosen: dict[str, list[str]] = {}
+            for typed in arguments[name] or ():
+                column, equals, value = typed.partition("=")
+                if not equals or not column.strip():
+                    raise UsageError(f"{flag} {typed!r}: that is COLUMN=VALUE, such as status=Canceled")
+                chosen.setdefault(column.strip(), []).append(value.strip())
+            arguments[name] = chosen
         return arguments
 
     def for_csv_only(self) -> list[str]:

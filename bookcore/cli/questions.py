@@ -29,6 +29,7 @@ from bookcore.model.explanation import CauseKind
 from bookcore.model.typecheck import plain_text
 from bookcore.tables import (
     BadRow,
+    CsvTable,
     KeyKind,
     KeyReader,
     TableError,
@@ -47,11 +48,13 @@ class Loaded(NamedTuple):
     """A file that has been loaded into a calendar.
 
     ``keys`` reads further keys in the same way as those of the file; None if the file and the options have no keys.
+    ``table`` is what was read, None for a snapshot.
     """
 
     source: Source
     calendar: Calendar
     keys: KeyReader | None
+    table: CsvTable | None = None
 
     @property
     def may_close(self) -> bool:
@@ -135,7 +138,7 @@ def load_file(
                 if number % _ROWS_PER_UPDATE == 0:
                     progress.update(task, completed=table.position)
             progress.update(task, completed=table.size)
-        return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None)
+        return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:

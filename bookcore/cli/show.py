@@ -19,13 +19,14 @@ from bookcore.cli.faults import CLOSED_HINT
 from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
 from bookcore.cli.streams import visible
-from bookcore.tables import BadRow, KeyKind, KeyReader, Reason
+from bookcore.model.errors import brief
+from bookcore.tables import BadRow, CsvTable, KeyKind, KeyReader, Reason
+from bookcore.tables.date_formats import formats_of
 
 __all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
 
 LISTED = 200  # resources on a terminal without --first
 _OPEN_ENDS_HINT = "if a missing start or end means for ever:  --open-ends"
-_FORMATS = {KeyKind.DATE: "%d/%m/%Y", KeyKind.TIME: "%d/%m/%Y %H:%M", KeyKind.ZONED: "%d/%m/%Y %H:%M %z"}
 
 
 class BadRows:
@@ -109,11 +110,14 @@ def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
 
 def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
     """Print the result of ``load``."""
-    calendar = loaded.calendar
+    calendar, table = loaded.calendar, loaded.table
     resources, bookings = len(calendar.resources), len(calendar)
     kind = loaded.keys.kind.plural if loaded.keys is not None else "nothing"
     if as_json:
         facts: dict[str, Any] = {"file": loaded.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
+        if table is not None:
+            facts |= {"left_out": table.left_out, "unseen": [f"{name}={value}" for name, value in table.unseen()]}
+            facts |= {"states": table.states}
         facts |= bad.as_json() | {"saved": None if saved is None else str(saved)}
         print_json(facts)
         return
@@ -124,18 +128,33 @@ def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | No
         + (f"; starts and ends are {kind}" if bookings or bad.count else ""),
         soft_wrap=True,
     )
+    if table is not None:
+        for line in _choices(table):
+            console.print(escape(visible(line)), soft_wrap=True)
     if bad.count:
         if bad.limit is not None and bad.count > bad.limit:
             bad.console.print(f"[dim]and {bad.count - bad.limit:,} more bad rows; --show-all prints them[/]")
         console.print(f"[bold red]{count(bad.count, 'bad row')}[/] left out:")
-        table = _table("rows", "reason", "first", right=(0,))
+        reasons = _table("rows", "reason", "first", right=(0,))
         for reason, rows in bad.reasons.most_common():
-            table.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
-        console.print(table)
+            reasons.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
+        console.print(reasons)
         for tip in dict.fromkeys(_tips(options, loaded.keys, bad.reasons, nothing_loaded=not bookings)):
             console.print(f"[dim]{escape(tip)}[/]", soft_wrap=True)
     if saved is not None:
         console.print(f"saved as {escape(visible(saved))} ({saved.stat().st_size:,} bytes)", soft_wrap=True)
+
+
+def _choices(table: CsvTable) -> Iterator[str]:
+    """Yield what is to be said of the rows that were chosen, or could have been."""
+    if table.left_out:
+        yield f"{count(table.left_out, 'row')} left out by --only and --except"
+    for name, value in table.unseen():
+        yield f"no row has {name}={value}; look at how it is written"
+    for name, values in table.states.items():
+        shown = ", ".join(brief(value, 20) for value in values[:4]) + (" ..." if len(values) > 4 else "")
+        example = next((value for value in values if "cancel" in value.casefold()), values[-1])
+        yield f"the column {name} has {shown}; rows of all of them were read.  --except '{name}={example}'  leaves some out"
 
 
 def show_free(free: Free, bad_rows: int, *, as_json: bool) -> None:
@@ -228,5 +247,7 @@ def _other_keys(keys: KeyReader) -> Iterator[str]:
             yield "they are read without a format:  leave --date-format out"
         elif what != keys.kind:
             yield f"if they are {KeyKind(what).plural}:  --keys {what}"
-    elif what == "like a time" and keys.kind in _FORMATS:
-        yield f"if they are written otherwise:  --date-format '{_FORMATS[keys.kind]}'"
+    elif what == "like a time":
+        for form in formats_of(keys.like_times):
+            if KeyReader(None, date_format=form).kind is keys.kind:
+                yield f"if they are written otherwise:  --date-format '{form}'"

@@ -46,7 +46,7 @@ class Bookings:
         """
         if self.allows(record, low, high, quantity):
             return True
-        if not self._closed and record.before is None and record.after is None:
+        if not self._closed and record.before is None and record.after is None and not record.crowded:
             # where the booking is, there is room for it; so what is outside decides
             start, end, _, _ = self._store.row(record, ignored)
             if not overlaps(low, high, start, end, False):

@@ -95,7 +95,7 @@ def add_resources(
         record.home = home
         resource = record.resource
         if type(resource) is Resource and resource._binding is None:
-            resource._binding = record  # `bind`, written out for speed
+            object.__setattr__(resource, "_binding", record)  # `bind`, written out for speed
             add(record)
         else:
             add(record)

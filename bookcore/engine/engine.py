@@ -31,6 +31,7 @@ from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
     BookcoreError,
+    CalendarBrokenError,
     ConflictError,
     DuplicateBookingError,
     FieldError,
@@ -40,6 +41,7 @@ from bookcore.model.errors import (
     QueryError,
     ResourceError,
     ResourceInUseError,
+    StoreError,
     TransactionError,
     UnknownClosureError,
     brief,
@@ -49,7 +51,8 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
-from bookcore.model.term import check_quantity
+from bookcore.model.resource import check_capacity
+from bookcore.model.term import check_quantity, has_id
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.stores.record import ResourceRecord
 
@@ -97,11 +100,11 @@ class Engine:
 
     # -- resources ---------------------------------------------------------------------------------
 
-    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any) -> Any:
+    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
         state.renumber()
-        record = state.registry.prepare(resource, capacity, before, after)
+        record = state.registry.prepare(resource, capacity, before, after, id)
         for name in ("before", "after"):
             length = getattr(record, name)
             if length is not None and not state.keys.suit(partial(is_movable, length=length)):
@@ -486,16 +489,19 @@ class Engine:
         return self._book_new(record, start, end, low, high, id, quantity, fields)
 
     @_all_or_nothing
-    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: bool) -> Report:
+    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
         self._tick()
         for request, arguments in requests:
             try:
+                if is_a(arguments, BookcoreError):
+                    raise arguments
                 booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
-            except ConflictError as exc:
-                if not skips:
+            except BookcoreError as exc:
+                if not is_a(exc, skips) or is_a(exc, _OF_CALENDARS):
+                    exc.request = request
                     raise
                 refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
@@ -544,13 +550,21 @@ class Engine:
         for record in self._each(resources):
             state.commit(changes.HoursSet(record.resource, hours, record.hours))
 
+    def set_capacity(self, resource: Any, capacity: int) -> None:
+        """See `Calendar.set_capacity`."""
+        state = self.state
+        self._tick()
+        record = state.registry.record(resource)
+        if check_capacity(capacity) != record.capacity:
+            state.commit(changes.CapacitySet(record.resource, capacity, record.capacity))
+
     def _each(self, resources: Any) -> list[ResourceRecord]:
         """Return the records of a resource, an id, a selection or an iterable of resources or ids. The lock is held."""
         registry = self.state.registry
         try:
             return [registry.record(resources)]
         except BookcoreError:
-            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)):
+            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
                 raise
         if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
             raise QueryError(resources, "belongs to another calendar")
@@ -624,12 +638,12 @@ class Engine:
         if not _is_whole(change):
             raise TransactionError(f"{brief(change)} lacks the record it tells of")
         state = self.state
-        ledger = state.ledger
+        ledger, twin = state.ledger, state.registry.twin
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
-                self._apply_resource(resource, capacity, before, after, change.labels)
+                self._apply_resource(resource, capacity, before, after, change.id, change.labels)
             case changes.ResourceRemoved(resource):
-                self.remove_resource(resource)
+                self.remove_resource(twin(resource).resource if change.id is None else change.id)
             case changes.Booked(event, held, until):
                 self._apply_booked(event, held, until, change.number or event._seq or 1)
             case changes.Confirmed(event):
@@ -642,11 +656,11 @@ class Engine:
                 until = change.until if expired else holds.get(seq)
                 state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
             case changes.Moved(before, after):
-                self.move(before._id, after._start, after._end, _resource_id(after))
+                self.move(before._id, after._start, after._end, twin(after._resource).resource)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
-                record = state.registry.record(closure.resource)
+                record = twin(closure.resource)
                 state.keys.admit(closure.start, closure.end)
                 here = tuple(self._own(event) for event in closure.overlapping)
                 state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
@@ -656,23 +670,27 @@ class Engine:
                     raise UnknownClosureError(closure)
                 state.commit(changes.Reopened(known))
             case changes.HoursSet(resource, hours):
-                self.set_hours(resource, hours)
+                self.set_hours(twin(resource).resource, hours)
+            case changes.CapacitySet(resource, capacity):
+                self.set_capacity(twin(resource).resource, capacity)
             case changes.Tagged(resource, label):
-                self.tag(resource, (label,), True)
+                self.tag(twin(resource).resource, (label,), True)
             case changes.Untagged(resource, label):
-                self.tag(resource, (label,), False)
+                self.tag(twin(resource).resource, (label,), False)
             case changes.IndexCreated(name, key):
                 self.create_index(name, key)
             case changes.IndexDropped(name, key):
                 state.commit(change)
             case changes.Reindexed(resource):
-                self.reindex(resource)
+                self.reindex(twin(resource).resource)
             case _:
                 raise TransactionError(f"{brief(change)} is no change")
 
     @_all_or_nothing
-    def _apply_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, labels: Any) -> None:
-        self.add_resource(resource, capacity, before, after)
+    def _apply_resource(
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, labels: Any
+    ) -> None:
+        self.add_resource(resource, capacity, before, after, id)
         if labels:
             self.tag(resource, labels, True)
 
@@ -682,13 +700,16 @@ class Engine:
         return event if seq is None else self.state.ledger.event(seq)
 
     def _apply_booked(self, event: BookingEvent, held: bool, until: Any, number: int) -> None:
-        copy = event._with(resource=_resource_id(event))
+        copy = event._with(resource=self.state.registry.twin(event._resource).resource)
         low, high, record = self.examine(copy)
         as_row = event._lock is not None
         # the leader's closures and hours do not count: a split booking may be where its resource was closed later
         book = partial(self._book, as_row=as_row, by_bookings_alone=True, number=number)
         book(record, low, high, copy, event._id, held, until)
 
+
+_OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
+"""Errors that say of the calendar that it cannot book, and not of a request that it is refused."""
 
 _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Booked: ("event",),
@@ -726,8 +747,23 @@ def listed(events: Iterable[Any]) -> list[Any]:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
 
-def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
-    """Return each request with the arguments of `Engine.book`, or None where it is an event. Raises: `QueryError`."""
+def skipped(on_conflict: Any) -> tuple[type[BookcoreError], ...]:
+    """Return the classes of errors whose requests `Calendar.book_all` leaves out. Raises: `QueryError`."""
+    how = plain_text(on_conflict)
+    if how is not None:
+        classes: Any = {"raise": (), "skip": (BookcoreError,)}.get(how)
+    else:
+        classes = on_conflict if type(on_conflict) is tuple else (on_conflict,)
+    if classes is None or not all(is_a(cls, type) and issubclass(cls, BookcoreError) for cls in classes):
+        raise QueryError(on_conflict, "on_conflict is 'raise', 'skip', a class of bookcore.errors, or a tuple of these")
+    return tuple(classes)
+
+
+def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return each request with the arguments of `Engine.book`, None for an event, or the error that it is none.
+
+    Raises: `QueryError` when there are no requests to iterate over.
+    """
     try:
         given = list(requests)
     except Exception as exc:
@@ -735,7 +771,7 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, tuple[Any, ...] | None]]:
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
 
 
-def _arguments(request: Any) -> tuple[Any, ...]:
+def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
     try:
         if not is_a(request, (Mapping,)):
             resource, start, end = request
@@ -745,21 +781,17 @@ def _arguments(request: Any) -> tuple[Any, ...]:
         options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
         if all(type(name) is str for name in named):
             return resource, start, end, *options, named
-    except BookcoreError:
-        raise
+    except BookcoreError as exc:
+        return exc
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
         pass
-    raise QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
+    return QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
     """Return the event of booking *seq*: the object that the caller gave, unless that was an id."""
     event: BookingEvent = event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
     return event
-
-
-def _resource_id(event: BookingEvent) -> Any:
-    return getattr(event._resource, "id", event._resource)
 
 
 def _id_of(event_or_id: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookcore.model.errors import FieldError, QueryError, brief, brief_key
-from bookcore.model.event import BookingEvent
+from bookcore.model.event import BookingEvent, unpacked
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
@@ -30,7 +30,12 @@ def plain_event(resource: Any, start: Any, end: Any, quantity: int) -> BookingEv
 def make_event(
     cls: type[BookingEvent], resource: Any, start: Any, end: Any, quantity: Any, fields: Mapping[str, Any]
 ) -> BookingEvent:
-    """Return an unbooked event of a class. Raises: `FieldError` if the class refuses or changes an argument."""
+    """Return an unbooked event of a class. Raises: `FieldError` if the class refuses or changes an argument.
+
+    A class with an ``__init__`` of its own gets all fields by name; it may pass on any as ``fields`` to `BookingEvent`.
+    """
+    if "fields" in fields and cls.__init__ is not BookingEvent.__init__:
+        fields = unpacked(cls, fields)
     try:
         event = cls(resource, start, end, quantity=quantity, **fields)
     except FieldError:

@@ -86,13 +86,20 @@ class Mending:
         change, registry, ledger, holds, store = state.change, state.registry, state.ledger, state.holds, state.store
         taken_out = self._undo_change()
         records = list(registry.by_id.values())
+        resizing, owners = state.resizing, ledger.owners
+        resized = None if resizing is None else resizing[0]
         if state.repairable is not None:
-            state.repairable.repair(records, lambda record, seq: ledger.owners.get(seq) == record.number)
+            state.repairable.repair(
+                records, lambda record, seq: record is not resized and owners.get(seq) == record.number
+            )
         else:  # then each of its calls changes all or nothing
             for record in records:
                 for row in store.overlapping(record, None, None):
-                    if ledger.owners.get(row[2]) != record.number:
+                    if record is resized or owners.get(row[2]) != record.number:
                         store.remove(record, *row[:3])
+        if resizing is not None:
+            record, capacity, crowded, rows = resizing
+            state.resize(record, capacity, crowded, rows)
         ledger.repair()
         registry.repair(None)
         state.hours.repair(records)
@@ -113,6 +120,7 @@ class Mending:
             state.apply(change_back)
         state.set_whole()
         state.begun = False
+        state.resizing = None
         state.change, state.loading = None, ()  # only now: if a comparison failed before, the next call does all this again
 
     def _undo_change(self) -> list[changes.Change]:
@@ -156,6 +164,11 @@ class Mending:
                 holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
             case changes.HoursSet(resource):
                 state.record_of_resource(resource).hours = change.before
+            case changes.CapacitySet() if state.resizing is not None:
+                record = state.resizing[0]
+                if state.repairable is None:
+                    with suppress(Exception):  # it may be in the store
+                        state.store.add_resource(record)
             case changes.Tagged(resource, label):
                 registry.untag(state.record_of_resource(resource), label)
             case changes.Untagged(resource, label):

@@ -9,7 +9,8 @@
 Ascending numbers are the order of registration. The number of a removed resource is used again if no greater one is in use,
 or after `Registry.renumber`.
 
-Invariant: the last number of the table is that of a resource.
+Invariants: the last number of the table is that of a resource; ``renamed`` has, by identity, the resources that were
+registered with another id than their own ``id``.
 """
 
 from __future__ import annotations
@@ -43,12 +44,14 @@ class Registry:
     """The resources of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = (
-        "_attribute_limit", "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "objects",
-        "pooled", "tags",
+        "_attribute_limit", "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "key", "objects",
+        "pooled", "renamed", "tags",
     )  # fmt: skip
 
-    def __init__(self, attribute_limit: int | None = None) -> None:
+    def __init__(self, attribute_limit: int | None = None, key: Callable[[Any], Hashable] | None = None) -> None:
         self._attribute_limit = attribute_limit
+        self.key = key  # the calendar's function from a resource to its id; None: the resource's ``id``
+        self.renamed: dict[int, ResourceRecord] = {}
         self.by_id: dict[Hashable, ResourceRecord] = {}
         self.objects: list[Any] = []  # by number; None where the resource was removed
         self.by_number: list[ResourceRecord | None] = []
@@ -68,31 +71,84 @@ class Registry:
         return len(self.objects)
 
     def record(self, resource: Any) -> ResourceRecord:
-        """Return the record of a resource given as the object or its id, or raise `UnknownResourceError`. O(1)."""
-        try:
-            record = self.by_id.get(getattr(resource, "id", resource))
-            if record is None:
-                record = self.by_id.get(resource)  # an id that happens to have an `id` itself
-        except Exception:  # unhashable, or the object's own code
-            record = None
+        """Return the record of a resource given as the object, an equal one or its id. Raises: `UnknownResourceError`."""
+        record = self.find(resource)
         if record is None:
-            raise UnknownResourceError(resource)
+            namesake = self._namesake(resource)
+            raise UnknownResourceError(resource, None if namesake is None else namesake.resource)
         return record
 
-    def prepare(self, resource: Any, capacity: int | None, before: Any, after: Any) -> ResourceRecord:
+    def find(self, resource: Any) -> ResourceRecord | None:
+        """Return the record of a resource given as for `record`, or None. O(1)."""
+        try:
+            id_ = getattr(resource, "id", resource)
+            record = self.by_id.get(id_)
+            if record is not None and (record.resource is resource or id_ is resource):
+                return record
+        except Exception:  # noqa: S110 - unhashable, or the object's own code
+            pass
+        record = self.renamed.get(id(resource)) or self._at(resource)  # an id may happen to have an `id` itself
+        if record is None and (namesake := self._namesake(resource)) is not None:
+            try:
+                if namesake.resource == resource:
+                    return namesake
+            except Exception:  # noqa: S110 - the object's own code
+                pass
+        return record
+
+    def twin(self, resource: Any) -> ResourceRecord:
+        """Return the record of a resource of another calendar: that of `record`, or else of the same id and class. O(1)."""
+        namesake = self._namesake(resource)
+        if namesake is not None and type(namesake.resource) is type(resource) and self.find(resource) is None:
+            return namesake
+        return self.record(resource)
+
+    def id_of(self, resource: Any) -> Any:
+        """Return the id of an object, or that it would be registered with; an id is returned as it is. O(1)."""
+        record = self.renamed.get(id(resource))
+        if record is not None:
+            return record.id
+        if self.key is None:
+            return getattr(resource, "id", resource)
+        if self._at(resource) is not None:
+            return resource
+        try:
+            return self.key(resource)
+        except Exception:  # an id of which there is no resource
+            return resource
+
+    def _at(self, id: Any) -> ResourceRecord | None:
+        try:
+            return self.by_id.get(id)
+        except Exception:  # unhashable, or the object's own code
+            return None
+
+    def _namesake(self, resource: Any) -> ResourceRecord | None:
+        """Return the record that has the id of an object, whatever its resource."""
+        try:
+            return self._at(self.id_of(resource))
+        except Exception:  # the object's own code
+            return None
+
+    def prepare(
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable = None
+    ) -> ResourceRecord:
         """Return a new record for *resource*, not registered yet. Raises: as `Calendar.add_resource`."""
         try:
-            id = resource.id
+            if id is None:
+                id = resource.id if self.key is None else self.key(resource)
         except Exception as exc:
-            raise ResourceError(resource, f"it has no id ({type(exc).__name__})") from exc
+            reason = "it has no id" if self.key is None else "the calendar's key makes no id of it"
+            raise ResourceError(resource, f"{reason} ({type(exc).__name__})") from exc
         try:
             known = id in self.by_id
         except Exception as exc:
             raise ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})") from exc
         if id is None:
             raise ResourceError(resource, "its id is None")
-        if known:
-            raise DuplicateResourceError(resource)
+        present = self.find(resource)
+        if known or (present is not None and present.resource is resource):
+            raise DuplicateResourceError(resource, id if known or present is None else present.id)
         if is_a(resource, Resource):
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
@@ -113,6 +169,8 @@ class Registry:
         number, cls = record.number, registered_as or type(record.resource)
         members = self.classes.get(cls)
         self.by_id[record.id] = record
+        if _is_renamed(record):
+            self.renamed[id(record.resource)] = record
         for index, value, place in places:
             index.enter(number, value, place)
         for name, held in indexed or ():
@@ -138,6 +196,7 @@ class Registry:
         low, high = self.size, self.size + len(records)
         objects = [record.resource for record in records]
         self.by_id.update(zip([record.id for record in records], records, strict=True))
+        self.renamed.update([(id(record.resource), record) for record in records if _is_renamed(record)])
         self.objects += objects
         self.by_number += records
         _include(self.everything, (1 << high) - (1 << low))
@@ -153,6 +212,7 @@ class Registry:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
         number = record.number
         self.by_id.pop(record.id, None)
+        self.renamed.pop(id(record.resource), None)
         for column in (self.objects, self.by_number):
             if number < len(column):
                 column[number] = None
@@ -170,6 +230,17 @@ class Registry:
         while self.by_number and self.by_number[-1] is None:
             self.by_number.pop()
         del self.objects[len(self.by_number) :]
+
+    def resized(self, record: ResourceRecord) -> None:
+        """Update the bitmaps after the capacity of a record has been changed. O(n / 8)."""
+        number = record.number
+        for bits in (self.pooled, *self.by_capacity.values()):
+            bits.discard(number)
+        if not record.is_exclusive:
+            self.pooled.add(number)
+        self.by_capacity.setdefault(record.capacity, Bitmap()).add(number)
+        for capacity in [capacity for capacity, bits in self.by_capacity.items() if not bits.value()]:
+            del self.by_capacity[capacity]
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Give each record the number that *numbers* gives for its present one, 0, 1, 2 ... in the same order. O(n)."""
@@ -351,6 +422,9 @@ class Registry:
         for number, (record, resource) in enumerate(zip(self.by_number, self.objects, strict=True)):
             if (record is None) is (number in numbers) or (record and record.resource is not resource):
                 raise AssertionError(f"number {number} is not that of {record!r}")
+        for place, record in self.renamed.items():
+            if id(record.resource) != place or self.by_id.get(record.id) is not record:
+                raise AssertionError(f"{record!r} is among the renamed, and is not registered")
         kinds = [bits.value() for bits in self.classes.values()]
         if sum(bits.bit_count() for bits in kinds) != len(numbers) or any(bits & ~everything for bits in kinds):
             raise AssertionError("each record is of one kind")
@@ -362,6 +436,15 @@ class Registry:
             index.check()
             if index.values.keys() != numbers:
                 raise AssertionError(f"index {name!r} lacks a resource, or has one that is gone")
+
+
+def _is_renamed(record: ResourceRecord) -> bool:
+    """Tell whether a resource is registered with another id than its own ``id``, or has none."""
+    try:
+        own = getattr(record.resource, "id", None)
+        return own is not record.id and bool(own != record.id)
+    except Exception:  # the object's own code
+        return True
 
 
 def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:

@@ -13,7 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from bookcore.engine.bookings_rule import Bookings
@@ -33,6 +33,7 @@ from bookcore.model.errors import (
     BookcoreError,
     ConflictError,
     KeyTypeError,
+    QueryError,
     StoreError,
     TransactionError,
     brief,
@@ -40,9 +41,10 @@ from bookcore.model.errors import (
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, is_foreign, normal
 from bookcore.model.resource import Resource
-from bookcore.stores.generic import GenericAvailability
+from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
     BookingStore,
+    Row,
     SupportsAvailability,
     SupportsExpiry,
     SupportsLoad,
@@ -87,6 +89,7 @@ class CalendarState:
         "log",
         "registry",
         "repairable",
+        "resizing",
         "rules",
         "sizes",
         "store",
@@ -99,6 +102,7 @@ class CalendarState:
         bounds: str,
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
+        key: Callable[[Any], Hashable] | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
@@ -111,10 +115,12 @@ class CalendarState:
         self.counted = (0, 0)  # the last numbers of a booking and a closure before it
         self.begun = False  # whether it has changed something outside the store
         self.loading: Sequence[int] = ()  # the numbers of a load that was cut off
+        # the resource whose capacity is being changed, its capacity and `crowded` before, and its rows
+        self.resizing: tuple[ResourceRecord, int, bool, Sequence[Row]] | None = None
         self.repairable = store if isinstance(store, SupportsRepair) else None
         self.keys = KeyFamily(closed, self._keys_held)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
-        self.registry = Registry(self.sizes.attribute)
+        self.registry = Registry(self.sizes.attribute, key)
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
         self.buffers = BufferIndex()
@@ -141,12 +147,17 @@ class CalendarState:
             changes.Closed: self._closed_for,
             changes.Reopened: self._reopened,
             changes.HoursSet: self._hours_set,
+            changes.CapacitySet: self._capacity_set,
             changes.Tagged: self._tagged,
             changes.Untagged: self._untagged,
             changes.IndexCreated: self._index_created,
             changes.IndexDropped: self._index_dropped,
             changes.Reindexed: self._reindexed,
         }
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse copy, deepcopy and pickle: a copy would share a store, a lock and functions with the calendar."""
+        raise QueryError(self.home, "is neither copied nor pickled: Calendar.restore of a snapshot makes an independent one")
 
     # -- commit ------------------------------------------------------------------------------------
 
@@ -413,6 +424,35 @@ class CalendarState:
 
     def _hours_set(self, change: changes.HoursSet) -> None:
         self.hours.set(self.record_of_resource(change.resource), change.hours)
+
+    def _capacity_set(self, change: changes.CapacitySet) -> None:
+        record, capacity = self.record_of_resource(change.resource), change.capacity
+        if self.expiry is not None and self.expiry.hidden_count:
+            self.vacuum()
+        rows = self.store.overlapping(record, None, None)
+        crowded = capacity < record.capacity and not usage_of(record, rows, self.closed).has_room(None, None, capacity)
+        self.resizing = record, record.capacity, record.crowded, rows
+        self.begun = True
+        for row in rows:
+            self.store.remove(record, *row[:3])
+        self.resize(record, capacity, crowded or (record.crowded and capacity <= record.capacity), rows)
+        self.resizing = None
+
+    def resize(self, record: ResourceRecord, capacity: int, crowded: bool, rows: Sequence[Row]) -> None:
+        """Give a resource, which has no rows in the store now, another capacity, and put rows into the store.
+
+        Stores are told a capacity when a resource is added, so it is removed from the store and added again.
+        """
+        before = record.capacity
+        self.store.remove_resource(record)
+        record.resize(capacity, crowded)
+        self.store.add_resource(record)
+        for row in rows:
+            self.store.put(record, *row)
+        self.registry.resized(record)
+        resource = record.resource
+        if issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == before:
+            object.__setattr__(resource, "capacity", capacity)
 
     def _tagged(self, change: changes.Tagged) -> None:
         self.registry.tag(self.record_of_resource(change.resource), change.label)
@@ -700,8 +740,8 @@ class CalendarState:
                 if binding is not None and binding.home is self.home:
                     record: ResourceRecord = binding if type(binding) is ResourceRecord else binding.record
                     return record
-            candidate = self.registry.by_id[resource.id]
-            if candidate.resource is resource:
+            candidate = self.registry.find(resource)
+            if candidate is not None and candidate.resource is resource:
                 return candidate
         except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass

@@ -20,6 +20,7 @@ from bookcore.model.event import BookingEvent
 
 __all__ = [
     "Booked",
+    "CapacitySet",
     "Change",
     "Closed",
     "Confirmed",
@@ -158,6 +159,15 @@ class HoursSet(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class CapacitySet(Change):
+    """A resource got another capacity; ``before`` is the one it had."""
+
+    resource: Any
+    capacity: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tagged(Change):
     """A resource got a label."""
 
@@ -225,6 +235,7 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     Closed: lambda c: Reopened(c.closure),
     Reopened: lambda c: Closed(c.closure),
     HoursSet: lambda c: HoursSet(c.resource, c.before, c.hours),
+    CapacitySet: lambda c: CapacitySet(c.resource, c.before, c.capacity),
     Tagged: lambda c: Untagged(c.resource, c.label),
     Untagged: lambda c: Tagged(c.resource, c.label),
     IndexCreated: lambda c: IndexDropped(c.name, c.key),

@@ -16,6 +16,7 @@ from typing import Any
 from bookcore.model.typecheck import plain_text
 
 __all__ = [
+    "AssignmentError",
     "BookcoreError",
     "CalendarBrokenError",
     "CalendarFileError",
@@ -140,6 +141,8 @@ class BookcoreError(Exception):
     """
 
     http_hint = 400
+    request: Any = None
+    """The request of `Calendar.book_all` that was refused, if that call raised the error."""
 
     def _facts(self) -> dict[str, Any]:
         """Return the attributes that a copy gets."""
@@ -360,6 +363,17 @@ class ResourceError(BookcoreError):
         super().__init__(f"{brief(resource)} cannot be used as a resource: {reason}")
 
 
+class AssignmentError(BookcoreError, AttributeError):
+    """An attribute that a calendar has read is assigned to or deleted, which would have no effect on the calendar.
+
+    Attributes: ``owner`` (the resource or event), ``attribute``, ``reason``.
+    """
+
+    def __init__(self, owner: object, attribute: str, reason: str) -> None:
+        self.owner, self.attribute, self.reason = owner, attribute, reason
+        BookcoreError.__init__(self, f"{attribute} of {brief(owner)} cannot be changed: {reason}")
+
+
 class _LookupError(BookcoreError, KeyError):
     """A KeyError whose ``str`` is its message, not the repr of the message."""
 
@@ -370,21 +384,27 @@ class _LookupError(BookcoreError, KeyError):
 
 
 class UnknownResourceError(_LookupError):
-    """No resource with that id is in the calendar. Attribute: ``resource``."""
+    """No such resource is in the calendar. Attributes: ``resource``, ``standing`` (another object with its id, or None)."""
 
-    def __init__(self, resource: object) -> None:
-        self.resource = resource
-        super().__init__(f"resource {_name(resource)} is not in this calendar; add_resource(...) it first")
+    def __init__(self, resource: object, standing: object = None) -> None:
+        self.resource, self.standing = resource, standing
+        if standing is None:
+            super().__init__(f"resource {_name(resource)} is not in this calendar; add_resource(...) it first")
+        else:
+            other = f"its id is that of {brief(standing)}; give an id, or register it by add_resource(..., id=...)"
+            super().__init__(f"resource {brief(resource)} is not in this calendar: {other}")
 
 
 class DuplicateResourceError(BookcoreError):
-    """A resource with that id is in the calendar already. Attribute: ``resource``."""
+    """A resource with that id, or that resource with another id, is in the calendar. Attributes: ``resource``, ``id``."""
 
     http_hint = 409
 
-    def __init__(self, resource: object) -> None:
+    def __init__(self, resource: object, id: object = None) -> None:
         self.resource = resource
-        super().__init__(f"a resource with id {_name(resource)} is in this calendar already")
+        self.id = getattr(resource, "id", None) if id is None else id
+        known = f"a resource with id {brief(self.id)} is in this calendar already"
+        super().__init__(f"{known}; add_resource(..., id=...) gives another id")
 
 
 class ResourceInUseError(BookcoreError):

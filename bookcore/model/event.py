@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from bookcore.model.errors import FieldError
+from bookcore.model.errors import AssignmentError, FieldError, brief
+from bookcore.model.typecheck import is_a
 
-__all__ = ["BookingEvent", "Home", "Status", "make_event"]
+__all__ = ["BookingEvent", "Home", "Status", "make_event", "unpacked"]
 
 
 class Status(str, Enum):
@@ -42,8 +44,64 @@ class Home(Protocol):
 _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 """The properties of `BookingEvent` for the facts that every event has."""
 
-_RESERVED = frozenset({"fields", "owns_lock", "status"})
-"""Names that a field cannot have, because properties of the event would hide it."""
+_CALLS = {
+    "after": "add_resource", "before": "add_resource", "capacity": "add_resource", "held": "hold", "hold": "hold",
+    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "requests": "book_all", "selection": "book_any",
+    "strategy": "book_any", "ttl": "hold", "until": "hold",
+}  # fmt: skip
+"""Names that ask something of a booking call, and the call of `Calendar` that takes them."""
+
+_WORDS = frozenset({"held", "hold", "requests", "selection"})
+"""Those of `_CALLS` that are refused as they are written, and not if a name is like them."""
+
+
+@lru_cache(maxsize=1024)
+def _mistaken(name: str) -> str | None:
+    """Return why a keyword is taken for a mistake and not for a field; None if it is taken for a field.
+
+    >>> _mistaken("quantty"), _mistaken("quality")
+    ("did you mean quantity? A field of that name is given as fields={'quantty': ...}", None)
+    """
+    from difflib import (
+        SequenceMatcher,  # here, because a program whose bookings have no fields needs it never
+    )
+
+    told = f"field of that name is given as fields={{{brief(name)}: ...}}"
+    if name in _CALLS:
+        return f"it is for Calendar.{_CALLS[name]}; a {told}"
+    lower = name.lower()
+    for word in sorted({*_CALLS, "fields"} - _WORDS):
+        # two letters that changed places make little of the ratio of a short word
+        if sorted(word) == sorted(lower) or SequenceMatcher(None, word, lower).ratio() > 0.8:
+            return f"did you mean {word}? A {told}"
+    return None
+
+
+def _checked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that keywords give. Raises: `FieldError`, also for a keyword that is taken for a mistake."""
+    for name in keywords:
+        if name != "fields" and (why := _mistaken(name)):
+            raise FieldError(cls, [name], why)
+    return unpacked(cls, keywords)
+
+
+def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that keywords give, by name or in a mapping called ``fields``. Raises: `FieldError`."""
+    named = dict(keywords)
+    given = named.pop("fields", None)
+    if given is not None:
+        try:
+            more = dict(given) if is_a(given, (Mapping,)) else None
+        except Exception:  # the mapping's own code
+            more = None
+        if more is None or not all(type(name) is str for name in more):
+            raise FieldError(cls, ["fields"], f"fields is a mapping of names to values, got {brief(given)}")
+        if twice := sorted(named.keys() & more.keys()):
+            raise FieldError(cls, twice, "given by name and in fields={...}")
+        named.update(more)
+    if hidden := sorted(_HIDDEN.intersection(named)):
+        raise FieldError(cls, hidden, "that is what an event says itself")
+    return named
 
 
 @dataclass(eq=False, init=False)
@@ -63,7 +121,7 @@ def _frozen(slot: str, doc: str) -> Any:
 
     def write(self: Any, value: Any) -> None:
         if getattr(self, "_seq", None) is not None:
-            raise AttributeError(f"{slot[1:]} of a booked event cannot be changed; see Calendar.move")
+            raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move")
         setattr(self, slot, value)
 
     return property(attrgetter(slot), write, doc=doc)
@@ -74,8 +132,9 @@ class BookingEvent(_EventFields):
 
     ``resource`` is the object or its id (once booked: the object), ``start`` and ``end`` are keys or None for
     unbounded, ``quantity`` is the number of units that it takes. If ``id`` is None, the calendar sets it when the event is
-    booked. Other keyword arguments are kept unchanged and can be read as attributes. Subclass it, also as a ``@dataclass``,
-    to declare the fields of your bookings.
+    booked. Other keyword arguments are fields, kept unchanged, and can be read as attributes. A keyword that is an argument
+    of a booking call, or nearly so (``quantty``), is refused; ``fields={...}`` takes fields of any name. Subclass it, as a
+    ``@dataclass`` as well, to declare the fields of your bookings: then these are taken and no others.
 
     >>> event = BookingEvent("loft", 3, 7, guest="Ada")
     >>> event.guest, event.owns_lock
@@ -87,8 +146,8 @@ class BookingEvent(_EventFields):
     lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
     booked or released.
 
-    Raises: `FieldError` for a field named ``fields``, ``owns_lock`` or ``status``; AttributeError for a change once booked.
-    The calendar checks all other arguments when the event is booked.
+    Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; `AssignmentError`
+    for a change once booked. The calendar checks all other arguments when the event is booked.
     """
 
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the
@@ -109,9 +168,7 @@ class BookingEvent(_EventFields):
         self._end = end
         self._id = id
         self._quantity = quantity
-        self._fields = fields or None
-        if fields and not _RESERVED.isdisjoint(fields):
-            raise FieldError(type(self), sorted(_RESERVED.intersection(fields)), "that is what an event says itself")
+        self._fields = (_checked(type(self), fields) or None) if fields else None
         self._seq: int | None = None
         self._lock: int | None = None
         self._home: Home | None = None
@@ -191,6 +248,10 @@ class BookingEvent(_EventFields):
         values = {"resource": self.resource, "start": self.start, "end": self.end, **changes}
         resource, start, end = values.values()
         return make_event(type(self), resource, start, end, self.id, self.quantity, self.fields)
+
+
+_HIDDEN = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
+"""Names that a field cannot have, because it could not be read as an attribute."""
 
 
 def _slots_of(cls: type) -> tuple[str, ...]:

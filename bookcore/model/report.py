@@ -12,15 +12,15 @@ __all__ = ["Refusal", "Report"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refusal:
-    """A request that `Calendar.book_all` could not book, and why: ``error`` is the `ConflictError`."""
+    """A request that `Calendar.book_all` could not book, and why: ``error`` is what `Calendar.book` raises for it."""
 
     request: Any
     error: Any
 
     @property
     def conflicts(self) -> tuple[BookingEvent, ...]:
-        """The bookings in the way."""
-        found: tuple[BookingEvent, ...] = self.error.conflicts
+        """The bookings in the way; none where the request was refused for another reason."""
+        found: tuple[BookingEvent, ...] = getattr(self.error, "conflicts", ())
         return found
 
 

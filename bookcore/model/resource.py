@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from bookcore.model.errors import InvalidQuantityError, ResourceError
+from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
 
 __all__ = ["Binding", "Resource", "check_capacity"]
 
@@ -18,6 +18,10 @@ class Binding(Protocol):
         """Return these calendars."""
 
 
+_READ_ONCE = frozenset({"after", "before", "capacity", "id"})
+"""What a calendar reads of a resource when it is added."""
+
+
 @dataclass(eq=False, init=False, slots=True, weakref_slot=True)
 class Resource:
     """A bookable object, identified by a hashable ``id`` that does not change. Subclass it for flats, cars, seats.
@@ -27,7 +31,8 @@ class Resource:
     part of the booking; between two neighbours there is at least the ``after`` of the earlier plus the ``before`` of the
     later.
 
-    The calendar reads and checks ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added.
+    The calendar reads and checks ``id``, ``capacity``, ``before`` and ``after`` once, when the resource is added. While it
+    is in a calendar, they cannot be assigned to (`AssignmentError`); see `Calendar.set_capacity`.
 
     >>> class Flat(Resource):
     ...     def __init__(self, id, price):
@@ -55,11 +60,31 @@ class Resource:
     _binding: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
-        self.id = id
-        self.capacity = capacity
-        self.before = before
-        self.after = after
-        self._binding = None
+        # past our `__setattr__`, which takes several times as long
+        _set_binding(self, None)
+        _set_id(self, id)
+        _set_capacity(self, capacity)
+        _set_before(self, before)
+        _set_after(self, after)
+
+    if not TYPE_CHECKING:  # a type checker that sees them accepts an assignment to any name
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in _READ_ONCE:
+                self._check_free(name)
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if name in _READ_ONCE:
+                self._check_free(name)
+            object.__delattr__(self, name)
+
+    def _check_free(self, name: str) -> None:
+        """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""
+        binding: Binding | None = getattr(self, "_binding", None)
+        if binding is not None and binding.homes():
+            way = "calendar.set_capacity(resource, ...) changes it" if name == "capacity" else "remove the resource first"
+            raise AssignmentError(self, name, f"the calendar read it when the resource was added; {way}")
 
     def __getstate__(self) -> Any:
         # A copy, also one made by pickle, is registered in no calendar.
@@ -89,6 +114,11 @@ class Resource:
             raise ResourceError(self, f"it is {where}; ask calendar.is_available(resource, start, end)")
         answer: bool = homes[0].is_available(self, start, end, quantity)
         return answer
+
+
+_slots: Any = Resource  # to a type checker, a slot of a class is its value and not the descriptor
+_set_binding, _set_id = _slots._binding.__set__, _slots.id.__set__
+_set_capacity, _set_before, _set_after = _slots.capacity.__set__, _slots.before.__set__, _slots.after.__set__
 
 
 def check_capacity(capacity: object) -> int:

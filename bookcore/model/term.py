@@ -8,7 +8,8 @@ see `unwound`.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import is_
 from types import GeneratorType
 from typing import Any
 
@@ -106,10 +107,18 @@ class Available(Term):
 
 @dataclass(frozen=True, slots=True)
 class Members(Term):
-    """Resources with these ids; ids that are not in the calendar match nothing."""
+    """Resources with these ids; ids that are not in the calendar match nothing.
+
+    ``given`` has the objects that were given, in place of their ids, if there are any: an object that is neither registered
+    nor equal to one that is matches nothing, even if a resource has its id. A copy of the term is a term of the ids.
+    """
 
     cost = 1
     ids: tuple[Any, ...]
+    given: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Members, (self.ids,)
 
 
 class Joined(Term):
@@ -327,8 +336,8 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
         text = brief(value, 40)
         raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
     try:
-        if is_a(value, (Iterable,)) and not hasattr(value, "id"):
-            return Members(tuple(_id_of(item) for item in value))
+        if is_a(value, (Iterable,)) and not has_id(value):
+            return _members(value, calendar)
     except QueryError:
         raise
     except Exception as exc:  # the object's own code
@@ -353,9 +362,9 @@ def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Ter
             if _is_term(item):
                 terms.append((yield _term_of(item, calendar, inside)))
             else:
-                ids.append(_id_of(item))
+                ids.append(item)
         if ids or not terms:
-            terms.append(Members(tuple(ids)))
+            terms.append(_members(ids, calendar))
         term = terms[0] if len(terms) == 1 else Or(tuple(terms))
     inside.discard(id(value))
     return term
@@ -382,13 +391,24 @@ def _is_selection(value: Any) -> bool:
         return False
 
 
-def _id_of(item: Any) -> Any:
+def has_id(value: Any) -> bool:
+    """Tell whether an object has an ``id``, as resources have. Raises what its own code raises, but for AttributeError."""
+    return hasattr(value, "id")
+
+
+def _members(items: Iterable[Any], calendar: Any) -> Members:
+    given = tuple(items)
+    ids = tuple([_id_of(item, calendar) for item in given])
+    return Members(ids) if all(map(is_, ids, given)) else Members(ids, given)
+
+
+def _id_of(item: Any, calendar: Any) -> Any:
     if type(item) is int or type(item) is str:  # what most ids are
         return item
     if type(item) is No or _is_selection(item):
         raise QueryError(item, "is a term, where resources or ids are expected; terms to choose from are given in a list")
     try:
-        id = getattr(item, "id", item)
+        id = getattr(item, "id", item) if calendar is None else calendar._id_of(item)
         hash(id)
     except Exception as exc:
         raise QueryError(item, "is neither a resource nor an id: it cannot be hashed") from exc

@@ -30,7 +30,7 @@ from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
 from bookcore.model.keys import normal
 from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
-from bookcore.model.term import All, And, as_term, check_quantity
+from bookcore.model.term import All, And, as_term, check_quantity, has_id
 from bookcore.model.typecheck import is_a
 from bookcore.query.best_fit import DOUBLINGS
 from bookcore.query.planner import Planner
@@ -287,7 +287,8 @@ def _members(resources: Any) -> list[Any]:
     """Return a list of the given resources or ids. Raises: `QueryError`."""
     if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
         try:
-            return list(resources)
+            if not has_id(resources):
+                return list(resources)
         except BookcoreError:
             raise
         except Exception as exc:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
@@ -85,6 +85,10 @@ class Planner:
             Or: self._or,
             Xor: self._xor,
         }
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse deepcopy and pickle of a `Selection`, which would have to copy the calendar."""
+        self.state.__reduce_ex__(protocol)
 
     # -- whole questions ---------------------------------------------------------------------------
 
@@ -184,7 +188,7 @@ class Planner:
     def _members(self, term: Members, within: int) -> int:
         registry = self.state.registry
         try:
-            records = list(map(registry.by_id.get, term.ids))
+            records = list(map(registry.find, term.given) if term.given else map(registry.by_id.get, term.ids))
         except Exception as exc:  # the object's own code
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)

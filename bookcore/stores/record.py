@@ -39,6 +39,7 @@ class ResourceRecord:
         "binding",
         "capacity",
         "closures",
+        "crowded",
         "fast_index",
         "home",
         "hours",
@@ -58,11 +59,9 @@ class ResourceRecord:
         self.id = id
         self.resource = resource
         self.number = number
-        self.capacity = capacity
         self.before = before
         self.after = after
-        # One unit and no turnaround: the bookings never overlap.
-        self.is_exclusive = capacity == 1 and before is None and after is None
+        self.resize(capacity, False)
         self.home: Any = None  # the calendar
         self.rules: tuple[Any, ...] = ()  # rules other than bookings, see `bookcore.engine.rules`
         self.closures: Any = None  # the record of the same number in the store of closures
@@ -73,6 +72,13 @@ class ResourceRecord:
         self.awaited = False  # whether a refusal waits for a change of this resource, see `CalendarState.refused`
         self.active = 0
         self.tally: Any = self
+
+    def resize(self, capacity: int, crowded: bool) -> None:
+        """Set the capacity; *crowded*: bookings that were made before may use more units than that. O(1)."""
+        self.capacity = capacity
+        self.crowded = crowded
+        # One unit and no turnaround: the bookings never overlap.
+        self.is_exclusive = capacity == 1 and not crowded and self.before is None and self.after is None
 
     @property
     def active_count(self) -> int:

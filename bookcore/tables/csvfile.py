@@ -19,21 +19,40 @@ import csv
 import gzip
 import io
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, tzinfo
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.model.errors import QueryError, brief, visible
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
-from bookcore.tables.opening import Source, TableError, open_source, read_header
+from bookcore.tables.opening import (
+    ColumnError,
+    Header,
+    Source,
+    TableError,
+    open_source,
+    position_of,
+    read_header,
+)
 
 __all__ = ["BadRow", "CsvTable", "Reason", "Row", "read_csv"]
 
 SAMPLE = 1000  # the rows that decide the kind of the keys
 KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # the values of the argument ``keys``
+LINE = 1 << 24  # characters: more is no line of a table
+HEADER_LINES = 20
+_SEPARATOR = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # as spreadsheets write it above a table
+_STATE = re.compile(r"(^|[^a-z])(status|state|cancell?ed|cancell?ation)([^a-z]|$)")
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # NULL, as databases write it
+
+
+Filter: TypeAlias = Mapping[str, str | Iterable[str]]
+"""Values by the name of a column."""
+Choice: TypeAlias = dict[str, frozenset[str]]
 
 
 class Reason(StrEnum):
@@ -94,6 +113,9 @@ def read_csv(
     date_format: str | None = None,
     bounds: str = "[)",
     open_ends: bool = False,
+    zone: str | tzinfo | None = None,
+    only: Filter | None = None,
+    leave_out: Filter | None = None,
 ) -> CsvTable:
     r"""Open *source* and return an iterator over its rows, in the order of the file.
 
@@ -104,12 +126,17 @@ def read_csv(
     ``resource_id``; ``id`` or ``booking_id``, if there is one; ``quantity``, if there is one (an empty cell means 1).
     Case matters only if two columns differ in nothing else. The default ``delimiter`` is the one of ``, ; tab |`` that
     finds the columns. A sample decides the default of ``keys``, see `KeyReader.for_cells`; ``date_format`` is a format
-    of `datetime.strptime`. With *open_ends* a missing start or end means unbounded instead of a bad row.
+    of `datetime.strptime`. The name of a start or an end may be that of two columns with a comma between them, a date and a
+    time of day: ``start="Date,From"``. Lines above the one that names the columns, such as a title, are passed over. With
+    *zone* times without a zone are times of that zone; where clocks are set back, a start is the first of two times, and an
+    end the second if the first is not after the start. *only* and *leave_out* choose rows by the text of their cells:
+    ``leave_out={"status": ["Canceled", "No-Show"]}``; the table counts those that it left out. With *open_ends* a missing
+    start or end means unbounded instead of a bad row.
     ``bounds="[]"`` allows spans of one point.
 
-    Complexity: O(1) memory besides the keys, which are shared between equal cells; about 1.5 us a row.
+    Complexity: O(1) memory besides the keys, which are shared between equal cells; a line has at most 16 million characters.
     Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that cannot
-    read dates or not the kind in ``keys``; `QueryError` for any other invalid argument.
+    read dates or not the kind in ``keys``; `HoursError` for an unknown zone; `QueryError` for any other invalid argument.
 
     `fill` books the rows, and yields each of them again, unchanged or as a bad row:
 
@@ -139,7 +166,8 @@ def read_csv(
         named = {"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity}
         return CsvTable(
             name, file, named=named, delimiter=delimiter, encoding="utf-8" if is_text else encoding,
-            keys=KeyKind(keys) if keys is not None else None, date_format=date_format,
+            keys=KeyKind(keys) if keys is not None else None, date_format=date_format, zone=zone,
+            only=_filter("only", only), leave_out=_filter("leave_out", leave_out),
             closed=bounds == "[]", open_ends=open_ends,
         )  # fmt: skip
     except BaseException:
@@ -152,12 +180,14 @@ class CsvTable:
 
     ``keys`` reads further keys in the same way as those of the file; ``columns`` are the names in the first line;
     ``size`` and ``position`` are bytes, for a progress bar (``size`` is 0 if the source is no file on disk);
-    ``has_ids`` is whether there is a column of ids.
+    ``has_ids`` is whether there is a column of ids; ``left_out`` is the number of rows that were not chosen so far;
+    ``states`` are the columns that by their name say which bookings stand, with the values in the rows looked at first.
     """
 
     def __init__(
         self, path: Path, file: io.BufferedReader, *, named: dict[str, str | None], delimiter: str | None, encoding: str,
-        keys: KeyKind | None, date_format: str | None, closed: bool, open_ends: bool,
+        keys: KeyKind | None, date_format: str | None, zone: str | tzinfo | None, only: Choice, leave_out: Choice,
+        closed: bool, open_ends: bool,
     ) -> None:  # fmt: skip
         self.path = path
         self._file = file
@@ -168,13 +198,21 @@ class CsvTable:
             self.size = 0
         self._encoding = encoding
         self._text = self._decoded(encoding)
-        first = self._first_line()
-        self.delimiter, self.columns, self._positions, _ = read_header(path, first, named, delimiter)
+        self._line = 0
+        header = self._header(named, delimiter)
+        self.delimiter, self.columns, self._positions, _, self._joined = header
         self.has_ids = self._positions[3] >= 0
-        self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
-        self._line = 1 + first.count("\n", 0, len(first.rstrip("\r\n")))
+        self.left_out = 0
+        self._unseen = {(name, value) for choice in (only, leave_out) for name, values in choice.items() for value in values}
+        self._choices = [
+            (position_of(path, self.columns, name), name, values, wanted)
+            for choice, wanted in ((only, True), (leave_out, False))
+            for name, values in choice.items()
+        ]
+        self._reader = csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
         self._sample = list(islice(self._records(), SAMPLE))
-        self.keys = self._key_reader(keys, date_format)
+        self.states = self._find_states({*only, *leave_out})
+        self.keys = self._key_reader(keys, date_format, zone)
         self._rows = map(self._row, chain(self._sample, self._records()))
 
     # -- the file as text ---------------------------------------------------------------------------------
@@ -202,16 +240,40 @@ class CsvTable:
         except LookupError:
             raise TableError(self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1") from None
 
-    def _first_line(self) -> str:
+    def _header(self, named: dict[str, str | None], delimiter: str | None) -> Header:
+        """Return the header in the first line that has the columns, of the first twenty that are not blank."""
+        best: ColumnError | None = None
+        found = 0
         try:
-            for line in self._text:
-                if line.strip():
-                    if line.count('"') % 2:  # a quoted name with a line break
-                        line += next(iter(self._text), "")
-                    return str(line)
+            for line in self._lines():
+                self._line += 1
+                if not line.strip():
+                    continue
+                if delimiter is None and not found and (excel := _SEPARATOR.fullmatch(line)):
+                    delimiter = excel[1]
+                    continue
+                if line.count('"') % 2:  # a quoted name with a line break
+                    line += next(self._lines(), "")
+                    self._line += 1
+                found += 1
+                try:
+                    return read_header(self.path, line, named, delimiter)
+                except ColumnError as fault:
+                    if best is None or len(fault.missing) < len(best.missing):
+                        best = fault
+                if found == HEADER_LINES:
+                    break
         except (UnicodeError, OSError, EOFError) as fault:
             raise TableError(self.path, f"cannot be read ({fault})") from fault
-        raise TableError(self.path, "the file is empty; its first line has to name the columns")
+        raise best or TableError(self.path, "the file is empty; its first line has to name the columns")
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines of the file. Raises: `TableError` for one that is too long to be a line of a table."""
+        read = self._text.readline
+        while line := read(LINE + 1):
+            if len(line) > LINE:
+                raise TableError(self.path, f"a line near {self._line + 1} has more than {LINE:,} characters")
+            yield line
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -235,12 +297,44 @@ class CsvTable:
             except (OSError, EOFError) as fault:
                 raise TableError(self.path, f"reading failed near line {line} ({fault})") from fault
             self._line += reader.line_num - done
+            if len(cells) > width and not any(cells[width:]):  # delimiters at the end of the line
+                del cells[width:]
             if len(cells) != width:
                 if not cells or (len(cells) == 1 and not cells[0].strip()):
                     continue
                 yield line, BadRow(line, Reason.COLUMNS, f"{len(cells)} columns, the first line has {width}")
                 continue
+            if self._choices and not self._is_chosen(cells):
+                self.left_out += 1
+                continue
+            for day, time in self._joined:
+                cells.append(f"{cells[day].strip()} {cells[time].strip()}".strip())
             yield line, cells
+
+    def _is_chosen(self, cells: list[str]) -> bool:
+        chosen = True
+        for position, name, values, wanted in self._choices:
+            value = cells[position].strip()
+            if value in values:
+                self._unseen.discard((name, value))
+            if (value in values) is not wanted:
+                chosen = False
+        return chosen
+
+    def unseen(self) -> list[tuple[str, str]]:
+        """Return the pairs of a column and a value by which rows were to be chosen and that no row had so far."""
+        return sorted(self._unseen)
+
+    def _find_states(self, chosen: set[str]) -> dict[str, list[str]]:
+        """Return the columns that say which bookings stand, where they differ among the first rows, with their values."""
+        states = {}
+        for position, name in enumerate(self.columns):
+            if _STATE.search(name.casefold()) and name not in chosen and position not in self._positions:
+                rows = (cells for _, cells in self._sample if not isinstance(cells, BadRow))
+                values = list(dict.fromkeys(cells[position].strip() for cells in rows))
+                if len(values) > 1 or any("cancel" in value.casefold() for value in values):
+                    states[name] = values
+        return states
 
     def _broken(self, line: int, fault: str) -> BadRow:
         """Return the bad row for a record that cannot be split; a record of several lines suggests an open quote."""
@@ -253,17 +347,20 @@ class CsvTable:
         reached = f" (lines {line} to {self._line} are lost)" if lost else ""
         return BadRow(line, Reason.QUOTES, f"{fault}{reached}")
 
-    def _key_reader(self, keys: KeyKind | None, date_format: str | None) -> KeyReader:
+    def _key_reader(self, keys: KeyKind | None, date_format: str | None, zone: str | tzinfo | None) -> KeyReader:
         if keys is not None or date_format is not None:
-            return KeyReader(keys, date_format=date_format)
+            return KeyReader(keys, date_format=date_format, zone=zone)
         positions = self._positions[1:3]
-        return KeyReader.for_cells(
+        columns = [self.columns[position] for position in positions if position < len(self.columns)]
+        cells = (
             cell
             for _, cells in self._sample
             if not isinstance(cells, BadRow)
             for cell in (cells[position].strip() for position in positions)
             if cell.lower() not in NO_VALUE
         )
+        dates = all("date" in name.casefold() for name in columns)
+        return KeyReader.for_cells(cells, dates=dates, zone=zone)
 
     # -- rows ----------------------------------------------------------------------------------------------
 
@@ -292,8 +389,17 @@ class CsvTable:
         except UnreadableKeyError as fault:
             side = "start" if fault.text == left else "end"
             return BadRow(line, Reason.MIXED_ZONES if fault.mixed else Reason.UNREADABLE, f"{side} {fault}")
-        if start is not None and end is not None and not start < end:
-            if end < start:
+        if keys.zone is not None and start is not None and end is not None:
+            low = start.astimezone(UTC)
+            if not low < end.astimezone(UTC) and low < (later := end.replace(fold=1)).astimezone(UTC):
+                end = later
+            ahead = (end.astimezone(UTC) > low) - (end.astimezone(UTC) < low)
+        elif start is not None and end is not None:
+            ahead = (start < end) - (end < start)
+        else:
+            ahead = 1
+        if ahead < 1:
+            if ahead < 0:
                 return BadRow(line, Reason.REVERSED, f"{visible(left)} to {visible(right)} of {brief(resource, 40)}")
             if not self._closed:
                 between = f"{visible(left)} to {visible(right)} of {brief(resource, 40)}"
@@ -326,6 +432,19 @@ class CsvTable:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _filter(argument: str, named: Filter | None) -> Choice:
+    """Return the values of each column as a set. Raises: `QueryError`."""
+    if named is None:
+        return {}
+    try:
+        choice = {name: frozenset([values] if isinstance(values, str) else values) for name, values in named.items()}
+        if all(isinstance(text, str) for name, values in choice.items() for text in (name, *values)):
+            return choice
+    except (AttributeError, TypeError):
+        pass
+    raise QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
 
 
 def _quantity(text: str) -> int | None:

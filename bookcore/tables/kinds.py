@@ -15,7 +15,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -23,9 +23,11 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-from bookcore.model.errors import BookcoreError, brief
+from bookcore.hours.wall_clock import load_zone
+from bookcore.model.errors import BookcoreError, QueryError, brief
+from bookcore.tables.date_formats import formats_of, is_date, readings
 
-__all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError", "likely_format"]
+__all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
 _INT = re.compile(r"[+-]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -35,8 +37,9 @@ _LIKE_A_TIME = re.compile(
     r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{1,2}[ -][A-Za-z]{3}"
 )
 _CACHE_SIZE = 1 << 20  # the maximal number of cached keys
+_LIKE_TIMES = 1000
 
-_DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")  # the directives of the standard library
+_DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYz%")  # the directives of the standard library
 _SAMPLE_TIME = datetime(2026, 7, 4, 9, 30, 15, 250_000, tzinfo=UTC)
 
 
@@ -81,25 +84,30 @@ class UnreadableKeyError(BookcoreError, ValueError):
 class UnclearKeysError(BookcoreError, ValueError):
     """The keys look like dates or times, but not like ISO 8601, or like numbers with commas in them.
 
-    Attributes: ``text``, the first such key; ``is_number``.
+    Attributes: ``text``, the first such key; ``is_number``; ``formats``, the formats of `strptime` that read all such keys
+    that were looked at: one if they decide it, two if the day and the month could be either, none if no format is known.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text, self.is_number = text, has_comma(text)
+    def __init__(self, text: str, formats: tuple[str, ...] = ()) -> None:
+        self.text, self.is_number, self.formats = text, has_comma(text), formats
         if self.is_number:
             reason = (
                 f"numbers like {brief(text)} are not read: a comma in a number is either a decimal comma or parts the "
                 "thousands; write them with a point (9.5)"
             )
         else:
-            reason = f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00); name their format"
+            reason = f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00)"
+            if len(formats) > 1:
+                reason += f", and may be read in {len(formats)} ways: {readings(text, formats)}"
+            reason += "; name their format"
         super().__init__(f"{reason}, or say that they are text, to be compared letter by letter")
 
 
 class KeyReader:
     """Reads the keys of one table; equal cells give the same object.
 
-    ``refused`` counts unreadable cells by their kind; text that looks like a time counts as ``"like a time"``.
+    ``refused`` counts unreadable cells by their kind; text that looks like a time counts as ``"like a time"``, and the first
+    thousand such cells are ``like_times``. With *zone*, times without a zone are times of that zone.
 
     >>> reader = KeyReader(KeyKind.DATE)
     >>> reader("2026-07-04")
@@ -109,24 +117,36 @@ class KeyReader:
     bookcore.tables.kinds.UnreadableKeyError: '04.07.2026' is not a date like 2026-07-04
     """
 
-    __slots__ = ("_cache", "_parse", "date_format", "kind", "refused")
+    __slots__ = ("_cache", "_parse", "date_format", "kind", "like_times", "refused", "zone")
 
-    def __init__(self, kind: KeyKind | None, *, date_format: str | None = None) -> None:
+    def __init__(
+        self, kind: KeyKind | None, *, date_format: str | None = None, zone: str | tzinfo | None = None
+    ) -> None:
         """Read keys of a kind, or with a date format. Given both, the format must read that kind.
 
-        Raises: `DateFormatError`.
+        Raises: `DateFormatError`; `HoursError` for a zone that is not known; `QueryError` for one of keys that are no times.
         """
+        self.zone = load_zone(zone) if isinstance(zone, str) else zone
         if date_format is not None:
             check_format(date_format)
             reads = _kind_of_format(date_format)
-            if kind not in (None, reads):
+            if kind not in (None, reads) and (zone is None or {kind, reads} != {KeyKind.TIME, KeyKind.ZONED}):
                 raise DateFormatError(date_format, f"reads {reads.plural}, and the keys are said to be {kind.plural}")
             kind = reads
         self.date_format = date_format
         self.kind = KeyKind.TEXT if kind is None else kind
+        if zone is not None:
+            if self.kind not in (KeyKind.TIME, KeyKind.ZONED):
+                raise QueryError(zone, f"a zone is that of times, and these are {self.kind.plural}")
+            self.kind = KeyKind.ZONED
         self.refused: Counter[str] = Counter()
+        self.like_times: list[str] = []
         self._cache: dict[str, Any] = {}
-        self._parse: Callable[[str], Any] = self._formatted if date_format is not None else _DESCRIPTIONS[self.kind][3]
+        self._parse: Callable[[str], Any] = _DESCRIPTIONS[self.kind][3]
+        if date_format is not None:
+            self._parse = self._formatted
+        elif self.zone is not None:
+            self._parse = self._in_zone
 
     def __call__(self, text: str) -> Any:
         """Return the key in *text*. O(1).
@@ -140,7 +160,10 @@ class KeyReader:
         try:
             key = self._parse(text)
         except UnreadableKeyError as fault:
-            self.refused["like a time" if looks_like_a_time(text) else fault.found] += 1
+            like_a_time = looks_like_a_time(text)
+            self.refused["like a time" if like_a_time else fault.found] += 1
+            if like_a_time and len(self.like_times) < _LIKE_TIMES:
+                self.like_times.append(text)
             raise
         if len(self._cache) < _CACHE_SIZE:
             self._cache[text] = key
@@ -151,15 +174,36 @@ class KeyReader:
             key = datetime.strptime(text, str(self.date_format))
         except ValueError:
             raise UnreadableKeyError(text, self.kind, f"does not have the format {self.date_format}") from None
-        return key.date() if self.kind is KeyKind.DATE else key
+        if self.kind is KeyKind.DATE:
+            return key.date()
+        return key if self.zone is None else self._of_zone(key, text)
+
+    def _in_zone(self, text: str) -> datetime:
+        """Return a time of the zone of the table, or one that names its own zone."""
+        try:
+            return _time(text, KeyKind.ZONED)
+        except UnreadableKeyError:
+            return self._of_zone(_time(text, KeyKind.TIME), text)
+
+    def _of_zone(self, key: datetime, text: str) -> datetime:
+        """Return a time of the zone; the first of two, where clocks were set back."""
+        if key.tzinfo is not None:
+            return key
+        key = key.replace(tzinfo=self.zone)
+        if key.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != key.replace(tzinfo=None):
+            raise UnreadableKeyError(text, self.kind, f"is no time in {self.zone}, where clocks were set forward past it")
+        return key
 
     @classmethod
-    def for_cells(cls, cells: Iterable[str]) -> KeyReader:
+    def for_cells(
+        cls, cells: Iterable[str], *, dates: bool = False, zone: str | tzinfo | None = None
+    ) -> KeyReader:
         """Return the reader for the most frequent kind in a sample of cells.
 
         If two kinds are equally frequent, the kind that occurs first wins, and text never. Whole numbers count as fractions
-        if there is a fraction. Complexity: O(cells).
-        Raises: `UnclearKeysError`.
+        if there is a fraction. With *dates*, which says that the columns hold dates, ``20260704`` is a date and no number.
+        Complexity: O(cells).
+        Raises: `UnclearKeysError`; for the zone as the class.
 
         >>> KeyReader.for_cells(["1", "2.5", "n/a"]).kind
         <KeyKind.FLOAT: 'float'>
@@ -167,21 +211,23 @@ class KeyReader:
         <KeyKind.TEXT: 'text'>
         """
         counts: Counter[KeyKind] = Counter()
-        unclear: str | None = None
+        unclear: list[str] = []
         for cell in cells:
             kind = kind_of(cell)
+            if dates and kind is KeyKind.INT and _is_day(cell):
+                kind = KeyKind.DATE
             counts[kind] += 1
-            if kind is KeyKind.TEXT and unclear is None and (looks_like_a_time(cell) or has_comma(cell)):
-                unclear = cell
+            if kind is KeyKind.TEXT and (looks_like_a_time(cell) or has_comma(cell)):
+                unclear.append(cell)
         if counts[KeyKind.FLOAT]:
             counts[KeyKind.FLOAT] += counts.pop(KeyKind.INT, 0)
         text = counts.pop(KeyKind.TEXT, 0)
         kind, most = max(counts.items(), key=lambda pair: pair[1], default=(KeyKind.TEXT, 0))
         if most >= text and most:
-            return cls(kind)
-        if unclear is not None:
-            raise UnclearKeysError(unclear)
-        return cls(KeyKind.TEXT)
+            return cls(kind, zone=zone)
+        if unclear:
+            raise UnclearKeysError(unclear[0], () if has_comma(unclear[0]) else formats_of(unclear))
+        return cls(KeyKind.TEXT, zone=zone if text else None)
 
     @classmethod
     def like(cls, key: object) -> KeyReader:
@@ -229,7 +275,7 @@ def looks_like_a_time(text: str) -> bool:
     >>> [looks_like_a_time(text) for text in ("04/07/2026", "9:30", "2026-07-04", "spring")]
     [True, True, False, False]
     """
-    return kind_of(text) is KeyKind.TEXT and _LIKE_A_TIME.search(text) is not None
+    return kind_of(text) is KeyKind.TEXT and (_LIKE_A_TIME.search(text) is not None or is_date(text))
 
 
 def has_comma(text: str) -> bool:
@@ -285,6 +331,16 @@ def _time(text: str, kind: KeyKind) -> datetime:
     return key
 
 
+def _is_day(text: str) -> bool:
+    """Return whether a whole number is a date without dashes."""
+    if len(text) != 8 or not text.isdecimal():
+        return False
+    try:
+        return date.fromisoformat(text).year >= 1000
+    except ValueError:
+        return False
+
+
 def _unsupported(text: str) -> Any:
     raise UnreadableKeyError(text, KeyKind.OTHER, "cannot be read as a key of the calendar's type; ask it in Python")
 
@@ -336,6 +392,9 @@ strptime; one that can is '%d/%m/%Y %H:%M'
     if not codes:
         raise DateFormatError(date_format, "has no directive such as %d in it, and reads no date")
     for code in codes:
+        if code == "Z":
+            reason = "has %Z in it, the name of a zone, which Python reads and forgets; %z reads an offset"
+            raise DateFormatError(date_format, f"{reason}, and an argument can say the zone")
         if code not in _DIRECTIVES or not code:
             raise DateFormatError(date_format, f"has %{code} in it, which is no directive of Python's strptime")
     try:
@@ -344,17 +403,6 @@ strptime; one that can is '%d/%m/%Y %H:%M'
             datetime.strptime(_SAMPLE_TIME.strftime(date_format), date_format)
     except (ValueError, re.error) as fault:  # re.error: a repeated directive, before Python 3.14
         raise DateFormatError(date_format, f"reads nothing ({fault})") from None
-
-
-def likely_format(text: str) -> str:
-    """Return a possible format of *text*, for advice; the order of day and month is a guess.
-
-    >>> likely_format("4/7/2026"), likely_format("4/7/2026 9:30"), likely_format("9:30")
-    ('%d/%m/%Y', '%d/%m/%Y %H:%M', '%H:%M')
-    """
-    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
-        return "%H:%M"
-    return "%d/%m/%Y %H:%M" if ":" in text else "%d/%m/%Y"
 
 
 # of each kind: the noun in the plural and in the singular, an example, and the parser

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 from bookcore.model.errors import BookcoreError, brief
 
-__all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "read_header"]
+__all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "position_of", "read_header"]
 
 Source = str | os.PathLike[str] | IO[bytes] | IO[str]
 """The source of a table: a path, or an open file of bytes or of text."""
@@ -119,12 +119,17 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
 
 
 class Header(NamedTuple):
-    """The first line, split: all columns, the positions of the five roles (-1: absent), and the missing roles."""
+    """The first line, split: all columns, the positions of the five roles (-1: absent), and the missing roles.
+
+    ``joined`` are the positions of columns that are read as one, a date and a time of day: ``positions`` has them as columns
+    that follow the others.
+    """
 
     delimiter: str
     columns: tuple[str, ...]
     positions: tuple[int, ...]
     missing: tuple[str, ...]
+    joined: tuple[tuple[int, int], ...] = ()
 
     def rank(self) -> tuple[int, int]:
         """Return a rank, lowest for the likeliest delimiter: few missing roles, then many columns."""
@@ -145,9 +150,11 @@ def read_header(path: object, line: str, named: dict[str, str | None], delimiter
     best = best_of(DELIMITERS if delimiter is None else (delimiter,))
     if best.missing and delimiter is not None and (likely := best_of(DELIMITERS)).rank() < best.rank():
         raise DelimiterError(path, delimiter, likely.delimiter)
-    for position in best.positions:
+    for position in [*best.positions, *(each for pair in best.joined for each in pair)]:
+        if not 0 <= position < len(best.columns):
+            continue
         name = best.columns[position]
-        if position >= 0 and best.columns.count(name) > 1:
+        if best.columns.count(name) > 1:
             raise TableError(path, f"there are {best.columns.count(name)} columns named {brief(name)}")
     if best.missing:
         names = tuple(named[role] or role for role in best.missing)
@@ -161,13 +168,29 @@ def _split(path: object, line: str, named: dict[str, str | None], delimiter: str
         columns = tuple(name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter)))
     except (csv.Error, StopIteration, TypeError, ValueError) as fault:
         raise TableError(path, f"the first line cannot be read ({fault})") from None
+    while len(columns) > 1 and not columns[-1]:  # a delimiter at the end of each line
+        columns = columns[:-1]
     positions, missing = [], []
+    joined: list[tuple[int, int]] = []
     for role, name in named.items():
         position = _position(columns, (name,) if name is not None else ALIASES.get(role, (role,)))
+        if position < 0 and name is not None and role in ("start", "end") and name.count(",") == 1:
+            day, time = (_position(columns, (part.strip(),)) for part in name.split(","))
+            if day >= 0 and time >= 0:
+                position = len(columns) + len(joined)
+                joined.append((day, time))
         positions.append(position)
         if position < 0 and not (role in OPTIONAL and name is None):
             missing.append(role)
-    return Header(delimiter, columns, tuple(positions), tuple(missing))
+    return Header(delimiter, columns, tuple(positions), tuple(missing), tuple(joined))
+
+
+def position_of(path: object, columns: tuple[str, ...], name: str) -> int:
+    """Return the position of a column. Raises: `ColumnError`."""
+    position = _position(columns, (name,))
+    if position < 0:
+        raise ColumnError(path, (name,), ("only",), columns)
+    return position
 
 
 def _position(columns: tuple[str, ...], names: tuple[str, ...]) -> int:

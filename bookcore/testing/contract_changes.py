@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from bookcore import (
+    BookcoreError,
     BookingEvent,
     Calendar,
     CalendarBrokenError,
     ConflictError,
+    DuplicateBookingError,
+    FieldError,
     HoldExpiredError,
+    InvalidKeyError,
+    InvalidQuantityError,
     InvalidSpanError,
+    KeyTypeError,
     QueryError,
     Resource,
     Status,
@@ -344,6 +350,31 @@ class ChangeExam:
         assert all(answer in before for _, answer in seen)
         assert len(seen) == len(before)
 
+    # -- capacity ----------------------------------------------------------------------------------
+
+    def test_a_capacity_is_set_and_bookings_stay(self, store: Any) -> None:
+        """More fits, or less, whatever was booked before; an undone block brings the old one again."""
+        calendar = Calendar(store)
+        room, pool = calendar.add_resource(Resource("room")), calendar.add_resource(Resource("pool", 3))
+        calendar.book(room, 1, 5, id="a")
+        calendar.book(pool, 1, 5, quantity=3, id="b")
+        before = fingerprint(calendar)
+        with calendar.what_if():
+            calendar.set_capacity(room, 2)
+            calendar.book(room, 3, 8, id="c")
+            calendar.set_capacity(room, 1)
+            calendar.set_capacity("pool", 2)
+            calendar.check()
+            assert [event.id for event in calendar.bookings()] == ["a", "b", "c"]
+            assert calendar.find_available(3, 4).ids() == []
+            assert calendar.find_available(8, 9, quantity=2).ids() == ["pool"]
+            calendar.remove_booking("a")
+            assert [calendar.is_available(room, at, at + 1) for at in (1, 4)] == [True, False]
+            calendar.check()
+        assert fingerprint(calendar) == before
+        assert (room.capacity, pool.capacity) == (1, 3)
+        calendar.check()
+
     # -- many requests -----------------------------------------------------------------------------
 
     def test_book_all_books_all_or_none(self, store: Any) -> None:
@@ -376,6 +407,60 @@ class ChangeExam:
         assert refusal.request is requests[2]
         assert refusal.conflicts == (report.booked[0],)
         assert isinstance(refusal.error, ConflictError)
-        with pytest.raises(InvalidSpanError):
-            calendar.book_all([("r", 10, 11), ("r", 9, 8)], on_conflict="skip")
         assert len(calendar) == 2
+
+    def test_book_all_that_skips_reports_requests_refused_for_every_reason(self, store: Any) -> None:
+        """A span, a key, a resource, a quantity, an id, a field, an event, something that is no request at all."""
+        calendar = rooms(store)
+        standing = calendar.book("r", 50, 51, id="x")
+        requests: list[tuple[type[BookcoreError], Any]] = [
+            (InvalidSpanError, ("r", 9, 8)),
+            (InvalidSpanError, ("r", 9, 9)),
+            (InvalidSpanError, BookingEvent("r", 9, 8)),
+            (KeyTypeError, ("r", "a", "b")),
+            (InvalidKeyError, ("r", 1, float("nan"))),
+            (UnknownResourceError, ("nobody", 1, 2)),
+            (UnknownResourceError, ([], 1, 2)),
+            (InvalidQuantityError, {"resource": "r", "start": 1, "end": 2, "quantity": 0}),
+            (DuplicateBookingError, {"resource": "r", "start": 1, "end": 2, "id": "x"}),
+            (DuplicateBookingError, standing),
+            (FieldError, {"resource": "r", "start": 1, "end": 2, "status": "new"}),
+            (FieldError, {"resource": "r", "start": 1, "end": 2, "id": []}),
+            (ConflictError, ("r", 50, 52)),
+            (QueryError, ("r", 1)),
+            (QueryError, {"resource": "r"}),
+            (QueryError, None),
+            (QueryError, {"resource": "r", "start": 1, "end": 2, 3: 4}),
+            (QueryError, {"resource": "r", "start": 1, "end": 2, "if_exists": "replace"}),
+        ]
+        good = [("r", at, at + 1) for at in range(60, 60 + len(requests))]
+        asked = [each for pair in zip((request for _, request in requests), good, strict=True) for each in pair]
+        report = calendar.book_all(asked, on_conflict="skip")
+        assert [event.start for event in report.booked] == [start for _, start, _ in good]
+        assert [refusal.request for refusal in report.refused] == [request for _, request in requests]
+        assert [type(refusal.error) for refusal in report.refused] == [error for error, _ in requests]
+        assert [refusal.conflicts for refusal in report.refused if refusal.conflicts] == [(standing,)]
+        assert len(calendar) == 1 + len(good)
+
+    def test_which_refusals_book_all_skips_is_a_choice(self, store: Any) -> None:
+        """A class of errors or several; for another reason all is undone, and the error says which request it was."""
+        calendar = rooms(store)
+        calendar.book("r", 1, 5, id="x")
+        taken, reversed_, unknown = ("r", 4, 6), ("r", 9, 8), ("nobody", 1, 2)
+        choices: list[Any] = [ConflictError, InvalidSpanError, (ConflictError, InvalidSpanError), (), BookcoreError]
+        for skips in choices:
+            for request, error in ((taken, ConflictError), (reversed_, InvalidSpanError), (unknown, UnknownResourceError)):
+                before = fingerprint(calendar)
+                if issubclass(error, skips):
+                    with calendar.what_if():
+                        report = calendar.book_all([("r", 20, 21), request], skips)
+                    assert [type(refusal.error) for refusal in report.refused] == [error]
+                    assert len(report.booked) == 1
+                else:
+                    with pytest.raises(error) as caught:
+                        calendar.book_all([("r", 20, 21), request, ("r", 22, 23)], skips)
+                    assert caught.value.request is request
+                assert fingerprint(calendar) == before
+        for bad in ("ignore", ValueError, ConflictError("r", 1, 2), (ConflictError, "skip"), None, [ConflictError], 1):
+            with pytest.raises(QueryError):
+                calendar.book_all([], bad)  # type: ignore[arg-type]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from bookcore import BookcoreError, BookingEvent, Calendar, FieldError, Resource, TransactionError, changes
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    FieldError,
+    Resource,
+    TransactionError,
+    changes,
+)
 from bookcore.testing.contract_laws import fingerprint
 
 __all__ = ["EventExam"]
@@ -82,6 +92,48 @@ class Same(BookingEvent):
             super().__init__(*args, **options)
 
 
+class Passing(BookingEvent):
+    """An event with an argument of its own, that passes other fields on."""
+
+    def __init__(self, *args: Any, until: Any = None, **fields: Any) -> None:
+        self.lasts = until
+        super().__init__(*args, **fields)
+
+
+class Open(BookingEvent):
+    """An event that takes fields of any name, by name."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, id: Any = None, quantity: int = 1, **fields: Any) -> None:
+        super().__init__(resource, start, end, id=id, quantity=quantity, fields=fields)
+
+
+MISTAKES: dict[str, list[str]] = {
+    "an argument of another call": ["ttl", "until", "strategy", "selection", "requests", "on_conflict", "before", "after",
+                                    "capacity", "hold", "held"],
+    "nearly an argument": ["quantitiy", "quantty", "qunatity", "Quantity", "quantity_", "if_exist", "tttl", "TTL", "utnil",
+                           "untill", "fileds", "field", "befor", "atfer", "stratgy", "on_conflit"],
+}  # fmt: skip
+"""Keywords that were taken for fields, so that a caller was told of a booking that was not the one asked for."""
+
+FIELDS = ["guest", "price", "note", "quality", "source", "holder", "total", "title", "state", "section", "exists", "units",
+          "filter", "later", "uid", "room_rate", "water"]  # fmt: skip
+"""Names of fields that are somewhat like arguments, and no mistakes."""
+
+
+def _asks(calendar: Calendar) -> dict[str, Any]:
+    """Return the calls that take fields as keywords."""
+    return {
+        "book": lambda **named: calendar.book("r", 1, 2, **named),
+        "hold": lambda **named: calendar.hold("r", 1, 2, **named),
+        "book_any": lambda **named: calendar.book_any(["r"], 1, 2, **named),
+        "book_all": lambda **named: calendar.book_all([{"resource": "r", "start": 1, "end": 2, **named}]).booked[0],
+        "BookingEvent": lambda **named: calendar.add_booking(BookingEvent("r", 1, 2, **named)),
+    }
+
+
+_OWN_ARGUMENTS = {"hold": {"ttl", "until"}, "book_any": {"strategy", "selection"}}
+
+
 class EventExam:
     """An event class may carry what it likes; it may not have another span locked than it says."""
 
@@ -96,13 +148,82 @@ class EventExam:
             lambda: calendar.hold("r", 1, 2),
             lambda: calendar.book_any(["r"], 1, 2),
             lambda: calendar.book_all([("r", 1, 2)]),
-            lambda: calendar.book_all([("r", 1, 2)], on_conflict="skip"),
+            lambda: calendar.book_all([("r", 1, 2)], on_conflict=ConflictError),
         ):
             with pytest.raises(FieldError) as caught:
                 call()
             assert caught.value.event_type is kind
             assert fingerprint(calendar) == before
             calendar.check()
+
+    @pytest.mark.parametrize("call", ["book", "hold", "book_any", "book_all", "BookingEvent"])
+    def test_a_keyword_that_asks_something_of_a_call_is_no_field(self, store: Any, call: str) -> None:
+        """Nor is one that is nearly such a keyword: it is refused by name, with the way to have a field of that name."""
+        calendar = Calendar(store)
+        calendar.add_resource(Resource("r", 9))
+        ask = _asks(calendar)[call]
+        for name in [name for names in MISTAKES.values() for name in names]:
+            if name in _OWN_ARGUMENTS.get(call, ()):
+                continue
+            with pytest.raises(FieldError, match=r"as fields=\{") as caught:
+                ask(**{name: 5})
+            assert caught.value.fields == (name,)
+            assert len(calendar) == 0
+            event = ask(fields={name: 5})
+            assert (dict(event.fields), getattr(event, name), event.quantity) == ({name: 5}, 5, 1)
+            assert dict(calendar.get(event.id).fields) == {name: 5}
+            assert calendar.remove_booking(event.id) == event
+        calendar.check()
+
+    @pytest.mark.parametrize("call", ["book", "hold", "book_any", "book_all", "BookingEvent"])
+    def test_other_names_are_fields(self, store: Any, call: str) -> None:
+        """By name or in ``fields``, and both together."""
+        calendar = Calendar(store)
+        calendar.add_resource(Resource("r"))
+        ask = _asks(calendar)[call]
+        for name in FIELDS:
+            event = ask(**{name: 5}, fields={"ttl": 6})
+            assert dict(event.fields) == {name: 5, "ttl": 6}
+            calendar.remove_booking(event)
+        assert dict(ask(fields=None).fields) == {}
+        calendar.remove_booking(next(calendar.bookings()))
+        for bad in ({"fields": {"guest": 1}, "guest": 1}, {"fields": {"status": 1}}, {"fields": {"start": 1}},
+                    {"fields": 5}, {"fields": ["guest"]}, {"fields": {1: 2}}, {"status": 1}):  # fmt: skip
+            with pytest.raises(FieldError):
+                ask(**bad)
+            assert len(calendar) == 0
+
+    def test_a_class_says_itself_which_fields_it_takes(self, store: Any) -> None:
+        """A dataclass those that it declares, whatever their names; another one what it does not pass on."""
+
+        @dataclass(eq=False)
+        class Lasting(BookingEvent):
+            before: int = 0
+            quantities: int = 0
+
+        calendar = Calendar(store, event_type=Lasting)
+        calendar.add_resource(Resource("r", 9))
+        assert calendar.book("r", 1, 2, before=3).fields["before"] == 3
+        assert calendar.book("r", 1, 2, fields={"before": 4}).fields["before"] == 4
+        for named in ({"guest": 1}, {"fields": {"guest": 1}}, {"quantty": 1}, {"after": 1}):
+            with pytest.raises(FieldError):
+                calendar.book("r", 1, 2, **named)
+        assert calendar.add_booking(Passing("r", 1, 2, until=5, guest="Ada")).fields == {"lasts": 5, "guest": "Ada"}
+        for refused in ("ttl", "quantty"):
+            with pytest.raises(FieldError):
+                Passing("r", 1, 2, **{refused: 5})
+        assert Open("r", 1, 2, ttl=5).ttl == 5
+        assert len(calendar) == 3
+
+    def test_no_argument_of_a_booking_call_is_taken_for_a_field(self, store: Any) -> None:
+        """Also not one that a call gets later."""
+        named: set[str] = set()
+        every = Calendar.book, Calendar.hold, Calendar.book_any, Calendar.book_all, Calendar.add_resource, Calendar.move
+        for call in every:
+            named |= {name for name, arg in inspect.signature(call).parameters.items() if arg.kind is not arg.VAR_KEYWORD}
+        for name in named - {"self", "resource", "start", "end", "id", "quantity", "event_or_id"}:
+            with pytest.raises(FieldError):
+                BookingEvent("r", 1, 2, **{name: 5})
 
     def test_what_it_says_itself_can_be_asked_for_or_added(self, store: Any) -> None:
         """The span is then the one that is locked."""

@@ -168,7 +168,7 @@ class HistoryMachine(RuleBasedStateMachine):
     def facts(self, error: BookcoreError) -> dict[str, Any]:
         """Return what an error carries, as things that can be compared between calendars."""
         told = [name for name, value in vars(type(error)).items() if isinstance(value, property) and name != "in_the_way"]
-        told += [name for name in vars(error) if not name.startswith("_") and name not in ("store", "args")]
+        told += [name for name in vars(error) if not name.startswith("_") and name not in ("store", "args", "request")]
         return {name: self.describe(getattr(error, name)) for name in told}
 
     def describe(self, value: Any) -> Any:

@@ -29,7 +29,7 @@ class LifeOracle(Oracle):
             try:
                 booked.append(self.book(thing_id, start, end, id=id, quantity=quantity))
             except Refused as refusal:
-                if skip and refusal.error == "ConflictError":
+                if skip:
                     refused.append(at)
                     continue
                 self.restore(saved)
@@ -128,7 +128,7 @@ class LifeOracle(Oracle):
 
     def save(self) -> Any:
         """Return all that a transaction may change."""
-        things = [(thing, set(thing.labels), thing.hours, thing.value) for thing in self.things]
+        things = [(thing, set(thing.labels), thing.hours, thing.value, thing.capacity) for thing in self.things]
         return (
             things, list(self.booked), self.turns, list(self.shut), self.closings, dict(self.ran_out), self.indexed,
         )  # fmt: skip
@@ -139,6 +139,6 @@ class LifeOracle(Oracle):
         things, booked, self.turns, shut, self.closings, ran_out, self.indexed = saved
         self.booked, self.shut, self.things = list(booked), list(shut), []
         self.ran_out = {id: b for id, b in ran_out.items() if self.ran_out.get(id) is b}
-        for thing, thing.labels, thing.hours, thing.value in things:
+        for thing, thing.labels, thing.hours, thing.value, thing.capacity in things:
             self.things.append(thing)
         return self.tick()

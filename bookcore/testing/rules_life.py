@@ -24,7 +24,8 @@ SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which som
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again"]),
+        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again",
+                         "resize"]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
     min_size=4,
@@ -222,6 +223,18 @@ class LifeRules(HistoryMachine):
                 thing.hours = rule
 
         self.agree(lambda at, c: c.set_hours(ids, hours), judge, what=f"set_hours({ids}, {rule})")
+
+    def resize(self, who: int, span: Span, number: int, flag: bool) -> None:
+        """Give a resource another capacity, which its bookings may exceed, or one that is none."""
+        id, capacity = self.id_of(who), (1, 2, 3, 1, 2, 5, 0)[number % 7]
+
+        def judge() -> None:
+            thing = self.oracle.thing(id)
+            if capacity < 1:
+                raise Refused("InvalidQuantityError", quantity=capacity)
+            thing.capacity = capacity
+
+        self.agree(lambda at, c: c.set_capacity(id, capacity), judge, what=f"set_capacity({id}, {capacity})")
 
     # -- requests ----------------------------------------------------------------------------------
 

@@ -80,6 +80,7 @@ OUTER: dict[str, Callable[[Calendar], Any]] = {
     "move": lambda c: c.move("r4", start=Key(2), end=Key(3)),
     "close": lambda c: c.close("r", Key(2), Key(9)),
     "load": lambda c: c.load([BookingEvent("r", Key(at), Key(at + 1)) for at in range(50, 60)]),
+    "set_capacity": lambda c: c.set_capacity("q", 9),
     "search": lambda c: c.find_available(Key(2), Key(3)).ids(),
     "is_available": lambda c: c.is_available("r", Key(2), Key(3)),
 }
@@ -89,6 +90,7 @@ INNER: dict[str, Callable[[Calendar], Any]] = {
     "move": lambda c: c.move("q8", start=Key(70), end=Key(75)),
     "add_resource": lambda c: c.add_resource(Resource("new")),
     "close": lambda c: c.close("r", Key(70), Key(75)),
+    "set_capacity": lambda c: c.set_capacity("r", 3),
     "transaction": lambda c: c.transaction().__enter__(),
     "tag": lambda c: c.tag("r", "x"),
 }

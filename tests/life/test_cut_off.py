@@ -121,6 +121,9 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "close": lambda c: c.close("old", 1, 7),
     "reopen": lambda c: c.reopen(c.closures()[0]),
     "set_hours": lambda c: c.set_hours("old", None),
+    "set_capacity": lambda c: c.set_capacity("r", 3),
+    "set_capacity to less than is in use": lambda c: c.set_capacity("pool", 1),
+    "set_capacity with turnaround": lambda c: c.set_capacity("van", 2),
     "add_resource": lambda c: c.add_resource(Resource("new", capacity=2, after=1)),
     "remove_resource": lambda c: c.remove_resource("old"),
     "tag": lambda c: c.tag("pool", "a", "b"),
@@ -135,7 +138,10 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "question": lambda c: (len(c.find_available(1, 2)), c.find_booked(1, 90).ids(), c.is_available("pool", 1, 2)),
     "slots": lambda c: list(c.find_slots(2, 0, 30)),
 }
-SLOW = {"book", "remove from a pool", "move", "load", "undone block", "question"}
+SLOW = {
+    "book", "set_capacity", "set_capacity to less than is in use", "remove from a pool", "move", "load", "undone block",
+    "question",
+}  # fmt: skip
 """Commands that are tried with every error and on every store."""
 
 

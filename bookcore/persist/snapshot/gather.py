@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter, is_, itemgetter
@@ -15,7 +15,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.index.dictionary_column import places_in, take
 from bookcore.model.closure import Closure
-from bookcore.model.errors import SnapshotError
+from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unwritable
@@ -24,6 +24,7 @@ from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.registry import codec_for
 from bookcore.persist.snapshot.classes import CODEC, OWN, ClassNames
 from bookcore.persist.snapshot.state import Bookings, Closures, Expired, Holds, Resources, Rules, State, Tags
+from bookcore.stores.generic import usage_of
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 
@@ -50,9 +51,10 @@ def _read(calendar: CalendarState, path: object) -> tuple[Any, ...]:
     }
     tags = [(label, bits.value()) for label, bits in registry.tags.items()]
     rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
+    crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
     fast_type = calendar.keys.plain
     last = ledger.last, calendar.closures.last_id
-    return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type
+    return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type, crowded
 
 
 def gather(calendar: CalendarState, path: object) -> State:
@@ -64,15 +66,16 @@ def gather(calendar: CalendarState, path: object) -> State:
     """
     classes = ClassNames(path)
     read = _read(calendar, path)
-    records, rows, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type = read
-    state = State(bounds=calendar.bounds, last_sequence=last, last_closure=last_closure)
+    records, rows, ids, objects, until, expired, closures, active, tags, rules, *rest = read
+    last, last_closure, fast_type, crowded = rest
+    state = State(crowded=crowded, bounds=calendar.bounds, last_sequence=last, last_closure=last_closure)
     place_of = {record.number: place for place, record in enumerate(records)} if tags or rules else {}
 
     def members(bits: int) -> list[int]:
         return [place_of[number] for number in ordinals(bits)]
 
     state.event_type = classes.place(calendar.event_type)
-    state.resources = _resources(records, classes, path)
+    state.resources = _resources(records, classes, path, calendar.registry.key)
     rules.sort(key=itemgetter(1))  # no resource has two
     state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
     state.rules = Rules(
@@ -87,6 +90,12 @@ def gather(calendar: CalendarState, path: object) -> State:
     state.released = _released(gone, records, classes)
     state.classes = classes.names()
     return state
+
+
+def _is_crowded(calendar: CalendarState, record: ResourceRecord) -> bool:
+    """Tell whether bookings use more units than the resource has. The lock is held."""
+    usage = usage_of(record, calendar.store.overlapping(record, None, None), calendar.closed)
+    return not usage.has_room(None, None, record.capacity)
 
 
 _Gone = list[tuple[BookingEvent, Resource]]
@@ -146,7 +155,9 @@ _FACTS = "id", "capacity", "before", "after"
 """What the calendar read of a resource when it was registered."""
 
 
-def _resources(records: list[ResourceRecord], classes: ClassNames, path: object) -> Resources:
+def _resources(
+    records: list[ResourceRecord], classes: ClassNames, path: object, key: Callable[[Any], Any] | None
+) -> Resources:
     kinds: list[int] = []
     attributes: list[Any] = []
     ids, capacities, before, after = columns = [list(map(attrgetter(name), records)) for name in _FACTS]
@@ -167,6 +178,10 @@ def _resources(records: list[ResourceRecord], classes: ClassNames, path: object)
         elif isinstance(resource, Resource):
             attributes.append(_attributes(resource, record))
         else:
+            if (resource.id if key is None else key(resource)) != record.id:
+                name = type(resource).__qualname__
+                reason = f"{brief(resource)} was given the id {brief(record.id)}, which its codec does not carry"
+                raise SnapshotTypeError(path, reason, [name])
             cls = CODEC
             attributes.append(resource)
         kinds.append(classes.place(cls))

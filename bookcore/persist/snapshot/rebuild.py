@@ -19,7 +19,7 @@ from bookcore.engine.engine import Engine
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
 from bookcore.index.dictionary_column import DictionaryColumn
-from bookcore.model.change import Closed, Held, HoursSet
+from bookcore.model.change import CapacitySet, Closed, Held, HoursSet
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import OWN_KEYS, kind_of, normal
@@ -32,6 +32,10 @@ __all__ = ["classes_in", "rebuild"]
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
+
+
+_ROOMY = 1 << 62
+"""A capacity with room for all bookings."""
 
 
 def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, type]:
@@ -60,15 +64,19 @@ def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> 
 
 def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> None:
     """Do what `rebuild` does, with the lock held for writing."""
-    resources = _resources(state, classes)
+    resources = _resources(state, classes, calendar.registry.id_of)
     facts = state.resources
     add_resources(calendar, facts.ids, resources, facts.capacities, facts.before, facts.after)
     for label, members in zip(state.tags.labels, state.tags.members, strict=True):
         if members:
             calendar.registry.tag_all(members, label)
+    for place in state.crowded:  # until its bookings are there
+        calendar.commit(CapacitySet(resources[place], _ROOMY, facts.capacities[place]))
     seqs = _numbers(state)
     if not _load_in_one_piece(calendar, state, seqs, resources, classes):
         _book_one_by_one(calendar, state, seqs, resources, classes)
+    for place in state.crowded:
+        calendar.commit(CapacitySet(resources[place], facts.capacities[place], _ROOMY))
     ledger = calendar.ledger
     ledger.last = max(ledger.last, state.last_sequence)
     # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
@@ -131,7 +139,7 @@ def _close(
     calendar.closures.last_id = state.last_closure
 
 
-def _resources(state: State, classes: dict[str, type]) -> list[Any]:
+def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], Any]) -> list[Any]:
     rows = state.resources
     makers = {kind: _maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
     columns = rows.ids, rows.capacities, rows.before, rows.after
@@ -148,10 +156,10 @@ def _resources(state: State, classes: dict[str, type]) -> list[Any]:
     ):
         if kind in makers:
             made.append(makers[kind](id, capacity, before, after, attributes))
-        elif getattr(attributes, "id", None) == id:
+        elif id_of(attributes) == id:
             made.append(attributes)  # made by its key codec
         else:
-            raise Unreadable("a resource comes back with another id")
+            raise Unreadable("a resource comes back with another id; resource_key is the function that made its id")
     return made
 
 

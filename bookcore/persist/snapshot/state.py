@@ -10,10 +10,11 @@
     expired     an expired hold   id, time when it expired: the last few, so that confirming one raises the right error
     closures    a closure         id, resource, start and end, reason, bookings that were active when it was made
     released    a booking         as bookings: those which closures list and which were released or moved since
+    crowded     a resource        resource: those whose bookings use more units than its capacity, which was set later
 
 Resources are in order of registration and bookings in order of booking. A resource, a booking or a class is written
 as its place: the number of its row, or of its name. The first column of a section has the section's name and number
-of rows. The section *released* is written only if it has rows.
+of rows. The sections *released* and *crowded* are written only if one of them, or a later one, has rows.
 
 A file is refused if its sections, rows or places do not fit together, if an id is there twice, or if a span ends
 before it starts. Whether bookings overlap is not checked here, but by the calendar that is built from the state.
@@ -64,8 +65,8 @@ Section = tuple[bytes, ...]
 Decoder = Callable[[bytes, int, Budget], Any]
 _zone = attrgetter("tzinfo")
 _HEAD = struct.Struct("<Q12s")
-_NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released"
-_REQUIRED = len(_NAMES) - 1  # all but the last
+_NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released", "crowded"
+_REQUIRED = len(_NAMES) - 2  # all but the last two
 _LAST_NUMBER = 1 << 62
 """The highest number of a booking or closure in a file. As many again are left for the calendar that is restored."""
 
@@ -157,6 +158,7 @@ class State:
     expired: Expired = field(default_factory=Expired)
     closures: Closures = field(default_factory=Closures)
     released: Bookings = field(default_factory=Bookings)
+    crowded: Sequence[int] = ()  # places in State.resources
 
 
 def encode_state(state: State) -> list[Section]:
@@ -188,8 +190,10 @@ def encode_state(state: State) -> list[Section]:
             values(closures.keys.values), values(closures.reasons), values(closures.overlapping),
         ),
     ]  # fmt: skip
-    if state.released.ids:
+    if state.released.ids or state.crowded:
         sections.append(_bookings_section("released", state.released))
+    if state.crowded:
+        sections.append(_section("crowded", len(state.crowded), numbers(state.crowded)))
     return sections
 
 
@@ -214,7 +218,7 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     Complexity: O(everything), in time and memory.
     """
     if not _REQUIRED <= len(sections) <= len(_NAMES):
-        raise Unreadable(f"{len(sections)} sections, {_REQUIRED} or {len(_NAMES)} expected")
+        raise Unreadable(f"{len(sections)} sections, {_REQUIRED} to {len(_NAMES)} expected")
     by_name = dict(zip(_NAMES, sections, strict=False))
     budget = Budget(sum(map(len, chain.from_iterable(sections))), ratio)
     read = partial(_read_section, by_name, budget)
@@ -274,6 +278,9 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
         released_count, columns = read("released", values, *booking_columns)
         state.released = _checked_bookings(closed, budget, *columns)
     _check_members(state.closures.overlapping, booking_count + released_count)
+    if "crowded" in by_name:
+        _, (state.crowded,) = read("crowded", resource)
+        _check_ids(state.crowded, budget)
     return state
 
 

@@ -147,12 +147,15 @@ class MemoryStore:
         """See `SupportsRepair.repair`. O(m log m)."""
         self._tombstones = Tombstones()
         self._records = {record.number: record for record in records}
+        self._pooled = Bitmap()
         starts: list[tuple[Any, int]] = []
         ends: list[tuple[Any, int]] = []
         unbounded: list[int] = []
         for record in records:
-            if record.state is None:
+            if record.state is None or (type(record.state) is ExclusiveIndex) is not record.is_exclusive:
                 self.add_resource(record)
+            elif not record.is_exclusive:
+                self._pooled.add(record.number)
             for start, end in record.state.repair(partial(keeps, record)):
                 if start is None:
                     unbounded.append(record.number)

@@ -1,0 +1,139 @@
+"""Which `strptime` formats read all of some dates and times that are not ISO 8601.
+
+    cells      28/07/2026 9:30     4/8/2026 14:00
+    shape      the parts between punctuation, by which a cell says which formats are possible:
+               number / number / number of four digits, a time without seconds
+    formats    %d/%m/%Y %H:%M      reads both
+               %m/%d/%Y %H:%M      does not read the first: there is no month 28
+
+A format is proposed only if it reads every cell. If two do, as for 4/7/2026, only the owner of the file knows which is
+meant, and both are named with what they read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice, product
+
+__all__ = ["formats_of", "is_date", "readings"]
+
+_CELL = re.compile(
+    r"(?P<weekday>[A-Za-z]{3,9},?\s+)?"
+    r"(?:(?P<first>[0-9]{1,4})(?P<sep>[/.\-])(?P<second>[0-9]{1,2})(?P=sep)(?P<third>[0-9]{1,4})"
+    r"|(?P<day>[0-9]{1,2})(?P<one>[ \-./])(?P<name>[A-Za-z]{3,9})(?P<two>,? |[\-./])(?P<year>[0-9]{2,4})"
+    r"|(?P<name_us>[A-Za-z]{3,9}) (?P<day_us>[0-9]{1,2})(?P<comma>,? )(?P<year_us>[0-9]{4}))"
+    r"(?:(?P<between>[ T]|, )(?P<hour>[0-9]{1,2})(?P<colon>[:.])[0-9]{2}(?P<seconds>(?P=colon)[0-9]{2})?"
+    r"(?P<fraction>\.[0-9]{1,6})?(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
+)
+_MANY = 10_000  # the cells that are read in order to decide
+
+
+def formats_of(cells: Iterable[str]) -> tuple[str, ...]:
+    """Return the formats of `datetime.strptime` that read every one of some cells, the day before the month first.
+
+    Empty if no format is known that does. Complexity: O(cells), of which at most 10,000 are read.
+
+    >>> formats_of(["04/07/2026", "28/07/2026"]), formats_of(["7/4/26 9:30 PM"])
+    (('%d/%m/%Y',), ('%d/%m/%y %I:%M %p', '%m/%d/%y %I:%M %p'))
+    """
+    cells = list(islice(dict.fromkeys(cells), _MANY))
+    left: dict[str, None] | None = None
+    for cell in cells:
+        possible = dict.fromkeys(_possible(cell)) if left is None else left
+        left = {form: None for form in possible if _reads(form, cell)}
+        if not left:
+            return ()
+    formats = tuple(left or ())
+    if len(formats) > 1 and (first := [form for form in formats if form.startswith("%y")]):
+        # a year of two digits in the first place: the years of a file are few
+        others = [form for form in formats if form not in first]
+        if _years(first[0], cells) >= min(_years(form, cells) for form in others):
+            return tuple(others)
+    return formats
+
+
+def _years(form: str, cells: Iterable[str]) -> int:
+    """Return how many years a format reads in some cells."""
+    return len({datetime.strptime(cell, form).year for cell in cells})
+
+
+def readings(cell: str, formats: Iterable[str]) -> str:
+    """Return what each of some formats reads in a cell, for a message.
+
+    >>> readings("04/07/2026", ["%d/%m/%Y", "%m/%d/%Y"])
+    "'04/07/2026' is 4 July 2026 with '%d/%m/%Y' and 7 April 2026 with '%m/%d/%Y'"
+    """
+    parts = []
+    for form in formats:
+        read = datetime.strptime(cell, form)
+        parts.append(f"{read.day} {_MONTHS[read.month - 1]} {read.year} with '{form}'")
+    return f"'{cell}' is {' and '.join(parts)}"
+
+
+def _reads(form: str, cell: str) -> bool:
+    try:
+        datetime.strptime(cell, form)
+    except ValueError:
+        return False
+    return True
+
+
+def is_date(cell: str) -> bool:
+    """Return whether a cell has the shape of a date, or of a date with a time.
+
+    >>> is_date("4 Jul 2026"), is_date("4 flats")
+    (True, False)
+    """
+    return any(_reads(form, cell) for form in _possible(cell))
+
+
+def _possible(cell: str) -> Iterator[str]:
+    """Yield the formats that the shape of a cell allows."""
+    found = _CELL.fullmatch(cell)
+    if found is None:
+        return
+    part = found.groupdict()
+    days: list[str] = []
+    if part["sep"]:
+        sep, year = part["sep"], "%Y" if len(part["third"]) == 4 else "%y"
+        if len(part["first"]) > 2:
+            days = [f"%Y{sep}%m{sep}%d"]
+        else:
+            days = [f"%d{sep}%m{sep}{year}", f"%m{sep}%d{sep}{year}"]
+            if year == "%y":
+                days.append(f"%y{sep}%m{sep}%d")
+    elif part["name"]:
+        year = "%Y" if len(part["year"]) == 4 else "%y"
+        days = [f"%d{part['one']}{name}{part['two']}{year}" for name in ("%b", "%B")]
+    else:
+        days = [f"{name} %d{part['comma']}%Y" for name in ("%b", "%B")]
+    weekdays = [""]
+    if part["weekday"]:
+        gap = part["weekday"].lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+        weekdays = [f"%a{gap}", f"%A{gap}"]
+    for weekday, day in product(weekdays, days):
+        yield weekday + day + _time(part)
+
+
+def _time(part: dict[str, str | None]) -> str:
+    """Return the format of the time of day in a cell, with what parts it from the date."""
+    if part["between"] is None:
+        return ""
+    colon = part["colon"]
+    form = f"{part['between']}{'%I' if part['half'] else '%H'}{colon}%M"
+    if part["seconds"]:
+        form += f"{colon}%S"
+    if part["fraction"]:
+        form += ".%f"
+    if part["half"]:
+        form += " %p" if part["half"][0] == " " else "%p"
+    if part["zone"]:
+        form += " %z" if part["zone"][0] == " " else "%z"
+    return form
+
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""The hint to a date format: derived from all rows; copied word for word, it loads the right months or refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from bookcore.calendar import Calendar
+from bookcore.tables import DateFormatError, KeyReader, UnclearKeysError, fill, read_csv
+from bookcore.tables.date_formats import formats_of
+
+Run = Callable[..., Result]
+
+DECIDED = [
+    (["04/07/2026", "28/07/2026"], "%d/%m/%Y", date(2026, 7, 4)),
+    (["04/07/2026", "04/28/2026"], "%m/%d/%Y", date(2026, 4, 7)),
+    (["04.07.2026", "28.07.2026"], "%d.%m.%Y", date(2026, 7, 4)),
+    (["04-07-2026", "04-28-2026"], "%m-%d-%Y", date(2026, 4, 7)),
+    (["4/7/26", "28/7/26"], "%d/%m/%y", date(2026, 7, 4)),
+    (["4/7/26", "4/28/26"], "%m/%d/%y", date(2026, 4, 7)),
+    (["2026/07/04", "2026/07/05"], "%Y/%m/%d", date(2026, 7, 4)),
+    (["2026-7-4", "2026-7-5"], "%Y-%m-%d", date(2026, 7, 4)),
+    (["4 Jul 2026", "5 Jul 2026"], "%d %b %Y", date(2026, 7, 4)),
+    (["4-Jul-26", "5-Jul-26"], "%d-%b-%y", date(2026, 7, 4)),
+    (["Jul 4, 2026", "Jul 5, 2026"], "%b %d, %Y", date(2026, 7, 4)),
+    (["4 July 2026", "5 July 2026"], "%d %B %Y", date(2026, 7, 4)),
+    (["04/07/2026 9:30", "28/07/2026 10:00"], "%d/%m/%Y %H:%M", datetime(2026, 7, 4, 9, 30)),
+    (["04/07/2026 09:30:15", "04/28/2026 10:00:00"], "%m/%d/%Y %H:%M:%S", datetime(2026, 4, 7, 9, 30, 15)),
+    (["4/7/2026 9:30 PM", "28/7/2026 1:00 AM"], "%d/%m/%Y %I:%M %p", datetime(2026, 7, 4, 21, 30)),
+    (["4/7/2026 9:30PM", "4/28/2026 1:00AM"], "%m/%d/%Y %I:%M%p", datetime(2026, 4, 7, 21, 30)),
+    (["4/28/26 12:05:00 AM", "4/29/26 12:05:00 PM"], "%m/%d/%y %I:%M:%S %p", datetime(2026, 4, 28, 0, 5)),
+]
+UNDECIDED = [
+    ["04/07/2026", "05/07/2026"],
+    ["1.2.2026", "12.12.2026"],
+    ["4-7-26", "5-7-26"],
+    ["04/07/2026 9:30", "05/07/2026 9:30"],
+    ["4/7/2026 9:30 PM", "5/7/2026 1:00 AM"],
+    ["26/07/04", "26/07/28", "26/08/01"],  # the year may be in the first place, or the last
+]
+
+
+def table(tmp_path: Path, cells: list[str]) -> Path:
+    """Write a file of bookings, each of one point."""
+    file = tmp_path / "rows.csv"
+    rows = [f'flat {at},"{cell}","{cell}"\n' for at, cell in enumerate(cells)]
+    file.write_text("resource,start,end\n" + "".join(rows))
+    return file
+
+
+@pytest.mark.parametrize(("cells", "form", "first"), DECIDED, ids=[form for _, form, _ in DECIDED])
+def test_the_rows_decide_the_hint_and_the_hint_reads_the_right_months(
+    run: Run, tmp_path: Path, cells: list[str], form: str, first: date
+) -> None:
+    """One format is named, and it reads the file."""
+    file = table(tmp_path, cells)
+    refused = run("load", file)
+    assert refused.exit_code == 2
+    named = re.findall(r"--date-format '([^']*)'", refused.stderr)
+    assert named == [form]
+    loaded = run("load", file, "--date-format", named[0], "--bounds", "[]")
+    assert loaded.exit_code == 0, loaded.stdout
+    calendar = Calendar(bounds="[]")
+    with read_csv(file, date_format=named[0], bounds="[]") as rows:
+        list(fill(calendar, rows))
+    assert next(calendar.bookings("flat 0")).start == first
+
+
+@pytest.mark.parametrize("cells", UNDECIDED, ids=str)
+def test_what_cannot_be_decided_is_said_with_both_readings(run: Run, tmp_path: Path, cells: list[str]) -> None:
+    """Nothing is loaded, and no format is proposed alone."""
+    refused = run("load", table(tmp_path, cells))
+    assert refused.exit_code == 2
+    named = re.findall(r"--date-format '([^']*)'", refused.stderr)
+    assert len(named) == 2 == len(set(named))
+    assert "2 ways" in refused.stderr and all(f"with '{form}'" in refused.stderr for form in named)
+    with pytest.raises(UnclearKeysError) as caught:
+        read_csv(table(tmp_path, cells))
+    assert list(caught.value.formats) == named
+
+
+@pytest.mark.parametrize("cells", [["04/07/2026", "4.7.2026"], ["32/13/2026"], ["04/07/2026 9:30", "5/7/2026"]], ids=str)
+def test_no_format_is_named_that_does_not_read_all(run: Run, tmp_path: Path, cells: list[str]) -> None:
+    """The file is refused, and the hint says nothing that would fail."""
+    refused = run("load", table(tmp_path, cells))
+    assert refused.exit_code == 2
+    assert "--date-format" not in refused.stderr
+
+
+def test_a_row_far_down_decides() -> None:
+    """All rows that were looked at are read, not the first."""
+    cells = [f"{day:02}/07/2026" for day in range(1, 13)] * 50
+    assert len(formats_of(cells)) == 2
+    assert formats_of([*cells, "28/07/2026"]) == ("%d/%m/%Y",)
+    assert formats_of([*cells, "07/28/2026"]) == ("%m/%d/%Y",)
+    assert formats_of([*cells, "28/28/2026"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "key"),
+    [
+        ("start_date", "20260728", date(2026, 7, 28)),
+        ("Date", "20260101", date(2026, 1, 1)),
+        ("start", "20260728", 20260728),
+        ("start_date", "20261328", 20261328),
+        ("start_date", "2026072", 2026072),
+    ],
+)
+def test_a_date_without_dashes_is_one_where_the_columns_say_so(tmp_path: Path, column: str, cell: str, key: object) -> None:
+    """Elsewhere it is a whole number."""
+    file = tmp_path / "rows.csv"
+    file.write_text(f"resource,{column},{column}2\nflat,{cell},{cell}\n")
+    with read_csv(file, start=column, end=f"{column}2", bounds="[]") as rows:
+        assert next(rows).start == key  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M %Z", "%Z %d.%m.%Y", "%Y%m%d%Z", "%H:%M%Z %d/%m/%y", "%%%Z %d/%m/%y"])
+def test_a_zone_that_would_be_forgotten_is_refused(form: str) -> None:
+    """Python reads a zone's name and returns a time without a zone."""
+    with pytest.raises(DateFormatError, match="forgets"):
+        KeyReader(None, date_format=form)
