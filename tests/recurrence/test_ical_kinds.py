@@ -410,6 +410,16 @@ def test_zone_of_a_file_that_no_other_equals_is_right_by_itself() -> None:
         assert begin.replace(tzinfo=copy).astimezone(UTC) == begin.astimezone(UTC)
 
 
+@pytest.mark.parametrize("year", ["0001", "1604", "2201", "9026"])
+def test_zone_of_a_file_is_not_compared_over_thousands_of_years(year: str) -> None:
+    """A file with one slip in a year is read as fast as another, by the rules of its own zone."""
+    text = ics(f"UID:1\nDTSTART;TZID=Mine:{year}0704T120000\nDURATION:PT1H", before=BERLIN.format(name="Mine"))
+    (event,) = read_ics(text)
+    assert isinstance(event.start, datetime)
+    assert isinstance(event.start.tzinfo, FileZone)
+    assert event.start.utcoffset() == 2 * HOUR  # before all changes, the offset from which the first one changes
+
+
 def test_zone_of_a_file_shows_the_same_clock_as_the_zone_of_iana() -> None:
     """Every hour around the changes of some years, in both directions, fold included."""
     (event,) = read_ics(ics(GAP.format(name="N"), before=NOWHERE.format(name="N")))
