@@ -85,6 +85,8 @@ ONE = ["05-04 09:00Z"]
         (WHOLE.replace("END:VCALENDAR\n", f"BEGIN:VEVENT\nUID:2\n{SPAN}\nBEGIN:VALARM\n"), ONE),
         (WHOLE.replace("END:VEVENT\n", ""), []),
         (ics(f"UID:1\n{SPAN}\nBEGIN:VALARM\nTRIGGER:-PT5M"), ONE),  # the alarm alone is cut
+        (WHOLE.replace("BEGIN:VEVENT", "BEGIN:VEVENT\nUID:2\nDTSTART:20260505\nBEGIN:VEVENT"), ONE),
+        (WHOLE.replace("END:VCALENDAR", "BEGIN:VTODO\nUID:2\nEND:VCALENDAR"), ONE),
         ("BEGIN:VCALENDAR", []),
         ("BEGIN:VEVENT\nUID:1\nDTSTART:20260504", []),
         (WHOLE + "BEGIN:VCALENDAR\nBEGIN:VEVENT", ONE),
@@ -682,6 +684,13 @@ def test_length_that_is_none_is_refused_by_name(event: str) -> None:
     events = read_ics(text, on_bad="skip")
     assert starts(events) == ONE
     assert len(events.bad) == 1
+
+
+def test_leap_second_is_the_second_before_it() -> None:
+    """3.3.12: who has no leap seconds should read the second 60 as 59."""
+    assert spans(read_ics(ics("UID:1\nDTSTART:20261231T235900Z\nDTEND:20261231T235960Z"))) == ["12-31 23:59Z/12-31 23:59Z"]
+    (event,) = read_ics(ics("UID:1\nDTSTART:20261231T235960\nDURATION:PT1M"))
+    assert event.start == datetime(2026, 12, 31, 23, 59, 59)
 
 
 def test_days_are_wall_clock_time_and_hours_are_not() -> None:

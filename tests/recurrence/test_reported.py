@@ -13,6 +13,8 @@ import pytest
 from bookcore.errors import CalendarFileError
 from bookcore.integrations.ical import IcsEvents, read_ics
 
+pytest.importorskip("icalendar", reason="icalendar (extra: ical) is not installed")
+
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "reported.json").read_text(encoding="utf-8"))
 
 
