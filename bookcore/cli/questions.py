@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, NamedTuple
@@ -214,18 +213,17 @@ def find_reasons(loaded: Loaded, name: str, start: str, end: str, quantity: int)
     resource = _resource(loaded, name)
     low, high = _span(loaded, start, end)
     why = calendar.explain(resource, low, high, quantity)
-    causes = [_cause(cause, resource, low) for cause in why.causes]
+    causes = [_cause(cause, resource) for cause in why.causes]
     before = after = None
     if causes and low is not None and high is not None:
         with suppress(KeyTypeError, InvalidSpanError):  # keys that cannot be subtracted have no lengths
-            near = calendar.nearest(resource, low, high, quantity=quantity)
-            before, after = (_in_zone(span, low) for span in near)
+            before, after = calendar.nearest(resource, low, high, quantity=quantity)
     return Reasons(resource, low, high, quantity, not causes, causes, before, after)
 
 
-def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
-    """Return a cause of `Calendar.explain` as a line of output; *asked* is the start of the query."""
-    what, note, start, end = cause.what, "", cause.start, cause.end
+def _cause(cause: Any, resource: Any) -> Cause:
+    """Return a cause of `Calendar.explain` as a line of output."""
+    what, note = cause.what, ""
     match cause.kind:
         case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
             id, name = what.id, visible(what.id)
@@ -238,19 +236,9 @@ def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
             id, name = what.id, visible(what.reason)
         case CauseKind.HOURS:
             id, name = None, "outside its opening hours"
-            start, end = _in_zone((start, end), asked) or (start, end)
         case _:
             id, name = None, str(cause)
-    return Cause(str(cause.kind), id, start, end, str(cause), name, note)
-
-
-def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None:
-    """Return a span in the zone of *asked*; keys that are no datetimes are unchanged."""
-    zone = asked.tzinfo if isinstance(asked, datetime) else None
-    if span is None or zone is None:
-        return span
-    start, end = (key.astimezone(zone) if isinstance(key, datetime) else key for key in span)
-    return start, end
+    return Cause(str(cause.kind), id, cause.start, cause.end, str(cause), name, note)
 
 
 def _resource(loaded: Loaded, name: str) -> Any:

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import wraps
 from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -27,11 +28,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from bookcore.hours.rrule import read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
 from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
     HoursError,
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
 )
+from bookcore.model.typecheck import is_a, plain_text
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -48,6 +52,7 @@ _UNSET: Final = timedelta.max
 _DAY: Final = timedelta(days=1)
 
 K = TypeVar("K", bound=date)
+T = TypeVar("T")
 
 
 def recurring(
@@ -75,8 +80,8 @@ def recurring(
       *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
       ``fold`` set.
     - ``exclude``: excluded starts (EXDATE); a date excludes all starts on that date. ``include``: further starts, or
-      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded. Naive datetimes are wall-clock
-      times.
+      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded, so they must end. Naive datetimes
+      are wall-clock times.
     - ``until``: the last possible start, included; a date means the end of that day. ``limit``: the maximal number
       of pairs. UNTIL and COUNT in the rule apply before exclusion; with naive datetimes an UNTIL in UTC is read as a
       wall-clock time.
@@ -93,8 +98,8 @@ def recurring(
     Of whole days the rule's hours, minutes and seconds are ignored, and an UNTIL in UTC means the local day whose
     midnight, or last second, it most likely is. A rule without further matches (30 February) ends.
 
-    Raises, at the call: `HoursError` for a rule or argument that cannot be
-    read, `KeyTypeError` for keys that are no dates or of different types, `InvalidSpanError` (reversed).
+    Raises, at the call: `HoursError` for a rule or argument that cannot be read, `KeyTypeError` for keys that are no dates
+    or of different types, `InvalidSpanError` (reversed). While it is iterated: as `RecurrenceRule.walls`.
     Complexity: O(include + exclude) before the first pair; then as `RecurrenceRule.walls`.
 
     >>> from zoneinfo import ZoneInfo
@@ -104,29 +109,37 @@ def recurring(
     2026-03-22 09:00:00+01:00 to 2026-03-22 09:00:00+00:00
     2026-03-29 09:00:00+02:00 to 2026-03-29 08:00:00+00:00
     """
-    if not isinstance(keep, timedelta):
+    nominal: timedelta | None = None
+    if is_a(keep, timedelta):
+        nominal = timedelta.__add__(timedelta(0), keep)  # calls no method of a subclass
+        if nominal < timedelta(0):
+            raise HoursError(keep, "a part of a length is not less than nothing")
+    else:
         choice("keep", keep, KEEP)
-    elif keep < timedelta(0):
-        raise HoursError(keep, "a part of a length is not less than nothing")
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+    if limit is not None and (not is_a(limit, int) or is_a(limit, bool) or int.__index__(limit) < 0):
         raise HoursError(limit, "a limit is a whole number of spans, or None")
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
-    if isinstance(start, datetime) and (start.utcoffset() is None) != (end.utcoffset() is None):  # type: ignore[attr-defined]
+    if axis.has_zone(start) is not axis.has_zone(end):
         raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
+    length, rest = last - first, timedelta(0)
+    if nominal is None:  # the part of the length in wall-clock time; the other one is the rest
+        nominal = axis.wall(end) - axis.wall(start) if keep == "wall" else timedelta(0)
     try:
         axis.key(first), axis.key(last)
+        nominal_end, _ = axis.to_instant(axis.wall(start) + nominal)
+        if nominal_end is not None and (is_a(keep, timedelta) or keep != "wall"):
+            rest = last - nominal_end
     except OverflowError as exc:
         raise KeyTypeError(start, "lies before the year 1, or its end after the year 9999, in UTC") from exc
-    length = last - first
-    # the part of the length in wall-clock time, and the rest
-    nominal = keep if isinstance(keep, timedelta) else axis.wall(end) - axis.wall(start) if keep == "wall" else timedelta(0)
-    nominal_end, _ = axis.to_instant(axis.wall(start) + nominal)
-    rest = timedelta(0) if keep == "wall" or nominal_end is None else last - nominal_end
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
     included = _included(include, axis)
     excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
@@ -155,9 +168,13 @@ def recurring(
                 pair = axis.key(begin), axis.key(end_of(begin))
             except OverflowError:  # after the year 9999
                 return
+            except (BookcoreError, *LACKING):
+                raise
+            except Exception as exc:
+                raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
             yield pair
 
-    return pairs() if limit is None else islice(pairs(), limit)
+    return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
 
 
 def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
@@ -182,12 +199,13 @@ def _included(include: Iterable[Any], axis: Axis) -> dict[timedelta, timedelta |
     """Return the included starts, each with its explicit end or None."""
     ends: dict[timedelta, timedelta | None] = {}
     for item in _listed(include, "include"):
-        if not isinstance(item, tuple):
+        if not is_a(item, tuple):
             ends.setdefault(axis.instant(item), None)
-        elif len(item) == 2:
-            begin, ended = axis.instant(item[0]), axis.instant(item[1])
+        elif tuple.__len__(item) == 2:
+            start, end = tuple.__iter__(item)
+            begin, ended = axis.instant(start), axis.instant(end)
             if ended < begin:
-                raise InvalidSpanError(item[0], item[1], "the end lies before the start")
+                raise InvalidSpanError(start, end, "the end lies before the start")
             ends[begin] = ended
         else:
             raise HoursError(item, "include takes starts and (start, end) pairs")
@@ -199,17 +217,23 @@ def _excluded(exclude: Iterable[Any], axis: Axis) -> tuple[set[timedelta], set[i
     instants: set[timedelta] = set()
     days: set[int] = set()
     for item in _listed(exclude, "exclude"):
-        if not axis.days and isinstance(item, date) and not isinstance(item, datetime):
-            days.add((datetime.combine(item, time()) - EPOCH).days)
+        if not axis.days and is_a(item, date) and not is_a(item, datetime):
+            days.add(date.toordinal(item) - EPOCH.toordinal())
         else:
             instants.add(axis.instant(item))
     return instants, days
 
 
-def _listed(items: Any, name: str) -> list[Any]:
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+def _listed(items: Any, name: str) -> Iterator[Any]:
+    """Yield the items one by one, so that an iterable without end ends at its first item that is no date."""
+    if is_a(items, (str, bytes)) or not is_a(items, (Iterable,)):
         raise HoursError(items, f"{name} takes an iterable of dates or datetimes")
-    return list(items)
+    try:
+        yield from items
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(items, f"{name} could not be iterated ({type(exc).__name__})") from exc
 
 
 def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
@@ -219,16 +243,19 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
         return iter((axis.first[1],))
     # whoever has an object of dateutil has loaded that module
     dateutil: Any = sys.modules.get("dateutil.rrule")
-    until = None
-    if dateutil is not None and isinstance(rule, dateutil.rruleset):
+    if dateutil is not None and is_a(rule, dateutil.rruleset):
         return _in_order(_points(rule), axis)
-    if dateutil is not None and isinstance(rule, dateutil.rrule):
-        until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
-        text = str(rule.replace(until=None)).rpartition("\n")[2]
-    elif isinstance(rule, str):
-        text = rule
-    else:
-        raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
+    until = None
+    if (text := plain_text(rule)) is None:
+        if dateutil is None or not is_a(rule, dateutil.rrule):
+            raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
+        try:
+            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
+            text = str(rule.replace(until=None)).rpartition("\n")[2]
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:  # of dateutil, or of a subclass of its rules
+            raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
     read = read_rule(text)
     produced = _in_order(read.walls(first, whole_days=axis.days), axis)
     if (until := until or read.until) is not None:
@@ -237,22 +264,20 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     return merge((axis.first[1],), produced)
 
 
-def _points(rule: Any) -> Iterator[Any]:
+def _points(rule: Iterable[datetime]) -> Iterator[Any]:
     """Yield the starts of dateutil's rruleset, naive ones as wall points; its errors become `HoursError`."""
-    moments = iter(rule)
-    while True:
-        try:
-            moment = next(moments)
-        except StopIteration:
-            return
-        except (ValueError, TypeError, AttributeError, OverflowError) as exc:
-            raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
-        yield moment if moment.tzinfo is not None else moment - EPOCH
+    try:
+        for moment in rule:
+            yield moment if moment.tzinfo is not None else moment - EPOCH
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
 
 
 def _bound(until: date, axis: Axis) -> timedelta:
     """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
-    if isinstance(until, datetime):
+    if is_a(until, datetime):
         if axis.days:
             until = last_day(until)
         elif axis.zone is None:
@@ -284,6 +309,21 @@ def last_day(until: datetime) -> date:
     return nearest_day(until)
 
 
+def _of_key(read: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
+    """Have a method of `Axis` raise `KeyTypeError` for what the code of a key, or of its zone, raises."""
+
+    @wraps(read)
+    def reading(axis: Any, key: Any) -> T:
+        try:
+            return read(axis, key)
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:
+            raise KeyTypeError(key, f"could not be read as a time ({type(exc).__name__}: {exc})") from exc
+
+    return reading
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """The type of the keys, and the conversion between keys, wall points and instants.
@@ -298,6 +338,7 @@ class Axis:
     ambiguous: str
     first: tuple[timedelta, timedelta] = (_UNSET, _UNSET)
 
+    @_of_key
     def instant(self, key: Any) -> timedelta:
         """Return the instant of a key. A naive datetime is wall-clock time; a skipped time is moved later.
 
@@ -312,17 +353,18 @@ class Axis:
         converted, _ = self.to_instant(wall)
         return wall - offsets(self.zone, wall)[0] if converted is None else converted
 
+    @_of_key
     def wall(self, key: Any) -> timedelta:
         """Return the wall point of a key. Raises: as `instant`."""
-        if not isinstance(key, date):
+        if not is_a(key, date):
             raise KeyTypeError(key, "recurring spans need keys that are dates or datetimes")
         if key != key:  # pandas.NaT is a datetime, and not equal to itself
             raise InvalidKeyError(key, key, None)
         if self.days:
-            if isinstance(key, datetime):
+            if is_a(key, datetime):
                 raise KeyTypeError(key, "is a datetime, and the first span is one of dates")
             return timedelta(days=key.toordinal() - EPOCH.toordinal())
-        if not isinstance(key, datetime):
+        if not is_a(key, datetime):
             raise KeyTypeError(key, "is a date, and the first span is one of datetimes")
         if key.utcoffset() is not None:
             if self.zone is None:
@@ -366,9 +408,15 @@ class Axis:
             return (EPOCH_UTC + instant).astimezone(self.zone)
         return (EPOCH + instant).date() if self.days else EPOCH + instant
 
+    @_of_key
+    def has_zone(self, key: Any) -> bool:
+        """Tell whether a key is a datetime with a zone."""
+        return is_a(key, datetime) and key.utcoffset() is not None
+
+    @_of_key
     def latest(self, until: Any) -> timedelta:
         """Return the last instant that a bound includes; a date includes the whole day."""
-        if self.days or not isinstance(until, date) or isinstance(until, datetime):
+        if self.days or not is_a(until, date) or is_a(until, datetime):
             return self.instant(until)
         midnight = datetime.combine(until, time()) - EPOCH + timedelta(days=1)
         offset = timedelta(0) if self.zone is None else offsets(self.zone, midnight)[1]
@@ -377,16 +425,22 @@ class Axis:
 
 def axis_of(start: Any, zone: str | tzinfo | None, nonexistent: str, ambiguous: str) -> Axis:
     """Return the axis for the first start and the zone argument. Raises: `HoursError`, `KeyTypeError`."""
-    if isinstance(start, date) and not isinstance(start, datetime):
+    if is_a(start, date) and not is_a(start, datetime):
         if zone is not None:
             raise HoursError(zone, "a span of whole dates has no zone; give datetimes, or leave it out")
         axis = Axis(True, None, nonexistent, ambiguous)
     else:
-        if zone is None and isinstance(start, datetime):
-            zone = start.tzinfo
-        if zone is not None and not isinstance(zone, tzinfo):
+        if zone is None and is_a(start, datetime):
+            zone = vars(datetime)["tzinfo"].__get__(start)  # calls no method of a subclass
+        if zone is not None and not is_a(zone, (tzinfo,)):
             zone = load_zone(zone)
         # a tzinfo of pytz has a fixed offset, and the name of the zone in the attribute `zone`
-        name = getattr(zone, "zone", None)
-        axis = Axis(False, load_zone(name) if isinstance(name, str) else zone, nonexistent, ambiguous)
+        try:
+            name = plain_text(getattr(zone, "zone", None))
+        except LACKING:
+            raise
+        except Exception as exc:  # of a class of the user's own
+            raise HoursError(zone, f"could not be asked for its name ({type(exc).__name__})") from exc
+        known: Any = zone if name is None else load_zone(name)
+        axis = Axis(False, known, nonexistent, ambiguous)
     return replace(axis, first=(axis.wall(start), axis.instant(start)))

@@ -208,18 +208,19 @@ class EventExam:
         for named in ({"guest": 1}, {"fields": {"guest": 1}}, {"quantty": 1}, {"after": 1}):
             with pytest.raises(FieldError):
                 calendar.book("r", 1, 2, **named)
-        assert calendar.add_booking(Passing("r", 1, 2, until=5, guest="Ada")).fields == {"lasts": 5, "guest": "Ada"}
+        passing: Any = Passing("r", 1, 2, until=5, guest="Ada")
+        assert calendar.add_booking(passing).fields == {"lasts": 5, "guest": "Ada"}
         for refused in ("ttl", "quantty"):
             with pytest.raises(FieldError):
                 Passing("r", 1, 2, **{refused: 5})
-        assert Open("r", 1, 2, ttl=5).ttl == 5
+        assert Open("r", 1, 2, ttl=5).fields["ttl"] == 5
         assert len(calendar) == 3
 
     def test_no_argument_of_a_booking_call_is_taken_for_a_field(self, store: Any) -> None:
         """Also not one that a call gets later."""
         named: set[str] = set()
-        every = Calendar.book, Calendar.hold, Calendar.book_any, Calendar.book_all, Calendar.add_resource, Calendar.move
-        for call in every:
+        booking = Calendar.book, Calendar.hold, Calendar.book_any, Calendar.book_all, Calendar.add_resource
+        for call in (*booking, Calendar.move, Calendar.change, Calendar.extend):
             named |= {name for name, arg in inspect.signature(call).parameters.items() if arg.kind is not arg.VAR_KEYWORD}
         for name in named - {"self", "resource", "start", "end", "id", "quantity", "event_or_id"}:
             with pytest.raises(FieldError):

@@ -47,7 +47,7 @@ class General:
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
-        calendar._makes_rows = False  # `book` hands everything to the engine
+        calendar._beside_rows = True  # `book` hands everything to the engine
 
     def is_available(self, *asked: Any) -> bool:
         """Ask where no reader may do without the lock."""
@@ -75,7 +75,7 @@ def outcome(call: Callable[..., Any], *asked: Any) -> Any:
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @given(family=any_family(), steps=STEPS, data=st.data())
-def test_fast_and_general_paths_agree(bounds: str, family: Family, steps: Any, data: st.DataObject) -> None:
+def test_fast_and_general_paths_agree(bounds: Any, family: Family, steps: Any, data: st.DataObject) -> None:
     """One history twice: the same answers, events and refusals, and the same digest at the end."""
     now = [0]
     quick, slow = (Calendar(MemoryStore(SMALL), bounds=bounds, clock=lambda: now[0]) for _ in range(2))
@@ -253,7 +253,7 @@ def test_answer_from_before_a_change_is_not_given_after_it(change: str, monkeypa
     ids=["a decimal NaN", "a signalling NaN", "a NaN"],
 )
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, broken: Any, bounds: str) -> None:
+def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, broken: Any, bounds: Any) -> None:
     """`<` of two decimals raises for a NaN, also where the keys of the calendar are decimals."""
     quick, slow = (Calendar(bounds=bounds) for _ in range(2))
     for calendar in (quick, slow):

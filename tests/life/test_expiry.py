@@ -430,7 +430,7 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @given(steps=STEPS)
 @settings(max_examples=MOST * 2)
-def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
+def test_fading_is_not_seen(bounds: Any, steps: Any) -> None:
     """One history, on the store that hides rows and on a plain list: the same answers after each step."""
     one, two = Clock(), Clock()
     here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)

@@ -20,7 +20,15 @@ from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.format import Facts, Limits, check_key, path_text, read_file, write_file
+from bookcore.persist.snapshot.format import (
+    Facts,
+    Limits,
+    check_key,
+    check_limits,
+    path_text,
+    read_file,
+    write_file,
+)
 from bookcore.persist.snapshot.gather import gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
@@ -63,6 +71,7 @@ def save(
     """
     name = path_text(path)
     check_key(name, key)
+    allowed = check_limits(name, limits)
     with _enough_memory(name, "write"), garbage_paused():
         try:
             state = gather(calendar, name)
@@ -75,7 +84,7 @@ def save(
             raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
         facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
     with _enough_memory(name, "write"):
-        return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
+        return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
 
 
 def load(
@@ -104,7 +113,7 @@ def load(
     """
     name = path_text(path)
     known = handed_in(name, types)
-    allowed = limits or Limits()
+    allowed = check_limits(name, limits)
     with _enough_memory(name, "read"):
         facts, sections = read_file(name, key, allowed, fs or FileSystem())
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
