@@ -20,6 +20,7 @@ from bookcore.errors import (
     AssignmentError,
     BookcoreError,
     CalendarBrokenError,
+    CalendarFileError,
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
@@ -63,6 +64,7 @@ from bookcore.stores.protocol import (
 
 if TYPE_CHECKING:
     from bookcore.hours import Hours
+    from bookcore.integrations.ical import read_ics, write_ics
     from bookcore.recurrence import recurring
     from bookcore.stores.sorted import SortedStore
     from bookcore.stores.tree import TreeStore
@@ -75,7 +77,9 @@ else:  # hidden from type checkers, for which it would make every misspelled nam
         "TreeStore": "bookcore.stores.tree",
         "fill": "bookcore.tables",
         "read_csv": "bookcore.tables",
+        "read_ics": "bookcore.integrations.ical",
         "recurring": "bookcore.recurrence",
+        "write_ics": "bookcore.integrations.ical",
     }
 
     def __getattr__(name):
@@ -102,6 +106,7 @@ __all__ = [
     "BookingStore",
     "Calendar",
     "CalendarBrokenError",
+    "CalendarFileError",
     "Cause",
     "CauseKind",
     "Closure",
@@ -145,5 +150,7 @@ __all__ = [
     "fill",
     "no",
     "read_csv",
+    "read_ics",
     "recurring",
+    "write_ics",
 ]

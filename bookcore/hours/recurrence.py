@@ -10,12 +10,11 @@ The rule produces *wall* points; each of them is converted to an *instant* separ
 (*) 02:30 does not exist on 29 March. RFC 5545 (3.3.5) reads it with the offset before the change: 03:30 on the wall
 clock, 01:30 UTC. A time that the clock shows twice means its first occurrence. Arguments choose other policies.
 
-python-dateutil expands the rules; it is imported by the first call of `recurring` that has a rule.
+`bookcore.hours.rrule` reads and expands the rules.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from bookcore.hours.rrule import read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
 from bookcore.model.errors import (
     LACKING,
@@ -34,7 +34,6 @@ from bookcore.model.errors import (
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
-    MissingExtraError,
 )
 from bookcore.model.typecheck import is_a, plain_text
 
@@ -49,23 +48,8 @@ NONEXISTENT: Final = ("later", "jump", "skip")
 AMBIGUOUS: Final = ("first", "second")
 KEEP: Final = ("elapsed", "wall")
 
-# the numbers that RFC 5545 allows; negative numbers count from the end
-_RANGES: Final = {
-    "BYSECOND": range(61),
-    "BYMINUTE": range(60),
-    "BYHOUR": range(24),
-    "BYMONTH": range(1, 13),
-    "BYMONTHDAY": (*range(-31, 0), *range(1, 32)),
-    "BYYEARDAY": (*range(-366, 0), *range(1, 367)),
-    "BYWEEKNO": (*range(-53, 0), *range(1, 54)),
-    "BYSETPOS": (*range(-366, 0), *range(1, 367)),
-}
-_PARTS: Final = frozenset(_RANGES) | {"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYDAY"}
-_NUMBER: Final = re.compile(r"[+-]?\d{1,3}", re.ASCII)
-_VALUE: Final = re.compile(r"[A-Z0-9,+-]+", re.ASCII)
-_POSITIVE: Final = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
 _UNSET: Final = timedelta.max
-_UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_DAY: Final = timedelta(days=1)
 
 K = TypeVar("K", bound=date)
 T = TypeVar("T")
@@ -81,7 +65,7 @@ def recurring(
     include: Iterable[date | tuple[date, date]] = (),
     until: date | None = None,
     limit: int | None = None,
-    keep: str = "elapsed",
+    keep: str | timedelta = "elapsed",
     nonexistent: str = "later",
     ambiguous: str = "first",
 ) -> Iterator[tuple[K, K]]:
@@ -90,7 +74,7 @@ def recurring(
     - ``start``, ``end``: the first span: two dates (whole days, end excluded), two naive or two aware datetimes. It
       is always yielded first, as in RFC 5545, even if the rule does not produce it.
     - ``rule``: an RFC 5545 rule (``"FREQ=WEEKLY;BYDAY=MO;COUNT=10"``, with or without ``RRULE:``), an `rrule` of
-      dateutil (restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
+      dateutil (its text, restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
       times), or None for the first span alone. A rule without an end is expanded lazily, without an end.
     - ``zone``: the zone of the wall clock that the rule follows, an IANA name or a `tzinfo`; by default the zone of
       *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
@@ -103,7 +87,7 @@ def recurring(
       wall-clock time.
     - ``keep``: what every occurrence has in common with the first. ``"elapsed"``: the length in UTC, as RFC 5545
       defines it for DTEND. ``"wall"``: the wall-clock times, so that a night shift ends at 06:00 also when it lasts
-      an hour more.
+      an hour more. A `timedelta`: that part of the length in wall-clock time, the rest in UTC (P1DT2H of RFC 5545).
     - ``nonexistent``: the policy for a start that the clock skips: ``"later"`` by the length of the skip (RFC 5545),
       ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC 5545) or
       ``"second"`` occurrence of a time that the clock shows twice.
@@ -111,12 +95,12 @@ def recurring(
     Starts are distinct: two wall-clock times that mean one instant are yielded once. Hourly and finer rules count in
     wall-clock time as well; ``zone="UTC"`` makes every hour last sixty minutes.
 
-    A valid rule without further matches (30 February) is expanded to the year 9999, which takes dateutil seconds;
-    ``limit`` and ``until`` do not shorten that.
+    Of whole days the rule's hours, minutes and seconds are ignored, and an UNTIL in UTC means the local day whose
+    midnight, or last second, it most likely is. A rule without further matches (30 February) ends.
 
-    Raises, at the call: `MissingExtraError` without python-dateutil, `HoursError` for a rule or argument that cannot be
-    read, `KeyTypeError` for keys that are no dates or of different types, `InvalidSpanError` (reversed).
-    Complexity: that of dateutil; O(include + exclude) before the first pair.
+    Raises, at the call: `HoursError` for a rule or argument that cannot be read, `KeyTypeError` for keys that are no dates
+    or of different types, `InvalidSpanError` (reversed). While it is iterated: as `RecurrenceRule.walls`.
+    Complexity: O(include + exclude) before the first pair; then as `RecurrenceRule.walls`.
 
     >>> from zoneinfo import ZoneInfo
     >>> first = datetime(2026, 3, 22, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -125,7 +109,13 @@ def recurring(
     2026-03-22 09:00:00+01:00 to 2026-03-22 09:00:00+00:00
     2026-03-29 09:00:00+02:00 to 2026-03-29 08:00:00+00:00
     """
-    choice("keep", keep, KEEP)
+    nominal: timedelta | None = None
+    if is_a(keep, timedelta):
+        nominal = timedelta.__add__(timedelta(0), keep)  # calls no method of a subclass
+        if nominal < timedelta(0):
+            raise HoursError(keep, "a part of a length is not less than nothing")
+    else:
+        choice("keep", keep, KEEP)
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
     if limit is not None and (not is_a(limit, int) or is_a(limit, bool) or int.__index__(limit) < 0):
@@ -136,7 +126,20 @@ def recurring(
         raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
-    length, wall_length = last - first, axis.wall(end) - axis.wall(start)
+    length, rest = last - first, timedelta(0)
+    if nominal is None:  # the part of the length in wall-clock time; the other one is the rest
+        nominal = axis.wall(end) - axis.wall(start) if keep == "wall" else timedelta(0)
+    try:
+        axis.key(first), axis.key(last)
+        nominal_end, _ = axis.to_instant(axis.wall(start) + nominal)
+        if nominal_end is not None and (is_a(keep, timedelta) or keep != "wall"):
+            rest = last - nominal_end
+    except OverflowError as exc:
+        raise KeyTypeError(start, "lies before the year 1, or its end after the year 9999, in UTC") from exc
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
     included = _included(include, axis)
     excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
@@ -145,10 +148,10 @@ def recurring(
     def end_of(begin: timedelta) -> timedelta:
         if (explicit := included.get(begin)) is not None:
             return explicit
-        if keep == "wall":
-            same_wall, _ = axis.to_instant(axis.to_wall(begin) + wall_length)
-            if same_wall is not None and same_wall >= begin:
-                return same_wall
+        if nominal:
+            same_wall, _ = axis.to_instant(axis.to_wall(begin) + nominal)
+            if same_wall is not None and same_wall + rest >= begin:
+                return same_wall + rest
         return begin + length
 
     def pairs() -> Iterator[tuple[Any, Any]]:
@@ -174,19 +177,15 @@ def recurring(
     return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
 
 
-def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
-    """Yield the instants of the datetimes that a rule produced, in order.
+def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
+    """Yield the instants of the wall points, or aware datetimes, that a rule produced, in order.
 
     Wall-clock order is the order of instants, with one exception: a skipped time that is moved later may pass its
     successors (02:30 becomes 03:30, after 03:00). Moved instants wait in a queue until the rule has reached them.
     """
     waiting: deque[timedelta] = deque()
-    for moment in moments:
-        if moment.tzinfo is not None:
-            instant: timedelta | None = axis.instant(moment)
-            moved = False
-        else:
-            instant, moved = axis.to_instant(moment - EPOCH)
+    for point in points:
+        instant, moved = axis.to_instant(point) if isinstance(point, timedelta) else (axis.instant(point), False)
         if moved and instant is not None:
             waiting.append(instant)
         elif instant is not None:
@@ -242,97 +241,72 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     first = EPOCH + axis.first[0]
     if rule is None:
         return iter((axis.first[1],))
-    try:
-        from dateutil.rrule import rrule, rruleset, rrulestr
-    except ImportError as exc:
-        raise MissingExtraError("python-dateutil", "recurrence") from exc
-    if is_a(rule, rruleset):
-        return _in_order(_translated(rule, timedelta(0)), axis)
-    try:
-        if (given := plain_text(rule)) is not None:
-            text, until = _read(given)
-            expanded = rrulestr(text, dtstart=first)
-        elif is_a(rule, rrule):
-            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
-            expanded = rule.replace(dtstart=first, until=None)
-        else:
+    # whoever has an object of dateutil has loaded that module
+    dateutil: Any = sys.modules.get("dateutil.rrule")
+    if dateutil is not None and is_a(rule, dateutil.rruleset):
+        return _in_order(_points(rule), axis)
+    until = None
+    if (text := plain_text(rule)) is None:
+        if dateutil is None or not is_a(rule, dateutil.rrule):
             raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
-    except (HoursError, *LACKING):
-        raise
-    except Exception as exc:  # of dateutil, or of a subclass of its rules
-        raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
-    produced = _in_order(_translated(expanded, timedelta(microseconds=first.microsecond), rule), axis)
-    if until is not None:
+        try:
+            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
+            text = str(rule.replace(until=None)).rpartition("\n")[2]
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:  # of dateutil, or of a subclass of its rules
+            raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
+    read = read_rule(text)
+    produced = _in_order(read.walls(first, whole_days=axis.days), axis)
+    if (until := until or read.until) is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
     return merge((axis.first[1],), produced)
 
 
-def _translated(expanded: Iterable[datetime], microseconds: timedelta, rule: Any = None) -> Iterator[datetime]:
-    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError` about the rule."""
+def _points(rule: Iterable[datetime]) -> Iterator[Any]:
+    """Yield the starts of dateutil's rruleset, naive ones as wall points; its errors become `HoursError`."""
     try:
-        for moment in expanded:
-            yield moment + microseconds
+        for moment in rule:
+            yield moment if moment.tzinfo is not None else moment - EPOCH
     except (BookcoreError, *LACKING):
         raise
     except Exception as exc:
-        raise HoursError(expanded if rule is None else rule, f"this recurrence rule cannot be walked: {exc}") from exc
-
-
-def _read(rule: str) -> tuple[str, date | None]:
-    """Return the text of a rule without its UNTIL, and UNTIL as a date, a naive or an aware datetime.
-
-    This function sets WKST, checks INTERVAL and removes UNTIL, because dateutil takes the first day of the week from the
-    locale (RFC 5545: Monday), loops forever on an interval of zero, and compares UNTIL in wall-clock time.
-    """
-    text = rule.strip()
-    if text[:6].upper() == "RRULE:":
-        text = text[6:]
-    parts = {"WKST": "MO"}
-    seen: set[str] = set()
-    for part in filter(None, text.upper().split(";")):
-        name, _, value = (each.strip() for each in part.partition("="))
-        if name not in _PARTS or not _VALUE.fullmatch(value):
-            raise HoursError(rule, f"{part!r} is no part of a recurrence rule (RFC 5545, 3.3.10)")
-        if name in seen:
-            raise HoursError(rule, f"{name} is there twice")
-        if name in ("INTERVAL", "COUNT") and not _POSITIVE.fullmatch(value):
-            raise HoursError(rule, f"{name} is a whole number of at least 1")
-        for number in value.split(",") if name in _RANGES else ():
-            if not _NUMBER.fullmatch(number) or int(number) not in _RANGES[name]:
-                raise HoursError(rule, f"{name}={number} is out of range (RFC 5545, 3.3.10)")
-        seen.add(name)
-        parts[name] = value
-    if "FREQ" not in seen:
-        raise HoursError(rule, "a recurrence rule says how often: FREQ=DAILY, WEEKLY, MONTHLY, YEARLY, ...")
-    if "BYSETPOS" in seen and not any(name.startswith("BY") for name in seen - {"BYSETPOS"}):
-        raise HoursError(rule, "BYSETPOS picks among what other BY... parts give, and there is none")
-    until = parts.pop("UNTIL", None)
-    return ";".join(f"{name}={value}" for name, value in parts.items()), _read_until(rule, until) if until else None
-
-
-def _read_until(rule: str, value: str) -> date:
-    match = _UNTIL.fullmatch(value)
-    try:
-        if match is None:
-            raise ValueError("not a date or a time")
-        day = datetime.strptime(match[1], "%Y%m%d")
-        if match[2] is None:
-            return day.date()
-        moment = day.combine(day, datetime.strptime(match[2], "%H%M%S").time())
-    except ValueError as exc:
-        raise HoursError(rule, f"UNTIL={value}: {exc}; write 20261231, 20261231T120000 or 20261231T120000Z") from exc
-    return moment.replace(tzinfo=UTC) if match[3] else moment
+        raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
 
 
 def _bound(until: date, axis: Axis) -> timedelta:
     """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
     if is_a(until, datetime):
         if axis.days:
-            until = until.date()
+            until = last_day(until)
         elif axis.zone is None:
             until = until.replace(tzinfo=None)
     return axis.latest(until)
+
+
+def nearest_day(moment: datetime) -> date:
+    """Return the day whose midnight, somewhere on Earth, an instant in UTC is: the nearest one. Else its own date.
+
+    >>> nearest_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), nearest_day(datetime(2021, 7, 2, 4, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 2))
+    """
+    if moment.tzinfo is not UTC:  # said in the wall-clock time of somewhere
+        return moment.date()
+    return moment.date() + timedelta(days=moment.hour >= 12 and moment.date() < date.max)
+
+
+def last_day(until: datetime) -> date:
+    """Return the last day that a bound in UTC allows for whole days: a midnight, or the last second of a day.
+
+    >>> last_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), last_day(datetime(2021, 7, 1, 21, 59, 59, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 1))
+    """
+    if until.tzinfo is UTC and until.second == 59 and until.minute % 15 == 14:
+        if until.date() == date.max:
+            return date.max
+        return nearest_day(until + timedelta(seconds=1)) - _DAY
+    return nearest_day(until)
 
 
 def _of_key(read: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:

@@ -18,6 +18,7 @@ __all__ = [
     "AssignmentError",
     "BookcoreError",
     "CalendarBrokenError",
+    "CalendarFileError",
     "ConflictError",
     "DuplicateBookingError",
     "DuplicateResourceError",
@@ -480,6 +481,19 @@ class HoursError(BookcoreError, ValueError):
     def __init__(self, value: object, reason: str) -> None:
         self.value, self.reason = value, reason
         super().__init__(f"{brief(value)}: {reason}")
+
+
+class CalendarFileError(HoursError):
+    """A calendar file (.ics), or a part of one, that cannot be read or written.
+
+    Attributes: ``value``, ``reason``; ``uid`` of the event, and ``line`` of the file, both None where there is none.
+    """
+
+    def __init__(self, value: object, reason: str, *, uid: str | None = None, line: int | None = None) -> None:
+        self.value, self.reason, self.uid, self.line = value, reason, uid, line
+        where = [f"line {line}"] if line is not None else []
+        where += [f"event {brief(uid)}"] if uid else []
+        BookcoreError.__init__(self, f"{', '.join([*where, brief(value)])}: {reason}")
 
 
 class QueryError(BookcoreError, TypeError):

@@ -22,6 +22,7 @@ EXAMPLES = {
     "docs/architecture.md": 0,
     "docs/cli.md": 6,
     "docs/complexity.md": 0,
+    "docs/calendar-files.md": 18,
     "docs/calling.md": 5,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,
