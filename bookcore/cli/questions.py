@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from bookcore.calendar import Calendar
+from bookcore.cli.calendar_files import occurrences
 from bookcore.cli.options import Options
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
@@ -112,7 +113,7 @@ def load_file(
     strict: bool = False,
     snapshots: bool = True,
 ) -> Loaded:
-    """Load *file*, a CSV or a snapshot, into a calendar. *on_bad* receives bad rows; *strict* stops at the first.
+    """Load *file*, a CSV, a calendar file or a snapshot. *on_bad* receives bad rows; *strict* stops at the first.
 
     Shows a progress bar on *console* if that is a terminal; *on_bad* must print to the same console.
     Raises: `TableError` and its subclasses, `SnapshotError`, `UsageError`.
@@ -120,6 +121,8 @@ def load_file(
     with open_source(file) as source:
         if source.is_snapshot:
             return _restored(source, options, snapshots)
+        if source.is_calendar:
+            return _from_calendar_file(source, options, on_bad, strict)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
@@ -138,6 +141,22 @@ def load_file(
                     progress.update(task, completed=table.position)
             progress.update(task, completed=table.size)
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
+
+
+def _from_calendar_file(
+    source: Source, options: Options, on_bad: Callable[[BadRow], None], strict: bool
+) -> Loaded:
+    """Load a calendar file; its events are the bookings of one resource, which is called like the file."""
+    if wrong := options.not_for_a_calendar():
+        verb = "says" if len(wrong) == 1 else "say"
+        raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")
+    calendar = Calendar()
+    for row in fill(calendar, occurrences(source, options.zone, options.until), capacity=options.capacity):
+        if isinstance(row, BadRow):
+            on_bad(row)
+            if strict:
+                break
+    return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
