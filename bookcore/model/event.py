@@ -72,7 +72,8 @@ def _mistaken(name: str) -> str | None:
 
     told = f"field of that name is given as fields={{{brief(name)}: ...}}"
     if name in _CALLS:
-        return f"it is for Calendar.{_CALLS[name]}; a {told}"
+        also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
+        return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
     for word in sorted({*_CALLS, "fields"} - _WORDS):
         # two letters that changed places make little of the ratio of a short word

@@ -175,9 +175,9 @@ def _atoms(key: Any) -> Iterable[Any]:
 
 def _is_point(key: Any) -> bool:
     """Tell whether a key equals itself, which a NaN does not. Raises: `KeyTypeError` if it cannot be compared."""
-    if type(key) in _NEVER_NAN:
-        return True
     try:
+        if type(key) in _NEVER_NAN:  # raises for a class that cannot be hashed
+            return True
         return all(bool(atom == atom) for atom in _atoms(key))
     except RecursionError:
         raise KeyTypeError(None, "a tuple nested too deeply to compare") from None

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from bookcore.model.errors import LACKING
 from bookcore.model.keys import normal, row_of
 from bookcore.model.pandas_scalars import is_timestamp
 
@@ -67,10 +68,15 @@ def zone_of(key: Any) -> tzinfo | None:
     >>> zone_of(datetime(2026, 5, 1, tzinfo=UTC)), zone_of(datetime(2026, 5, 1)), zone_of(12)
     (datetime.timezone.utc, None, None)
     """
-    if issubclass(type(key), datetime) and key.tzinfo is not None and key.utcoffset() is not None:
-        zone: tzinfo = key.tzinfo
-        return zone
-    return None
+    if not issubclass(type(key), datetime):
+        return None
+    try:
+        zone: tzinfo | None = key.tzinfo if key.utcoffset() is not None else None
+    except LACKING:
+        raise
+    except Exception:  # code of the key's class, which its opening hours did not need
+        return None
+    return zone
 
 
 def _is_told(model: Any) -> bool:

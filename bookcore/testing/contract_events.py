@@ -165,10 +165,13 @@ class EventExam:
         for name in [name for names in MISTAKES.values() for name in names]:
             if name in _OWN_ARGUMENTS.get(call, ()):
                 continue
-            with pytest.raises(FieldError, match=r"as fields=\{") as caught:
+            is_said = hasattr(BookingEvent, name)
+            with pytest.raises(FieldError, match="says itself" if is_said else r"as fields=\{") as caught:
                 ask(**{name: 5})
             assert caught.value.fields == (name,)
             assert len(calendar) == 0
+            if is_said:
+                continue
             event = ask(fields={name: 5})
             assert (dict(event.fields), getattr(event, name), event.quantity) == ({name: 5}, 5, 1)
             assert dict(calendar.get(event.id).fields) == {name: 5}

@@ -174,10 +174,10 @@ def test_other_code_in_the_midst_of_a_command(how: str) -> None:
 
         calendar.book_any(calendar.resources, 1, 2, strategy=choose)
     else:
-        calendar.add_resource(Odd())
+        odd = calendar.add_resource(Odd())
         calendar.book("r", 90, 91)  # the next booking takes the fast path
         errors.clear()
-        calendar.book(Odd(), 1, 2)
+        calendar.book(odd, 1, 2)
     assert errors
     assert calendar.is_available("r", 50, 51)
     assert all(type(error) is RecursiveCallError for error in errors)

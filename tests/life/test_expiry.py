@@ -190,7 +190,7 @@ def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calend
     assert len(calendar) == 5
     for event in events[:3]:
         assert calendar.add_booking(event).owns_lock
-    other.add_resource(Resource(4))
+    other.add_resource(events[4].resource)
     assert other.add_booking(events[4]).owns_lock
     assert [e in calendar for e in events] == [True, True, True, False, False]
     for _ in range(6):
