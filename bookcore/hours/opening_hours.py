@@ -212,15 +212,11 @@ class Hours:
         wanted = wanted or timedelta.resolution
         if self.longest is not None and wanted > self.longest:
             return None
-        horizon = self._weeks.horizon(a)
-        for span in self._weeks.open_points(a, HIGHEST, wanted):
-            opens, closes = span
-            if closes == HIGHEST or closes - opens >= wanted:
-                opening: Any = next(self._as_keys([span], after, None, (a, HIGHEST)))
-                return opening  # type: ignore[no-any-return]
-            if opens > horizon:
-                break
-        return None
+        span = next(self._weeks.open_points(a, HIGHEST, wanted, self._weeks.horizon(a)), None)
+        if span is None:
+            return None
+        opening: Any = next(self._as_keys([span], after, None, (a, HIGHEST)))
+        return opening  # type: ignore[no-any-return]
 
     # ---- serialization
 
