@@ -27,8 +27,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from bookcore.model.errors import QueryError, brief, visible
-from bookcore.model.typecheck import plain_text
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, brief, visible
+from bookcore.model.typecheck import is_a, plain_text
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
 from bookcore.tables.opening import (
     ColumnError,
@@ -443,13 +443,20 @@ def _filter(argument: str, named: Filter | None) -> Choice:
     """Return the values of each column as a set. Raises: `QueryError`."""
     if named is None:
         return {}
+    wrong = QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
+    choice = {}
     try:
-        choice = {name: frozenset([values] if isinstance(values, str) else values) for name, values in named.items()}
-        if all(isinstance(text, str) for name, values in choice.items() for text in (name, *values)):
-            return choice
-    except (AttributeError, TypeError):
-        pass
-    raise QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
+        for name, values in dict(named).items():
+            texts = [plain_text(value) for value in ([values] if is_a(values, str) else values)]
+            column = plain_text(name)
+            if column is None or None in texts:
+                raise wrong
+            choice[column] = frozenset(text for text in texts if text is not None)
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:  # the objects' own code
+        raise wrong from exc
+    return choice
 
 
 def _quantity(text: str) -> int | None:
