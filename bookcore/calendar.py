@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
@@ -28,11 +28,14 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
+from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
+from bookcore.model.keys import StatedKeys
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query import listing
+from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.choice import Choice, Strategy
 from bookcore.query.explain import explain, free_busy
 from bookcore.query.free_time import FreeTime
@@ -41,14 +44,18 @@ from bookcore.query.selection import IndexView, Selection
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.protocol import BookingStore
 
+if TYPE_CHECKING:
+    from bookcore.hours.opening_hours import Hours
+    from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
+
 __all__ = ["Calendar"]
 
 ONE = 1
-RAISE = "raise"
+RAISE: Final = "raise"
 _new = BookingEvent.__new__
 
 
-class Calendar:
+class Calendar(Generic[R, K, E]):
     """The bookings of any number of resources, in memory. A calendar may be shared between threads.
 
     ``store`` keeps the bookings (default: a new `MemoryStore`). With ``bounds="[)"`` a span ends just before its
@@ -57,9 +64,12 @@ class Calendar:
     present instant, for holds: while a hold may run out, every call that reads or changes bookings calls it, and passes
     on unchanged what it raises. ``event_type`` is the class of the events that `book` makes. ``key`` is a function that
     returns the id of a resource, for objects whose ``id`` is not unique: ``key=lambda row: (type(row).__name__, row.pk)``;
-    it is called for objects, and ids as arguments stay what they are.
+    it is called for objects, and ids as arguments stay what they are. ``keys`` states which keys the
+    calendar takes: a type, such as ``datetime``, ``date``, ``int`` or ``float`` (which has whole numbers among it), or
+    ``"aware"`` or ``"naive"`` for datetimes with and without a zone. If it is None, the first key decides, again whenever
+    the calendar is empty.
 
-    Raises: `QueryError` for invalid bounds, clock, event type or key; `StoreError` for an object that is
+    Raises: `QueryError` for invalid bounds, clock, event type, key or keys; `StoreError` for an object that is
     no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
     instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
@@ -71,14 +81,17 @@ class Calendar:
     (False, True)
 
     A calendar is neither copied nor pickled (`QueryError`): `restore` of a `snapshot` makes an independent one.
+    ``Calendar[Flat, date, Stay]`` tells type checkers the classes of resources, keys and bookings, and no more.
 
     A resource argument is the registered object, an object equal to it, or its id; another object that has this id is
-    refused (`UnknownResourceError`). None as start or end means unbounded. A call that raises changes nothing. In
-    the complexities, m is the number of bookings of the resource, n the number of resources.
+    refused (`UnknownResourceError`). None as start or end means unbounded. Bookings and closures keep the keys that they
+    were given; computed keys are in the zone of the question (see `bookcore.query.free_time`). A call that raises changes
+    nothing. In the complexities, m is the number of bookings of the resource, n the number of resources.
     """
 
     __slots__ = (
         "__weakref__",
+        "_beside_rows",
         "_by_id",
         "_engine",
         "_free_time",
@@ -86,7 +99,6 @@ class Calendar:
         "_keys",
         "_ledger",
         "_log",
-        "_makes_rows",
         "_mending",
         "_owners",
         "_planner",
@@ -97,10 +109,11 @@ class Calendar:
         self,
         store: BookingStore[Any] | None = None,
         *,
-        bounds: str = "[)",
+        bounds: Bounds = "[)",
         clock: Callable[[], Any] | None = None,
-        event_type: type[BookingEvent] = BookingEvent,
+        event_type: type[E] = BookingEvent,  # type: ignore[assignment]  # without it, E is BookingEvent
         key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
     ) -> None:
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
@@ -111,6 +124,10 @@ class Calendar:
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         if key is not None and not callable(key):
             raise QueryError(key, "key is a function that returns the id of a resource")
+        try:
+            stated = None if keys is None else StatedKeys(keys)
+        except ValueError as exc:
+            raise QueryError(keys, str(exc)) from None
         store = MemoryStore() if store is None else store
         if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
@@ -122,7 +139,7 @@ class Calendar:
             raise
         except Exception as exc:
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
-        state = CalendarState(self, store, sort, clock, event_type, key)
+        state = CalendarState(self, store, sort, clock, event_type, key, stated)
         self._engine = Engine(state)
         self._recorder: Any = None  # what `open` gives it
         self._mending = Mending(state)
@@ -131,19 +148,25 @@ class Calendar:
         # The two fast paths read these.
         self._gate, self._keys, self._ledger, self._log = state.gate, state.keys, state.ledger, state.log
         self._by_id, self._owners = state.registry.by_id, state.ledger.owners.parts
-        self._makes_rows = event_type is BookingEvent
+        # true where a booking is more than its row: events of the program's own class, or while there are indexes over them
+        self._beside_rows: Any = state.booking_indexes.by_name if event_type is BookingEvent else True
+
+    if TYPE_CHECKING:
+
+        def _takes(self, resource: R) -> None:
+            """Tell a type checker of which types `add_resource` takes resources."""
 
     # -- resources --------------------------------------------------------------------------------------
 
     def add_resource(
-        self,
-        resource: Any,
+        self: Registers[T],
+        resource: T,
         *,
         capacity: int | None = None,
         before: Any = None,
         after: Any = None,
         id: Hashable = None,
-    ) -> Any:
+    ) -> T:
         """Register a resource and return it. Any object with a hashable ``id`` can be a resource.
 
         ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
@@ -160,12 +183,13 @@ class Calendar:
         >>> from types import SimpleNamespace
         >>> calendar = Calendar()
         >>> van = calendar.add_resource(SimpleNamespace(id="van", wheels=4), capacity=9)
-        >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first(1)[0] is van
+        >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first() is van
         (True, True)
         """
-        return self._gate.run(self._engine.add_resource, resource, capacity, before, after, id)
+        added: T = self._gate.run(self._engine.add_resource, resource, capacity, before, after, id)
+        return added
 
-    def remove_resource(self, resource: Any) -> Any:
+    def remove_resource(self, resource: R | Id) -> R:
         """Remove a resource with its tags, closures and opening hours, and return it.
 
         Raises: `ResourceInUseError` while the resource has active bookings; `UnknownResourceError`.
@@ -178,16 +202,29 @@ class Calendar:
         Traceback (most recent call last):
         bookcore.errors.ResourceInUseError: resource 'room' still has a booking; remove or move it first
         """
-        return self._gate.run(self._engine.remove_resource, resource)
+        removed: R = self._gate.run(self._engine.remove_resource, resource)
+        return removed
 
     @property
-    def resources(self) -> Selection:
+    def resources(self) -> Selection[R]:
         """All resources, in order of registration."""
         return Selection(self._planner, All())
 
+    def resource(self, id: Hashable) -> R:
+        """Return the registered resource with this id. Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.add_resource(Resource("van"))
+        >>> calendar.resource("van") is van
+        True
+        """
+        found: R = listing.resource(self._engine.state, id)
+        return found
+
     # -- one question about one resource ----------------------------------------------------------------
 
-    def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
+    def is_available(self, resource: R | Id, start: K | None, end: K | None, quantity: int = 1) -> bool:
         """Tell whether `book` would now accept the span for *quantity* units.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
@@ -208,7 +245,7 @@ class Calendar:
             try:
                 kind = type(resource)
                 if kind is Resource:
-                    binding: Any = resource._binding
+                    binding: Any = resource._binding  # type: ignore[union-attr]
                 elif kind is str or kind is int:
                     binding = self._by_id[resource].binding
                 else:
@@ -224,9 +261,9 @@ class Calendar:
                     edges is not None
                     and type(start) is fast_type
                     and type(end) is fast_type
-                    and start < end
+                    and start < end  # type: ignore[operator]
                     # where the keys in `edges` have no zone, comparing them with a key that has one raises
-                    and ((zone := keys.zone) is None or (start.tzinfo is zone and end.tzinfo is zone))
+                    and ((zone := keys.zone) is None or (start.tzinfo is zone and end.tzinfo is zone))  # type: ignore[union-attr]
                 ):
                     if edges:  # `DisjointIntervals.is_free`
                         at = bisect_left(edges, end)
@@ -239,7 +276,7 @@ class Calendar:
                 pass
         return gate.ask(True, self._is_available, resource, start, end, quantity)
 
-    def _is_available(self, resource: Any, start: Any, end: Any, quantity: int) -> bool:
+    def _is_available(self, resource: R | Id, start: K | None, end: K | None, quantity: int) -> bool:
         gate, state = self._gate, self._engine.state
         record = state.registry.record(resource)
         low, high = self._keys.admit(start, end)
@@ -247,7 +284,7 @@ class Calendar:
             gate.stamp = gate.version  # lets the next question take the fast path
         return state.rules.allows(record, low, high, check_quantity(quantity))
 
-    def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[BookingEvent, ...]:
+    def conflicts(self, resource: R | Id, start: K | None, end: K | None, quantity: int = 1) -> tuple[E, ...]:
         """Return the bookings that prevent a booking of the span, by start, then in order of booking.
 
         If the resource has turnaround, bookings that are too near to the span are returned as well. For a resource with a
@@ -264,9 +301,9 @@ class Calendar:
         >>> [event.id for event in calendar.conflicts(room, 11, 14)]
         ['daily', 'call']
         """
-        return listing.conflicts(self._engine.state, resource, start, end, quantity)
+        return listing.conflicts(self._engine.state, resource, start, end, quantity)  # type: ignore[return-value]
 
-    def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[BookingEvent]:
+    def bookings(self, resource: R | Id | None = None, start: K | None = None, end: K | None = None) -> Iterator[E]:
         """Iterate over the bookings that overlap the span, of one resource or of all, by start, then in order of booking.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
@@ -279,9 +316,9 @@ class Calendar:
         >>> [event.id for event in calendar.bookings(start=8, end=12)], [event.id for event in calendar.bookings(south)]
         (['y', 'x'], ['y'])
         """
-        return listing.bookings(self._engine.state, resource, start, end)
+        return listing.bookings(self._engine.state, resource, start, end)  # type: ignore[return-value]
 
-    def get(self, booking_id: Hashable) -> BookingEvent:
+    def get(self, booking_id: Hashable) -> E:
         """Return the active booking with this id. Raises: `UnknownBookingError`. O(1).
 
         >>> from bookcore import Calendar, Resource
@@ -290,7 +327,7 @@ class Calendar:
         >>> calendar.get("talk") == talk
         True
         """
-        return listing.get(self._engine.state, booking_id)
+        return listing.get(self._engine.state, booking_id)  # type: ignore[return-value]
 
     def __contains__(self, event: object) -> bool:
         """Tell whether an event, or the booking with an id, is active in this calendar. O(1)."""
@@ -304,7 +341,7 @@ class Calendar:
         """Return True, also for a calendar without bookings."""
         return True
 
-    def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation:
+    def explain(self, resource: R | Id, start: K | None, end: K | None, quantity: int = 1) -> Explanation:
         """Return every cause why `book` would refuse the span; there is no cause exactly when `book` would accept it.
 
         The bookings among the causes are those that `conflicts` returns.
@@ -326,7 +363,17 @@ class Calendar:
         """
         return explain(self._engine.state, resource, start, end, quantity)
 
-    def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
+    @overload
+    def free_busy(
+        self, resource: R | Id, start: K, end: K
+    ) -> tuple[tuple[K, K, State], ...]: ...
+
+    @overload
+    def free_busy(
+        self, resource: R | Id, start: K | None, end: K | None
+    ) -> tuple[tuple[K | None, K | None, State], ...]: ...
+
+    def free_busy(self, resource: R | Id, start: K | None, end: K | None) -> tuple[tuple[K | None, K | None, State], ...]:
         """Divide the span into parts ``(start, end, state)``; a state is ``free``, ``busy``, ``held`` or ``closed``.
 
         The parts cover the span without overlapping, in order. The ``free`` parts are the gaps for one unit. Where
@@ -345,11 +392,21 @@ class Calendar:
         """
         return free_busy(self._engine.state, resource, start, end)
 
-    def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
+    @overload
+    def occupancy(
+        self, resource: R | Id, start: K, end: K
+    ) -> Iterator[tuple[K, K, int]]: ...
+
+    @overload
+    def occupancy(
+        self, resource: R | Id, start: K | None, end: K | None
+    ) -> Iterator[tuple[K | None, K | None, int]]: ...
+
+    def occupancy(self, resource: R | Id, start: K | None, end: K | None) -> Iterator[tuple[K | None, K | None, int]]:
         """Yield steps ``(start, end, used)``: how many units bookings and holds use. The steps cover the span, in order.
 
-        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds neighbouring steps
-        share a key; the usage at that key is the greatest of theirs.
+        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds a step begins one key
+        after the one before, as the parts of `free_busy` do.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
@@ -367,15 +424,15 @@ class Calendar:
 
     def book(
         self,
-        resource: Any,
-        start: Any,
-        end: Any,
+        resource: R | Id,
+        start: K | None,
+        end: K | None,
         *,
         id: Hashable = None,
         quantity: int = 1,
-        if_exists: str = RAISE,
+        if_exists: IfExists = RAISE,
         **fields: Any,
-    ) -> BookingEvent:
+    ) -> E:
         """Book a resource: make an event and add it, checked and locked in one step.
 
         ``id`` names the booking (None: the calendar gives it a number), ``quantity`` is the number of units that it takes,
@@ -404,23 +461,24 @@ class Calendar:
         fast_type = keys.plain
         with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
             if (
-                id is None
+                (id is None or type(id) is str)
                 and quantity is ONE
                 and if_exists is RAISE
                 and not fields
                 and not (gate.waiting or gate.mode or gate.depth or self._log.active)
-                and self._makes_rows
+                and not self._beside_rows
                 and type(start) is fast_type
                 and type(end) is fast_type
-                and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))
+                and (fast_type is not datetime or (start.tzinfo is keys.zone and end.tzinfo is keys.zone))  # type: ignore[union-attr]
             ):
                 gate.mode = CHANGING  # before the object's own code is run
                 index: Any = None
+                seq = ledger.last + 1
                 try:
                     try:
                         kind = type(resource)
                         if kind is Resource:
-                            binding: Any = resource._binding
+                            binding: Any = resource._binding  # type: ignore[union-attr]
                         elif kind is str or kind is int:
                             binding = self._by_id[resource].binding
                         else:
@@ -429,16 +487,24 @@ class Calendar:
                             id_ = getattr(resource, "id", resource)
                             known = self._by_id[id_]
                             binding = known.binding if known.resource is resource or id_ is resource else None
-                        if start < end and binding.edges is not None:
+                        if (
+                            start < end  # type: ignore[operator]
+                            and binding.edges is not None
+                            and not (ledger.named and (seq in ledger.numbers or id in ledger.numbers))
+                            and (id is None or not self._engine.state.holds.expired)
+                        ):
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
                         pass
-                    seq = ledger.last + 1
-                    if index is not None and not (ledger.named and seq in ledger.numbers) and seq > ledger.undone:
+                    if index is not None and seq > ledger.undone:
                         gate.stamp = None
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):
                             record = index.record
+                            if id is not None:  # before the owner: without an owner, mending forgets an id
+                                ledger.numbers[id] = seq
+                                ledger.ids[seq] = id
+                                ledger.named += 1
                             part = self._owners.get(seq >> 10)
                             if part is not None and len(part) == seq & 0x3FF:
                                 part.append(record.number)
@@ -449,13 +515,14 @@ class Calendar:
                             event._resource = record.resource
                             event._start = start
                             event._end = end
-                            event._id = event._seq = event._lock = seq
+                            event._seq = event._lock = seq
+                            event._id = seq if id is None else id
                             event._quantity = 1
                             event._fields = None
                             event._home = ledger
                             ledger.last = seq
                             index.occupancy.begun = False
-                            return event
+                            return event  # type: ignore[return-value]
                 except BaseException as exc:
                     if index is not None and index.occupancy.begun:
                         gate.torn = gate.waiting = True
@@ -466,9 +533,9 @@ class Calendar:
                     gate.mode = IDLE
                     if not gate.waiting:
                         gate.stamp = gate.version
-        return gate.run(self._engine.book, resource, start, end, id, quantity, if_exists, fields)
+        return gate.run(self._engine.book, resource, start, end, id, quantity, if_exists, fields)  # type: ignore[return-value]
 
-    def add_booking(self, event: BookingEvent) -> BookingEvent:
+    def add_booking(self, event: E) -> E:  # type: ignore[misc]  # in a place where E is not covariant
         """Book an event that the caller made, and return it. Its ``resource`` may be an id.
 
         Raises: as `book`; `DuplicateBookingError` also when this event is active already; `QueryError` for an object that
@@ -482,9 +549,9 @@ class Calendar:
         >>> event.resource is room, event.id, event.owns_lock
         (True, 1, True)
         """
-        return self._gate.run(self._engine.add_booking, event)
+        return self._gate.run(self._engine.add_booking, event)  # type: ignore[return-value]
 
-    def remove_booking(self, event_or_id: Any) -> BookingEvent:
+    def remove_booking(self, event_or_id: Hashable) -> E:
         """Release a booking and return it; its span is available again.
 
         Raises: `UnknownBookingError` when the booking is not active in this calendar.
@@ -496,9 +563,9 @@ class Calendar:
         >>> calendar.remove_booking("talk") == talk, talk.owns_lock, calendar.is_available("room", 9, 12)
         (True, False, True)
         """
-        return self._gate.run(self._engine.remove_booking, event_or_id)
+        return self._gate.run(self._engine.remove_booking, event_or_id)  # type: ignore[return-value]
 
-    def load(self, events: Iterable[BookingEvent]) -> int:
+    def load(self, events: Iterable[E]) -> int:
         """Add many events, all or none, three to four times as fast as one by one; return their number.
 
         Python's cyclic garbage collector is paused during the call, also while a generator makes the events. To make a
@@ -523,15 +590,15 @@ class Calendar:
     def book_any(
         self,
         selection: Any,
-        start: Any,
-        end: Any,
+        start: K | None,
+        end: K | None,
         *,
-        strategy: Strategy = "first",
+        strategy: Strategy[R] = "first",
         id: Hashable = None,
         quantity: int = 1,
-        if_exists: str = RAISE,
+        if_exists: IfExists = RAISE,
         **fields: Any,
-    ) -> BookingEvent:
+    ) -> E:
         """Book an available resource out of several: find, choose and lock in one step. Return the booking.
 
         *selection* is a `Selection` or any term that `find` takes. The candidates are its resources that are available
@@ -569,13 +636,13 @@ class Calendar:
         bookcore.errors.NoneAvailableError: no resource of 1 is available in [10, 11): 'b' (booking 'best_fit' [9, 11))
         """
         choice = Choice(self._planner, selection, strategy, self._engine.conflict)
-        return self._gate.run(self._engine.book_any, choice, start, end, id, quantity, if_exists, fields)
+        return self._gate.run(self._engine.book_any, choice, start, end, id, quantity, if_exists, fields)  # type: ignore[return-value]
 
     def book_all(
         self,
         requests: Iterable[Any],
-        on_conflict: str | type[BookcoreError] | tuple[type[BookcoreError], ...] = "raise",
-    ) -> Report:
+        on_conflict: Literal["raise", "skip"] | type[BookcoreError] | tuple[type[BookcoreError], ...] = "raise",
+    ) -> Report[E]:
         """Book many requests as one change, and return a report.
 
         A request is a `BookingEvent`, a mapping of the arguments of `book`, or a tuple ``(resource, start, end)``. With
@@ -598,23 +665,23 @@ class Calendar:
         >>> [type(refusal.error).__name__ for refusal in report.refused]
         ['ConflictError', 'InvalidSpanError']
         """
-        return self._gate.run(self._engine.book_all, parsed(requests), skipped(on_conflict))
+        return self._gate.run(self._engine.book_all, parsed(requests), skipped(on_conflict))  # type: ignore[arg-type]
 
     # -- holds, moves -----------------------------------------------------------------------------------
 
     def hold(
         self,
-        resource: Any,
-        start: Any,
-        end: Any,
+        resource: R | Id,
+        start: K | None,
+        end: K | None,
         *,
         ttl: Any = None,
         until: Any = None,
         id: Hashable = None,
         quantity: int = 1,
-        if_exists: str = RAISE,
+        if_exists: IfExists = RAISE,
         **fields: Any,
-    ) -> BookingEvent:
+    ) -> E:
         """Book provisionally: like `book`, but the booking is *held* until it is confirmed.
 
         ``until`` (an instant of the calendar's clock) or ``ttl`` (a length, added to the clock's present instant) sets a
@@ -635,9 +702,9 @@ class Calendar:
         >>> str(hold.status), calendar.is_available("seat", 20, 22)
         ('released', True)
         """
-        return self._gate.run(self._engine.hold, resource, start, end, ttl, until, id, quantity, if_exists, fields)
+        return self._gate.run(self._engine.hold, resource, start, end, ttl, until, id, quantity, if_exists, fields)  # type: ignore[return-value]
 
-    def confirm(self, event_or_id: Any) -> BookingEvent:
+    def confirm(self, event_or_id: Hashable) -> E:
         """Turn a hold into a confirmed booking, and return it. A confirmed booking stays confirmed.
 
         Raises: `HoldExpiredError` when the hold ran out (at least the last 10,000 are remembered); `UnknownBookingError`.
@@ -649,11 +716,32 @@ class Calendar:
         >>> str(hold.status), str(calendar.confirm(hold).status)
         ('held', 'confirmed')
         """
-        return self._gate.run(self._engine.confirm, event_or_id)
+        return self._gate.run(self._engine.confirm, event_or_id)  # type: ignore[return-value]
+
+    def extend(self, event_or_id: Hashable, *, ttl: Any = None, until: Any = UNSET) -> E:
+        """Give a hold a later deadline, and return it; `BookingEvent.until` tells the deadline.
+
+        ``until`` is the new deadline, or None for a hold without one; ``ttl`` is a length that is added to the clock's
+        present instant. A deadline that is equal to the present one changes nothing.
+
+        Raises: `HoldExpiredError` when the hold ran out, `UnknownBookingError`; `QueryError` for a confirmed booking, a
+        deadline before the present one, without ``ttl`` and ``until`` or with both, and in a calendar without a clock;
+        `KeyTypeError` as `hold`.
+        Complexity: O(log holds).
+
+        >>> from bookcore import Calendar, Resource
+        >>> now = 10
+        >>> calendar = Calendar(clock=lambda: now)
+        >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
+        >>> before = hold.until
+        >>> before, calendar.extend(hold, until=18).until, calendar.extend(hold, ttl=30).until
+        (15, 18, 40)
+        """
+        return self._gate.run(self._engine.extend, event_or_id, ttl, until)  # type: ignore[return-value]
 
     def move(
-        self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET
-    ) -> BookingEvent:
+        self, event_or_id: Hashable, *, start: K | None = UNSET, end: K | None = UNSET, resource: R | Id = UNSET
+    ) -> E:
         """Give a booking another span, another resource or both; return the new event, which keeps the id.
 
         The move is atomic, and the booking does not conflict with itself. Arguments that are not given stay as they are.
@@ -668,9 +756,29 @@ class Calendar:
         >>> calendar.move(visit, start=10, end=13), visit.owns_lock
         (BookingEvent('desk', 10, 13, id='visit', guest='Ada'), False)
         """
-        return self._gate.run(self._engine.move, event_or_id, start, end, resource)
+        return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
+    def change(self, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+        """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
+
+        The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
+        checks the fields, as in `book`. More units are checked as a move is: the booking does not conflict with
+        itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
+        hold stays a hold with its deadline.
+
+        Raises: `ConflictError`, `UnknownBookingError`, `InvalidQuantityError`; `FieldError` for what the class does not
+        take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
+        Complexity: O(1) for fields; for the quantity, as `remove_booking` and `book` together.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
+        >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
+        (BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada', paid=True), False)
+        """
+        return self._gate.run(self._engine.change, event_or_id, quantity, fields)  # type: ignore[return-value]
+
+    def split(self, event_or_id: Hashable, at: K) -> tuple[E, E]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
 
         The split is atomic. Closures and opening hours set after the booking do not prevent it, but each part needs its
@@ -688,11 +796,11 @@ class Calendar:
         >>> first, (second.start, second.end), visit.owns_lock
         (BookingEvent('desk', 9, 11, id='visit'), (11, 12), False)
         """
-        return self._gate.run(self._engine.split, event_or_id, at)
+        return self._gate.run(self._engine.split, event_or_id, at)  # type: ignore[return-value]
 
     # -- finding resources ------------------------------------------------------------------------------
 
-    def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> Selection:
+    def find_available(self, start: K | None, end: K | None, *terms: Any, quantity: int = 1) -> Selection[R]:
         """Return the resources for which `book` would succeed, among those that match all terms.
 
         Raises: `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`; `QueryError` as `find`.
@@ -707,7 +815,7 @@ class Calendar:
         """
         return self._find(self._span_term(start, end, quantity), terms)
 
-    def find_booked(self, start: Any, end: Any, *terms: Any) -> Selection:
+    def find_booked(self, start: K | None, end: K | None, *terms: Any) -> Selection[R]:
         """Return the resources for which `book` would fail for one unit, among those that match all terms.
 
         Raises, Complexity: as `find_available`.
@@ -722,7 +830,7 @@ class Calendar:
         """
         return self._find(opposite(self._span_term(start, end, 1)), terms)
 
-    def find(self, *terms: Any) -> Selection:
+    def find(self, *terms: Any) -> Selection[R]:
         """Return the resources that match all terms.
 
         A term is a class (it matches its instances, and those of subclasses and virtual subclasses), a `Selection`, an
@@ -743,12 +851,12 @@ class Calendar:
         """
         return self._find(None, terms)
 
-    def _span_term(self, start: Any, end: Any, quantity: Any) -> Available:
+    def _span_term(self, start: K | None, end: K | None, quantity: Any) -> Available:
         if not self._keys.is_plain(start, end):  # plain keys need no check, so most searches are built without the lock
             self._gate.ask(False, self._keys.admit, start, end)
         return Available(start, end, check_quantity(quantity))
 
-    def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection:
+    def _find(self, first: Term | None, terms: tuple[Any, ...]) -> Selection[R]:
         parts = [] if first is None else [first]
         parts += [as_term(term, self) for term in terms]
         if len(parts) == 1:
@@ -757,7 +865,7 @@ class Calendar:
 
     # -- tags and indexes -------------------------------------------------------------------------------
 
-    def tag(self, resource: Any, *labels: Hashable) -> None:
+    def tag(self, resource: R | Id, *labels: Hashable) -> None:
         """Put labels on a resource, all or none. Labels that it has already are ignored. O(1) for each label.
 
         Raises: `UnknownResourceError`; `QueryError` for a label that cannot be hashed, or compared with other labels.
@@ -771,7 +879,7 @@ class Calendar:
         """
         self._gate.run(self._engine.tag, resource, labels, True)
 
-    def untag(self, resource: Any, *labels: Hashable) -> None:
+    def untag(self, resource: R | Id, *labels: Hashable) -> None:
         """Take labels off a resource, all or none. Labels that it does not have are ignored. Raises: as `tag`.
 
         Complexity: O(n / 8) for each label that is taken off, O(1) for others.
@@ -786,7 +894,22 @@ class Calendar:
         """
         self._gate.run(self._engine.tag, resource, labels, False)
 
-    def tagged(self, label: Hashable) -> Selection:
+    def tags_of(self, resource: R | Id) -> frozenset[Hashable]:
+        """Return the labels of a resource.
+
+        Raises: `UnknownResourceError`; `QueryError` when a label cannot be hashed any more.
+        Complexity: O(labels in the calendar).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> cabin = calendar.add_resource(Resource("cabin"))
+        >>> calendar.tag(cabin, "lake", "sauna")
+        >>> sorted(calendar.tags_of("cabin"))
+        ['lake', 'sauna']
+        """
+        return listing.tags_of(self._engine.state, resource)
+
+    def tagged(self, label: Hashable) -> Selection[R]:
         """Return the resources that have the label; an unknown label gives an empty selection.
 
         Raises: `QueryError` for a label that cannot be hashed; when the selection is read, for a label that cannot be
@@ -805,7 +928,7 @@ class Calendar:
             raise QueryError(label, "a label must be hashable") from exc
         return Selection(self._planner, Tagged(label))
 
-    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> IndexView:
+    def create_index(self, name: str, *, key: Callable[[R], Any]) -> IndexView[R]:
         """Keep the resources in order of ``key(resource)``, to select by and to order by; return the index.
 
         *key* is called under the calendar's lock: now, once for each resource; later, for each resource that is added or
@@ -826,7 +949,7 @@ class Calendar:
         """
         return IndexView(self._planner, self._gate.run(self._engine.create_index, name, key))
 
-    def index(self, name: str) -> IndexView:
+    def index(self, name: str) -> IndexView[R]:
         """Return the index called *name*; see `IndexView` for its selections. Raises: `IndexNameError`. O(1).
 
         >>> from bookcore import Calendar, Resource
@@ -839,7 +962,7 @@ class Calendar:
         self._gate.ask(False, self._engine.state.registry.index, name)
         return IndexView(self._planner, name)
 
-    def reindex(self, resource: Any) -> None:
+    def reindex(self, resource: R | Id) -> None:
         """Update all indexes, or none, after the attributes of a resource have changed.
 
         Every index calls its key function again. If the surrounding transaction is undone, so is the update.
@@ -861,15 +984,64 @@ class Calendar:
         """
         self._gate.run(self._engine.reindex, resource)
 
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> BookingIndexView:
+        """Keep the active bookings in order of ``key(event)``, to look them up by; return the index.
+
+        Without *key*, the values are those of the field called *name*. *key* is called under the calendar's lock: now, once
+        for each booking; later, for each booking that is made, moved or changed. A booking has no value, and is in no
+        answer, if *key* raises AttributeError or LookupError for it, or returns None, NaN or a tuple that contains NaN. What
+        *key* reads should change by `move` and `change` alone: an assignment to an attribute of an event is not noticed.
+        Values are ordered as keys are, exactly. Indexes are not part of a snapshot. While there is such an index, `load`
+        books one by one.
+
+        Raises: `IndexNameError` when the name is taken; `KeyTypeError` when values cannot be ordered; `QueryError` for an
+        invalid name or key function, a name that is no field, and when *key* raises another exception.
+        Later, a call that books, moves or changes raises the last two for its booking, and changes nothing.
+        Complexity: O(b log b) for b bookings; each later change O(log b) for each index.
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.book(room, 9, 12, guest="Ada"), calendar.book(room, 12, 13), calendar.book(room, 5, 6, guest="Ada")
+        >>> [(event.start, event.end) for event in calendar.create_booking_index("guest").equal("Ada")]
+        [(5, 6), (9, 12)]
+        """
+        name = self._gate.run(self._engine.create_booking_index, name, key)
+        return BookingIndexView(self._engine.state, name)
+
+    def booking_index(self, name: str) -> BookingIndexView:
+        """Return the index over bookings called *name*; see `BookingIndexView`. Raises: `IndexNameError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> van = calendar.book(calendar.add_resource(Resource("van", 9)), 1, 4, quantity=5)
+        >>> units = calendar.create_booking_index("units", key=lambda event: event.quantity)
+        >>> list(calendar.booking_index("units").between(4, None)) == [van]
+        True
+        """
+        self._gate.ask(False, self._engine.state.booking_indexes.index, name)
+        return BookingIndexView(self._engine.state, name)
+
     # -- finding time -----------------------------------------------------------------------------------
 
+    @overload
     def gaps(
-        self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
-    ) -> Iterator[tuple[Any, Any]]:
+        self, resource: R | Id, start: K, end: K, *, at_least: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[K, K]]: ...
+
+    @overload
+    def gaps(
+        self, resource: R | Id, start: K | None, end: K | None, *, at_least: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[K | None, K | None]]: ...
+
+    def gaps(
+        self, resource: R | Id, start: K | None, end: K | None, *, at_least: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[K | None, K | None]]:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
         A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
-        account. ``at_least`` leaves out shorter spans. None as start or end of an answer means unbounded.
+        account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end
+        of an answer means unbounded.
 
         Raises, when called: as `is_available`; `KeyTypeError` for a length that is negative or cannot be added to keys.
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
@@ -885,10 +1057,11 @@ class Calendar:
         return self._free_time.gaps(resource, start, end, at_least=at_least, quantity=quantity)
 
     def next_available(
-        self, resource: Any, after: Any, length: Any, *, quantity: int = 1
-    ) -> tuple[Any, Any] | None:
+        self, resource: R | Id, after: K, length: Any, *, quantity: int = 1
+    ) -> tuple[K, K] | None:
         """Return the earliest span ``(start, end)`` of this length, at *after* or later, that `book` accepts, or None.
 
+        With ``bounds="[]"`` a length of dates counts days: ``timedelta(3)`` is Monday to Wednesday.
         None is also returned when no opening is long enough: the search ends 40 years after the last booking or closure.
 
         Raises: `KeyTypeError` when *after* is None or the length cannot be added to it; `InvalidSpanError` for a length of
@@ -906,8 +1079,8 @@ class Calendar:
         return self._free_time.next_available(resource, after, length, quantity=quantity)
 
     def nearest(
-        self, resource: Any, start: Any, end: Any, *, quantity: int = 1
-    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+        self, resource: R | Id, start: K | None, end: K | None, *, quantity: int = 1
+    ) -> tuple[tuple[K, K] | None, tuple[K, K] | None]:
         """Return two free spans as long as the span: the latest that starts no later, the earliest that starts no earlier.
 
         Each is ``(start, end)``, or None if there is no such span. They may overlap the span in question; if that span is
@@ -926,9 +1099,19 @@ class Calendar:
         """
         return self._free_time.nearest(resource, start, end, quantity=quantity)
 
+    @overload
     def common_gaps(
-        self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
-    ) -> Iterator[tuple[Any, Any]]:
+        self, resources: Iterable[R | Id], start: K, end: K, *, at_least: Any = None, quorum: int | None = None
+    ) -> Iterator[tuple[K, K]]: ...
+
+    @overload
+    def common_gaps(
+        self, resources: Iterable[R | Id], start: K | None, end: K | None, *, at_least: Any = None, quorum: int | None = None
+    ) -> Iterator[tuple[K | None, K | None]]: ...
+
+    def common_gaps(
+        self, resources: Iterable[R | Id], start: K | None, end: K | None, *, at_least: Any = None, quorum: int | None = None
+    ) -> Iterator[tuple[K | None, K | None]]:
         """Yield the maximal spans in which all the resources are free, or with *quorum* at least that many of them.
 
         The same *quorum* resources are free from the start of an answer to its end, so each of them can be booked for the
@@ -951,12 +1134,13 @@ class Calendar:
         return self._free_time.common_gaps(resources, start, end, at_least=at_least, quorum=quorum)
 
     def find_slots(
-        self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
-    ) -> Iterator[tuple[Any, Any, Any]]:
+        self, length: Any, start: K | None, end: K | None, *terms: Any, step: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[K, K, R]]:
         """Yield slots ``(start, end, resource)`` of a length that `book` accepts, lazily, by start, then by registration.
 
         The slots lie within the span; their resources match all *terms*. Without ``step`` there is a slot at the start of
         each gap that is long enough. With ``step`` there are all slots that start at *start*, *start* + ``step``, and so on.
+        With ``bounds="[]"`` a length of dates counts days.
 
         The calendar may change between two slots. Each slot is free when it is yielded; time before the last slot that has
         become free is not searched again.
@@ -977,12 +1161,16 @@ class Calendar:
 
     # -- closures and opening hours ---------------------------------------------------------------------
 
-    def close(self, resource: Any, start: Any, end: Any, reason: str = "closed") -> Closure:
+    def close(
+        self, resource: R | Id = UNSET, start: K | None = UNSET, end: K | None = UNSET, reason: str = "closed"
+    ) -> Closure:
         """Close a resource for a span, so that `book` refuses it. Return the closure, for `reopen`.
 
         Active bookings stay; those that overlap the span are listed in ``closure.overlapping``. Closures may overlap.
+        A calendar itself is in memory and needs no closing: ``close()`` is refused. `shut_down` ends one from `open`.
 
-        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string.
+        Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string, or
+        unless resource, start and end are all given.
         Complexity: O(log m + bookings that overlap the span).
 
         >>> from bookcore import Calendar, Resource
@@ -994,7 +1182,9 @@ class Calendar:
         """
         return self._gate.run(self._engine.close, resource, start, end, reason)
 
-    def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
+    def close_all(
+        self, resources: R | Id | Iterable[R | Id], start: K | None, end: K | None, reason: str = "closed"
+    ) -> tuple[Closure, ...]:
         """Close one or many resources for a span, as one change; return the closures, in the order of the resources.
 
         *resources* is one resource, a selection, or an iterable of resources or ids.
@@ -1025,7 +1215,7 @@ class Calendar:
         """
         self._gate.run(self._engine.reopen, closure)
 
-    def closures(self, resource: Any = None) -> tuple[Closure, ...]:
+    def closures(self, resource: R | Id | None = None) -> tuple[Closure, ...]:
         """Return the closures of a resource by start, then in the order they were made; or all closures in that order.
 
         Raises: `UnknownResourceError`.
@@ -1040,7 +1230,38 @@ class Calendar:
         """
         return listing.closures(self._engine.state, resource)
 
-    def set_hours(self, resources: Any, hours: Any) -> None:
+    def closures_of(self, resource: R | Id) -> tuple[Closure, ...]:
+        """Return the closures of one resource by start, then in the order they were made.
+
+        Raises: `UnknownResourceError`, also for None, with which `closures` returns those of all resources.
+        Complexity: O(answers).
+
+        >>> from bookcore import Calendar, Resource
+        >>> calendar = Calendar()
+        >>> room = calendar.add_resource(Resource("room"))
+        >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
+        >>> [closure.reason for closure in calendar.closures_of(room)]
+        ['painting', 'fair']
+        """
+        return listing.closures_of(self._engine.state, resource)
+
+    def hours_of(self, resource: R | Id) -> Hours | None:
+        """Return the opening hours of a resource (`bookcore.hours.Hours`), or None if it has none.
+
+        Raises: `UnknownResourceError`. O(1).
+
+        >>> from bookcore import Calendar, Resource
+        >>> from bookcore.hours import Hours
+        >>> calendar, hours = Calendar(), Hours({"mon-fri": "09:00-17:00"})
+        >>> desk = calendar.add_resource(Resource("desk"))
+        >>> calendar.set_hours(desk, hours)
+        >>> calendar.hours_of("desk") == hours
+        True
+        """
+        hours: Hours | None = listing.hours_of(self._engine.state, resource)
+        return hours
+
+    def set_hours(self, resources: R | Id | Iterable[R | Id], hours: Hours | None) -> None:
         """Let resources be booked only within opening hours (`bookcore.hours.Hours`); None lifts the restriction.
 
         *resources* is one resource, a selection, or an iterable of resources or ids. Active bookings stay. A search
@@ -1063,7 +1284,7 @@ class Calendar:
         """
         self._gate.run(self._engine.set_hours, resources, hours)
 
-    def set_capacity(self, resource: Any, capacity: int) -> None:
+    def set_capacity(self, resource: R | Id, capacity: int) -> None:
         """Give a resource another capacity. Active bookings stay, also where they use more units than there are then.
 
         The ``capacity`` of a `Resource` follows, if it was the one that the calendar went by.
@@ -1086,12 +1307,14 @@ class Calendar:
     def transaction(self) -> AbstractContextManager[None]:
         """Run a block as one change: an exception undoes the whole block, and other threads do not see it half done.
 
-        The calendar's lock is held for the whole block, so other threads wait: keep the block short. An exception in a
-        nested block undoes only that block, if it is caught outside it. Subscribers are notified when the outermost
-        block has ended, and not of changes that were undone. If a change cannot be undone, for example because a key's
-        comparison fails, all other changes are undone nevertheless.
+        Calls of other threads wait for the end of the block, and those of other tasks of the same thread are refused: keep
+        it short, and do not ``await`` in it. A block ends in its order, in the thread and task that began it. An
+        exception in a nested block undoes only that block, if it is caught outside it. Subscribers are notified when the
+        outermost block has ended, and not of changes that were undone. If a change cannot be undone, for example because a
+        key's comparison fails, all other changes are undone nevertheless.
 
-        Raises: `TransactionError`, or another error of the calendar, when a change could not be undone.
+        Raises: `TransactionError` when a change could not be undone, and when the block, or one inside it, was not ended as
+        it should be: then it is undone, see ``docs/calling.md``.
 
         Complexity: O(1) for each change; undoing a change costs as much as the change.
 
@@ -1130,7 +1353,8 @@ class Calendar:
 
         Changes are frozen records (`bookcore.changes`). Each is delivered once, in order, after it took effect and without
         the lock; the changes of a transaction are delivered after its end. If a callback raises, the change stays and the
-        other subscribers are notified; the logger ``bookcore`` logs the exception as an error.
+        other subscribers are notified; the logger ``bookcore`` logs the exception as an error. After Ctrl-C in a callback,
+        they are notified by the next call. The returned function may be called at any time.
 
         Raises: `QueryError` when *callback* is not callable.
         Complexity: O(subscribers); each change then costs one call for each subscriber.
@@ -1166,13 +1390,15 @@ class Calendar:
 
     # -- snapshots --------------------------------------------------------------------------------------
 
-    def snapshot(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> int:
+    def snapshot(
+        self, path: str | os.PathLike[str], *, key: bytes | None = None, limits: Limits | None = None
+    ) -> int:
         """Write the calendar to a file, which replaces an existing file, and return its size in bytes.
 
         The replacement is atomic: after a failure the old file is unchanged. The file contains resources, tags, bookings,
         holds, closures and hours; not indexes, clock and subscribers, because these are functions. It also contains the
         bookings in ``closure.overlapping`` that were released or moved later. With *key* the file is sealed: `restore`
-        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`.
+        with this key accepts only files sealed with it. See `bookcore.persist.snapshot.save`, also for *limits*.
 
         Raises: `SnapshotError`, also for a class or a value that cannot be written.
         Complexity: linear in the size of the calendar.
@@ -1186,7 +1412,7 @@ class Calendar:
         """
         from bookcore.persist.snapshot.save_load import save
 
-        return save(self._engine.state, path, key=key)
+        return save(self._engine.state, path, key=key, limits=limits)
 
     @classmethod
     def restore(
@@ -1195,17 +1421,21 @@ class Calendar:
         *,
         types: Iterable[type] = (),
         key: bytes | None = None,
+        limits: Limits | None = None,
         store: BookingStore[Any] | None = None,
         clock: Callable[[], Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
     ) -> Self:
         """Return a new calendar from a file that `snapshot` wrote; it gives the same answers in the same order.
 
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
-        ``store`` and ``clock`` are those of the new calendar, and ``resource_key`` is its ``key``.
+        *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
+        any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
+        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had.
 
-        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, or that
-        needs a class missing in *types*.
+        Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
+        *limits*, or that needs a class missing in *types*.
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
@@ -1220,10 +1450,10 @@ class Calendar:
         from bookcore.persist.snapshot.save_load import load
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key)
+            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)  # type: ignore[arg-type]
             return calendar, calendar._engine.state
 
-        return load(make, path, types=types, key=key)
+        return load(make, path, types=types, key=key, limits=limits)
 
     @classmethod
     def open(
@@ -1267,7 +1497,7 @@ class Calendar:
         from bookcore.persist.journal.opening import open_calendar
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(bounds=bounds, clock=clock, event_type=event_type)
+            calendar = cls(bounds=bounds, clock=clock, event_type=event_type)  # type: ignore[arg-type]
             return calendar, calendar._engine.state
 
         calendar, recorder = open_calendar(
@@ -1372,9 +1602,9 @@ class Calendar:
     # -- the rest ---------------------------------------------------------------------------------------
 
     @property
-    def bounds(self) -> str:
+    def bounds(self) -> Bounds:
         """``"[)"`` or ``"[]"``."""
-        return self._engine.state.bounds
+        return self._engine.state.bounds  # type: ignore[return-value]
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant of every structure holds. For tests; reads the whole calendar."""

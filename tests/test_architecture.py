@@ -9,9 +9,11 @@ one inside a function.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ ROOMS: list[set[str]] = [
 """The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
 
 OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
+OPTIONAL |= {"typing_extensions"}
 EXTRA_OF = {  # where an optional package may be imported at all
     "cli": {"typer", "rich"},
     "demo": {"rich"},
@@ -154,6 +157,8 @@ def test_an_optional_package_is_imported_only_where_its_extra_is_used(name: str,
     """Everything but sortedcontainers and intervaltree is an extra, and stays in the files it unlocks."""
     foreign = {module.split(".")[0] for module in imports(tree)} - {"bookcore", "__future__"}
     foreign -= set(sys.stdlib_module_names)
+    if name == "model.generic":  # for type checkers, which have it themselves
+        foreign -= {"typing_extensions"}
     allowed = {"sortedcontainers", "intervaltree"} | EXTRA_OF.get(name.split(".", maxsplit=1)[0], set())
     assert foreign <= allowed, f"{name} imports {foreign - allowed}"
 
@@ -198,3 +203,40 @@ def test_public_names_are_those_of_the_list() -> None:
     for name, tree in ALL:
         stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
         assert not stars, name
+
+
+def names_in_recipes() -> set[tuple[str, str]]:
+    """Return the pairs of a module and a name of it that the documentation imports, the conformance suite left out."""
+    found = set()
+    for page in [PACKAGE.parent / "README.md", *(PACKAGE.parent / "docs").glob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for module, names in re.findall(r"^>>> from (bookcore[\w.]*) import (.*)$", text, re.MULTILINE):
+            found |= {(module, name.split(" as ")[0].strip()) for name in names.split(",")}
+    return {(module, name) for module, name in found if module != "bookcore.testing"}
+
+
+LATER = {("bookcore.hours", "Hours"), ("bookcore.recurrence", "recurring"), ("bookcore.stores.sorted", "SortedStore"),
+         ("bookcore.stores.tree", "TreeStore"), ("bookcore.tables", "fill"), ("bookcore.tables", "read_csv")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name"), sorted(LATER | names_in_recipes()))
+def test_what_the_recipes_use_can_be_imported_from_the_package(module: str, name: str) -> None:
+    """One object under both names, and nobody has to know in which module it lies."""
+    assert name in bookcore.__all__
+    assert name in dir(bookcore)
+    assert getattr(bookcore, name) is getattr(import_module(module), name)
+
+
+def test_a_name_is_loaded_when_it_is_used_and_not_before() -> None:
+    """The other names of the package stay as cheap as they were."""
+    assert "bookcore.hours" not in loaded_by("from bookcore import Calendar")
+    loaded = loaded_by("from bookcore import Hours; assert Hours is __import__('bookcore').Hours")
+    assert "bookcore.hours" in loaded
+    assert "intervaltree" not in loaded
+
+
+@pytest.mark.parametrize("name", ["Hour", "hours_", "treestore", "Calender", "Tree_Store", "_LATER_"])
+def test_a_misspelled_name_is_an_attribute_error(name: str) -> None:
+    """As in any module."""
+    with pytest.raises(AttributeError, match=f"^module 'bookcore' has no attribute '{name}'$"):
+        getattr(bookcore, name)

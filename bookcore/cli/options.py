@@ -93,6 +93,9 @@ class Options(NamedTuple):
     zone: Annotated[
         str | None, _csv("--zone", "The zone of times that name none, such as Europe/Berlin.", metavar="NAME")
     ] = None
+    until: Annotated[
+        str | None, _csv("--until", "Where the series of a calendar file (.ics) end.", metavar="DATE")
+    ] = None
     only: Annotated[
         list[str] | None,
         _csv("--only", "Only rows with this value; several times: any of them.", metavar="COLUMN=VALUE"),
@@ -128,8 +131,10 @@ class Options(NamedTuple):
         return KeyReader(kind, date_format=self.date_format, zone=self.zone)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments for `read_csv`."""
-        arguments = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given")}
+        """Return the keyword arguments for `read_csv`. Raises: `UsageError`."""
+        if self.until is not None:
+            raise UsageError("--until says where the series of a calendar file (.ics) end; this is a table")
+        arguments = {name: value for name, value in self._asdict().items() if name not in ("capacity", "given", "until")}
         arguments["quantity"] = arguments.pop("quantity_column")
         for name, flag in (("only", "--only"), ("leave_out", "--except")):
             chosen: dict[str, list[str]] = {}
@@ -140,6 +145,10 @@ class Options(NamedTuple):
                 chosen.setdefault(column.strip(), []).append(value.strip())
             arguments[name] = chosen
         return arguments
+
+    def not_for_a_calendar(self) -> list[str]:
+        """Return the given flags that do not apply to a calendar file."""
+        return [words[0] for words in self.given if words[0] not in ("--zone", "--until", "--capacity", "--keys")]
 
     def for_csv_only(self) -> list[str]:
         """Return the given flags that do not apply to a snapshot; the flags for START and END apply to both."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from rich.progress import (
 )
 
 from bookcore.calendar import Calendar
+from bookcore.cli.calendar_files import occurrences
 from bookcore.cli.options import Options
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
@@ -113,7 +113,7 @@ def load_file(
     strict: bool = False,
     snapshots: bool = True,
 ) -> Loaded:
-    """Load *file*, a CSV or a snapshot, into a calendar. *on_bad* receives bad rows; *strict* stops at the first.
+    """Load *file*, a CSV, a calendar file or a snapshot. *on_bad* receives bad rows; *strict* stops at the first.
 
     Shows a progress bar on *console* if that is a terminal; *on_bad* must print to the same console.
     Raises: `TableError` and its subclasses, `SnapshotError`, `UsageError`.
@@ -121,6 +121,8 @@ def load_file(
     with open_source(file) as source:
         if source.is_snapshot:
             return _restored(source, options, snapshots)
+        if source.is_calendar:
+            return _from_calendar_file(source, options, on_bad, strict)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
@@ -139,6 +141,22 @@ def load_file(
                     progress.update(task, completed=table.position)
             progress.update(task, completed=table.size)
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
+
+
+def _from_calendar_file(
+    source: Source, options: Options, on_bad: Callable[[BadRow], None], strict: bool
+) -> Loaded:
+    """Load a calendar file; its events are the bookings of one resource, which is called like the file."""
+    if wrong := options.not_for_a_calendar():
+        verb = "says" if len(wrong) == 1 else "say"
+        raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")
+    calendar = Calendar()
+    for row in fill(calendar, occurrences(source, options.zone, options.until), capacity=options.capacity):
+        if isinstance(row, BadRow):
+            on_bad(row)
+            if strict:
+                break
+    return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
@@ -214,18 +232,17 @@ def find_reasons(loaded: Loaded, name: str, start: str, end: str, quantity: int)
     resource = _resource(loaded, name)
     low, high = _span(loaded, start, end)
     why = calendar.explain(resource, low, high, quantity)
-    causes = [_cause(cause, resource, low) for cause in why.causes]
+    causes = [_cause(cause, resource) for cause in why.causes]
     before = after = None
     if causes and low is not None and high is not None:
         with suppress(KeyTypeError, InvalidSpanError):  # keys that cannot be subtracted have no lengths
-            near = calendar.nearest(resource, low, high, quantity=quantity)
-            before, after = (_in_zone(span, low) for span in near)
+            before, after = calendar.nearest(resource, low, high, quantity=quantity)
     return Reasons(resource, low, high, quantity, not causes, causes, before, after)
 
 
-def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
-    """Return a cause of `Calendar.explain` as a line of output; *asked* is the start of the query."""
-    what, note, start, end = cause.what, "", cause.start, cause.end
+def _cause(cause: Any, resource: Any) -> Cause:
+    """Return a cause of `Calendar.explain` as a line of output."""
+    what, note = cause.what, ""
     match cause.kind:
         case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
             id, name = what.id, visible(what.id)
@@ -238,19 +255,9 @@ def _cause(cause: Any, resource: Any, asked: Any) -> Cause:
             id, name = what.id, visible(what.reason)
         case CauseKind.HOURS:
             id, name = None, "outside its opening hours"
-            start, end = _in_zone((start, end), asked) or (start, end)
         case _:
             id, name = None, str(cause)
-    return Cause(str(cause.kind), id, start, end, str(cause), name, note)
-
-
-def _in_zone(span: tuple[Any, Any] | None, asked: Any) -> tuple[Any, Any] | None:
-    """Return a span in the zone of *asked*; keys that are no datetimes are unchanged."""
-    zone = asked.tzinfo if isinstance(asked, datetime) else None
-    if span is None or zone is None:
-        return span
-    start, end = (key.astimezone(zone) if isinstance(key, datetime) else key for key in span)
-    return start, end
+    return Cause(str(cause.kind), id, cause.start, cause.end, str(cause), name, note)
 
 
 def _resource(loaded: Loaded, name: str) -> Any:

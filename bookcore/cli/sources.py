@@ -20,6 +20,8 @@ from bookcore.tables import TableError
 __all__ = ["Source", "UsageError", "check_target", "open_source"]
 
 STDIN = "-"
+_LOOKED_AT = 64
+"""How many bytes tell a snapshot and a calendar from a table."""
 
 
 class UsageError(BookcoreError):
@@ -31,16 +33,27 @@ class UsageError(BookcoreError):
 
 
 class Source(NamedTuple):
-    """A file to be read: ``typed`` is the argument, ``name`` is for messages, ``copy`` is the copy of a stream."""
+    """A file to be read: ``typed`` is the argument, ``name`` is for messages, ``copy`` is the copy of a stream.
+
+    ``is_snapshot`` and ``is_calendar`` tell what it is; neither: a table.
+    """
 
     typed: str
     name: str
     is_snapshot: bool
     copy: IO[bytes] | None = None
+    is_calendar: bool = False
 
     def table(self) -> str | IO[bytes]:
         """Return the source for `read_csv`."""
         return self.typed if self.copy is None else self.copy
+
+    def text(self) -> bytes:
+        """Return all bytes of the source. Raises: `TableError`."""
+        try:
+            return Path(self.typed).read_bytes() if self.copy is None else self.copy.read()
+        except OSError as fault:
+            raise TableError(self.name, f"cannot be read ({fault.strerror or fault})") from fault
 
     def restore(self) -> Calendar:
         """Return the calendar in the snapshot. Raises: `SnapshotError`."""
@@ -65,7 +78,10 @@ def open_source(typed: str) -> Iterator[Source]:
     if not typed:
         raise UsageError(f"FILE is empty; name a file, or {STDIN} for standard input")
     if not _is_stream(typed):
-        yield Source(typed, typed, Path(typed).suffix == ".bks" or _is_snapshot(typed))
+        begin = _begin(typed)
+        suffix = Path(typed).suffix.lower()
+        is_snapshot = suffix == ".bks" or begin.startswith(MAGIC)
+        yield Source(typed, typed, is_snapshot, None, suffix == ".ics" or _is_calendar(begin))
         return
     name = "standard input" if typed in (STDIN, "/dev/stdin") else typed
     with TemporaryFile(prefix="bookcore-") as copy:
@@ -80,8 +96,8 @@ def open_source(typed: str) -> Iterator[Source]:
         copy.seek(0)
         # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
-            is_snapshot = named.peek(len(MAGIC))[: len(MAGIC)] == MAGIC
-            yield Source(typed, name, is_snapshot, named)
+            begin = named.peek(_LOOKED_AT)[:_LOOKED_AT]
+            yield Source(typed, name, begin.startswith(MAGIC), named, _is_calendar(begin))
 
 
 def check_target(target: str, source: str) -> Path:
@@ -102,7 +118,7 @@ def check_target(target: str, source: str) -> Path:
         return path
     if source != STDIN and os.path.exists(source) and path.samefile(source):
         raise UsageError(f"--save {target}: that is the file that is read; name another")
-    if not path.is_file() or not _is_snapshot(target):
+    if not path.is_file() or not _begin(target).startswith(MAGIC):
         raise UsageError(f"--save {target}: that file is there, and no snapshot; name another, or remove it first")
     return path
 
@@ -117,9 +133,14 @@ def _is_stream(typed: str) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
-def _is_snapshot(typed: str) -> bool:
+def _begin(typed: str) -> bytes:
+    """Return the first bytes of a file; none if it cannot be read, which its reader will report."""
     try:
         with open(typed, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(_LOOKED_AT)
     except (OSError, ValueError):
-        return False
+        return b""
+
+
+def _is_calendar(begin: bytes) -> bool:
+    return begin.removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"BEGIN:VCALENDAR")

@@ -117,8 +117,8 @@ def _together(
         state = "free" if calendar.is_available(plane, start, end) else "taken"
         outcome = f"{type(fault).__name__}: {crews[0].id} is on duty; {plane.id} is {state}"
         yield Step(code, f"{plane.id} and {crews[0].id} together, or neither.", outcome, False)
-    crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first(1)[0]
+    crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first()
     with calendar.transaction():
         bookings += [calendar.book(plane, start, end), calendar.book(crew, start, end)]
-    code = "crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first(1)[0]"
+    code = "crew = calendar.find(Crew, no(calendar.find_booked(start, end))).first()"
     yield Step(code, "The first crew that is free, then:", f"{plane.id} and {crew.id} booked", True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from time import perf_counter
@@ -225,7 +225,7 @@ class Tour:
         lanes: list[Lane] = []
         for name in list(dict.fromkeys(tails))[:LANES]:
             flights = world.calendar.bookings(name, day, day + DAY)
-            lanes.append(Lane(name, [_bar(f.start, f.end, f.origin, f.dest, f.number) for f in flights]))
+            lanes.append(Lane(name, [_bar(f.start, f.end, f.fields) for f in flights]))
             lanes += [_refused_lane(refusal) for refusal in refused if refusal.rotation.tail == name]
         self.title(f"A few of them on {day:%d %B}, gate to gate")
         self.show(Group(*gantt(lanes, day, day + DAY, self.width - self.indent)))
@@ -285,8 +285,9 @@ class Tour:
         return same
 
 
-def _bar(start: datetime, end: datetime, origin: str, dest: str, number: str) -> Bar:
-    return Bar(start, end, (f"{number} {dest}", dest), COLOURS.get(origin, "white"))
+def _bar(start: datetime, end: datetime, flight: Mapping[str, Any]) -> Bar:
+    number, dest = flight["number"], flight["dest"]
+    return Bar(start, end, (f"{number} {dest}", dest), COLOURS.get(flight["origin"], "white"))
 
 
 def _refused_lane(refusal: Refusal) -> Lane:

@@ -171,7 +171,7 @@ class World:
         """Set ``at`` to the airport of the last landing before *moment*, and index aircraft by ``at`` and seats."""
         for flight in self.calendar.bookings(None, None, moment):
             if flight.end <= moment:
-                flight.resource.at = flight.dest
+                flight.resource.at = flight.fields["dest"]
         self.calendar.create_index("at", key=lambda plane: plane.at)
         self.calendar.create_index("seats", key=lambda plane: plane.seats)
 

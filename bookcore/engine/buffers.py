@@ -15,7 +15,7 @@ from typing import Any
 from bookcore.index.bitmap import Bitmap
 from bookcore.model.lengths import is_movable
 
-__all__ = ["BufferIndex"]
+__all__ = ["BufferIndex", "token_of"]
 
 
 _EXACT = frozenset({(int, int), (date, timedelta), (datetime, timedelta)})
@@ -41,14 +41,14 @@ class BufferIndex:
         """Add the lengths of a resource; None means no length. O(1)."""
         for length in lengths:
             if length is not None:
-                _, bits = self._by_length.setdefault(_token(length), (length, Bitmap()))
+                _, bits = self._by_length.setdefault(token_of(length), (length, Bitmap()))
                 bits.add(number)
                 self._incompatible.clear()
 
     def remove(self, number: int, *lengths: Any) -> None:
         """Remove the lengths of a resource. O(n / 8)."""
         for length in lengths:
-            if length is not None and (token := _token(length)) in self._by_length:
+            if length is not None and (token := token_of(length)) in self._by_length:
                 _, bits = self._by_length[token]
                 bits.discard(number)
                 if not bits.value():
@@ -85,8 +85,8 @@ class BufferIndex:
         return resources
 
 
-def _token(length: Any) -> Any:
-    """Return a hashable value for a length. It contains the type, because 1 and 1.0 are equal and fit different keys."""
+def token_of(length: Any) -> Any:
+    """Return what `BufferIndex` keeps a length under. It contains the type: 1 and 1.0 are equal, and fit different keys."""
     try:
         hash(length)
     except Exception:

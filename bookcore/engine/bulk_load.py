@@ -29,7 +29,7 @@ from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, dictionary_encode, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import OWN_KEYS, UTC, KeyFamily, kind_of, normal
+from bookcore.model.keys import OWN_KEYS, UTC, KeyFamily, is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
@@ -226,12 +226,9 @@ def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple
     Where keys repeat, the columns are dictionary-encoded with one table of the distinct keys.
     """
     types = set(map(type, starts)) | set(map(type, ends))
-    if len(types) != 1:
+    if not is_one_kind(chain(starts, ends), types):
         return None
     (cls,) = types
-    # of other types a key need not speak for all: NumPy's times have units, and a class may compare as it likes
-    if cls not in OWN_KEYS and len(set(map(kind_of, chain(starts, ends)))) != 1:
-        return None
     if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
     columns = dictionary_encode(starts, ends) if cls in SHARED else None

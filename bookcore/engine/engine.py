@@ -6,7 +6,9 @@
     book, hold, add    `KeyFamily.admit`, `Rules.allows`             Booked
     remove             `Ledger.find`                                 Released
     confirm            `Ledger.find`                                 Confirmed
+    extend             `Holds.deadline`                              Extended
     move               `Rules.allows_beside`                         Moved
+    change             `Rules.allows`, for more units                Changed
     split              `Bookings.allows`                             Released, Booked, Booked
     close, reopen      `KeyFamily.admit`                             Closed, Reopened
     apply              whether the change fits this calendar         the change, with this calendar's own objects
@@ -24,12 +26,13 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
-from bookcore.engine.making import check_event, make_event, plain_event
+from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
 from bookcore.engine.opening_hours import suits
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
+    LACKING,
     BookcoreError,
     CalendarBrokenError,
     ConflictError,
@@ -38,6 +41,7 @@ from bookcore.model.errors import (
     HoldExpiredError,
     HoursError,
     InvalidSpanError,
+    KeyTypeError,
     QueryError,
     ResourceError,
     ResourceInUseError,
@@ -48,7 +52,7 @@ from bookcore.model.errors import (
     brief_key,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import normal
+from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import check_capacity
@@ -190,13 +194,16 @@ class Engine:
         """
         state = self.state
         ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
-        seq = ledger.next_number(number)
-        name = seq if id is None else id
         try:
+            seq = ledger.next_number(number)
+            name = seq if id is None else id
             taken = None if id is None else ledger.number_of(id)
             ran_out = expired.get(name) if expired else None
-        except Exception as exc:  # unhashable, or the object's own code
-            raise FieldError(type(event), ["id"], "an id must be hashable") from exc
+        except LACKING:
+            raise
+        except Exception as exc:  # unhashable, or the code of this id or of another one with the same hash
+            why = f"an id must be hashable, and comparable with all ids of the same hash ({type(exc).__name__}: {exc})"
+            raise FieldError(type(event), ["id"], why) from exc
         if taken is not None:
             event._id = id
             raise DuplicateBookingError(event, ledger.event(taken))
@@ -246,8 +253,12 @@ class Engine:
         def look() -> tuple[list[BookingEvent], list[str]]:
             others = [rule for rule in rules.every if rule is not rules.bookings]
             every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
-            causes = [cause.short or cause.text for cause in every]
-            return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            try:
+                causes = [cause.short or cause.text for cause in every]
+                return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
 
         error = ConflictError(record.resource, start, end, quantity=quantity, bounds=state.bounds)
         state.refused(error, record, look)
@@ -320,8 +331,8 @@ class Engine:
         state = self.state
         self._tick()
         seq = state.ledger.find(event_or_id)
-        event, holds = _event_of(state.ledger, event_or_id, seq), state.holds.until
-        state.commit(changes.Released(event, False, seq in holds, holds.get(seq)))
+        event = _event_of(state.ledger, event_or_id, seq)
+        state.commit(state.release_of(seq, event))
         return event
 
     def load(self, rows: list[Any]) -> int:
@@ -384,6 +395,16 @@ class Engine:
         """See `Calendar.confirm`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
+        seq = self._find_hold(event_or_id)
+        event = _event_of(ledger, event_or_id, seq)
+        if seq in holds.until:
+            state.commit(changes.Confirmed(event, holds.until[seq]))
+        return event
+
+    def _find_hold(self, event_or_id: Any) -> int:
+        """Return the number of an active booking. Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
         until = None
         try:  # before `_tick`, because an expired hold cannot be found by its event any more
             until = holds.until.get(ledger.find(event_or_id))
@@ -391,15 +412,35 @@ class Engine:
             pass
         self._tick()
         try:
-            seq = ledger.find(event_or_id)
+            return ledger.find(event_or_id)
         except BookcoreError:
             ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
                 raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
             raise
+
+    def extend(self, event_or_id: Any, ttl: Any, until: Any) -> BookingEvent:
+        """See `Calendar.extend`."""
+        state = self.state
+        ledger, holds = state.ledger, state.holds
+        if (ttl is None) is (until is UNSET):
+            raise QueryError(ttl, "extend takes either ttl (a length) or until (an instant, or None for no deadline)")
+        seq = self._find_hold(event_or_id)
         event = _event_of(ledger, event_or_id, seq)
-        if seq in holds.until:
-            state.commit(changes.Confirmed(event, holds.until[seq]))
+        if seq not in holds.until:
+            raise QueryError(event, "is confirmed, so it has no deadline to extend")
+        before = holds.until[seq]
+        if ttl is not None or until is not None:
+            now = holds.now(state.home)
+            until = holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            if before is None:
+                raise QueryError(until, "would shorten a hold that has no deadline; remove it and hold anew")
+            if (why := incomparable(until, before)) is not None:
+                raise KeyTypeError(until, f"cannot be compared with the deadline {brief_key(before)} ({why})")
+            if until < before:
+                raise QueryError(until, f"lies before the deadline {brief_key(before)}; extend only makes a hold longer")
+        if before is not None and (until is None or before < until):
+            state.commit(changes.Extended(event, until, before))
         return event
 
     def move(self, event_or_id: Any, start: Any, end: Any, resource: Any) -> BookingEvent:
@@ -430,7 +471,43 @@ class Engine:
         new._seq, new._id, new._home = seq, old._id, ledger
         as_row = old._lock is not None and low is new._start and high is new._end
         new._lock = ledger.next_lock() if as_row else None
-        state.commit(changes.Moved(old, new))
+        state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
+        return new
+
+    def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
+        """See `Calendar.change`."""
+        state = self.state
+        if quantity is UNSET and not fields:
+            raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
+        self._tick()
+        seq = state.ledger.find(event_or_id)
+        old, record = state.ledger.event(seq), state.ledger.record(seq)
+        units = old._quantity if quantity is UNSET else check_quantity(quantity)
+        return self._change(old, record, changed_event(old, units, fields), beside_rules=False)
+
+    def _change(self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, beside_rules: bool) -> BookingEvent:
+        """Put *new*, which has the same span, in the place of *old*, or raise `ConflictError` and change nothing.
+
+        *beside_rules*: closures and opening hours are ignored.
+        """
+        state = self.state
+        seq: Any = old._seq
+        low, high = normal(old._start), normal(old._end)
+        more = new._quantity - old._quantity
+        if more > 0:
+            # the booking itself uses its units over the whole of its reach: there is room if the rest fits beside it
+            allows = state.rules.bookings.allows if beside_rules else state.rules.allows
+            try:
+                allowed = new._quantity <= record.capacity and allows(record, low, high, more)
+            except Exception as exc:
+                state.translate_error(exc, low, high)
+                raise
+            if not allowed:
+                raise self.conflict(record, low, high, old._start, old._end, new._quantity, seq)
+        new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
+        as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
+        new._lock = state.ledger.next_lock() if as_row else None
+        state.commit(changes.Changed(old, new, state.booking_indexes.held(seq)))
         return new
 
     @_all_or_nothing
@@ -452,7 +529,7 @@ class Engine:
         as_row = event._lock is not None and point is at
         # closures and hours that came after the booking do not prevent a split
         book = partial(self._book, record, held=held, until=until, as_row=as_row, by_bookings_alone=True)
-        state.commit(changes.Released(event, False, held, until))
+        state.commit(state.release_of(seq, event))
         book(low, point, first, event._id)
         book(point, high, second, None)
         return first, second
@@ -510,6 +587,11 @@ class Engine:
 
     def close(self, resource: Any, start: Any, end: Any, reason: str) -> Closure:
         """See `Calendar.close`."""
+        named = {"resource": resource, "start": start, "end": end}
+        if missing := [name for name, given in named.items() if given is UNSET]:
+            what = "close(resource, start, end) closes a resource, and lacks these"
+            ends = "the calendar itself is in memory and needs no closing; one from Calendar.open is ended by shut_down"
+            raise QueryError(missing, f"{what}; {ends}")
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
         state = self.state
@@ -570,7 +652,7 @@ class Engine:
             raise QueryError(resources, "belongs to another calendar")
         try:
             members = list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
@@ -609,6 +691,17 @@ class Engine:
         self.state.commit(changes.IndexCreated(text, key))
         return text
 
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None) -> str:
+        """See `Calendar.create_booking_index`."""
+        text = plain_text(name)
+        if text is None or not (key is None or callable(key)):
+            raise QueryError(name if text is None else key, "create_booking_index takes a name and key=a function")
+        if key is None:
+            key = field_reader(text)
+        self._tick()
+        self.state.commit(changes.IndexCreated(text, key, of_bookings=True))
+        return text
+
     def reindex(self, resource: Any) -> None:
         """See `Calendar.reindex`."""
         state = self.state
@@ -621,12 +714,11 @@ class Engine:
         """See `Calendar.subscribe`."""
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
-        lock, log, subscription = self.state.gate.lock, self.state.log, Subscription(callback)
-        with lock:
-            log.subscribe(subscription)
+        gate, log, subscription = self.state.gate, self.state.log, Subscription(callback)
+        gate.ask(False, log.subscribe, subscription)
 
         def unsubscribe() -> None:
-            with lock:
+            with gate.lock:  # not `gate.ask`: it may be called at any time, in a finalizer or while a block is open
                 log.unsubscribe(subscription)
 
         return unsubscribe
@@ -641,6 +733,7 @@ class Engine:
         ledger, twin = state.ledger, state.registry.twin
         match change:
             case changes.ResourceAdded(resource, capacity, before, after):
+                state.renumber()  # not in the block of `_apply_resource`, whose changes have numbers
                 self._apply_resource(resource, capacity, before, after, change.id, change.labels)
             case changes.ResourceRemoved(resource):
                 self.remove_resource(twin(resource).resource if change.id is None else change.id)
@@ -650,13 +743,22 @@ class Engine:
                 self.confirm(event._id)
             case changes.Held(event, until):
                 state.commit(changes.Held(ledger.event(ledger.find(event._id)), until))
-            case changes.Released(event, expired):
+            case changes.Extended(event, until):
                 seq = ledger.find(event._id)
-                holds = state.holds.until
-                until = change.until if expired else holds.get(seq)
-                state.commit(changes.Released(ledger.event(seq), expired, seq in holds, until))
+                if seq not in state.holds.until:
+                    raise TransactionError(f"{brief(change)} is about a hold, and the booking is confirmed here")
+                state.commit(changes.Extended(ledger.event(seq), until, state.holds.until[seq]))
+            case changes.Released(event, expired):
+                until = change.until if expired else None
+                state.commit(state.release_of(ledger.find(event._id), expired=expired, until=until))
             case changes.Moved(before, after):
                 self.move(before._id, after._start, after._end, twin(after._resource).resource)
+            case changes.Changed(before, after):
+                seq = ledger.find(before._id)
+                copy = after._with(resource=ledger.record(seq).resource)
+                check_quantity(copy._quantity)
+                # the leader's closures and hours do not count, as for `Booked`
+                self._change(ledger.event(seq), ledger.record(seq), copy, beside_rules=True)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
@@ -678,8 +780,8 @@ class Engine:
             case changes.Untagged(resource, label):
                 self.tag(twin(resource).resource, (label,), False)
             case changes.IndexCreated(name, key):
-                self.create_index(name, key)
-            case changes.IndexDropped(name, key):
+                (self.create_booking_index if change.of_bookings else self.create_index)(name, key)
+            case changes.IndexDropped():
                 state.commit(change)
             case changes.Reindexed(resource):
                 self.reindex(twin(resource).resource)
@@ -715,8 +817,10 @@ _RECORDS: dict[type, tuple[str, ...]] = {
     changes.Booked: ("event",),
     changes.Confirmed: ("event",),
     changes.Held: ("event",),
+    changes.Extended: ("event",),
     changes.Released: ("event",),
     changes.Moved: ("before", "after"),
+    changes.Changed: ("before", "after"),
     changes.Closed: ("closure",),
     changes.Reopened: ("closure",),
 }
@@ -743,6 +847,8 @@ def listed(events: Iterable[Any]) -> list[Any]:
     try:
         with garbage_paused():
             return list(events)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
@@ -766,6 +872,8 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
     """
     try:
         given = list(requests)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
@@ -781,6 +889,8 @@ def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
         options = named.pop("id", None), named.pop("quantity", 1), named.pop("if_exists", "raise")
         if all(type(name) is str for name in named):
             return resource, start, end, *options, named
+    except LACKING:
+        raise
     except BookcoreError as exc:
         return exc
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code

@@ -26,17 +26,22 @@ None or has changed, the general path answers under the lock (a seqlock):
 All three are set without a call, because Python may interrupt a program (Ctrl-C) at every call and nowhere else in this
 code. ``stamp`` may stay None for longer than necessary: the next question then takes the lock and sets it.
 
+When a process forks, the child has only the thread that forked. What other threads were in the midst of counts as cut off in
+the child: their calls, and their blocks, which nobody will end (`Gate.leave_threads`).
+
 While ``waiting`` is true there is work to do before the next call: holds may run out, the store has hidden rows, or a change
 was cut off half-way. Then a question calls ``tick`` first, as all commands do, and no fast path is taken.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
+from weakref import WeakSet, ref
 
 from bookcore.engine.log import Log, this_thread
 from bookcore.model.errors import RecursiveCallError, TransactionError
@@ -53,77 +58,86 @@ _PATIENCE = 1.0
 """Seconds after which a thread that waits for a block looks again, should the message of its end have been lost."""
 
 
-def _caller() -> tuple[int, Any]:
-    """Return the thread and the task of asyncio, or None, that runs this."""
+def _task() -> Any:
+    """Return the task of asyncio that runs this, or None."""
     asyncio = sys.modules.get("asyncio")
-    task = None
     if asyncio is not None:
         try:
-            task = asyncio.current_task()
+            return asyncio.current_task()
         except RuntimeError:  # no loop is running
             pass
-    return threading.get_ident(), task
+    return None
 
 
 class Mark:
     """The state when a block began: how many changes and handed events the log had, the last booking and closure.
 
-    Two marks may have the same numbers, so they are compared by identity.
+    ``orphaned`` is true unless somebody will end the block: until it has begun, when its context manager was collected, and
+    from the beginning of its end, which may be cut off. Two marks may have equal numbers, so they are compared by identity.
     """
 
-    __slots__ = ("changes", "handed", "last", "last_closure")
+    __slots__ = ("changes", "handed", "last", "last_closure", "orphaned")
 
     def __init__(self, changes: int, handed: int, last: int, last_closure: int) -> None:
         self.changes, self.handed, self.last, self.last_closure = changes, handed, last, last_closure
+        self.orphaned = True
 
 
 class Block:
     """An open transaction or what-if, with the blocks inside it.
 
-    ``marks`` are those of the nested blocks, outermost first. ``abandoned`` is false from the end of its beginning to the
-    beginning of its end: if it is true between two calls, one of these was cut off. ``orphaned`` is true when a context
-    manager was collected without having been ended. In both cases the next call undoes the block.
+    ``marks`` are those of the nested blocks, outermost first. A block within which another one was not ended is undone at
+    its end, which raises. When nobody will end any of them, the next call undoes them all.
+
+        marks       outer  inner        a program forgets the inner one, or a call in it is cut off
+        orphaned    no     yes          the end of the outer one undoes both and raises
+        orphaned    yes    no           so does the end of the inner one
+        orphaned    yes    yes          the block is lost
     """
 
-    __slots__ = ("_open_here", "_over", "abandoned", "marks", "orphaned", "owner")
+    __slots__ = ("__weakref__", "_open_here", "_over", "_task", "marks")
 
     def __init__(self) -> None:
-        self.owner = _caller()
         self.marks: list[Mark] = []
-        self.abandoned = True
-        self.orphaned = False
+        self._task = _task()
+        # The list says which thread this is: the system gives the number of a thread that has ended to another one.
         self._open_here = this_thread.blocks
-        self._open_here.append(self)
+        self._open_here.append(ref(self, self._open_here.remove))
         self._over = threading.Lock()
         self._over.acquire()
 
     def close(self) -> None:
         """Let the threads that wait go on. Any thread may call this."""
-        if self in self._open_here:
-            self._open_here.remove(self)
+        mine = ref(self)
+        if mine in self._open_here:
+            self._open_here.remove(mine)
         if self._over.locked():
             self._over.release()
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody will end the block, so that the next call undoes it."""
-        return self.abandoned or self.orphaned or not self.marks
+        """Whether nobody will end the block, so that the next call undoes it. O(nested blocks)."""
+        return all(mark.orphaned for mark in self.marks)
 
     def is_owned(self) -> bool:
         """Tell whether the caller opened the block."""
-        thread, task = _caller()
-        return thread == self.owner[0] and task is self.owner[1]
+        return this_thread.blocks is self._open_here and _task() is self._task
 
     def is_mine(self) -> bool:
         """Tell whether the caller is in the block. Raises: `TransactionError` for another task of the same thread."""
-        thread, task = _caller()
-        if thread != self.owner[0]:
+        if this_thread.blocks is not self._open_here:
             return False
-        if task is not self.owner[1]:
+        if _task() is not self._task:
             raise TransactionError(
                 "another task of this thread has an open transaction; end it before the next await, or guard it by a lock"
             )
         return True
+
+    def leave_threads(self) -> None:
+        """Note that nobody will end the block, in the child of a fork, unless this thread owns it. O(nested blocks)."""
+        if this_thread.blocks is not self._open_here:
+            for mark in self.marks:
+                mark.orphaned = True
 
     def wait(self) -> None:
         """Wait for the end of the block, and not much longer. The lock of the calendar is not held."""
@@ -147,6 +161,10 @@ def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatena
     return question(function, ticks=False)
 
 
+_gates: WeakSet[Gate] = WeakSet()
+"""The gates of this process, for forks alone: a child has to know whose locks other threads held."""
+
+
 class Gate:
     """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
@@ -156,7 +174,8 @@ class Gate:
     """
 
     __slots__ = (
-        "block", "depth", "finish", "lock", "log", "mode", "settle", "stamp", "tick", "torn", "undo", "version", "waiting",
+        "__weakref__", "block", "depth", "finish", "lock", "log", "mode", "settle", "stamp", "tick", "torn", "undo",
+        "version", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -176,9 +195,10 @@ class Gate:
         self.stamp: int | None = 0
         self.waiting = False
         self.torn = False  # a change was cut off, or the calendar is broken; then `waiting` is true as well
+        _gates.add(self)
 
     def is_inside(self, block: Block) -> bool:
-        """Tell whether the caller, who holds the lock, need not wait for a block. An abandoned one is undone first."""
+        """Tell whether the caller, who holds the lock, need not wait for a block. A lost one is undone first."""
         if self.mode or self.depth:  # a call within another one of this thread
             return True
         if block.is_lost:
@@ -263,9 +283,33 @@ class Gate:
             finally:
                 error = None
 
+    def leave_threads(self) -> None:
+        """Go on without the other threads, in the child of a fork: what they were in the midst of was cut off. O(blocks)."""
+        if self.lock.acquire(blocking=False):  # it was free, or this thread had it, and goes on in its call
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
+            if self.mode:
+                self.torn = self.waiting = True
+            self.mode, self.depth = IDLE, 0
+        if self.block is not None:
+            self.block.leave_threads()
+        self.stamp = None
+        self.log.leave_threads()
+
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold; the lock is held, and no change is under way. O(1)."""
         if self.mode:
             raise AssertionError("a change is said to be under way, and none is")
         if self.stamp is not None and (self.waiting or self.block is not None or self.stamp != self.version):
             raise AssertionError("readers without the lock are told wrongly whether something changes")
+
+
+def _leave_threads() -> None:
+    """Let all calendars go on in the child of a fork."""
+    for gate in list(_gates):
+        gate.leave_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_threads)

@@ -14,9 +14,10 @@ deadlines are in order of number. After `tidy`, no deadline is left if ``timed``
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable
-from itertools import islice, pairwise
-from operator import itemgetter
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from itertools import chain, filterfalse, islice, pairwise
+from operator import is_, itemgetter
 from typing import Any, TypeAlias
 
 from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, brief_key
@@ -33,6 +34,7 @@ Due: TypeAlias = tuple[Any, int]
 _MISSING: Any = object()
 _deadline_of = itemgetter(0)
 _number_of = itemgetter(1)
+_is_none = partial(is_, None)
 
 
 class Holds:
@@ -46,8 +48,12 @@ class Holds:
         self.deadlines: list[Due] = []
         self.passed = 0  # how many of the deadlines have passed
         self.timed = 0  # how many bookings are held until a deadline
-        self.family = KeyFamily(True, lambda: map(_deadline_of, self.deadlines[self.passed :]), "the other deadlines")
+        self.family = KeyFamily(True, self._held, "the other deadlines")
         self.expired: dict[Hashable, Any] = {}  # deadlines of the latest expired holds by id, for the error of `confirm`
+
+    def _held(self) -> Iterable[Any]:
+        """Return all deadlines that a new one may be compared with, here or in a calendar that has a clock."""
+        return chain(map(_deadline_of, self.deadlines[self.passed :]), filterfalse(_is_none, self.until.values()))
 
     def now(self, calendar: object) -> Any:
         """Return the clock's instant. Raises: `QueryError` when there is no clock, `KeyTypeError` for an invalid instant."""
@@ -71,11 +77,13 @@ class Holds:
     def position(self, until: Any, seq: int) -> int | None:
         """Return the position at which to insert a deadline, or None if it is not to be inserted. O(log holds).
 
-        Raises: `KeyTypeError` when deadlines cannot be compared.
+        Raises: `KeyTypeError` when deadlines cannot be compared, even if there is no clock: a snapshot is restored with one.
         """
-        if until is None or self.clock is None:  # without a clock, holds run out only by `Calendar.apply`
+        if until is None:
             return None
         self.family.point(until)
+        if self.clock is None:  # then holds run out only by `Calendar.apply`
+            return None
         try:
             high = bisect_right(self.deadlines, until, self.passed, key=_deadline_of)
             low = bisect_left(self.deadlines, until, self.passed, high, key=_deadline_of)
@@ -90,7 +98,7 @@ class Holds:
         """Mark a booking as held; *position* is the result of `position`. O(1), and a move of memory."""
         if position is not None:
             self.deadlines.insert(position, (until, seq))
-            self.family.learn(until)
+        self.family.learn(until)
         self.until[seq] = until
         self.timed += self._is_timed(until)
 

@@ -19,6 +19,7 @@ two bookings ever have the same lock, even if a booking is undone and its number
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import repeat, starmap
 from typing import Any
 
 from bookcore.engine.gate import Gate, question
@@ -37,7 +38,7 @@ _new = BookingEvent.__new__
 
 
 class Ledger:
-    """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock` and `status` take."""
+    """The active bookings of one calendar. Used under the calendar's lock, which `holds_lock`, `status` and `until` take."""
 
     __slots__ = (
         "_holds", "_registry", "_store", "gate", "ids", "last", "last_lock", "locks", "named", "numbers", "objects",
@@ -75,6 +76,11 @@ class Ledger:
         if not self.owns(event):
             return Status.RELEASED
         return Status.HELD if event._seq in self._holds.until else Status.CONFIRMED
+
+    @question
+    def until(self, event: BookingEvent) -> Any:
+        """Return the deadline of the event if it is held until a deadline now, else None. O(1)."""
+        return self._holds.until.get(event._seq) if self.owns(event) else None  # type: ignore[arg-type]
 
     def owns(self, event: BookingEvent) -> bool:
         """Tell whether the event has the present lock of an active booking. O(1)."""
@@ -142,10 +148,14 @@ class Ledger:
 
     def events(self, record: ResourceRecord, rows: Iterable[Row]) -> list[BookingEvent]:
         """Return the events of rows of one resource. O(rows)."""
+        return self.events_of(zip(repeat(record), rows, strict=False))
+
+    def events_of(self, pairs: Iterable[tuple[ResourceRecord, Row]]) -> list[BookingEvent]:
+        """Return the events of rows, each given with the record of its resource. O(rows)."""
         objects, made_of = self.objects, self.made_of
         if not objects:
-            return [made_of(record, row) for row in rows]
-        return [objects[row[2]] if row[2] in objects else made_of(record, row) for row in rows]
+            return list(starmap(made_of, pairs))
+        return [objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in pairs]
 
     def made_of(self, record: ResourceRecord, row: Row) -> BookingEvent:
         """Return an event made from a row. O(1)."""

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Protocol, TypeAlias
+from weakref import ref
 
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
@@ -70,8 +71,15 @@ class _Thread(threading.local):
 
     def __init__(self) -> None:
         self.delivering = False
-        self.blocks: list[Any] = []  # the open blocks that it owns, see `bookcore.engine.gate.Block`
+        self.blocks: list[ref[Any]] = []  # the open blocks that it owns, see `bookcore.engine.gate.Block`
         self.due: deque[tuple[Log, int]] = deque()  # what it has to deliver, by log
+        self.rebuilds: Any = None  # what runs `bookcore.engine.mending.Mending.rebuild`, if it does
+
+
+    def is_in_block(self) -> bool:
+        """Tell whether it owns a block of a calendar that somebody will end."""
+        blocks = [each() for each in tuple(self.blocks)]
+        return not all(block is None or block.is_lost for block in blocks)
 
 
 this_thread = _Thread()
@@ -84,7 +92,7 @@ class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
     __slots__ = (
-        "_turn", "active", "changes", "delivering", "due", "handed", "journal", "latest", "noted", "outbox", "pending",
+        "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox", "pending",
         "subscribers", "told",
     )  # fmt: skip
 
@@ -96,14 +104,14 @@ class Log:
         self.outbox: deque[_Waiting] = deque()  # each with its number
         self.noted = self.told = 0
         self.latest: Change | None = None  # the last change that a commit has noted
-        self.due = 0  # the number of the last change that the present call put into the outbox, or 0
+        self.due = 0  # the number of the last change that the present call has to deliver, or 0
         self.subscribers: tuple[Subscription, ...] = ()
         self.journal: Journal | None = None
         # Changes outside of any block, which are in no record yet and will be part of the next one: a question may release
         # expired holds, and is not refused because of the journal.
         self.pending: list[Change] = []
-        self._turn = threading.Lock()  # held by the thread that delivers
-        self.delivering = False
+        self._turn = threading.RLock()  # held by the thread that delivers
+        self._place = 0  # how many subscribers have been called with the first change of the outbox
 
     def note_all(self, changes: Iterable[Change]) -> None:
         """Note many committed changes, all or none. O(changes)."""
@@ -155,26 +163,53 @@ class Log:
             this_thread.due.append((self, until))
             deliver_all()
 
-    def _deliver(self, until: int) -> None:
+    def _deliver(self, until: int, wait: bool) -> bool:
         """Notify subscribers of the changes up to number *until*, in order, each once. The lock is not held.
 
-        An exception of a subscriber is logged and affects neither the change nor other deliveries.
+        Returns False if another thread is doing that, unless this one is to *wait* for it. An exception of a subscriber is
+        logged and affects neither the change nor other deliveries. Ctrl-C in a subscriber leaves the rest to the next call.
         """
-        outbox = self.outbox
-        with self._turn:
-            self.delivering = True
+        outbox, turn = self.outbox, self._turn
+        try:
+            if not turn.acquire(blocking=wait):
+                return False
+            while outbox and outbox[0][0] <= until:
+                number, change, subscribers = outbox[0]
+                while self._place < len(subscribers):
+                    subscription = subscribers[self._place]
+                    self._place += 1  # no more than once: one that always exits would stop the others
+                    if not subscription.ended:
+                        try:
+                            subscription.callback(change)
+                        except Exception as exc:
+                            _report(subscription.callback, exc)
+                # no call comes between these, so Ctrl-C does not either
+                self.told, self._place = number, 0
+                outbox.popleft()
+            self.told = max(self.told, until)
+            return True
+        except BaseException:
+            self.remind(until)
+            raise
+        finally:
             try:
-                while outbox and outbox[0][0] <= until:
-                    number, change, subscribers = outbox.popleft()
-                    try:
-                        for subscription in subscribers:
-                            if not subscription.ended:
-                                _notify(subscription.callback, change)
-                    finally:
-                        self.told = number
-                self.told = max(self.told, until)
-            finally:
-                self.delivering = False
+                turn.release()  # the first call here, so that Ctrl-C cannot leave it held
+            except RuntimeError:  # it was not acquired
+                pass
+
+    def remind(self, until: int) -> None:
+        """Leave the delivery of the changes up to number *until* to the next call of the calendar, whoever makes it."""
+        self.due = max(self.due, until)
+
+    def leave_threads(self) -> None:
+        """Go on without the other threads, in the child of a fork: the next call delivers what they have not."""
+        if self._turn.acquire(blocking=False):
+            self._turn.release()
+        else:
+            self._turn = threading.RLock()
+            self.told = self.noted - len(self.outbox)
+        if self.outbox:
+            self.remind(self.noted)
 
 
 def deliver_all() -> None:
@@ -189,23 +224,20 @@ def deliver_all() -> None:
     thread.delivering = True
     later: list[tuple[Log, int]] = []
     try:
-        in_block = any(not block.is_lost for block in thread.blocks)
         while thread.due:
             log, until = thread.due.popleft()
-            if in_block and log.delivering:
+            if not log._deliver(until, wait=not thread.is_in_block()):
                 later.append((log, until))
-            else:
-                log._deliver(until)
     finally:
+        thread.delivering = False  # before the calls below, after which Ctrl-C would leave it set for ever
+        while thread.due:  # a subscriber was interrupted
+            log, until = thread.due.popleft()
+            log.remind(until)
         thread.due.extend(later)
-        thread.delivering = False
 
 
-def _notify(subscriber: Callable[[Change], Any], change: Change) -> None:
-    """Call a subscriber; log its exception as an error. Without a logging configuration, Python prints errors to stderr."""
-    try:
-        subscriber(change)
-    except Exception as exc:
-        import logging
+def _report(subscriber: Callable[[Change], Any], exc: Exception) -> None:
+    """Log an exception of a subscriber as an error. Without a logging configuration, Python prints errors to stderr."""
+    import logging
 
-        logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)
+    logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)

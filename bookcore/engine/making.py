@@ -1,16 +1,20 @@
-"""Events that are about to be booked: made from the arguments of `Calendar.book`, or given by the caller and checked."""
+"""Events about to be booked: made from the arguments of `Calendar.book` or `change`, or given by the caller and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from bookcore.model.errors import FieldError, QueryError, brief, brief_key
-from bookcore.model.event import BookingEvent, unpacked
+from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
+from bookcore.model.event import NO_FIELDS, BookingEvent, checked, unpacked
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
-__all__ = ["check_event", "make_event", "plain_event"]
+__all__ = ["changed_event", "check_event", "field_reader", "make_event", "plain_event"]
+
+_FACTS = frozenset({"end", "id", "resource", "start"})
+"""What `Calendar.change` does not change."""
 
 _MISSING: Any = object()
 _new = BookingEvent.__new__
@@ -38,7 +42,7 @@ def make_event(
         fields = unpacked(cls, fields)
     try:
         event = cls(resource, start, end, quantity=quantity, **fields)
-    except FieldError:
+    except (FieldError, *LACKING):
         raise
     except Exception as exc:
         raise FieldError(cls, fields, f"{type(exc).__name__}: {exc}") from exc
@@ -55,6 +59,45 @@ def make_event(
             has = getattr(event, name, "nothing")
             raise FieldError(cls, [name], f"asked for {name} {brief_key(given)}, its class makes it {brief_key(has)}")
     return event
+
+
+def changed_event(event: BookingEvent, quantity: Any, fields: Mapping[str, Any]) -> BookingEvent:
+    """Return an unbooked copy of an event with another quantity and other fields. Raises: as `make_event`.
+
+    Its class makes the copy from the fields that its constructor takes, so that it checks them and computes what follows
+    from them; what the program has set on the event besides is copied.
+    """
+    cls: Any = type(event)
+    if not _FACTS.isdisjoint(fields):
+        raise FieldError(cls, sorted(_FACTS.intersection(fields)), "Calendar.move gives another span or resource; ids stay")
+    old = event.fields
+    taken = {name: value for name, value in old.items() if _takes(cls, name)}
+    named = (checked if cls.__init__ is BookingEvent.__init__ else unpacked)(cls, fields)
+    new = make_event(cls, event._resource, event._start, event._end, quantity, {"fields": {**taken, **named}})
+    for name in old.keys() - taken.keys() - new.fields.keys():
+        try:
+            object.__setattr__(new, name, old[name])
+        except AttributeError:  # no such slot and no __dict__
+            new._fields = {**(new._fields or {}), name: old[name]}
+    return new
+
+
+def field_reader(name: str) -> Callable[[BookingEvent], Any]:
+    """Return the function that reads a field of an event by name, or raises LookupError. Raises: `QueryError`."""
+    if name in NO_FIELDS:
+        raise QueryError(name, f"is no field, but said by every event: give key=lambda event: event.{name}")
+    return lambda event: event.fields[name]
+
+
+def _takes(cls: type, name: str) -> bool:
+    """Tell whether the constructor of a class takes a keyword argument, as far as it says."""
+    if cls is BookingEvent:
+        return True
+    try:
+        parameters = inspect.signature(cls).parameters
+    except Exception:  # the class's own code
+        return True
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def check_event(event: Any) -> None:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from bookcore.engine.gate import CHANGING, Block
+from bookcore.engine.log import this_thread
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
@@ -41,7 +42,7 @@ class Mending:
         """
         state = self._state
         gate, mode = state.gate, state.gate.mode
-        if self._broken is not None:
+        if self._broken is not None and this_thread.rebuilds is not self:
             raise CalendarBrokenError(self._broken)
         gate.mode = CHANGING
         try:
@@ -52,6 +53,7 @@ class Mending:
             raise CalendarBrokenError(self._broken) from exc
         finally:
             gate.mode = mode
+        self._broken = None
         gate.torn = False
         state.watch()
 
@@ -74,11 +76,17 @@ class Mending:
 
     def rebuild(self) -> None:
         """See `Calendar.rebuild`."""
+        before, this_thread.rebuilds = this_thread.rebuilds, self  # so that `settle` tries again what has failed
+        try:
+            self._state.gate.run(self._rebuild)
+        finally:
+            this_thread.rebuilds = before
+
+    def _rebuild(self) -> None:
+        """Mend the calendar, whether a change was cut off or not. The lock is held for writing: the call was not refused."""
         gate = self._state.gate
-        with gate.lock:
-            self._broken = None
-            gate.torn = gate.waiting = True
-        gate.run(lambda: None)  # which settles everything first
+        gate.torn = gate.waiting = True
+        self.settle()
 
     def _mend(self) -> None:
         """Undo the change that was being applied, and build the indexes anew. It may be called again after an exception."""
@@ -101,6 +109,7 @@ class Mending:
             record, capacity, crowded, rows = resizing
             state.resize(record, capacity, crowded, rows)
         ledger.repair()
+        state.booking_indexes.repair(ledger.owners.__contains__)
         registry.repair(None)
         state.hours.repair(records)
         state.closures.repair(records, state.record_of_resource)
@@ -137,11 +146,12 @@ class Mending:
                 self._discard(change.number or event._seq)
             case changes.Released(event):
                 self._discard(event._seq)
-                return [changes.Booked(event, change.held, change.until)]
-            case changes.Moved(before):
+                return [changes.Booked(event, change.held, change.until, indexed=state.indexed)]
+            case changes.Moved(before) | changes.Changed(before):
                 number: Any = before._seq
                 self._discard(number)
-                return [changes.Booked(before, number in holds.until, holds.until.get(number))]
+                held, until = number in holds.until, holds.until.get(number)
+                return [changes.Booked(before, held, until, indexed=state.indexed)]
             case changes.Closed(closure):
                 state.closures.by_id.pop(closure.id, None)
             case changes.Reopened(closure):
@@ -162,6 +172,9 @@ class Mending:
                 holds.until[confirmed] = change.until
             case changes.Held(event):
                 holds.until.pop(event._seq, None)  # type: ignore[arg-type]  # it is booked
+            case changes.Extended(event):
+                extended: Any = event._seq
+                holds.until[extended] = change.before
             case changes.HoursSet(resource):
                 state.record_of_resource(resource).hours = change.before
             case changes.CapacitySet() if state.resizing is not None:
@@ -174,7 +187,7 @@ class Mending:
             case changes.Untagged(resource, label):
                 registry.tag(state.record_of_resource(resource), label)
             case changes.IndexCreated(name):
-                registry.indexes.pop(name, None)
+                state.indexes_of(change).pop(name, None)
             case changes.Reindexed(resource):
                 record = state.record_of_resource(resource)
                 registry.repair(record.number)

@@ -22,6 +22,7 @@ from bookcore.index.bitmap import Bitmap, from_ordinals
 from bookcore.index.span_algebra import following, preceding
 from bookcore.model.errors import KeyTypeError
 from bookcore.model.explanation import Cause, CauseKind, span_text
+from bookcore.model.window import Window
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["OpeningHours", "is_shorter", "suits"]
@@ -173,7 +174,7 @@ class OpeningHours:
         hours = record.hours
         if hours is not None and not self.allows(record, low, high, quantity):
             closes, opens = next(iter(hours.closed_spans(low, high)), (low, high))
-            closes, opens = (start if closes is low else closes), (end if opens is high else opens)
+            closes, opens = Window(start, end, low, high).tell(closes, opens)
             text = f"outside its opening hours {span_text(closes, opens, '[)')}"
             yield Cause(CauseKind.HOURS, hours, closes, opens, text, "outside its opening hours")
 

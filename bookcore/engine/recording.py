@@ -44,6 +44,8 @@ class RecordingEngine(Engine):
     load = _recorded(Engine.load)
     hold = _recorded(Engine.hold)
     confirm = _recorded(Engine.confirm)
+    extend = _recorded(Engine.extend)
+    change = _recorded(Engine.change)
     move = _recorded(Engine.move)
     split = _recorded(Engine.split)
     book_any = _recorded(Engine.book_any)
@@ -55,6 +57,7 @@ class RecordingEngine(Engine):
     set_capacity = _recorded(Engine.set_capacity)
     tag = _recorded(Engine.tag, ticks=False)
     create_index = _recorded(Engine.create_index, ticks=False)
+    create_booking_index = _recorded(Engine.create_booking_index, ticks=False)
     reindex = _recorded(Engine.reindex, ticks=False)
     apply = _recorded(Engine.apply, ticks=False)
 

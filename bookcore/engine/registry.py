@@ -206,7 +206,7 @@ class Registry:
             for number, value in enumerate(column, low):
                 numbers[value].append(number)
             for value, members in numbers.items():
-                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, high))
+                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, members[-1] + 1))
 
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
@@ -255,9 +255,18 @@ class Registry:
         for index in self.indexes.values():
             index.renumber(numbers)
 
-    def has(self, record: ResourceRecord) -> bool:
-        """Tell whether a record is still registered. O(1)."""
-        return record.number < self.size and self.by_number[record.number] is record
+    def current(self, record: ResourceRecord) -> ResourceRecord | None:
+        """Return the record that a resource has now, or None if it is not registered any more. O(1).
+
+        After a removal that was undone, it is not the record from before.
+        """
+        if record.number < self.size and self.by_number[record.number] is record:
+            return record
+        try:
+            now = self.by_id.get(record.id)
+        except Exception:  # the code of the id
+            return None
+        return now if now is not None and now.resource is record.resource else None
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
@@ -285,10 +294,10 @@ class Registry:
 
     # -- tags and kinds ----------------------------------------------------------------------------
 
-    def tag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
-        """Put labels on a resource, all or none; return those that it did not have. Raises: `QueryError`."""
-        number, tags = record.number, self.tags
-        bitmaps: list[tuple[Hashable, Bitmap]] = []
+    def tag(self, record: ResourceRecord, *labels: Hashable) -> None:
+        """Put labels on a resource, all or none. Raises: `QueryError`."""
+        tags = self.tags
+        bitmaps: list[Bitmap] = []
         fresh = 0
         label: Hashable = None
         try:
@@ -297,31 +306,23 @@ class Registry:
                 if bits is None:
                     bits = tags[label] = Bitmap()
                     fresh += 1
-                bitmaps.append((label, bits))
+                bitmaps.append(bits)
         except Exception as exc:
             for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
                 tags.popitem()
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
-        new = []
-        for label, bits in bitmaps:
-            if number not in bits:
-                bits.add(number)
-                new.append(label)
-        return new
+        for bits in bitmaps:
+            bits.add(record.number)
 
-    def tag_all(self, numbers: Iterable[int], label: Hashable) -> None:
-        """Put a label on the resources with these numbers, at least one. O(n / 8 + numbers)."""
-        _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, self.size))
+    def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:
+        """Put a label on the resources with these numbers, at least one. O(highest / 8 + numbers)."""
+        _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, max(numbers) + 1))
 
-    def untag(self, record: ResourceRecord, *labels: Hashable) -> list[Hashable]:
-        """Take labels off a resource, all or none; return those that it had. Raises: `QueryError`."""
-        number = record.number
-        removed = []
-        for label, bits in [(label, self._tagged(label)) for label in labels]:  # all are looked up before the first change
-            if bits is not None and number in bits:
-                _take(number, label, bits, self.tags)
-                removed.append(label)
-        return removed
+    def untag(self, record: ResourceRecord, label: Hashable) -> None:
+        """Take a label off a resource. Raises: `QueryError`."""
+        bits = self._tagged(label)
+        if bits is not None and record.number in bits:
+            _take(record.number, label, bits, self.tags)
 
     def repair(self, changed: int | None) -> None:
         """Make the indexes anew, without the resource of this number, after a change was cut off; drop unused labels.
@@ -329,7 +330,7 @@ class Registry:
         O(n log n) for each index. Raises: `KeyTypeError` when the values of an index cannot be compared any more.
         """
         for index in self.indexes.values():
-            index.repair(changed)
+            index.repair(lambda number: number != changed)
         for label in [label for label, bits in self.tags.items() if not bits.value()]:
             del self.tags[label]
 

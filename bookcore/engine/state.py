@@ -13,9 +13,11 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
+from bookcore.engine.booking_indexes import BookingIndexes
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import BufferIndex
 from bookcore.engine.closures import Closures
@@ -30,6 +32,7 @@ from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
 from bookcore.model.errors import (
+    LACKING,
     BookcoreError,
     ConflictError,
     KeyTypeError,
@@ -39,7 +42,7 @@ from bookcore.model.errors import (
     brief,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import KeyFamily, is_foreign, normal
+from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
 from bookcore.model.resource import Resource
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
@@ -59,7 +62,7 @@ __all__ = ["CalendarState"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Closed, changes.Reopened
+_OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Changed, changes.Closed, changes.Reopened
 """Changes that begin with a call of a store, which says by ``begun`` whether it has changed something."""
 
 
@@ -71,6 +74,7 @@ class CalendarState:
         "_awaited",
         "_refusals",
         "begun",
+        "booking_indexes",
         "bounds",
         "buffers",
         "change",
@@ -83,6 +87,7 @@ class CalendarState:
         "holds",
         "home",
         "hours",
+        "indexed",
         "keys",
         "ledger",
         "loading",
@@ -103,6 +108,7 @@ class CalendarState:
         clock: Callable[[], Any] | None,
         event_type: type[BookingEvent],
         key: Callable[[Any], Hashable] | None = None,
+        stated: StatedKeys | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
         self.store = store
@@ -118,9 +124,11 @@ class CalendarState:
         # the resource whose capacity is being changed, its capacity and `crowded` before, and its rows
         self.resizing: tuple[ResourceRecord, int, bool, Sequence[Row]] | None = None
         self.repairable = store if isinstance(store, SupportsRepair) else None
-        self.keys = KeyFamily(closed, self._keys_held)
+        self.keys = KeyFamily(closed, self._keys_held, stated=stated)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
         self.registry = Registry(self.sizes.attribute, key)
+        self.booking_indexes = BookingIndexes(self.sizes.attribute)
+        self.indexed: Any = None  # what they held of the booking that is being changed, or was when that was cut off
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
         self.buffers = BufferIndex()
@@ -141,7 +149,9 @@ class CalendarState:
             changes.Released: self._released,
             changes.Confirmed: self._confirmed,
             changes.Held: self._held,
+            changes.Extended: self._extended,
             changes.Moved: self._moved,
+            changes.Changed: self._changed,
             changes.ResourceAdded: self._resource_added,
             changes.ResourceRemoved: self._resource_removed,
             changes.Closed: self._closed_for,
@@ -187,6 +197,7 @@ class CalendarState:
         self._settle_refusals()
         gate.mode = CHANGING
         self.change = change
+        self.indexed = None
         self.counted = self.ledger.last, self.closures.last_id
         try:
             self._apply[type(change)](change)
@@ -214,7 +225,7 @@ class CalendarState:
             return True
         if isinstance(change, _OF_STORES) and self.repairable is not None:
             return False
-        return not isinstance(exc, Exception) or isinstance(exc, MemoryError | RecursionError)
+        return not isinstance(exc, Exception) or isinstance(exc, LACKING)
 
     def _has_begun(self) -> bool:
         """Tell whether something has been changed since the last change was complete."""
@@ -233,8 +244,9 @@ class CalendarState:
         """
         error.look_later(look, self._asked)
         if record.active_count + (record.closures.active_count if record.closures is not None else 0) <= self.sizes.few:
-            error.settle()
-            return
+            with suppress(Exception):  # keys or the store failed: who asks is told
+                error.settle()
+                return
         self._refusals.add(error)
         if not record.awaited:
             record.awaited = True
@@ -245,11 +257,14 @@ class CalendarState:
         self.gate.ask(False, question)
 
     def _settle_refusals(self) -> None:
-        """Have all refusals find what is in the way now, because that is about to change. Raises nothing."""
+        """Have all refusals find what is in the way now, because that is about to change.
+
+        Raises nothing but Ctrl-C and the like, before anything has changed.
+        """
         if not self._awaited:
             return
         for error in list(self._refusals):
-            error.settle()
+            error.settle(last=True)
         self._refusals.clear()
         for record in self._awaited:
             record.awaited = False
@@ -262,6 +277,7 @@ class CalendarState:
         record = self.record_of(event)
         low, high = normal(event._start), normal(event._end)
         position = self.holds.position(until, seq)
+        places = self._event_places(event, change.indexed)
         try:
             self.store.put(record, low, high, seq, event._quantity)
         except Exception as exc:
@@ -272,16 +288,33 @@ class CalendarState:
         if type(low) is not fast_type or type(high) is not fast_type:
             self.keys.learn(low, high)
         self.ledger.put(event, record)
+        self.booking_indexes.enter(seq, places)
         record.active_count += 1
         if change.held:
             self.holds.put(seq, until, position)
             self.watch()
         self.holds.forget(event._id)
 
+    def _event_places(self, event: BookingEvent, held: Any) -> Any:
+        """Ask the indexes of bookings where the values of an event belong; key functions may ask the calendar meanwhile."""
+        indexes = self.booking_indexes
+        if not indexes:
+            return ()
+        seq: Any = event._seq
+        if self.indexed is None:  # else a change that was cut off is being undone
+            self.indexed = indexes.held(seq)
+        mode, self.gate.mode = self.gate.mode, DECIDING
+        try:
+            return indexes.places(event, held)
+        finally:
+            self.gate.mode = mode
+
     def _released(self, change: changes.Released, hide: bool = False) -> None:
         event = change.event
         seq: Any = event._seq
         record = self.ledger.record(seq)
+        if self.indexed is None:
+            self.indexed = self.booking_indexes.held(seq)
         if (hide or change.expired) and self.expiry is not None:
             self.begun = True
             self.expiry.hide([record], [seq])
@@ -294,6 +327,7 @@ class CalendarState:
                 raise
         self.begun = True
         self.ledger.pop(seq)
+        self.booking_indexes.discard(seq)
         record.active_count -= 1
         if change.held:
             self._hold_no_more(seq)
@@ -319,12 +353,35 @@ class CalendarState:
         self.holds.put(seq, change.until, self.holds.position(change.until, seq))
         self.watch()
 
-    def _moved(self, change: changes.Moved) -> None:
+    def _extended(self, change: changes.Extended) -> None:
+        seq: Any = change.event._seq
+        position = self.holds.position(change.until, seq)
+        self.begun = True
+        self.holds.drop(seq)
+        self.holds.put(seq, change.until, position)
+        self.holds.tidy()
+        self.watch()
+
+    def _changed(self, change: changes.Changed) -> None:
+        before, after = change.before, change.after
+        if before._quantity != after._quantity:
+            self._moved(change)
+            return
+        seq: Any = before._seq
+        record = self.ledger.record(seq)
+        places = self._event_places(after, change.indexed)
+        self.begun = True
+        self.ledger.pop(seq)
+        self.ledger.put(after, record)
+        self.booking_indexes.enter(seq, places)
+
+    def _moved(self, change: changes.Moved | changes.Changed) -> None:
         before, after = change.before, change.after
         seq: Any = before._seq
         source, target = self.ledger.record(seq), self.record_of(after)
         old_low, old_high = normal(before._start), normal(before._end)
         low, high = normal(after._start), normal(after._end)
+        places = self._event_places(after, change.indexed)
         try:
             self.store.remove(source, old_low, old_high, seq)
             self.begun = True
@@ -343,6 +400,7 @@ class CalendarState:
         self.keys.learn(low, high)
         self.ledger.pop(seq)
         self.ledger.put(after, target)
+        self.booking_indexes.enter(seq, places)
         source.active_count -= 1
         target.active_count += 1
 
@@ -464,10 +522,17 @@ class CalendarState:
 
     def _index_created(self, change: changes.IndexCreated) -> None:
         self.gate.mode = DECIDING  # as in `_places`
-        self.registry.create_index(change.name, change.key)
+        if change.of_bookings:
+            self.booking_indexes.create(change.name, change.key, self.ledger.all())
+        else:
+            self.registry.create_index(change.name, change.key)
 
     def _index_dropped(self, change: changes.IndexDropped) -> None:
-        self.registry.indexes.pop(change.name, None)
+        self.indexes_of(change).pop(change.name, None)
+
+    def indexes_of(self, change: changes.IndexCreated | changes.IndexDropped) -> dict[str, Any]:
+        """Return the indexes by name, of which a change makes or drops one."""
+        return self.booking_indexes.by_name if change.of_bookings else self.registry.indexes
 
     def _reindexed(self, change: changes.Reindexed) -> None:
         record = self.record_of_resource(change.resource)
@@ -493,7 +558,7 @@ class CalendarState:
         each row, committed; the caller notes the changes in the log.
         """
         store = self.store
-        if not isinstance(store, SupportsLoad):
+        if not isinstance(store, SupportsLoad) or self.booking_indexes:  # these compare the bookings one by one
             return False
         self._settle_refusals()
         self.loading = seqs
@@ -555,7 +620,7 @@ class CalendarState:
             self.log.open()
             self.gate.block = block
         block.marks.append(mark)
-        block.abandoned = False
+        mark.orphaned = False
 
     def mark(self) -> Mark:
         """Return what is before a block."""
@@ -573,38 +638,38 @@ class CalendarState:
             kept = keep
             return result
         finally:
-            block.abandoned = True  # until it has ended, should Ctrl-C come before `end` begins
+            mark.orphaned = True  # until it has ended, should Ctrl-C come before `end` begins
             self.end(block, mark, kept)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
-        The changes of an outermost block are given to the journal; if it does not take them, they are undone, and its error
-        is raised.
-
-        If undoing is cut off, or a change cannot be undone, the whole outermost block is left abandoned, and the next call
-        goes on. Raises: `TransactionError` when a change cannot be undone.
+        If a block inside is still to be ended by somebody, both stay open until then, so that its later changes are undone
+        too. The changes of the outermost block are given to the journal; if it does not take them, they are undone, and its
+        error is raised. If undoing is cut off, or a change cannot be undone, the block stays orphaned. Raises:
+        `TransactionError` when a change cannot be undone.
         """
-        gate, log = self.gate, self.log
-        block.abandoned = True
+        gate, log, marks = self.gate, self.log, block.marks
+        mark.orphaned = True
         error: Exception | None = None
-        if kept and log.journal is not None and block.marks[0] is mark:
+        if kept and log.journal is not None and marks[0] is mark:
             try:
                 log.journal.append([noted[0] for noted in log.changes or ()])
-                del block.marks[:]  # no call comes before this, so Ctrl-C does not either: the next call keeps the changes
+                del marks[:]  # no call comes before this, so Ctrl-C does not either: the next call keeps the changes
             except Exception as exc:
                 error, kept = exc, False
         if not kept:
             if gate.torn:
                 gate.settle()
             self._roll_back(mark)
-        if mark in block.marks:  # else it was cut off as it began
-            del block.marks[block.marks.index(mark) :]
-        if not block.marks:
+        if mark in marks:  # else it was cut off as it began
+            at = marks.index(mark)
+            if all(inner.orphaned for inner in marks[at:]):
+                del marks[at:]
+        if not marks:
             log.close()
             gate.block = None
             block.close()
-        block.abandoned = False
         if error is not None:
             raise error
 
@@ -683,7 +748,7 @@ class CalendarState:
             for row in due:
                 try:
                     if self.holds.is_current(row):
-                        self.commit(changes.Released(self.ledger.event(row[1]), True, True, row[0]))
+                        self.commit(self.release_of(row[1], expired=True))
                         self.begun = True  # `commit` sets it to False
                 except Exception as exc:
                     error = error or exc
@@ -691,6 +756,13 @@ class CalendarState:
         self.begun = self.gate.torn
         if error is not None:
             raise error
+
+    def release_of(self, seq: int, event: BookingEvent | None = None, *, expired: bool = False, until: Any = None) -> Any:
+        """Return the change that releases an active booking; *until* replaces the deadline that it has."""
+        event = self.ledger.event(seq) if event is None else event
+        held, deadline = seq in self.holds.until, self.holds.until.get(seq)
+        until = deadline if until is None else until
+        return changes.Released(event, expired, held, until, indexed=self.booking_indexes.held(seq))
 
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
@@ -707,6 +779,7 @@ class CalendarState:
             # in this order, so that a hold whose expiry is cut off is active and held, or remembered as expired
             remember(id_of(seq), until)
             pop(seq)
+            self.booking_indexes.discard(seq)
             drop(seq)
             record.active_count -= 1
             records.append(record)
@@ -774,11 +847,11 @@ class CalendarState:
     # -- errors and endings ------------------------------------------------------------------------
 
     def translate_error(self, exc: Exception, *keys: Any) -> None:
-        """Raise a `KeyTypeError` or `StoreError` for a store's exception; return for errors of bookcore and lack of memory.
+        """Raise a `KeyTypeError` or `StoreError` for a store's exception; return for errors of bookcore and those `LACKING`.
 
         If keys are compared by the user's own code, the exception is taken to come from there, else from the store.
         """
-        if isinstance(exc, BookcoreError | MemoryError):
+        if isinstance(exc, (BookcoreError, *LACKING)):
             return
         theirs = [key for key in keys if key is not None and is_foreign(key)]
         if theirs or self.keys.foreign:
@@ -788,7 +861,7 @@ class CalendarState:
 
     def translate_comparison(self, exc: Exception) -> None:
         """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
-        if self.keys.foreign and not isinstance(exc, BookcoreError):
+        if self.keys.foreign and not isinstance(exc, (BookcoreError, *LACKING)):
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
@@ -819,6 +892,7 @@ class CalendarState:
         for part in (self.store, self.registry, self.ledger):
             if hasattr(part, "check"):
                 part.check()
+        self.booking_indexes.check(self.ledger.owners)
         self.holds.check(self.ledger.owners.__contains__)
         self.closures.check(records)
         self.hours.check(records, self.registry.size)

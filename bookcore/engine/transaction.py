@@ -6,7 +6,7 @@
 
 A block ends in its order, thread and task: if it does not (an `ExitStack` used wrongly, two generators, a callback in
 another thread), its changes are undone, with those of the blocks inside it, and its end raises. A block that is never ended
-is undone when Python collects its context manager.
+is undone when Python collects its context manager, or at the end of the block around it, which raises.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Transaction(AbstractContextManager[None]):
     def _begin(self) -> None:
         if self._state.gate.waiting:
             self._state.tick()  # before the block begins, because the clock may raise
+        self._state.renumber()
         # set first, so that `__del__` finds the block if Ctrl-C comes before `__enter__` returns
         self._block, self._mark = self._state.gate.block or Block(), self._state.mark()
         self._state.begin(self._block, self._mark)
@@ -47,27 +48,34 @@ class Transaction(AbstractContextManager[None]):
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         state, block, mark = self._state, self._block, self._mark
         gate, due, kept = state.gate, 0, False
-        if block is None or mark is None:
+        if mark is None:
             raise TransactionError("this block was not entered")
         error: TransactionError | None = None
         try:
             with gate.lock:
                 if gate.mode or gate.depth:
-                    block.orphaned = True
-                    raise RecursiveCallError("a transaction was ended while a call of the same calendar was running")
+                    mark.orphaned = True
+                    raise RecursiveCallError(
+                        "a transaction was ended while a call of the same calendar was running; it will be undone"
+                    )
+                if block is None or gate.block is not block or mark not in block.marks:
+                    raise TransactionError("this block has ended already, alone or with one around it")
                 gate.mode = CHANGING
                 gate.stamp = None
                 gate.version += 1
                 try:
-                    block.abandoned = True  # until it has ended: this may be cut off at any call
-                    if gate.block is not block or mark not in block.marks:
-                        raise TransactionError("this block has ended already, with the one around it, and was undone")
+                    mark.orphaned = True  # until it has ended: this may be cut off at any call
+                    first = next(around for around in block.marks if around.orphaned)
                     if not block.is_owned():
                         error = TransactionError("this block was ended by another thread or task, and was undone")
+                    elif first is not mark:
+                        error = TransactionError(
+                            "the block around this one has ended already or was forgotten; both were undone"
+                        )
                     elif block.marks[-1] is not mark:
                         error = TransactionError("this block was ended before a block inside it; both were undone")
                     keeps = self._keep and exc is None and error is None
-                    state.end(block, mark, keeps)
+                    state.end(block, first, keeps)
                     kept = keeps
                 finally:
                     gate.mode = IDLE
@@ -78,10 +86,10 @@ class Transaction(AbstractContextManager[None]):
             self._block = None
             state.finish(None, due, kept)
             deliver_all()  # also of other calendars, which were called in the block
-        if error is not None:
+        if error is not None and exc is None:  # else that exception goes on, and the block is undone, as the program expects
             raise error
 
     def __del__(self) -> None:
-        block: Any = getattr(self, "_block", None)
-        if block is not None:
-            block.orphaned = True  # the next call undoes it: this may run in the midst of another one
+        mark: Any = getattr(self, "_mark", None)
+        if mark is not None:
+            mark.orphaned = True  # this may run in the midst of another call, so it only notes that

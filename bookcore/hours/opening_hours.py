@@ -10,8 +10,10 @@ resolves and caches the open spans, ``wall_clock`` knows UTC offsets and clock c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -30,6 +32,7 @@ from bookcore.hours.wall_clock import AMBIGUOUS, EPOCH, EPOCH_UTC, NONEXISTENT, 
 from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
 from bookcore.model.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.window import Window
 
 __all__ = ["Hours"]
 
@@ -49,9 +52,9 @@ class Hours:
     An opening belongs to the day on which it starts: the rule or exception of Friday decides about Friday 22:00-26:00,
     including its end on Saturday.
 
-    With a zone, keys are aware datetimes of any zone, and the returned spans are in UTC; without a zone, keys are naive
-    datetimes. Any other key is a `KeyTypeError`. An instance is immutable, hashes by its content, and is safe to share
-    among threads. It caches at most 512 resolved weeks.
+    With a zone, keys are aware datetimes of any zone, and the returned spans are in the zone of the keys asked with; without
+    a zone, keys are naive datetimes. Any other key is a `KeyTypeError`. An instance is immutable, hashes by its content, and
+    is safe to share among threads. It caches at most 512 resolved weeks.
 
     Attributes: ``week``, ``zone``, ``exceptions``, ``nonexistent``, ``ambiguous``, as read; ``longest``, an upper bound
     for the length of an open span (exact without a zone, two days more with a zone), None if there is no bound.
@@ -89,10 +92,8 @@ class Hours:
         ambiguous: str = "both",
     ) -> None:
         dates: dict[date, Day] = {}
-        pairs = [] if exceptions is None else read_pairs(exceptions)
-        if pairs is None:
-            raise HoursError(exceptions, "exceptions are a mapping of dates, such as {'2026-12-25': None}")
-        for key, rule in pairs:
+        given: Any = {} if exceptions is None else exceptions
+        for key, rule in read_pairs(given, "exceptions are a mapping of dates, such as {'2026-12-25': None}"):
             day = read_date(key)
             if day in dates:
                 raise HoursError(key, "this date has its exception already; give each date once")
@@ -159,9 +160,9 @@ class Hours:
 
         Spans shorter than *at_least* are left out.
 
-        The ends of the window are returned unchanged, None if unbounded. All other times are in UTC (naive without a
-        zone), because Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
-        ``span_start.astimezone(hours.zone)`` gives the wall-clock time.
+        All times are in the zone of *start*, or if that is None of *end*; if both are None, in UTC. Compare and subtract
+        them in UTC: Python compares two times of one zone by their wall-clock fields, which is wrong at a clock change.
+        ``span_start.astimezone(hours.zone)`` gives the wall-clock time of the place.
 
         Raises: as `is_open`, at the call.
         Complexity: O(weeks visited + spans), each week resolved once. Where no weekly opening (with a zone: plus two days,
@@ -174,7 +175,7 @@ class Hours:
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
         window = self.points(start, end)
-        points = self._weeks.open_points(*window, timedelta(0) if at_least is None else at_least)
+        points = self._weeks.open_points(*window, _length(at_least))
         return self._as_keys(points, start, end, window)
 
     def closed_spans(
@@ -198,7 +199,7 @@ class Hours:
         """Return the first open span at or after an instant that lasts at least *at_least*, or None.
 
         The span is maximal, except that it does not start before *after*; its end is None if it never closes. The search
-        ends 40 years after *after* or the last exception, whichever is later.
+        ends 40 years after *after* or the last exception, whichever is later. Times are in the zone of *after*.
 
         Raises: `KeyTypeError` as `is_open`, also for an ``at_least`` that is no `timedelta`.
         Complexity: O(openings visited), as `open_spans`.
@@ -206,21 +207,16 @@ class Hours:
         >>> Hours({"mon-fri": "09:00-17:00"}).next_open(datetime(2026, 5, 1, 18))
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
         """
-        if at_least is not None and not is_a(at_least, timedelta):
-            raise KeyTypeError(at_least, "a length of opening time is a timedelta")
+        wanted = _length(at_least)
         a = self._point(after)
-        wanted = at_least or timedelta.resolution
+        wanted = wanted or timedelta.resolution
         if self.longest is not None and wanted > self.longest:
             return None
-        horizon = self._weeks.horizon(a)
-        for opens, closes in self._weeks.open_points(a, HIGHEST, wanted):
-            if closes == HIGHEST:
-                return (after if opens == a else self._key(opens)), None
-            if closes - opens >= wanted:
-                return (after if opens == a else self._key(opens)), self._key(closes)
-            if opens > horizon:
-                break
-        return None
+        span = next(self._weeks.open_points(a, HIGHEST, wanted, self._weeks.horizon(a)), None)
+        if span is None:
+            return None
+        opening: Any = next(self._as_keys([span], after, None, (a, HIGHEST)))
+        return opening  # type: ignore[no-any-return]
 
     # ---- serialization
 
@@ -248,7 +244,8 @@ class Hours:
         True
         """
         fields = {"format", "week", "zone", "exceptions", "nonexistent", "ambiguous"}
-        facts = {plain_text(name): value for name, value in read_pairs(plain) or ()}
+        pairs = islice(read_pairs(plain, "not opening hours as to_plain() writes them"), len(fields) + 1)
+        facts = {plain_text(name): value for name, value in pairs}
         if facts.keys() != fields or not is_a(facts["format"], int) or int.__index__(facts["format"]) != 1:
             raise HoursError(plain, "not opening hours as to_plain() writes them")
         week, zone, exceptions = facts["week"], facts["zone"], facts["exceptions"]
@@ -301,14 +298,15 @@ class Hours:
         return point
 
     def _key_error(self, key: datetime) -> KeyTypeError:
-        if self.zone is None:
-            if key.tzinfo is not None:
-                return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
-        elif key.utcoffset() is None:
-            return KeyTypeError(
-                key, f"has no zone, and these opening hours are in {self.zone.key}; give the key a zone, "
-                "or use Hours(..., zone=None)"
-            )
+        with suppress(Exception):  # the key's own code, or that of its zone
+            if self.zone is None:
+                if key.tzinfo is not None:
+                    return KeyTypeError(key, "has a zone, and these opening hours have none; give them one with zone='...'")
+            elif key.utcoffset() is None:
+                return KeyTypeError(
+                    key, f"has no zone, and these opening hours are in {self.zone.key}; give the key a zone, "
+                    "or use Hours(..., zone=None)"
+                )
         return KeyTypeError(key, "cannot be measured from 1970")
 
     def _key(self, point: timedelta) -> datetime:
@@ -321,8 +319,20 @@ class Hours:
         self, spans: Iterable[Piece], start: datetime | None, end: datetime | None, window: Piece
     ) -> Iterator[tuple[datetime | None, datetime | None]]:
         a, b = window
-        for opens, closes in spans:
-            yield (start if opens == a else self._key(opens)), (end if closes == b else self._key(closes))
+        keys = (
+            (start if opens == a else self._key(opens), end if closes == b else self._key(closes))
+            for opens, closes in spans
+        )
+        return Window(start, end, start, end).tell_all(keys)
+
+
+def _length(at_least: object) -> timedelta:
+    """Return the shortest opening asked for, as a plain `timedelta`. Raises: `KeyTypeError`."""
+    if at_least is None:
+        return timedelta(0)
+    if not is_a(at_least, timedelta):
+        raise KeyTypeError(at_least, "a length of opening time is a timedelta")
+    return timedelta.__add__(timedelta(0), at_least)  # calls no method of a subclass
 
 
 def _plain_day(openings: object) -> Day:

@@ -10,28 +10,32 @@ The rule produces *wall* points; each of them is converted to an *instant* separ
 (*) 02:30 does not exist on 29 March. RFC 5545 (3.3.5) reads it with the offset before the change: 03:30 on the wall
 clock, 01:30 UTC. A time that the clock shows twice means its first occurrence. Arguments choose other policies.
 
-python-dateutil expands the rules; it is imported by the first call of `recurring` that has a rule.
+`bookcore.hours.rrule` reads and expands the rules.
 """
 
 from __future__ import annotations
 
-import re
+import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import wraps
 from heapq import merge
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from bookcore.hours.rrule import read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, change_between, choice, load_zone, offsets
 from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
     HoursError,
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
-    MissingExtraError,
 )
+from bookcore.model.typecheck import is_a, plain_text
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -44,25 +48,11 @@ NONEXISTENT: Final = ("later", "jump", "skip")
 AMBIGUOUS: Final = ("first", "second")
 KEEP: Final = ("elapsed", "wall")
 
-# the numbers that RFC 5545 allows; negative numbers count from the end
-_RANGES: Final = {
-    "BYSECOND": range(61),
-    "BYMINUTE": range(60),
-    "BYHOUR": range(24),
-    "BYMONTH": range(1, 13),
-    "BYMONTHDAY": (*range(-31, 0), *range(1, 32)),
-    "BYYEARDAY": (*range(-366, 0), *range(1, 367)),
-    "BYWEEKNO": (*range(-53, 0), *range(1, 54)),
-    "BYSETPOS": (*range(-366, 0), *range(1, 367)),
-}
-_PARTS: Final = frozenset(_RANGES) | {"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYDAY"}
-_NUMBER: Final = re.compile(r"[+-]?\d{1,3}", re.ASCII)
-_VALUE: Final = re.compile(r"[A-Z0-9,+-]+", re.ASCII)
-_POSITIVE: Final = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
 _UNSET: Final = timedelta.max
-_UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_DAY: Final = timedelta(days=1)
 
 K = TypeVar("K", bound=date)
+T = TypeVar("T")
 
 
 def recurring(
@@ -75,7 +65,7 @@ def recurring(
     include: Iterable[date | tuple[date, date]] = (),
     until: date | None = None,
     limit: int | None = None,
-    keep: str = "elapsed",
+    keep: str | timedelta = "elapsed",
     nonexistent: str = "later",
     ambiguous: str = "first",
 ) -> Iterator[tuple[K, K]]:
@@ -84,20 +74,20 @@ def recurring(
     - ``start``, ``end``: the first span: two dates (whole days, end excluded), two naive or two aware datetimes. It
       is always yielded first, as in RFC 5545, even if the rule does not produce it.
     - ``rule``: an RFC 5545 rule (``"FREQ=WEEKLY;BYDAY=MO;COUNT=10"``, with or without ``RRULE:``), an `rrule` of
-      dateutil (restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
+      dateutil (its text, restarted at *start*), an `rruleset` of dateutil (used unchanged: its naive times are wall-clock
       times), or None for the first span alone. A rule without an end is expanded lazily, without an end.
     - ``zone``: the zone of the wall clock that the rule follows, an IANA name or a `tzinfo`; by default the zone of
       *start*. Naive datetimes without a zone are wall-clock times themselves. The yielded keys are in this zone, with
       ``fold`` set.
     - ``exclude``: excluded starts (EXDATE); a date excludes all starts on that date. ``include``: further starts, or
-      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded. Naive datetimes are wall-clock
-      times.
+      ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded, so they must end. Naive datetimes
+      are wall-clock times.
     - ``until``: the last possible start, included; a date means the end of that day. ``limit``: the maximal number
       of pairs. UNTIL and COUNT in the rule apply before exclusion; with naive datetimes an UNTIL in UTC is read as a
       wall-clock time.
     - ``keep``: what every occurrence has in common with the first. ``"elapsed"``: the length in UTC, as RFC 5545
       defines it for DTEND. ``"wall"``: the wall-clock times, so that a night shift ends at 06:00 also when it lasts
-      an hour more.
+      an hour more. A `timedelta`: that part of the length in wall-clock time, the rest in UTC (P1DT2H of RFC 5545).
     - ``nonexistent``: the policy for a start that the clock skips: ``"later"`` by the length of the skip (RFC 5545),
       ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC 5545) or
       ``"second"`` occurrence of a time that the clock shows twice.
@@ -105,12 +95,12 @@ def recurring(
     Starts are distinct: two wall-clock times that mean one instant are yielded once. Hourly and finer rules count in
     wall-clock time as well; ``zone="UTC"`` makes every hour last sixty minutes.
 
-    A valid rule without further matches (30 February) is expanded to the year 9999, which takes dateutil seconds;
-    ``limit`` and ``until`` do not shorten that.
+    Of whole days the rule's hours, minutes and seconds are ignored, and an UNTIL in UTC means the local day whose
+    midnight, or last second, it most likely is. A rule without further matches (30 February) ends.
 
-    Raises, at the call: `MissingExtraError` without python-dateutil, `HoursError` for a rule or argument that cannot be
-    read, `KeyTypeError` for keys that are no dates or of different types, `InvalidSpanError` (reversed).
-    Complexity: that of dateutil; O(include + exclude) before the first pair.
+    Raises, at the call: `HoursError` for a rule or argument that cannot be read, `KeyTypeError` for keys that are no dates
+    or of different types, `InvalidSpanError` (reversed). While it is iterated: as `RecurrenceRule.walls`.
+    Complexity: O(include + exclude) before the first pair; then as `RecurrenceRule.walls`.
 
     >>> from zoneinfo import ZoneInfo
     >>> first = datetime(2026, 3, 22, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -119,18 +109,37 @@ def recurring(
     2026-03-22 09:00:00+01:00 to 2026-03-22 09:00:00+00:00
     2026-03-29 09:00:00+02:00 to 2026-03-29 08:00:00+00:00
     """
-    choice("keep", keep, KEEP)
+    nominal: timedelta | None = None
+    if is_a(keep, timedelta):
+        nominal = timedelta.__add__(timedelta(0), keep)  # calls no method of a subclass
+        if nominal < timedelta(0):
+            raise HoursError(keep, "a part of a length is not less than nothing")
+    else:
+        choice("keep", keep, KEEP)
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+    if limit is not None and (not is_a(limit, int) or is_a(limit, bool) or int.__index__(limit) < 0):
         raise HoursError(limit, "a limit is a whole number of spans, or None")
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
-    if isinstance(start, datetime) and (start.utcoffset() is None) != (end.utcoffset() is None):  # type: ignore[attr-defined]
+    if axis.has_zone(start) is not axis.has_zone(end):
         raise KeyTypeError(end, "goes with a start that has a zone only if it has one as well")
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
-    length, wall_length = last - first, axis.wall(end) - axis.wall(start)
+    length, rest = last - first, timedelta(0)
+    if nominal is None:  # the part of the length in wall-clock time; the other one is the rest
+        nominal = axis.wall(end) - axis.wall(start) if keep == "wall" else timedelta(0)
+    try:
+        axis.key(first), axis.key(last)
+        nominal_end, _ = axis.to_instant(axis.wall(start) + nominal)
+        if nominal_end is not None and (is_a(keep, timedelta) or keep != "wall"):
+            rest = last - nominal_end
+    except OverflowError as exc:
+        raise KeyTypeError(start, "lies before the year 1, or its end after the year 9999, in UTC") from exc
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
     included = _included(include, axis)
     excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
@@ -139,10 +148,10 @@ def recurring(
     def end_of(begin: timedelta) -> timedelta:
         if (explicit := included.get(begin)) is not None:
             return explicit
-        if keep == "wall":
-            same_wall, _ = axis.to_instant(axis.to_wall(begin) + wall_length)
-            if same_wall is not None and same_wall >= begin:
-                return same_wall
+        if nominal:
+            same_wall, _ = axis.to_instant(axis.to_wall(begin) + nominal)
+            if same_wall is not None and same_wall + rest >= begin:
+                return same_wall + rest
         return begin + length
 
     def pairs() -> Iterator[tuple[Any, Any]]:
@@ -159,24 +168,24 @@ def recurring(
                 pair = axis.key(begin), axis.key(end_of(begin))
             except OverflowError:  # after the year 9999
                 return
+            except (BookcoreError, *LACKING):
+                raise
+            except Exception as exc:
+                raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
             yield pair
 
-    return pairs() if limit is None else islice(pairs(), limit)
+    return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
 
 
-def _in_order(moments: Iterable[datetime], axis: Axis) -> Iterator[timedelta]:
-    """Yield the instants of the datetimes that a rule produced, in order.
+def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
+    """Yield the instants of the wall points, or aware datetimes, that a rule produced, in order.
 
     Wall-clock order is the order of instants, with one exception: a skipped time that is moved later may pass its
     successors (02:30 becomes 03:30, after 03:00). Moved instants wait in a queue until the rule has reached them.
     """
     waiting: deque[timedelta] = deque()
-    for moment in moments:
-        if moment.tzinfo is not None:
-            instant: timedelta | None = axis.instant(moment)
-            moved = False
-        else:
-            instant, moved = axis.to_instant(moment - EPOCH)
+    for point in points:
+        instant, moved = axis.to_instant(point) if isinstance(point, timedelta) else (axis.instant(point), False)
         if moved and instant is not None:
             waiting.append(instant)
         elif instant is not None:
@@ -190,12 +199,13 @@ def _included(include: Iterable[Any], axis: Axis) -> dict[timedelta, timedelta |
     """Return the included starts, each with its explicit end or None."""
     ends: dict[timedelta, timedelta | None] = {}
     for item in _listed(include, "include"):
-        if not isinstance(item, tuple):
+        if not is_a(item, tuple):
             ends.setdefault(axis.instant(item), None)
-        elif len(item) == 2:
-            begin, ended = axis.instant(item[0]), axis.instant(item[1])
+        elif tuple.__len__(item) == 2:
+            start, end = tuple.__iter__(item)
+            begin, ended = axis.instant(start), axis.instant(end)
             if ended < begin:
-                raise InvalidSpanError(item[0], item[1], "the end lies before the start")
+                raise InvalidSpanError(start, end, "the end lies before the start")
             ends[begin] = ended
         else:
             raise HoursError(item, "include takes starts and (start, end) pairs")
@@ -207,17 +217,23 @@ def _excluded(exclude: Iterable[Any], axis: Axis) -> tuple[set[timedelta], set[i
     instants: set[timedelta] = set()
     days: set[int] = set()
     for item in _listed(exclude, "exclude"):
-        if not axis.days and isinstance(item, date) and not isinstance(item, datetime):
-            days.add((datetime.combine(item, time()) - EPOCH).days)
+        if not axis.days and is_a(item, date) and not is_a(item, datetime):
+            days.add(date.toordinal(item) - EPOCH.toordinal())
         else:
             instants.add(axis.instant(item))
     return instants, days
 
 
-def _listed(items: Any, name: str) -> list[Any]:
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+def _listed(items: Any, name: str) -> Iterator[Any]:
+    """Yield the items one by one, so that an iterable without end ends at its first item that is no date."""
+    if is_a(items, (str, bytes)) or not is_a(items, (Iterable,)):
         raise HoursError(items, f"{name} takes an iterable of dates or datetimes")
-    return list(items)
+    try:
+        yield from items
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(items, f"{name} could not be iterated ({type(exc).__name__})") from exc
 
 
 def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
@@ -225,98 +241,87 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     first = EPOCH + axis.first[0]
     if rule is None:
         return iter((axis.first[1],))
-    try:
-        from dateutil.rrule import rrule, rruleset, rrulestr
-    except ImportError as exc:
-        raise MissingExtraError("python-dateutil", "recurrence") from exc
-    if isinstance(rule, rruleset):
-        return _in_order(_translated(rule, iter(rule), timedelta(0)), axis)
-    try:
-        if isinstance(rule, str):
-            text, until = _read(rule)
-            expanded = rrulestr(text, dtstart=first)
-        elif isinstance(rule, rrule):
-            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
-            expanded = rule.replace(dtstart=first, until=None)
-        else:
+    # whoever has an object of dateutil has loaded that module
+    dateutil: Any = sys.modules.get("dateutil.rrule")
+    if dateutil is not None and is_a(rule, dateutil.rruleset):
+        return _in_order(_points(rule), axis)
+    until = None
+    if (text := plain_text(rule)) is None:
+        if dateutil is None or not is_a(rule, dateutil.rrule):
             raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
-    except HoursError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as exc:
-        raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
-    produced = _in_order(_translated(rule, iter(expanded), timedelta(microseconds=first.microsecond)), axis)
-    if until is not None:
+        try:
+            until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
+            text = str(rule.replace(until=None)).rpartition("\n")[2]
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:  # of dateutil, or of a subclass of its rules
+            raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
+    read = read_rule(text)
+    produced = _in_order(read.walls(first, whole_days=axis.days), axis)
+    if (until := until or read.until) is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
     return merge((axis.first[1],), produced)
 
 
-def _translated(rule: Any, expanded: Iterator[datetime], microseconds: timedelta) -> Iterator[datetime]:
-    """Yield the datetimes of dateutil with the microseconds it drops; its errors become `HoursError`."""
-    while True:
-        try:
-            moment = next(expanded) + microseconds
-        except StopIteration:
-            return
-        except (ValueError, TypeError, AttributeError, OverflowError) as exc:
-            raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
-        yield moment
-
-
-def _read(rule: str) -> tuple[str, date | None]:
-    """Return the text of a rule without its UNTIL, and UNTIL as a date, a naive or an aware datetime.
-
-    This function sets WKST, checks INTERVAL and removes UNTIL, because dateutil takes the first day of the week from the
-    locale (RFC 5545: Monday), loops forever on an interval of zero, and compares UNTIL in wall-clock time.
-    """
-    text = rule.strip()
-    if text[:6].upper() == "RRULE:":
-        text = text[6:]
-    parts = {"WKST": "MO"}
-    seen: set[str] = set()
-    for part in filter(None, text.upper().split(";")):
-        name, _, value = (each.strip() for each in part.partition("="))
-        if name not in _PARTS or not _VALUE.fullmatch(value):
-            raise HoursError(rule, f"{part!r} is no part of a recurrence rule (RFC 5545, 3.3.10)")
-        if name in seen:
-            raise HoursError(rule, f"{name} is there twice")
-        if name in ("INTERVAL", "COUNT") and not _POSITIVE.fullmatch(value):
-            raise HoursError(rule, f"{name} is a whole number of at least 1")
-        for number in value.split(",") if name in _RANGES else ():
-            if not _NUMBER.fullmatch(number) or int(number) not in _RANGES[name]:
-                raise HoursError(rule, f"{name}={number} is out of range (RFC 5545, 3.3.10)")
-        seen.add(name)
-        parts[name] = value
-    if "FREQ" not in seen:
-        raise HoursError(rule, "a recurrence rule says how often: FREQ=DAILY, WEEKLY, MONTHLY, YEARLY, ...")
-    if "BYSETPOS" in seen and not any(name.startswith("BY") for name in seen - {"BYSETPOS"}):
-        raise HoursError(rule, "BYSETPOS picks among what other BY... parts give, and there is none")
-    until = parts.pop("UNTIL", None)
-    return ";".join(f"{name}={value}" for name, value in parts.items()), _read_until(rule, until) if until else None
-
-
-def _read_until(rule: str, value: str) -> date:
-    match = _UNTIL.fullmatch(value)
+def _points(rule: Iterable[datetime]) -> Iterator[Any]:
+    """Yield the starts of dateutil's rruleset, naive ones as wall points; its errors become `HoursError`."""
     try:
-        if match is None:
-            raise ValueError("not a date or a time")
-        day = datetime.strptime(match[1], "%Y%m%d")
-        if match[2] is None:
-            return day.date()
-        moment = day.combine(day, datetime.strptime(match[2], "%H%M%S").time())
-    except ValueError as exc:
-        raise HoursError(rule, f"UNTIL={value}: {exc}; write 20261231, 20261231T120000 or 20261231T120000Z") from exc
-    return moment.replace(tzinfo=UTC) if match[3] else moment
+        for moment in rule:
+            yield moment if moment.tzinfo is not None else moment - EPOCH
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:
+        raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
 
 
 def _bound(until: date, axis: Axis) -> timedelta:
     """Return the last instant that UNTIL allows; a datetime of another kind than the keys is converted."""
-    if isinstance(until, datetime):
+    if is_a(until, datetime):
         if axis.days:
-            until = until.date()
+            until = last_day(until)
         elif axis.zone is None:
             until = until.replace(tzinfo=None)
     return axis.latest(until)
+
+
+def nearest_day(moment: datetime) -> date:
+    """Return the day whose midnight, somewhere on Earth, an instant in UTC is: the nearest one. Else its own date.
+
+    >>> nearest_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), nearest_day(datetime(2021, 7, 2, 4, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 2))
+    """
+    if moment.tzinfo is not UTC:  # said in the wall-clock time of somewhere
+        return moment.date()
+    return moment.date() + timedelta(days=moment.hour >= 12 and moment.date() < date.max)
+
+
+def last_day(until: datetime) -> date:
+    """Return the last day that a bound in UTC allows for whole days: a midnight, or the last second of a day.
+
+    >>> last_day(datetime(2021, 7, 1, 22, tzinfo=UTC)), last_day(datetime(2021, 7, 1, 21, 59, 59, tzinfo=UTC))
+    (datetime.date(2021, 7, 2), datetime.date(2021, 7, 1))
+    """
+    if until.tzinfo is UTC and until.second == 59 and until.minute % 15 == 14:
+        if until.date() == date.max:
+            return date.max
+        return nearest_day(until + timedelta(seconds=1)) - _DAY
+    return nearest_day(until)
+
+
+def _of_key(read: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
+    """Have a method of `Axis` raise `KeyTypeError` for what the code of a key, or of its zone, raises."""
+
+    @wraps(read)
+    def reading(axis: Any, key: Any) -> T:
+        try:
+            return read(axis, key)
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:
+            raise KeyTypeError(key, f"could not be read as a time ({type(exc).__name__}: {exc})") from exc
+
+    return reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +338,7 @@ class Axis:
     ambiguous: str
     first: tuple[timedelta, timedelta] = (_UNSET, _UNSET)
 
+    @_of_key
     def instant(self, key: Any) -> timedelta:
         """Return the instant of a key. A naive datetime is wall-clock time; a skipped time is moved later.
 
@@ -347,17 +353,18 @@ class Axis:
         converted, _ = self.to_instant(wall)
         return wall - offsets(self.zone, wall)[0] if converted is None else converted
 
+    @_of_key
     def wall(self, key: Any) -> timedelta:
         """Return the wall point of a key. Raises: as `instant`."""
-        if not isinstance(key, date):
+        if not is_a(key, date):
             raise KeyTypeError(key, "recurring spans need keys that are dates or datetimes")
         if key != key:  # pandas.NaT is a datetime, and not equal to itself
             raise InvalidKeyError(key, key, None)
         if self.days:
-            if isinstance(key, datetime):
+            if is_a(key, datetime):
                 raise KeyTypeError(key, "is a datetime, and the first span is one of dates")
             return timedelta(days=key.toordinal() - EPOCH.toordinal())
-        if not isinstance(key, datetime):
+        if not is_a(key, datetime):
             raise KeyTypeError(key, "is a date, and the first span is one of datetimes")
         if key.utcoffset() is not None:
             if self.zone is None:
@@ -401,9 +408,15 @@ class Axis:
             return (EPOCH_UTC + instant).astimezone(self.zone)
         return (EPOCH + instant).date() if self.days else EPOCH + instant
 
+    @_of_key
+    def has_zone(self, key: Any) -> bool:
+        """Tell whether a key is a datetime with a zone."""
+        return is_a(key, datetime) and key.utcoffset() is not None
+
+    @_of_key
     def latest(self, until: Any) -> timedelta:
         """Return the last instant that a bound includes; a date includes the whole day."""
-        if self.days or not isinstance(until, date) or isinstance(until, datetime):
+        if self.days or not is_a(until, date) or is_a(until, datetime):
             return self.instant(until)
         midnight = datetime.combine(until, time()) - EPOCH + timedelta(days=1)
         offset = timedelta(0) if self.zone is None else offsets(self.zone, midnight)[1]
@@ -412,16 +425,22 @@ class Axis:
 
 def axis_of(start: Any, zone: str | tzinfo | None, nonexistent: str, ambiguous: str) -> Axis:
     """Return the axis for the first start and the zone argument. Raises: `HoursError`, `KeyTypeError`."""
-    if isinstance(start, date) and not isinstance(start, datetime):
+    if is_a(start, date) and not is_a(start, datetime):
         if zone is not None:
             raise HoursError(zone, "a span of whole dates has no zone; give datetimes, or leave it out")
         axis = Axis(True, None, nonexistent, ambiguous)
     else:
-        if zone is None and isinstance(start, datetime):
-            zone = start.tzinfo
-        if zone is not None and not isinstance(zone, tzinfo):
+        if zone is None and is_a(start, datetime):
+            zone = vars(datetime)["tzinfo"].__get__(start)  # calls no method of a subclass
+        if zone is not None and not is_a(zone, (tzinfo,)):
             zone = load_zone(zone)
         # a tzinfo of pytz has a fixed offset, and the name of the zone in the attribute `zone`
-        name = getattr(zone, "zone", None)
-        axis = Axis(False, load_zone(name) if isinstance(name, str) else zone, nonexistent, ambiguous)
+        try:
+            name = plain_text(getattr(zone, "zone", None))
+        except LACKING:
+            raise
+        except Exception as exc:  # of a class of the user's own
+            raise HoursError(zone, f"could not be asked for its name ({type(exc).__name__})") from exc
+        known: Any = zone if name is None else load_zone(name)
+        axis = Axis(False, known, nonexistent, ambiguous)
     return replace(axis, first=(axis.wall(start), axis.instant(start)))

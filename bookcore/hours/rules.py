@@ -12,11 +12,12 @@ of one day do not overlap; openings that touch (12:00-13:00, 13:00-15:00) are me
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from bookcore.model.errors import HoursError, brief
+from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief
 from bookcore.model.typecheck import is_a, plain_text
 
 __all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
@@ -39,11 +40,8 @@ def read_week(weekly: Any) -> tuple[Day, ...]:
     >>> read_week({"sat,sun": "10:00-12:00"})[4:]
     ((), ((36000, 43200),), ((36000, 43200),))
     """
-    pairs = read_pairs(weekly)
-    if pairs is None:
-        raise HoursError(weekly, "weekly hours are a mapping such as {'mon-fri': '09:00-17:00'}")
     week: dict[int, Day] = {}
-    for key, rule in pairs:
+    for key, rule in read_pairs(weekly, "weekly hours are a mapping such as {'mon-fri': '09:00-17:00'}"):
         for weekday in _read_weekdays(key):
             if weekday in week:
                 raise HoursError(key, f"{_NAMES[weekday]} has its hours already; give each day once")
@@ -51,14 +49,24 @@ def read_week(weekly: Any) -> tuple[Day, ...]:
     return tuple(week.get(weekday, ()) for weekday in range(7))
 
 
-def read_pairs(value: Any) -> list[tuple[Any, Any]] | None:
-    """Return the keys and values of a mapping; None for any other value, or a mapping that cannot be read."""
+def read_pairs(value: Any, reason: str) -> Iterator[tuple[Any, Any]]:
+    """Yield the keys and values of a mapping, one by one, so that a mapping without end ends at its first repeated key.
+
+    Raises: `HoursError` with the *reason* for any other value, or a mapping that cannot be read.
+    """
     if not is_a(value, (Mapping,)):
-        return None
+        raise HoursError(value, reason)
     try:
-        return [(key, rule) for key, rule in value.items()]
-    except Exception:  # a mapping of a user-defined class may raise any error
-        return None
+        pairs = iter(value.items())
+        while True:
+            key, rule = next(pairs)
+            yield key, rule
+    except StopIteration:
+        return
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:  # a mapping of a user-defined class may raise any error
+        raise HoursError(value, f"{reason}; it could not be read ({type(exc).__name__})") from exc
 
 
 def _read_weekdays(key: Any) -> list[int]:
@@ -110,13 +118,17 @@ def read_day(rule: Any) -> Day:
     items = None if is_a(rule, (bytes, Mapping)) else _items(rule)
     if items is None:
         raise HoursError(rule, "a day's hours are text such as '09:00-17:00', a list of it, or None (closed)")
+    if len(items) > FULL:
+        raise HoursError(rule, f"has more openings than a day has seconds ({FULL:,})")
     return check_day([_read_opening(item) for item in items], rule)
 
 
 def _items(value: Any) -> list[Any] | None:
-    """Return the items of an iterable; None for any other value, or an iterable that raises an error."""
+    """Return the items of an iterable, not more than a day may have; None for any other value, or one that raises."""
     try:
-        return list(value)
+        return list(islice(iter(value), FULL + 1))  # without `len`, which is the object's own code
+    except LACKING:
+        raise
     except Exception:  # an array without dimensions, or an error of a user-defined class
         return None
 
@@ -133,9 +145,10 @@ def _read_opening(item: Any) -> tuple[int, int]:
 
 def _read_time(value: Any, item: object) -> int:
     if is_a(value, time):
-        if value.tzinfo is not None or value.microsecond:
+        plain = _plain(value)
+        if plain.tzinfo is not None or plain.microsecond:
             raise HoursError(value, "times of opening hours are whole seconds without a zone of their own")
-        return value.hour * 3600 + value.minute * 60 + value.second
+        return plain.hour * 3600 + plain.minute * 60 + plain.second
     text = plain_text(value)
     match = None if text is None else _TIME.fullmatch(text.strip())
     if match is None:
@@ -144,6 +157,12 @@ def _read_time(value: Any, item: object) -> int:
     if minutes > 59 or seconds > 59:
         raise HoursError(item, f"{brief(value)} is not a time of day: minutes and seconds end at 59")
     return hours * 3600 + minutes * 60 + seconds
+
+
+def _plain(value: time) -> time:
+    """Return a time as one of the class `time` itself, without calling methods of a subclass."""
+    facts = [vars(time)[name].__get__(value) for name in ("hour", "minute", "second", "microsecond", "tzinfo")]
+    return time(*facts)
 
 
 def check_day(openings: Iterable[tuple[int, int]], source: object) -> Day:
@@ -181,8 +200,7 @@ def read_date(value: Any) -> date:
     datetime.date(2026, 12, 24)
     """
     if is_a(value, date) and not is_a(value, datetime):
-        day: date = value
-        return day
+        return date.fromordinal(date.toordinal(value))  # calls no method of a subclass
     text = plain_text(value)
     if text is not None:
         try:

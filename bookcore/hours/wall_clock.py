@@ -53,7 +53,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from bookcore.model.errors import HoursError
+from bookcore.model.errors import LACKING, HoursError
 from bookcore.model.typecheck import is_a, plain_text
 
 __all__ = [
@@ -83,7 +83,13 @@ def load_zone(zone: object) -> ZoneInfo:
     'Europe/Berlin'
     """
     if is_a(zone, ZoneInfo):
-        if not zone.key:
+        try:
+            name = plain_text(zone.key)
+        except LACKING:
+            raise
+        except Exception as exc:  # of a subclass
+            raise HoursError(zone, f"its name could not be read ({type(exc).__name__})") from exc
+        if not name:
             raise HoursError(zone, "a zone read from a file has no name to remember it by; give an IANA name")
         return zone
     name = plain_text(zone)
@@ -118,7 +124,12 @@ def offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
     """
     # a wall point outside the range of datetime has the offset of the nearest datetime
     shown = (EPOCH + min(max(wall, _FIRST), _LAST)).replace(tzinfo=zone)
-    before, after = shown.utcoffset(), shown.replace(fold=1).utcoffset()
+    try:
+        before, after = shown.utcoffset(), shown.replace(fold=1).utcoffset()
+    except LACKING:
+        raise
+    except Exception as exc:  # of a class of the user's own
+        raise HoursError(zone, f"could not be asked for its UTC offset ({type(exc).__name__}: {exc})") from exc
     if before is None or after is None:
         raise HoursError(zone, "this time zone does not know its UTC offset")
     return before, after

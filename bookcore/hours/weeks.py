@@ -110,15 +110,17 @@ class Weeks:
         """Return where a search for an opening ends: 40 years after a point or the last exception."""
         return (max([point.days // 7, *self._exceptional[-1:]]) + _HORIZON) * _WEEK
 
-    def open_points(self, a: timedelta, b: timedelta, at_least: timedelta = _ZERO) -> Iterator[Piece]:
+    def open_points(
+        self, a: timedelta, b: timedelta, at_least: timedelta = _ZERO, last: timedelta = HIGHEST
+    ) -> Iterator[Piece]:
         """Yield the maximal open spans within a span, disjoint and in order, lazily. O(weeks visited + spans).
 
         Spans shorter than *at_least* are left out: where no ordinary opening is that long, only weeks near an exception are
-        visited.
+        visited. So are spans that begin after *last*, and the weeks after it.
         """
-        return (span for span in self._joined(a, b, at_least) if span[1] - span[0] >= at_least)
+        return (span for span in self._joined(a, b, at_least, last) if span[1] - span[0] >= at_least)
 
-    def _joined(self, a: timedelta, b: timedelta, at_least: timedelta) -> Iterator[Piece]:
+    def _joined(self, a: timedelta, b: timedelta, at_least: timedelta, last: timedelta) -> Iterator[Piece]:
         """Yield what `open_points` yields, and some spans that are too short, or parts of such."""
         held: Piece | None = None
         if a == b:
@@ -131,7 +133,7 @@ class Weeks:
                     held = held[0], closes
                     continue
                 yield held[0], min(held[1], b)
-            if opens >= b:
+            if opens >= b or opens > last:
                 return
             held = max(opens, a), closes
         if held is not None:

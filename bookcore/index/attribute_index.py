@@ -27,7 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.model.errors import BookcoreError, KeyTypeError, QueryError
+from bookcore.model.errors import LACKING, BookcoreError, KeyTypeError, QueryError, RecursiveCallError
 from bookcore.model.keys import KeyFamily, normal
 
 __all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
@@ -50,13 +50,13 @@ def is_nan(value: Any) -> bool:
 
 
 class _Chunk:
-    """Neighbouring entries: their values and their ordinals in parallel, and the ordinals as a bitmap."""
+    """Neighbouring entries: their values and their ordinals in parallel, and the ordinals as a set of the given kind."""
 
     __slots__ = ("bits", "ordinals", "values")
 
-    def __init__(self, values: list[Any], ordinals: list[int]) -> None:
+    def __init__(self, values: list[Any], ordinals: list[int], kind: Callable[[], Any] = Bitmap) -> None:
         self.values, self.ordinals = values, ordinals
-        self.bits = Bitmap()
+        self.bits = kind()
         for ordinal in ordinals:
             self.bits.add(ordinal)
 
@@ -65,17 +65,20 @@ class AttributeIndex:
     """The values that one key function gives for many objects, each object known by its ordinal, in order.
 
     ``values`` has every ordinal that is in the index, including those without a value (`MISSING`). *limit* is the length
-    at which a chunk is cut in two.
+    at which a chunk is cut in two. *kind* makes the sets of ordinals of the chunks: `Bitmap`, which `between`, `one_of` and
+    `in_order` need, or ``set`` where ordinals grow for ever, for `ordinals_between` alone.
 
     Complexity, with n ordinals: `put`, `discard` O(log n + limit); `between` O(log n + limit + n / limit).
     """
 
-    __slots__ = ("chunks", "family", "heads", "key", "limit", "name", "size", "values")
+    __slots__ = ("chunks", "family", "heads", "key", "kind", "limit", "name", "size", "values")
 
     LIMIT = 1024  # scanning half a chunk at both edges of a range takes about 0.1 ms
 
-    def __init__(self, name: str, key: Callable[[Any], Any], limit: int | None = None) -> None:
-        self.name, self.key = name, key
+    def __init__(
+        self, name: str, key: Callable[[Any], Any], limit: int | None = None, kind: Callable[[], Any] = Bitmap
+    ) -> None:
+        self.name, self.key, self.kind = name, key, kind
         self.limit = self.LIMIT if limit is None else limit
         self.chunks: list[_Chunk] = []
         self.heads: list[Any] = []
@@ -92,14 +95,15 @@ class AttributeIndex:
         In the form of `normal`. `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises
         AttributeError or LookupError.
 
-        Raises: `QueryError` in place of every other exception of the function, `KeyTypeError` as `normal`.
+        Raises: `QueryError` in place of every other exception of the function, save for a `RecursiveCallError`;
+        `KeyTypeError` as `normal`.
         """
         try:
             value = self.key(item)
             return MISSING if value is None or is_nan(value) else normal(value)
         except (AttributeError, LookupError):
             return MISSING
-        except KeyTypeError:
+        except (KeyTypeError, RecursiveCallError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(item, f"the key of index {self.name!r} raised {type(exc).__name__}: {exc}") from exc
@@ -141,7 +145,7 @@ class AttributeIndex:
             self.family.learn(value)
             into, index = position
             if not self.chunks:
-                self.chunks.append(_Chunk([], []))
+                self.chunks.append(_Chunk([], [], self.kind))
                 self.heads.append(value)
             chunk = self.chunks[into]
             chunk.values.insert(index, value)
@@ -175,14 +179,14 @@ class AttributeIndex:
             self.enter(number, MISSING, None)
             del self.values[number]
 
-    def repair(self, without: int | None = None) -> None:
-        """Make everything anew from ``values``, without one ordinal, after a change was cut off. O(n log n).
+    def repair(self, keeps: Callable[[int], bool] = lambda number: True) -> None:
+        """Make everything anew from ``values``, with the ordinals that *keeps*, after a change was cut off. O(n log n).
 
         Raises: `KeyTypeError` when the values cannot be compared any more.
         """
-        fresh = AttributeIndex(self.name, self.key, self.limit)
+        fresh = AttributeIndex(self.name, self.key, self.limit, self.kind)
         for number, value in self.values.items():
-            if number != without:
+            if keeps(number):
                 fresh.put(number, value)
         # only now, because a comparison may have failed
         self.chunks, self.heads, self.values, self.size = fresh.chunks, fresh.heads, fresh.values, fresh.size
@@ -213,7 +217,9 @@ class AttributeIndex:
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace each ordinal by the one that *numbers* gives for it, in the same order. O(n). Compares nothing."""
         self.values = {numbers[number]: value for number, value in self.values.items()}
-        self.chunks = [_Chunk(chunk.values, [numbers[number] for number in chunk.ordinals]) for chunk in self.chunks]
+        self.chunks = [
+            _Chunk(chunk.values, [numbers[number] for number in chunk.ordinals], self.kind) for chunk in self.chunks
+        ]
         self.size = len(numbers)
 
     def _find(self, number: int) -> Position | None:
@@ -241,7 +247,10 @@ class AttributeIndex:
         chunk = self.chunks[at]
         if len(chunk.values) > self.limit:
             half = len(chunk.values) // 2
-            halves = _Chunk(chunk.values[:half], chunk.ordinals[:half]), _Chunk(chunk.values[half:], chunk.ordinals[half:])
+            halves = (
+                _Chunk(chunk.values[:half], chunk.ordinals[:half], self.kind),
+                _Chunk(chunk.values[half:], chunk.ordinals[half:], self.kind),
+            )
             self.chunks[at : at + 1] = halves
             self.heads[at : at + 1] = [part.values[0] for part in halves]
         elif chunk.values:
@@ -260,46 +269,60 @@ class AttributeIndex:
 
     def _between(self, low: Any, high: Any, scanned: list[int]) -> int:
         """Return the ordinals of whole chunks as a bitmap, and add those of the others to *scanned*. See `between`."""
+        result = 0
+        for chunk, start, stop in self._parts(low, high):
+            if start == 0 and stop == len(chunk.values):
+                result |= chunk.bits.value()
+            else:
+                scanned += chunk.ordinals[start:stop]
+        return result
+
+    def ordinals_between(self, low: Any, high: Any) -> list[int]:
+        """Return the ordinals with ``low <= value <= high`` in a list. Raises: as `between`. O(log n + limit + answers)."""
+        return [ordinal for chunk, start, stop in self._parts(low, high) for ordinal in chunk.ordinals[start:stop]]
+
+    def _parts(self, low: Any, high: Any) -> list[tuple[_Chunk, int, int]]:
+        """Return the chunks that have values in a range, each with the places of the first of these and after the last."""
         heads, chunks = self.heads, self.chunks
+        found: list[tuple[_Chunk, int, int]] = []
         try:
             for bound in (low, high):
                 if bound is not None and is_nan(bound):
                     raise QueryError(bound, f"is no bound of index {self.name!r}: it equals nothing, not even itself")
             low, high = (None if bound is None else self.family.point(bound) for bound in (low, high))
             if low is not None and high is not None and high < low:
-                return 0
+                return found
             first = 0 if low is None else max(bisect_left(heads, low) - 1, 0)
             last = len(chunks) if high is None else bisect_right(heads, high)
-            result = 0
             for chunk in chunks[first:last]:
                 values = chunk.values
                 start = 0 if low is None or low < values[0] else bisect_left(values, low)
                 stop = len(values) if high is None or values[-1] < high else bisect_right(values, high)
-                if start == 0 and stop == len(values):
-                    result |= chunk.bits.value()
-                else:
-                    scanned += chunk.ordinals[start:stop]
+                found.append((chunk, start, stop))
         except BookcoreError:
             raise
         except Exception as exc:
             raise KeyTypeError(
                 high if low is None else low, f"cannot be compared with the values of index {self.name!r}"
             ) from exc
-        return result
+        return found
 
     def one_of(self, values: Iterable[Any]) -> int:
         """Return the ordinals whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""
         result = 0
         scanned: list[int] = []
         for value in values:
-            try:
-                has_order = value is not None and not is_nan(value)
-            except Exception as exc:
-                raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
-            if has_order:
+            if self.has_order(value):
                 whole = self._between(value, value, scanned)
                 result = result | whole if whole else result  # which would copy the bitmap for each value
         return result | from_ordinals(scanned, self.size)
+
+    def has_order(self, value: Any) -> bool:
+        """Tell whether a value is neither None nor NaN, which equal nothing. Raises: `KeyTypeError`."""
+        try:
+            return value is not None and not is_nan(value)
+        except Exception as exc:
+            raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
 
     def in_order(self, bits: int) -> Iterator[int]:
         """Yield the ordinals in *bits* by value, equal values by ordinal; those without a value last, by ordinal."""
@@ -326,5 +349,7 @@ class AttributeIndex:
         for chunk, head in zip(self.chunks, self.heads, strict=True):
             if not 0 < len(chunk.values) <= self.limit:
                 raise AssertionError(f"a chunk of {len(chunk.values)} entries")
-            if chunk.bits.value() != from_ordinals(chunk.ordinals, self.size) or head is not chunk.values[0]:
-                raise AssertionError("the bitmap or the head of a chunk is wrong")
+            fresh = _Chunk(chunk.values, chunk.ordinals, self.kind)
+            held, right = (c.bits.value() if self.kind is Bitmap else c.bits for c in (chunk, fresh))
+            if held != right or head is not chunk.values[0]:
+                raise AssertionError("the set of ordinals or the head of a chunk is wrong")

@@ -54,19 +54,19 @@ class Chunk:
         pending = self.pending
         if not pending:
             return
-        if self.absorbing:  # the last call was cut off, by Ctrl-C in a question
-            pending.clear()
-            self.starts.recount()
-            self.ends.recount()
-            self.derive(len(self.start_bits))
-            self.group.start_int = None
-            self.absorbing = False
-            return
-        self.absorbing = True
         masks = MASKS
         start_bits, delta_bits = self.start_bits, self.delta_bits
         highest, lowest = max(pending), min(pending)
         most = (highest if highest > ~lowest else ~lowest) >> 3
+        if self.absorbing:  # the last call was cut off, by Ctrl-C in a question
+            self.starts.recount()
+            self.ends.recount()
+            self.derive(max(most + 1, len(start_bits)))
+            self.group.start_int = None
+            self.absorbing = False
+            pending.clear()
+            return
+        self.absorbing = True
         for bits in (start_bits, delta_bits):
             if most >= len(bits):
                 _lengthen(bits, most)
@@ -86,8 +86,8 @@ class Chunk:
         self.ends.count += len(pending) - begun
         self.starts.count += begun
         self.patience = 0
+        self.absorbing = False  # no call comes between this and the next, so Ctrl-C does not either
         pending.clear()
-        self.absorbing = False
 
     def started(self) -> int:
         """Return the ordinals with a start in the chunk. O(1) when nothing changed since the last call, else O(n / 8)."""

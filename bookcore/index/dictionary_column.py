@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress, islice, repeat
 from operator import add, itemgetter, le, lt, mul, ne, sub
 from typing import Any
 
-__all__ = ["DictionaryColumn", "dictionary_encode", "has_overlap", "places_in", "run_lengths", "sort_rows", "take"]
+__all__ = ["DictionaryColumn", "dictionary_encode", "has_overlap", "places_in", "run_lengths", "sort_rows", "take", "taker"]
 
 _AT_ONCE = 1 << 16
 """How many values `places_in` looks up together."""
@@ -142,7 +142,12 @@ def take(values: Any, places: Sequence[Any]) -> tuple[Any, ...]:
     >>> take("abc", [2, 0, 2])
     ('c', 'a', 'c')
     """
-    return itemgetter(*places)(values) if len(places) > 1 else tuple(values[place] for place in places)
+    return taker(places)(values)
+
+
+def taker(places: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that does what `take` does, for several columns in turn. O(n)."""
+    return itemgetter(*places) if len(places) > 1 else lambda values: tuple([values[place] for place in places])
 
 
 def sort_rows(

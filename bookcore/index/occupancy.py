@@ -658,6 +658,9 @@ class OccupancyIndex:
         must(all(0 < len(group.chunks) <= 2 * self.stride for group in self.groups), "a group is too long, or empty")
         active = self.groups[0].checkpoint()
         count, postings = active.bit_count(), 0
+        for chunk in self.chunks:
+            if chunk.absorbing:  # a question was cut off; the next one does this first
+                chunk.absorb()
         for at, chunk in enumerate(self.chunks):
             group = chunk.group
             if chunk is group.chunks[0]:

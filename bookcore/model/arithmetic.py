@@ -7,7 +7,8 @@ all of them, and nothing warns.
 
     own types      int, float, datetime ...     the plain sum: two looks at types and no more
     NumPy numbers  int8, float32 ...            the sum of the equal numbers of Python
-    other types    NumPy times, pandas, own     the sum, if it is on the right side of the key
+    other types    NumPy times, pandas, own     the sum, if it is on the right side of the key; of a datetime and a length
+                                                in nanoseconds a `Timestamp` of pandas
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from operator import add, sub
 from typing import Any
 
 from bookcore.model.numpy_scalars import grain, python_number
+from bookcore.model.pandas_scalars import in_nanoseconds, python_time
 
 __all__ = ["OWN", "difference", "doubled", "minus", "plus"]
 
@@ -79,6 +81,8 @@ def doubled(length: Any) -> Any:
 def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
     """Return the key that `add` or `sub` makes of a key and a length; raise OverflowError if it wrapped around."""
     key, length = python_number(key), python_number(length)
+    if type(key) is datetime:
+        key = in_nanoseconds(key, length)
     one, other = grain(key), grain(length)
     if one is not None and other is not None and not one.shares_unit(other):
         raise OverflowError("the unit of the sum has no room for one of the two")
@@ -87,7 +91,7 @@ def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
         beyond = _is_beyond(*((key, moved) if operation is add else (moved, key)), length)
     if beyond:
         raise OverflowError(f"the key is beyond what {type(moved).__name__} can hold")
-    return moved
+    return python_time(moved)
 
 
 def _is_beyond(low: Any, high: Any, length: Any) -> bool:

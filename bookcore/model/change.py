@@ -22,8 +22,10 @@ __all__ = [
     "Booked",
     "CapacitySet",
     "Change",
+    "Changed",
     "Closed",
     "Confirmed",
+    "Extended",
     "Held",
     "HoursSet",
     "IndexCreated",
@@ -86,7 +88,8 @@ class Booked(Change):
 
     ``number`` is its place in the order of booking: the event may have been released and added again by the time that a
     subscriber reads the record. None: it is the event's present one. ``ran_out`` is the deadline of an expired hold that had
-    the same id, which is forgotten now; None: there was none.
+    the same id, which is forgotten now; None: there was none, or it had none. ``indexed`` is what the indexes of bookings
+    are to hold of it; None: they ask their key functions.
     """
 
     event: BookingEvent
@@ -94,6 +97,7 @@ class Booked(Change):
     until: Any = None
     number: int | None = field(default=None, compare=False, repr=False)
     ran_out: Any = field(default=None, compare=False, repr=False)
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Released(Change):
     """A booking gave up its lock.
 
     ``expired`` is true if it was a hold that ran out; ``held`` and ``until`` as in `Booked`. ``ran_out`` is the deadline of
-    an earlier hold with the same id, which is remembered again because a `Booked` is undone.
+    an earlier hold with the same id, which is remembered again because a `Booked` is undone, or None as there. ``indexed``
+    is what the indexes of bookings held of it, as pairs of a name and a value.
     """
 
     event: BookingEvent
@@ -109,6 +114,7 @@ class Released(Change):
     held: bool = False
     until: Any = None
     ran_out: Any = field(default=None, compare=False, repr=False)
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +134,36 @@ class Held(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class Extended(Change):
+    """A hold got a later deadline, or none (None); ``before`` is the one it had."""
+
+    event: BookingEvent
+    until: Any = None
+    before: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Moved(Change):
-    """A booking changed its span or its resource and kept its id."""
+    """A booking changed its span or its resource and kept its id.
+
+    ``was_indexed`` is what the indexes of bookings held of it before, ``indexed`` what they are to hold now; None: they ask
+    their key functions.
+    """
 
     before: BookingEvent
     after: BookingEvent
+    was_indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Change):
+    """A booking got other fields or another quantity, and kept its id, its span and its resource. As `Moved`."""
+
+    before: BookingEvent
+    after: BookingEvent
+    was_indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +216,20 @@ class Untagged(Change):
 
 @dataclass(frozen=True, slots=True)
 class IndexCreated(Change):
-    """An index over resources was made; ``key`` is the function that says a resource's value."""
+    """An index over resources, or with ``of_bookings`` over bookings, was made; ``key`` says the value of each."""
 
     name: str
     key: Callable[[Any], Any]
+    of_bookings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDropped(Change):
-    """An index over resources is gone: the inverse of `IndexCreated`, of which subscribers hear nothing."""
+    """An index is gone: the inverse of `IndexCreated`, of which subscribers hear nothing."""
 
     name: str
     key: Callable[[Any], Any]
+    of_bookings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +261,19 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     ResourceAdded: lambda c: ResourceRemoved(*_facts(c)),
     ResourceRemoved: lambda c: ResourceAdded(*_facts(c)),
     Booked: lambda c: Released(c.event, False, c.held, c.until, c.ran_out),
-    Released: lambda c: Booked(c.event, c.held, c.until),
+    Released: lambda c: Booked(c.event, c.held, c.until, indexed=c.indexed),
     Confirmed: lambda c: Held(c.event, c.until),
     Held: lambda c: Confirmed(c.event, c.until),
-    Moved: lambda c: Moved(c.after, c.before),
+    Extended: lambda c: Extended(c.event, c.before, c.until),
+    Moved: lambda c: Moved(c.after, c.before, indexed=c.was_indexed),
+    Changed: lambda c: Changed(c.after, c.before, indexed=c.was_indexed),
     Closed: lambda c: Reopened(c.closure),
     Reopened: lambda c: Closed(c.closure),
     HoursSet: lambda c: HoursSet(c.resource, c.before, c.hours),
     CapacitySet: lambda c: CapacitySet(c.resource, c.before, c.capacity),
     Tagged: lambda c: Untagged(c.resource, c.label),
     Untagged: lambda c: Tagged(c.resource, c.label),
-    IndexCreated: lambda c: IndexDropped(c.name, c.key),
-    IndexDropped: lambda c: IndexCreated(c.name, c.key),
+    IndexCreated: lambda c: IndexDropped(c.name, c.key, c.of_bookings),
+    IndexDropped: lambda c: IndexCreated(c.name, c.key, c.of_bookings),
     Reindexed: lambda c: Reindexed(c.resource, c.after, c.before),
 }

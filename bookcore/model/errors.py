@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ __all__ = [
     "AssignmentError",
     "BookcoreError",
     "CalendarBrokenError",
+    "CalendarFileError",
     "ConflictError",
     "DuplicateBookingError",
     "DuplicateResourceError",
@@ -59,6 +59,9 @@ def brief(value: object, limit: int = 80) -> str:
         text = f"<int of {value.bit_length():,} bits>" if type(value) is int else f"<{_class_name(value)} whose repr fails>"
     return brief_text(text, limit)
 
+
+LACKING = (MemoryError, RecursionError)
+"""Exceptions that say what a call lacked, and nothing about its arguments: no call replaces them by an error of ours."""
 
 _READABLE = (date, time, timedelta)
 
@@ -236,8 +239,9 @@ class ConflictError(_ToldLaterError):
     ``in_the_way`` (conflicts and causes, as they are in the message).
 
     If a resource has many bookings, the last three and the message are found when they are first asked for, or just before
-    the calendar changes or a transaction begins: they always say what was in the way when the span was refused. To ask for
-    them takes the calendar's lock.
+    the calendar changes or a transaction begins: they say what was in the way when the span was refused, not what is in the
+    way now. To ask for them takes the calendar's lock. ``conflicts`` and ``causes`` raise `KeyTypeError` or `StoreError` if
+    they could not be found, because a comparison of keys or the store failed; the message then says so.
     """
 
     http_hint = 409
@@ -271,15 +275,24 @@ class ConflictError(_ToldLaterError):
         """
         self._look, self._ask = look, ask
 
-    def settle(self) -> None:
-        """Find the conflicts and causes now, unless they are known. The lock is held. Raises nothing. For calendars."""
-        look, self._look = self._look, None
-        if look is not None:
-            try:
-                conflicts, causes = look()
-                self._found = tuple(conflicts), tuple(causes)
-            except Exception as exc:  # the user's keys cannot be compared any more: who asks is told
-                self._failed = exc
+    def settle(self, last: bool = False) -> None:
+        """Find the conflicts and causes now, unless they are known. The lock is held. For calendars.
+
+        What *look* raises is raised, and the next call looks again. If this call is the *last* one that can look, because
+        the calendar is about to change, an `Exception` is kept for who asks; Ctrl-C is raised all the same.
+        """
+        look = self._look
+        if look is None:
+            return
+        try:
+            conflicts, causes = look()
+            self._found = tuple(conflicts), tuple(causes)
+        except Exception as exc:
+            if not last:
+                raise
+            why = f"what was in the way was not found before the calendar changed: {type(exc).__name__}"
+            self._failed = exc.with_traceback(None) if isinstance(exc, BookcoreError) else BookcoreError(why)
+        self._look = None
 
     def _known(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
         if self._look is not None and self._ask is not None:
@@ -304,7 +317,8 @@ class ConflictError(_ToldLaterError):
         try:
             conflicts, causes = self._known()
         except Exception as exc:  # a message must not raise
-            return f"what is in the way cannot be told ({type(exc).__name__}: {brief(str(exc))})"
+            why = getattr(exc, "reason", "") or str(exc)
+            return f"what is in the way cannot be told ({type(exc).__name__}: {brief(why)})"
         shown = [f"booking {brief(event.id, 40)} {_span(event.start, event.end, self._bounds)}" for event in conflicts[:3]]
         if len(conflicts) > 3:
             shown.append(f"{len(conflicts) - 3} more bookings")
@@ -316,9 +330,14 @@ class ConflictError(_ToldLaterError):
         return f"{many}{_name(self.resource)} is not available in {span}: {self.in_the_way}"
 
     def _facts(self) -> dict[str, Any]:
-        with suppress(Exception):  # a copy tells of the failure as well
+        failed: Exception | None = None
+        try:
             self._known()
-        return {**self.__dict__, "_ask": None}
+        except LACKING:
+            raise
+        except Exception as exc:  # a copy tells of the failure as well
+            failed = exc
+        return {**self.__dict__, "_failed": failed, "_look": None, "_ask": None}
 
 
 class NoneAvailableError(_ToldLaterError):
@@ -462,6 +481,19 @@ class HoursError(BookcoreError, ValueError):
     def __init__(self, value: object, reason: str) -> None:
         self.value, self.reason = value, reason
         super().__init__(f"{brief(value)}: {reason}")
+
+
+class CalendarFileError(HoursError):
+    """A calendar file (.ics), or a part of one, that cannot be read or written.
+
+    Attributes: ``value``, ``reason``; ``uid`` of the event, and ``line`` of the file, both None where there is none.
+    """
+
+    def __init__(self, value: object, reason: str, *, uid: str | None = None, line: int | None = None) -> None:
+        self.value, self.reason, self.uid, self.line = value, reason, uid, line
+        where = [f"line {line}"] if line is not None else []
+        where += [f"event {brief(uid)}"] if uid else []
+        BookcoreError.__init__(self, f"{', '.join([*where, brief(value)])}: {reason}")
 
 
 class QueryError(BookcoreError, TypeError):

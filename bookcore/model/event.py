@@ -1,7 +1,8 @@
 """`BookingEvent`, and its `Status`.
 
 A `BookingEvent` is a value: the resource, the span, the number of units. Whether it owns the lock on its resource is not
-part of the value, but state of the calendar, which the event reads through its `Home` (``owns_lock``, ``status``).
+part of the value, but state of the calendar, which the event reads through its `Home` (``owns_lock``, ``status``,
+``until``).
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bookcore.model.errors import AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
-__all__ = ["BookingEvent", "Home", "Status", "make_event", "unpacked"]
+__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "make_event", "unpacked"]
 
 
 class Status(str, Enum):
@@ -39,6 +40,9 @@ class Home(Protocol):
 
     def status(self, event: BookingEvent) -> Status:
         """Return the event's status now."""
+
+    def until(self, event: BookingEvent) -> Any:
+        """Return the deadline of the event if it is held until a deadline now, else None."""
 
 
 _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
@@ -68,7 +72,8 @@ def _mistaken(name: str) -> str | None:
 
     told = f"field of that name is given as fields={{{brief(name)}: ...}}"
     if name in _CALLS:
-        return f"it is for Calendar.{_CALLS[name]}; a {told}"
+        also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
+        return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
     for word in sorted({*_CALLS, "fields"} - _WORDS):
         # two letters that changed places make little of the ratio of a short word
@@ -77,7 +82,7 @@ def _mistaken(name: str) -> str | None:
     return None
 
 
-def _checked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def checked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that keywords give. Raises: `FieldError`, also for a keyword that is taken for a mistake."""
     for name in keywords:
         if name != "fields" and (why := _mistaken(name)):
@@ -99,7 +104,7 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
         if twice := sorted(named.keys() & more.keys()):
             raise FieldError(cls, twice, "given by name and in fields={...}")
         named.update(more)
-    if hidden := sorted(_HIDDEN.intersection(named)):
+    if hidden := sorted(NO_FIELDS.intersection(named)):
         raise FieldError(cls, hidden, "that is what an event says itself")
     return named
 
@@ -121,7 +126,7 @@ def _frozen(slot: str, doc: str) -> Any:
 
     def write(self: Any, value: Any) -> None:
         if getattr(self, "_seq", None) is not None:
-            raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move")
+            raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move and Calendar.change")
         setattr(self, slot, value)
 
     return property(attrgetter(slot), write, doc=doc)
@@ -142,9 +147,9 @@ class BookingEvent(_EventFields):
 
     Once the event is booked, its resource, span, id and quantity cannot be changed; fields of a subclass can, if that class
     allows it. Two events are equal if they are the same object, or if they have the same lock of the same calendar: the
-    event that `Calendar.get` returns equals the one that `Calendar.book` returned. `Calendar.move` gives a booking a new
-    lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event also after it was
-    booked or released.
+    event that `Calendar.get` returns equals the one that `Calendar.book` returned. `Calendar.move` and `Calendar.change`
+    give a booking a new lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event
+    also after it was booked or released.
 
     Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; `AssignmentError`
     for a change once booked. The calendar checks all other arguments when the event is booked.
@@ -168,7 +173,7 @@ class BookingEvent(_EventFields):
         self._end = end
         self._id = id
         self._quantity = quantity
-        self._fields = (_checked(type(self), fields) or None) if fields else None
+        self._fields = (checked(type(self), fields) or None) if fields else None
         self._seq: int | None = None
         self._lock: int | None = None
         self._home: Home | None = None
@@ -190,6 +195,12 @@ class BookingEvent(_EventFields):
         """`Status.HELD` or `Status.CONFIRMED`; `Status.RELEASED` if it does not own its lock (any more)."""
         home = getattr(self, "_home", None)
         return Status.RELEASED if home is None else home.status(self)
+
+    @property
+    def until(self) -> Any:
+        """The deadline of a hold that runs out; None for every other booking. A datetime with a zone is told in UTC."""
+        home = getattr(self, "_home", None)
+        return None if home is None else home.until(self)
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -221,12 +232,14 @@ class BookingEvent(_EventFields):
         except Exception:  # keys that cannot be hashed, or slots that are not set yet
             return hash(BookingEvent)
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            fields = getattr(self, "_fields", None)
-            if fields is not None and name in fields:
-                return fields[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # hidden from type checkers, for which it would make every misspelled field an ``Any``
+
+        def __getattr__(self, name):
+            if not name.startswith("_"):
+                fields = getattr(self, "_fields", None)
+                if fields is not None and name in fields:
+                    return fields[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         resource_id = getattr(self.resource, "id", self.resource)
@@ -250,7 +263,7 @@ class BookingEvent(_EventFields):
         return make_event(type(self), resource, start, end, self.id, self.quantity, self.fields)
 
 
-_HIDDEN = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
+NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
 """Names that a field cannot have, because it could not be read as an attribute."""
 
 

@@ -4,11 +4,13 @@
     9, 12.5, Fraction(1, 3)                as they are               nan; "9" among numbers
     np.int64(9), np.float32(0.5)           9, 0.5                    complex numbers; an array
     np.datetime64("9999-12-31")            as it is                  the same among keys of nanoseconds, which end in 2262
+    pd.Timestamp(...)                      a datetime, unless it     -
+                                           counts nanoseconds
     datetime(..., tzinfo=Berlin)           the same instant in UTC   a datetime without a zone among those with one
     (2026, "a")                            as it is                  (2026, 1) among such tuples
 
 A key is a point of an axis; all keys held together are of one family. They are compared by ``<`` alone, which is sound only
-if the order is total. The same goes for deadlines of holds and for the values of an index: each has a `KeyFamily`. So four
+if the order is total. The same goes for deadlines of holds and for the values of an index: each has a `KeyFamily`. So five
 things are settled before a key reaches an index:
 
 - *points*: a NaN or NaT equals nothing, not even itself, and has no place on the axis;
@@ -16,16 +18,19 @@ things are settled before a key reaches an index:
   also whether they have a zone; for tuples the kinds of their elements, so that ``(1, "a")`` is refused among ``(1, 2)``
   whatever the values are; and of two keys at most one may be less than the other;
 - *numbers*: those of NumPy are compared after rounding, so they are held as Python's, which are compared exactly;
+- *speed*: one comparison of pandas' times takes as long as eight of Python's, so they are held as these where these can
+  hold them: all that count no nanoseconds;
 - *instants*: Python compares two datetimes of the same zone by wall clock and ignores ``fold``, and two of different zones
   by UTC. Mixed, that order has cycles (02:45 first pass < 01:00Z < 02:15 second pass < 02:45 first pass). So aware
   datetimes are held in UTC; callers get back the objects that they gave.
 
-``None`` is no key: it means "no bound" at either end of a span.
+``None`` is no key: it means "no bound" at either end of a span. A key must not change while it is held: of the classes of
+Python that have an order, that concerns lists, bytearrays and deques, which are held as they are given. A tuple does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
@@ -34,10 +39,14 @@ from operator import is_
 from typing import Any
 
 from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
-from bookcore.model.numpy_scalars import grain, is_array, python_number
-from bookcore.model.typecheck import is_a
+from bookcore.model.numpy_scalars import Grain, grain, is_array, python_number
+from bookcore.model.pandas_scalars import is_timestamp, python_time
+from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = ["HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "incomparable", "is_foreign", "kind_of", "normal"]
+__all__ = [
+    "AS_THEY_ARE", "HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "StatedKeys", "incomparable", "is_foreign",
+    "is_one_kind", "kind_of", "normal", "row_of",
+]  # fmt: skip
 
 _PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
@@ -76,13 +85,17 @@ HIGHEST: Any = _Highest()
 OWN_KEYS = frozenset({int, float, str, bytes, date, datetime, time, timedelta, Decimal, Fraction})
 """Types whose keys can all be compared with each other, by code that is not the user's."""
 
-_AS_THEY_ARE = OWN_KEYS - {datetime}
+_NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
+
+AS_THEY_ARE = OWN_KEYS - {datetime}
+"""Types whose keys are in index form as they are given."""
 
 
 def normal(key: Any) -> Any:
-    """Return the form in which indexes hold a key: aware datetimes in UTC, NumPy's numbers as Python's, all else as it is.
+    """Return the form in which indexes hold a key: aware datetimes in UTC, all else as it is, save for NumPy and pandas.
 
-    That goes for the elements of tuples and lists, too.
+    Their numbers and times are held as Python's, where these can hold them (see `python_number`, `python_time`). That goes
+    for the elements of tuples and lists, too.
 
     Raises: `KeyTypeError` if the time in UTC is before year 1 or after year 9999, a tuple cannot be iterated, or a scalar
     of NumPy is no key (see `python_number`).
@@ -91,14 +104,16 @@ def normal(key: Any) -> Any:
     >>> print(normal(datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))), normal(12))
     2026-05-01 10:00:00+00:00 12
     """
-    if type(key) in _AS_THEY_ARE:
+    if type(key) in AS_THEY_ARE:
         return key
     try:
         if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
+            if type(key) is not datetime:
+                key = python_time(key)
             if key.tzinfo is not None and key.tzinfo is not UTC and key.utcoffset() is not None:
                 return key.astimezone(UTC)
             return key
-        if (row := _row(key)) is not None:
+        if (row := row_of(key)) is not None:
             held = list(map(normal, key))
             return key if all(map(is_, key, held)) else row(held)
     except KeyTypeError:
@@ -108,12 +123,12 @@ def normal(key: Any) -> Any:
     except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
         raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
     try:
-        return python_number(key)
+        return python_number(python_time(key))
     except ValueError as exc:
         raise KeyTypeError(key, str(exc)) from None
 
 
-def _row(key: Any) -> Any:
+def row_of(key: Any) -> Any:
     """Return tuple or list for a key that is one, and is compared as one: element by element; None for all others."""
     for cls in (tuple, list):
         if issubclass(type(key), cls) and type(key).__lt__ is cls.__lt__:
@@ -123,11 +138,25 @@ def _row(key: Any) -> Any:
 
 def kind_of(key: Any) -> Any:
     """Return the kind of a key in index form, which decides with what it can be compared: a type, or a type and more."""
-    if (row := _row(key)) is not None:
+    cls = type(key)
+    if issubclass(cls, (datetime, time)):
+        return (cls, key.utcoffset() is not None)
+    if cls in OWN_KEYS:
+        return cls
+    if (row := row_of(key)) is not None:
         return (row, *map(kind_of, key))
-    if issubclass(type(key), (datetime, time)):
-        return (type(key), key.utcoffset() is not None)
-    return type(key) if type(key) in OWN_KEYS else grain(key) or type(key)
+    return grain(key) or cls
+
+
+def is_one_kind(keys: Iterable[Any], types: Collection[type]) -> bool:
+    """Tell whether any of these keys in index form speaks for all of them; *types* are their exact types. O(1), or O(n).
+
+    They are of one kind, or of a type of which Python's ``<`` raises where the kinds differ, as of datetimes with a zone.
+    """
+    if len(types) != 1:
+        return False
+    (cls,) = types
+    return cls in OWN_KEYS or len(set(map(kind_of, keys))) == 1
 
 
 def is_foreign(key: Any) -> bool:
@@ -137,7 +166,7 @@ def is_foreign(key: Any) -> bool:
 
 def _atoms(key: Any) -> Iterable[Any]:
     """Yield the points that a key consists of: itself, or for a tuple the points of its elements."""
-    if type(key) not in OWN_KEYS and _row(key) is not None:
+    if type(key) not in OWN_KEYS and row_of(key) is not None:
         for part in key:
             yield from _atoms(part)
     else:
@@ -147,6 +176,8 @@ def _atoms(key: Any) -> Iterable[Any]:
 def _is_point(key: Any) -> bool:
     """Tell whether a key equals itself, which a NaN does not. Raises: `KeyTypeError` if it cannot be compared."""
     try:
+        if type(key) in _NEVER_NAN:  # raises for a class that cannot be hashed
+            return True
         return all(bool(atom == atom) for atom in _atoms(key))
     except RecursionError:
         raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
@@ -154,6 +185,56 @@ def _is_point(key: Any) -> bool:
         return False
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be compared with itself ({type(exc).__name__})") from exc
+
+
+class StatedKeys:
+    """Which keys a calendar takes, stated before the first: a type, or ``"aware"`` or ``"naive"`` for datetimes.
+
+    A date is no datetime and a datetime no date; floats have whole numbers among them, as in Python's own arithmetic. A type
+    of NumPy or pandas stands for that in which its keys are held.
+
+    >>> aware = StatedKeys("aware")
+    >>> str(aware), aware.has(datetime(2026, 5, 1)), StatedKeys(float).has(3)
+    ("keys='aware'", False, True)
+
+    Raises: ValueError for anything else, and for a type whose values have no order.
+    """
+
+    __slots__ = ("given", "types", "zoned")
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        self.zoned: bool | None = None
+        self.types: tuple[type, ...]
+        if is_a(given, type):
+            if any(issubclass(given, partial) for partial in _PARTIAL):
+                raise ValueError("values of this type have no order from low to high")
+            held = _held_as(given)
+            self.types = (float, int) if held is float else (held,)
+        elif plain_text(given) in ("aware", "naive"):
+            self.zoned = plain_text(given) == "aware"
+            self.types = (datetime,)
+        else:
+            raise ValueError("keys are stated by a type, such as datetime or int, or by 'aware' or 'naive'")
+
+    def has(self, key: Any) -> bool:
+        """Tell whether a key in index form is one of these."""
+        if not any(is_a(key, cls) for cls in self.types) or (date in self.types and is_a(key, datetime)):
+            return False
+        return self.zoned is None or (key.utcoffset() is not None) is self.zoned
+
+    def __str__(self) -> str:
+        return f"keys={self.given.__name__ if self.zoned is None else repr(plain_text(self.given))}"
+
+
+def _held_as(cls: type) -> type:
+    """Return the type in which keys of a type are held."""
+    if cls.__module__.partition(".")[0] in ("numpy", "pandas"):
+        try:
+            return type(normal(cls(0)))
+        except Exception:  # a time of NumPy, which has no unit
+            return cls
+    return cls
 
 
 _NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
@@ -174,12 +255,17 @@ class KeyFamily:
     (<class 'int'>, True, False)
     """
 
-    __slots__ = ("_held", "_kinds", "closed", "foreign", "others", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "_stated", "closed", "foreign", "others", "plain", "zone")
 
     def __init__(
-        self, closed: bool, held: Callable[[], Iterable[Any]], others: str = "the keys of this calendar"
+        self,
+        closed: bool,
+        held: Callable[[], Iterable[Any]],
+        others: str = "the keys of this calendar",
+        stated: StatedKeys | None = None,
     ) -> None:
         self.closed = closed
+        self._stated = stated
         self.others = others  # what these keys are called in the sentence of an error
         self._held = held  # returns all keys that are held now; called only before a refusal
         self._kinds: dict[Any, Any] = {}
@@ -208,16 +294,16 @@ class KeyFamily:
         if start is not None and end is not None:
             if self.is_plain(start, end):
                 return start, end
-            low, high = self._key(start, start, end), self._key(end, start, end)
-            if (why := incomparable(low, high)) is not None:
+            (low, one), (high, other) = self._key(start, start, end), self._key(end, start, end)
+            if not (one and other) and (why := incomparable(low, high)) is not None:
                 raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({why})")
             if not (not high < low if self.closed else bool(low < high)):
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
             return low, high
         if start is not None:
-            return self._key(start, start, end), None
+            return self._key(start, start, end)[0], None
         if end is not None:
-            return None, self._key(end, start, end)
+            return None, self._key(end, start, end)[0]
         return None, None
 
     def point(self, key: Any) -> Any:
@@ -227,12 +313,17 @@ class KeyFamily:
             plain in _NEVER_NAN or (key.tzinfo is self.zone if plain is datetime else plain is float and key == key)
         ):
             return key
-        return self._key(key, key, key)
+        return self._key(key, key, key)[0]
 
-    def _key(self, key: Any, start: Any, end: Any) -> Any:
+    def _key(self, key: Any, start: Any, end: Any) -> tuple[Any, bool]:
+        """Return a key in index form, and whether it can be compared with every key of a kind that is held, by its kind."""
+        if self.plain is datetime and is_timestamp(key):
+            held = normal(key)
+            if type(held) is datetime and held.tzinfo is self.zone:
+                return held, True
         if not _is_point(key):  # for every type: a NaN is a float among floats
             raise InvalidKeyError(key, start, end)
-        if type(key) is not self.plain:
+        if type(key) not in OWN_KEYS:
             for atom in _atoms(key):
                 if is_a(atom, _PARTIAL):
                     raise KeyTypeError(key, f"{type(atom).__name__} values have no order from low to high")
@@ -244,13 +335,16 @@ class KeyFamily:
             known = self._kinds.get(kind)  # a class need not be hashable
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
-        # two keys of a class of the user's own need not be comparable
-        if known is None or (self.foreign and is_foreign(key) and incomparable(key, known) is not None):
+        # two keys of a class of the user's own need not be comparable; two times of NumPy's of one grain are
+        told = known is not None and (type(kind) is Grain or not (self.foreign and is_foreign(key)))
+        if not told and (known is None or incomparable(key, known) is not None):
             self._compatible(kind, key)
-        return key
+        return key, told
 
     def _compatible(self, kind: Any, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
+        if self._stated is not None and not self._stated.has(key):
+            raise KeyTypeError(key, f"is no key of this calendar, which was made with {self._stated}")
         if (why := incomparable(key, key)) is not None:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)
@@ -258,14 +352,26 @@ class KeyFamily:
             self._look_again()
             refused = self._against(self._kinds, key)
         if refused is not None:
-            raise KeyTypeError(key, f"cannot be compared with {self.others}, such as {brief_key(refused)}")
+            reason = f"cannot be compared with {self.others}, such as {brief_key(refused)}"
+            raise KeyTypeError(key, reason + self._way_out(key))
+
+    def _way_out(self, key: Any) -> str:
+        """Return how to make a calendar that takes a refused key, as the end of a sentence: the first key decides."""
+        if self._stated is not None or not self.others.endswith("calendar"):
+            return ""
+        named = "..."
+        if issubclass(type(key), datetime):
+            named = repr("naive" if key.utcoffset() is None else "aware")
+        elif type(key) in OWN_KEYS:
+            named = type(key).__name__
+        return f"; the first key decides which it takes, or Calendar(keys={named})"
 
     def _look_again(self) -> None:
         """Forget the kinds of which no key is held any more. O(keys held)."""
-        self._kinds = {}
+        kinds: dict[Any, Any] = {}
         for held in self._held():
-            self._kinds.setdefault(kind_of(held), held)
-        self._settle()
+            kinds.setdefault(kind_of(held), held)
+        self._settle(kinds)
 
     @staticmethod
     def _against(kinds: dict[Any, Any], key: Any) -> Any:
@@ -281,8 +387,7 @@ class KeyFamily:
             if key is not None and type(key) is not self.plain:
                 kind = kind_of(key)
                 if kind not in self._kinds:
-                    self._kinds[kind] = key
-                    self._settle()
+                    self._settle({**self._kinds, kind: key})
 
     def knows(self, key: Any) -> bool:
         """Tell whether the kind of a key in index form is remembered."""
@@ -301,33 +406,35 @@ class KeyFamily:
 
     def reset(self) -> None:
         """Forget all kinds, when no key is held any more."""
-        self._kinds = {}
-        self._settle()
+        self._settle({})
 
-    def _settle(self) -> None:
-        """Compute ``plain``, ``zone`` and ``foreign`` from the kinds."""
-        self.plain = self.zone = None
-        self.foreign = any(map(is_foreign, self._kinds.values()))
-        if len(self._kinds) == 1 and not self.foreign:
-            (kind,) = self._kinds
+    def _settle(self, kinds: dict[Any, Any]) -> None:
+        """Replace the kinds, and what follows from them: ``plain``, ``zone`` and ``foreign``."""
+        plain: Any = None
+        zone: tzinfo | None = None
+        foreign = any(map(is_foreign, kinds.values()))
+        if len(kinds) == 1 and not foreign:
+            (kind,) = kinds
             # not for tuples, which can contain anything
             if kind in ((datetime, False), (datetime, True)):
-                self.plain = datetime
-                self.zone = UTC if kind[1] else None
+                plain, zone = datetime, UTC if kind[1] else None
             elif isinstance(kind, type):
-                self.plain = kind
+                plain = kind
+        # all at once, without a call, so that Ctrl-C cannot come between
+        self._kinds, self.plain, self.zone, self.foreign = kinds, plain, zone, foreign
 
 
 def incomparable(one: Any, other: Any) -> str | None:
     """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
+    own = type(one) in OWN_KEYS and type(other) in OWN_KEYS
     try:
-        if (row := _row(one)) is not None and row is _row(other):
+        if not own and (row := row_of(one)) is not None and row is row_of(other):
             for part, opposite in zip(one, other, strict=False):
                 if (why := incomparable(part, opposite)) is not None:
                     return why
             return None
         below, above = bool(one < other), bool(other < one)
-        left, right = grain(one), grain(other)
+        left, right = (None, None) if own else (grain(one), grain(other))
     except Exception as exc:  # the user's own class may raise anything
         return type(exc).__name__
     if below and above:

@@ -9,6 +9,12 @@ They differ in what they do where there is no such key:
     later, sooner        raise where the type has no such key, or where part of the length would be lost
     ahead, back          the same, but None (no bound) where the type has no keys so far out
     exactly_back         None in both cases
+
+How far apart the two ends of a span of some length are, `ends_apart` tells:
+
+    "[)"                 the length                      12:00 to 15:00 lasts three hours
+    "[]", datetimes      the length                      12:00 to 15:00 lasts three hours, and its end belongs to it
+    "[]", whole days     the length without one day      Monday to Wednesday lasts three days
 """
 
 from __future__ import annotations
@@ -22,12 +28,12 @@ from typing import Any
 from bookcore.model.arithmetic import OWN, minus, plus
 from bookcore.model.errors import KeyTypeError, brief, brief_key
 from bookcore.model.keys import normal
-from bookcore.model.numpy_scalars import is_array, python_number
+from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
 
 __all__ = [
-    "ahead", "back", "clear_after", "clear_before", "exactly_back", "is_movable", "is_too_far", "later", "reach", "sooner",
-    "wrong_with",
+    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_too_far",
+    "later", "reach", "sooner", "wrong_with",
 ]  # fmt: skip
 
 
@@ -82,6 +88,28 @@ def sooner(key: Any, length: Any) -> Any:
     if not whole:
         raise _lost(key, length)
     return moved
+
+
+def ends_apart(key: Any, length: Any, closed: bool) -> Any:
+    """Return how far apart the ends of a span of a length are: with closed bounds, whole days count as a person counts them.
+
+    Whole days are dates, and times of NumPy in days moved by a length in days or weeks. Where they are counted, a length of
+    zero stays zero: the length of nothing.
+
+    >>> ends_apart(date(2026, 5, 4), timedelta(days=3), True), ends_apart(4, 3, True)
+    (datetime.timedelta(days=2), 3)
+    """
+    day = day_of(key, length) if closed else None
+    return length if day is None or not length else length - day
+
+
+def day_of(key: Any, length: Any) -> Any:
+    """Return the length of a day if a key is a whole day and a length counts such; else None."""
+    if is_a(key, date) and not is_a(key, datetime):
+        return timedelta(days=1)
+    if unit_of(key) == "D" and unit_of(length) in ("D", "W"):
+        return type(length)(1, "D")
+    return None
 
 
 def wrong_with(length: Any) -> str:

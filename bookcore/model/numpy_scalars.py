@@ -13,9 +13,10 @@ NumPy is never imported here: where a value is NumPy's, it is loaded already.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
-__all__ = ["Grain", "grain", "is_array", "python_number"]
+__all__ = ["Grain", "grain", "is_array", "python_number", "unit_of"]
 
 _DAY = 86400
 _SECONDS = {"Y": 366 * _DAY, "M": 31 * _DAY, "W": 7 * _DAY, "D": _DAY, "h": 3600, "m": 60, "s": 1}
@@ -24,11 +25,15 @@ _UNITS |= {unit: 1000**power for power, unit in enumerate(("as", "fs", "ps", "ns
 """The units of NumPy's times, and the most attoseconds that one can last."""
 
 _PLACES = {unit: place for place, unit in enumerate(sorted(_UNITS, key=lambda unit: -_UNITS[unit]))}
-_HELD = 2**63
+_TOO_LONG = sorted(unit * 2**63 for unit in _UNITS.values())
+"""For each unit, finest first, the shortest time that 64 bits have no room for."""
 
 
 class Grain(NamedTuple):
-    """In which units a time of NumPy can be told: all from its own to the finest that has room for it.
+    """In which units a time of NumPy can be told: all from its own to the finest that has room for it, by their places.
+
+    ``letter`` is ``M`` for an instant and ``m`` for a length. A time that its own unit has no room for in 64 bits, such as a
+    large number of 25 s, has a ``finest`` that is coarser than ``unit``, and mixes with none.
 
     ``has_months``: the unit is as long as the calendar has it. ``is_coarse``: months are no whole number of such units.
     """
@@ -91,6 +96,18 @@ def python_number(value: Any) -> Any:
     return value
 
 
+def unit_of(value: Any) -> str | None:
+    """Return the unit of a `datetime64` or `timedelta64`, such as ``"D"``; None for several units at a time and all else.
+
+    >>> unit_of(9) is None
+    True
+    """
+    if not _is_numpy(value, "generic") or value.dtype.kind not in "mM":
+        return None
+    unit, multiple = sys.modules["numpy"].datetime_data(value.dtype)
+    return str(unit) if multiple == 1 else None
+
+
 def grain(value: Any) -> Grain | None:
     """Return the grain of a `datetime64` or `timedelta64`, None for all else.
 
@@ -103,6 +120,6 @@ def grain(value: Any) -> Grain | None:
     if unit not in _UNITS:
         return None
     lasts = abs(int(value.view("i8"))) * multiple * _UNITS[unit]
-    finest = max((place for unit, place in _PLACES.items() if lasts < _HELD * _UNITS[unit]), default=-1)
+    finest = len(_UNITS) - 1 - bisect_right(_TOO_LONG, lasts)
     has_months = unit in "YM"
     return Grain(value.dtype.kind, _PLACES[unit], finest, has_months, not has_months and (multiple > 1 or unit == "W"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bookcore.model.event import BookingEvent
+from bookcore.model.generic import E, Generic
 
 __all__ = ["Refusal", "Report"]
 
@@ -25,8 +26,8 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class Report(Generic[E]):
     """The result of `Calendar.book_all`: the events that were booked, and a `Refusal` for each request that was not."""
 
-    booked: tuple[BookingEvent, ...]
+    booked: tuple[E, ...]
     refused: tuple[Refusal, ...]

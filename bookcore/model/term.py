@@ -13,7 +13,7 @@ from operator import is_
 from types import GeneratorType
 from typing import Any
 
-from bookcore.model.errors import InvalidQuantityError, QueryError, brief, brief_text
+from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -121,14 +121,15 @@ class Members(Term):
         return Members, (self.ids,)
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Joined(Term):
     """A term made of others, its *parts*. Equal to one of the same class with equal parts."""
 
-    __slots__ = ("cost", "parts")
+    parts: tuple[Term, ...]
+    cost: int = field(init=False)
 
-    def __init__(self, parts: tuple[Term, ...]) -> None:
-        self.parts = parts
-        self.cost = max([part.cost for part in parts], default=0)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", max([part.cost for part in self.parts], default=0))
 
     def __repr__(self) -> str:
         shown: dict[int, str] = {}
@@ -256,13 +257,11 @@ def opposite(term: Term) -> Term:
     return term.parts[0] if isinstance(term, Not) else Not((term,))
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class No:
     """The result of `no`: the negation of an argument of `Calendar.find`, for any calendar."""
 
-    __slots__ = ("term",)
-
-    def __init__(self, term: Any) -> None:
-        self.term = term
+    term: Any
 
     def __repr__(self) -> str:
         nested, term = 1, self.term
@@ -338,7 +337,7 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
     try:
         if is_a(value, (Iterable,)) and not has_id(value):
             return _members(value, calendar)
-    except QueryError:
+    except (QueryError, *LACKING):
         raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
@@ -354,6 +353,8 @@ def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Ter
     else:
         try:
             items = list(value)
+        except LACKING:
+            raise
         except Exception as exc:  # the code of a subclass
             raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
         ids: list[Any] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from bookcore.index.bitmap import ordinals
-from bookcore.model.errors import BookcoreError, ConflictError, NoneAvailableError, QueryError
+from bookcore.model.errors import LACKING, BookcoreError, ConflictError, NoneAvailableError, QueryError
+from bookcore.model.generic import Id, R
 from bookcore.model.term import And, Available, Term, as_term
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.best_fit import tightest
@@ -16,7 +17,7 @@ from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Choice", "Strategy"]
 
-Strategy: TypeAlias = str | Callable[[list[Any]], Any]
+Strategy: TypeAlias = Literal["first", "best_fit", "least_used"] | Callable[[list[R]], R | Id]
 """``"first"``, ``"best_fit"``, ``"least_used"``, or a function that takes the candidates and returns one of them."""
 
 STRATEGIES = ("first", "best_fit", "least_used")
@@ -31,7 +32,7 @@ class Choice:
     __slots__ = ("_conflict", "_order", "_planner", "_strategy", "_term")
 
     def __init__(
-        self, planner: Planner, selection: Any, strategy: Strategy, conflict: Callable[..., ConflictError]
+        self, planner: Planner, selection: Any, strategy: Strategy[Any], conflict: Callable[..., ConflictError]
     ) -> None:
         name = plain_text(strategy)
         if not callable(strategy) and name not in STRATEGIES:
@@ -59,7 +60,7 @@ class Choice:
             return None
         try:
             chosen = self._strategy([record.resource for record in records])
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(self._strategy, f"the strategy raised {type(exc).__name__}") from exc

@@ -16,6 +16,7 @@ from bookcore.model.errors import InvalidSpanError
 from bookcore.model.explanation import Cause, Explanation, State
 from bookcore.model.lengths import clear_after, clear_before, reach
 from bookcore.model.term import check_quantity
+from bookcore.query.listing import window
 from bookcore.stores import generic
 from bookcore.stores.record import ResourceRecord
 
@@ -57,9 +58,7 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
         removed = intersection(before, complement(after, first, last))
         tiles.append(_labelled(removed, label, closed))
         before = after
-    return tuple(
-        (start if a is low else a, end if b is high else b, label) for a, b, label in _joined(in_order(*tiles))
-    )
+    return tuple(window(state, [record], start, end, low, high).tell_all(_joined(in_order(*tiles))))
 
 
 @question

@@ -4,14 +4,18 @@
 calls:
 
 - *Lengths* are values that can be added to the keys: 2 for whole numbers, a `timedelta` for datetimes. Keys without
-  lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes.
-- *Datetimes with a zone* are returned in UTC; but an end of an answer that is an end of the requested span is returned as
-  the caller gave it.
+  lengths (str, tuples) raise `KeyTypeError`. A length of datetimes is elapsed time, also across clock changes. With
+  ``bounds="[]"`` a length of dates counts days: three days are Monday to Wednesday, one day is a single date. For other
+  keys it is the distance from the start to the end. ``step`` is always the distance from one start to the next.
+- *Datetimes with a zone* are returned in the zone of the start of the question; of its end, if it has no start; and if it
+  has no bound at all, of the resource's first booking, closure or opening hours. An end of an answer that is an end of the
+  question is the object that the caller gave, if that is in this zone (`bookcore.model.window`).
 - *Closed bounds.* With ``bounds="[]"`` a free span begins one key after a booking and ends one key before the next, so
   that ``[1, 3]`` and ``[5, 8]`` leave ``[4, 4]``; one key is a microsecond for datetimes, a day for dates. Where such an
   end is needed, keys without neighbours (str, `Fraction`, `Decimal`) raise `KeyTypeError`.
-- *Consistency.* A call reads the calendar once, under its lock, and its iterator yields the answers of that moment. Only
-  the iterator of `find_slots` reads the calendar again before each answer.
+- *Consistency.* A call reads the calendar under its lock, and its iterator yields the answers of that moment. Only the
+  iterator of `find_slots` reads the calendar again before each answer. Spans within opening hours may go on without end, so
+  they are computed while they are iterated, from what the call has read.
 """
 
 from __future__ import annotations
@@ -27,11 +31,20 @@ from bookcore.index.span_algebra import Place, as_keys, as_places, complement, f
 from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import BookcoreError, InvalidSpanError, KeyTypeError, QueryError, brief_key
+from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
+    InvalidSpanError,
+    KeyTypeError,
+    QueryError,
+    brief_key,
+)
 from bookcore.model.keys import normal
-from bookcore.model.lengths import exactly_back, is_too_far, later, wrong_with
+from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
 from bookcore.model.term import All, And, as_term, check_quantity, has_id
 from bookcore.model.typecheck import is_a
+from bookcore.model.window import Window
+from bookcore.query import listing
 from bookcore.query.best_fit import DOUBLINGS
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
@@ -44,6 +57,7 @@ Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)
 """How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
+
 
 class FreeTime:
     """Questions about free time in one calendar."""
@@ -67,8 +81,8 @@ class FreeTime:
             rows = self._state.store.overlapping(record, low, high)
             profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
             usage = profile.steps(low, high)
-        steps = list(usage)
-        return ((start if a is low else a, end if b is high else b, used) for a, b, used in steps)
+        steps = list(_tiles(usage, low, high) if self._state.closed else usage)
+        return listing.window(self._state, [record], start, end, low, high).tell_all(steps)
 
     @question
     def gaps(
@@ -77,12 +91,13 @@ class FreeTime:
         """See `Calendar.gaps`."""
         record, low, high = self._asked(resource, start, end)
         check_quantity(quantity)
-        at_least = self._length(high if low is None else low, at_least)
+        at_least = self._apart(high if low is None else low, at_least)
         if quantity > record.capacity or is_shorter(record.hours, at_least):
             return iter(())
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
         gaps = self._state.rules.free(spans, record.hours, low, high, at_least)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        window = listing.window(self._state, [record], start, end, low, high)
+        return self._answers(window.tell_all(_long_enough(gaps, at_least)), record.hours is not None)
 
     @question
     def next_available(
@@ -93,11 +108,9 @@ class FreeTime:
         if low is None:
             raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
         check_quantity(quantity)
-        length = self._length(low, length, empty=False)
+        length = self._apart(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
-        if span is None:
-            return None
-        return (after if span[0] is low else span[0]), span[1]
+        return None if span is None else Window(after, None, low, None).tell(*span)
 
     @question
     def nearest(
@@ -108,18 +121,21 @@ class FreeTime:
         if low is None or high is None:
             raise InvalidSpanError(start, end, "a span without bound has no length to look for")
         check_quantity(quantity)
+        window = Window(start, end, low, high)
         try:
             length = difference(high, low)
         except OverflowError as exc:
             if self._state.rules.allows(record, low, high, quantity):
-                return (start, end), (start, end)
+                return window.tell(low, high), window.tell(low, high)
             raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
         except Exception as exc:
             raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
         length = self._length(low, length)
         if self._state.rules.allows(record, low, high, quantity):
-            return (start, end), (start, end)
-        return self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
+            return window.tell(low, high), window.tell(low, high)
+        near = self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
+        before, after = (None if span is None else window.tell(*span) for span in near)
+        return before, after
 
     # -- several -----------------------------------------------------------------------------------
 
@@ -129,29 +145,41 @@ class FreeTime:
         """See `Calendar.common_gaps`."""
         if quorum is not None and (type(quorum) is not int or quorum < 1):
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
-        members = _members(resources)
-        at_least, low, high, streams = self._free_spans(members, start, end, at_least)
-        needed = len(streams) if quorum is None else quorum
-        gaps: Iterator[Span]
-        if not needed:
-            gaps = iter([(low, high)])
-        elif self._state.closed:
-            gaps = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
-        else:
-            gaps = quorum_of(streams, needed)
-        return _given(_long_enough(gaps, at_least), low, high, start, end)
+        return self._common_gaps(_members(resources), start, end, at_least, quorum)
 
     @question
-    def _free_spans(self, members: Iterable[Any], start: Any, end: Any, at_least: Any) -> tuple[Any, Any, Any, list[Any]]:
-        """Return a length and a window in index form, and in that the free spans of each of some resources."""
+    def _common_gaps(
+        self, members: Iterable[Any], start: Any, end: Any, at_least: Any, quorum: int | None
+    ) -> Iterator[tuple[Any, Any]]:
         low, high = self._state.keys.admit(start, end)
-        at_least = self._length(high if low is None else low, at_least)
+        at_least = self._apart(high if low is None else low, at_least)
         records = {record.number: record for record in map(self._state.registry.record, members)}
+        window = listing.window(self._state, records.values(), start, end, low, high)
         streams = []
         for record in records.values():
             spans = list(self._state.rules.blocked_spans(record, low, high, 1, at_least))
             streams.append(self._state.rules.free(spans, record.hours, low, high))
-        return at_least, low, high, streams
+        needed = len(streams) if quorum is None else quorum
+        gaps: Iterator[Span]
+        if not needed:
+            gaps = iter([(window.low, window.high)])
+        elif self._state.closed:
+            gaps = as_keys(quorum_of([as_places(stream) for stream in streams], needed))
+        else:
+            gaps = quorum_of(streams, needed)
+        hours = any(record.hours is not None for record in records.values())
+        return self._answers(window.tell_all(_long_enough(gaps, at_least)), hours)
+
+    def _answers(self, spans: Iterator[Span], hours: bool) -> Iterator[Span]:
+        """Return spans of a question, computed now; if opening hours go on without end, computed as they are iterated."""
+        return self._later(spans) if hours else iter(list(spans))
+
+    def _later(self, spans: Iterator[Span]) -> Iterator[Span]:
+        try:
+            yield from spans
+        except Exception as exc:
+            self._state.translate_comparison(exc)
+            raise
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -160,25 +188,31 @@ class FreeTime:
         check_quantity(quantity)
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-        length, step, low, high = self._window(length, start, end, step)
-        return Slots(self._planner, term, length, low, high, quantity, step, start)
+        length, step, window = self._window(length, start, end, step)
+        return Slots(self._planner, term, length, window, quantity, step)
 
     @question
-    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Any, Any]:
-        """Check what `find_slots` is asked; return length, step and the window in index form."""
+    def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Window]:
+        """Check what `find_slots` is asked; return length and step in index form, and the window."""
         low, high = self._state.keys.admit(start, end)
         if low is None or high is None:
             raise InvalidSpanError(start, end, "find_slots needs to know from when and until when")
-        length = self._length(low, length, empty=False)
+        length = self._apart(low, length, empty=False)
         if step is not None:
             step = self._length(low, step, empty=False, always=True)
-        return length, step, low, high
+        return length, step, Window(start, end, low, high)
 
     # -- helpers -----------------------------------------------------------------------------------
 
     def _asked(self, resource: Any, start: Any, end: Any) -> tuple[ResourceRecord, Any, Any]:
         """Return the record and the span, in index form, that a question is about. The lock is held."""
         return self._state.registry.record(resource), *self._state.keys.admit(start, end)
+
+    def _apart(self, key: Any, length: Any, *, empty: bool = True) -> Any:
+        """Return how far apart the ends of a span of *length* are, see `ends_apart`; raise as `_length`."""
+        key = self._state.keys.sample() if key is None else key
+        counts_days = self._state.closed and day_of(key, length) is not None
+        return ends_apart(key, self._length(key, length, empty=empty, always=counts_days), self._state.closed)
 
     def _length(self, key: Any, length: Any, *, empty: bool = True, always: bool = False) -> Any:
         """Return *length*, a number of NumPy as one of Python; raise unless it can be added to *key* (None: to those held).
@@ -267,6 +301,32 @@ class FreeTime:
         return None
 
 
+def _tiles(steps: Iterable[tuple[Any, Any, int]], low: Any, high: Any) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the steps of a profile of closed spans so that they do not share a key, which belongs to the higher of two."""
+    last = None if high is None else Place(high, True)
+    pending: list[tuple[Any, Any, int]] = []
+    begins, used = None if low is None else Place(low, False), None
+    for start, _, now in steps:
+        if used is not None:
+            border = Place(start, now < used)
+            pending.append((begins, border, used))
+            begins = border
+        used = now
+    pending.append((begins, last, used or 0))
+    held: tuple[Any, Any, int] | None = None
+    for begins, ends, now in pending:
+        if begins is not None and ends is not None and not begins < ends:
+            continue
+        for start, end in as_keys([(begins, ends)]):
+            if held is not None and held[2] == now:  # nothing lies between them: a step in between held no key
+                start, held = held[0], None
+            if held is not None:
+                yield held
+            held = start, end, now
+    if held is not None:
+        yield held
+
+
 def _stride(key: Any) -> Any:
     """Return the first window for a search back from *key* for a span of a single key, whose length is zero.
 
@@ -289,7 +349,7 @@ def _members(resources: Any) -> list[Any]:
         try:
             if not has_id(resources):
                 return list(resources)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc
@@ -304,9 +364,3 @@ def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
         until = fits(start, length, None, True)
         if until is not None and not end < until:
             yield start, end
-
-
-def _given(spans: Iterator[Span], low: Any, high: Any, start: Any, end: Any) -> Iterator[Span]:
-    """Yield the spans; an end that is an end of the window is yielded as the caller gave it."""
-    for a, b in spans:
-        yield start if a is low else a, end if b is high else b

@@ -1,21 +1,26 @@
-"""Looking up and listing bookings and closures."""
+"""Looking up and listing resources, bookings and closures, and windows for the answers about them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
-from bookcore.model.errors import UnknownBookingError
+from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, UnknownResourceError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
+from bookcore.model.window import Window
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["bookings", "closures", "conflicts", "contains", "get"]
+__all__ = [
+    "bookings", "by_start", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of",
+    "window",
+]  # fmt: skip
 
 
 @question
@@ -42,20 +47,17 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
         owner = state.registry.by_number[number]
         if owner is not None:
             pairs += [(owner, row) for row in overlapping(owner, low, high)]
+    return by_start(state, pairs)
+
+
+def by_start(state: CalendarState, pairs: list[tuple[ResourceRecord, Row]]) -> Iterator[BookingEvent]:
+    """Iterate over the events of rows, given with the records of their resources, by start, then in order of booking."""
     # Two stable sorts, not one by (start, number): keys are compared with `<` only, and never with None.
     pairs.sort(key=lambda pair: pair[1][2])
     unbounded = [pair for pair in pairs if pair[1][0] is None]
     bounded = [pair for pair in pairs if pair[1][0] is not None]
-    try:
-        bounded.sort(key=lambda pair: pair[1][0])
-    except Exception as exc:
-        state.translate_comparison(exc)
-        raise
-    objects, made_of = state.ledger.objects, state.ledger.made_of
-    events = [
-        objects[row[2]] if row[2] in objects else made_of(record, row) for record, row in unbounded + bounded
-    ]
-    return iter(events)
+    bounded.sort(key=lambda pair: pair[1][0])
+    return iter(state.ledger.events_of(unbounded + bounded))
 
 
 @question
@@ -86,3 +88,59 @@ def closures(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
     if resource is None:
         return tuple(sorted(state.closures.by_id.values(), key=lambda closure: closure.id))
     return tuple(state.closures.of(state.registry.record(resource)))
+
+
+@inspection
+def closures_of(state: CalendarState, resource: Any) -> tuple[Closure, ...]:
+    """See `Calendar.closures_of`."""
+    return tuple(state.closures.of(state.registry.record(resource)))
+
+
+@inspection
+def hours_of(state: CalendarState, resource: Any) -> Any:
+    """See `Calendar.hours_of`."""
+    return state.registry.record(resource).hours
+
+
+@inspection
+def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
+    """See `Calendar.tags_of`."""
+    labels = state.registry.labels(state.registry.record(resource))
+    try:
+        return frozenset(labels)
+    except BookcoreError:
+        raise
+    except Exception as exc:  # the object's own code
+        raise QueryError(labels, f"cannot be put into a set ({type(exc).__name__})") from exc
+
+
+@inspection
+def resource(state: CalendarState, id: Hashable) -> Any:
+    """See `Calendar.resource`."""
+    try:
+        record = state.registry.by_id.get(id)
+    except Exception:  # unhashable, or the object's own code
+        record = None
+    if record is None:
+        raise UnknownResourceError(id)
+    return record.resource
+
+
+def window(state: CalendarState, records: Iterable[ResourceRecord], start: Any, end: Any, low: Any, high: Any) -> Window:
+    """Return the window of a question about some resources, given and in index form. The lock is held.
+
+    Complexity: O(1); O(m) for a question without any bound.
+    """
+    return Window(start, end, low, high, _key_as_given(state, records) if start is None and end is None else None)
+
+
+def _key_as_given(state: CalendarState, records: Iterable[ResourceRecord]) -> Any:
+    """Return a key of the first booking or closure of some resources, as it was given, or one in the zone of their hours."""
+    for record in records:
+        for event in state.ledger.events(record, state.store.overlapping(record, None, None)[:1]):
+            return event.end if event.start is None else event.start
+        for closure in state.closures.of(record)[:1]:
+            return closure.end if closure.start is None else closure.start
+        if record.hours is not None and record.hours.zone is not None:
+            return datetime(1970, 1, 1, tzinfo=UTC).astimezone(record.hours.zone)
+    return None

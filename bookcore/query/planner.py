@@ -23,7 +23,7 @@ from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
-from bookcore.model.errors import KeyTypeError, QueryError, brief
+from bookcore.model.errors import LACKING, KeyTypeError, QueryError, brief
 from bookcore.model.keys import KeyFamily
 from bookcore.model.term import (
     DEAR,
@@ -189,6 +189,8 @@ class Planner:
         registry = self.state.registry
         try:
             records = list(map(registry.find, term.given) if term.given else map(registry.by_id.get, term.ids))
+        except LACKING:
+            raise
         except Exception as exc:  # the object's own code
             raise QueryError(term, f"has something that cannot be compared with ids ({type(exc).__name__})") from exc
         return within & from_ordinals([record.number for record in records if record is not None], registry.size)
@@ -289,6 +291,8 @@ def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]
             raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
         except (AttributeError, LookupError):
             has = False
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(resource, f"the key of order_by raised {type(exc).__name__}: {exc}") from exc
         if has:
@@ -297,6 +301,8 @@ def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]
             missing.append(thing)
     try:
         valued.sort(key=lambda pair: pair[0])
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
     return [thing for _, thing in valued] + missing

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
-from bookcore.model.errors import QueryError
+from bookcore.engine.engine import UNSET
+from bookcore.model.errors import LACKING, QueryError
+from bookcore.model.generic import Generic, R
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.planner import Planner
@@ -19,7 +21,7 @@ from bookcore.query.planner import Planner
 __all__ = ["IndexView", "Selection"]
 
 
-class Selection:
+class Selection(Generic[R]):
     """A set of resources of one calendar, given by a term that is evaluated each time the selection is read.
 
     Iteration yields the resources in order of registration, or as `order_by` says, from one consistent state, even if the
@@ -52,7 +54,7 @@ class Selection:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[R]:
         resources = self._planner.select(self._term, self._order, None)
         self._hint = self._caller(), len(resources)
         return iter(resources)
@@ -89,8 +91,14 @@ class Selection:
     def __contains__(self, resource: object) -> bool:
         return self._planner.matches(self._term, resource)
 
-    def first(self, n: int) -> list[Any]:
-        """Return the first *n* resources, or all if there are fewer.
+    @overload
+    def first(self) -> R | None: ...
+
+    @overload
+    def first(self, n: int) -> list[R]: ...
+
+    def first(self, n: int = UNSET) -> Any:
+        """Return the first resource, or None; with *n* a list of the first *n*, or of all if there are fewer.
 
         Raises: `QueryError` unless *n* is an int of at least 0; otherwise see the class.
         Complexity: about O(n) when many resources match; after `order_by`, as reading the whole selection.
@@ -98,12 +106,20 @@ class Selection:
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
-        >>> calendar.find_available(9, 12).first(2)
-        [Resource(id='barn'), Resource(id='cabin')]
+        >>> calendar.find_available(9, 12).first(), calendar.find_available(9, 12).first(2)
+        (Resource(id='barn'), [Resource(id='barn'), Resource(id='cabin')])
         """
+        if n is UNSET:
+            return next(iter(self._planner.select(self._term, self._order, 1)), None)
         if type(n) is not int or n < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
         return self._planner.select(self._term, self._order, n)
+
+    if not TYPE_CHECKING:  # a type checker refuses ``selection[0]`` by itself
+        __reversed__ = None
+
+        def __getitem__(self, at):
+            raise QueryError(self, "is asked anew each time, so it has no places: first(), first(n), list(selection)[...]")
 
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration.
@@ -120,7 +136,7 @@ class Selection:
 
     # -- combining ---------------------------------------------------------------------------------
 
-    def order_by(self, by: str | Callable[[Any], Any]) -> Selection:
+    def order_by(self, by: str | Callable[[R], Any]) -> Selection[R]:
         """Return the same resources in order of an index, given by name, or of a key function.
 
         Resources with equal values stay in order of registration. Resources without a value (the key function raised
@@ -148,29 +164,29 @@ class Selection:
             return as_term(other, self._home)
         return None
 
-    def __and__(self, other: object) -> Selection:
+    def __and__(self, other: object) -> Selection[R]:
         term = self._other(other)
         return NotImplemented if term is None else Selection(self._planner, And((self._term, term)))
 
-    def __or__(self, other: object) -> Selection:
+    def __or__(self, other: object) -> Selection[R]:
         term = self._other(other)
         return NotImplemented if term is None else Selection(self._planner, Or((self._term, term)))
 
-    def __sub__(self, other: object) -> Selection:
+    def __sub__(self, other: object) -> Selection[R]:
         term = self._other(other)
         return NotImplemented if term is None else Selection(self._planner, And((self._term, opposite(term))))
 
-    def __rsub__(self, other: object) -> Selection:
+    def __rsub__(self, other: object) -> Selection[R]:
         term = self._other(other)
         return NotImplemented if term is None else Selection(self._planner, And((term, opposite(self._term))))
 
-    def __xor__(self, other: object) -> Selection:
+    def __xor__(self, other: object) -> Selection[R]:
         term = self._other(other)
         return NotImplemented if term is None else Selection(self._planner, Xor((self._term, term)))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def __invert__(self) -> Selection:
+    def __invert__(self) -> Selection[R]:
         return Selection(self._planner, opposite(self._term))
 
     def __repr__(self) -> str:
@@ -178,7 +194,7 @@ class Selection:
         return f"<Selection {self._term}{order}>"
 
 
-class IndexView:
+class IndexView(Generic[R]):
     """One index of a calendar, to select resources by their values.
 
     Raises, when a selection is read: `KeyTypeError` for a value that cannot be compared with those of the index;
@@ -198,24 +214,26 @@ class IndexView:
     def __init__(self, planner: Planner, name: str) -> None:
         self._planner, self.name = planner, name
 
-    def between(self, low: Any, high: Any) -> Selection:
+    def between(self, low: Any, high: Any) -> Selection[R]:
         """Return the resources with ``low <= value <= high``; None means no limit on that side.
 
         Raises, when the selection is read: `QueryError` for a NaN; otherwise see the class.
         """
         return Selection(self._planner, Between(self.name, low, high))
 
-    def equal(self, value: Any) -> Selection:
+    def equal(self, value: Any) -> Selection[R]:
         """Return the resources with this value. None and NaN match nothing, because they are not indexed."""
         return Selection(self._planner, OneOf(self.name, (value,)))
 
-    def one_of(self, values: Iterable[Any]) -> Selection:
+    def one_of(self, values: Iterable[Any]) -> Selection[R]:
         """Return the resources whose value is in *values*; None and NaN match nothing.
 
         Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each value.
         """
         try:
             return Selection(self._planner, OneOf(self.name, tuple(values)))
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
 

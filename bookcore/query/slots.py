@@ -10,7 +10,8 @@ index, if it does not apply (more than one unit), or if there are few resources,
 and a heap keeps these in order.
 
 The lock is not held between two slots. Candidates that were read ahead may be outdated, so each is checked again before it
-is yielded, and after a change of the calendar the candidates are read again. The only state kept is the last start.
+is yielded, and after a change of the calendar the candidates are read again. The only state kept is the last start. A
+number means a resource only as long as the lock is held: candidates are records, or a bitmap with the table of its numbers.
 """
 
 from __future__ import annotations
@@ -18,41 +19,50 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.opening_hours import is_shorter, suits
-from bookcore.index.bitmap import from_ordinals, ordinals, pick
+from bookcore.index.bitmap import from_ordinals, pick
 from bookcore.index.span_algebra import fits, following, in_order
 from bookcore.model.term import All, And, Available, Term
+from bookcore.model.window import Window
 from bookcore.query.planner import Planner
 from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Slots"]
 
-Event: TypeAlias = tuple[Any, list[int], int]
-"""A key at which gaps may begin, and their resources: some as a list of numbers, others as a bitmap."""
+Many: TypeAlias = tuple[list[ResourceRecord | None], int]
+"""Resources as a bitmap, with the table of records by number that it refers to; see `Slots._bits`."""
+
+Event: TypeAlias = tuple[Any, list[ResourceRecord], list[Many]]
+"""A key at which gaps may begin, and their resources: some as records, others as bitmaps."""
 
 MANY = 256
 """Up to this number of resources, each is searched for its next gap (some 5 us); with more, events are read."""
 
 
 class Slots(Iterator[tuple[Any, Any, Any]]):
-    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``given`` is *low* as given."""
+    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``window`` tells its answers."""
 
-    __slots__ = ("_answers", "_planner", "_state", "gate", "given", "high", "length", "low", "quantity", "step", "term")
+    __slots__ = ("_answers", "_planner", "_state", "gate", "high", "length", "low", "quantity", "step", "term", "window")
 
-    def __init__(
-        self, planner: Planner, term: Term, length: Any, low: Any, high: Any, quantity: int, step: Any, given: Any
-    ) -> None:
+    def __init__(self, planner: Planner, term: Term, length: Any, window: Window, quantity: int, step: Any) -> None:
         self._planner, self._state, self.gate, self.term = planner, planner.state, planner.gate, term
-        self.length, self.low, self.high = length, low, high
-        self.quantity, self.step, self.given = quantity, step, given
+        self.length, self.window, self.low, self.high = length, window, window.low, window.high
+        self.quantity, self.step = quantity, step
         self._answers = self._all() if step is None else self._on_grid()
 
     def __next__(self) -> tuple[Any, Any, Any]:
-        return next(self._answers)
+        try:
+            return next(self._answers)
+        except StopIteration:
+            raise
+        except Exception as exc:  # of keys that were compared between two questions
+            self._state.translate_comparison(exc)
+            raise
 
     def _on_grid(self) -> Iterator[tuple[Any, Any, Any]]:
         start = self.low
@@ -74,22 +84,21 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         after, more = self.low, True
         while more:
             version, more = self._state.gate.version, False
-            for start, numbers, bits in self._candidates(after):
+            for start, records, many in self._candidates(after):
                 until = fits(start, self.length, self.high)
                 if until is None:
                     return
-                if bits or len(numbers) > self._state.sizes.few:
-                    yield from self._at(start, until, bits | from_ordinals(numbers, max(numbers, default=0) + 1))
+                if many or len(records) > self._state.sizes.few:
+                    yield from self._at(start, until, (records, many))
                 else:
-                    yield from self._among(start, until, numbers)
+                    yield from self._among(start, until, records)
                 if version != self._state.gate.version:  # there may be new candidates
                     after, more = start, True
                     break
 
     def _candidates(self, after: Any) -> Iterator[Event]:
-        within = self._within_all()
-        if within.bit_count() <= MANY or self.quantity > 1 or not self._reads_ends():
-            return self._by_resource(within, after)
+        if self.quantity > 1 or not self._reads_ends() or self._within_all().bit_count() <= MANY:
+            return self._by_resource(after)
         return self._by_event(after)
 
     def _reads_ends(self) -> bool:
@@ -110,81 +119,111 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             bits &= ~hours.incompatible(self.low, self.high, self.length)
         return bits if isinstance(self.term, All) else self._planner.evaluate(self.term, bits)
 
-    def _at(self, start: Any, until: Any, bits: int | None) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield the slots of a span, for the resources in *bits* (None: all); after a change, each is checked again."""
+    def _at(
+        self, start: Any, until: Any, among: tuple[list[ResourceRecord], list[Many]] | None
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield the slots of a span, for some resources (None: all); after a change, each is checked again."""
         room = Available(start, until, self.quantity)
         asked = room if isinstance(self.term, All) else And((self.term, room))
-        available, version = self._available(asked, bits)
-        shown = self.given if start is self.low else start
+        available, version = self._available(asked, among)
+        told = self.window.tell(start, until)
         for record in available:
             if self._is_still(record, asked, version):
-                yield shown, until, record.resource
+                yield *told, record.resource
 
     @question
-    def _available(self, asked: Term, bits: int | None) -> tuple[list[Any], int]:
-        """Return the records of the resources in *bits* (None: all) that match, and the calendar's version."""
+    def _available(
+        self, asked: Term, among: tuple[list[ResourceRecord], list[Many]] | None
+    ) -> tuple[list[Any], int]:
+        """Return the records of some resources (None: all) that match, and the calendar's version."""
         registry = self._state.registry
-        bits = registry.everything.value() if bits is None else bits
+        bits = registry.everything.value() if among is None else self._bits(*among)
         return pick(self._planner.evaluate(asked, bits), registry.by_number), self.gate.version
+
+    def _bits(self, records: list[ResourceRecord], many: list[Many]) -> int:
+        """Return a bitmap of those resources of an `Event` that are still registered. The lock is held.
+
+        A table of records is replaced when the resources get new numbers, so an old one still tells what its numbers meant.
+        """
+        registry = self._state.registry
+        found, records = 0, records[:]
+        for by_number, bits in many:
+            bits &= (1 << len(by_number)) - 1
+            if by_number is registry.by_number:
+                found |= bits & registry.everything.value()
+            else:
+                records += (record for record in pick(bits, by_number) if record is not None)
+        return found | from_ordinals([record.number for record in map(registry.current, records) if record], registry.size)
 
     @question
     def _is_still(self, record: ResourceRecord, asked: Term, version: int) -> bool:
         """Tell whether a resource that matched at *version* still does."""
-        return version == self.gate.version or (self._state.registry.has(record) and self._matches(record, asked))
+        if version == self.gate.version:
+            return True
+        current = self._state.registry.current(record)
+        return current is not None and self._matches(current, asked)
 
     def _matches(self, record: ResourceRecord, asked: Term) -> bool:
         return bool(self._planner.evaluate(asked, 1 << record.number))
 
-    def _among(self, start: Any, until: Any, numbers: list[int]) -> Iterator[tuple[Any, Any, Any]]:
+    def _among(self, start: Any, until: Any, records: list[ResourceRecord]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        for record in self._records(numbers):
-            if record is not None and self._fits(record, start, until):
-                yield start, until, record.resource
+        told = self.window.tell(start, until)
+        for record in self._in_order(records):
+            if self._fits(record, start, until):
+                yield *told, record.resource
 
     @inspection
-    def _records(self, numbers: list[int]) -> list[ResourceRecord | None]:
-        """Return the records with these numbers, in order."""
-        by_number = self._state.registry.by_number
-        return [by_number[number] for number in sorted(set(numbers))]
+    def _in_order(self, records: list[ResourceRecord]) -> list[ResourceRecord]:
+        """Return the present records of the resources that are still registered, each once, by registration."""
+        present = {record for record in map(self._state.registry.current, records) if record is not None}
+        return sorted(present, key=attrgetter("number"))
 
     @question
     def _fits(self, record: ResourceRecord, start: Any, until: Any) -> bool:
         """Tell whether a resource is still registered, available over a span, and matches the terms."""
         state = self._state
-        if not state.registry.has(record) or not state.rules.allows_or_false(record, start, until, self.quantity):
+        current = state.registry.current(record)
+        if current is None or not state.rules.allows_or_false(current, start, until, self.quantity):
             return False
-        return isinstance(self.term, All) or self._matches(record, self.term)
+        return isinstance(self.term, All) or self._matches(current, self.term)
 
     # -- resource by resource ----------------------------------------------------------------------
 
-    def _by_resource(self, within: int, after: Any) -> Iterator[Event]:
+    def _by_resource(self, after: Any) -> Iterator[Event]:
         """Yield the starts of gaps after a key, with their resources, by searching each resource for its next gap."""
         heap = []
-        for number in ordinals(within):
-            begins = self._next_gap(number, after)
+        for record in self._records():
+            begins = self._next_gap(record, after)
             if begins is not None:
-                heap.append(_Candidate(begins, number))
+                heap.append(_Candidate(begins, record))
         heapify(heap)
         while heap:
             first = heappop(heap)
-            start, numbers = first.start, [first.number]
+            start, records = first.start, [first.record]
             while heap and not start < heap[0].start:
-                numbers.append(heappop(heap).number)
-            yield start, numbers, 0
-            for number in numbers:
-                begins = self._next_gap(number, start)
+                records.append(heappop(heap).record)
+            yield start, records, []
+            for record in records:
+                begins = self._next_gap(record, start)
                 if begins is not None:
-                    heappush(heap, _Candidate(begins, number))
+                    heappush(heap, _Candidate(begins, record))
+
+    @inspection
+    def _records(self) -> list[Any]:
+        """Return the records of the resources that match the terms, and support the keys and length."""
+        registry = self._state.registry
+        return pick(self._within(registry.everything.value()), registry.by_number)
 
     @question
-    def _next_gap(self, number: int, after: Any) -> Any:
+    def _next_gap(self, record: ResourceRecord, after: Any) -> Any:
         """Return the start of the next gap of a resource after a key that is long enough, or None."""
         state = self._state
-        record = state.registry.by_number[number]
-        if record is None or self.quantity > record.capacity:
+        current = state.registry.current(record)
+        if current is None or self.quantity > current.capacity:
             return None
-        spans = state.rules.blocked_spans(record, after, self.high, self.quantity)
-        for start, end in state.rules.free(spans, record.hours, after, self.high, self.length):
+        spans = state.rules.blocked_spans(current, after, self.high, self.quantity)
+        for start, end in state.rules.free(spans, current.hours, after, self.high, self.length):
             if _is_after(start, after) and fits(start, self.length, end) is not None:
                 return start
         return None
@@ -199,18 +238,18 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, state.closures.ends_after)]
         streams += [self._openings(rule, after) for rule in rules if not is_shorter(rule, self.length)]
         current: Any = None  # events of equal keys are joined
-        numbers: list[int] = []
-        bits = 0
-        for key, few, many in in_order(*streams):
+        records: list[ResourceRecord] = []
+        many: list[Many] = []
+        for key, few, others in in_order(*streams):
             if current is not None and current < key:
-                yield current, numbers, bits
+                yield current, records, many
                 current = None
             if current is None:
-                current, numbers, bits = key, few, many
+                current, records, many = key, few, others
             else:
-                numbers, bits = numbers + few, bits | many
+                records, many = records + few, many + others
         if current is not None:
-            yield current, numbers, bits
+            yield current, records, many
 
     @inspection
     def _hours(self) -> list[Any]:
@@ -226,19 +265,23 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
             if not events:
                 return
             begun, met = at, meeting
-            for key, numbers, bits in events:
+            for key, records, many in events:
                 at, meeting = key, False
-                if numbers or bits:
-                    yield _next_key(key) if closed else key, numbers, bits
+                if records or many:
+                    yield _next_key(key) if closed else key, records, many
             if not met and not _is_after(at, begun):
                 return
 
     @question
-    def _next_ends(self, ends_after: Callable[..., Any], at: Any, meeting: bool) -> list[Any]:
+    def _next_ends(self, ends_after: Callable[..., Any], at: Any, meeting: bool) -> list[Event]:
         """Return the next ends of spans that an index knows, for the resources that match."""
-        within = self._within(self._state.registry.everything.value())
-        events: list[Any] = ends_after(at, meeting, self.high, within)
-        return events
+        registry = self._state.registry
+        by_number: list[Any] = registry.by_number
+        events = ends_after(at, meeting, self.high, self._within(registry.everything.value()))
+        return [
+            (key, [by_number[number] for number in numbers], [(by_number, bits)] if bits else [])
+            for key, numbers, bits in events
+        ]
 
     def _openings(self, hours: Any, after: Any) -> Iterator[Event]:
         """Yield the start of each opening after a key, with the resources that have these hours."""
@@ -247,17 +290,16 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         at_least = self.length if isinstance(self.length, timedelta) else None
         for opens, _ in hours.open_spans(after, high, at_least=at_least):
             if after < opens:
-                bits = self._keeping(hours)
-                if bits:
-                    yield opens, [], bits
+                many = self._keeping(hours)
+                if many:
+                    yield opens, [], many
 
     @inspection
-    def _keeping(self, hours: Any) -> int:
-        """Return a bitmap of the resources with these opening hours that match."""
+    def _keeping(self, hours: Any) -> list[Many]:
+        """Return the resources with these opening hours that match."""
         resources = self._state.hours.by_rule.get(hours)
-        return 0 if resources is None else self._within(resources.value())
-
-
+        bits = 0 if resources is None else self._within(resources.value())
+        return [(self._state.registry.by_number, bits)] if bits else []
 
 def _is_after(key: Any, other: Any) -> bool:
     """Tell whether a key is a step forward from another, and not back as well: so says a `<` that is always true.
@@ -275,14 +317,12 @@ def _next_key(key: Any) -> Any:
 
 
 class _Candidate:
-    """The start of a gap and the number of its resource; ordered by start, then by number."""
+    """The start of a gap, by which candidates are ordered, and the record of its resource."""
 
-    __slots__ = ("number", "start")
+    __slots__ = ("record", "start")
 
-    def __init__(self, start: Any, number: int) -> None:
-        self.start, self.number = start, number
+    def __init__(self, start: Any, record: ResourceRecord) -> None:
+        self.start, self.record = start, record
 
     def __lt__(self, other: _Candidate) -> bool:
-        if self.start < other.start:
-            return True
-        return not other.start < self.start and self.number < other.number
+        return bool(self.start < other.start)

@@ -15,6 +15,7 @@ ends of the bookings, or None if the calendar must ask the store.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Hashable
 from typing import Any
@@ -140,6 +141,16 @@ class _Shared:
 _BINDING = threading.RLock()
 """Held while a binding is compared and set. Two threads may add the same resource to two calendars, and so may one thread,
 in a finalizer."""
+
+
+def _leave_threads() -> None:
+    """Make the lock anew in the child of a fork, where another thread may have held it: nothing is ever half set."""
+    global _BINDING  # noqa: PLW0603
+    _BINDING = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_threads)
 
 
 def bind(record: ResourceRecord) -> None:

@@ -27,7 +27,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from bookcore.model.errors import QueryError, brief, visible
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, brief, visible
+from bookcore.model.typecheck import is_a, plain_text
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
 from bookcore.tables.opening import (
     ColumnError,
@@ -154,21 +155,25 @@ def read_csv(
     >>> list(calendar.bookings("loft"))
     [BookingEvent('loft', 1, 5, id='ada')]
     """
-    if bounds not in ("[)", "[]"):
+    sort, kind = plain_text(bounds), plain_text(keys)
+    if sort not in ("[)", "[]"):
         raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
-    if keys is not None and keys not in KINDS:
+    if keys is not None and kind not in KINDS:
         raise QueryError(keys, f"keys are one of {', '.join(KINDS)}")
-    for argument in (resource, start, end, id, quantity, delimiter, encoding, date_format):
-        if argument is not None and not isinstance(argument, str):
+    given = resource, start, end, id, quantity, delimiter, encoding, date_format
+    texts = [plain_text(argument) for argument in given]  # calls no method of a subclass
+    for argument, text in zip(given, texts, strict=True):
+        if argument is not None and text is None:
             raise QueryError(argument, "a column, delimiter, encoding or date format is named by a str")
+    *columns, delimiter, code, date_format = texts
     name, file, is_text = open_source(source)
     try:
-        named = {"resource": resource, "start": start, "end": end, "id": id, "quantity": quantity}
+        named = dict(zip(("resource", "start", "end", "id", "quantity"), columns, strict=True))
         return CsvTable(
-            name, file, named=named, delimiter=delimiter, encoding="utf-8" if is_text else encoding,
-            keys=KeyKind(keys) if keys is not None else None, date_format=date_format, zone=zone,
+            name, file, named=named, delimiter=delimiter, encoding="utf-8" if is_text or code is None else code,
+            keys=None if kind is None else KeyKind(kind), date_format=date_format, zone=zone,
             only=_filter("only", only), leave_out=_filter("leave_out", leave_out),
-            closed=bounds == "[]", open_ends=open_ends,
+            closed=sort == "[]", open_ends=open_ends,
         )  # fmt: skip
     except BaseException:
         file.close()
@@ -438,13 +443,20 @@ def _filter(argument: str, named: Filter | None) -> Choice:
     """Return the values of each column as a set. Raises: `QueryError`."""
     if named is None:
         return {}
+    wrong = QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
+    choice = {}
     try:
-        choice = {name: frozenset([values] if isinstance(values, str) else values) for name, values in named.items()}
-        if all(isinstance(text, str) for name, values in choice.items() for text in (name, *values)):
-            return choice
-    except (AttributeError, TypeError):
-        pass
-    raise QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
+        for name, values in dict(named).items():
+            texts = [plain_text(value) for value in ([values] if is_a(values, str) else values)]
+            column = plain_text(name)
+            if column is None or None in texts:
+                raise wrong
+            choice[column] = frozenset(text for text in texts if text is not None)
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as exc:  # the objects' own code
+        raise wrong from exc
+    return choice
 
 
 def _quantity(text: str) -> int | None:

@@ -25,6 +25,7 @@ from typing import Any
 
 from bookcore.hours.wall_clock import load_zone
 from bookcore.model.errors import BookcoreError, QueryError, brief
+from bookcore.model.typecheck import is_a
 from bookcore.tables.date_formats import formats_of, is_date, readings
 
 __all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
@@ -126,7 +127,7 @@ class KeyReader:
 
         Raises: `DateFormatError`; `HoursError` for a zone that is not known; `QueryError` for one of keys that are no times.
         """
-        self.zone = load_zone(zone) if isinstance(zone, str) else zone
+        self.zone: Any = zone if zone is None or is_a(zone, (tzinfo,)) else load_zone(zone)
         if date_format is not None:
             check_format(date_format)
             reads = _kind_of_format(date_format)

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from bookcore.model.errors import BookcoreError, brief
+from bookcore.model.errors import LACKING, BookcoreError, brief
+from bookcore.model.typecheck import plain_text
 
 __all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "position_of", "read_header"]
 
@@ -72,17 +73,31 @@ class _CallersFile(io.RawIOBase):
         return self.count
 
     def readinto(self, buffer: Any) -> int:
-        if self.is_text:
-            text = self.file.read(max(1, len(buffer) // _UTF8_LENGTH))
-            try:
-                data = text.encode("utf-8", "surrogateescape")
-            except UnicodeEncodeError:
-                data = text.encode("utf-8", "surrogatepass")
-        else:
-            data = self.file.read(len(buffer)) or b""  # None: a non-blocking file without data
+        data = self._read(len(buffer))
         buffer[: len(data)] = data
         self.count += len(data)
         return len(data)
+
+    def _read(self, size: int) -> bytes:
+        """Return at most so many bytes of the file. Raises: OSError in place of what its own code raises."""
+        try:
+            read = self.file.read(max(1, size // _UTF8_LENGTH) if self.is_text else size)
+        except (OSError, *LACKING):
+            raise
+        except Exception as exc:
+            raise OSError(f"its read raised {type(exc).__name__}") from exc
+        if self.is_text and type(read) is str:
+            try:
+                data = read.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                data = read.encode("utf-8", "surrogatepass")
+        elif not self.is_text and (read is None or type(read) in (bytes, bytearray)):
+            data = bytes(read or b"")  # None: a non-blocking file without data
+        else:
+            raise OSError(f"its read gave {brief(read)}")
+        if len(data) > size:
+            raise OSError("its read gave more than was asked for")
+        return data
 
 
 def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
@@ -96,7 +111,8 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
             name, text = Path(source), False
             file = open(source, "rb")  # noqa: SIM115 - the table closes it
         elif callable(getattr(source, "read", None)):
-            name = Path(str(getattr(source, "name", "an open file")))
+            called = getattr(source, "name", "an open file")
+            name = Path(plain_text(called) or brief(called))
             text = isinstance(source.read(0), str)
             file = io.BufferedReader(_CallersFile(source, text))
         else:
@@ -107,6 +123,10 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
         raise TableError(source, "that is a folder; name a file in it") from None
     except (OSError, ValueError, TypeError) as fault:
         raise TableError(source, f"cannot be opened ({getattr(fault, 'strerror', None) or fault})") from fault
+    except (BookcoreError, *LACKING):
+        raise
+    except Exception as fault:  # the object's own code
+        raise TableError(brief(source), f"cannot be opened ({type(fault).__name__})") from fault
     try:
         empty = not file.peek(1)
     except (OSError, ValueError) as fault:

@@ -28,7 +28,13 @@ pytest collects the test of every promise. A subclass may add tests but must not
     LawExam            the seven laws, as examples
     ThreadExam         a hundred threads want one slot; reading while others write
 
-For random histories see `bookcore.testing.machine`.
+A store that cannot hold all keys names the families that it holds::
+
+        keys = ("int", "float", "naive", "aware")
+
+Tests that hand it other keys are then skipped. Most tests speak in whole numbers, so ``"int"`` is one of them.
+
+For random histories see `bookcore.testing.machine`, which takes one family.
 """
 
 from __future__ import annotations
@@ -73,7 +79,10 @@ class StoreContract(
     LawExam,
     ThreadExam,
 ):
-    """Subclass with a fixture ``store`` that returns a new, unbound store."""
+    """Subclass with a fixture ``store`` that returns a new, unbound store.
+
+    ``keys`` are the names of the families of keys (`bookcore.testing.families`) that the store holds; None: all.
+    """
 
     @pytest.fixture
     def store(self) -> Any:

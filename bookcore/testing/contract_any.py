@@ -46,7 +46,7 @@ class AnyExam:
         calendar.check()
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_book_any_takes_the_best_fit(self, store: Any, bounds: str) -> None:
+    def test_book_any_takes_the_best_fit(self, store: Any, bounds: Any) -> None:
         """The smallest gap around the span: between bookings, closures, buffers, and spans where too few units are left."""
         calendar = Calendar(store, bounds=bounds)
         kinds = [("wide", 1, None), ("tight", 1, None), ("turn", 1, 2), ("left", 1, None), ("pool", 2, None)]
@@ -82,7 +82,7 @@ class AnyExam:
         assert (event.resource.id, event.quantity) == ("p", 2)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_book_any_finds_a_gap_that_begins_long_before(self, store: Any, bounds: str) -> None:
+    def test_book_any_finds_a_gap_that_begins_long_before(self, store: Any, bounds: Any) -> None:
         """However much longer than the span; an hour, and a gap of months."""
         calendar = Calendar(store, bounds=bounds)
         for name in ("never", "long ago", "lately"):
@@ -186,12 +186,12 @@ class AnyExam:
         """A strategy or selection that is none, a span that is none."""
         calendar, other = rooms(store), rooms(MemoryStore())
         calls: list[tuple[type[Exception], Callable[[], Any]]] = [
-            (QueryError, lambda: calendar.book_any(calendar.resources, 1, 2, strategy="cheapest")),
+            (QueryError, lambda: calendar.book_any(calendar.resources, 1, 2, strategy="cheapest")),  # type: ignore[arg-type]
             (QueryError, lambda: calendar.book_any(calendar.resources, 1, 2, strategy=None)),  # type: ignore[arg-type]
             (QueryError, lambda: calendar.book_any(other.resources, 1, 2)),
             (QueryError, lambda: calendar.book_any("r", 1, 2)),
             (QueryError, lambda: calendar.book_any(5, 1, 2)),
-            (QueryError, lambda: calendar.book_any(calendar.resources, 1, 2, id="x", if_exists="ignore")),
+            (QueryError, lambda: calendar.book_any(calendar.resources, 1, 2, id="x", if_exists="ignore")),  # type: ignore[arg-type]
             (InvalidSpanError, lambda: calendar.book_any(calendar.resources, 2, 1)),
         ]
         for error, call in calls:

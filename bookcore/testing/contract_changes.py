@@ -31,7 +31,7 @@ from bookcore import (
 )
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_life import Clock, rooms
-from bookcore.testing.contract_threads import run_together
+from bookcore.testing.contract_threads import join_all, run_together
 
 __all__ = ["ChangeExam", "upheaval"]
 
@@ -337,7 +337,7 @@ class ChangeExam:
         before = [1, True, Status.CONFIRMED, repr(calendar)]
         seen: list[Any] = []
         readers = [
-            threading.Thread(target=lambda read=read: seen.append((read, read())))
+            threading.Thread(target=lambda read=read: seen.append((read, read())), daemon=True)
             for read in (lambda: len(calendar), lambda: stay.owns_lock, lambda: stay.status, lambda: repr(calendar))
         ]
         with calendar.what_if():
@@ -345,8 +345,7 @@ class ChangeExam:
             for reader in readers:
                 reader.start()
             assert (len(calendar), stay.owns_lock, stay.status) == (0, False, Status.RELEASED)
-        for reader in readers:
-            reader.join()
+        join_all(readers)
         assert all(answer in before for _, answer in seen)
         assert len(seen) == len(before)
 
@@ -393,7 +392,7 @@ class ChangeExam:
                 calendar.book_all([("r", 1, 5), BookingEvent("q", 1, 5), request])
             assert fingerprint(calendar) == before
         with pytest.raises(QueryError):
-            calendar.book_all([], on_conflict="ignore")
+            calendar.book_all([], on_conflict="ignore")  # type: ignore[arg-type]
         assert calendar.book_all(iter([("r", 1, 5), ("q", 1, 5)])).refused == ()
         assert len(calendar) == 2
 

@@ -43,7 +43,7 @@ class ClosingExam:
     # -- closures ----------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: str) -> None:
+    def test_a_closure_bars_bookings_and_lets_standing_ones_be(self, store: Any, bounds: Any) -> None:
         """Active bookings stay and are listed by the closure, which is among the causes of a refusal until it is lifted."""
         calendar = rooms(store, bounds)
         standing, far = calendar.book("q", 1, 5), calendar.book("q", 20, 21)
@@ -142,7 +142,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("family", families(), ids=str)
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_every_family_of_keys_can_be_closed_and_held(self, store: Any, family: Family, bounds: str) -> None:
+    def test_every_family_of_keys_can_be_closed_and_held(self, store: Any, family: Family, bounds: Any) -> None:
         """Closures, holds, moves and splits only compare keys."""
         calendar = rooms(store, bounds)
         key = family.key
@@ -264,10 +264,29 @@ class ClosingExam:
         calendar.remove_booking(stay)
         calendar.set_hours("r", hours)
 
+    def test_closing_without_a_resource_is_refused_and_says_what_close_is_for(self, store: Any) -> None:
+        """Programs close what holds files; a calendar in memory holds none, and goes on as before."""
+        calendar = rooms(store)
+        calls: list[tuple[tuple[Any, ...], dict[str, Any], list[str]]] = [
+            ((), {}, ["resource", "start", "end"]),
+            (("r",), {}, ["start", "end"]),
+            (("r", 1), {}, ["end"]),
+            (("r",), {"end": 5}, ["start"]),
+            ((), {"start": 1, "end": 5}, ["resource"]),
+            ((), {"reason": "the shop is closing"}, ["resource", "start", "end"]),
+        ]
+        for args, options, missing in calls:
+            with pytest.raises(QueryError, match="in memory and needs no closing") as refused:
+                calendar.close(*args, **options)
+            assert refused.value.term == missing
+            assert calendar.closures() == ()
+        assert calendar.close("r", None, None).reason == "closed", "None is a span without ends"
+
     def test_hours_that_are_none_are_refused(self, store: Any) -> None:
         """Nor is one of many resources given hours if another is unknown."""
         calendar = rooms(store)
-        for wrong in ("09:00-17:00", {"mon": "09:00-17:00"}, 5):
+        wrongs: list[Any] = ["09:00-17:00", {"mon": "09:00-17:00"}, 5]
+        for wrong in wrongs:
             with pytest.raises(HoursError):
                 calendar.set_hours("r", wrong)
         with pytest.raises(UnknownResourceError):
@@ -277,7 +296,7 @@ class ClosingExam:
     # -- turnaround --------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_turnaround_keeps_neighbours_apart_in_either_order(self, store: Any, bounds: str) -> None:
+    def test_turnaround_keeps_neighbours_apart_in_either_order(self, store: Any, bounds: Any) -> None:
         """The after of the earlier and the before of the later fit between two, whichever was booked first."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("r", before=1, after=2))

@@ -28,7 +28,7 @@ class HoldExam:
     """What is held for a while, whatever the store."""
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_hold_frees_its_span_everywhere_the_instant_it_runs_out(self, store: Any, bounds: str) -> None:
+    def test_a_hold_frees_its_span_everywhere_the_instant_it_runs_out(self, store: Any, bounds: Any) -> None:
         """No answer contains an expired hold, and no call is needed to remove it."""
         clock = Clock()
         calendar = rooms(store, bounds, clock)
@@ -64,7 +64,7 @@ class HoldExam:
     @pytest.mark.parametrize("bounds", BOUNDS)
     @pytest.mark.parametrize("turnaround", [None, 1])
     def test_many_holds_of_a_pool_that_run_out_at_once_are_gone(
-        self, store: Any, bounds: str, turnaround: int | None
+        self, store: Any, bounds: Any, turnaround: int | None
     ) -> None:
         """From that instant each answer is that of a calendar without these holds, whichever question is asked first."""
         clock = Clock()

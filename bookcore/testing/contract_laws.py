@@ -57,7 +57,7 @@ def _spelled(key: Any) -> Any:
         return type(key), id(key)
 
 
-def busy_calendar(store: Any, bounds: str = "[)") -> Calendar:
+def busy_calendar(store: Any, bounds: Any = "[)") -> Calendar:
     """Return a calendar with resources of several capacities and buffers, bookings, tags and an index."""
     calendar = Calendar(store, bounds=bounds)
     for id in range(12):
@@ -80,7 +80,7 @@ class LawExam:
     """The laws of the contract, each by its name there."""
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_search_never_lies(self, store: Any, bounds: str) -> None:
+    def test_search_never_lies(self, store: Any, bounds: Any) -> None:
         """`find_available` yields exactly the resources that `book` takes; `find_booked` all others."""
         calendar = busy_calendar(store, bounds)
         everyone = set(calendar.resources.ids())
@@ -101,7 +101,7 @@ class LawExam:
                     calendar.remove_booking(event)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_events_overlap_and_not_resources(self, store: Any, bounds: str) -> None:
+    def test_events_overlap_and_not_resources(self, store: Any, bounds: Any) -> None:
         """Booked ``[1, 2)`` and ``[9, 10)``, a resource is available in ``[4, 6)``."""
         calendar = Calendar(store, bounds=bounds)
         flat = calendar.add_resource(Resource("flat"))
@@ -113,7 +113,7 @@ class LawExam:
         assert calendar.conflicts(flat, 4, 6) == ()
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_touching_is_free_unless_bounds_are_closed(self, store: Any, bounds: str) -> None:
+    def test_touching_is_free_unless_bounds_are_closed(self, store: Any, bounds: Any) -> None:
         """``[1, 5)`` then ``[5, 8)`` succeed; ``[1, 5]`` then ``[5, 8]`` conflict."""
         calendar = Calendar(store, bounds=bounds)
         flat = calendar.add_resource(Resource("flat"))
@@ -129,7 +129,7 @@ class LawExam:
             calendar.book(flat, 6, 8)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_removing_undoes_adding(self, store: Any, bounds: str) -> None:
+    def test_removing_undoes_adding(self, store: Any, bounds: Any) -> None:
         """`remove_booking` after `add_booking` restores every answer."""
         calendar = busy_calendar(store, bounds)
         before = fingerprint(calendar)
@@ -142,7 +142,7 @@ class LawExam:
         calendar.check()
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_refused_call_leaves_every_answer_as_it_was(self, store: Any, bounds: str) -> None:
+    def test_a_refused_call_leaves_every_answer_as_it_was(self, store: Any, bounds: Any) -> None:
         """Whatever the reason."""
         calendar = busy_calendar(store, bounds)
         standing = next(calendar.bookings())
@@ -179,7 +179,7 @@ class LawExam:
         calendar.check()
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_all_stores_give_the_same_answers_in_the_same_order(self, store: Any, bounds: str) -> None:
+    def test_all_stores_give_the_same_answers_in_the_same_order(self, store: Any, bounds: Any) -> None:
         """The same history through this store, the default one and a plain list."""
         mine, memory, plain = (busy_calendar(one, bounds) for one in (store, MemoryStore(), ListStore()))
 

@@ -167,6 +167,32 @@ class SelectionExam:
         with pytest.raises(QueryError):
             calendar.resources.first(n)
 
+    def test_first_alone_is_the_first_resource_or_none(self, store: Any) -> None:
+        """The resource itself and no list, in the order of the selection."""
+        calendar, resources = town(store)
+        free = calendar.find_available(10, 20)
+        assert free.first() is resources[1]
+        assert free.order_by(lambda r: -r.id).first() is resources[-1]
+        assert free.order_by("value").first() is free.order_by("value").first(1)[0]
+        assert (free - [1, 3]).first() is resources[5]
+        assert calendar.find_available(10, 20, Car).first() is calendar.find_available(10, 20, Car).first(1)[0]
+        assert calendar.tagged("nowhere").first() is None
+        assert calendar.tagged("nowhere").order_by("value").first() is None
+        assert Calendar().resources.first() is None
+
+    @pytest.mark.parametrize("at", [0, -1, 100, slice(1, 3), slice(None), "loft", None])
+    def test_a_selection_has_no_places_and_says_what_to_write(self, store: Any, at: Any) -> None:
+        """It reads the calendar each time, so two places of it could be of two states: the error names `first` and list."""
+        calendar, _ = town(store)
+        for selection in (calendar.resources, calendar.find_available(10, 20).order_by("value"), calendar.tagged("nowhere")):
+            with pytest.raises(QueryError, match=r"list\(selection\)\[") as refused:
+                selection[at]  # type: ignore[index]
+            assert isinstance(refused.value, TypeError)
+            assert refused.value.term is selection
+            assert "first()" in refused.value.reason
+            with pytest.raises(TypeError, match="not reversible"):
+                reversed(selection)  # type: ignore[call-overload]
+
     def test_iteration_stands_for_one_moment(self, store: Any) -> None:
         """Changes that are made during an iteration do not appear in it."""
         calendar, resources = town(store)

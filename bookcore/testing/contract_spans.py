@@ -94,7 +94,7 @@ class SpanExam:
         assert calendar.is_available(1, 3, 6)
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_reversed_span_is_refused_everywhere(self, store: Any, bounds: str) -> None:
+    def test_a_reversed_span_is_refused_everywhere(self, store: Any, bounds: Any) -> None:
         """Every call that takes a span says `InvalidSpanError`, with the span, at once."""
         calendar, flat = room(store, bounds)
         for call in (
@@ -115,7 +115,7 @@ class SpanExam:
 
     @pytest.mark.parametrize("family", families(), ids=str)
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_every_family_of_keys_can_be_booked_and_asked(self, store: Any, family: Family, bounds: str) -> None:
+    def test_every_family_of_keys_can_be_booked_and_asked(self, store: Any, family: Family, bounds: Any) -> None:
         """Bookings keep the keys that were given, in whatever form, and answers follow the order of the keys."""
         calendar, flat = room(store, bounds)
         key = family.key
@@ -155,7 +155,7 @@ class SpanExam:
     @pytest.mark.parametrize("bounds", BOUNDS)
     @pytest.mark.parametrize("zoned", [False, True])
     def test_strangers_are_refused_also_where_no_key_stands_beside_them(
-        self, store: Any, zoned: bool, bounds: str
+        self, store: Any, zoned: bool, bounds: Any
     ) -> None:
         """A resource without a booking compares nothing, and one that is booked for ever no more."""
         zone, other = (UTC, None) if zoned else (None, UTC)
@@ -185,7 +185,7 @@ class SpanExam:
 
     @pytest.mark.parametrize("nan", [float("nan"), (1, float("nan"))], ids=["nan", "in a tuple"])
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_nan_is_no_key(self, store: Any, nan: Any, bounds: str) -> None:
+    def test_a_nan_is_no_key(self, store: Any, nan: Any, bounds: Any) -> None:
         """A NaN is an `InvalidSpanError` and a `KeyTypeError` at once, as start and as end, among floats and alone."""
         calendar, flat = room(store, bounds)
         good = (0, 1.0) if isinstance(nan, tuple) else 0.5
@@ -267,7 +267,7 @@ class SpanExam:
     # -- capacity and buffers ----------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_capacity_is_decided_by_the_peak_and_not_by_the_count(self, store: Any, bounds: str) -> None:
+    def test_capacity_is_decided_by_the_peak_and_not_by_the_count(self, store: Any, bounds: Any) -> None:
         """Two bookings that both meet a span, but not each other, need one unit there."""
         calendar, pool = room(store, bounds, capacity=3)
         calendar.book(pool, 1, 4, quantity=2)
@@ -302,7 +302,7 @@ class SpanExam:
         assert len(calendar) == 0
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_turnaround_keeps_neighbours_apart_on_both_sides(self, store: Any, bounds: str) -> None:
+    def test_turnaround_keeps_neighbours_apart_on_both_sides(self, store: Any, bounds: Any) -> None:
         """``before`` and ``after`` are asymmetric and no part of the booking."""
         calendar, flat = room(store, bounds, before=2, after=5)
         stay = calendar.book(flat, 20, 30)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from bookcore import (
     Calendar,
     Closure,
     ConflictError,
+    InvalidKeyError,
+    KeyTypeError,
     MemoryStore,
     Resource,
     TransactionError,
@@ -176,6 +180,27 @@ class TellingExam:
             with pytest.raises(TransactionError, match="lacks the record"):
                 calendar.apply(changes.Moved(*pair))
         assert fingerprint(calendar) == before
+
+    def test_a_deadline_of_another_calendar_must_go_with_those_here(self, store: Any) -> None:
+        """Also where no clock compares them: a snapshot of this calendar is restored with one."""
+        follower = rooms(store)
+
+        def hold(until: Any, at: int = 5) -> None:
+            follower.apply(changes.Booked(BookingEvent("r", at, at + 1, id=at), held=True, until=until))
+
+        for until in (float("nan"), Decimal("nan"), {1}, 1j):
+            with pytest.raises((KeyTypeError, InvalidKeyError)):
+                hold(until)
+        hold(5, at=7)
+        before = fingerprint(follower)
+        others: list[Any] = ["5", (5,), datetime(2026, 1, 1), date(2026, 1, 1), timedelta(5), float("nan")]
+        for until in others:
+            with pytest.raises((KeyTypeError, InvalidKeyError)):
+                hold(until)
+        assert fingerprint(follower) == before
+        follower.check()
+        follower.confirm(7)
+        hold(datetime(2026, 1, 1))
 
     def test_a_refused_booking_of_another_calendar_takes_no_number(self, store: Any) -> None:
         """The next booking gets the number that it would have had."""

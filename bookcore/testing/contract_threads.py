@@ -1,14 +1,17 @@
 """Conformance tests with threads: one lock, under which a span is checked and written, and no answer from half a change.
 
-Threads are switched every few bytecodes, so that a race that exists shows. Nothing here sleeps or reads a clock.
+Threads are switched every few bytecodes, so that a race that exists shows. Nothing here sleeps, and
+no answer depends on a clock: it only ends the wait for threads that hang.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -22,7 +25,10 @@ from bookcore import (
     UnknownBookingError,
 )
 
-__all__ = ["ThreadExam", "run_together"]
+__all__ = ["ThreadExam", "join_all", "run_together"]
+
+PATIENCE = 120.0
+"""How many seconds threads may take in all, also on a busy machine."""
 
 
 @contextmanager
@@ -35,8 +41,24 @@ def _eager_switching() -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
-def run_together(count: int, work: Callable[[int], None]) -> None:
-    """Run *work* in so many threads that start at one moment; raise the first error that escaped one."""
+def join_all(threads: Iterable[threading.Thread], patience: float = PATIENCE) -> None:
+    """Wait for daemon threads; raise AssertionError, with the line where each one is, if they take longer in all."""
+    until = monotonic() + patience
+    stuck = []
+    for thread in threads:
+        thread.join(max(until - monotonic(), 0))
+        if thread.is_alive():
+            frame = sys._current_frames().get(thread.ident or 0)
+            stuck.append("".join(traceback.format_stack(frame, 3)) if frame else "a thread that has just ended")
+    if stuck:
+        raise AssertionError(f"{len(stuck)} threads did not end within {patience:g} s:\n" + "\n".join(sorted(set(stuck))))
+
+
+def run_together(count: int, work: Callable[[int], None], patience: float = PATIENCE) -> None:
+    """Run *work* in so many threads that start at one moment; raise the first error that escaped one.
+
+    Raises AssertionError as well when they do not end, as where a store waits for a lock that another thread keeps.
+    """
     gate = threading.Barrier(count)
     errors: list[BaseException] = []
 
@@ -48,11 +70,10 @@ def run_together(count: int, work: Callable[[int], None]) -> None:
             errors.append(error)
 
     with _eager_switching():
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        join_all(threads, patience)
     if errors:
         raise errors[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from bookcore.testing.contract_store import BOUNDS
 __all__ = ["TimeExam"]
 
 
-def day(store: Any, bounds: str = "[)") -> Calendar:
+def day(store: Any, bounds: Any = "[)") -> Calendar:
     """Return a calendar with a room, a resource with three units and a room with buffers, each with a few bookings."""
     calendar = Calendar(store, bounds=bounds)
     calendar.add_resource(Resource("room"))
@@ -67,8 +67,55 @@ class TimeExam:
         assert calendar.next_available("room", 9, 1) == (16, 17)
         assert calendar.nearest("room", 10, 11) == ((7, 8), (16, 17))
 
+    def test_lengths_of_whole_days_count_days_with_closed_bounds(self, store: Any) -> None:
+        """A single free day is a gap of one day, and a hire of three days ends on the third, in every call."""
+        calendar = Calendar(store, bounds="[]")
+        car = calendar.add_resource(Resource("car"))
+        one, three = timedelta(days=1), timedelta(days=3)
+        for first, last in ((4, 5), (7, 8), (11, 11)):  # the 6th is free, and the 9th and 10th, and from the 12th on
+            calendar.book(car, date(2026, 5, first), date(2026, 5, last))
+        window = date(2026, 5, 4), date(2026, 5, 20)
+
+        def days(spans: Any) -> list[Any]:
+            return [(span[0].day, span[1].day) for span in spans]
+
+        assert days(calendar.gaps(car, *window, at_least=one)) == [(6, 6), (9, 10), (12, 20)]
+        assert days(calendar.gaps(car, *window, at_least=2 * one)) == [(9, 10), (12, 20)]
+        assert days(calendar.gaps(car, *window, at_least=three)) == [(12, 20)]
+        assert days(calendar.common_gaps([car], *window, at_least=2 * one)) == [(9, 10), (12, 20)]
+        found = [calendar.next_available(car, window[0], length) for length in (one, 2 * one, three)]
+        assert days(found) == [(6, 6), (9, 10), (12, 14)]
+        assert days(calendar.nearest(car, date(2026, 5, 7), date(2026, 5, 8))) == [(2, 3), (9, 10)]
+        assert days(calendar.find_slots(2 * one, *window)) == [(9, 10), (12, 13)]
+        assert days(calendar.find_slots(one, *window, step=three)) == [(10, 10), (13, 13), (16, 16), (19, 19)]
+        assert days(calendar.find_slots(three, date(2026, 5, 12), date(2026, 5, 14))) == [(12, 14)]
+        for length in (timedelta(0), -one):
+            with pytest.raises((InvalidSpanError, KeyTypeError)):
+                calendar.next_available(car, window[0], length)
+        assert days(calendar.gaps(car, *window, at_least=timedelta(0))) == [(6, 6), (9, 10), (12, 20)]
+
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_gaps_and_what_is_taken_tile_the_window(self, store: Any, bounds: str) -> None:
+    def test_occupancy_free_busy_and_gaps_agree_on_what_a_step_is(self, store: Any, bounds: Any) -> None:
+        """The window is cut at the same keys, and no key is in two steps."""
+        calendar = Calendar(store, bounds=bounds)
+        calendar.add_resource(Resource("room"))
+        calendar.add_resource(Resource("pool", 2))
+        step = 1 if bounds == "[]" else 0
+        for id, start, end in (("room", 3, 5), ("room", 6, 7), ("room", 10, 12), ("pool", 3, 5), ("pool", 5, 7)):
+            calendar.book(id, start, end)
+        used = [(a, b, "busy" if used else "free") for a, b, used in calendar.occupancy("room", 0, 15)]
+        assert used == [(a, b, str(state)) for a, b, state in calendar.free_busy("room", 0, 15)]
+        assert [(a, b) for a, b, state in used if state == "free"] == list(calendar.gaps("room", 0, 15))
+        steps = list(calendar.occupancy("pool", 0, 9))
+        if step:
+            assert steps == [(0, 2, 0), (3, 4, 1), (5, 5, 2), (6, 7, 1), (8, 9, 0)]
+        else:
+            assert steps == [(0, 3, 0), (3, 7, 1), (7, 9, 0)]
+        assert next(calendar.occupancy("pool", None, None)) == (None, 3 - step, 0)
+        assert list(calendar.occupancy("pool", 5, 5 + 1 - step)) == [(5, 5 + 1 - step, 1 + step)]
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_gaps_and_what_is_taken_tile_the_window(self, store: Any, bounds: Any) -> None:
         """Every span of whole numbers is in a gap, or cannot be booked; each gap can be booked whole."""
         calendar = day(store, bounds)
         step = 0 if bounds == "[]" else 1
@@ -83,7 +130,7 @@ class TimeExam:
                         assert calendar.book(id, a, b, quantity=quantity).owns_lock
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_a_long_gap_is_found_among_many_short_ones(self, store: Any, bounds: str) -> None:
+    def test_a_long_gap_is_found_among_many_short_ones(self, store: Any, bounds: Any) -> None:
         """Hundreds of bookings with little between them, before and after some are removed and others made."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("room"))
@@ -202,7 +249,7 @@ class TimeExam:
         assert starts == [0.0]
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_nothing_follows_infinity_behind_many(self, store: Any, bounds: str) -> None:
+    def test_nothing_follows_infinity_behind_many(self, store: Any, bounds: Any) -> None:
         """Nor where the search has passed over a long row of bookings, nor with closed bounds."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("room"))
@@ -337,7 +384,7 @@ class TimeExam:
             (KeyTypeError, lambda: calendar.next_available("room", 1, "long")),
             (KeyTypeError, lambda: calendar.gaps("room", "a", "b")),
             (QueryError, lambda: calendar.common_gaps(["room"], 1, 2, quorum=0)),
-            (QueryError, lambda: calendar.common_gaps(5, 1, 2)),  # type: ignore[arg-type]
+            (QueryError, lambda: calendar.common_gaps(5, 1, 2)),  # type: ignore[call-overload]
         ]
         for error, call in calls:
             with pytest.raises(error):

@@ -197,6 +197,52 @@ def add_the_newest_remove_the_oldest_resource(calendar: Calendar, number: int) -
         calendar.remove_resource(number - 10)
 
 
+def _newest_and_oldest(calendar: Calendar, number: int) -> None:
+    """Add a resource with a booking and a label, and remove the one that was added ten steps before."""
+    calendar.add_resource(Resource(number, capacity=1 + number % 2))
+    calendar.tag(number, "new")
+    calendar.book(number, 10, 20, id=f"in {number}")
+    if number >= 10:
+        calendar.remove_booking(f"in {number - 10}")
+        calendar.remove_resource(number - 10)
+
+
+@_cycle()
+def resources_of_a_follower(calendar: Calendar, number: int) -> None:
+    """Repeat: another calendar adds the newest resource and removes the oldest, and this one follows."""
+    leader = Calendar()
+    if number >= 10:
+        leader.add_resource(Resource(number - 10))
+        leader.book(number - 10, 10, 20, id=f"in {number - 10}")
+    unsubscribe = leader.subscribe(calendar.apply)
+    _newest_and_oldest(leader, number)
+    unsubscribe()
+
+
+@_cycle()
+def resources_in_transactions(calendar: Calendar, number: int) -> None:
+    """Repeat: resources come and go in transactions only."""
+    with calendar.transaction():
+        _newest_and_oldest(calendar, number)
+
+
+@_cycle()
+def resources_in_nested_transactions(calendar: Calendar, number: int) -> None:
+    """Repeat: the same in a block within a block, after one that is undone."""
+    with calendar.transaction():
+        with calendar.what_if():
+            calendar.add_resource(Resource("tried out"))
+        with calendar.transaction():
+            _newest_and_oldest(calendar, number)
+
+
+@_cycle()
+def resources_of_a_follower_in_transactions(calendar: Calendar, number: int) -> None:
+    """Repeat: this calendar follows another one in its own transactions."""
+    with calendar.transaction():
+        resources_of_a_follower(calendar, number)
+
+
 @_cycle()
 def resources_added_and_removed_crosswise(calendar: Calendar, number: int) -> None:
     """Repeat: two resources, of which the first one goes first."""

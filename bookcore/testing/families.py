@@ -17,16 +17,20 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 __all__ = ["Family", "OnlyLess", "families", "family"]
 
 
 class OnlyLess:
-    """A key with ``<`` among its own type alone: no hash, no other comparison, an error for any other type."""
+    """A key with ``<`` among its own type alone: no hash, no other comparison, an error for any other type.
+
+    ``inside``, if it is set, is called by each ``<``, so that a test can have it fail or call a calendar.
+    """
 
     __slots__ = ("rank",)
+    inside: ClassVar[Callable[[], Any] | None] = None
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, rank: int) -> None:
@@ -35,6 +39,8 @@ class OnlyLess:
     def __lt__(self, other: object) -> bool:
         if type(other) is not OnlyLess:
             raise RuntimeError(f"a key was compared with {other!r}")
+        if OnlyLess.inside is not None:
+            OnlyLess.inside()
         return self.rank < other.rank
 
     def __repr__(self) -> str:
@@ -47,13 +53,15 @@ class Family:
 
     ``forms`` are the ways to spell the key of a rank, each strictly rising, all equal in order. ``length(n)`` is what
     is added to a key to move it by n ranks, None where keys cannot be added to. ``between`` tells whether there are
-    keys between those of two ranks, None where the next key is none at a fixed distance.
+    keys between those of two ranks, None where the next key is none at a fixed distance. ``days`` tells whether keys are
+    whole days, which a length counts with closed bounds.
     """
 
     name: str
     forms: tuple[Callable[[int], Any], ...]
     length: Callable[[int], Any] | None = None
     between: bool | None = None
+    days: bool = False
 
     def key(self, rank: int | None, form: int = 0) -> Any:
         """Return the key of a rank in one of its spellings; None stays None. O(1).
@@ -145,7 +153,7 @@ def _plain() -> list[Family]:
         Family("decimal", (lambda r: Decimal(r) / 4,), lambda n: Decimal(n) / 4),
         Family("numbers", (int, float, Fraction), int),
         Family("str", (lambda r: f"{r + 5000:05}",)),
-        Family("date", (lambda r: date(2026, 1, 1) + timedelta(r),), timedelta, False),
+        Family("date", (lambda r: date(2026, 1, 1) + timedelta(r),), timedelta, False, days=True),
         Family("naive", (_naive,), lambda n: n * _STEP, True),
         Family("aware", tuple(_in_zone(zone) for zone in _zones()), lambda n: n * _STEP, True),
         Family("timedelta", (lambda r: timedelta(hours=r),), lambda n: timedelta(hours=n), True),
@@ -158,11 +166,12 @@ def _plain() -> list[Family]:
 def _numpy() -> list[Family]:
     import numpy as np
 
-    hour = np.timedelta64(1, "h")
+    hour, day = np.timedelta64(1, "h"), np.timedelta64(1, "D")
     return [
         Family("np.int64", (np.int64,), np.int64, False),
         Family("np.float64", (np.float64, float, int), np.float64),
         Family("np.datetime64", (lambda r: np.datetime64("2026-03-01T00", "h") + r * hour,), lambda n: n * hour, False),
+        Family("np.datetime64[D]", (lambda r: np.datetime64("2026-03-01") + r * day,), lambda n: n * day, False, days=True),
     ]
 
 

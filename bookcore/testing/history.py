@@ -14,10 +14,13 @@ oracle is the clock of all calendars.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from hypothesis import note
+from hypothesis.control import current_build_context
+from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from bookcore import (
@@ -30,6 +33,7 @@ from bookcore import (
     Selection,
     changes,
 )
+from bookcore.model.generic import Bounds
 from bookcore.persist.registry import register_key_codec
 from bookcore.testing.families import Family, OnlyLess, family
 from bookcore.testing.liststore import ListStore
@@ -48,15 +52,27 @@ class HistoryMachine(RuleBasedStateMachine):
 
     stores: ClassVar[tuple[Callable[[], BookingStore[Any]], ...]] = ()
     """Functions that make the stores, in the order of ``self.calendars``."""
-    bounds: ClassVar[str] = "[)"
+    bounds: ClassVar[Bounds] = "[)"
     family: ClassVar[Family] = family("int")
     sizes: ClassVar[Mapping[str, Any] | None] = {}
     """The sizes that differ from `SMALL` (see `small_sizes`); None: the default sizes of the stores."""
+    shrinks: ClassVar[int] = 100
+    """How many histories are tried to make one that failed shorter. Hypothesis alone may try for five minutes."""
+    tried: ClassVar[int | None] = None
+    """How many have been tried since one failed; None: none has failed."""
 
     def __init__(self) -> None:
+        cls = type(self)
+        if current_build_context().is_final:  # the shortest is played once more, and told
+            cls.tried = None
+        elif cls.tried is not None:
+            cls.tried += 1
+            if cls.tried > cls.shrinks:
+                current_build_context().data.mark_overrun()  # `reject` before a draw contradicts earlier runs
         super().__init__()
-        self.oracle = TimeOracle(self.bounds, bool(self.family.between))
-        self.clock = lambda: self.oracle.now
+        self.oracle = TimeOracle(self.bounds, bool(self.family.between), self.family.days)
+        self.within: Callable[[], Any] | None = None  # what the clock calls, if it is set
+        self.clock = lambda: self.within() if self.within is not None else self.oracle.now
         stores = map(self.new_store, self.stores)
         self.calendars = [Calendar(store, bounds=self.bounds, clock=self.clock) for store in stores]
         self.follower = Calendar(ListStore(), bounds=self.bounds)
@@ -74,6 +90,14 @@ class HistoryMachine(RuleBasedStateMachine):
     def new_store(self, make: Callable[[], BookingStore[Any]]) -> BookingStore[Any]:
         """Return a fresh store, with small structures if it takes `sizes`."""
         return make() if self.sizes is None else small_store(make, small_sizes(**self.sizes))
+
+    def teardown(self) -> None:
+        """Note whether the history failed, so that few others are tried after it."""
+        error = sys.exc_info()[1]
+        failed = isinstance(error, Exception) and not isinstance(error, HypothesisException)
+        if failed and not current_build_context().is_final and type(self).tried is None:
+            type(self).tried = 0
+        super().teardown()
 
     def follow(self, change: changes.Change) -> None:
         """Apply a change of the last calendar to the follower."""
@@ -222,6 +246,12 @@ class HistoryMachine(RuleBasedStateMachine):
             keys = [self.key(rank) for rank in window]
             self.same(self.follower, f"find_available{window}", self.follower.find_available(*keys).ids(), free)
             self.same(self.follower, "digest()", self.follower.digest(), self.calendars[-1].digest())
+        if oracle.by_units:
+            units = 1 + self.steps % 3
+            looked_up = [id for id in standing if oracle.get(id).quantity == units]
+            for calendar in self.calendars if self.open else (*self.calendars, self.follower):
+                found = [event.id for event in calendar.booking_index("units").equal(units)]
+                self.same(calendar, f"bookings of {units} units", found, looked_up)
         if self.events:
             name = list(self.events)[self.steps % len(self.events)]
             status = "held" if oracle.get(name).held else "confirmed"

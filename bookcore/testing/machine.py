@@ -16,7 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hypothesis import Phase, settings
+
 from bookcore import BookingStore, QueryError
+from bookcore.model.generic import Bounds
 from bookcore.testing.families import Family, family
 from bookcore.testing.history import HistoryMachine
 from bookcore.testing.liststore import ListStore
@@ -43,16 +46,17 @@ class StoreMachine(BookingRules, LifeRules, QuestionRules, TimeRules):
 
 def machine(
     *stores: Callable[[], BookingStore[Any]],
-    bounds: str = "[)",
+    bounds: Bounds = "[)",
     keys: Family | str = "int",
     sizes: Mapping[str, Any] | None = None,
     small: bool = True,
     base: type[HistoryMachine] = StoreMachine,
-) -> type[Any]:
+) -> Any:
     """Return a machine that runs histories through *stores* and a `ListStore`; its ``TestCase`` is what pytest collects.
 
     Each of *stores* is a class, or a function that makes a fresh store. ``small`` (the default) cuts the indexes' parts to a
-    few entries, of ``sizes`` if given.
+    few entries, of ``sizes`` if given. After a history that failed, at most ``shrinks`` others (100) are played to make it
+    shorter, so that the failure is told soon; it may be longer than it could be.
 
     Raises: `QueryError` for what makes no stores, and for bounds that are none; LookupError for a family that is not there.
 
@@ -66,8 +70,11 @@ def machine(
     if bounds not in ("[)", "[]"):
         raise QueryError(bounds, "bounds are '[)' or '[]'")
     found = family(keys) if isinstance(keys, str) else keys
-    return type(
+    made: Any = type(
         "_".join(["Machine", *(getattr(store, "__name__", type(store).__name__) for store in stores)]),
         (base,),
         {"stores": (*stores, ListStore), "bounds": bounds, "family": found, "sizes": (sizes or {}) if small else None},
     )
+    # to explain a failure Hypothesis would try more histories than `HistoryMachine.shrinks` lets it
+    made.TestCase.settings = settings(made.TestCase.settings, phases=set(Phase) - {Phase.explain})
+    return made

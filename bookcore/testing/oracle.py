@@ -99,7 +99,7 @@ class Oracle:
         self.booked: list[Booked] = []
         self.shut: list[Shut] = []
         self.turns = self.closings = 0
-        self.indexed = False
+        self.indexed = self.by_units = False
 
     # -- what is there -----------------------------------------------------------------------------
 

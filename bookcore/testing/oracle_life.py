@@ -56,6 +56,15 @@ class LifeOracle(Oracle):
             refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
         self._put(self.get(id), held=False, until=None)
 
+    def extend(self, id: Any, until: int | None) -> Booked:
+        """Give a hold a later deadline."""
+        if id in self.ran_out and all(booked.id != id for booked in self.booked):
+            refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
+        old = self.get(id)
+        if not old.held or (until is not None and (old.until is None or until < old.until)):
+            refuse("QueryError")
+        return self._put(old, until=until)
+
     def tick(self, by: int = 0) -> list[Any]:
         """Advance the clock; return the ids of the holds that have expired."""
         self.now += by
@@ -65,19 +74,30 @@ class LifeOracle(Oracle):
             self.ran_out[booked.id] = booked
         return [booked.id for booked in over]
 
-    def move(self, id: Any, thing_id: Any, start: int | None, end: int | None) -> Booked:
-        """Give a booking another span and resource, if there is room without it."""
+    def move(self, id: Any, thing_id: Any, start: int | None, end: int | None, quantity: int = 0) -> Booked:
+        """Give a booking another span, resource and quantity, if there is room without it."""
         old = self.get(id)
-        thing = self.thing(thing_id)
+        thing, quantity = self.thing(thing_id), quantity or old.quantity
         self.cells(start, end)
         place = self.booked.index(old)
         self.booked.remove(old)
-        fits = self._has_room(thing, start, end, old.quantity)
-        others = self.conflicts(thing_id, start, end, old.quantity)
+        fits = self._has_room(thing, start, end, quantity)
+        others = self.conflicts(thing_id, start, end, quantity)
         self.booked.insert(place, old)
         if not fits:
-            refuse("ConflictError", conflicts=others, quantity=old.quantity)
-        return self._put(old, thing=thing, start=start, end=end)
+            refuse("ConflictError", conflicts=others, quantity=quantity)
+        return self._put(old, thing=thing, start=start, end=end, quantity=quantity)
+
+    def change(self, id: Any, quantity: int | None) -> Booked:
+        """Give a booking another quantity, if there is room for what it needs more."""
+        old = self.get(id)
+        if quantity is None:
+            return self._put(old)
+        if quantity < 1:
+            refuse("InvalidQuantityError", quantity=quantity)
+        if quantity <= old.quantity:
+            return self._put(old, quantity=quantity)
+        return self.move(id, old.thing.id, old.start, old.end, quantity)
 
     def split(self, id: Any, at: int, second: Any) -> tuple[Booked, Booked]:
         """Cut a booking in two, whatever has been closed since, if there is room for buffers between them."""
@@ -131,12 +151,13 @@ class LifeOracle(Oracle):
         things = [(thing, set(thing.labels), thing.hours, thing.value, thing.capacity) for thing in self.things]
         return (
             things, list(self.booked), self.turns, list(self.shut), self.closings, dict(self.ran_out), self.indexed,
+            self.by_units,
         )  # fmt: skip
 
     def restore(self, saved: Any) -> list[Any]:
         """Go back to what was saved, at the present time; return the ids of holds that have expired meanwhile."""
         ran_out: dict[Any, Booked]
-        things, booked, self.turns, shut, self.closings, ran_out, self.indexed = saved
+        things, booked, self.turns, shut, self.closings, ran_out, self.indexed, self.by_units = saved
         self.booked, self.shut, self.things = list(booked), list(shut), []
         self.ran_out = {id: b for id, b in ran_out.items() if self.ran_out.get(id) is b}
         for thing, thing.labels, thing.hours, thing.value, thing.capacity in things:

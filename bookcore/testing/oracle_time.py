@@ -28,10 +28,14 @@ Free: TypeAlias = tuple[Place, Place]
 
 
 class TimeOracle(LifeOracle):
-    """An oracle that finds time. ``between`` tells whether there are keys between those of two ranks."""
+    """An oracle that finds time. ``between`` tells whether there are keys between those of two ranks.
 
-    def __init__(self, bounds: str = "[)", between: bool = False) -> None:
+    ``days``: keys are whole days, so that with closed bounds a length of 3 is from the first day to the third.
+    """
+
+    def __init__(self, bounds: str = "[)", between: bool = False, days: bool = False) -> None:
         super().__init__(bounds)
+        self.counted = 1 if self.closed and days else 0
         self.between = between
         self.size = 2 if self.closed else 1
 
@@ -100,7 +104,7 @@ class TimeOracle(LifeOracle):
         if length is None or start is None or end is None:
             return True
         (low, more), (high, less) = self._exact(start, False), self._exact(end, True)
-        return (high - low, less - more) >= (length, 0)
+        return (high - low, less - more) >= (max(0, length - self.counted), 0)
 
     def _moved(self, place: int, length: int, end: bool) -> int:
         """Return a place a length later, or where it is an end, earlier by a negative one."""
@@ -130,7 +134,7 @@ class TimeOracle(LifeOracle):
         self._length(length)
         for start, _ in self.gaps(id, after, self._horizon(thing.hours, after, WEEKS), length, quantity):
             if start is not None:
-                return start, self._moved(start, length, False)
+                return start, self._moved(start, length - self.counted, False)
         return None
 
     def nearest(self, id: Any, start: int | None, end: int | None, quantity: int = 1) -> tuple[Free | None, Free | None]:
@@ -140,13 +144,13 @@ class TimeOracle(LifeOracle):
             self.cells(start, end)
             refuse("InvalidSpanError")
         self._asked(id, start, end, quantity)
-        length = end - start
+        length = end - start + self.counted
         if self.is_available(id, start, end, quantity):
             return (2 * start, 2 * end), (2 * start, 2 * end)
         before = None
         for _, last in self.gaps(id, self._horizon(thing.hours, start, -WEEKS), end, length, quantity):
             if last is not None:
-                before = self._moved(last, -length, True), last
+                before = self._moved(last, self.counted - length, True), last
         return before, self.next_available(id, start, length, quantity)
 
     @staticmethod
@@ -156,7 +160,7 @@ class TimeOracle(LifeOracle):
         return rank + far
 
     def _length(self, length: int) -> None:
-        if length < 1 and not self.closed:
+        if length < 1 and (not self.closed or self.counted):
             refuse("InvalidSpanError")
 
     # -- several -----------------------------------------------------------------------------------
@@ -167,6 +171,7 @@ class TimeOracle(LifeOracle):
         """Return ``(start, end, id)``, earliest first, of those resources (None: of all)."""
         self.cells(start, end)
         wanted = None if ids is None else set(ids)
+        apart = length - self.counted
         found: list[tuple[int, int, Any]] = []
         for thing in self.things:
             if wanted is not None and thing.id not in wanted:
@@ -174,9 +179,9 @@ class TimeOracle(LifeOracle):
             if step is None:
                 starts: list[Any] = [a for a, _ in self.gaps(thing.id, start, end, length, quantity)]
             else:
-                tried = range(start, end - length + 1, step)
-                starts = [2 * at for at in tried if self._has_room(thing, at, at + length, quantity)]
-            found += [(at, self._moved(at, length, False), thing.id) for at in starts]
+                tried = range(start, end - apart + 1, step)
+                starts = [2 * at for at in tried if self._has_room(thing, at, at + apart, quantity)]
+            found += [(at, self._moved(at, apart, False), thing.id) for at in starts]
         return sorted(found, key=lambda slot: slot[0])
 
     def common_gaps(
@@ -218,8 +223,12 @@ class TimeOracle(LifeOracle):
                 return "held"
             return "closed" if self.is_shut(thing, range(cell, cell + 1)) else "free"
 
-        tiles: list[tuple[Any, Any, str]] = []
-        for told, first, stop in self._runs(start, end, state):
+        return self._tiles(start, end, state)
+
+    def _tiles(self, start: int | None, end: int | None, tells: Callable[[int], Any]) -> list[tuple[Place, Place, Any]]:
+        """Return the stretches of a window for which the same is told, cut to such as hold a key and joined."""
+        tiles: list[tuple[Any, Any, Any]] = []
+        for told, first, stop in self._runs(start, end, tells):
             run = self._cut((first, stop))
             if run[0] < run[1]:
                 place = self._places(run)
@@ -229,11 +238,10 @@ class TimeOracle(LifeOracle):
         return tiles
 
     def occupancy(self, id: Any, start: int | None, end: int | None) -> list[tuple[Place, Place, int]]:
-        """Return how many units bookings use when; half-open bounds alone."""
+        """Return how many units bookings use when."""
         thing = self._asked(id, start, end)
         uses = [(self.cells(b.start, b.end), b.quantity) for b in self.booked if b.thing is thing]
-        steps = self._runs(start, end, lambda cell: sum(quantity for cells, quantity in uses if cell in cells))
-        return [(*self._places((first, stop)), used) for used, first, stop in steps]
+        return self._tiles(start, end, lambda cell: sum(quantity for cells, quantity in uses if cell in cells))
 
     def explain(self, id: Any, start: int | None, end: int | None, quantity: int = 1) -> list[tuple[str, Any]]:
         """Return every cause why a span is not available, as its kind and what it is."""

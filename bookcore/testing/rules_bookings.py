@@ -198,6 +198,14 @@ class BookingRules(HistoryMachine):
 
         self.agree(lambda at, c: (c.tag if on else c.untag)(id, *labels), judge, what=f"tag({id}, {labels}, {on})")
 
+    @precondition(lambda self: not self.oracle.by_units and self.steps > 9)
+    @rule()
+    def create_booking_index(self) -> None:
+        """Index the bookings by their units; from then on no booking takes the fast path."""
+        for calendar in self.calendars:
+            calendar.create_booking_index("units", key=lambda event: event.quantity)
+        self.oracle.by_units = True
+
     @precondition(lambda self: not self.oracle.indexed)
     @rule()
     def create_index(self) -> None:

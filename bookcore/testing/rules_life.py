@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from bookcore import BookcoreError, BookingEvent, Calendar
+from bookcore import BookcoreError, BookingEvent, Calendar, RecursiveCallError
 from bookcore.testing.cutting import cut_off
+from bookcore.testing.families import OnlyLess
 from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
@@ -24,8 +26,10 @@ SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which som
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "crowd", "confirm", "tick", "move", "move", "split", "close", "reopen", "hours", "again",
-                         "resize"]),
+        st.sampled_from([
+            "hold", "crowd", "confirm", "extend", "tick", "move", "move", "change", "split", "close", "reopen",
+            "hours", "again", "resize",
+        ]),
         WHO, MANY, st.integers(0, 60), st.booleans(),
     ),
     min_size=4,
@@ -47,6 +51,28 @@ def _change(calendar: Calendar, resource: Any, keys: Any, booking: Any) -> None:
         for step in steps:
             with suppress(BookcoreError):
                 step()
+
+
+def _note(called: list[bool], act: Callable[[], Any], *args: Any) -> Any:
+    """Note that the program's own code was called, and act."""
+    called.append(True)
+    return act()
+
+
+def _fail() -> None:
+    """Fail as the code of a program may."""
+    raise ZeroDivisionError
+
+
+def _once(nth: int, act: Callable[[], Any]) -> Callable[[], None]:
+    """Return a function that calls *act* when it is called for the n-th time."""
+    calls = count(1)
+
+    def step() -> None:
+        if next(calls) == nth:
+            act()
+
+    return step
 
 
 class LifeRules(HistoryMachine):
@@ -81,6 +107,56 @@ class LifeRules(HistoryMachine):
         thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
         for calendar in self.calendars:
             cut_off(partial(_change, calendar, thing, keys, name), nth)
+
+    @precondition(lambda self: not self.open and self.family.name == "own")
+    @rule(nth=st.integers(1, 60), who=WHO, span=SHORT | SPANS, number=st.integers(0, 60), calls=st.booleans())
+    def compare_badly(self, nth: int, who: int, span: Span, number: int, calls: bool) -> None:
+        """Have the n-th comparison of keys in a block that is undone fail, or call a command: it changes nothing."""
+        thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
+        for calendar in self.calendars:
+            before, inside = calendar.digest(), _once(nth, partial(calendar.tag, thing, "within") if calls else _fail)
+            OnlyLess.inside = inside
+            try:
+                with suppress(BookcoreError):
+                    _change(calendar, thing, keys, name)
+            finally:
+                OnlyLess.inside = None
+            self.same(calendar, f"the state after a bad comparison, the {nth}th", calendar.digest(), before)
+
+    @precondition(lambda self: not self.open)
+    @rule(way=st.sampled_from(["strategy", "key function", "clock"]), who=WHO, span=SHORT, number=st.integers(0, 60))
+    def call_within(self, way: str, who: int, span: Span, number: int) -> None:
+        """Have the program's own code call a command in the midst of another one: both are refused, and nothing changes."""
+        thing, keys, name = self.id_of(who), self.keys(span), self.pick(number)
+        commands: list[Callable[[Calendar], Any]] = [
+            lambda c: c.book(thing, *keys),
+            lambda c: c.remove_booking(name),
+            lambda c: c.tag(thing, "within"),
+            lambda c: c.transaction().__enter__(),
+            lambda c: c.rebuild(),
+        ]
+        for calendar in self.calendars:
+            before, command = calendar.digest(), commands[number % len(commands)]
+            called: list[bool] = []
+
+            within = partial(_note, called, partial(command, calendar))
+            error: BookcoreError | None = None
+            with calendar.what_if():  # the call is undone if it does not come to the program's code
+                try:
+                    if way == "strategy":
+                        calendar.book_any(calendar.resources, *keys, strategy=within)
+                    elif way == "key function":
+                        calendar.create_index(f"within {self.steps}", key=within)
+                    else:
+                        self.within = within
+                        calendar.remove_booking(name)
+                except BookcoreError as exc:
+                    error = exc
+                finally:
+                    self.within = None
+            if called:
+                self.same(calendar, f"the end of a call whose {way} calls", type(error), RecursiveCallError)
+            self.same(calendar, "the state after a call within a call", calendar.digest(), before)
 
     def pick(self, number: int) -> Any:
         """Return the id of an active booking, or sometimes of one that is not active."""
@@ -135,6 +211,23 @@ class LifeRules(HistoryMachine):
         by_id = by_id or name not in self.events
         self.agree(lambda at, c: c.confirm(name if by_id else self.events[name][at]), judge, what=f"confirm({name!r})")
 
+    def extend(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a hold a later deadline, an earlier one, or none; or try that with what is no hold."""
+        name = self.pick(number)
+        lasts = (None, 1, 4, 9, 20)[number % 5]
+        until = None if lasts is None else self.oracle.now + lasts
+        deadline = {"ttl": lasts} if lasts is not None and number % 2 else {"until": until}
+
+        def judge() -> Any:
+            return [name, self.oracle.extend(name, until).until]
+
+        def call(at: int, calendar: Calendar) -> Any:
+            event = calendar.extend(name if by_id else self.events[name][at], **deadline)
+            return [event.id, event.until]
+
+        by_id = by_id or name not in self.events
+        self.agree(call, judge, what=f"extend({name!r}, {deadline})")
+
     # -- moving ------------------------------------------------------------------------------------
 
     def move(self, who: int, span: Span, number: int, by_id: bool) -> None:
@@ -163,6 +256,27 @@ class LifeRules(HistoryMachine):
         done = self.make(lambda at, c: [c.move(name if by_id else self.events[name][at], **changes)], judge, what=what)
         if done and standing is not None:
             self.released.append(standing)
+
+    def change(self, who: int, span: Span, number: int, by_id: bool) -> None:
+        """Give a booking another quantity, a field, or both."""
+        name = self.pick(number)
+        standing = self.events.get(name)
+        quantity = (None, 1, 2, 3, 0)[number % 5]
+        given: dict[str, Any] = {} if quantity is None else {"quantity": quantity}
+        if number % 3 or not given:
+            given["note"] = number
+
+        by_id = by_id or standing is None
+        done = self.make(
+            lambda at, c: [c.change(name if by_id else self.events[name][at], **given)],
+            lambda: [self.oracle.change(name, quantity)],
+            what=f"change({name!r}, {given})",
+        )
+        if done and standing is not None:
+            self.released.append(standing)
+            for event in self.events[name]:
+                if "note" in given and event.fields["note"] != number:
+                    self.fail(f"{event} was changed to {given}")
 
     def split(self, who: int, span: Span, number: int, inside: bool) -> None:
         """Cut a booking in two."""
@@ -307,8 +421,14 @@ class LifeRules(HistoryMachine):
                 raise Refused("DuplicateBookingError")
             return name
 
+        def call(at: int, calendar: Calendar) -> Any:
+            fields: dict[str, Any] = dict(self.events[name][at].fields)
+            return calendar.book(
+                old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return", **fields
+            )
+
         self.agree(
-            lambda at, c: c.book(old.thing.id, *keys, id=name, quantity=old.quantity + more, if_exists="return"),
+            call,
             judge,
             what=f"book({name!r} again, {later}, {more})",
         )

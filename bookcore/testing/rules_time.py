@@ -58,12 +58,11 @@ class TimeRules(HistoryMachine):
             lambda: oracle.free_busy(id, *span),
             what=f"free_busy{what}",
         )
-        if self.bounds == "[)":
-            self.agree(
-                lambda at, c: self.places(c.occupancy(id, *keys)),
-                lambda: oracle.occupancy(id, *span),
-                what=f"occupancy{what}",
-            )
+        self.agree(
+            lambda at, c: self.places(c.occupancy(id, *keys)),
+            lambda: oracle.occupancy(id, *span),
+            what=f"occupancy{what}",
+        )
         if self.family.length is None:
             return
         long: Any = self.family.length(length)

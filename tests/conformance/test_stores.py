@@ -67,7 +67,7 @@ class TestListStore(StoreContract):
     ],
 )
 def test_comparisons_that_fail_for_good_leave_the_store_as_it_was(
-    make: Any, capacity: int, bounds: str, call: str
+    make: Any, capacity: int, bounds: Any, call: str
 ) -> None:
     """All comparisons come before the first change, so that nothing has to be undone by comparing."""
     fail_everywhere(small_store(make), bounds, capacity, call, lasting=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bookcore import BookcoreError, Calendar, MemoryStore, QueryError, StoreError
+from bookcore import BookcoreError, Calendar, MemoryStore, QueryError, Resource, StoreError
 from bookcore.engine.closures import Closures
 from bookcore.engine.engine import Engine
 from bookcore.engine.gate import Mark
@@ -20,6 +21,7 @@ from bookcore.stores.generic import fits, peak, widened
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.testing import ListStore, StoreContract, machine
+from bookcore.testing.contract_threads import run_together
 
 
 class KeepsNothing(ListStore):
@@ -364,6 +366,74 @@ def test_a_faulty_store_does_not_survive_a_random_walk(faulty: Callable[[], Any]
         )
 
 
+@pytest.mark.parametrize("faulty", [TouchingOverlaps, OutOfOrder, ForgetsOpenEnds, SaysYes, SearchFindsAll, NewestLast])
+def test_a_red_walk_is_told_after_few_tries_to_make_it_shorter(faulty: Callable[[], Any]) -> None:
+    """Hypothesis alone tries for up to five minutes."""
+    played = [0]
+
+    def make() -> Any:
+        played[0] += 1
+        return faulty()
+
+    def walked(*phases: Phase) -> int:
+        played[0] = 0
+        with pytest.raises((AssertionError, AttributeError, LookupError, StoreError)):
+            run_state_machine_as_test(walk, settings=settings(
+                max_examples=300, stateful_step_count=20, phases=phases, derandomize=True, deadline=None,
+                suppress_health_check=list(HealthCheck), database=None, report_multiple_bugs=False,
+            ))  # fmt: skip
+        return played[0]
+
+    walk = machine(make)
+    assert walk.shrinks == 100
+    walk.shrinks = 10
+    found = walked(Phase.generate)
+    assert found < walked(Phase.generate, Phase.shrink) <= found + 10 + 1, "and once more, to tell it"
+    assert walk.tried is None
+    assert Phase.explain not in walk.TestCase.settings.phases
+
+
+@pytest.mark.parametrize(
+    ("count", "hang"), [(1, "all"), (3, "all"), (1, "one"), (5, "one"), (1, "in a store"), (3, "in a store")]
+)
+def test_threads_that_hang_are_told_and_not_waited_for(count: int, hang: str) -> None:
+    """With the lines where they are: a deadlock of a store fails its test, and the other tests run."""
+    go, done = threading.Event(), list[int]()
+
+    class Waits(ListStore):
+        """Waits for what never comes while the test runs."""
+
+        def overlapping(self, record: Any, start: Any, end: Any) -> Any:
+            go.wait()
+            return super().overlapping(record, start, end)
+
+    calendar = Calendar(Waits())
+    calendar.add_resource(Resource("room"))
+
+    def work(number: int) -> None:
+        if hang == "in a store":
+            calendar.conflicts("room", 1, 2)
+        elif hang == "all" or number == 0:
+            go.wait()
+        done.append(number)
+
+    stuck = 1 if hang == "one" else count
+    with pytest.raises(AssertionError, match=rf"^{stuck} threads did not end within 1 s:\n") as told:
+        run_together(count, work, patience=1)
+    assert "go.wait()" in str(told.value)
+    assert len(done) == count - stuck
+    go.set()
+
+
+def test_threads_that_end_are_waited_for_and_their_errors_raised() -> None:
+    """As before there was an end to patience."""
+    done: list[int] = []
+    run_together(20, done.append)
+    assert sorted(done) == list(range(20))
+    with pytest.raises(ZeroDivisionError):
+        run_together(3, lambda number: done.append(1 // (number - 1)))
+
+
 WALKED = sorted({fault.__name__ for fault, *_ in FAULTS} - {"followers_judge_again", "any_takes_the_last"})
 """All but those for which a walk takes long."""
 
@@ -393,4 +463,4 @@ def test_machine_takes_whatever_makes_stores() -> None:
     with pytest.raises(QueryError, match="give the class"):
         machine(MemoryStore())  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="bounds"):
-        machine(MemoryStore, bounds="()")
+        machine(MemoryStore, bounds="()")  # type: ignore[arg-type]

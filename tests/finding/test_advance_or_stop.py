@@ -154,7 +154,7 @@ ANSWERS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def _day(store: Any, bounds: str) -> Calendar:
+def _day(store: Any, bounds: Any) -> Calendar:
     """Return a calendar with an exclusive resource, one with capacity, one with turnaround, and many more."""
     Turncoat.honest = Turncoat.left = 10**9
     calendar = Calendar(store(), bounds=bounds)
@@ -198,7 +198,7 @@ QUESTIONS: dict[str, Asked] = {
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_every_search_ends_whatever_the_keys_answer(store: Any, bounds: str, answer: str) -> None:
+def test_every_search_ends_whatever_the_keys_answer(store: Any, bounds: Any, answer: str) -> None:
     """Wherever in a search the keys turn: an answer, or an error of ours, after a bounded number of comparisons."""
     Turncoat.answer = staticmethod(ANSWERS[answer])
     calendar = _day(store, bounds)

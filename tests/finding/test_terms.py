@@ -12,7 +12,20 @@ from typing import Any
 import pytest
 
 from bookcore import Calendar, QueryError, Resource, Selection, no
-from bookcore.model.term import And, Not, Or, Tagged, Xor, as_term
+from bookcore.model.term import (
+    All,
+    And,
+    Available,
+    Between,
+    Kind,
+    Members,
+    Not,
+    OneOf,
+    Or,
+    Tagged,
+    Xor,
+    as_term,
+)
 
 MANY = 2_000
 
@@ -126,8 +139,9 @@ def test_what_contains_itself_is_refused() -> None:
     """Lists and `no` that a program has closed to a ring."""
     loop: list[Any] = []
     loop.append(loop)
-    negation = no(1)
-    negation.term = [negation]
+    around: list[Any] = []
+    negation = no(around)
+    around.append(negation)
     behind: list[Any] = [1, [no([loop])]]
     for value in (loop, [loop], no(loop), negation, [1, negation], behind):
         with pytest.raises(QueryError, match="contains itself"):
@@ -143,3 +157,23 @@ def test_a_negation_is_shown_whole() -> None:
     assert repr(Xor((Tagged(1), And(())))) == "Xor(Tagged(label=1), And())"
     assert Xor((Tagged(1), Tagged(2))) != Or((Tagged(1), Tagged(2)))
     assert And(()) != 3
+
+
+_SEA = Tagged("sea")
+TERMS = [
+    Not((_SEA,)), And((_SEA, All())), Or((_SEA, All())), Xor((_SEA, All())), And(()), no(_SEA), _SEA, All(), Kind(Resource),
+    Between("price", 1, 2), OneOf("price", (1,)), Available(1, 2), Members((1,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("term", TERMS, ids=repr)
+def test_terms_cannot_be_changed(term: Any) -> None:
+    """Selections share them, and keep what was found for them."""
+    before = repr(term), getattr(term, "cost", None)
+    for name in ("parts", "cost", "term", "label", "ids", "index", "start", "cls", "more"):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(term, name, (All(),))
+        with pytest.raises((AttributeError, TypeError)):
+            delattr(term, name)
+    assert (repr(term), getattr(term, "cost", None)) == before
+    assert repr(pickle.loads(pickle.dumps(term))) == repr(copy.deepcopy(term)) == repr(copy.copy(term)) == repr(term)  # noqa: S301

@@ -138,8 +138,8 @@ def test_hours_at_the_ends_of_the_calendar_answer() -> None:
         assert isinstance(list(hours.open_spans(high - DAY, None))[-1][1], datetime)
 
 
-def test_windows_own_ends_come_back_as_given_and_others_in_utc() -> None:
-    """Nothing of the caller's is converted, and what the rule adds can be compared across a clock change."""
+def test_windows_own_ends_come_back_as_given_and_others_in_the_same_zone() -> None:
+    """Nothing of the caller's is converted, and what the rule adds is in the zone that was asked in."""
     berlin = ZoneInfo("Europe/Berlin")
     start, end = datetime(2026, 5, 4, 12, tzinfo=berlin), datetime(2026, 5, 5, 12, tzinfo=berlin)
     (first, second) = Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Berlin").open_spans(start, end)
@@ -147,7 +147,30 @@ def test_windows_own_ends_come_back_as_given_and_others_in_utc() -> None:
     assert second[1] is end
     assert first[1] == datetime(2026, 5, 4, 15, tzinfo=UTC)
     assert first[1] is not None
-    assert first[1].tzinfo is UTC
+    assert second[0] is not None
+    assert first[1].tzinfo is second[0].tzinfo is berlin
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"])
+def test_answers_are_in_the_zone_asked_in(zone: str) -> None:
+    """Both ends of each, whatever the zone of the hours, over a change of the clock."""
+    hours = Hours({"daily": "00:30-02:30"}, zone="Europe/Berlin")
+    here, there = ZoneInfo(zone), timezone(timedelta(hours=-3))
+    start, end = (datetime(2026, 10, day, 12, tzinfo=UTC) for day in (23, 28))
+    for call in (hours.open_spans, hours.closed_spans):
+        plain = list(call(start, end))
+        assert len(plain) > 4
+        for low, high in ((here, here), (here, there), (there, here)):
+            spans: list[Any] = list(call(start.astimezone(low), end.astimezone(high)))
+            assert [tuple(key.astimezone(UTC) for key in span) for span in spans] == plain
+            assert {key.tzinfo for span in spans for key in span} == {low}
+        endless: Any = next(call(start.astimezone(here), None))
+        assert {key.tzinfo for key in endless} == {here}
+    once = Hours({}, zone="Europe/Berlin", exceptions={"2026-10-25": "00:30-02:30"})
+    before: Any = list(once.open_spans(None, end.astimezone(here)))
+    assert {key.tzinfo for span in before for key in span} == {here}
+    opening: Any = hours.next_open(start.astimezone(here))
+    assert {key.tzinfo for key in opening} == {here}
 
 
 def test_keys_of_any_zone_are_the_same_instant() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bookcore import Calendar, KeyTypeError, Resource
 from bookcore.engine.opening_hours import OpeningHours
 from bookcore.hours import Hours
+from bookcore.hours.weeks import Weeks
 from bookcore.index.bitmap import ordinals
 from bookcore.stores.record import ResourceRecord
 
@@ -157,3 +158,23 @@ def test_openings_that_are_too_short_are_left_out(zone: str | None) -> None:
     for least in (5, 10, 11, 20, 24, 34, 35):
         length = timedelta(hours=least)
         assert list(nights.open_spans(*window, at_least=length)) == [s for s in every if s[1] - s[0] >= length]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "Pacific/Apia"])
+@pytest.mark.parametrize("hours", [9, 24, 55])
+def test_the_search_for_an_opening_ends_though_none_is_long_enough(
+    zone: str | None, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 40 years: thousands of years are not walked where clock changes might make an opening longer."""
+    tz = ZoneInfo(zone) if zone else None
+    rule = Hours({"mon-fri": "09:00-17:00"}, zone=zone)
+    visited: list[int] = []
+    resolved = Weeks._resolved
+
+    def counted(weeks: Weeks, week: int) -> Any:
+        visited.append(week)
+        return resolved(weeks, week)
+
+    monkeypatch.setattr(Weeks, "_resolved", counted)
+    assert rule.next_open(datetime(2026, 5, 1, tzinfo=tz), at_least=timedelta(hours=hours)) is None
+    assert len(visited) <= 40 * 53 + 2

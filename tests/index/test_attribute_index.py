@@ -265,7 +265,7 @@ def test_an_index_that_was_made_anew_knows_its_own_values() -> None:
     index = AttributeIndex("value", lambda resource: resource)
     for number in range(5):
         index.put(number, number)
-    index.repair(without=4)
+    index.repair(lambda number: number != 4)
     index.renumber({number: number for number in range(4)})
     index.discard(3)
     with pytest.raises(KeyTypeError):

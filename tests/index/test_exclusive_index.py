@@ -14,7 +14,7 @@ from bookcore.testing import SMALL
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: str) -> None:
+def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: Any) -> None:
     """The first calendar's bookings never answer for the second, whichever wrote last."""
     one, two = Calendar(bounds=bounds), Calendar(bounds=bounds)
     room = Resource("room")
@@ -42,7 +42,7 @@ def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: str) -> 
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: str) -> None:
+def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: Any) -> None:
     """While it is closed the bookings alone do not decide; when it is open again they do, those made meanwhile too."""
     calendar = Calendar(bounds=bounds)
     room = calendar.add_resource(Resource("room"))
@@ -65,7 +65,7 @@ def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: str) -> 
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: str) -> None:
+def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: Any) -> None:
     """Every answer and the count hold while the bookings outgrow one piece, and while they are removed."""
     calendar = Calendar(MemoryStore(SMALL), bounds=bounds)
     room = calendar.add_resource(Resource("room"))

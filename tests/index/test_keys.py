@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from itertools import permutations
+from functools import partial
+from itertools import pairwise, permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore import Calendar, InvalidKeyError, InvalidSpanError, KeyTypeError, MemoryStore, Resource
-from bookcore.model.keys import LOWEST, KeyFamily, normal
+from bookcore.model import keys as module
+from bookcore.model import numpy_scalars
+from bookcore.model.keys import LOWEST, KeyFamily, is_one_kind, normal
+from bookcore.model.numpy_scalars import grain
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import Family, any_family, families, nans, strangers
+from bookcore.testing.cutting import cut_off
+from bookcore.testing.families import OnlyLess
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -178,3 +186,89 @@ def test_lowest_is_before_every_key_and_asks_none() -> None:
     assert LOWEST < 1
     assert LOWEST < "a"
     assert not LOWEST < LOWEST
+
+
+@pytest.mark.parametrize(
+    "held", [(), (1,), (1, 2.5), (datetime(2026, 5, 1),), (datetime(2026, 5, 1, tzinfo=UTC),), ((1, "a"),)]
+)
+@pytest.mark.parametrize(
+    "act",
+    [
+        KeyFamily.reset,
+        lambda family: family.learn(7),
+        lambda family: family.learn(OnlyLess(7)),
+        lambda family: family.suit(lambda key: False),
+        lambda family: family.learn(date(2026, 5, 1), "a"),
+    ],
+)
+def test_what_a_family_knows_stays_whole_if_learning_is_cut_off(act: Callable[[KeyFamily], Any], held: Any) -> None:
+    """Wherever it is: the type that takes the short way is always the one that follows from the kinds."""
+    for nth in range(1, 60):
+        family = ring(*held)
+        cut_off(partial(act, family), nth)
+        fresh = ring(*family._kinds.values())
+        assert (family.plain, family.zone, family.foreign) == (fresh.plain, fresh.zone, fresh.foreign), nth
+        assert act is KeyFamily.reset or all(map(family.knows, held)), nth
+
+
+_HELD: dict[str, list[Any]] = {
+    "ints and floats": [1, 2.5, 7],
+    "fractions and ints": [Fraction(1, 2), 1, 3],
+    "decimals and ints": [Decimal("0.5"), 1, 3],
+    "datetimes in UTC": [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)],
+    "dates": [date(2026, 1, day) for day in (1, 2, 3)],
+    "days of NumPy": [np.datetime64(day, "D") for day in (1, 2, 3)],
+    "days and hours of NumPy": [np.datetime64(1, "D"), np.datetime64(48, "h"), np.datetime64(3, "D")],
+    "lengths of NumPy": [np.timedelta64(day, "s") for day in (1, 2, 3)],
+    "numbers of NumPy": [np.int64(1), np.float64(2.5), np.int32(7)],
+}
+
+
+@pytest.mark.parametrize("keys", _HELD)
+def test_keys_of_kinds_that_are_held_are_compared_once(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their kinds tell that they can be; of a time of NumPy the grain is found once. The first keys are examined in full."""
+    held = _HELD[keys]
+    made = ring(*held)
+    for low, high in pairwise(held):
+        assert made.admit(low, high) == (normal(low), normal(high))
+    grains: list[Any] = []
+    compared: list[Any] = []
+
+    def counted(key: Any) -> Any:
+        grains.append(key)
+        return grain(key)
+
+    monkeypatch.setattr(module, "grain", counted)
+    monkeypatch.setattr(module, "incomparable", lambda *pair: compared.append(pair))
+    for low, high in pairwise(held):
+        made.admit(low, high)
+    assert not compared
+    assert len(grains) == (2 * len(held) - 2 if hasattr(normal(held[0]), "dtype") else 0)
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "25s", "7D"])
+def test_a_grain_tells_the_finest_unit_with_room(unit: Any) -> None:
+    """Against a search through all units, at each power of two."""
+    for power in (0, 1, 10, *range(24, 63)):
+        for count in (2**power - 1, 2**power, -(2**power)):
+            length = np.timedelta64(count, unit)
+            of_one, multiple = np.datetime_data(length.dtype)
+            lasts = abs(count) * multiple * numpy_scalars._UNITS[of_one]
+            room = [place for each, place in numpy_scalars._PLACES.items() if lasts < 2**63 * numpy_scalars._UNITS[each]]
+            found = grain(length)
+            assert found is not None
+            assert found.finest == max(room, default=-1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "one"),
+    [
+        ([1, 2], True), ([1, 2.0], False), ([datetime(2026, 1, 1), datetime(2026, 1, 2)], True), (["a"], True), ([], False),
+        ([datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)], True), ([(1,), (2,)], True), ([(1,), (1, 2)], False),
+        ([time(1), time(2, tzinfo=UTC)], True), ([np.datetime64(1, "D"), np.datetime64(2, "D")], True),
+        ([np.datetime64(1, "D"), np.datetime64(2, "h")], False), ([(1, "a"), (1, 2)], False),
+    ],
+)  # fmt: skip
+def test_keys_of_one_kind_are_told(keys: list[Any], one: bool) -> None:
+    """A type is not enough, unless Python's ``<`` raises where its kinds differ."""
+    assert is_one_kind(keys, set(map(type, keys))) is one

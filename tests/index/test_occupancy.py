@@ -15,6 +15,7 @@ from bookcore.index.bitmap import ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.index.posting_list import PostingList
 from bookcore.testing import SMALL, rank_spans
+from bookcore.testing.cutting import cut_off
 from bookcore.testing.families import OnlyLess
 
 MOST = settings().max_examples
@@ -439,3 +440,18 @@ def test_a_chunk_that_cannot_be_cut_now_is_left_as_it_is(monkeypatch: pytest.Mon
     line.rebuild(count, (list(map(OneWay, starts)), numbers), (list(map(OneWay, ends)), numbers), ())
     line.check()
     assert 0 < tries < 20
+
+
+@pytest.mark.parametrize("numbers", [[0], [3, 1], [9, 70], [200], [0, 8, 16, 24], [5, 500]])
+def test_bitmaps_are_right_though_a_question_was_cut_off_twice(numbers: list[int]) -> None:
+    """Wherever it was: the next one counts again, with room for every ordinal."""
+    for nth in range(1, 60):
+        for again in (1, 4, 9, 1 << 60):
+            index: Any = OccupancyIndex(False)
+            for at, number in enumerate(numbers):
+                index.add(number, at, at + 1)
+            for place in (nth, again):
+                cut_off(index.chunks[0].absorb, place)
+            index.check()
+            index.remove(numbers[0], 0, 1, None, None)
+            index.check()

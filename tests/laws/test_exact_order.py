@@ -135,7 +135,7 @@ SPANS = mixes(lambda keys: st.tuples(keys, keys, st.booleans()))
 @example([(2**53, 2**53 + 1, True), (np.float64(2**53), 2.0**53 + 2, True)], MemoryStore, "[)")
 @example([(np.float32(2**24), np.float32(2**24 + 2), True), (2**24 + 1, 2**24 + 2, True)], MemoryStore, "[)")
 @example([(np.timedelta64(1, "m"), np.timedelta64(1, "h"), True), (60, 90, True)], MemoryStore, "[)")
-def test_spans_of_any_mix_overlap_just_when_their_values_do(steps: Any, make: Any, bounds: str) -> None:
+def test_spans_of_any_mix_overlap_just_when_their_values_do(steps: Any, make: Any, bounds: Any) -> None:
     """Booked, asked, listed: without rounding. What cannot be compared by value is refused, and changes nothing."""
     calendar = Calendar(make(), bounds=bounds)
     calendar.add_resource(Resource("room"))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookcoreError, BookingEvent, Calendar, MemoryStore, Resource
+from bookcore import BookcoreError, BookingEvent, Calendar, DuplicateBookingError, MemoryStore, Resource
 from bookcore.engine.engine import Engine
 from bookcore.engine.rules import Rules
 from bookcore.index.sequence_table import SIZE, SequenceTable
@@ -47,22 +47,22 @@ class General:
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
-        calendar._makes_rows = False  # `book` hands everything to the engine
+        calendar._beside_rows = True  # `book` hands everything to the engine
 
     def is_available(self, *asked: Any) -> bool:
         """Ask where no reader may do without the lock."""
         self.calendar._gate.stamp = None
         return self.calendar.is_available(*asked)
 
-    def book(self, *asked: Any) -> BookingEvent:
+    def book(self, *asked: Any, **named: Any) -> BookingEvent:
         """Book past the fast path."""
-        return self.calendar.book(*asked)
+        return self.calendar.book(*asked, **named)
 
 
-def outcome(call: Callable[..., Any], *asked: Any) -> Any:
+def outcome(call: Callable[..., Any], *asked: Any, **named: Any) -> Any:
     """Return what a call returns or raises, as something that compares equal between calendars."""
     try:
-        found = call(*asked)
+        found = call(*asked, **named)
     except BookcoreError as error:
         return type(error).__name__, str(error)
     if isinstance(found, BookingEvent):
@@ -75,7 +75,7 @@ def outcome(call: Callable[..., Any], *asked: Any) -> Any:
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @given(family=any_family(), steps=STEPS, data=st.data())
-def test_fast_and_general_paths_agree(bounds: str, family: Family, steps: Any, data: st.DataObject) -> None:
+def test_fast_and_general_paths_agree(bounds: Any, family: Family, steps: Any, data: st.DataObject) -> None:
     """One history twice: the same answers, events and refusals, and the same digest at the end."""
     now = [0]
     quick, slow = (Calendar(MemoryStore(SMALL), bounds=bounds, clock=lambda: now[0]) for _ in range(2))
@@ -90,7 +90,9 @@ def test_fast_and_general_paths_agree(bounds: str, family: Family, steps: Any, d
         if what == "book":
             asked = outcome(quick.is_available, named[0], start, end)
             assert outcome(general.is_available, named[1], start, end) == asked
-            assert outcome(quick.book, named[0], start, end) == outcome(general.book, named[1], start, end)
+            id = (None, f"b{pick % 8}", f"b{step}", pick % 8)[pick % 4]
+            booked = outcome(general.book, named[1], start, end, id=id)
+            assert outcome(quick.book, named[0], start, end, id=id) == booked
         elif what == "tick":
             now[0] += pick % 4
         else:
@@ -171,8 +173,9 @@ def counted(patch: pytest.MonkeyPatch, counts: dict[str, int]) -> None:
         patch.setattr(owner, name, call)
 
 
+@pytest.mark.parametrize("id", [None, "talk"])
 @pytest.mark.parametrize("name", ASKED)
-def test_the_fast_path_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_is_taken(name: str, id: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """However a resource is named, and whatever its keys are: neither the engine nor the rules are asked."""
     resource, by_id, first, step = ASKED[name]
     calendar = Calendar()
@@ -183,8 +186,9 @@ def test_the_fast_path_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     calendar.book(asked, keys[0], keys[1])
     counts = {"book": 0, "allows": 0}
     counted(monkeypatch, counts)
-    booked = calendar.book(asked, keys[2], keys[4])
+    booked = calendar.book(asked, keys[2], keys[4], id=id)
     assert booked.resource is resource and booked.owns_lock
+    assert booked.id == (2 if id is None else id) and calendar.get(booked.id) == booked and booked in calendar
     assert [calendar.is_available(asked, keys[at], keys[at + 1]) for at in range(6)] == [
         False, True, False, False, True, True,
     ]  # fmt: skip
@@ -198,6 +202,25 @@ SLOW: dict[str, Callable[[Calendar], Any]] = {
     "a hold that may run out": lambda calendar: calendar.hold("other", 90, 91, until=5),
     "a subscriber": lambda calendar: calendar.subscribe(lambda change: None),
 }
+
+
+@pytest.mark.parametrize("id", ["talk", 7, (1, "a"), frozenset({2}), type("Text", (str,), {})("talk")])
+def test_an_id_that_is_taken_or_no_text_is_left_to_the_engine(id: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a text that no booking has, and no expired hold had, is taken at once."""
+    now = [0]
+    calendar = Calendar(clock=lambda: now[0])
+    calendar.add_resource(Resource("r"))
+    hold = calendar.hold("r", 1, 2, id="gone", ttl=1)
+    now[0] = 9
+    assert len(calendar) == 0
+    counts = {"book": 0, "allows": 0}
+    counted(monkeypatch, counts)
+    calendar.book("r", 3, 4, id=id)
+    assert counts["book"] == 1  # the expired hold is remembered
+    with pytest.raises(DuplicateBookingError):
+        calendar.book("r", 5, 6, id=id)
+    assert calendar.book("r", 5, 6, id="gone").owns_lock and not hold.owns_lock
+    calendar.check()
 
 
 @pytest.mark.parametrize("name", SLOW)
@@ -253,7 +276,7 @@ def test_answer_from_before_a_change_is_not_given_after_it(change: str, monkeypa
     ids=["a decimal NaN", "a signalling NaN", "a NaN"],
 )
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, broken: Any, bounds: str) -> None:
+def test_key_that_is_no_point_is_refused_by_both_paths(first: Any, last: Any, broken: Any, bounds: Any) -> None:
     """`<` of two decimals raises for a NaN, also where the keys of the calendar are decimals."""
     quick, slow = (Calendar(bounds=bounds) for _ in range(2))
     for calendar in (quick, slow):

@@ -37,7 +37,7 @@ with_both_bounds = pytest.mark.parametrize("bounds", ["[)", "[]"])
 History = list[tuple[int, int | None, int | None]]
 
 
-def new_calendar(make: Callable[[], BookingStore[Any]], bounds: str, family: Family | None = None) -> Calendar:
+def new_calendar(make: Callable[[], BookingStore[Any]], bounds: Any, family: Family | None = None) -> Calendar:
     """Return a calendar with four exclusive resources or pools, one of them with turnaround, and eight more."""
     calendar = Calendar(small_store(make), bounds=bounds)
     turnaround = family.length(2) if family is not None and family.length is not None else None
@@ -64,7 +64,7 @@ def windows(family: Family) -> list[tuple[Any, Any]]:
     return [(family.key(low), family.key(high)) for low, high in WINDOWS]
 
 
-def walks(bounds: str) -> st.SearchStrategy[tuple[Family, History]]:
+def walks(bounds: Any) -> st.SearchStrategy[tuple[Family, History]]:
     """Draw a family of keys and a history."""
     return st.tuples(any_family(), histories(bounds))
 
@@ -72,7 +72,7 @@ def walks(bounds: str) -> st.SearchStrategy[tuple[Family, History]]:
 @on_every_store
 @with_both_bounds
 @given(data=st.data())
-def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject) -> None:
+def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore[Any]], bounds: Any, data: st.DataObject) -> None:
     """Law 1: `find_available` yields exactly the resources for which `book` succeeds; `find_booked` all others."""
     family, history = data.draw(walks(bounds))
     calendar = new_calendar(make, bounds, family)
@@ -101,7 +101,7 @@ def test_search_offers_what_booking_accepts(make: Callable[[], BookingStore[Any]
 @with_both_bounds
 @given(data=st.data())
 def test_one_booking_that_overlaps_is_what_makes_a_resource_booked(
-    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: Any, data: st.DataObject
 ) -> None:
     """Law 2: an exclusive resource is booked in a span when some single booking on it overlaps the span."""
     family, history = data.draw(walks(bounds))
@@ -132,7 +132,7 @@ def test_one_booking_that_overlaps_is_what_makes_a_resource_booked(
 @with_both_bounds
 @given(ranks=st.lists(st.integers(0, 40), min_size=3, max_size=8, unique=True).map(sorted), family=any_family())
 def test_touching_is_free_and_conflicts_with_closed_bounds(
-    make: Callable[[], BookingStore[Any]], bounds: str, ranks: list[int], family: Family
+    make: Callable[[], BookingStore[Any]], bounds: Any, ranks: list[int], family: Family
 ) -> None:
     """Law 3: a chain of half-open spans fits on one resource; of closed ones, every other one does."""
     calendar = Calendar(small_store(make), bounds=bounds)
@@ -153,7 +153,7 @@ def test_touching_is_free_and_conflicts_with_closed_bounds(
 @settings(max_examples=MOST // 2)
 @given(data=st.data())
 def test_removing_what_was_added_restores_every_answer(
-    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: Any, data: st.DataObject
 ) -> None:
     """Law 4: after `add_booking` and `remove_booking`, in whatever order, all answers are as before."""
     family, history = data.draw(walks(bounds))
@@ -197,7 +197,7 @@ REFUSALS: list[Callable[[Calendar, Any, Any], Any]] = [
 @settings(max_examples=MOST // 2)
 @given(data=st.data())
 def test_a_refused_call_leaves_every_answer_as_it_was(
-    make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject
+    make: Callable[[], BookingStore[Any]], bounds: Any, data: st.DataObject
 ) -> None:
     """Law 5: whatever is thrown at a command, it either takes it or has changed nothing."""
     family, history = data.draw(walks(bounds))
@@ -217,7 +217,7 @@ def test_a_refused_call_leaves_every_answer_as_it_was(
 @pytest.mark.parametrize("family", families(), ids=str)
 @settings(max_examples=MOST // 4)
 @given(data=st.data())
-def test_the_same_history_gives_the_same_answers_in_every_store(bounds: str, family: Family, data: st.DataObject) -> None:
+def test_the_same_history_gives_the_same_answers_in_every_store(bounds: Any, family: Family, data: st.DataObject) -> None:
     """Law 6: equal answers, in equal order."""
     history = data.draw(histories(bounds))
     steps = [(id, family.key(low, at), family.key(high, at + 1)) for at, (id, low, high) in enumerate(history)]
@@ -241,7 +241,7 @@ def test_the_same_history_gives_the_same_answers_in_every_store(bounds: str, fam
 @on_every_store
 @with_both_bounds
 @given(data=st.data())
-def test_selections_obey_set_algebra(make: Callable[[], BookingStore[Any]], bounds: str, data: st.DataObject) -> None:
+def test_selections_obey_set_algebra(make: Callable[[], BookingStore[Any]], bounds: Any, data: st.DataObject) -> None:
     """Law 7: each operator gives what it gives on plain Python sets."""
     calendar = new_calendar(make, bounds)
     for id, low, high in data.draw(histories(bounds)):

@@ -53,7 +53,7 @@ def number(rank: int | None) -> Any:
     return rank
 
 
-def make_calendar(make: Any, bounds: str, timed: bool, steps: Any) -> Calendar:
+def make_calendar(make: Any, bounds: Any, timed: bool, steps: Any) -> Calendar:
     """Return a calendar with a random history of everything that may be in the way."""
     now = [0]
     key, unit = (time, HOUR) if timed else (number, 1)
@@ -94,7 +94,7 @@ def meets(spans: Any, low: Any, high: Any, closed: bool) -> bool:
 @pytest.mark.parametrize("timed", [False, True], ids=["numbers", "times with hours"])
 @given(steps=STEPS, asked=ASKED)
 def test_the_four_questions_of_every_rule_agree(
-    make: type[BookingStore[Any]], bounds: str, timed: bool, steps: Any, asked: Any
+    make: type[BookingStore[Any]], bounds: Any, timed: bool, steps: Any, asked: Any
 ) -> None:
     """Allowed, no bit in the bitmap, no blocked span overlaps, no causes: of each rule, and of all of them together."""
     closed = bounds == "[]"

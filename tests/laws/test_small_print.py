@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bookcore import BookingEvent, Calendar, ConflictError, DuplicateBookingError, KeyTypeError, Resource
+from bookcore.model.generic import Bounds
 
 
 def test_slots_of_many_begin_after_what_holds_its_end() -> None:
@@ -95,7 +96,7 @@ def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_both_readings_of_a_repeated_hour_come_back_as_they_were_booked(
-    bounds: str, capacity: int, tmp_path: Path
+    bounds: Bounds, capacity: int, tmp_path: Path
 ) -> None:
     """They are equal to Python, and an index may hold one object for all equal keys."""
     calendar = Calendar(bounds=bounds)

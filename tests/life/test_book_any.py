@@ -51,7 +51,7 @@ def gap_size(calendar: Calendar, id: int, start: Any, end: Any, quantity: int) -
     quantity=st.sampled_from([1, 1, 2]),
 )
 def test_the_best_fit_has_the_smallest_gap(
-    store: Any, bounds: str, rooms: Any, done: Any, span: Any, quantity: int
+    store: Any, bounds: Any, rooms: Any, done: Any, span: Any, quantity: int
 ) -> None:
     """No candidate has a smaller one, and none before it one as small."""
     calendar = Calendar(small_store(store), bounds=bounds, clock=lambda: 0)
@@ -73,12 +73,13 @@ def test_the_best_fit_has_the_smallest_gap(
         return
     expected = min(candidates, key=lambda id: gap_size(calendar, id, start, end, quantity))
     used = {id: len(list(calendar.bookings(id))) for id in candidates}
-    for strategy, right in (
+    strategies: tuple[tuple[Any, Any], ...] = (
         ("best_fit", expected),
         ("first", candidates[0]),
         ("least_used", min(candidates, key=used.__getitem__)),
         (lambda found: found[-1], candidates[-1]),
-    ):
+    )
+    for strategy, right in strategies:
         with calendar.what_if():
             chosen = calendar.book_any(calendar.resources, start, end, strategy=strategy, quantity=quantity)
             assert chosen.resource.id == right
@@ -99,7 +100,7 @@ KEYS: dict[str, Callable[[int], Any]] = {
 @pytest.mark.parametrize("name", sorted(KEYS))
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("back", [1, 5, 1000, 20_000])
-def test_the_gap_is_found_however_far_back_it_begins(name: str, bounds: str, back: int) -> None:
+def test_the_gap_is_found_however_far_back_it_begins(name: str, bounds: Any, back: int) -> None:
     """With any keys that can be subtracted, a span of one key among them."""
     key = KEYS[name]
     calendar = Calendar(bounds=bounds)

@@ -53,7 +53,7 @@ ROWS = [("r", 1, 4, 1), ("r", 4, 6, 1), ("r", 9, 10, 1), ("pool", 1, 5, 2), ("po
         ("van", 1, 3, 1), ("van", 8, 12, 1)]  # fmt: skip
 
 
-def made(store: str, bounds: str = "[)", **capacities: int) -> Calendar:
+def made(store: str, bounds: Any = "[)", **capacities: int) -> Calendar:
     """Return a calendar of three resources, with the bookings that there is room for."""
     calendar = Calendar(STORES[store](), bounds=bounds)
     calendar.add_resource(Resource("r", capacities.get("r", 1)))
@@ -73,7 +73,7 @@ def fill(calendar: Calendar) -> Calendar:
 @every_store
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize(("id", "capacity"), [("r", 2), ("r", 5), ("pool", 4), ("pool", 9), ("van", 2), ("van", 3)])
-def test_a_greater_capacity_has_room_for_more(store: str, bounds: str, id: str, capacity: int) -> None:
+def test_a_greater_capacity_has_room_for_more(store: str, bounds: Any, id: str, capacity: int) -> None:
     """The answers are those of a resource that was made with it; setting the old one again brings the old answers."""
     calendar, right = fill(made(store, bounds)), fill(made(store, bounds, **{id: capacity}))
     before, own = answers(calendar), calendar.find([id]).first(1)[0]
@@ -96,7 +96,7 @@ def test_a_greater_capacity_has_room_for_more(store: str, bounds: str, id: str, 
 
 @every_store
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_bookings_stay_where_they_use_more_than_there_is(store: str, bounds: str) -> None:
+def test_bookings_stay_where_they_use_more_than_there_is(store: str, bounds: Any) -> None:
     """Nothing more fits there; as they are released, there is room again, as in a resource that never had more."""
     calendar = fill(made(store, bounds, r=4, van=3))
     for start in (2, 9):
@@ -162,7 +162,7 @@ def test_it_is_a_change_like_any_other(store: str) -> None:
 
 @every_store
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_a_snapshot_carries_bookings_that_exceed_the_capacity(store: str, bounds: str, tmp_path: Path) -> None:
+def test_a_snapshot_carries_bookings_that_exceed_the_capacity(store: str, bounds: Any, tmp_path: Path) -> None:
     """And restores them with it; bookings that overlap in any other file are refused as before."""
     calendar = fill(made(store, bounds, r=4, van=3))
     calendar.book("r", 2, 5, quantity=2)

@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -69,6 +70,14 @@ def make(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
     return calendar, now
 
 
+def make_indexed(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
+    """Return the same with indexes over bookings."""
+    calendar, now = make(store)
+    calendar.create_booking_index("guest", key=lambda event: str(event.guest))
+    calendar.create_booking_index("start", key=lambda event: (event.quantity, event.start))
+    return calendar, now
+
+
 def undone(calendar: Calendar) -> None:
     """Change several things in a block that is undone."""
     with calendar.what_if():
@@ -109,6 +118,8 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "remove from a pool": lambda c: c.remove_booking("p6"),
     "remove with turnaround": lambda c: c.remove_booking("v6"),
     "move": lambda c: c.move("r6", start=3, end=5),
+    "change fields": lambda c: c.change("r6", guest="Bo"),
+    "change a quantity": lambda c: c.change("p6", quantity=1, guest="Bo"),
     "move within a pool": lambda c: c.move("q6", start=70, end=75),
     "move elsewhere": lambda c: c.move("r6", resource="old", start=20, end=21),
     "split": lambda c: c.split("p6", 8),
@@ -118,6 +129,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "book_any": lambda c: c.book_any(c.resources, 100, 101),
     "hold": lambda c: c.hold("r", 3, 4, until=60),
     "confirm": lambda c: c.confirm("held"),
+    "extend": lambda c: c.extend("held", until=70),
     "close": lambda c: c.close("old", 1, 7),
     "reopen": lambda c: c.reopen(c.closures()[0]),
     "set_hours": lambda c: c.set_hours("old", None),
@@ -131,6 +143,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "add_booking": lambda c: c.add_booking(BookingEvent("r", 3, 4)),
     "apply": lambda c: c.apply(changes.Released(c.get("r6"))),
     "create_index": lambda c: c.create_index("capacity", key=lambda resource: resource.capacity),
+    "create_booking_index": lambda c: c.create_booking_index("resource", key=lambda event: event.resource.id),
     "reindex": lambda c: c.reindex("r"),
     "undone block": undone,
     "kept block": kept,
@@ -139,14 +152,18 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "slots": lambda c: list(c.find_slots(2, 0, 30)),
 }
 SLOW = {
-    "book", "set_capacity", "set_capacity to less than is in use", "remove from a pool", "move", "load", "undone block",
-    "question",
+    "book", "set_capacity", "set_capacity to less than is in use", "remove from a pool", "move", "change a quantity", "load",
+    "undone block", "question",
 }  # fmt: skip
 """Commands that are tried with every error and on every store."""
 
 
 def cut_everywhere(
-    store: Callable[[], BookingStore[Any]], act: Callable[[Calendar], Any], error: type[BaseException], most: int
+    store: Callable[[], BookingStore[Any]],
+    act: Callable[[Calendar], Any],
+    error: type[BaseException],
+    most: int,
+    make: Callable[[Callable[[], BookingStore[Any]]], tuple[Calendar, list[int]]] = make,
 ) -> None:
     """Cut the call off at *most* places, which change from run to run, or at all of them."""
     count = cut_off(partial(act, make(store)[0]), 1 << 60, error)
@@ -164,6 +181,10 @@ def cut_everywhere(
         assert not gate.lock._is_owned(), nth  # type: ignore[attr-defined]
         now[0] = 0
         calendar.check()
+        for name, index in calendar._engine.state.booking_indexes.by_name.items():
+            right = [event for event in calendar.bookings() if name == "start" or "guest" in event.fields]
+            values = [index.values[calendar._ledger.find(event)] for event in right]
+            assert values == [index.value_of(event) for event in right], nth
         now[0] = 1
         len(calendar)  # the hold runs out now, if it has not
         assert gate.block is None, nth
@@ -180,6 +201,18 @@ def test_a_call_that_is_cut_off_anywhere_leaves_the_old_or_the_new(command: str)
     cut_everywhere(MemoryStore, COMMANDS[command], KeyboardInterrupt, 40)
 
 
+INDEXED = ["book named", "book in a pool", "remove from a pool", "move", "split", "change fields", "change a quantity"]
+INDEXED += ["load", "hold", "confirm", "create_booking_index", "undone block", "kept block", "apply", "question"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("store", ["memory", "tree"])
+@pytest.mark.parametrize("command", INDEXED)
+def test_with_indexes_over_bookings(command: str, store: str) -> None:
+    """They have each booking with its value, or without it."""
+    cut_everywhere(STORES[store], COMMANDS[command], KeyboardInterrupt, 20, make_indexed)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("store", list(STORES)[1:])
 @pytest.mark.parametrize("command", sorted(SLOW))
@@ -190,7 +223,47 @@ def test_whatever_the_store(command: str, store: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", ERRORS[1:])
-@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "undone block"])
+@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "extend", "undone block"])
 def test_whatever_the_exception(command: str, error: type[BaseException]) -> None:
     """Also one that a handler raises, which need not be a `BaseException` only."""
     cut_everywhere(MemoryStore, COMMANDS[command], error, 20)
+
+
+@pytest.mark.parametrize("command", ["book", "extend", "move", "kept block", "undone block", "failed block"])
+def test_a_delivery_that_is_cut_off_leaves_others_to_be_delivered(command: str) -> None:
+    """At every place of `book`, and some of the others; the same thread then delivers, of this calendar and of others."""
+    calendar, _ = make(MemoryStore)
+    calendar.subscribe(lambda change: None)
+    nths = list(range(1, cut_off(partial(COMMANDS[command], calendar), 1 << 60) + 1))
+    for nth in nths if DEEP or command == "book" else random.sample(nths, 20):
+        calendar, _ = make(MemoryStore)
+        calendar.subscribe(lambda change: None)
+        cut_off(partial(COMMANDS[command], calendar), nth)
+        told: list[Any] = []
+        for other in (calendar, make(MemoryStore)[0]):
+            other.subscribe(told.append)
+            other.book("pool", 200, 201, id="last")
+        assert [change.event.id for change in told if type(change) is changes.Booked].count("last") == 2, nth
+
+
+@pytest.mark.parametrize("id", [None, "x"])
+@pytest.mark.parametrize("many", [0, 3, 1024])
+def test_the_fast_path_of_a_booking_is_cut_off(id: str | None, many: int) -> None:
+    """At every place: it stands whole or not at all, also where a part of the ledger or of the occupancy index is new."""
+    for nth in count(1):
+        calendar = Calendar()
+        room = calendar.add_resource(Resource("r"))
+        calendar.load(BookingEvent("r", 2 * at, 2 * at + 1, id=f"b{at}") for at in range(many))
+        end = 2 * many
+        places = cut_off(lambda: calendar.book(room, end + 4, end + 6, id=id), nth)  # noqa: B023 - called at once
+        calendar.check()
+        stands = not calendar.is_available(room, end + 4, end + 6)
+        assert len(calendar) == many + stands
+        assert [event.id for event in calendar.bookings(room, end, None)] == [id or many + 1] * stands
+        assert ((id or many + 1) in calendar) is stands
+        again = calendar.book(room, end + 8, end + 9, id=None if stands else id)
+        assert again.owns_lock and calendar.get(again.id) == again
+        calendar.check()
+        if places < nth:
+            break
+    assert nth > 12

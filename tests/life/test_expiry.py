@@ -190,7 +190,7 @@ def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calend
     assert len(calendar) == 5
     for event in events[:3]:
         assert calendar.add_booking(event).owns_lock
-    other.add_resource(Resource(4))
+    other.add_resource(events[4].resource)
     assert other.add_booking(events[4]).owns_lock
     assert [e in calendar for e in events] == [True, True, True, False, False]
     for _ in range(6):
@@ -430,7 +430,7 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @given(steps=STEPS)
 @settings(max_examples=MOST * 2)
-def test_fading_is_not_seen(bounds: str, steps: Any) -> None:
+def test_fading_is_not_seen(bounds: Any, steps: Any) -> None:
     """One history, on the store that hides rows and on a plain list: the same answers after each step."""
     one, two = Clock(), Clock()
     here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)

@@ -76,6 +76,8 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "remove": lambda c: c.remove_booking("r12"),
     "remove from a pool": lambda c: c.remove_booking("q12"),
     "move": lambda c: c.move("r12", start=Key(15), end=Key(17)),
+    "change a quantity": lambda c: c.change("p12", quantity=2) if c.is_available("q", Key(15), Key(18)) else None,
+    "change to fewer": lambda c: c.change("q12", quantity=1),
     "move in a pool": lambda c: c.move("p12", start=Key(60), end=Key(62)),
     "move elsewhere": lambda c: c.move("p24", resource="s", start=Key(40), end=Key(41)),
     "split": lambda c: c.split("q12", Key(14)),

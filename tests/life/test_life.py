@@ -129,7 +129,7 @@ def test_move_ignores_its_own_lock_and_keeps_id_and_order(calendar: Calendar) ->
     """A booking may move to where it overlaps itself; the id stays, the old event lets go."""
     old = calendar.book("r", 1, 5, id="x", guest="Ada")
     new = calendar.move(old, start=3, end=8)
-    assert (new.id, new.start, new.end, new.guest) == ("x", 3, 8, "Ada")
+    assert (new.id, new.start, new.end, new.fields["guest"]) == ("x", 3, 8, "Ada")
     assert new.owns_lock and not old.owns_lock and old not in calendar
     assert calendar.is_available("r", 1, 3) and not calendar.is_available("r", 7, 8)
     calendar.check()

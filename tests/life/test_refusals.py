@@ -16,10 +16,14 @@ from bookcore import (
     BookingEvent,
     Calendar,
     ConflictError,
+    KeyTypeError,
     MemoryStore,
     NoneAvailableError,
+    RecursiveCallError,
     Resource,
 )
+from bookcore.engine.gate import CHANGING, IDLE
+from bookcore.engine.ledger import Ledger
 from bookcore.stores.tree import TreeStore
 from bookcore.testing.contract_life import Clock
 
@@ -234,12 +238,131 @@ def test_keys_that_fail_later_are_said_to() -> None:
     with pytest.raises(ConflictError) as caught:
         calendar.book("r", low, high)
     Failing.fails = True
-    assert "cannot be told (RuntimeError: 'no order')" in str(caught.value)
-    with pytest.raises(RuntimeError, match="no order"):
+    assert "cannot be told (KeyTypeError: 'could not be compared: RuntimeError: no order')" in str(caught.value)
+    with pytest.raises(KeyTypeError, match="could not be compared: RuntimeError: no order"):
         _ = caught.value.conflicts
     Failing.fails = False
+    assert len(caught.value.conflicts) == MANY
     calendar.remove_booking(1)
     calendar.check()
+    assert len(caught.value.conflicts) == MANY
+
+
+class Trouble:
+    """A function of the store that raises as long as there is an error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error: BaseException | None = None
+        events = Ledger.events
+
+        def troubled(ledger: Ledger, *args: Any) -> Any:
+            if self.error is not None:
+                raise self.error
+            return events(ledger, *args)
+
+        monkeypatch.setattr(Ledger, "events", troubled)
+
+
+PASSED_ON = [KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, RecursionError]
+
+
+def asked(how: str, error: ConflictError) -> Any:
+    """Ask a refusal what was in the way."""
+    return pickle.loads(pickle.dumps(error)).conflicts if how == "pickle" else getattr(error, how)  # noqa: S301
+
+
+@pytest.mark.parametrize("how", ["conflicts", "causes", "pickle"])
+@pytest.mark.parametrize("kind", PASSED_ON)
+def test_who_was_interrupted_may_ask_again(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], how: str
+) -> None:
+    """Ctrl-C, or lack of memory, is no answer, and nothing is forgotten."""
+    trouble = Trouble(monkeypatch)
+    calendar, low, high = full("a closed pool")
+    with pytest.raises(ConflictError) as caught:
+        calendar.book("r", low, high)
+    trouble.error = kind()
+    with pytest.raises(kind):
+        asked(how, caught.value)
+    trouble.error = None
+    assert [event.id for event in caught.value.conflicts] == [event.id for event in calendar.conflicts("r", low, high)]
+    assert caught.value.causes
+
+
+@pytest.mark.parametrize("kind", [*PASSED_ON, ValueError])
+def test_a_refusal_that_is_looked_into_at_once_may_be_asked_later(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    """Where there is little to find it is found within the call; if that fails, who asks looks again."""
+    trouble = Trouble(monkeypatch)
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    calendar.book("r", 1, 5, id="there")
+    trouble.error = kind()
+    with pytest.raises(ConflictError if issubclass(kind, Exception) else kind) as caught:
+        calendar.book("r", 2, 3)
+    trouble.error = None
+    if isinstance(caught.value, ConflictError):
+        assert [event.id for event in caught.value.conflicts] == ["there"]
+        calendar.remove_booking("there")
+        assert [event.id for event in caught.value.conflicts] == ["there"]
+    calendar.check()
+
+
+@pytest.mark.parametrize("change", ["remove", "move", "book", "close", "load", "undo", "split"])
+@pytest.mark.parametrize("kind", [*PASSED_ON, ValueError])
+def test_trouble_of_a_refusal_in_a_later_change(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], change: str
+) -> None:
+    """Ctrl-C ends the change before it began, and the refusal is told rightly; no other trouble stops the change."""
+    trouble = Trouble(monkeypatch)
+    calendar, low, high = full("exclusive, one after the other")
+    with pytest.raises(ConflictError) as caught:
+        calendar.book("r", low, high)
+    before = calendar.digest()
+    looked = type(caught.value).settle
+
+    def settle(error: ConflictError, last: bool = False) -> None:
+        trouble.error = kind()
+        try:
+            looked(error, last)
+        finally:
+            trouble.error = None
+
+    monkeypatch.setattr(ConflictError, "settle", settle)
+    if issubclass(kind, Exception):
+        CHANGES[change](calendar)
+        for _ in range(2):
+            with pytest.raises(BookcoreError, match=kind.__name__):
+                _ = caught.value.conflicts
+        with pytest.raises(BookcoreError, match=kind.__name__):
+            _ = pickle.loads(pickle.dumps(caught.value)).conflicts  # noqa: S301
+        assert kind.__name__ in str(caught.value)
+    else:
+        with pytest.raises(kind):
+            CHANGES[change](calendar)
+        assert calendar.digest() == before
+        monkeypatch.setattr(ConflictError, "settle", looked)
+        CHANGES[change](calendar)
+        assert len(caught.value.conflicts) == MANY
+    calendar.check()
+
+
+def test_a_copy_made_in_the_midst_of_a_change_says_so() -> None:
+    """There the calendar answers nothing; a copy does not say that nothing was in the way."""
+    calendar, low, high = full("exclusive, one after the other")
+    with pytest.raises(ConflictError) as caught:
+        calendar.book("r", low, high)
+    gate = calendar._gate
+    with gate.lock:
+        gate.mode = CHANGING
+        twins = copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+        gate.mode = IDLE
+    for twin in twins:
+        with pytest.raises(RecursiveCallError):
+            _ = twin.conflicts
+        assert "RecursiveCallError" in str(twin)
+    assert len(caught.value.conflicts) == MANY
 
 
 def test_nothing_is_kept_of_refusals() -> None:

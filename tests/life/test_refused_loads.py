@@ -31,7 +31,7 @@ def events(count: int = MANY) -> list[BookingEvent]:
     return [BookingEvent(number % 7, 10 * number, 10 * number + 9) for number in range(count)]
 
 
-def calendar_with(store: MemoryStore, bounds: str = "[)") -> Calendar:
+def calendar_with(store: MemoryStore, bounds: Any = "[)") -> Calendar:
     calendar = Calendar(store, bounds=bounds)
     for number in range(8):
         calendar.add_resource(Resource(number))

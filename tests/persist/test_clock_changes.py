@@ -64,7 +64,7 @@ def close(calendar: Calendar, resource: int, start: datetime, end: datetime) -> 
 @pytest.mark.parametrize("act", [book, hold, close])
 @pytest.mark.parametrize(("start", "end"), SPANS)
 def test_span_that_is_in_order_in_truth_comes_back(
-    tmp_path: Path, start: datetime, end: datetime, act: Callable[..., None], bounds: str, rows: int, form: str
+    tmp_path: Path, start: datetime, end: datetime, act: Callable[..., None], bounds: Any, rows: int, form: str
 ) -> None:
     """One row, and as many as make a table of keys; times by themselves, and in tuples."""
     calendar = Calendar(bounds=bounds)
@@ -140,7 +140,7 @@ def zoned_spans(draw: st.DrawFn) -> tuple[datetime | None, datetime | None]:
 def test_spans_over_clock_changes_come_back(
     tmp_path_factory: pytest.TempPathFactory,
     wishes: list[tuple[str, int, Any]],
-    bounds: str,
+    bounds: Any,
     crowd: int,
     questions: list[Any],
     form: str,

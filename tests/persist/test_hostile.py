@@ -10,20 +10,26 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
+from bookcore.engine import registry
 from bookcore.hours.opening_hours import Hours
-from bookcore.model.errors import SnapshotError
+from bookcore.index.bitmap import from_ordinals
+from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, SnapshotError
+from bookcore.persist.codec import budget as module
 from bookcore.persist.codec.blob import Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import KeyColumn, decode_column, encode_column
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.fs import FileSystem
-from bookcore.persist.snapshot import Facts, Limits, load
+from bookcore.persist.snapshot import Facts, Limits
 from bookcore.persist.snapshot.format import write_file
 from bookcore.persist.snapshot.state import (
     Bookings,
@@ -228,23 +234,100 @@ def test_containers_in_containers_are_counted_before_they_are_made(bomb: str) ->
     assert len(decode_column(data, 4 * N, Budget(len(data), 40))) == 4 * N
 
 
-@pytest.mark.parametrize("section", ["tags", "rules", "resources"])
-def test_bitmaps_are_counted(section: str) -> None:
-    """A calendar keeps a bitmap over all resources for each label, rule and capacity."""
-    rows = 1 << 12
-    state = sound_state(rows)
-    state.rules = type(state.rules)()
-    for other in {"tags", "resources"} - {section}:
-        if other == "tags":
-            state.tags = type(state.tags)()
-    if section == "resources":
-        state.resources.capacities = list(range(1, rows + 1))
-    budget = Budget(1 << 18)
-    budget.charge_bitmaps(rows, rows)
-    assert budget.limit - budget.left == rows * rows // 8 // 256
-    decode_state(encode_state(state))  # so many are allowed
+def distinct(column: str, places: Sequence[int]) -> list[Section]:
+    """Return the sections of a state with a distinct capacity, buffer, label or rule at each of these places."""
+    rows = len(places)
+    state = State(classes=[":BookingEvent", ":Resource"])
+    nothing = [[None] * rows for _ in range(3)]
+    state.resources = Resources(list(range(rows)), bytes((1,)) * rows, [1] * rows, *nothing)
+    if column == "tags":
+        state.tags = Tags([f"label {number}" for number in range(rows)], [[place] for place in places])
+    elif column == "rules":
+        state.rules = Rules([{"rule": number} for number in range(rows)], [[place] for place in places])
+    else:
+        setattr(state.resources, column, [place + 1 for place in places])
+    return encode_state(state)
+
+
+BITMAPS = {"capacities": 30_000, "before": 30_000, "after": 30_000, "tags": 70_000, "rules": 15_000}
+
+
+@pytest.mark.parametrize("order", ["forwards", "backwards", "mixed"])
+@pytest.mark.parametrize("column", BITMAPS)
+def test_many_distinct_capacities_buffers_labels_and_rules_are_allowed(column: str, order: str) -> None:
+    """A calendar of many kinds of resources is an honest one. A bitmap is charged as far as it goes."""
+    rows = BITMAPS[column]
+    places = [place * 7919 % rows for place in range(rows)] if order == "mixed" else list(range(rows))
+    state = decode_state(distinct(column, places[::-1] if order == "backwards" else places))
+    assert len(state.resources.ids) == rows
+
+
+@pytest.mark.parametrize(("column", "rows"), [("capacities", 17), ("before", 17), ("after", 17), ("tags", 18)])
+def test_bitmaps_out_of_proportion_are_counted(column: str, rows: int) -> None:
+    """A calendar keeps a bitmap of resources for each of them, which take a thousand times the memory of the file."""
     with pytest.raises(Unreadable, match="describes more"):
-        budget.charge_bitmaps(16 * rows, 16 * rows)
+        decode_state(distinct(column, range(1 << rows)))
+
+
+@pytest.mark.parametrize("column", ["capacities", "before", "tags"])
+def test_bitmaps_are_made_as_long_as_they_were_charged(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bitmap of the first resource takes no time for those behind it."""
+    rows, sizes = 2000, []
+
+    def counted(numbers: Any, size: int) -> int:
+        sizes.append(size)
+        return from_ordinals(numbers, size)
+
+    places = [0] * rows if column == "tags" else range(rows)
+    state = decode_state(distinct(column, places))
+    write(tmp_path / "a.bks", state)
+    monkeypatch.setattr(registry, "from_ordinals", counted)
+    calendar = Calendar.restore(tmp_path / "a.bks")
+    calendar.check()
+    most = 5 * rows if column == "tags" else rows * (rows + 9) // 2
+    assert sum(sizes) <= most
+
+
+@pytest.mark.parametrize("column", ["before", "after"])
+def test_buffers_of_one_hash_are_counted(column: str) -> None:
+    """As capacities are: a calendar keeps them in a dict."""
+    rows = 6000
+    with pytest.raises(Unreadable, match="describes more"):
+        decode_state(distinct(column, [MODULUS * place for place in range(1, rows + 1)]))
+
+
+REPEATED: dict[str, list[Any]] = {
+    "floats": [place / 7 for place in range(500)],
+    "tuples": [(place // 100, place % 100) for place in range(500)],
+    "fractions": [Fraction(place, 7) for place in range(500)],
+    "decimals": [Decimal(place) / 4 for place in range(500)],
+    "large ints": [(1 << 70) + place for place in range(500)],
+    "ints and texts": [*range(250), *map(str, range(250))],
+    "lengths": [timedelta(place) for place in range(500)],
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_values_that_repeat_are_not_looked_at_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of an honest calendar repeat, and few of them have one hash: none is weighed."""
+    weighed: list[Any] = []
+    monkeypatch.setattr(module, "_weight", weighed.append)
+    budget = Budget(0)
+    budget.charge_hashes(REPEATED[name] * 20)
+    assert budget.left == budget.limit
+    assert not weighed
+
+
+@pytest.mark.parametrize("repeated", [1, 2, 5])
+@pytest.mark.parametrize("make", [int, Fraction, Decimal, lambda number: (number, "x"), lambda number: frozenset((number,))])
+def test_values_of_one_hash_are_charged_among_others(make: Any, repeated: int) -> None:
+    """However often they are there, and wherever."""
+    alike = [make(place * MODULUS) for place in range(1, 1500)] * repeated
+    for values in ([*alike, 0.5], [*map(str, range(1500)), *alike], [*alike, *[alike[0]] * 5000]):
+        with pytest.raises(Unreadable, match="describes more"):
+            Budget(0).charge_hashes(values)
 
 
 def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
@@ -257,15 +340,44 @@ def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
     head, *columns = sections[4]
     sections[4] = (head, *columns[:5], table([{f"n{i}": 1 for i in range(200)}], rows))
     write(path, state, sections)
-    with pytest.raises(SnapshotDamagedError, match="max_ratio"):
+    with pytest.raises(SnapshotDamagedError, match=r"limits=Limits\(max_ratio=...\).*Calendar\.restore"):
         Calendar.restore(path)
-
-    def make(**options: Any) -> Any:
-        calendar = Calendar(**options)
-        return calendar, calendar._engine.state
-
-    calendar = load(make, path, limits=Limits(max_ratio=100))
+    calendar = Calendar.restore(path, limits=Limits(max_ratio=100))
     assert len(next(iter(calendar.bookings())).fields) == 200
+
+
+def test_size_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
+    """Both of writing and of reading, and the errors say how."""
+    path, calendar = tmp_path / "a.bks", Calendar()
+    calendar.add_resource(Resource("a"))
+    way_out = r"limits=Limits\(max_bytes=...\).*Calendar\.restore"
+    with pytest.raises(SnapshotError, match=way_out):
+        calendar.snapshot(path, limits=Limits(max_bytes=100))
+    assert not path.exists()
+    size = calendar.snapshot(path, limits=Limits(max_bytes=1 << 40))
+    with pytest.raises(SnapshotError, match=way_out):
+        Calendar.restore(path, limits=Limits(max_bytes=size - 1))
+    assert Calendar.restore(path, limits=Limits(max_bytes=size)).resources.ids() == ["a"]
+
+
+@pytest.mark.parametrize("limits", [0, 5, "1 GiB", (1, 2), Limits, {"max_ratio": 5}, True, b""])
+def test_limits_that_are_none_are_refused(tmp_path: Path, limits: Any) -> None:
+    """Before anything is written or read."""
+    path = tmp_path / "a.bks"
+    with pytest.raises(SnapshotError, match="limits are Limits"):
+        Calendar().snapshot(path, limits=limits)
+    assert not path.exists()
+    Calendar().snapshot(path)
+    with pytest.raises(SnapshotError, match="limits are Limits"):
+        Calendar.restore(path, limits=limits)
+
+
+@pytest.mark.parametrize("name", ["max_bytes", "max_ratio"])
+@pytest.mark.parametrize("limit", [-1, 1.5, "5", None, True, math.inf])
+def test_limit_that_is_no_whole_number_is_refused(name: str, limit: Any) -> None:
+    """It would be met when a file is read, as an error that is not ours."""
+    with pytest.raises(QueryError, match=f"{name} is a whole number"):
+        Limits(**{name: limit})
 
 
 @pytest.mark.parametrize(
@@ -319,24 +431,40 @@ def test_last_number_that_is_allowed_leaves_a_calendar_that_books(tmp_path: Path
         calendar.snapshot(tmp_path / "b.bks")
 
 
-@pytest.mark.parametrize("section", ["holds", "expired"])
+@pytest.mark.parametrize("clock", [None, lambda: 0])
 @pytest.mark.parametrize(
-    "until", [[math.nan, 1], [1, math.nan], [1, "x"], ["x", None, 2], [(1,), 2], [{"a": 1}, {"b": 1}]]
-)
-def test_deadline_that_is_none_is_refused(section: str, until: list[Any]) -> None:
-    """It would be met long after, by a call that has nothing to do with it."""
-    state = sound_state(len(until))
-    getattr(state, section).until = until
-    with pytest.raises(Unreadable, match="deadline"):
-        decode_state(encode_state(state))
+    "until",
+    [
+        [math.nan, 1], [1, math.nan], [1, "x"], ["x", None, 2], [(1,), 2], [{"a": 1}, {"b": 1}],
+        [{1}], [1, 2.5, "x"], [(1, "a"), ("a", 1)], [Decimal("nan")], [date(2026, 1, 1), datetime(2026, 1, 1)],
+    ],
+)  # fmt: skip
+def test_deadline_that_is_none_is_refused(tmp_path: Path, until: list[Any], clock: Any) -> None:
+    """By the calendar, with a clock or without: it would be met long after, by a call that has nothing to do with it."""
+    write(tmp_path / "a.bks", held_state(until))
+    with pytest.raises(SnapshotDamagedError, match=r"not a point|no order|compared") as caught:
+        Calendar.restore(tmp_path / "a.bks", clock=clock)
+    assert isinstance(caught.value.__cause__, (KeyTypeError, InvalidKeyError))
 
 
+@pytest.mark.parametrize("clock", [None, lambda: -math.inf])
 @pytest.mark.parametrize("until", [[math.inf, 1], [None, 5], [1, 1.5], [-math.inf, None], [10**30, 2]])
-def test_deadline_that_is_far_is_taken(until: list[Any]) -> None:
+def test_deadline_that_is_far_is_taken(tmp_path: Path, until: list[Any], clock: Any) -> None:
     """Infinite is a time like others."""
+    write(tmp_path / "a.bks", held_state(until))
+    holds = Calendar.restore(tmp_path / "a.bks", clock=clock)._engine.state.holds
+    assert list(holds.until.values()) == until
+
+
+def held_state(until: list[Any]) -> State:
+    """Return a state of holds with these deadlines, one after the other on one resource."""
     state = sound_state(len(until))
+    state.bookings.keys = KeyColumn([*range(len(until)), *range(1, len(until) + 1)])
     state.holds.until = until
-    assert decode_state(encode_state(state)).holds.until == until
+    state.expired = type(state.expired)()
+    state.released = type(state.released)()
+    state.closures = type(state.closures)()
+    return state
 
 
 class Loud(BookingEvent):

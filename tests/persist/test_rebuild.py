@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookcore import BookcoreError, Calendar, Resource
+from bookcore import BookcoreError, BookingEvent, Calendar, Resource
 from bookcore.engine.registry import Registry
 from bookcore.hours import Hours
 from bookcore.persist import registry
 from bookcore.persist.registry import register_key_codec
+from bookcore.persist.snapshot import rebuild
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.tree import TreeStore
 
@@ -49,7 +50,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_by_name", {})
 
 
-def filled(key: Any, bounds: str, pools: bool) -> Calendar:
+def filled(key: Any, bounds: Any, pools: bool) -> Calendar:
     """Return a calendar of twenty resources, booked in no order, with some bookings gone and one moved."""
     calendar = Calendar(bounds=bounds)
     for name in range(20):
@@ -116,7 +117,7 @@ def lived(calendar: Calendar, key: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("pools", [False, True])
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: str, pools: bool) -> None:
+def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: Any, pools: bool) -> None:
     """Both are asked and changed in the same way, and stay the same and sound; a second snapshot is the same file."""
     key = FAMILIES[family]
     calendar = filled(key, bounds, pools)
@@ -204,3 +205,56 @@ def test_many_records_at_once_are_the_same_as_one_by_one(count: int, before: int
     fast.tag_all([extra.number, 0], "sea")
     assert fast.labels(extra) == ["sea"]
     assert fast.tagged("sea") == 1 << extra.number | 1
+
+
+class Priced(BookingEvent):
+    """Has a slot of its own."""
+
+    __slots__ = ("price",)
+    price: int
+
+
+class Guest(BookingEvent):
+    """Has a dict of its own."""
+
+    name: str
+
+
+@pytest.mark.parametrize("way", ["rows", "one by one", "zone", "released"])
+@pytest.mark.parametrize("classes", [(Priced,), (Guest,), (Priced, Guest), (Priced, BookingEvent), (BookingEvent,)])
+def test_a_class_is_looked_at_once_for_all_its_bookings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: tuple[type[Any], ...], way: str
+) -> None:
+    """Or a few times: its slots are the same for each booking, on every way by which bookings come back."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("a", capacity=2 if way == "one by one" else 1))
+    key = FAMILIES["zone" if way == "zone" else "int"]
+    events = []
+    for place in range(60):
+        event = classes[place % len(classes)]("a", key(2 * place), key(2 * place + 1), id=f"b{place}")
+        if isinstance(event, Priced):
+            event.price = place
+        elif isinstance(event, Guest):
+            event.name = str(place)
+        events.append(calendar.add_booking(event))
+    if way == "released":
+        calendar.close("a", None, None)
+        for event in events:
+            calendar.remove_booking(event)
+    calendar.snapshot(tmp_path / "a.bks")
+    looked_at: list[type] = []
+    slots = rebuild._slots
+
+    def counted(cls: type) -> Any:
+        looked_at.append(cls)
+        return slots(cls)
+
+    monkeypatch.setattr(rebuild, "_slots", counted)
+    found = Calendar.restore(tmp_path / "a.bks", types=[Priced, Guest])
+    assert max(map(looked_at.count, looked_at), default=0) <= 3
+    assert found.digest() == calendar.digest()
+    if way == "released":
+        (closure,) = found.closures()
+        assert [(type(event), getattr(event, "price", None)) for event in closure.overlapping] == [
+            (type(event), getattr(event, "price", None)) for event in events
+        ]

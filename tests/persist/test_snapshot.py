@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import struct
 import threading
@@ -22,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
+from bookcore.changes import Released
 from bookcore.errors import (
     BookcoreError,
     ConflictError,
@@ -383,6 +385,62 @@ def test_holds_restored_without_a_clock_stand(tmp_path: Path) -> None:
     assert found.is_available("room", 10, 20)
 
 
+MOMENTS: dict[str, tuple[Any, Any]] = {
+    "ints, then datetimes": (5, datetime(2026, 1, 2)),
+    "datetimes, then ints": (datetime(2026, 1, 2), 5),
+    "naive, then aware": (datetime(2026, 1, 2), datetime(2026, 1, 2, tzinfo=UTC)),
+    "dates, then datetimes": (date(2026, 1, 2), datetime(2026, 1, 2)),
+    "texts, then decimals": ("b", Decimal(5)),
+    "tuples, then fractions": ((1, "a"), Fraction(5, 2)),
+    "tuples of two kinds": ((1, "a"), ("a", 1)),
+}
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("moments", MOMENTS)
+def test_holds_that_ran_out_by_two_clocks_come_back(tmp_path: Path, moments: str, held: bool) -> None:
+    """What is remembered of them is told and never compared, so the program may have gone over to other instants."""
+    first, second = MOMENTS[moments]
+    earlier = {int: 0, str: "a", tuple: (0, "a"), Fraction: Fraction(1), Decimal: Decimal(1)}
+    now: list[Any] = [None]
+
+    def before(moment: Any) -> Any:
+        if type(moment) is tuple:
+            return (0, "a") if moment[0] == 1 else ("A", 1)
+        return earlier[type(moment)] if type(moment) in earlier else moment - timedelta(days=1)
+
+    calendar = Calendar(clock=lambda: now[0])
+    calendar.add_resource(Resource("room"))
+    now[0] = before(first)
+    calendar.hold("room", 10, 20, until=first, id="one")
+    now[0] = first
+    assert calendar.is_available("room", 10, 20)
+    now[0] = before(second)
+    calendar.hold("room", 10, 20, until=second, id="two")
+    if not held:
+        now[0] = second
+        assert calendar.is_available("room", 10, 20)
+    save(calendar, tmp_path / "a.bks")
+    found = load(lambda **settings: Calendar(clock=lambda: now[0], **settings), tmp_path / "a.bks")
+    assert found.digest() == calendar.digest()
+    for id, until in [("one", first), ("two", second)][: 1 if held else 2]:
+        with pytest.raises(HoldExpiredError) as caught:
+            found.confirm(id)
+        assert caught.value.until == until
+
+
+@pytest.mark.parametrize("until", [math.nan, Decimal("nan"), [1], {1}, None])
+def test_whatever_is_remembered_of_a_hold_comes_back(tmp_path: Path, until: Any) -> None:
+    """A follower remembers what its leader says, which need not be an instant."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    event = calendar.book("room", 10, 20)
+    calendar.apply(Released(event, expired=True, until=until))
+    save(calendar, tmp_path / "a.bks")
+    found = load(Calendar, tmp_path / "a.bks")
+    assert repr(found._engine.state.holds.expired) == repr({1: until})
+
+
 def test_confirming_a_hold_that_ran_out_before_still_says_so(tmp_path: Path) -> None:
     """The last few that ran out are known by name, here as there."""
     now = [0]
@@ -479,7 +537,7 @@ FAMILIES: dict[str, Callable[[int], Any]] = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bounds: str) -> None:
+def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bounds: Any) -> None:
     """Keys of each family, unbounded ends among them, come back as they were, and answer as they did."""
     register_key_codec(Version, "version", lambda version: version.parts, lambda parts: Version(*parts))
     key = FAMILIES[family]
@@ -503,7 +561,7 @@ def test_calendar_of_every_key_family_comes_back(tmp_path: Path, family: str, bo
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-def test_calendar_whose_keys_repeat_comes_back(tmp_path: Path, family: str, bounds: str) -> None:
+def test_calendar_whose_keys_repeat_comes_back(tmp_path: Path, family: str, bounds: Any) -> None:
     """Many resources at the same hours, as calendars mostly are: loaded in one piece where that can be."""
     register_key_codec(Version, "version", lambda version: version.parts, lambda parts: Version(*parts))
     key = FAMILIES[family]

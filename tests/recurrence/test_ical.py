@@ -12,11 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore.errors import BookcoreError, HoursError, MissingExtraError
-from bookcore.integrations.ical import IcsEvent, read_ics
-
-pytest.importorskip("icalendar", reason="icalendar (extra: ical) is not installed")
-pytest.importorskip("dateutil", reason="python-dateutil (extra: recurrence) is not installed")
+from bookcore.errors import BookcoreError, CalendarFileError, HoursError
+from bookcore.integrations.ical import IcsEvent, read_ics, zones
 
 
 def ics(*events: str) -> str:
@@ -43,7 +40,8 @@ def test_event_without_end_lasts_its_day_or_no_time() -> None:
     """RFC 5545, 3.6.1: a date is one day, an instant is an instant."""
     (day,) = read("DTSTART;VALUE=DATE:20260504")
     assert list(day.spans()) == [(date(2026, 5, 4), date(2026, 5, 5))]
-    (moment,) = read("DTSTART:20260504T090000")
+    assert read("DTSTART:20260504T090000") == []
+    (moment,) = read_ics(ics("DTSTART:20260504T090000"), busy_only=False)
     assert list(moment.spans()) == [(datetime(2026, 5, 4, 9), datetime(2026, 5, 4, 9))]
 
 
@@ -108,10 +106,12 @@ def test_any_text_raises_only_our_errors(text: Any) -> None:
 
 
 def test_missing_icalendar_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without icalendar the call says which extra to install."""
-    monkeypatch.setitem(sys.modules, "icalendar", None)
-    with pytest.raises(MissingExtraError, match=r"bookcore\[ical\]"):
-        read_ics("")
+    """Without icalendar a file is read, but the names that Windows has for zones are not known: the error says so."""
+    monkeypatch.setitem(sys.modules, "icalendar.timezone.windows_to_olson", None)
+    zones._windows.cache_clear()
+    assert len(read("DTSTART;TZID=Europe/Berlin:20260504T090000\nDURATION:PT1H")) == 1
+    with pytest.raises(CalendarFileError, match=r"bookcore\[ical\]"):
+        read("DTSTART;TZID=W. Europe Standard Time:20260504T090000\nDURATION:PT1H")
 
 
 def test_a_calendar_is_read_from_its_path_as_from_its_text(tmp_path: Path) -> None:

@@ -21,13 +21,10 @@ from bookcore.errors import (
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
-    MissingExtraError,
 )
 from bookcore.recurrence import recurring
 
 MOST = settings().max_examples  # as the profile says, see tests/conftest.py
-
-pytest.importorskip("dateutil", reason="python-dateutil (extra: recurrence) is not installed")
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 BERLIN, NEW_YORK, LORD_HOWE = (ZoneInfo(key) for key in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe"))
@@ -234,6 +231,7 @@ def test_microseconds_of_the_first_start_are_kept() -> None:
 
 def test_dateutil_rules_are_taken_as_text_is() -> None:
     """An rrule is restarted at the first span, its UNTIL as it was; an rruleset stays as it is."""
+    pytest.importorskip("dateutil", reason="python-dateutil is not installed")
     from dateutil.rrule import DAILY, rrule, rruleset
 
     first = MONDAY.replace(tzinfo=BERLIN)
@@ -256,6 +254,7 @@ def test_dateutil_rules_are_taken_as_text_is() -> None:
 
 def test_zone_may_be_any_tzinfo() -> None:
     """A fixed offset, dateutil's zones and UTC all serve as the wall clock."""
+    pytest.importorskip("dateutil", reason="python-dateutil is not installed")
     from dateutil import tz
 
     for zone in (UTC, timezone(5.5 * HOUR), tz.gettz("Europe/Berlin")):
@@ -404,7 +403,7 @@ PARTS = [
     "FREQ=DAILY", "FREQ=WEEKLY", "FREQ=MONTHLY", "INTERVAL=3", "COUNT=2", "BYDAY=1MO", "BYDAY=MO,-1FR", "BYMONTH=13",
     "BYMONTHDAY=1", "BYSETPOS=1", "BYYEARDAY=400", "BYHOUR=25", "BYHOUR=8,10", "BYMINUTE=61", "WKST=XX",
     "UNTIL=20270101", "BYEASTER=0", "=", ";;", "FREQ=DAILY=3",
-]  # none of them together can be read and match nothing: dateutil would look for a match up to the year 9999
+]
 
 
 @settings(max_examples=MOST * 5)
@@ -416,14 +415,39 @@ def test_rules_of_random_parts_raise_only_our_errors(rule: str) -> None:
         assert all(one < two for one, two in pairwise(found))
 
 
-def test_missing_dateutil_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without python-dateutil the call says which extra to install."""
+def test_rules_need_no_dateutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without python-dateutil a rule is expanded all the same."""
     monkeypatch.setitem(sys.modules, "dateutil.rrule", None)
-    with pytest.raises(MissingExtraError, match=r"bookcore\[recurrence\]"):
-        recurring(MONDAY, MONDAY + HOUR, "FREQ=DAILY")
+    assert len(list(recurring(MONDAY, MONDAY + HOUR, "FREQ=DAILY;COUNT=3"))) == 3
 
 
 def test_importing_the_module_does_not_import_dateutil() -> None:
-    """It is loaded by the first rule, not by the import."""
+    """It is not needed; whoever gives one of its rules has loaded it."""
     code = "import sys, bookcore.recurrence; sys.exit(any(name.startswith('dateutil') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_part_of_a_length_is_wall_clock_time() -> None:
+    """P1DT2H (RFC 5545, 3.3.6): a day of the clock and two hours, over the night of a change."""
+    first, days = datetime(2026, 3, 27, 23, tzinfo=BERLIN), [DAY, 2 * DAY]
+    for day in days:
+        end = (first + day).astimezone(UTC) + 2 * HOUR
+        spans = recurring(first, end, "FREQ=DAILY;COUNT=4", keep=day)
+        for start, ended in spans:
+            nominal = datetime.combine(start.date() + day, start.time(), BERLIN)
+            assert ended.astimezone(UTC) == nominal.astimezone(UTC) + 2 * HOUR
+    with pytest.raises(HoursError):
+        recurring(first, first, None, keep=-DAY)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(1, 1, 1, tzinfo=timezone(9 * HOUR)), datetime(1, 1, 1, 1, tzinfo=timezone(9 * HOUR))),
+        (datetime(9999, 12, 31, 22, tzinfo=timezone(-5 * HOUR)), datetime(9999, 12, 31, 23, tzinfo=timezone(-5 * HOUR))),
+    ],
+)
+def test_first_span_outside_of_all_years_is_refused(start: datetime, end: datetime) -> None:
+    """It would vanish, because no datetime in UTC can tell it."""
+    with pytest.raises(KeyTypeError):
+        recurring(start, end, None)

@@ -1,6 +1,6 @@
-"""The public interface as a type checker sees it: read by mypy, never run.
+"""The public interface as a type checker sees it: read by mypy and pyright, never run.
 
-Each ``type: ignore`` here is a claim that the line is wrong; mypy complains about those that are not needed.
+Each comment that ignores an error is a claim that the line is wrong; the checkers complain about those not needed.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ store: BookingStore[Any] = MemoryStore()
 tree: BookingStore[Any] = TreeStore()
 deciding: SupportsAvailability[Any] = MemoryStore()
 loading: SupportsLoad[Any] = MemoryStore()
-not_deciding: SupportsAvailability[Any] = TreeStore()  # type: ignore[assignment]
+not_deciding: SupportsAvailability[Any] = TreeStore()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
 service: BookingService[date, Resource] = Calendar()
 looking_up: BookingStore[date] = MemoryStore()
 Calendar(store, bounds="[]", clock=datetime.now)
-Calendar(bounds=3)  # type: ignore[arg-type]
-Calendar("memory")  # type: ignore[arg-type]
+Calendar(bounds=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Calendar("memory")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 # -- resources -----------------------------------------------------------------------------------
@@ -66,9 +66,9 @@ class Row(NamedTuple):
 
 
 bookable: BookableResource[int] = Flat("loft", 90)
-not_bookable: BookableResource[int] = Row(1, "van")  # type: ignore[assignment]
+not_bookable: BookableResource[int] = Row(1, "van")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 Resource("pool", 10, before=timedelta(minutes=5), after=timedelta(minutes=5))
-Resource("pool", capacity="many")  # type: ignore[arg-type]
+Resource("pool", capacity="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(Resource("pool").capacity, int)
 assert_type(Resource("pool").is_available(1, 2), bool)
 
@@ -90,9 +90,9 @@ assert_type(calendar.get("x"), BookingEvent)
 assert_type(calendar.load([BookingEvent("loft", 1, 2)]), int)
 assert_type(event in calendar, bool)
 assert_type(len(calendar), int)
-calendar.book("loft", 1)  # type: ignore[call-arg]
-calendar.book("loft", 1, 2, quantity="two")  # type: ignore[arg-type]
-calendar.add_booking("x")  # type: ignore[arg-type]
+calendar.book("loft", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+calendar.book("loft", 1, 2, quantity="two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+calendar.add_booking("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 # -- selections ----------------------------------------------------------------------------------
 
@@ -109,12 +109,14 @@ assert_type(free ^ price.one_of([1, 2]), Selection)
 assert_type(~free, Selection)
 assert_type(free.order_by("price"), Selection)
 assert_type(free.first(10), list[Any])
+assert_type(free.first(), Any | None)
 assert_type(free.ids(), list[Any])
 assert_type(free.count(), int)
 assert_type(bool(free), bool)
 assert_type("loft" in free, bool)
-calendar.create_index("price", lambda flat: flat.price)  # type: ignore[call-arg]
-free.first("ten")  # type: ignore[arg-type]
+calendar.create_index("price", lambda flat: flat.price)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnknownLambdaType, reportUnknownMemberType]
+free.first("ten")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+free[0]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
 
 # -- hours and recurrence ------------------------------------------------------------------------
 

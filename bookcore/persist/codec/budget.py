@@ -7,7 +7,7 @@ which a few bytes can describe much:
     a list, dict or set that several rows of a table share, for each row          the values in it: readers copy it
     another value that several rows share, for each row                           a 16th of that: readers compare it
     n values of one hash in one set or dict                                       n * n / 32: all of them are compared
-    a bitmap over rows, as the calendar makes for a label                         1 for each 256 bytes
+    a bitmap over rows, as the calendar makes for a label                         1 for each 512 bytes up to its last row
 
 `columns` charges the first three for every column, so that whoever reads a column need not think of them. A value is about
 250 bytes of memory, or a microsecond.
@@ -20,6 +20,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
+from itertools import compress
+from operator import eq, not_
 from sys import getsizeof
 from typing import Any
 
@@ -54,7 +56,7 @@ class Budget:
         if self.left < 0:
             raise Unreadable(
                 f"it describes more than {self.limit} values that have no bytes of their own, too many for its size; if you "
-                "trust it, pass limits=Limits(max_ratio=...) to load of bookcore.persist.snapshot"
+                "trust it, pass limits=Limits(max_ratio=...), of bookcore.persist.snapshot, to Calendar.restore"
             )
 
     def charge_shared(self, distinct: Sequence[Any], places: Sequence[int]) -> None:
@@ -68,27 +70,33 @@ class Budget:
         if any(weights):
             self.charge(sum(map(weights.__getitem__, places)))
 
-    def charge_bitmaps(self, count: int, rows: int) -> None:
-        """Charge bitmaps over so many rows."""
-        self.charge(count * (rows >> 11))
+    def charge_bitmaps(self, lasts: Iterable[int]) -> None:
+        """Charge bitmaps over rows, given the last row in each."""
+        self.charge(sum(last >> 12 for last in lasts))
 
     def charge_hashes(self, values: Sequence[Any]) -> None:
         """Charge values that are going to be in one set or dict. Raises also what their own code raises.
 
-        A value is compared with all others of its hash, until one is equal.
+        A value is compared with all others of its hash, until one is equal. Those that equal the first of their hash cost
+        one comparison each, and are told in C.
         """
         if not _may_collide(values):
             return
         hashes = list(map(hash, values))
-        if len(set(hashes)) == len(hashes):
+        one_of = dict(zip(hashes, values, strict=True))
+        if len(one_of) == len(hashes):
+            return
+        shared = set(compress(hashes, map(not_, map(eq, values, map(one_of.__getitem__, hashes)))))
+        if not shared:
             return
         different: defaultdict[int, list[Any]] = defaultdict(list)
         for value, number in zip(values, hashes, strict=True):
-            others = different[number]
-            if others:
-                self.charge(len(others) * _weight(value) >> _SHARE)
-            if value not in others:
-                others.append(value)
+            if number in shared:
+                others = different[number]
+                if others:
+                    self.charge(len(others) * _weight(value) >> _SHARE)
+                if value not in others:
+                    others.append(value)
 
     def charge_hashes_of_each(self, values: list[Any], lengths: Iterable[int]) -> None:
         """Charge sets or dicts of these *lengths*, which are going to hold *values* in turn."""

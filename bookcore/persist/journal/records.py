@@ -29,7 +29,7 @@ from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
 from bookcore.persist.snapshot.classes import CODEC, ClassNames
 from bookcore.persist.snapshot.gather import describe
-from bookcore.persist.snapshot.rebuild import event_of, maker
+from bookcore.persist.snapshot.rebuild import event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["Encoder", "Replay"]
@@ -38,8 +38,8 @@ _SIZE = 8  # bytes of the number of rows, with which a column begins
 
 (
     _RESOURCE_ADDED, _RESOURCE_REMOVED, _BOOKED, _RELEASED, _CONFIRMED, _HELD, _MOVED, _CLOSED, _REOPENED, _HOURS_SET,
-    _CAPACITY_SET, _TAGGED, _UNTAGGED,
-) = range(13)  # fmt: skip
+    _CAPACITY_SET, _TAGGED, _UNTAGGED, _EXTENDED, _CHANGED,
+) = range(15)  # fmt: skip
 
 
 class Encoder:
@@ -88,6 +88,10 @@ class Encoder:
                 return _CONFIRMED, event._id, until
             case changes.Held(event, until):
                 return _HELD, event._id, until
+            case changes.Extended(event, until, before):
+                return _EXTENDED, event._id, until, before
+            case changes.Changed(before, after):
+                return _CHANGED, before._id, *self._facts(after)
             case changes.Moved(before, after):
                 return _MOVED, before._id, id_of(after._resource), *self._facts(after)
             case changes.Closed(closure):
@@ -126,9 +130,11 @@ class Replay:
     def __init__(self, state: CalendarState, known: dict[str, type]) -> None:
         self._state, self._known = state, known
         self._makers: dict[str, Callable[..., Any]] = {}
+        self._event_makers: dict[str, Callable[..., Any]] = {}
         methods: list[Any] = [  # in the order of the numbers
             self._resource_added, self._resource_removed, self._booked, self._released, self._confirmed, self._held,
             self._moved, self._closed, self._reopened, self._hours_set, self._capacity_set, self._tagged, self._untagged,
+            self._extended, self._changed,
         ]  # fmt: skip
         # with how many facts each takes
         self._apply = [(method, method.__func__.__code__.co_argcount - 1) for method in methods]
@@ -180,7 +186,9 @@ class Replay:
             raise Unreadable("fields whose names are no texts")
         if id is None:
             raise Unreadable("a booking without an id")
-        event: BookingEvent = event_of(self._class(name, BookingEvent), resource, start, end, id, quantity, fields or {})
+        if name not in self._event_makers:
+            self._event_makers[name] = event_maker(self._class(name, BookingEvent))
+        event: BookingEvent = self._event_makers[name](resource, start, end, id, quantity, fields)
         return event
 
     def _is_row(self, event: BookingEvent) -> bool:
@@ -249,12 +257,26 @@ class Replay:
     def _moved(
         self, id: Any, where: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any
     ) -> None:
+        self._state.commit(changes.Moved(*self._replaced(id, self._record(where), name, start, end, quantity, fields)))
+
+    def _changed(self, id: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any) -> None:
+        record = self._state.ledger.record(self._number(id))
+        self._state.commit(changes.Changed(*self._replaced(id, record, name, start, end, quantity, fields)))
+
+    def _replaced(self, id: Any, record: ResourceRecord, name: Any, *rest: Any) -> tuple[BookingEvent, BookingEvent]:
+        """Return the event of an active booking, and the one in its place."""
         ledger, seq = self._state.ledger, self._number(id)
         before = ledger.event(seq)
-        after = self._event(self._record(where).resource, name, before._id, start, end, quantity, fields)
+        after = self._event(record.resource, name, before._id, *rest)
         after._lock = ledger.next_lock() if self._is_row(after) else None
         after._seq, after._home = seq, ledger
-        self._state.commit(changes.Moved(before, after))
+        return before, after
+
+    def _extended(self, id: Any, until: Any, before: Any) -> None:
+        seq = self._number(id)
+        if seq not in self._state.holds.until:
+            raise Unreadable("the deadline of a hold that is none")
+        self._state.commit(changes.Extended(self._state.ledger.event(seq), until, self._state.holds.until[seq]))
 
     def _closed(self, id: Any, where: Any, start: Any, end: Any, reason: Any, overlapping: Any) -> None:
         state, resource = self._state, self._record(where).resource

@@ -36,12 +36,13 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
-from bookcore.model.errors import SnapshotError, brief
+from bookcore.model.errors import QueryError, SnapshotError, brief
+from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
-__all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "path_text", "read_file", "write_file"]
+__all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_file", "write_file"]
 
 Section = tuple[bytes, ...]
 
@@ -69,14 +70,22 @@ class Facts:
 class Limits:
     """Limits on files: ``max_bytes`` is the size of the largest file that is read or written.
 
-    Reading a file takes memory and time in proportion to its size, whatever it contains: every row of every column takes
+    Decoding a file takes memory and time in proportion to its size, whatever it contains: every row of every column takes
     at least one byte of the file, and what has no bytes of its own (containers in containers, values that rows share,
     values of one hash) is counted. A file may describe 65,536 such values, and ``max_ratio`` for each of its bytes; see
     `bookcore.persist.codec.budget`. A larger ratio is for files that you trust.
+
+    Raises: `QueryError` for a limit that is no whole number from 0.
     """
 
     max_bytes: int = 1 << 30
     max_ratio: int = 1
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            limit = getattr(self, name)
+            if type(limit) is not int or limit < 0:
+                raise QueryError(limit, f"{name} is a whole number from 0")
 
 
 _FILES = FileSystem()
@@ -94,6 +103,15 @@ def path_text(path: object) -> str:
     if not text or "\0" in text:
         raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
     return text
+
+
+def check_limits(path: object, limits: object) -> Limits:
+    """Return *limits*, by default the usual ones, or raise `SnapshotError` if they are none."""
+    if limits is None:
+        return _LIMITS
+    if not is_a(limits, Limits):
+        raise SnapshotError(path, f"limits are Limits(...) of bookcore.persist.snapshot, not {brief(limits)}")
+    return limits
 
 
 def check_key(path: object, key: object) -> bytes:
@@ -126,8 +144,8 @@ def write_file(
     size = sum(map(len, parts))
     if size > limits.max_bytes:  # better refused now than when it is needed
         reason = (
-            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; pass the same "
-            "limits=Limits(...) to save and load of bookcore.persist.snapshot"
+            f"not written: {size} bytes, and files of at most {limits.max_bytes} are read; pass limits="
+            "Limits(max_bytes=...), of bookcore.persist.snapshot, to Calendar.snapshot and to Calendar.restore"
         )
         raise SnapshotError(target, reason)
     if fs.is_special(target):  # a folder, or a device, which the superuser could replace by a file
@@ -295,7 +313,11 @@ def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
         if size < 0:
             raise SnapshotError(name, "not a regular file")
         if size > limits.max_bytes:
-            raise SnapshotError(name, f"{size} bytes; files of at most {limits.max_bytes} are read")
+            reason = (
+                f"{size} bytes; files of at most {limits.max_bytes} are read; if you trust it, pass limits="
+                "Limits(max_bytes=...), of bookcore.persist.snapshot, to Calendar.restore"
+            )
+            raise SnapshotError(name, reason)
         chunks = []
         while size > 0 and (chunk := fs.read(fd, size)):
             chunks.append(chunk)

@@ -6,14 +6,15 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from operator import attrgetter, is_, itemgetter
+from functools import partial
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_, is_not, itemgetter
 from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
-from bookcore.index.dictionary_column import places_in, take
+from bookcore.index.dictionary_column import places_in, take, taker
 from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
@@ -289,14 +290,19 @@ def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
     return _Columns(starts, ends, seqs, quantities, list(map(len, found)))
 
 
-def _in_order(seqs: Sequence[int]) -> Sequence[int]:
-    """Return the places of numbers, which are distinct and positive, in ascending order of the numbers. O(n), mostly."""
+def _in_order(seqs: Sequence[int]) -> tuple[Sequence[int], list[int]]:
+    """Return the places of numbers, which are distinct and positive, in ascending order of the numbers; and these in order.
+
+    O(n), mostly.
+    """
     count, last = len(seqs), max(seqs, default=0)
     if last > 4 * count:
-        return sorted(range(count), key=seqs.__getitem__)
+        places = sorted(range(count), key=seqs.__getitem__)
+        return places, list(take(seqs, places))
     place_of: list[Any] = [None] * (last + 1)
     deque(map(place_of.__setitem__, seqs, range(count)), maxlen=0)  # a loop in C
-    return [place for place in place_of if place is not None]
+    here = list(map(partial(is_not, None), place_of))
+    return list(compress(place_of, here)), list(compress(range(last + 1), here))
 
 
 def _bookings(
@@ -308,9 +314,10 @@ def _bookings(
     classes: ClassNames,
 ) -> tuple[Sequence[int], Bookings]:
     """Return the numbers of the bookings, in order, and a row for each."""
-    order = _in_order(rows.seqs)
-    places = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
-    starts, ends, seqs = list(take(rows.starts, order)), list(take(rows.ends, order)), list(take(rows.seqs, order))
+    order, seqs = _in_order(rows.seqs)
+    places = list(chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
+    in_order = taker(order)
+    starts, ends = list(in_order(rows.starts)), list(in_order(rows.ends))
     count = len(order)
     kinds: Sequence[int] = _same(classes.place(BookingEvent) if count > len(objects) else 0, count)
     fields: list[Any] = [None] * count
@@ -325,9 +332,9 @@ def _bookings(
     return seqs, Bookings(
         list(map(ids.get, seqs, seqs)) if ids else seqs,
         kinds,
-        array("I", take(places, order)),
+        array("I", in_order(places)),
         KeyColumn(starts + ends, cls=fast_type),
-        _same(1, count) if rows.quantities is None else list(take(rows.quantities, order)),
+        _same(1, count) if rows.quantities is None else list(in_order(rows.quantities)),
         fields,
     )
 

@@ -7,7 +7,7 @@ each other's way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from itertools import repeat
 from operator import is_not
@@ -22,13 +22,13 @@ from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model.change import CapacitySet, Closed, Held, HoursSet
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import OWN_KEYS, kind_of, normal
+from bookcore.model.keys import is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
 
-__all__ = ["classes_in", "event_of", "maker", "rebuild"]
+__all__ = ["classes_in", "event_maker", "maker", "rebuild"]
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
@@ -207,7 +207,7 @@ def _released(state: State, resources: list[Any], classes: dict[str, type]) -> l
     """Return bookings that stood once, as records that own no lock."""
     rows = state.released
     count, keys = len(rows.ids), rows.keys.values
-    made = []
+    made, makers = [], _event_makers(state, rows.kinds, classes)
     for kind, place, start, end, id, quantity, loose in zip(
         rows.kinds,
         rows.resources,
@@ -218,33 +218,44 @@ def _released(state: State, resources: list[Any], classes: dict[str, type]) -> l
         rows.fields,
         strict=True,
     ):
-        event = event_of(classes[state.classes[kind]], resources[place], start, end, id, quantity, loose or {})
+        event = makers[kind](resources[place], start, end, id, quantity, loose)
         event._seq = 0  # cannot be changed
         made.append(event)
     return made
 
 
-def event_of(
-    cls: type, resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any]
-) -> Any:
-    """Make a booking of any class, past all code of the class: `bookcore.model.event` would ask its ``__new__``."""
-    event: Any = object.__new__(cls)
-    BookingEvent.__init__(event, resource, start, end, id=id, quantity=quantity)
-    if fields and cls is BookingEvent:
-        event._fields = dict(fields)
-    elif fields:
-        slots = _slots(cls)
-        loose: dict[str, Any] = {}
-        others = getattr(event, "__dict__", loose)
-        for name, value in fields.items():
-            if name in _FACTS:  # came in as a loose keyword, or out of a forged file
-                loose[name] = value
-            elif name in slots:
-                slots[name](event, value)
-            else:  # past the setters of the class
-                others[name] = value
-        event._fields = loose or None
-    return event
+def event_maker(cls: type) -> Callable[..., Any]:
+    """Return a function that makes a booking of a class, past all code of the class.
+
+    `bookcore.model.event` would ask its ``__new__``.
+    """
+    new, initialize = object.__new__, BookingEvent.__init__
+    plain, slots = cls is BookingEvent, _slots(cls)
+
+    def make(resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any] | None) -> Any:
+        event: Any = new(cls)
+        initialize(event, resource, start, end, id=id, quantity=quantity)
+        if fields and plain:
+            event._fields = dict(fields)
+        elif fields:
+            loose: dict[str, Any] = {}
+            others = getattr(event, "__dict__", loose)
+            for name, value in fields.items():
+                if name in _FACTS:  # came in as a loose keyword, or out of a forged file
+                    loose[name] = value
+                elif name in slots:
+                    slots[name](event, value)
+                else:  # past the setters of the class
+                    others[name] = value
+            event._fields = loose or None
+        return event
+
+    return make
+
+
+def _event_makers(state: State, kinds: Iterable[int], classes: dict[str, type]) -> dict[int, Callable[..., Any]]:
+    """Return for each of these places of a class a function that makes its bookings."""
+    return {kind: event_maker(classes[state.classes[kind]]) for kind in set(kinds)}
 
 
 def _kept(
@@ -260,11 +271,12 @@ def _kept(
     if as_given and not own_class and rows.bare:
         return {}
     kept: dict[int, BookingEvent] = {}
+    makers = _event_makers(state, rows.kinds, classes)
     for at, (seq, kind) in enumerate(zip(seqs, rows.kinds, strict=True)):
         if not as_given or rows.fields[at] or found[kind] is not BookingEvent:
             start, end = keys.values[at], keys.values[count + at]
             resource = resources[rows.resources[at]]
-            event = event_of(found[kind], resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at] or {})
+            event = makers[kind](resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at])
             event._seq, event._home = seq, calendar.ledger
             kept[seq] = event
     return kept
@@ -283,14 +295,12 @@ def _load_in_one_piece(
     count = len(rows.ids)
     if not count or rows.quantities.count(1) != count:
         return False
-    if keys is None or places is None or len(set(map(type, keys))) > 1 or type(keys[0]) is tuple:
-        return False
-    if type(keys[0]) not in OWN_KEYS and len(set(map(kind_of, keys))) > 1:
+    if keys is None or places is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return False
     by_place = calendar.registry.in_order()
     if calendar.registry.pooled.value() and not all(by_place[place].is_exclusive for place in set(rows.resources)):
         return False
-    calendar.keys.point(keys[0])  # one key speaks for all of its kind
+    calendar.keys.point(keys[0])  # one key speaks for all
     starts, ends = DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
     records = DictionaryColumn(by_place, rows.resources)
     numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)
@@ -306,12 +316,10 @@ def _book_one_by_one(
     """Book all rows as `Calendar.add_booking` does, which finds the first that cannot be, and says why."""
     rows = state.bookings
     count, keys = len(rows.ids), rows.keys.values
-    engine = Engine(calendar)
+    engine, makers = Engine(calendar), _event_makers(state, rows.kinds, classes)
     for at, seq in enumerate(seqs):
-        cls: Any = classes[state.classes[rows.kinds[at]]]
-        event = event_of(
-            cls, resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at],
-            rows.fields[at] or {},
-        )  # fmt: skip
+        event = makers[rows.kinds[at]](
+            resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at], rows.fields[at]
+        )
         calendar.ledger.last = seq - 1
         engine.add_booking(event)

@@ -20,7 +20,15 @@ from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.format import Facts, Limits, check_key, path_text, read_file, write_file
+from bookcore.persist.snapshot.format import (
+    Facts,
+    Limits,
+    check_key,
+    check_limits,
+    path_text,
+    read_file,
+    write_file,
+)
 from bookcore.persist.snapshot.gather import Rows, gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
@@ -67,12 +75,13 @@ def save(
     """
     name = path_text(path)
     check_key(name, key)
+    allowed = check_limits(name, limits)
     with _enough_memory(name, "write"), garbage_paused(), told_as_unwritable(name):
         state = gather(calendar, name, rows)
         sections = encode_state(state)
         facts = Facts(store_id, state.last_sequence, len(state.bookings.ids))
     with _enough_memory(name, "write"):
-        return write_file(name, facts, sections, key, fs or FileSystem(), limits or Limits())
+        return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
 
 
 def load(
@@ -100,7 +109,7 @@ def load(
     whole process, and takes what is young then for old (unless the program has called `gc.freeze`).
     """
     name = path_text(path)
-    return load_file(make, name, handed_in(name, types), key, limits or Limits(), fs or FileSystem())[0]
+    return load_file(make, name, handed_in(name, types), key, check_limits(name, limits), fs or FileSystem())[0]
 
 
 def load_file(

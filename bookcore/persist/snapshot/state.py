@@ -17,7 +17,8 @@ as its place: the number of its row, or of its name. The first column of a secti
 of rows. The sections *released* and *crowded* are written only if one of them, or a later one, has rows.
 
 A file is refused if its sections, rows or places do not fit together, if an id is there twice, or if a span ends
-before it starts. Whether bookings overlap is not checked here, but by the calendar that is built from the state.
+before it starts. Whether bookings overlap, or deadlines of holds cannot be compared, is not checked here, but by the
+calendar that is built from the state. Deadlines of expired holds are only told, and need not be comparable.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from itertools import chain, islice, pairwise, repeat
+from itertools import chain, count, filterfalse, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
-from bookcore.model.keys import OWN_KEYS, normal
+from bookcore.engine.buffers import token_of
+from bookcore.model.keys import AS_THEY_ARE, OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable, Unwritable
 from bookcore.persist.codec.budget import Budget
@@ -58,7 +60,6 @@ __all__ = [
     "encode_state",
 ]
 
-_AS_THEY_ARE = (OWN_KEYS - {datetime}) | {type(None)}
 _IN_ORDER = OWN_KEYS | {tuple, type(None)}
 
 Section = tuple[bytes, ...]
@@ -234,21 +235,21 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     _check_ids(state.resources.ids, budget)
     _check_capacities(state.resources.capacities, budget)
     _check_positive(state.resources.capacities)
-    _check_lengths(state.resources.before)
-    _check_lengths(state.resources.after)
+    _check_lengths(state.resources.before, budget)
+    _check_lengths(state.resources.after, budget)
     resource = _places(resource_count)
 
     _, columns = read("tags", values, values)
     state.tags = Tags(*columns)
     _check_distinct(state.tags.labels, budget)  # None is allowed as a label, unlike as an id
-    budget.charge_bitmaps(len(state.tags.labels), resource_count)
     _check_members(state.tags.members, resource_count)
+    budget.charge_bitmaps(map(max, filter(None, state.tags.members)))
 
     _, columns = read("rules", values, values)
     state.rules = Rules(*columns)
     _check_all(state.rules.hours, dict)
-    budget.charge_bitmaps(len(state.rules.hours), resource_count)
     _check_members(state.rules.members, resource_count)
+    budget.charge_bitmaps(map(max, filter(None, state.rules.members)))
 
     booking_columns = kind, resource, _decode_spans, numbers, values
     booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns)
@@ -260,12 +261,10 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     _, columns = read("holds", _places(booking_count), values)
     state.holds = Holds(*columns)
     _check_ids(state.holds.bookings, budget)
-    _check_deadlines(state.holds.until)
 
     _, columns = read("expired", values, values)
     state.expired = Expired(*columns)
     _check_ids(state.expired.ids, budget)
-    _check_deadlines(state.expired.until)
 
     _, columns = read("closures", values, resource, _decode_spans, values, values)
     state.closures = Closures(*columns)
@@ -391,27 +390,17 @@ def _check_positive(values: Sequence[int]) -> None:
 def _check_capacities(values: Sequence[int], budget: Budget) -> None:
     """Charge what a calendar keeps for each distinct capacity."""
     budget.charge_hashes(values)
-    budget.charge_bitmaps(len(set(values)), len(values))
+    budget.charge_bitmaps(dict(zip(values, count(), strict=False)).values())
 
 
-def _check_deadlines(values: list[Any]) -> None:
-    """Raise if a time is none (NaN), or if two cannot be compared: they would be met only when a hold expires."""
-    times = [value for value in values if value is not None]
-    try:
-        if not all(map(eq, times, times)):
-            raise Unreadable("a deadline that does not equal itself (NaN)")
-        for earlier, later in pairwise(times):
-            bool(earlier < later)
-    except (Unreadable, MemoryError):
-        raise
-    except Exception as exc:
-        raise Unreadable(f"deadlines that cannot be compared ({failure(exc)})") from exc
-
-
-def _check_lengths(values: Sequence[Any]) -> None:
-    """Raise if keys cannot be moved by one of these buffers."""
-    if any(wrong_with(value) for value in values if value is not None):
+def _check_lengths(values: Sequence[Any], budget: Budget) -> None:
+    """Raise if keys cannot be moved by one of these buffers. Charge what a calendar keeps for each distinct one."""
+    lengths = list(filterfalse(partial(is_, None), values))
+    if any(map(wrong_with, lengths)):
         raise Unreadable("a buffer that is no length")
+    _charge_hashes(lengths, budget)
+    if lengths:
+        budget.charge_bitmaps({token_of(value): place for place, value in enumerate(values) if value is not None}.values())
 
 
 def _check_members(members: list[Any], below: int) -> None:
@@ -451,7 +440,7 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
         types = set(map(type, points))
         _charge_hashes(points, budget)
         normals = points
-        if not types <= _AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
+        if not types - {type(None)} <= AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
             normals = list(map(normal, points))
         starts: Any
         ends: Any
@@ -481,19 +470,20 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
 
 
 def _charge_hashes(points: Sequence[Any], budget: Budget) -> None:
-    """Charge the hashes of keys; those that have none are in no set or dict."""
+    """Charge the hashes of keys or lengths; those that have none are in no set or dict."""
     try:
         budget.charge_hashes(points)
     except (Unreadable, MemoryError):
         raise
-    except Exception:  # noqa: S110 - keys need no hash
+    except Exception:  # noqa: S110 - they need no hash
         pass
 
 
 def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
-    """Tell whether a datetime here, or in a tuple here, has a zone whose wall clock may run backwards.
+    """Tell whether these keys may be in another order than their index forms, or not comparable where those are.
 
-    True also for types that `normal` may change, other than datetimes and tuples.
+    They are in the same order if Python's own types compare them, and every datetime, also in a tuple, has no zone or a
+    fixed offset, whose wall clock never runs backwards.
     """
     if not types <= _IN_ORDER:
         return True
@@ -501,7 +491,7 @@ def _need_index_form(points: Iterable[Any], types: set[type]) -> bool:
     if types != {datetime}:
         points = [point for point in points if isinstance(point, datetime)]
     zones = set(map(type, map(_zone, points)))
-    if not zones <= {type(None), timezone}:  # the wall clock of a fixed offset never does
+    if not zones <= {type(None), timezone}:
         return True
     elements = list(chain.from_iterable(tuples))
     return bool(elements) and _need_index_form(elements, set(map(type, elements)))

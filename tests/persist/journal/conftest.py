@@ -96,12 +96,18 @@ def history(calendar: Calendar, clock: Clock, key: Callable[[int], Any]) -> Iter
     calendar.hold(7, key(10), key(12), id="endless")
     calendar.hold("boat", key(20), key(22), id="soon", until=key(51))
     yield "hold"
+    calendar.extend("hold", until=key(61))
+    calendar.extend("hold", until=None)
+    yield "extend a hold"
     calendar.confirm("hold")
     yield "confirm"
     calendar.move("named", start=key(5), end=key(6))
     yield "move"
     calendar.move("named", resource="boat", start=key(30), end=key(31))
     yield "move to another resource"
+    calendar.change("named", quantity=1, guest="Bea", nights=2)
+    calendar.change(calendar.book("other", key(90), key(91)), guest="Cy")
+    yield "change fields and quantity"
     calendar.split(calendar.book("room", key(70), key(78), id="long", guest="Eve"), key(74)) if turnaround is None else None
     calendar.split(calendar.book("other", key(70), key(78), id="wide", guest="Eve"), key(74))
     yield "split"

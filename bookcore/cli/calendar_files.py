@@ -1,0 +1,83 @@
+"""The events of a calendar file as rows: each occurrence is a booking of one resource, which is called like the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from bookcore.cli.sources import Source, UsageError
+from bookcore.integrations.ical import IcsEvent, read_ics
+from bookcore.model.errors import CalendarFileError, brief
+from bookcore.tables import BadRow, Reason, Row
+
+__all__ = ["occurrences"]
+
+_ENDS = re.compile(r"(^|;)(COUNT|UNTIL)=", re.IGNORECASE)
+
+
+def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator[Row | BadRow]:
+    """Yield the occurrences of all events that take time, event by event; before them the parts that cannot be read.
+
+    An occurrence is named by the UID of its event and, in a series, by its start. *until* is where series end.
+
+    Raises: `CalendarFileError` for a file that is no calendar, `HoursError` for the zone; `UsageError` for a series without
+    end if *until* is None, and for events that one calendar cannot hold if *zone* is None.
+    """
+    last = _date(until) if until is not None else None
+    try:
+        events = read_ics(source.text(), zone=zone, on_bad="skip")
+    except CalendarFileError as fault:
+        raise UsageError(f"{source.name}: {fault}") from fault
+    endless = next((event for event in events if event.rule and not _ENDS.search(event.rule)), None)
+    if endless is not None and last is None:
+        year = endless.start.year + 1
+        what = brief(endless.summary or endless.uid)
+        raise UsageError(f"{source.name}: {what} recurs without end; --until {year}-12-31 ends it")
+    kinds = sorted({_kind(event.start) for event in events})
+    if len(kinds) > 1:
+        raise UsageError(
+            f"{source.name} has {' and '.join(kinds)}, which one calendar cannot hold; --zone Europe/Berlin, or whatever "
+            "the zone is, makes all of them instants of it"
+        )
+    return _rows(Path(source.name).stem, list(events), events.bad, last)
+
+
+def _rows(
+    name: str, events: list[IcsEvent], bad: tuple[CalendarFileError, ...], last: date | None
+) -> Iterator[Row | BadRow]:
+    for fault in bad:
+        yield BadRow(fault.line or 0, Reason.UNREADABLE, str(fault))
+    for event in events:
+        line = event.line or 0
+        spans = event.spans(until=None if last is None or event.rule is None else _like(event.start, last))
+        try:
+            for start, end in spans:
+                id = event.uid or None
+                if id is not None and (event.rule or event.include or event.occurrence):
+                    id = f"{id} {start.isoformat()}"
+                yield Row(line, name, start, end, id)
+        except CalendarFileError as fault:
+            yield BadRow(line, Reason.UNREADABLE, str(fault))
+
+
+def _kind(start: date) -> str:
+    if not isinstance(start, datetime):
+        return "whole days"
+    return "floating times" if start.tzinfo is None else "times of a zone"
+
+
+def _like(start: Any, last: date) -> date:
+    """Return the end of a date as a key like the start of an event."""
+    if not isinstance(start, datetime):
+        return last
+    return datetime.combine(last, time.max, start.tzinfo)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--until {text!r}: that is no date like 2027-12-31") from None

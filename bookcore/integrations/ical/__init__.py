@@ -1,0 +1,79 @@
+"""Calendar files (.ics): read their events as spans to book, write bookings as events. Extra: ``ical``.
+
+`read_ics` reads a file as it was meant, or refuses it by name; it needs no other package, except that the names which
+Windows gives to time zones come from icalendar (the extra). `write_ics` writes what such programs, and `read_ics`, read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from os import PathLike
+
+from bookcore.hours.wall_clock import choice, load_zone
+from bookcore.integrations.ical.lines import components
+from bookcore.integrations.ical.series import IcsEvent, events_of
+from bookcore.integrations.ical.writing import write_ics
+from bookcore.integrations.ical.zones import FileZone
+from bookcore.model.errors import CalendarFileError
+
+__all__ = ["FileZone", "IcsEvent", "IcsEvents", "read_ics", "write_ics"]
+
+
+class IcsEvents(list[IcsEvent]):
+    """The events of a calendar file. ``bad`` are the parts of it that could not be read, as errors that were not raised."""
+
+    def __init__(self, events: Iterable[IcsEvent] = (), bad: Iterable[CalendarFileError] = ()) -> None:
+        super().__init__(events)
+        self.bad = tuple(bad)
+
+
+def read_ics(
+    source: str | bytes | PathLike[str],
+    *,
+    zone: str | tzinfo | None = None,
+    busy_only: bool = True,
+    on_bad: str = "raise",
+) -> IcsEvents:
+    """Return the events of an iCalendar in its order, then replaced occurrences as separate events.
+
+    - ``source``: the text itself, its bytes, or the `pathlib.Path` of a file. UTF-8, UTF-16 and all line ends are
+      recognised. A text is not a path.
+    - ``busy_only``: give what takes time. Left out are cancelled and transparent events, events without length, and
+      messages about events (an answer, a proposal). A cancelled occurrence is taken out of its series either way.
+    - ``zone``: makes whole days and floating times instants of that zone (an IANA name or a `tzinfo`), so that one calendar
+      can hold all events. Times of a zone that is not known are read in it as well.
+    - ``on_bad``: ``"raise"`` an error for the first part that cannot be read, or ``"skip"`` it: read the other parts, and
+      list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off. A broken
+      line of a text, such as SUMMARY, is never raised, and always listed.
+
+    Of several versions of an event, or of one occurrence, the newest stands. Each VFREEBUSY gives an event for each of its
+    periods. Other components (VTODO, VJOURNAL, VAVAILABILITY) are no events, and are passed over.
+
+    Raises: `CalendarFileError`, with the UID and the line, for a source that is no calendar, and for parts that cannot be
+    read: also an EXRULE, a second RRULE, RANGE, a missing DTSTART, an end before the start, an unknown zone.
+    `HoursError` for an invalid argument.
+    Complexity: O(length of the file), and memory for what is returned.
+
+    >>> events = read_ics('''BEGIN:VCALENDAR
+    ... BEGIN:VEVENT
+    ... UID:1
+    ... DTSTART:20260504T090000
+    ... DURATION:PT1H
+    ... RRULE:FREQ=DAILY;COUNT=3
+    ... EXDATE:20260505T090000
+    ... END:VEVENT
+    ... END:VCALENDAR''')
+    >>> [start.day for start, end in events[0].spans()]
+    [4, 6]
+    """
+    choice("on_bad", on_bad, ("raise", "skip"))
+    known = zone if zone is None or isinstance(zone, tzinfo) else load_zone(zone)
+    bad: list[CalendarFileError] = []
+
+    def report(error: CalendarFileError) -> None:
+        if on_bad == "raise":
+            raise error
+        bad.append(error)
+
+    return IcsEvents(events_of(components(source, report, bad.append), known, bool(busy_only), report), bad)

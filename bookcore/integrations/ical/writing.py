@@ -1,0 +1,234 @@
+"""Write bookings, closures and free/busy time as an iCalendar."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from bookcore.calendar import Calendar
+from bookcore.hours.wall_clock import choice, load_zone
+from bookcore.model.closure import Closure
+from bookcore.model.errors import CalendarFileError
+from bookcore.model.event import BookingEvent, Status
+from bookcore.model.explanation import State
+
+__all__ = ["write_ics"]
+
+_STATUS: Final = {Status.CONFIRMED: "CONFIRMED", Status.HELD: "TENTATIVE", Status.RELEASED: "CANCELLED"}
+_BUSY: Final = {State.BUSY: "BUSY", State.HELD: "BUSY-TENTATIVE", State.CLOSED: "BUSY-UNAVAILABLE"}
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_DAY: Final = timedelta(days=1)
+
+
+def write_ics(
+    source: Calendar | Iterable[BookingEvent | Closure],
+    path: str | PathLike[str],
+    *,
+    free_busy: tuple[Any, Any, Any] | None = None,
+    zone: str | tzinfo | None = None,
+    bounds: str = "[)",
+    stamp: datetime | None = None,
+    domain: str = "bookcore",
+) -> int:
+    """Write bookings and closures as events of an iCalendar file, and return how many. The file is replaced as a whole.
+
+    - ``source``: a `Calendar`, all of whose bookings and closures are written, or an iterable of some. A booking gives a
+      VEVENT with its span, its resource as LOCATION, its field ``summary`` (or the resource) as SUMMARY, and its status
+      as STATUS; what is not active is CANCELLED. A closure gives a VEVENT with its reason that shows as out of office.
+    - ``free_busy``: ``(resource, start, end)`` writes a VFREEBUSY of that resource instead: its busy, held and closed
+      parts, as `Calendar.free_busy` has them. ``source`` is a calendar.
+    - ``zone``: the zone of dates and naive datetimes, which are written as instants of it. Without it they are written as
+      whole days and floating times; free/busy time needs it.
+    - ``bounds``: those of the bookings of an iterable. With ``"[]"`` the last date of a span belongs to it.
+    - ``stamp``: when the file says that it was made, by default now. ``domain``: the end of each UID.
+
+    Datetimes with a zone are written in UTC. `read_ics` reads the same spans, summaries and states.
+
+    Raises: `CalendarFileError` for keys that are no dates, unbounded spans, parts of a second, spans of datetimes with the
+    bounds ``"[]"``, other sources, and files that cannot be written; what `Calendar.free_busy` raises. Nothing is changed
+    then. Complexity: O(bookings + closures).
+
+    >>> from bookcore import Calendar, Resource
+    >>> calendar = Calendar()
+    >>> _ = calendar.book(calendar.add_resource(Resource("loft")), date(2026, 5, 4), date(2026, 5, 6))
+    >>> write_ics(calendar, os.devnull)
+    1
+    """
+    choice("bounds", bounds, ("[)", "[]"))
+    known = zone if zone is None or isinstance(zone, tzinfo) else load_zone(zone)
+    made = datetime.now(UTC) if stamp is None else stamp
+    if not isinstance(made, datetime) or made.tzinfo is None:
+        raise CalendarFileError(stamp, "the time at which a file is made is a datetime with a zone")
+    writer = _Writer(known, made.replace(microsecond=0), domain)
+    count = 0
+    if free_busy is not None:
+        if not isinstance(source, Calendar) or not isinstance(free_busy, tuple) or len(free_busy) != 3:
+            raise CalendarFileError(free_busy, "free/busy time is that of a Calendar, for (resource, start, end)")
+        writer.free_busy(source, *free_busy)
+        count = 1
+    elif isinstance(source, Calendar):
+        for each in (*source.bookings(), *source.closures()):
+            writer.event(each, source.bounds)
+            count += 1
+    else:
+        if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+            raise CalendarFileError(source, "what is written is a Calendar, or an iterable of bookings and closures")
+        for each in source:
+            writer.event(each, bounds)
+            count += 1
+    _replace(path, writer.text())
+    return count
+
+
+class _Writer:
+    """Collects the lines of a calendar."""
+
+    def __init__(self, zone: tzinfo | None, stamp: datetime, domain: str) -> None:
+        self.zone, self.domain = zone, domain
+        self.stamp = self.value(stamp)[1]
+        self.lines: list[str] = []
+        self.uids: dict[str, int] = {}
+
+    def text(self) -> bytes:
+        """Return the file."""
+        lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//bookcore//bookcore//EN", *self.lines, "END:VCALENDAR"]
+        return b"".join(map(_folded, lines))
+
+    def event(self, each: object, bounds: str) -> None:
+        """Add a booking or a closure."""
+        facts = []
+        if isinstance(each, BookingEvent):
+            kind, summary = "booking", each.fields.get("summary", _id(each.resource))
+            facts = [f"STATUS:{_STATUS[each.status]}"]
+            if each.quantity != 1:
+                facts.append(f"X-BOOKCORE-QUANTITY:{each.quantity}")
+        elif isinstance(each, Closure):
+            kind, summary = "closure", each.reason
+            facts = ["STATUS:CONFIRMED", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"]
+        else:
+            raise CalendarFileError(each, "is no booking and no closure")
+        self.lines += [
+            "BEGIN:VEVENT", f"UID:{self.uid(kind, each.id)}", f"DTSTAMP:{self.stamp}",
+            self.line("DTSTART", each.start), self.line("DTEND", self.after(each.end, bounds)),
+            f"SUMMARY:{_escaped(summary)}", f"LOCATION:{_escaped(_id(each.resource))}", *facts, "TRANSP:OPAQUE",
+            "END:VEVENT",
+        ]  # fmt: skip
+
+    def free_busy(self, calendar: Calendar, resource: Any, start: Any, end: Any) -> None:
+        """Add the free/busy time of a resource."""
+        if calendar.bounds != "[)":
+            raise CalendarFileError(calendar.bounds, "free/busy time has spans whose end does not belong to them")
+        parts = calendar.free_busy(resource, start, end)
+        self.lines += [
+            "BEGIN:VFREEBUSY", f"UID:{self.uid('free-busy', _id(resource))}", f"DTSTAMP:{self.stamp}",
+            f"DTSTART:{self.instant(start)}", f"DTEND:{self.instant(end)}",
+        ]  # fmt: skip
+        for begin, ended, state in parts:
+            if state in _BUSY:
+                self.lines.append(f"FREEBUSY;FBTYPE={_BUSY[state]}:{self.instant(begin)}/{self.instant(ended)}")
+        self.lines.append("END:VFREEBUSY")
+
+    def uid(self, kind: str, name: object) -> str:
+        """Return a UID, the same for the same id whenever it is written. Of ids with one text the second gets a number."""
+        uid = _escaped(f"{kind}-{name}@{self.domain}")
+        count = self.uids[uid] = self.uids.get(uid, 0) + 1
+        return uid if count == 1 else self.uid(f"{kind}-{count}", name)
+
+    def after(self, end: Any, bounds: str) -> Any:
+        """Return the first point after a span."""
+        if bounds == "[)":
+            return end
+        if isinstance(end, datetime) or not isinstance(end, date):
+            raise CalendarFileError(end, "a span of times that includes its end cannot be written: there is no next time")
+        if end == date.max:
+            raise CalendarFileError(end, "there is no day after it")
+        return end + _DAY
+
+    def line(self, name: str, key: Any) -> str:
+        """Return the line of a date or time."""
+        parameter, text = self.value(key)
+        return f"{name}{parameter}:{text}"
+
+    def instant(self, key: Any) -> str:
+        """Return a time in UTC."""
+        _, text = self.value(key)
+        if not text.endswith("Z"):
+            raise CalendarFileError(key, "free/busy time is in UTC: zone=... says the zone of dates and naive datetimes")
+        return text
+
+    def value(self, key: Any) -> tuple[str, str]:
+        """Return the parameter and the text of a date or time."""
+        if key is None:
+            raise CalendarFileError(key, "an event has a start and an end, and this span is unbounded")
+        if not isinstance(key, date) or key != key:  # pandas.NaT is a datetime, and not equal to itself
+            raise CalendarFileError(key, "is no date or datetime, as a calendar file has them")
+        if not isinstance(key, datetime):
+            if self.zone is None:
+                return ";VALUE=DATE", f"{key.year:04}{key.month:02}{key.day:02}"
+            key = datetime.combine(key, time())
+        if key.microsecond or getattr(key, "nanosecond", 0):
+            raise CalendarFileError(key, "a calendar file has no parts of a second; round the time first")
+        if key.tzinfo is None and self.zone is not None:
+            key = key.replace(tzinfo=self.zone)
+        suffix = ""
+        if key.utcoffset() is not None:
+            try:
+                key, suffix = key.astimezone(UTC), "Z"
+            except OverflowError as exc:
+                raise CalendarFileError(key, "lies after the year 9999, or before the year 1, in UTC") from exc
+        day, clock = f"{key.year:04}{key.month:02}{key.day:02}", f"{key.hour:02}{key.minute:02}{key.second:02}"
+        return "", f"{day}T{clock}{suffix}"
+
+
+def _id(resource: Any) -> Any:
+    return getattr(resource, "id", resource)
+
+
+def _escaped(value: object) -> str:
+    """Return a text with what has a meaning in it escaped (RFC 5545, 3.3.11), and control characters replaced."""
+    text = _CONTROLS.sub("\ufffd", str(value).replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(r"([\\;,])", r"\\\1", text).replace("\n", "\\n")
+
+
+def _folded(line: str) -> bytes:
+    """Return a line in parts of at most 75 bytes, none of which ends within a character (3.1)."""
+    return b"\r\n ".join(_parts(line.encode("utf-8", "replace"))) + b"\r\n"
+
+
+def _parts(line: bytes) -> Iterator[bytes]:
+    most = 75
+    while len(line) > most:
+        cut = most
+        while line[cut] & 0xC0 == 0x80:  # within a character
+            cut -= 1
+        yield line[:cut]
+        line, most = line[cut:], 74
+    yield line
+
+
+def _replace(path: str | PathLike[str], data: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    try:
+        target = Path(path)
+        if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+            target.write_bytes(data)
+            return
+        temporary = target.with_name(f".{target.name}-{secrets.token_hex(8)}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except (OSError, ValueError, TypeError) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise CalendarFileError(path, f"this file cannot be written: {reason}") from exc

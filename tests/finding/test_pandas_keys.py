@@ -1,0 +1,123 @@
+"""Times of pandas as keys: held as Python's where nothing is lost, exact to the nanosecond where they count them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, ConflictError, MemoryStore, Resource
+from bookcore.model.arithmetic import minus, plus
+from bookcore.model.keys import normal
+from bookcore.testing import ListStore
+
+pd = pytest.importorskip("pandas", reason="pandas is not installed")
+np = pytest.importorskip("numpy", reason="NumPy is not installed")
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 5, 4, 12)
+NANO = pd.Timedelta(1, "ns")
+
+
+@pytest.mark.parametrize(
+    ("key", "held"),
+    [
+        (pd.Timestamp(NOON), NOON),
+        (pd.Timestamp(NOON).as_unit("s"), NOON),
+        (pd.Timestamp(NOON).as_unit("ns"), NOON),
+        (pd.Timestamp(NOON, tz=UTC), NOON.replace(tzinfo=UTC)),
+        (pd.Timestamp(NOON, tz=BERLIN), NOON.replace(hour=10, tzinfo=UTC)),
+        (pd.Timestamp(datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN)), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        (pd.Timedelta(hours=2), timedelta(hours=2)),
+        (pd.Timedelta(-1, "us"), timedelta(microseconds=-1)),
+        ((pd.Timestamp(NOON), "a"), (NOON, "a")),
+    ],
+)
+def test_times_without_nanoseconds_are_held_as_pythons(key: Any, held: Any) -> None:
+    """Of the same type, so that the fast paths take them."""
+    found = normal(key)
+    assert found == held
+    assert type(found) is type(held)
+    if isinstance(found, datetime):
+        assert found.tzinfo is held.tzinfo
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pd.Timestamp(NOON) + NANO,
+        (pd.Timestamp(NOON, tz=BERLIN) + NANO).tz_convert(UTC),
+        pd.Timestamp(np.datetime64("20000-01-01", "s")),
+        NANO,
+        pd.Timedelta(np.timedelta64(10**15, "s")),
+    ],
+)
+def test_times_that_pythons_cannot_hold_are_kept(key: Any) -> None:
+    """Nanoseconds, and what lies beyond the years of datetime."""
+    assert type(normal(key)) is type(key)
+    assert normal(key) == key
+
+
+@pytest.mark.parametrize("make", [MemoryStore, ListStore])
+def test_a_calendar_is_as_fast_for_them_as_for_datetimes(make: Any) -> None:
+    """The kinds of its keys stay one plain type, booked one by one or loaded; events carry what was given."""
+    calendar = Calendar(make())
+    calendar.add_resource(Resource("room"))
+    hour = pd.Timedelta(hours=1)
+    start = pd.Timestamp(NOON)
+    event = calendar.book("room", start, start + hour)
+    calendar.load(BookingEvent("room", start + n * hour, start + (n + 1) * hour) for n in range(2, 40))
+    assert event.start is start
+    keys = calendar._engine.state.keys
+    assert keys.plain is datetime
+    record = calendar._engine.state.registry.record("room")
+    rows = calendar._engine.state.store.overlapping(record, None, None)
+    assert {type(key) for row in rows for key in row[:2]} == {datetime}
+    assert not calendar.is_available("room", NOON, NOON + timedelta(minutes=1))
+    assert calendar.is_available("room", start + hour, NOON + timedelta(hours=2))
+    calendar.check()
+
+
+def test_nanoseconds_decide() -> None:
+    """Between bookings that a nanosecond parts, beside datetimes, and in what is found."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    noon = pd.Timestamp(NOON)
+    calendar.book("room", noon, noon + NANO)
+    calendar.book("room", noon + NANO, NOON + timedelta(hours=1))
+    with pytest.raises(ConflictError):
+        calendar.book("room", NOON, noon + NANO)
+    assert calendar.next_available("room", noon, 5 * NANO) == (
+        NOON + timedelta(hours=1),
+        pd.Timestamp(NOON) + pd.Timedelta(hours=1) + 5 * NANO,
+    )
+    calendar.add_resource(Resource("turn", after=NANO))
+    calendar.book("turn", NOON, NOON + timedelta(hours=1))
+    assert not calendar.is_available("turn", NOON + timedelta(hours=1), NOON + timedelta(hours=2))
+    assert calendar.is_available("turn", noon + pd.Timedelta(hours=1) + NANO, NOON + timedelta(hours=2))
+    calendar.check()
+
+
+@pytest.mark.parametrize("length", [NANO, pd.Timedelta(hours=1) + NANO, np.timedelta64(1, "ns"), np.timedelta64(7, "h")])
+def test_a_datetime_is_moved_by_nanoseconds_exactly(length: Any) -> None:
+    """As the timestamp that it may have been; there and back it is the datetime again."""
+    moved = plus(NOON, length)
+    assert moved == pd.Timestamp(NOON) + length
+    assert minus(moved, length) == NOON
+    assert type(minus(moved, length)) is datetime
+
+
+@pytest.mark.parametrize("zone", [None, UTC, BERLIN])
+def test_a_question_with_timestamps_is_answered_with_timestamps(zone: Any) -> None:
+    """In its zone; a question with datetimes is answered with these."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    start, hour = pd.Timestamp(NOON, tz=zone), timedelta(hours=1)
+    calendar.book("room", start + hour, start + 2 * hour)
+    for gap in calendar.gaps("room", start, start + 9 * hour):
+        assert {type(key) for key in gap} == {pd.Timestamp}
+        assert {str(key.tzinfo) for key in gap} == {str(zone)}
+    plain = start.to_pydatetime()
+    assert {type(key) for gap in calendar.gaps("room", plain, plain + 9 * hour) for key in gap} == {datetime}
