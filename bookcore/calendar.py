@@ -1561,14 +1561,16 @@ class Calendar(Generic[R, K, E]):
         Complexity: O(1), and one sync.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
+        >>> from bookcore import Calendar, Resource, StoreError
         >>> with TemporaryDirectory() as folder:
         ...     calendar = Calendar.open(folder)
         ...     room = calendar.add_resource(Resource("room"))
         ...     calendar.shut_down()
-        ...     calendar.book(room, 9, 12)
-        Traceback (most recent call last):
-        bookcore.persist.journal.errors.JournalClosedError: journal ...: takes no more changes: it was shut down
+        ...     try:
+        ...         calendar.book(room, 9, 12)
+        ...     except StoreError as error:
+        ...         error.reason, calendar.is_available(room, 9, 12)
+        ('takes no more changes: it was shut down', True)
         """
         self._journal().shut_down()
 

@@ -170,7 +170,7 @@ def cut_power(seed: int, images: int, *, at: int | None = None, **options: Any) 
     return judged
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(2 if MOST > 40 else 1))
 def test_after_a_power_cut_at_any_call_everything_acknowledged_is_there(seed: int) -> None:
     """Every call of the file system is a crash point, with several images of what the disk may hold after it."""
     assert cut_power(seed, max(1, MOST // 20), keep=1 + seed % 2) > 100
@@ -483,8 +483,8 @@ def powers() -> None:
 
 def prefixes() -> None:
     """Cut the power where nothing is synced."""
-    for seed in range(3):
-        cut_power(seed, 6, sync="never")
+    for seed in (2, 1, 0):
+        cut_power(seed, 4, sync="never")
 
 
 def bits() -> None:
