@@ -568,3 +568,40 @@ def test_a_process_that_is_killed_loses_nothing_it_has_told(tmp_path: Path) -> N
             assert len(calendar) in (told + 1, told + 2)
             assert [event.start for event in calendar.bookings()] == list(range(len(calendar)))
             calendar.check()
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("what", ["write", "sync_data", "truncate"])
+def test_ctrl_c_in_a_call_leaves_memory_and_file_in_step(what: str, written: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change is in both or in neither; after a second Ctrl-C, which kept it from being taken back, no more is taken."""
+    fs = SimulatedFiles()
+    calendar = opened(fs)
+    room = calendar.add_resource(Resource("room"))
+    calls = [what] if what != "truncate" else ["write", "truncate"]
+    with monkeypatch.context() as patch:
+        for name in calls:
+            whole = getattr(fs, name)
+
+            def interrupted(*args: Any, whole: Any = whole) -> Any:
+                if written:
+                    whole(*args)
+                raise KeyboardInterrupt
+
+            patch.setattr(fs, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            calendar.book(room, 1, 2)
+    calendar.check()
+    assert len(calendar) == (what == "sync_data")
+    if what == "truncate":
+        with pytest.raises(JournalClosedError, match="cut off"):
+            calendar.book(room, 3, 4)
+    else:
+        calendar.book(room, 3, 4)
+        assert calendar.position == len(calendar) + 1
+    digest, position = calendar.digest(), calendar.position
+    calendar._recorder.files.release()
+    again = opened(fs.killed())
+    if what == "truncate" and again.position > position:  # the record was whole, and was never acknowledged
+        assert again.position == position + 1
+    else:
+        assert (again.position, again.digest()) == (position, digest)
