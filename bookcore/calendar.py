@@ -1161,17 +1161,27 @@ class Calendar(Generic[R, K, E]):
 
     # -- closures and opening hours ---------------------------------------------------------------------
 
+    @overload
+    def close(self) -> None: ...
+
+    @overload
+    def close(self, resource: R | Id, start: K | None, end: K | None, reason: str = "closed") -> Closure: ...
+
     def close(
         self, resource: R | Id = UNSET, start: K | None = UNSET, end: K | None = UNSET, reason: str = "closed"
-    ) -> Closure:
+    ) -> Closure | None:
         """Close a resource for a span, so that `book` refuses it. Return the closure, for `reopen`.
 
         Active bookings stay; those that overlap the span are listed in ``closure.overlapping``. Closures may overlap.
-        A calendar itself is in memory and needs no closing: ``close()`` is refused. `shut_down` ends one from `open`.
+
+        Without arguments, close a calendar that `open` returned: write what is left to be written, and unlock its directory,
+        as the end of a ``with`` block does. It answers questions still, and refuses changes (`JournalClosedError`). Closed
+        again it does nothing. Another calendar is in memory and needs no closing: ``close()`` is refused.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string, or
-        unless resource, start and end are all given.
-        Complexity: O(log m + bookings that overlap the span).
+        unless resource, start and end are all given; without arguments `JournalError`, and unlocks the directory still, and
+        `TransactionError` in a transaction.
+        Complexity: O(log m + bookings that overlap the span); of a calendar O(1), and one sync.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -1180,6 +1190,9 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.is_available("room", 8, 9), closure.overlapping == (stay,), stay.owns_lock
         (False, True, True)
         """
+        if self._recorder is not None and resource is UNSET and start is UNSET and end is UNSET:
+            self._recorder.close()
+            return None
         return self._gate.run(self._engine.close, resource, start, end, reason)
 
     def close_all(
@@ -1516,7 +1529,7 @@ class Calendar(Generic[R, K, E]):
     def position(self) -> int:
         """The number of records in the journal: one for each command or transaction that changed something. O(1).
 
-        Raises: `QueryError` for a calendar that was not opened by `open`; so do `checkpoint`, `barrier` and `shut_down`.
+        Raises: `QueryError` for a calendar that was not opened by `open`; so do `checkpoint` and `barrier`.
         """
         position: int = self._journal().files.position
         return position
@@ -1552,34 +1565,12 @@ class Calendar(Generic[R, K, E]):
         """
         self._journal().barrier()
 
-    def shut_down(self) -> None:
-        """Write all that is left to be written, and unlock the directory; the end of a ``with`` block does this.
-
-        After it the calendar answers questions and refuses changes (`JournalClosedError`). Called again it does nothing.
-
-        Raises: `JournalError`, and unlocks the directory still; `TransactionError` in a transaction.
-        Complexity: O(1), and one sync.
-
-        >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource, StoreError
-        >>> with TemporaryDirectory() as folder:
-        ...     calendar = Calendar.open(folder)
-        ...     room = calendar.add_resource(Resource("room"))
-        ...     calendar.shut_down()
-        ...     try:
-        ...         calendar.book(room, 9, 12)
-        ...     except StoreError as error:
-        ...         error.reason, calendar.is_available(room, 9, 12)
-        ('takes no more changes: it was shut down', True)
-        """
-        self._journal().shut_down()
-
     def __enter__(self) -> Self:
         self._journal()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.shut_down()
+        self.close()
 
     def digest(self) -> str:
         """Return a hash of the resources, tags, bookings, fields, holds, closures and opening hours.

@@ -590,7 +590,7 @@ class Engine:
         named = {"resource": resource, "start": start, "end": end}
         if missing := [name for name, given in named.items() if given is UNSET]:
             what = "close(resource, start, end) closes a resource, and lacks these"
-            ends = "the calendar itself is in memory and needs no closing; one from Calendar.open is ended by shut_down"
+            ends = "without any it closes a calendar from Calendar.open(directory), and others need no closing"
             raise QueryError(missing, f"{what}; {ends}")
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")

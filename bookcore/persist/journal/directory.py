@@ -274,7 +274,7 @@ class DirectoryJournal:
                 if first < begin:
                     self.fs.unlink(self.path_of(first))
 
-    def shut_down(self) -> None:
+    def close(self) -> None:
         """Sync everything, note that nothing is missing, and unlock the directory. Raises: `JournalError`.
 
         In a forked process it only closes the descriptors. Called again it does nothing.

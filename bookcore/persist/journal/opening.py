@@ -82,17 +82,17 @@ class Recorder:
         files.rotate()
         return files.position, rows
 
-    def shut_down(self) -> None:
-        """See `Calendar.shut_down`."""
-        self._state.gate.run(self._shut_down)
+    def close(self) -> None:
+        """See `Calendar.close`."""
+        self._state.gate.run(self._close)
 
-    def _shut_down(self) -> None:
-        self._refuse_in_block("shut_down")
+    def _close(self) -> None:
+        self._refuse_in_block("close")
         try:
             if self._state.log.pending and self.files.takes_records():
                 self.append(())
         finally:
-            self.files.shut_down()
+            self.files.close()
 
     def _refuse_in_block(self, call: str) -> None:
         if self._state.log.changes is not None:

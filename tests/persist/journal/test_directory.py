@@ -80,7 +80,7 @@ def test_after_every_step_the_directory_holds_the_calendar(name: str, world: Sim
             assert again.digest() == twin.digest(), step
             assert again.position == calendar.position
             again.check()
-    calendar.shut_down()
+    calendar.close()
     with Calendar.open(folder, types=world.TYPES, clock=clock) as again:
         assert again.digest() == twin.digest()
 
@@ -150,7 +150,7 @@ def test_subscribers_are_notified_after_the_record_is_written(tmp_path: Path) ->
 def test_holds_that_a_question_released_are_in_the_next_record(world: SimpleNamespace, tmp_path: Path) -> None:
     """A question changes no file; the next command, the barrier or the shutdown writes what it released."""
     clock = world.Clock(0)
-    for end in ("book", "barrier", "shut_down", "checkpoint"):
+    for end in ("book", "barrier", "close", "checkpoint"):
         folder = tmp_path / end
         clock.now = 0
         calendar = booked(folder, 0, clock=clock)
@@ -263,7 +263,7 @@ def test_a_forked_process_may_ask_and_not_change(tmp_path: Path) -> None:
                 calendar.book("room", 70, 71)
             except JournalClosedError as error:
                 told = f"{error.reason} {len(calendar)}"
-                calendar.shut_down()
+                calendar.close()
             finally:
                 os.write(writes, told.encode())
                 os._exit(0)
@@ -288,7 +288,7 @@ def test_after_shutting_down_questions_are_answered_and_changes_refused(tmp_path
             with booked(tmp_path / str(raises)) as calendar:
                 if raises:
                     raise ZeroDivisionError
-            calendar.shut_down()
+            calendar.close()
             digest = calendar.digest()
             assert not calendar.is_available("room", 0, 1)
             for change in (
@@ -373,7 +373,7 @@ def test_a_calendar_without_a_journal_says_so() -> None:
     """It has no position, and nothing to shut down."""
     calendar = Calendar()
     calls: list[Callable[[], Any]] = [
-        lambda: calendar.position, calendar.checkpoint, calendar.barrier, calendar.shut_down, calendar.__enter__,
+        lambda: calendar.position, calendar.checkpoint, calendar.barrier, calendar.close, calendar.__enter__,
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
@@ -385,7 +385,7 @@ def test_an_open_transaction_refuses_what_needs_a_whole_state(tmp_path: Path) ->
     with booked(tmp_path) as calendar:
         with calendar.transaction():
             calendar.book("room", 50, 51)
-            for call in (calendar.checkpoint, calendar.shut_down):
+            for call in (calendar.checkpoint, calendar.close):
                 with pytest.raises(TransactionError, match="a transaction is open"):
                     call()
             calendar.book("room", 51, 52)

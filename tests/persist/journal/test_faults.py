@@ -110,7 +110,7 @@ class Life:
         self.states = [calendar.digest()]
         for step in self.steps():
             if step is self.reopen:
-                calendar.shut_down()
+                calendar.close()
                 self.acknowledged = calendar.position
                 calendar = opened(self.fs, **self.options)
                 continue
@@ -219,7 +219,7 @@ def small_store() -> tuple[dict[str, bytes], str, int]:
     calendar.book("room", 3, 4, guest="Ada")
     calendar.book("room", 5, 6)
     digest, position = calendar.digest(), calendar.position
-    calendar.shut_down()
+    calendar.close()
     return {name: data for name, data in fs.contents().items() if name != "LOCK"}, digest, position
 
 
@@ -333,7 +333,7 @@ def _live_with_failure(life: Life, fs: SimulatedFiles, what: str) -> int:
         try:
             if step is life.reopen:
                 if calendar is not None:
-                    calendar.shut_down()
+                    calendar.close()
                 calendar = None
                 calendar = opened(fs)
         except (JournalError, SnapshotError):
@@ -391,7 +391,7 @@ def test_a_failed_sync_is_not_repeated_and_questions_go_on() -> None:
     assert fs.syncs == syncs
     assert not calendar.is_available(room, 0, 1)
     with pytest.raises(JournalClosedError):
-        calendar.shut_down()
+        calendar.close()
     assert opened(fs).position >= len(calendar)
     calendar.check()
 
