@@ -835,7 +835,8 @@ class Calendar(Generic[R, K, E]):
         resource or an id, which may be a tuple, is a term as well. A runtime protocol with attributes supports only
         `isinstance`, so each resource is checked against it.
 
-        Raises: `QueryError` for anything else; when the selection is read, for a class that does not support `issubclass`.
+        Raises: `QueryError` for anything else, bookings and closures too; when the selection is read, for a class that does
+        not support `issubclass`.
         Complexity: O(ids given); see `Selection` for reading it.
 
         >>> from bookcore import Calendar, Resource, no
@@ -1265,8 +1266,8 @@ class Calendar(Generic[R, K, E]):
         evaluates equal hours once, however many resources have them.
 
         Raises: `HoursError` when *hours* is neither `Hours` nor None; `KeyTypeError` when the calendar holds keys that the
-        hours do not support, such as whole numbers, or times without a zone where the hours have one (for later keys,
-        `book` raises it); `UnknownResourceError`; `QueryError` as `close_all`.
+        hours do not support, or was made for such (``keys=``), such as whole numbers, or times without a zone where the
+        hours have one (for later keys, `book` raises it); `UnknownResourceError`; `QueryError` as `close_all`.
         Complexity: O(1) for each resource, O(n / 8) for a resource that had hours before.
 
         >>> from datetime import datetime
