@@ -195,10 +195,11 @@ def test_bookings_and_closures_are_no_resources(ask: Any, what: str) -> None:
     first = calendar.resources.first()
     calendar.book(first, 1, 2, guest="Ada")
     calendar.close(first, 8, 9)
-    found = {
+    kinds: dict[str, Callable[[], Any]] = {
         "bookings of an index": lambda: calendar.create_booking_index("guest").equal("Ada"),
         "bookings": lambda: calendar.bookings(first),
         "closures": lambda: iter(calendar.closures(first)),
-    }[what]()
+    }
+    found = kinds[what]()
     with pytest.raises(QueryError, match=r"its \.resource"):
         ask(calendar, found)

@@ -153,7 +153,8 @@ def test_hours_that_no_stated_key_suits_are_refused(keys: Any, hours: Hours) -> 
     told: list[Any] = []
     leader.subscribe(told.append)
     leader.set_hours("room", hours)
-    for call in (lambda: calendar.set_hours("room", hours), lambda: calendar.apply(told[0])):
+    calls: list[Callable[[], Any]] = [lambda: calendar.set_hours("room", hours), lambda: calendar.apply(told[0])]
+    for call in calls:
         with pytest.raises(KeyTypeError, match="the calendar was made with keys="):
             call()
     assert calendar.hours_of("room") is None
