@@ -436,7 +436,7 @@ class Calendar(Generic[R, K, E]):
         ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
         names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
         ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
-        booking; so a request can safely be sent twice.
+        booking; so a request can safely be sent twice. If that is a hold, it stays one: `confirm` it.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
