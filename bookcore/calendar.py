@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.mending import Mending
+from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
@@ -101,6 +102,7 @@ class Calendar(Generic[R, K, E]):
         "_mending",
         "_owners",
         "_planner",
+        "_recorder",
     )
 
     def __init__(
@@ -139,6 +141,7 @@ class Calendar(Generic[R, K, E]):
             raise StoreError(store, f"failed: {type(exc).__name__}: {exc}") from exc
         state = CalendarState(self, store, sort, clock, event_type, key, stated)
         self._engine = Engine(state)
+        self._recorder: Any = None  # what `open` gives it
         self._mending = Mending(state)
         self._planner = Planner(state)
         self._free_time = FreeTime(self._planner)
@@ -1165,7 +1168,7 @@ class Calendar(Generic[R, K, E]):
         """Close a resource for a span, so that `book` refuses it. Return the closure, for `reopen`.
 
         Active bookings stay; those that overlap the span are listed in ``closure.overlapping``. Closures may overlap.
-        A calendar itself is in memory and needs no closing: ``close()`` is refused.
+        A calendar itself is in memory and needs no closing: ``close()`` is refused. `shut_down` ends one from `open`.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string, or
         unless resource, start and end are all given.
@@ -1452,6 +1455,132 @@ class Calendar(Generic[R, K, E]):
             return calendar, calendar._engine.state
 
         return load(make, path, types=types, key=key, limits=limits)
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        types: Iterable[type] = (),
+        clock: Callable[[], Any] | None = None,
+        bounds: str | None = None,
+        create: bool = True,
+        sync: str = "always",
+        keep: int = 2,
+    ) -> Self:
+        """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
+
+        With ``sync="always"`` a call that changes something waits until the disk has it, so that it outlives the process and
+        a power cut; threads that wait share one sync. With ``"never"`` it outlives the process alone. ``keep`` is the number
+        of snapshots that stay when `checkpoint` writes one. ``bounds`` are those of a new calendar; None takes what the
+        calendar has. The other arguments are as for `restore`. Indexes, clock and subscribers are not kept, nor attributes
+        that were assigned to a resource after it was added, before the next `checkpoint` that has something to write.
+
+        One calendar at a time has a directory open. A process that is forked from this one may ask, and not change. A call
+        whose record cannot be written raises, and changes nothing. If the disk does not confirm a write, the call raises
+        `JournalClosedError`: its change stands in memory, and may or may not be there after the next opening; no further
+        change is accepted, and questions are answered still.
+
+        Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
+        in the directory, and for a class or value that cannot be written; `QueryError` for an invalid argument. Then
+        nothing in the directory has been changed.
+        Complexity: linear in the size of the newest snapshot and of the records after it.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     with Calendar.open(folder) as calendar:
+        ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        ...     with Calendar.open(folder) as calendar:
+        ...         calendar.is_available("room", 11, 13), calendar.position
+        (False, 2)
+        """
+        from bookcore.persist.journal.opening import open_calendar
+
+        def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
+            calendar = cls(bounds=bounds, clock=clock, event_type=event_type)  # type: ignore[arg-type]
+            return calendar, calendar._engine.state
+
+        calendar, recorder = open_calendar(
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep
+        )
+        calendar._recorder = recorder
+        calendar._engine = RecordingEngine(calendar._engine.state)
+        return calendar
+
+    def _journal(self) -> Any:
+        if self._recorder is None:
+            raise QueryError(self, "has no journal; Calendar.open(directory) returns a calendar that has one")
+        return self._recorder
+
+    @property
+    def position(self) -> int:
+        """The number of records in the journal: one for each command or transaction that changed something. O(1).
+
+        Raises: `QueryError` for a calendar that was not opened by `open`; so do `checkpoint`, `barrier` and `shut_down`.
+        """
+        position: int = self._journal().files.position
+        return position
+
+    def checkpoint(self) -> None:
+        """Write a snapshot into the directory, and remove older snapshots and records that are not needed any more.
+
+        The next `open` reads this snapshot and only the records after it. The calendar's lock is held while rows are
+        copied; changes that are made while the file is written are in the records after it. Nothing is done if there is a
+        snapshot of this `position`.
+
+        Raises: `JournalError`, `SnapshotError`; `TransactionError` in a transaction.
+        Complexity: linear in the size of the calendar.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder, Calendar.open(folder) as calendar:
+        ...     room = calendar.add_resource(Resource("room"))
+        ...     calendar.checkpoint()
+        """
+        self._journal().checkpoint()
+
+    def barrier(self) -> None:
+        """Wait until every change up to now is on the disk, whatever ``sync`` was at opening. One sync at most.
+
+        Raises: `JournalError`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder, Calendar.open(folder, sync="never") as calendar:
+        ...     room = calendar.add_resource(Resource("room"))
+        ...     calendar.barrier()
+        """
+        self._journal().barrier()
+
+    def shut_down(self) -> None:
+        """Write all that is left to be written, and unlock the directory; the end of a ``with`` block does this.
+
+        After it the calendar answers questions and refuses changes (`JournalClosedError`). Called again it does nothing.
+
+        Raises: `JournalError`, and unlocks the directory still; `TransactionError` in a transaction.
+        Complexity: O(1), and one sync.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource, StoreError
+        >>> with TemporaryDirectory() as folder:
+        ...     calendar = Calendar.open(folder)
+        ...     room = calendar.add_resource(Resource("room"))
+        ...     calendar.shut_down()
+        ...     try:
+        ...         calendar.book(room, 9, 12)
+        ...     except StoreError as error:
+        ...         error.reason, calendar.is_available(room, 9, 12)
+        ('takes no more changes: it was shut down', True)
+        """
+        self._journal().shut_down()
+
+    def __enter__(self) -> Self:
+        self._journal()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.shut_down()
 
     def digest(self) -> str:
         """Return a hash of the resources, tags, bookings, fields, holds, closures and opening hours.

@@ -590,7 +590,8 @@ class Engine:
         named = {"resource": resource, "start": start, "end": end}
         if missing := [name for name, given in named.items() if given is UNSET]:
             what = "close(resource, start, end) closes a resource, and lacks these"
-            raise QueryError(missing, f"{what}; the calendar itself is in memory and needs no closing")
+            ends = "the calendar itself is in memory and needs no closing; one from Calendar.open is ended by shut_down"
+            raise QueryError(missing, f"{what}; {ends}")
         if not is_a(reason, str):
             raise QueryError(reason, "the reason of a closure is a text")
         state = self.state

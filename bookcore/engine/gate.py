@@ -170,7 +170,7 @@ class Gate:
 
     ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that nobody will
     end. ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
-    number of its last change, or 0.
+    number of its last change, or 0. Of a command it is also told that it waits for the journal.
     """
 
     __slots__ = (
@@ -182,7 +182,7 @@ class Gate:
         self,
         log: Log,
         tick: Callable[[], None],
-        finish: Callable[[BaseException | None, int], None],
+        finish: Callable[[BaseException | None, int, bool], None],
     ) -> None:
         self.log, self.tick, self.finish = log, tick, finish
         self.settle: Callable[[], None]  # these two are set by `bookcore.engine.mending`
@@ -239,7 +239,7 @@ class Gate:
         finally:
             try:
                 if error is not None or due:
-                    self.finish(error, due)
+                    self.finish(error, due, False)
             finally:
                 error = None  # breaks the reference cycle of this frame and the exception's traceback
 
@@ -279,7 +279,7 @@ class Gate:
         finally:
             try:
                 if error is not None or due:
-                    self.finish(error, due)
+                    self.finish(error, due, True)
             finally:
                 error = None
 

@@ -3,7 +3,9 @@
     commit  ->  note(change)  ->  changes    while a block or a command may have to undo them
                               ->  outbox     (change, the subscribers at that time), delivered without the lock
 
-``active`` is false while nothing can be undone and there are no subscribers: then no changes need be noted.
+``active`` is false while nothing can be undone and there are neither subscribers nor a journal: then no changes need be
+noted. With a journal every command is a block (`bookcore.engine.recording`), and the changes of the outermost block are one
+record: it is appended before the lock is released, and the call waits for it after that, before subscribers are notified.
 
 A call returns when subscribers have been notified of all changes up to its own, in order. ``noted`` counts the changes put
 into the outbox, ``told`` those delivered; a call waits until ``told`` reaches what ``noted`` was when it released the lock,
@@ -20,15 +22,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from weakref import ref
 
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
 
-__all__ = ["Log", "Subscription", "deliver_all", "facts_of", "restore_facts", "this_thread"]
+__all__ = ["Journal", "Log", "Subscription", "deliver_all", "facts_of", "restore_facts", "this_thread"]
 
 
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
@@ -42,6 +44,16 @@ def restore_facts(event: Any, facts: tuple[Any, ...]) -> None:
     """Give an event the values back that it had before it was booked. O(1)."""
     for slot, value in zip(_FACTS, facts, strict=True):
         setattr(event, slot, value)
+
+
+class Journal(Protocol):
+    """What keeps the changes of a calendar longer than its process does."""
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Keep the changes of one command or block, or raise and keep none. The calendar's lock is held."""
+
+    def wait(self) -> None:
+        """Return when all that was appended is as safe as was asked for. The calendar's lock is not held."""
 
 
 class Subscription:
@@ -80,7 +92,8 @@ class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
     __slots__ = (
-        "_place", "_turn", "active", "changes", "due", "handed", "latest", "noted", "outbox", "subscribers", "told",
+        "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox", "pending",
+        "subscribers", "told",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -93,6 +106,10 @@ class Log:
         self.latest: Change | None = None  # the last change that a commit has noted
         self.due = 0  # the number of the last change that the present call has to deliver, or 0
         self.subscribers: tuple[Subscription, ...] = ()
+        self.journal: Journal | None = None
+        # Changes outside of any block, which are in no record yet and will be part of the next one: a question may release
+        # expired holds, and is not refused because of the journal.
+        self.pending: list[Change] = []
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
 
@@ -114,6 +131,10 @@ class Log:
             self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
         self.outbox.extend(waiting)
 
+    def attach(self, journal: Journal) -> None:
+        """Give every change from now on to a journal; a new calendar only."""
+        self.journal, self.active = journal, True
+
     def open(self) -> None:
         """Begin to keep changes, so that they can be undone."""
         self.changes, self.active = [], True
@@ -121,8 +142,9 @@ class Log:
     def close(self) -> None:
         """Keep no changes any more, and move the remaining ones to the outbox. If it is cut off, it may be called again."""
         self.handed.clear()
-        self.active = bool(self.subscribers)
-        self._put([noted for noted in self.changes or () if noted[1]], ends=True)
+        self.active = bool(self.subscribers) or self.journal is not None
+        # with a journal all of them, so that the call waits for its record also if there are no subscribers
+        self._put([noted for noted in self.changes or () if noted[1] or self.journal is not None], ends=True)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber of every change from now on."""
@@ -133,7 +155,7 @@ class Log:
         """Notify a subscriber no longer."""
         subscription.ended = True
         self.subscribers = tuple(active for active in self.subscribers if active is not subscription)
-        self.active = bool(self.subscribers) or self.changes is not None
+        self.active = bool(self.subscribers) or self.changes is not None or self.journal is not None
 
     def deliver(self, until: int) -> None:
         """Notify subscribers of the changes up to number *until*, or, where this thread must not wait, do so later."""

@@ -181,6 +181,8 @@ class CalendarState:
             if log.changes is not None:
                 log.changes.append((change, log.subscribers))
             else:
+                if log.journal is not None:
+                    log.pending += (change,)
                 log.noted += 1
                 log.due = log.noted
                 log.outbox.append((log.noted, change, log.subscribers))
@@ -643,11 +645,19 @@ class CalendarState:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
         If a block inside is still to be ended by somebody, both stay open until then, so that its later changes are undone
-        too. If undoing is cut off, or a change cannot be undone, the block stays orphaned. Raises: `TransactionError` when a
-        change cannot be undone.
+        too. The changes of the outermost block are given to the journal; if it does not take them, they are undone, and its
+        error is raised. If undoing is cut off, or a change cannot be undone, the block stays orphaned. Raises:
+        `TransactionError` when a change cannot be undone.
         """
         gate, log, marks = self.gate, self.log, block.marks
         mark.orphaned = True
+        error: Exception | None = None
+        if kept and log.journal is not None and marks[0] is mark:
+            try:
+                log.journal.append([noted[0] for noted in log.changes or ()])
+                del marks[:]  # no call comes before this, so Ctrl-C does not either: the next call keeps the changes
+            except Exception as exc:
+                error, kept = exc, False
         if not kept:
             if gate.torn:
                 gate.settle()
@@ -660,6 +670,8 @@ class CalendarState:
             log.close()
             gate.block = None
             block.close()
+        if error is not None:
+            raise error
 
     def _roll_back(self, mark: Mark) -> None:
         """Undo the changes since a mark, the latest first, without noting that. May be called again after an exception."""
@@ -853,11 +865,16 @@ class CalendarState:
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
-    def finish(self, exc: BaseException | None, due: int) -> None:
-        """End a call, after it has released the lock: translate its error, and notify subscribers."""
+    def finish(self, exc: BaseException | None, due: int, waits: bool) -> None:
+        """End a call, after it has released the lock: translate its error, and notify subscribers.
+
+        *waits*: after its record is on the disk. Should that fail, they are notified still, as the change stands in memory.
+        """
         try:
             if isinstance(exc, Exception):
                 self.translate_comparison(exc)
+            elif exc is None and due and waits and self.log.journal is not None:
+                self.log.journal.wait()
         finally:  # a call that raises may have released expired holds before
             if due:
                 self.log.deliver(due)

@@ -47,7 +47,7 @@ class Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         state, block, mark = self._state, self._block, self._mark
-        gate, due = state.gate, 0
+        gate, due, kept = state.gate, 0, False
         if mark is None:
             raise TransactionError("this block was not entered")
         error: TransactionError | None = None
@@ -74,7 +74,9 @@ class Transaction(AbstractContextManager[None]):
                         )
                     elif block.marks[-1] is not mark:
                         error = TransactionError("this block was ended before a block inside it; both were undone")
-                    state.end(block, first, self._keep and exc is None and error is None)
+                    keeps = self._keep and exc is None and error is None
+                    state.end(block, first, keeps)
+                    kept = keeps
                 finally:
                     gate.mode = IDLE
                     due, state.log.due = state.log.due, 0
@@ -82,7 +84,7 @@ class Transaction(AbstractContextManager[None]):
                         gate.stamp = gate.version
         finally:
             self._block = None
-            state.log.deliver(due)
+            state.finish(None, due, kept)
             deliver_all()  # also of other calendars, which were called in the block
         if error is not None and exc is None:  # else that exception goes on, and the block is undone, as the program expects
             raise error

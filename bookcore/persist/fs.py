@@ -1,4 +1,4 @@
-"""The file-system calls that snapshots make, as methods of an object which a test can replace.
+"""The file-system calls that snapshots and journals make, as methods of an object which a test can replace.
 
 Every method is one system call, or the nearest one that the system has. A test can therefore make each of them fail.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import stat
 from contextlib import suppress
@@ -22,7 +23,7 @@ _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) |
 # opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
 _READ |= getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-
+_APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 _TEMPORARY = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp")
 
@@ -126,6 +127,58 @@ class FileSystem:
     def unlink(self, path: str) -> None:
         """Remove a file."""
         os.unlink(path)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all that is in a folder."""
+        return os.listdir(folder)
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether there is a folder at *path*, after following links."""
+        return os.path.isdir(path)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything at *path*."""
+        return os.path.lexists(path)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder that only its owner may use."""
+        os.mkdir(path, 0o700)
+
+    def append(self, path: str) -> int:
+        """Open a file so that every write goes to its end, and return its descriptor."""
+        return os.open(path, _APPEND)
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut a file to *size* bytes."""
+        os.ftruncate(fd, size)
+
+    def sync_data(self, fd: int) -> None:
+        """Wait until the bytes of a file, and its size, are on the disk."""
+        getattr(os, "fdatasync", os.fsync)(fd)
+
+    def lock(self, path: str) -> int:
+        """Make or open a file, lock it for this process alone, and return its descriptor.
+
+        The operating system drops the lock when the descriptor is closed or the process is killed.
+        Raises: `BlockingIOError` while another holds it; `OSError` where files have no such locks.
+        """
+        if fcntl is None:
+            raise OSError(errno.ENOTSUP, "this system has no locks that end with their process")
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def process(self) -> int:
+        """Return the number of this process, which a fork changes."""
+        return os.getpid()
+
+    def host(self) -> str:
+        """Return the name of this machine."""
+        return platform.node()
 
     def open_folder(self, path: str) -> int | None:
         """Open a folder so that it can be synced; None on systems that do not sync folders."""

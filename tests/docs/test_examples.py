@@ -24,6 +24,7 @@ EXAMPLES = {
     "docs/complexity.md": 0,
     "docs/calendar-files.md": 18,
     "docs/calling.md": 5,
+    "docs/durability.md": 6,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,
     "docs/recipes.md": 213,

@@ -15,6 +15,7 @@ import pytest
 
 import bookcore
 import bookcore.persist.errors
+import bookcore.persist.journal.errors
 from bookcore import BookcoreError, BookingStore, SnapshotError, SupportsAvailability, SupportsLoad
 
 PACKAGE = Path(bookcore.__file__).parent
@@ -222,6 +223,17 @@ def test_snapshot_errors_table_tells_every_kind(pages: Any) -> None:
         cls = getattr(bookcore.persist.errors, name)
         assert issubclass(cls, SnapshotError)
         assert when
+        assert set(code_in(attributes)) <= attributes_of(cls), name
+
+
+def test_journal_errors_table_tells_every_kind(pages: Any) -> None:
+    """Each is a `JournalError`, with the attributes that the table names."""
+    rows = {code_in(row[0])[0]: row for row in pages["docs/durability.md"].table("When something is wrong")}
+    assert set(rows) == set(bookcore.persist.journal.errors.__all__)
+    for name, (_, remedy, attributes) in rows.items():
+        cls = getattr(bookcore.persist.journal.errors, name)
+        assert issubclass(cls, bookcore.persist.journal.errors.JournalError)
+        assert remedy
         assert set(code_in(attributes)) <= attributes_of(cls), name
 
 

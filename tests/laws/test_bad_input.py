@@ -42,7 +42,7 @@ from bookcore.testing.questions import Flat
 
 MOST = settings().max_examples  # as the profile says, see tests/conftest.py
 WINDOWS = ((None, None), (2, 6), (12, 30))
-FILES = {"snapshot", "restore"}  # what these write and read has tests of its own, in tests/persist
+FILES = {"open", "restore", "snapshot"}  # what these write and read has tests of its own, in tests/persist
 
 GOOD: dict[str, Callable[[Calendar], list[Any]]] = {
     "resource": lambda c: [0, 1, "nobody", c.resources.first(1)[0]],

@@ -15,7 +15,7 @@ from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotTypeError
 
-__all__ = ["CODEC", "OWN", "ClassNames", "handed_in", "resolve"]
+__all__ = ["CODEC", "OWN", "ClassNames", "handed_in", "name_of", "resolve"]
 
 # the colon keeps these names apart from those of the user's classes
 _BUILT_IN: dict[type, str] = {Resource: ":Resource", BookingEvent: ":BookingEvent"}
@@ -23,6 +23,11 @@ CODEC = ":codec"
 """The name for the class of a resource that is written as a whole by its key codec."""
 OWN = {each.name for each in fields(Resource) if not each.init}
 """The attributes of a resource which say in which calendar it is registered, and which snapshots leave out."""
+
+
+def name_of(cls: type) -> str:
+    """Return the name under which files have a class."""
+    return _BUILT_IN.get(cls) or cls.__qualname__
 
 
 class ClassNames:
@@ -38,7 +43,7 @@ class ClassNames:
         place = self._places.get(cls)
         if place is not None:
             return place
-        name = cls if cls is CODEC else _BUILT_IN.get(cls) or cls.__qualname__
+        name = cls if cls is CODEC else name_of(cls)
         if name in self._classes:
             other = self._classes[name]
             raise SnapshotTypeError(
@@ -49,6 +54,11 @@ class ClassNames:
         self._classes[name] = cls
         self._places[cls] = place = len(self._places)
         return place
+
+    def name(self, cls: Any) -> str:
+        """Return the name of a class (or of `CODEC`). Raises: as `place`."""
+        self.place(cls)
+        return cls if cls is CODEC else name_of(cls)
 
     def names(self) -> list[str]:
         """Return all names, by place."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
@@ -29,13 +29,17 @@ from bookcore.stores.generic import usage_of
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["gather"]
+__all__ = ["Rows", "describe", "gather", "read"]
 
 _MISSING = object()
 
 
+Rows: TypeAlias = tuple[Any, ...]
+"""What `read` returns."""
+
+
 @question
-def _read(calendar: CalendarState, path: object) -> tuple[Any, ...]:
+def read(calendar: CalendarState, path: object) -> Rows:
     """Return copies of all that `gather` needs from a calendar, under its lock."""
     if calendar.log.changes is not None:
         raise SnapshotError(path, "a transaction is open, and may yet be undone")
@@ -58,16 +62,16 @@ def _read(calendar: CalendarState, path: object) -> tuple[Any, ...]:
     return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type, crowded
 
 
-def gather(calendar: CalendarState, path: object) -> State:
-    """Return everything a snapshot of a calendar carries.
+def gather(calendar: CalendarState, path: object, rows: Rows | None = None) -> State:
+    """Return everything a snapshot of a calendar carries; *rows* are what `read` has returned before.
 
     Raises: `SnapshotTypeError` for a resource or booking of a class that cannot be carried.
 
     Complexity: O(everything). The calendar's lock is held while rows are copied, about 0.3 us each.
     """
     classes = ClassNames(path)
-    read = _read(calendar, path)
-    records, rows, ids, objects, until, expired, closures, active, tags, rules, *rest = read
+    copies = read(calendar, path) if rows is None else rows
+    records, columns, ids, objects, until, expired, closures, active, tags, rules, *rest = copies
     last, last_closure, fast_type, crowded = rest
     state = State(crowded=crowded, bounds=calendar.bounds, last_sequence=last, last_closure=last_closure)
     place_of = {record.number: place for place, record in enumerate(records)} if tags or rules else {}
@@ -83,7 +87,7 @@ def gather(calendar: CalendarState, path: object) -> State:
         [hours.to_plain() for hours, _ in rules],
         [members(bits) for _, bits in rules],
     )
-    seqs, state.bookings = _bookings(rows, ids, objects, records, fast_type, classes)
+    seqs, state.bookings = _bookings(columns, ids, objects, records, fast_type, classes)
     place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
     state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
     state.expired = Expired([id for id, _ in expired], [deadline for _, deadline in expired])
@@ -152,6 +156,21 @@ def _released(gone: _Gone, records: list[ResourceRecord], classes: ClassNames) -
     )
 
 
+class _Registered(Protocol):
+    """A resource, and what the calendar read of it when it was registered: a `ResourceRecord`, or the record of a change."""
+
+    @property
+    def resource(self) -> Any: ...
+    @property
+    def id(self) -> Any: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def before(self) -> Any: ...
+    @property
+    def after(self) -> Any: ...
+
+
 _FACTS = "id", "capacity", "before", "after"
 """What the calendar read of a resource when it was registered."""
 
@@ -172,24 +191,36 @@ def _resources(
         kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
         return Resources(ids, kinds, capacities, before, after, attributes)
     for record in records:
-        resource = record.resource
-        cls: Any = type(resource)
-        if cls is Resource and _as_registered(resource, record):
-            attributes.append(None)
-        elif isinstance(resource, Resource):
-            attributes.append(_attributes(resource, record))
-        else:
-            if (resource.id if key is None else key(resource)) != record.id:
-                name = type(resource).__qualname__
-                reason = f"{brief(resource)} was given the id {brief(record.id)}, which its codec does not carry"
-                raise SnapshotTypeError(path, reason, [name])
-            cls = CODEC
-            attributes.append(resource)
+        cls, found = _description(record, path, key)
         kinds.append(classes.place(cls))
+        attributes.append(found)
     return Resources(ids, kinds, capacities, before, after, attributes)
 
 
-def _as_registered(resource: Resource, record: ResourceRecord) -> bool:
+def describe(facts: _Registered, path: object, key: Callable[[Any], Any] | None) -> tuple[Any, Any]:
+    """Return the class of a resource, or `CODEC`, and what *facts* do not say of it: attributes, or the resource itself.
+
+    Raises: `SnapshotTypeError` for a resource that cannot be carried.
+    """
+    _check_carried(type(facts.resource), path)
+    return _description(facts, path, key)
+
+
+def _description(facts: _Registered, path: object, key: Callable[[Any], Any] | None) -> tuple[Any, Any]:
+    resource = facts.resource
+    cls: Any = type(resource)
+    if cls is Resource and _as_registered(resource, facts):
+        return cls, None
+    if isinstance(resource, Resource):
+        return cls, _attributes(resource, facts)
+    if (resource.id if key is None else key(resource)) != facts.id:
+        name = type(resource).__qualname__
+        reason = f"{brief(resource)} was given the id {brief(facts.id)}, which its codec does not carry"
+        raise SnapshotTypeError(path, reason, [name])
+    return CODEC, resource
+
+
+def _as_registered(resource: Resource, record: _Registered) -> bool:
     return (
         resource.id is record.id
         and resource.capacity is record.capacity
@@ -217,7 +248,7 @@ def _check_carried(cls: type, path: object) -> None:
         ) from exc
 
 
-def _attributes(resource: Resource, record: ResourceRecord) -> dict[str, Any] | None:
+def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | None:
     """Return what of a resource's attributes its record does not say."""
     found: Any = object.__getstate__(resource)
     in_dict, in_slots = found if type(found) is tuple else (found, None)

@@ -28,7 +28,7 @@ from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
 
-__all__ = ["classes_in", "rebuild"]
+__all__ = ["classes_in", "event_maker", "maker", "rebuild"]
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
@@ -141,7 +141,7 @@ def _close(
 
 def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], Any]) -> list[Any]:
     rows = state.resources
-    makers = {kind: _maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
+    makers = {kind: maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
     columns = rows.ids, rows.capacities, rows.before, rows.after
     if {classes.get(state.classes[kind]) for kind in set(rows.kinds)} == {Resource} and not any(
         map(is_not, rows.attributes, repeat(None))
@@ -173,7 +173,7 @@ def _slots(cls: type) -> dict[str, Callable[[Any, Any], None]]:
     }
 
 
-def _maker(cls: type) -> Callable[..., Any]:
+def maker(cls: type) -> Callable[..., Any]:
     """Return a function that makes an instance of a subclass of `Resource`, past all code of the class."""
     new, plain = object.__new__, cls is Resource
     slots = _slots(cls)
@@ -224,7 +224,7 @@ def _released(state: State, resources: list[Any], classes: dict[str, type]) -> l
     return made
 
 
-def _event_maker(cls: type) -> Callable[..., Any]:
+def event_maker(cls: type) -> Callable[..., Any]:
     """Return a function that makes a booking of a class, past all code of the class.
 
     `bookcore.model.event` would ask its ``__new__``.
@@ -255,7 +255,7 @@ def _event_maker(cls: type) -> Callable[..., Any]:
 
 def _event_makers(state: State, kinds: Iterable[int], classes: dict[str, type]) -> dict[int, Callable[..., Any]]:
     """Return for each of these places of a class a function that makes its bookings."""
-    return {kind: _event_maker(classes[state.classes[kind]]) for kind in set(kinds)}
+    return {kind: event_maker(classes[state.classes[kind]]) for kind in set(kinds)}
 
 
 def _kept(

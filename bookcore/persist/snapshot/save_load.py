@@ -29,11 +29,11 @@ from bookcore.persist.snapshot.format import (
     read_file,
     write_file,
 )
-from bookcore.persist.snapshot.gather import gather
+from bookcore.persist.snapshot.gather import Rows, gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_file", "save", "told_as_unwritable"]
 
 C = TypeVar("C")
 
@@ -45,6 +45,8 @@ def save(
     key: bytes | None = None,
     limits: Limits | None = None,
     fs: FileSystem | None = None,
+    store_id: bytes = bytes(16),
+    rows: Rows | None = None,
 ) -> int:
     """Write the whole of *calendar* to one file, in the place of what stands there; return its size in bytes.
 
@@ -60,6 +62,8 @@ def save(
     With *key* (1 to 64 bytes) the file is sealed: only who has the key can make one that `load` takes. It is
     not secret.
 
+    A journal gives a *store_id*, and *rows*: what `read` of `gather` returned at the moment that the file is to show.
+
     Files larger than ``limits.max_bytes`` (1 GiB) are not written: `load` reads them only with the same *limits*.
     The file stands complete or not at all: after any failure what stood at *path* stands there still.
 
@@ -72,17 +76,10 @@ def save(
     name = path_text(path)
     check_key(name, key)
     allowed = check_limits(name, limits)
-    with _enough_memory(name, "write"), garbage_paused():
-        try:
-            state = gather(calendar, name)
-            sections = encode_state(state)
-        except Unwritable as exc:
-            raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
-        except (BookcoreError, MemoryError):
-            raise
-        except Exception as exc:  # the code of the user's own classes may fail in any way
-            raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
-        facts = Facts(last_sequence=state.last_sequence, rows=len(state.bookings.ids))
+    with _enough_memory(name, "write"), garbage_paused(), told_as_unwritable(name):
+        state = gather(calendar, name, rows)
+        sections = encode_state(state)
+        facts = Facts(store_id, state.last_sequence, len(state.bookings.ids))
     with _enough_memory(name, "write"):
         return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
 
@@ -112,10 +109,20 @@ def load(
     whole process, and takes what is young then for old (unless the program has called `gc.freeze`).
     """
     name = path_text(path)
-    known = handed_in(name, types)
-    allowed = check_limits(name, limits)
+    return load_file(make, name, handed_in(name, types), key, check_limits(name, limits), fs or FileSystem())[0]
+
+
+def load_file(
+    make: Callable[..., tuple[C, CalendarState]],
+    name: str,
+    known: dict[str, type],
+    key: bytes | None,
+    allowed: Limits,
+    fs: FileSystem,
+) -> tuple[C, Facts]:
+    """Do what `load` does, with classes by name; return also the facts in the header of the file."""
     with _enough_memory(name, "read"):
-        facts, sections = read_file(name, key, allowed, fs or FileSystem())
+        facts, sections = read_file(name, key, allowed, fs)
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
             state = decode_state(sections, allowed.max_ratio)
@@ -126,7 +133,20 @@ def load(
         calendar, new = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
         with _told_as_damage(name):
             rebuild(new, state, classes)
-    return calendar
+    return calendar, facts
+
+
+@contextmanager
+def told_as_unwritable(name: str) -> Iterator[None]:
+    """Raise what cannot be encoded as an error that names the file."""
+    try:
+        yield
+    except Unwritable as exc:
+        raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
+    except (BookcoreError, MemoryError):
+        raise
+    except Exception as exc:  # the code of the user's own classes may fail in any way
+        raise SnapshotError(name, f"not written: its objects cannot be told ({failure(exc)})") from exc
 
 
 @contextmanager

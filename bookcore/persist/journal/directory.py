@@ -1,0 +1,356 @@
+"""`DirectoryJournal`: the files of one calendar in a directory, written by one process.
+
+    LOCK                 locked while a calendar has the directory open; says which process that is
+    snap-<n>.bks         a snapshot: the calendar after record n
+    wal-<n>.bkj          the records from n on
+    CLEAN                how many records there were when the calendar was shut down last
+
+    append       under the calendar's lock: the frame of a record to the end of the last file
+    wait         without it: until the record is on the disk. Who waits syncs for all that have appended meanwhile,
+                 and those who come later share the next sync; no timer is needed
+    rotate       a new file for the records to come; the old one is synced before, the name of the new one after
+    purge        when a snapshot is on the disk: older snapshots, then the files which no snapshot needs
+
+``wal-(n+1)`` is there before ``snap-n`` is. What a record or a name is acknowledged for is synced before. So after a power
+cut the directory holds everything acknowledged; only the end of the last file, or the beginning of a new one, may be torn.
+`bookcore.persist.journal.recovery` reads it.
+
+A sync that failed is never repeated: the operating system may have dropped the bytes and report success the next time. The
+journal takes no more records from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+from zlib import crc32
+
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
+from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header
+from bookcore.persist.snapshot.format import Limits
+
+__all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal", "words"]
+
+LOCK, CLEAN = "LOCK", "CLEAN"
+_CLEAN_MAGIC = b"\x89BKCL\r\n\x1a"
+_CLEAN = struct.Struct("<8s8sQ")
+_CHECK = struct.Struct("<I")
+_TEMPORARY = "CLEAN.tmp"
+_NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
+_PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
+
+
+def words(exc: BaseException) -> str:
+    """Return what an error of the operating system says."""
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+
+
+@contextmanager
+def told_as_journal(path: str, what: str) -> Iterator[None]:
+    """Raise an error of the operating system as a `JournalError` that says what was not done."""
+    try:
+        yield
+    except OSError as exc:
+        raise JournalError(path, f"{what}: {words(exc)}") from exc
+
+
+class Names(NamedTuple):
+    """What is in a directory: the numbers of snapshots and journal files, in order, and names of other programs."""
+
+    snapshots: list[int]
+    files: list[int]
+    has_clean: bool
+    foreign: list[str]
+
+    @classmethod
+    def read(cls, fs: FileSystem, folder: str) -> Names:
+        """Read the names in a directory. Raises: OSError."""
+        names = fs.names(folder)
+        matches = [found for found in map(_NAME.fullmatch, names) if found]
+        return cls(
+            sorted(int(found[1]) for found in matches if found[1]),
+            sorted(int(found[2]) for found in matches if found[2]),
+            CLEAN in names,
+            sorted(name for name in names if not _NAME.fullmatch(name) and not _PASSING.fullmatch(name)),
+        )
+
+
+class DirectoryJournal:
+    """The writing end. `append` and `rotate` are called under the calendar's lock, the others without it."""
+
+    largest = 1 << 26
+    """The size in bytes after which a new file is begun."""
+
+    def __init__(
+        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, *, first: int, position: int, size: int,
+        snapshots: list[int], waits: bool, keep: int, repair: tuple[bool, list[int]] | None,
+    ) -> None:  # fmt: skip
+        """Continue the file that begins with record *first*, whose frames end at *size*.
+
+        *repair*, for a file that was there: whether it is longer than that, and files without a header, to be removed.
+        Raises: `JournalError`.
+        """
+        self.folder, self.fs, self.store_id = folder, fs, store_id
+        self.position = self.synced = position
+        self._first, self._size = first, size
+        self._snapshots, self._waits, self._keep = snapshots, waits, keep
+        self._pid = fs.process()
+        self._closed: str | None = None  # why no record is taken
+        self._unsynced: str | None = None  # why a sync failed
+        self._syncing = threading.Lock()
+        self._lock: int | None = None  # until nothing can go wrong any more: the caller closes it then
+        self._fd: int | None = None
+        with told_as_journal(folder, "cannot be written"):
+            self._fd = fs.append(self.path_of(first))
+            if repair is not None:
+                self._repair(self._fd, *repair)
+        self._lock = lock
+
+    def _repair(self, fd: int, is_torn: bool, unfinished: list[int]) -> None:
+        """Remove what a crash left, and have on the disk what was read: a killed process may not have synced it."""
+        try:
+            for first in unfinished:
+                self.fs.unlink(self.path_of(first))
+            if is_torn:
+                self.fs.truncate(fd, self._size)
+            self.fs.sync(fd)
+            sync_folder(self.fs, self.folder)
+        except OSError:
+            self._fd = None
+            with suppress(OSError):
+                self.fs.close(fd)
+            raise
+
+    def path_of(self, first: int) -> str:
+        """Return the path of the file that begins with this record."""
+        return os.path.join(self.folder, f"wal-{first:020}.bkj")
+
+    def snapshot_path(self, position: int) -> str:
+        """Return the path of the snapshot after this record."""
+        return os.path.join(self.folder, f"snap-{position:020}.bks")
+
+    def snapshot_id(self, position: int) -> bytes:
+        """Return what the header of this snapshot has as its store id: that of the store, and the position."""
+        return self.store_id + position.to_bytes(8, "little")
+
+    # -- records -----------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Raise `JournalClosedError` if no record is taken any more."""
+        if self.fs.process() != self._pid:
+            reason = f"process {self._pid} has it open, from which this one was forked; it writes, this one does not"
+            raise JournalClosedError(self.folder, reason)
+        reason = self._unsynced or self._closed or ""
+        if reason:
+            raise JournalClosedError(self.folder, f"takes no more changes: {reason}")
+
+    def _file(self) -> int:
+        if self._fd is None:
+            raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
+        return self._fd
+
+    def takes_records(self) -> bool:
+        """Tell whether `check_open` raises nothing."""
+        return self.fs.process() == self._pid and self._unsynced is None and self._closed is None
+
+    def append(self, record: bytes) -> None:
+        """Write a record after the last one; if that fails, the file is as it was.
+
+        Raises: `JournalClosedError`, `JournalError`.
+        """
+        self.check_open()
+        most = Limits().max_bytes - HEADER_SIZE - FRAME_SIZE
+        if len(record) > most:
+            raise JournalError(self.folder, f"one change of {len(record)} bytes, and at most {most} are read; divide it")
+        if self._size > HEADER_SIZE and self._size + len(record) > self.largest:
+            self.rotate()
+        sequence, fd = self.position + 1, self._file()
+        data = frame(self.store_id, self._first, sequence, self.synced, record)
+        end = self._size + len(data)
+        self._closed = "a record was cut off while it was written; open the directory anew"
+        try:
+            _write(self.fs, fd, data)
+        except BaseException as exc:
+            try:
+                self.fs.truncate(fd, self._size)
+                self._closed = None
+            except OSError:
+                self._closed = f"a record was written in part ({words(exc)}); open the directory anew"
+            if isinstance(exc, OSError):
+                raise JournalError(self.folder, f"the change was not written: {words(exc)}") from exc
+            raise
+        # no call comes before the end of this method, so Ctrl-C does not either
+        self._size = end
+        self.position = sequence
+        self._closed = None
+
+    def wait(self) -> None:
+        """Wait until all records up to now are on the disk, if that is the policy. Raises: as `sync`."""
+        if self._waits:
+            self.sync(self.position)
+
+    def sync(self, position: int) -> None:
+        """Wait until the records up to *position* are on the disk.
+
+        Raises: `JournalClosedError` when syncing them has failed, now or before.
+        """
+        if self.synced >= position:
+            return
+        if self.fs.process() != self._pid:  # the lock below may be one that nobody here releases
+            self.check_open()
+        with self._syncing:
+            self._sync(position)
+
+    def _sync(self, position: int) -> None:
+        """Do what `sync` does. The lock is held."""
+        if self.synced >= position:
+            return
+        if self._unsynced is None:
+            reached, fd = self.position, self._file()
+            try:
+                self.fs.sync_data(fd)
+                self.synced = reached
+                return
+            except OSError as exc:
+                self._unsynced = (
+                    f"the disk did not confirm a write ({words(exc)}); records after {self.synced} may be lost when this "
+                    "process ends. Questions are answered still. Take a snapshot elsewhere, then open the directory anew"
+                )
+        raise JournalClosedError(self.folder, f"takes no more changes: {self._unsynced}")
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def rotate(self) -> None:
+        """Begin a new file, unless the present one has no record yet. Any failure closes the journal.
+
+        Raises: `JournalClosedError`.
+        """
+        self.check_open()
+        if self.position + 1 == self._first:
+            return
+        with self._syncing:
+            self._sync(self.position)
+            self._closed = "a new file was begun, and that was cut off; open the directory anew"
+            old = self._file()
+            try:
+                first = self.position + 1
+                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first)
+                self._fd = self.fs.append(self.path_of(first))
+            except OSError as exc:
+                self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
+                raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}") from exc
+            self._first, self._size, self._closed = first, HEADER_SIZE, None
+        with suppress(OSError):  # it is synced
+            self.fs.close(old)
+
+    @property
+    def newest(self) -> int:
+        """The position of the newest snapshot."""
+        return self._snapshots[-1]
+
+    def purge(self, position: int) -> None:
+        """Remove what is not needed any more, now that the snapshot of this position is on the disk.
+
+        Raises: `JournalError` when something cannot be removed.
+        """
+        self._snapshots = sorted({*self._snapshots, position})[-self._keep :]
+        needed = self._snapshots[0] + 1
+        with told_as_journal(self.folder, "the snapshot is written, but old files could not be removed"):
+            there = Names.read(self.fs, self.folder)
+            # snapshots first, and for good, so that none remains whose records are gone
+            gone = [old for old in there.snapshots if old not in self._snapshots and old < position]
+            for old in gone:
+                self.fs.unlink(self.snapshot_path(old))
+            if gone:
+                sync_folder(self.fs, self.folder)
+            begin = max((first for first in there.files if first <= needed), default=needed)
+            for first in there.files:
+                if first < begin:
+                    self.fs.unlink(self.path_of(first))
+
+    def shut_down(self) -> None:
+        """Sync everything, note that nothing is missing, and unlock the directory. Raises: `JournalError`.
+
+        In a forked process it only closes the descriptors. Called again it does nothing.
+        """
+        if self._lock is None:
+            return
+        try:
+            if self.fs.process() == self._pid and self._closed is None:
+                self.sync(self.position)
+                with told_as_journal(self.folder, "all is written, but not that it was shut down"):
+                    write_clean(self.fs, self.folder, self.store_id, self.position)
+        finally:
+            self._closed = self._closed or "it was shut down"
+            self.release()
+
+    def release(self) -> None:
+        """Close the descriptors, which unlocks the directory."""
+        fds, self._fd, self._lock = (self._fd, self._lock), None, None
+        for fd in fds:
+            if fd is not None:
+                with suppress(OSError, KeyError):
+                    self.fs.close(fd)
+
+    def __del__(self) -> None:
+        if getattr(self, "_lock", None) is not None:
+            self.release()
+
+
+def begin_file(fs: FileSystem, folder: str, path: str, store_id: bytes, first: int) -> None:
+    """Make a journal file without records; it and its name are on the disk. Raises: OSError."""
+    _write_file(fs, path, header(store_id, first))
+    sync_folder(fs, folder)
+
+
+def write_clean(fs: FileSystem, folder: str, store_id: bytes, position: int) -> None:
+    """Note that so many records were there when the journal was shut down. Raises: OSError."""
+    data = _CLEAN.pack(_CLEAN_MAGIC, store_id, position)
+    temporary = os.path.join(folder, _TEMPORARY)
+    if fs.exists(temporary):
+        fs.unlink(temporary)
+    _write_file(fs, temporary, data + _CHECK.pack(crc32(data)))
+    fs.replace(temporary, os.path.join(folder, CLEAN))
+    sync_folder(fs, folder)
+
+
+def read_clean(path: str, data: bytes) -> tuple[bytes, int]:
+    """Return store id and position from what `write_clean` wrote. Raises: `JournalDamagedError`."""
+    magic, store_id, position = _CLEAN.unpack_from(data) if len(data) == _CLEAN.size + _CHECK.size else (b"", b"", 0)
+    if magic != _CLEAN_MAGIC or data[_CLEAN.size :] != _CHECK.pack(crc32(data[: _CLEAN.size])):
+        raise JournalDamagedError(path, "is not what was written when the calendar was shut down")
+    return store_id, position
+
+
+def _write_file(fs: FileSystem, path: str, data: bytes) -> None:
+    fd = fs.create(path)
+    try:
+        _write(fs, fd, data)
+        fs.sync(fd)
+    finally:
+        fs.close(fd)
+
+
+def _write(fs: FileSystem, fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = fs.write(fd, rest)
+        if written <= 0:
+            raise OSError("the file takes no more bytes")
+        rest = rest[written:]
+
+
+def sync_folder(fs: FileSystem, folder: str) -> None:
+    """Wait until the names in a folder are on the disk. Raises: OSError."""
+    fd = fs.open_folder(folder)
+    if fd is not None:
+        try:
+            fs.sync(fd)
+        finally:
+            fs.close(fd)

@@ -1,0 +1,45 @@
+"""The errors of journals: a class for each thing that a caller may do about them.
+
+A plain `JournalError` comes from the operating system (no permission, disk full), or says that the directory is not what
+was asked for.
+"""
+
+from __future__ import annotations
+
+from bookcore.model.errors import StoreError
+
+__all__ = ["JournalClosedError", "JournalDamagedError", "JournalError", "JournalInUseError", "JournalVersionError"]
+
+
+class JournalError(StoreError):
+    """Base of the errors of journals. Attributes: ``path``, ``offset`` (or None), ``reason``."""
+
+    def __init__(self, path: object, reason: str, *, offset: int | None = None) -> None:
+        where = f" at byte {offset}" if offset is not None else ""
+        super().__init__(f"journal {path}{where}", reason)
+        self.path, self.offset = path, offset
+
+
+class JournalDamagedError(JournalError):
+    """The directory differs from what was written: a file is damaged, forged, renamed or gone."""
+
+
+class JournalVersionError(JournalError):
+    """A file has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
+
+    def __init__(self, path: object, found: int, known: int) -> None:
+        super().__init__(path, f"format {found} is newer than {known}, the newest this version of bookcore reads", offset=8)
+        self.found, self.known = found, known
+
+
+class JournalInUseError(JournalError):
+    """Another calendar has the directory open. Attributes: ``pid``, ``host`` of its process; None if it does not say."""
+
+    def __init__(self, path: object, pid: int | None, host: str | None) -> None:
+        holder = "another process" if pid is None else f"process {pid} on {host}"
+        super().__init__(path, f"is open in {holder}; one calendar at a time writes it")
+        self.pid, self.host = pid, host
+
+
+class JournalClosedError(JournalError):
+    """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""

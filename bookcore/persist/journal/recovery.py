@@ -1,0 +1,293 @@
+"""From a directory to a calendar: the newest snapshot that is whole, then every record after it.
+
+    lock  ->  names  ->  snapshot  ->  files, one after the other  ->  CLEAN  ->  only now: repair, sync, go on
+
+Nothing is changed before everything has been read and applied. Lawful after a crash, and repaired: a last file whose end is
+torn, a last file that has not even a header, a new directory without its first snapshot, a newest snapshot that is damaged
+while an older one and all records since are whole. Everything else is damage, and an error that names the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import BookcoreError, SnapshotError
+from bookcore.model.event import BookingEvent
+from bookcore.persist.codec.blob import MissingCodec
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.directory import (
+    CLEAN,
+    LOCK,
+    DirectoryJournal,
+    Names,
+    begin_file,
+    read_clean,
+    sync_folder,
+    told_as_journal,
+    words,
+)
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalInUseError,
+    JournalVersionError,
+)
+from bookcore.persist.journal.frames import HEADER_SIZE, VERSION, Frames, read_frames, read_header
+from bookcore.persist.journal.records import Replay
+from bookcore.persist.snapshot.format import Limits
+from bookcore.persist.snapshot.save_load import load_file, save
+
+__all__ = ["Make", "recover"]
+
+C = TypeVar("C")
+Make = Callable[..., tuple[C, CalendarState]]
+
+_ID_SIZE = 8
+
+
+class _End(NamedTuple):
+    """Where a directory's records end: the last file, its size up to there, and files that have no header."""
+
+    first: int
+    size: int
+    position: int
+    is_torn: bool
+    unfinished: list[int]
+
+
+def recover(
+    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, *,
+    bounds: str | None, create: bool, waits: bool, keep: int,
+) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
+    """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
+
+    Raises: `JournalError` and `SnapshotError`, and nothing else but what *make* raises; then the directory is as it was.
+    """
+    _check_folder(fs, folder, create)
+    lock = _locked(fs, folder)
+    try:
+        with told_as_journal(folder, "cannot be read"):
+            names = Names.read(fs, folder)
+        begins = _begins(fs, folder, names)
+        if begins:
+            calendar, state, store_id = _begin(make, folder, names, fs, bounds, create)
+            snapshots, end = [0], _End(1, HEADER_SIZE, 0, False, [])
+        else:
+            calendar, state, snapshot = _newest(make, folder, names, known, fs)
+            if bounds is not None and bounds != state.bounds:
+                raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+            store_id = snapshot[0]
+            end = state.gate.run(_replay, state, folder, names, known, fs, *snapshot)
+            _check_clean(fs, folder, names, store_id, end.position)
+            snapshots = [position for position in names.snapshots if position <= snapshot[1]]
+        journal = DirectoryJournal(
+            folder, fs, lock, store_id, first=end.first, position=end.position, size=end.size,
+            snapshots=snapshots, waits=waits, keep=keep, repair=None if begins else (end.is_torn, end.unfinished),
+        )  # fmt: skip
+    except BaseException:
+        with suppress(OSError, KeyError):
+            fs.close(lock)
+        raise
+    return calendar, state, journal
+
+
+def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
+    """Make the directory if it is not there and may be made; refuse one that is not a store and not empty."""
+    with told_as_journal(folder, "cannot be opened"):
+        if not fs.is_folder(folder):
+            if fs.exists(folder):
+                raise JournalError(folder, "is not a directory; a snapshot file is read by Calendar.restore")
+            if not create:
+                raise JournalError(folder, "there is no such directory, and create is false")
+            fs.make_folder(folder)
+            sync_folder(fs, os.path.dirname(folder) or os.curdir)
+            return
+        names = Names.read(fs, folder)
+    if names.snapshots or names.files:
+        return
+    if names.foreign:
+        raise JournalError(folder, f"holds files of others and no calendar ({names.foreign[0]}); take an empty directory")
+    if not create:
+        raise JournalError(folder, "there is no calendar in it, and create is false")
+
+
+def _locked(fs: FileSystem, folder: str) -> int:
+    """Lock the directory and note who holds it."""
+    path = os.path.join(folder, LOCK)
+    try:
+        lock = fs.lock(path)
+    except BlockingIOError:
+        pid, _, host = _read(fs, path)[:300].decode("utf-8", "replace").strip().partition(" ")
+        told = pid.isascii() and pid.isdigit() and host.isprintable()
+        raise JournalInUseError(folder, int(pid) if told else None, host if told else None) from None
+    except OSError as exc:
+        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+    try:
+        fs.truncate(lock, 0)
+        fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
+    except OSError as exc:
+        with suppress(OSError):
+            fs.close(lock)
+        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+    return lock
+
+
+def _read(fs: FileSystem, path: str) -> bytes:
+    """Return the bytes of a regular file. Raises: `JournalError`."""
+    most = Limits().max_bytes
+    with told_as_journal(path, "cannot be read"):
+        fd = fs.open(path)
+        try:
+            size = fs.size(fd)
+            if not 0 <= size <= most:
+                raise JournalError(path, "is no regular file" if size < 0 else f"{size} bytes; at most {most} are read")
+            parts = []
+            while size > 0 and (part := fs.read(fd, size)):
+                parts.append(part)
+                size -= len(part)
+        finally:
+            fs.close(fd)
+    return b"".join(parts)
+
+
+def _path(folder: str, first: int) -> str:
+    return os.path.join(folder, f"wal-{first:020}.bkj")
+
+
+# -- a new directory ---------------------------------------------------------------------------------
+
+
+def _begins(fs: FileSystem, folder: str, names: Names) -> bool:
+    """Tell whether a directory has no calendar yet, or was left by one whose making was cut off."""
+    if names.snapshots:
+        return False
+    if names.has_clean or names.files not in ([], [1]):
+        raise JournalDamagedError(folder, "all its snapshots are gone")
+    if names.files and len(_read(fs, _path(folder, 1))) > HEADER_SIZE:
+        raise JournalDamagedError(folder, "its first snapshot is gone")
+    return True
+
+
+def _begin(
+    make: Make[C], folder: str, names: Names, fs: FileSystem, bounds: str | None, create: bool
+) -> tuple[C, CalendarState, bytes]:
+    """Make an empty calendar and its first files: the journal before the snapshot, as always."""
+    if not create:
+        raise JournalError(folder, "there is no calendar in it, and create is false")
+    calendar, state = make(bounds=bounds or "[)", event_type=BookingEvent)
+    with told_as_journal(folder, "no calendar was begun"):
+        store_id = bytes.fromhex(fs.token())[:_ID_SIZE]
+        if names.files:
+            fs.unlink(_path(folder, 1))
+        begin_file(fs, folder, _path(folder, 1), store_id, 1)
+    name = os.path.join(folder, f"snap-{0:020}.bks")
+    save(state, name, fs=fs, store_id=store_id + bytes(8))
+    return calendar, state, store_id
+
+
+# -- a directory that holds a calendar ---------------------------------------------------------------
+
+
+def _newest(
+    make: Make[C], folder: str, names: Names, known: dict[str, type], fs: FileSystem
+) -> tuple[C, CalendarState, tuple[bytes, int]]:
+    """Return the calendar in the newest snapshot that is whole, with the store's id and the snapshot's position."""
+    made: list[CalendarState] = []
+
+    def making(**settings: Any) -> tuple[C, CalendarState]:
+        calendar, state = make(**settings)
+        made.append(state)
+        return calendar, state
+
+    errors: list[SnapshotError] = []
+    for position in reversed(names.snapshots):
+        path = os.path.join(folder, f"snap-{position:020}.bks")
+        try:
+            calendar, facts = load_file(making, path, known, None, Limits(), fs)
+            if facts.store_id[_ID_SIZE:] != position.to_bytes(8, "little"):
+                raise SnapshotDamagedError(path, "was renamed, or is no part of a journal")
+        except SnapshotDamagedError as exc:
+            errors.append(exc)
+            continue
+        if errors:
+            logging.getLogger("bookcore").error("%s; the older %s and all records since are read", errors[0], path)
+        return calendar, made[-1], (facts.store_id[:_ID_SIZE], position)
+    raise errors[0]
+
+
+def _replay(
+    state: CalendarState, folder: str, names: Names, known: dict[str, type], fs: FileSystem, store_id: bytes, position: int
+) -> _End:
+    """Apply all records after a position. The calendar's lock is held for writing."""
+    replay = Replay(state, known)
+    start = position
+    chain = [first for first in names.files if first > position]
+    if not chain or chain[0] != position + 1:
+        raise JournalDamagedError(folder, f"the records from {position + 1} on are gone")
+    size, end = HEADER_SIZE, start + 1
+    for first in chain:
+        path, is_last = _path(folder, first), first == chain[-1]
+        if first != position + 1:
+            raise JournalDamagedError(folder, f"the records {position + 1} to {first - 1} are gone")
+        data = _read(fs, path)
+        if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
+            return _End(end, size, position, False, [first])  # its making was cut off
+        frames = _frames(path, data, store_id, first)
+        if frames.end < len(data) and not (is_last and frames.proof is None):
+            what = f"record {first + len(frames.records)} is damaged"
+            proof = "" if frames.proof is None else f": a later one, at byte {frames.proof}, shows that it was written"
+            raise JournalDamagedError(path, what + proof, offset=frames.end)
+        for at, length in frames.records:
+            _apply(replay, path, at, data[at : at + length])
+            position += 1
+        end, size = first, frames.end
+    return _End(end, size, position, frames.end < len(data), [])
+
+
+def _frames(path: str, data: bytes, store_id: bytes, first: int) -> Frames:
+    """Return the frames of a file that should be this one."""
+    found = read_header(data)
+    if found is None:
+        raise JournalDamagedError(path, "its header is damaged", offset=0)
+    version, its_store, its_first = found
+    if version != VERSION:
+        if version > VERSION:
+            raise JournalVersionError(path, version, VERSION)
+        raise JournalDamagedError(path, f"there is no format {version}", offset=8)
+    if its_store != store_id:
+        raise JournalDamagedError(path, "is a file of another calendar; each has a directory of its own")
+    if its_first != first:
+        raise JournalDamagedError(path, f"was renamed: it begins with record {its_first}")
+    return read_frames(data, store_id, first)
+
+
+def _apply(replay: Replay, path: str, at: int, record: bytes) -> None:
+    """Apply one record; whatever goes wrong names the file."""
+    try:
+        replay.apply(record)
+    except MissingCodec as exc:
+        raise SnapshotTypeError(path, exc.reason, [exc.name]) from exc
+    except MemoryError as exc:
+        raise JournalError(path, "there is not enough memory to read it", offset=at) from exc
+    except BookcoreError as exc:
+        raise JournalDamagedError(path, f"a record that does not follow from those before: {exc}", offset=at) from exc
+    except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
+        raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
+
+
+def _check_clean(fs: FileSystem, folder: str, names: Names, store_id: bytes, position: int) -> None:
+    """Raise if there were more records when the calendar was shut down than are here now."""
+    if not names.has_clean:
+        return
+    path = os.path.join(folder, CLEAN)
+    its_store, least = read_clean(path, _read(fs, path))
+    if its_store != store_id:
+        raise JournalDamagedError(path, "is a file of another calendar; each has a directory of its own")
+    if position < least:
+        raise JournalDamagedError(folder, f"it had {least} records when it was shut down, {position} of them are here")

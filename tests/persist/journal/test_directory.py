@@ -1,0 +1,576 @@
+"""`Calendar.open`: what was acknowledged is there again; what is not whole, or is another's, is refused and left alone."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import logging
+import os
+import pickle
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    QueryError,
+    Resource,
+    SnapshotError,
+    StoreError,
+    TransactionError,
+    changes,
+)
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
+from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalDamagedError,
+    JournalError,
+    JournalInUseError,
+    JournalVersionError,
+)
+
+FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files of a directory but the one that says who holds it."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "LOCK"}
+
+
+def kill(calendar: Calendar) -> None:
+    """Leave a calendar as a killed process does: descriptors closed, nothing written."""
+    calendar._recorder.files.release()
+
+
+def booked(folder: Path, count: int = 3, **options: Any) -> Calendar:
+    """Return an open calendar with a resource and so many bookings."""
+    calendar = Calendar.open(folder, **options)
+    room = calendar.add_resource(Resource("room"))
+    for at in range(count):
+        calendar.book(room, at, at + 1)
+    return calendar
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_after_every_step_the_directory_holds_the_calendar(name: str, world: SimpleNamespace, tmp_path: Path) -> None:
+    """A calendar that is opened anew at every step, shut down or killed, stays equal to one that never was."""
+    key = world.families[name]
+    clock, twin_clock = world.Clock(key(0)), world.Clock(key(0))
+    twin = Calendar(clock=twin_clock)
+    folder = tmp_path / "store"
+    calendar = Calendar.open(folder, types=world.TYPES, clock=clock)
+    steps = zip(world.history(calendar, clock, key), world.history(twin, twin_clock, key), strict=True)
+    for number, (step, _) in enumerate(steps):
+        assert calendar.digest() == twin.digest(), step
+        if number % 5 == 4:
+            calendar.checkpoint()
+        read_only = tmp_path / f"copy-{number}"
+        read_only.mkdir()
+        for file, data in contents(folder).items():
+            (read_only / file).write_bytes(data)
+        with Calendar.open(read_only, types=world.TYPES, clock=clock) as again:
+            assert again.digest() == twin.digest(), step
+            assert again.position == calendar.position
+            again.check()
+    calendar.shut_down()
+    with Calendar.open(folder, types=world.TYPES, clock=clock) as again:
+        assert again.digest() == twin.digest()
+
+
+def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
+    """Under every policy, what a call returned from is in the files."""
+    for sync in ("always", "never"):
+        calendar = booked(tmp_path / sync, sync=sync)
+        digest, position = calendar.digest(), calendar.position
+        kill(calendar)
+        again = Calendar.open(tmp_path / sync, sync=sync)
+        assert (again.digest(), again.position, position) == (digest, position, 4)
+        kill(again)
+        before = contents(tmp_path / sync)
+        kill(Calendar.open(tmp_path / sync))  # a second recovery changes nothing
+        assert contents(tmp_path / sync) == before
+
+
+def test_a_transaction_is_one_record_and_a_refused_call_none(tmp_path: Path) -> None:
+    """What changes nothing appends nothing."""
+    with booked(tmp_path) as calendar:
+        position = calendar.position
+        with calendar.transaction():
+            calendar.book("room", 10, 11)
+            with calendar.transaction():
+                calendar.book("room", 11, 12)
+            calendar.tag("room", "sea")
+        assert calendar.position == position + 1
+        with pytest.raises(ConflictError):
+            calendar.book("room", 10, 11)
+        with pytest.raises(ConflictError), calendar.transaction():
+            calendar.book("room", 20, 21)
+            calendar.book("room", 20, 21)
+        with calendar.what_if():
+            calendar.book("room", 30, 31)
+        calendar.tag("room", "sea")
+        calendar.set_capacity("room", 1)
+        calendar.create_index("id", key=lambda resource: resource.id)
+        calendar.book_all([])
+        calendar.load([])
+        assert calendar.position == position + 1
+        calendar.load([BookingEvent("room", at, at + 1) for at in range(50, 90)])
+        assert calendar.position == position + 2
+        digest = calendar.digest()
+    with Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+
+
+def test_subscribers_are_notified_after_the_record_is_written(tmp_path: Path) -> None:
+    """A follower never hears of what the directory does not hold; what it changes in turn is recorded as well."""
+    heard: list[tuple[str, int, int]] = []
+    with Calendar.open(tmp_path) as calendar:
+        files = calendar._recorder.files
+
+        def hear(change: changes.Change) -> None:
+            heard.append((type(change).__name__, files.position, files.synced))
+            if isinstance(change, changes.ResourceAdded):
+                calendar.book(change.resource, 1, 2)
+
+        calendar.subscribe(hear)
+        calendar.add_resource(Resource("room"))
+        assert heard == [("ResourceAdded", 1, 1), ("Booked", 2, 2)]
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 1
+
+
+def test_holds_that_a_question_released_are_in_the_next_record(world: SimpleNamespace, tmp_path: Path) -> None:
+    """A question changes no file; the next command, the barrier or the shutdown writes what it released."""
+    clock = world.Clock(0)
+    for end in ("book", "barrier", "shut_down", "checkpoint"):
+        folder = tmp_path / end
+        clock.now = 0
+        calendar = booked(folder, 0, clock=clock)
+        calendar.hold("room", 5, 6, ttl=10)
+        clock.now = 10
+        position = calendar.position
+        assert len(calendar) == 0
+        assert calendar.position == position
+        if end == "book":
+            calendar.book("room", 5, 6)
+        else:
+            getattr(calendar, end)()
+        digest = calendar.digest()
+        kill(calendar)
+        with Calendar.open(folder) as again:  # without a clock, no hold runs out
+            assert again.digest() == digest
+            assert again.position == position + 1
+
+
+def test_a_refused_command_keeps_what_ran_out(world: SimpleNamespace, tmp_path: Path) -> None:
+    """Holds that ran out as a command began stay released although the command is refused."""
+    clock = world.Clock(0)
+    with booked(tmp_path, 1, clock=clock) as calendar:
+        told: list[Any] = []
+        calendar.hold("room", 5, 6, ttl=10)
+        calendar.subscribe(told.append)
+        clock.now = 10
+        for _ in range(3):
+            with pytest.raises(ConflictError):
+                calendar.book("room", 0, 1)
+        assert [type(change) for change in told] == [changes.Released]
+        digest = calendar.digest()
+    with Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+
+
+def test_checkpoints_keep_as_many_snapshots_as_asked_for(tmp_path: Path) -> None:
+    """Older ones go, and the records that no snapshot needs; nothing is written where nothing has changed."""
+    for keep in (1, 2, 3):
+        folder = tmp_path / str(keep)
+        with booked(folder, 1, keep=keep) as calendar:
+            for at in range(10, 14):
+                calendar.checkpoint()
+                calendar.checkpoint()
+                calendar.book("room", at, at + 1)
+            digest = calendar.digest()
+            snapshots = sorted(folder.glob("snap-*"))
+            assert len(snapshots) == keep
+            oldest = int(snapshots[0].stem[5:])
+            assert sorted(int(path.stem[4:]) for path in folder.glob("wal-*")) == list(range(oldest + 1, 7))
+        for _ in range(2):
+            with Calendar.open(folder, keep=keep) as again:
+                assert (again.digest(), again.position) == (digest, 6)
+
+
+def test_a_file_that_is_large_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are spread over files, and read in order."""
+    monkeypatch.setattr(DirectoryJournal, "largest", 1000)
+    with booked(tmp_path, 30) as calendar:
+        digest = calendar.digest()
+    assert len(list(tmp_path.glob("wal-*"))) > 3
+    with Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+    sorted(tmp_path.glob("wal-*"))[1].unlink()
+    with pytest.raises(JournalDamagedError, match="are gone"):
+        Calendar.open(tmp_path)
+
+
+def test_a_damaged_newest_snapshot_is_told_and_the_older_one_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is lost, and the log names the damaged file; the next checkpoint removes it."""
+    with booked(tmp_path) as calendar:
+        calendar.checkpoint()
+        calendar.book("room", 50, 51)
+        digest = calendar.digest()
+    newest = max(tmp_path.glob("snap-*"))
+    newest.write_bytes(newest.read_bytes()[:-1] + b"x")
+    with caplog.at_level(logging.ERROR), Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+        again.checkpoint()
+        assert not newest.exists()
+    assert newest.name in caplog.text
+    with Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+
+
+def test_one_calendar_at_a_time_has_a_directory(tmp_path: Path) -> None:
+    """The error names the process; the one that has it open is not disturbed."""
+    with booked(tmp_path) as calendar:
+        before = contents(tmp_path)
+        with pytest.raises(JournalInUseError, match=f"process {os.getpid()} on ") as caught:
+            Calendar.open(tmp_path)
+        assert caught.value.pid == os.getpid()
+        assert contents(tmp_path) == before
+        calendar.book("room", 50, 51)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_may_ask_and_not_change(tmp_path: Path) -> None:
+    """It is refused by name, and what it ends does not touch the directory of the other."""
+    with booked(tmp_path) as calendar:
+        before = contents(tmp_path)
+        reads, writes = os.pipe()
+        child = os.fork()
+        if not child:
+            told = "nothing"
+            try:
+                assert not calendar.is_available("room", 0, 1)
+                calendar.book("room", 70, 71)
+            except JournalClosedError as error:
+                told = f"{error.reason} {len(calendar)}"
+                calendar.shut_down()
+            finally:
+                os.write(writes, told.encode())
+                os._exit(0)
+        os.waitpid(child, 0)
+        told = os.read(reads, 1000).decode()
+        os.close(reads)
+        os.close(writes)
+        assert f"process {os.getpid()} has it open" in told
+        assert told.endswith(" 3")
+        assert contents(tmp_path) == before
+        calendar.book("room", 50, 51)
+        with pytest.raises(JournalInUseError):
+            Calendar.open(tmp_path)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 4
+
+
+def test_after_shutting_down_questions_are_answered_and_changes_refused(tmp_path: Path) -> None:
+    """So they are after a block that raised; the directory is free in either case."""
+    for raises in (False, True):
+        with pytest.raises(ZeroDivisionError) if raises else pytest.raises(JournalClosedError, match="shut down"):
+            with booked(tmp_path / str(raises)) as calendar:
+                if raises:
+                    raise ZeroDivisionError
+            calendar.shut_down()
+            digest = calendar.digest()
+            assert not calendar.is_available("room", 0, 1)
+            for change in (
+                lambda: calendar.remove_booking(1),
+                lambda: calendar.tag("room", "sea"),
+                lambda: calendar.add_resource(Resource("new")),
+                lambda: calendar.load([BookingEvent("room", at, at + 1) for at in range(50, 90)]),
+                calendar.checkpoint,
+            ):
+                with pytest.raises(JournalClosedError):
+                    change()
+                assert calendar.digest() == digest
+                calendar.check()
+            calendar.book("room", 8, 9)
+        with Calendar.open(tmp_path / str(raises)) as again:
+            assert len(again) == 3
+
+
+def test_a_calendar_that_was_dropped_unlocks_its_directory(tmp_path: Path) -> None:
+    """Without having been shut down it leaves what a crash leaves, which is whole."""
+    calendar = booked(tmp_path)
+    del calendar
+    gc.collect()  # a calendar and its parts refer to each other
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 3
+
+
+VALUES: list[Any] = [object(), lambda: None, {"a": object()}, [[[type]]], threading.Lock(), range(3), 1j]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_a_value_that_no_record_holds_is_refused_and_nothing_changes(value: Any, tmp_path: Path) -> None:
+    """In memory as little as in the directory; events that were given keep no trace of it."""
+    with booked(tmp_path) as calendar:
+        before, digest = contents(tmp_path), calendar.digest()
+        event = BookingEvent("room", 90, 91)
+        calls: list[Callable[[], Any]] = [
+            lambda: calendar.book("room", 80, 81, guest=value),
+            lambda: calendar.tag("room", "sea", ("label", value) if callable(value) else ("label", repr)),
+            lambda: calendar.add_resource(Resource(("id", repr))),
+            lambda: calendar.load([*(BookingEvent("room", at, at + 1) for at in range(100, 140)), _with(value)]),
+            lambda: calendar.book_all([event, {"resource": "room", "start": 95, "end": 96, "guest": value}]),
+        ]
+        for call in calls:
+            with pytest.raises(SnapshotValueError):
+                call()
+            assert calendar.digest() == digest
+            calendar.check()
+        assert event._home is None
+        with pytest.raises(SnapshotValueError), calendar.transaction():
+            calendar.book("room", 60, 61)
+            calendar.book("room", 61, 62, guest=value)
+        assert calendar.digest() == digest
+        assert contents(tmp_path) == before
+        calendar.book("room", 80, 81)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 4
+
+
+def _with(value: Any) -> BookingEvent:
+    return BookingEvent("room", 200, 201, guest=value)
+
+
+def test_a_class_that_no_record_holds_is_refused(world: SimpleNamespace, tmp_path: Path) -> None:
+    """An object of any class cannot be a resource here, but one that says how it is written."""
+    with Calendar.open(tmp_path, types=world.TYPES) as calendar:
+        before = contents(tmp_path)
+        for resource in (SimpleNamespace(id="van"), type("Flat", (Resource,), {"__qualname__": "Flat"})("flat")):
+            with pytest.raises(SnapshotTypeError):
+                calendar.add_resource(resource)
+            assert len(calendar.resources) == 0
+        assert contents(tmp_path) == before
+        calendar.add_resource(world.Boat("boat"))
+        calendar.add_resource(world.Flat("flat", 3))
+    with pytest.raises(SnapshotTypeError, match=r"pass types=\[Flat\]"):
+        Calendar.open(tmp_path)
+    with Calendar.open(tmp_path, types=world.TYPES) as again:
+        assert [type(resource) for resource in again.resources] == [world.Boat, world.Flat]
+
+
+def test_a_calendar_without_a_journal_says_so() -> None:
+    """It has no position, and nothing to shut down."""
+    calendar = Calendar()
+    calls: list[Callable[[], Any]] = [
+        lambda: calendar.position, calendar.checkpoint, calendar.barrier, calendar.shut_down, calendar.__enter__,
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
+            call()
+
+
+def test_an_open_transaction_refuses_what_needs_a_whole_state(tmp_path: Path) -> None:
+    """It goes on, and is kept."""
+    with booked(tmp_path) as calendar:
+        with calendar.transaction():
+            calendar.book("room", 50, 51)
+            for call in (calendar.checkpoint, calendar.shut_down):
+                with pytest.raises(TransactionError, match="a transaction is open"):
+                    call()
+            calendar.book("room", 51, 52)
+        assert len(calendar) == 5
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 5
+
+
+def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
+    """Each booking that returned is there, and no two overlap."""
+    done: list[int] = []
+    with booked(tmp_path, 0) as calendar:
+
+        def work(number: int) -> None:
+            for at in range(40):
+                calendar.book("room", 1000 * number + at, 1000 * number + at + 1)
+                done.append(number)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        calendar.checkpoint()
+        for thread in threads:
+            thread.join()
+        assert calendar.position == len(done) + 1 == 321
+        digest = calendar.digest()
+        kill(calendar)
+    with Calendar.open(tmp_path) as again:
+        assert again.digest() == digest
+        again.check()
+
+
+ARGUMENTS: list[dict[str, Any]] = [
+    {"sync": "batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
+    {"keep": 0}, {"keep": True}, {"keep": 2.0}, {"keep": None}, {"create": 1}, {"create": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=repr)
+def test_an_invalid_argument_is_refused_before_anything_is_made(arguments: dict[str, Any], tmp_path: Path) -> None:
+    """`batch` is not built yet, and so it is refused as well."""
+    with pytest.raises(QueryError):
+        Calendar.open(tmp_path / "new", **arguments)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("path", ["", "\0", 3.5, object(), None])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    """As for snapshots."""
+    with pytest.raises(SnapshotError, match="not a path"):
+        Calendar.open(path)
+
+
+def _foreign(folder: Path) -> None:
+    (folder / "letter.txt").write_text("dear")
+
+
+def _remove(pattern: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        for path in sorted(folder.glob(pattern)):
+            path.unlink()
+
+    return damage
+
+
+def _rename(old: str, new: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        next(folder.glob(old)).rename(folder / new)
+
+    return damage
+
+
+def _newer(folder: Path) -> None:
+    from zlib import crc32
+
+    path = max(folder.glob("wal-*"))
+    data = path.read_bytes()
+    head = data[:8] + b"\2\0" + data[10:28]
+    path.write_bytes(head + crc32(head).to_bytes(4, "little") + data[32:])
+
+
+def _mix(pattern: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        other = folder.parent / "other"
+        with booked(other) as calendar:
+            calendar.checkpoint()
+            calendar.book("room", 50, 51)
+        path = max(other.glob(pattern))
+        (folder / path.name).write_bytes(path.read_bytes())
+
+    return damage
+
+
+def _folder_for(pattern: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        path = max(folder.glob(pattern))
+        path.unlink()
+        path.mkdir()
+
+    return damage
+
+
+BROKEN: dict[str, tuple[Callable[[Path], Any], type[BookcoreError]]] = {
+    "all snapshots gone": (_remove("snap-*"), JournalDamagedError),
+    "all records gone": (_remove("wal-*"), JournalDamagedError),
+    "last records gone": (_remove("wal-*05.bkj"), JournalDamagedError),
+    "all but CLEAN gone": (_remove("*-*"), JournalDamagedError),
+    "records renamed": (_rename("wal-*05.bkj", f"wal-{6:020}.bkj"), JournalDamagedError),
+    "snapshot renamed": (lambda f: (_remove("snap-*00.bks")(f), _rename("snap-*", f"snap-{3:020}.bks")(f)), SnapshotError),
+    "a newer format": (_newer, JournalVersionError),
+    "records of another calendar": (_mix("wal-*"), JournalDamagedError),
+    "CLEAN of another calendar": (_mix("CLEAN"), JournalDamagedError),
+    "a snapshot of another calendar": (_mix("snap-*"), JournalDamagedError),
+    "CLEAN cut": (lambda f: (f / "CLEAN").write_bytes(b""), JournalDamagedError),
+    "a folder for the records": (_folder_for("wal-*"), JournalError),
+    "a folder for CLEAN": (_folder_for("CLEAN"), JournalError),
+    "a folder for the snapshot": (_folder_for("snap-*"), SnapshotError),
+    "LOCK is a folder": (_folder_for("LOCK"), JournalError),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_directory_that_is_not_whole_is_refused_and_left_as_it_is(name: str, tmp_path: Path) -> None:
+    """The error says what is wrong, is one of ours, travels, and the second attempt says the same."""
+    folder = tmp_path / "store"
+    with booked(folder) as calendar:
+        calendar.checkpoint()
+        calendar.book("room", 50, 51)
+    damage, error = BROKEN[name]
+    damage(folder)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "LOCK"}
+    for _ in range(2):
+        with pytest.raises(error) as caught:
+            Calendar.open(folder)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(copy.copy(caught.value)) == str(caught.value)  # noqa: S301
+        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "LOCK"} == before
+
+
+def test_a_directory_of_others_is_refused_and_no_file_made(tmp_path: Path) -> None:
+    """A new calendar takes an empty directory, or makes one whose parent is there."""
+    _foreign(tmp_path)
+    with pytest.raises(JournalError, match=r"letter\.txt"):
+        Calendar.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    with pytest.raises(JournalError, match="is not a directory"):
+        Calendar.open(tmp_path / "letter.txt")
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Calendar.open(tmp_path / "no" / "such")
+    for path in (tmp_path / "new", tmp_path / "empty"):
+        if path.name == "empty":
+            path.mkdir()
+        with pytest.raises(JournalError, match="create is false"):
+            Calendar.open(path, create=False)
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
+    with booked(tmp_path / "new"):
+        pass
+    _foreign(tmp_path / "new")  # beside a calendar, files of others are left alone
+    with Calendar.open(tmp_path / "new", create=False) as again:
+        assert len(again) == 3
+
+
+def test_other_bounds_than_those_of_the_calendar_are_refused(tmp_path: Path) -> None:
+    """None takes what the calendar has."""
+    with Calendar.open(tmp_path, bounds="[]") as calendar:
+        assert calendar.bounds == "[]"
+    with pytest.raises(JournalError, match="bounds"):
+        Calendar.open(tmp_path, bounds="[)")
+    for bounds in (None, "[]"):
+        with Calendar.open(tmp_path, bounds=bounds) as calendar:
+            assert calendar.bounds == "[]"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    """Opening is for writing."""
+    with booked(tmp_path / "store"):
+        pass
+    (tmp_path / "store").chmod(0o500)
+    with pytest.raises(JournalError):
+        Calendar.open(tmp_path / "store")
+
+
+def test_errors_are_store_errors() -> None:
+    """A program that catches `StoreError` catches them."""
+    for cls in (JournalClosedError, JournalDamagedError, JournalError, JournalInUseError, JournalVersionError):
+        assert issubclass(cls, StoreError)
+    assert issubclass(SnapshotDamagedError, SnapshotError)
