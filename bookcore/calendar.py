@@ -439,7 +439,7 @@ class Calendar(Generic[R, K, E]):
         ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
         names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
         ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
-        booking; so a request can safely be sent twice.
+        booking; so a request can safely be sent twice. If that is a hold, it stays one: `confirm` it.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
@@ -838,7 +838,8 @@ class Calendar(Generic[R, K, E]):
         resource or an id, which may be a tuple, is a term as well. A runtime protocol with attributes supports only
         `isinstance`, so each resource is checked against it.
 
-        Raises: `QueryError` for anything else; when the selection is read, for a class that does not support `issubclass`.
+        Raises: `QueryError` for anything else, bookings and closures too; when the selection is read, for a class that does
+        not support `issubclass`.
         Complexity: O(ids given); see `Selection` for reading it.
 
         >>> from bookcore import Calendar, Resource, no
@@ -1281,8 +1282,8 @@ class Calendar(Generic[R, K, E]):
         evaluates equal hours once, however many resources have them.
 
         Raises: `HoursError` when *hours* is neither `Hours` nor None; `KeyTypeError` when the calendar holds keys that the
-        hours do not support, such as whole numbers, or times without a zone where the hours have one (for later keys,
-        `book` raises it); `UnknownResourceError`; `QueryError` as `close_all`.
+        hours do not support, or was made for such (``keys=``), such as whole numbers, or times without a zone where the
+        hours have one (for later keys, `book` raises it); `UnknownResourceError`; `QueryError` as `close_all`.
         Complexity: O(1) for each resource, O(n / 8) for a resource that had hours before.
 
         >>> from datetime import datetime

@@ -627,8 +627,10 @@ class Engine:
                 raise HoursError(hours, "is no bookcore.hours.Hours")
         state = self.state
         self._tick()
-        if hours is not None and not state.keys.suit(lambda key: suits(hours, key, None)):
-            state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
+        if hours is not None:
+            state.keys.check_datetimes(hours.zone is not None)
+            if not state.keys.suit(lambda key: suits(hours, key, None)):
+                state.keys.suit(lambda key: hours.points(key, None))  # raises the error with the reason
         for record in self._each(resources):
             state.commit(changes.HoursSet(record.resource, hours, record.hours))
 

@@ -75,6 +75,8 @@ def _mistaken(name: str) -> str | None:
         also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
         return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
+    if lower.rstrip("_") == "id":  # Python itself tells that the resource, the start or the end is not given
+        return f"did you mean id? A {told}"
     for word in sorted({*_CALLS, "fields"} - _WORDS):
         # two letters that changed places make little of the ratio of a short word
         if sorted(word) == sorted(lower) or SequenceMatcher(None, word, lower).ratio() > 0.8:

@@ -223,6 +223,16 @@ class StatedKeys:
             return False
         return self.zoned is None or (key.utcoffset() is not None) is self.zoned
 
+    def may_be_datetimes(self, zoned: bool) -> bool:
+        """Tell whether datetimes with a zone, or without one, are among these, or those of a subclass may be.
+
+        >>> StatedKeys("aware").may_be_datetimes(False), StatedKeys(date).may_be_datetimes(False)
+        (False, False)
+        """
+        if any(issubclass(cls, datetime) for cls in self.types):
+            return self.zoned is None or self.zoned is zoned
+        return self.has(datetime(1970, 1, 1, tzinfo=UTC if zoned else None))
+
     def __str__(self) -> str:
         return f"keys={self.given.__name__ if self.zoned is None else repr(plain_text(self.given))}"
 
@@ -403,6 +413,12 @@ class KeyFamily:
             return True
         self._look_again()
         return all(map(asked, self._kinds.values()))
+
+    def check_datetimes(self, zoned: bool) -> None:
+        """Raise `KeyTypeError` when keys were stated among which there are no datetimes with a zone, or without one."""
+        if self._stated is not None and not self._stated.may_be_datetimes(zoned):
+            needed = f"datetimes {'with' if zoned else 'without'} a zone"
+            raise KeyTypeError(self._stated.given, f"the hours need {needed}, and the calendar was made with {self._stated}")
 
     def reset(self) -> None:
         """Forget all kinds, when no key is held any more."""

@@ -13,7 +13,9 @@ from operator import is_
 from types import GeneratorType
 from typing import Any
 
+from bookcore.model.closure import Closure
 from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
+from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -408,6 +410,8 @@ def _id_of(item: Any, calendar: Any) -> Any:
         return item
     if type(item) is No or _is_selection(item):
         raise QueryError(item, "is a term, where resources or ids are expected; terms to choose from are given in a list")
+    if is_a(item, (BookingEvent, Closure)):  # their ids are never meant as those of resources
+        raise QueryError(item, "is no resource; its .resource is one")
     try:
         id = getattr(item, "id", item) if calendar is None else calendar._id_of(item)
         hash(id)

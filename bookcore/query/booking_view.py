@@ -7,9 +7,9 @@ from typing import Any
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import QueryError
 from bookcore.model.event import BookingEvent
 from bookcore.query.listing import by_start
+from bookcore.query.selection import listed_values
 
 __all__ = ["BookingIndexView"]
 
@@ -53,13 +53,9 @@ class BookingIndexView:
     def one_of(self, values: Iterable[Any]) -> Iterator[BookingEvent]:
         """Iterate over the bookings whose value is in *values*, each once; None and NaN match nothing.
 
-        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each value.
+        Raises: `QueryError` when *values* cannot be iterated, or is one text. Complexity: as `equal` for each value.
         """
-        try:
-            given = tuple(values)
-        except Exception as exc:
-            raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
-        return _one_of(self._state, self.name, given)
+        return _one_of(self._state, self.name, listed_values(values))
 
     def __repr__(self) -> str:
         return f"<BookingIndexView {self.name!r}>"

@@ -228,14 +228,21 @@ class IndexView(Generic[R]):
     def one_of(self, values: Iterable[Any]) -> Selection[R]:
         """Return the resources whose value is in *values*; None and NaN match nothing.
 
-        Raises: `QueryError` when *values* cannot be iterated. Complexity: as `equal` for each value.
+        Raises: `QueryError` when *values* cannot be iterated, or is one text. Complexity: as `equal` for each value.
         """
-        try:
-            return Selection(self._planner, OneOf(self.name, tuple(values)))
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc
+        return Selection(self._planner, OneOf(self.name, listed_values(values)))
 
     def __repr__(self) -> str:
         return f"<IndexView {self.name!r}>"
+
+
+def listed_values(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the values given to ``one_of``. Raises: `QueryError`, also for a text, whose letters are not meant."""
+    if is_a(values, (str, bytes)):
+        raise QueryError(values, "is one text: one_of takes an iterable of values, equal takes one")
+    try:
+        return tuple(values)
+    except LACKING:
+        raise
+    except Exception as exc:
+        raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc

@@ -110,8 +110,8 @@ class Open(BookingEvent):
 MISTAKES: dict[str, list[str]] = {
     "an argument of another call": ["ttl", "until", "strategy", "selection", "requests", "on_conflict", "before", "after",
                                     "capacity", "hold", "held"],
-    "nearly an argument": ["quantitiy", "quantty", "qunatity", "Quantity", "quantity_", "if_exist", "tttl", "TTL", "utnil",
-                           "untill", "fileds", "field", "befor", "atfer", "stratgy", "on_conflit"],
+    "nearly an argument": ["quantitiy", "quantty", "qunatity", "Quantity", "quantity_", "id_", "ID", "Id", "if_exist",
+                           "tttl", "TTL", "utnil", "untill", "fileds", "field", "befor", "atfer", "stratgy", "on_conflit"],
 }  # fmt: skip
 """Keywords that were taken for fields, so that a caller was told of a booking that was not the one asked for."""
 

@@ -486,3 +486,14 @@ def test_a_comparison_of_values_that_fails_anywhere_changes_nothing(deed: str, s
         if not raised:
             calendar = fresh()
     assert not failed
+
+
+@pytest.mark.parametrize("text", ["Ada", "", b"Ada", "A", type("Name", (str,), {})("Ada"), b""])
+def test_one_of_takes_no_text_for_its_letters(text: Any) -> None:
+    """Of an index over bookings or over resources: it would answer for each letter, and find nothing."""
+    calendar = Calendar()
+    calendar.book(calendar.add_resource(Resource("Ada")), 1, 2, guest="Ada")
+    for index in (calendar.create_booking_index("guest"), calendar.create_index("name", key=lambda resource: resource.id)):
+        with pytest.raises(QueryError, match="one text"):
+            index.one_of(text)
+        assert len(list(index.one_of(["Ada"]))) == 1

@@ -177,3 +177,29 @@ def test_terms_cannot_be_changed(term: Any) -> None:
             delattr(term, name)
     assert (repr(term), getattr(term, "cost", None)) == before
     assert repr(pickle.loads(pickle.dumps(term))) == repr(copy.deepcopy(term)) == repr(copy.copy(term)) == repr(term)  # noqa: S301
+
+
+@pytest.mark.parametrize("ask", [
+    lambda calendar, found: calendar.find(found),
+    lambda calendar, found: calendar.find(no(list(found))),
+    lambda calendar, found: calendar.find([calendar.tagged("sea"), *found]),
+    lambda calendar, found: calendar.find_available(1, 2, found),
+    lambda calendar, found: calendar.resources - list(found),
+    lambda calendar, found: calendar.resources & found,
+    lambda calendar, found: calendar.book_any(list(found), 50, 51),
+    lambda calendar, found: list(calendar.find_slots(1, 0, 4, list(found))),
+])  # fmt: skip
+@pytest.mark.parametrize("what", ["bookings of an index", "bookings", "closures"])
+def test_bookings_and_closures_are_no_resources(ask: Any, what: str) -> None:
+    calendar = calendar_of()
+    first = calendar.resources.first()
+    calendar.book(first, 1, 2, guest="Ada")
+    calendar.close(first, 8, 9)
+    kinds: dict[str, Callable[[], Any]] = {
+        "bookings of an index": lambda: calendar.create_booking_index("guest").equal("Ada"),
+        "bookings": lambda: calendar.bookings(first),
+        "closures": lambda: iter(calendar.closures(first)),
+    }
+    found = kinds[what]()
+    with pytest.raises(QueryError, match=r"its \.resource"):
+        ask(calendar, found)

@@ -28,6 +28,7 @@ from bookcore import (
     TransactionError,
     UnknownBookingError,
     UnknownClosureError,
+    changes,
 )
 from bookcore.changes import Change
 from bookcore.hours import Hours
@@ -449,3 +450,21 @@ class OwnConflictError(ConflictError):
 def _looks_like(copied: object, fact: object) -> bool:
     """Tell whether a fact of a copy is that of the error, or its short form."""
     return str(copied) in (str(fact), brief(fact))
+
+
+def test_subscribers_can_name_every_record_that_they_get() -> None:
+    """A log that tells records by their classes must not have to import from the inside."""
+    told: list[Change] = []
+    calendar = Calendar(clock=lambda: 0)
+    room = calendar.add_resource(Resource("room"))
+    calendar.subscribe(told.append)
+    calendar.create_index("name", key=lambda resource: resource.id)
+    calendar.create_booking_index("guest")
+    calendar.reindex(room)
+    calendar.hold(room, 1, 5, id="x", ttl=3)
+    calendar.extend("x", ttl=9)
+    calendar.split("x", 3)
+    calendar.confirm("x")
+    assert {type(change).__name__ for change in told} >= {"IndexCreated", "Reindexed", "Booked", "Extended", "Confirmed"}
+    assert all(getattr(changes, type(change).__name__) is type(change) for change in told)
+    assert set(changes.__all__) == {cls.__name__ for cls in Change.__subclasses__()} | {"Change"}

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, KeyTypeError, MemoryStore, QueryError, Resource, SnapshotError
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    Hours,
+    KeyTypeError,
+    MemoryStore,
+    QueryError,
+    Resource,
+    SnapshotError,
+)
 from bookcore.testing import ListStore
 
 NAIVE, AWARE, DAY = datetime(2026, 5, 4, 12), datetime(2026, 5, 4, 12, tzinfo=UTC), date(2026, 5, 4)
@@ -125,3 +134,38 @@ def test_a_restored_calendar_takes_the_keys_that_are_stated(tmp_path: Path, keys
     empty = Calendar.restore(tmp_path / "empty", types=[Resource], keys="aware")
     with pytest.raises(KeyTypeError):
         empty.book("room", NAIVE, None)
+
+
+class Instant(datetime):
+    """A subclass of datetime, as pendulum and others have one."""
+
+
+LOCAL, ZONED = Hours({"mon": "09:00-17:00"}), Hours({"mon": "09:00-17:00"}, zone="UTC")
+
+
+@pytest.mark.parametrize(("keys", "hours"), [
+    ("aware", LOCAL), ("naive", ZONED), (date, LOCAL), (date, ZONED), (int, LOCAL), (float, ZONED), (str, LOCAL),
+    (tuple, ZONED), (timedelta, LOCAL), (Real, ZONED),
+])  # fmt: skip
+def test_hours_that_no_stated_key_suits_are_refused(keys: Any, hours: Hours) -> None:
+    """At once: with them every later question about the resource would be refused, and none could be booked."""
+    calendar, leader = made(keys), made(None)
+    told: list[Any] = []
+    leader.subscribe(told.append)
+    leader.set_hours("room", hours)
+    calls: list[Callable[[], Any]] = [lambda: calendar.set_hours("room", hours), lambda: calendar.apply(told[0])]
+    for call in calls:
+        with pytest.raises(KeyTypeError, match="the calendar was made with keys="):
+            call()
+    assert calendar.hours_of("room") is None
+    calendar.set_hours("room", None)
+
+
+@pytest.mark.parametrize(("keys", "hours"), [
+    ("aware", ZONED), ("naive", LOCAL), (datetime, LOCAL), (datetime, ZONED), (object, LOCAL), (Instant, ZONED),
+    (Instant, LOCAL), (None, ZONED),
+])  # fmt: skip
+def test_hours_that_stated_keys_may_suit_are_taken(keys: Any, hours: Hours) -> None:
+    calendar = made(keys)
+    calendar.set_hours("room", hours)
+    assert calendar.hours_of("room") == hours
