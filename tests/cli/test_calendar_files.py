@@ -113,3 +113,27 @@ def test_standard_input_may_be_a_calendar(run: Run, tmp_path: Path) -> None:
     """Known by its first line."""
     found = run("load", "-", "--json", stdin=(HEAD + TALK + "END:VCALENDAR\n").encode())
     assert json.loads(found.stdout)["bookings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "answer"),
+    [
+        ("2026-07-06T00:00", "2026-07-06T01:00", ""),
+        ("2026-07-08T00:00", "2026-07-08T01:00", "team\n"),
+        ("2026-07-04T11:00", "2026-07-04T12:00", ""),  # 9:00 in UTC
+        ("2026-07-04T12:00", "2026-07-04T13:00", "team\n"),
+        ("2026-07-07T22:00Z", "2026-07-07T23:00Z", "team\n"),  # midnight in Berlin
+        ("2026-07-07T21:00Z", "2026-07-08T00:00", ""),
+        ("-", "2026-07-04T11:00", "team\n"),
+    ],
+)
+def test_times_of_a_question_are_of_the_zone_of_the_call(
+    run: Run, tmp_path: Path, start: str, end: str, answer: str
+) -> None:
+    """As they are for a table: the file is read in that zone, and so are START and END."""
+    path = file(tmp_path, TALK, DAY)
+    result = run("available", path, start, end, "--zone", "Europe/Berlin")
+    assert (result.exit_code, result.stdout) == (0, answer)
+    why = run("why", path, "team", start, end, "--zone", "Europe/Berlin", "--json")
+    assert why.exit_code == 0
+    assert json.loads(why.stdout)["available"] is bool(answer)
