@@ -45,7 +45,8 @@ def formats_of(cells: Iterable[str]) -> tuple[str, ...]:
         left = {form: None for form in possible if _reads(form, cell)}
         if not left:
             return ()
-    formats = tuple(left or ())
+    # "May" is both a short and a full name, and the same month
+    formats = tuple(form for form in left or () if "%B" not in form or form.replace("%B", "%b") not in (left or ()))
     if len(formats) > 1 and (first := [form for form in formats if form.startswith("%y")]):
         # a year of two digits in the first place: the years of a file are few
         others = [form for form in formats if form not in first]
