@@ -52,8 +52,9 @@ def write_ics(
     Datetimes with a zone are written in UTC. `read_ics` reads the same spans, summaries and states.
 
     Raises: `CalendarFileError` for keys that are no dates, unbounded spans, parts of a second, spans of datetimes with the
-    bounds ``"[]"``, spans in which no time passes in ``zone`` (its clock is set forward past them), other sources, and files that cannot be written; what `Calendar.free_busy` raises. Nothing is changed
-    then. Complexity: O(bookings + closures).
+    bounds ``"[]"``, spans in which no time passes in ``zone`` (its clock is set forward past them), other sources, and files
+    that cannot be written; what `Calendar.free_busy` raises. Nothing is changed then.
+    Complexity: O(bookings + closures).
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
