@@ -10,18 +10,19 @@ from typing import Any
 
 from bookcore.cli.sources import Source, UsageError
 from bookcore.integrations.ical import IcsEvent, read_ics
-from bookcore.model.errors import CalendarFileError, brief
+from bookcore.model.errors import BookcoreError, CalendarFileError, brief
 from bookcore.tables import BadRow, Reason, Row
 
 __all__ = ["occurrences"]
 
-_ENDS = re.compile(r"(^|;)(COUNT|UNTIL)=", re.IGNORECASE)
+_ENDS = re.compile(r"(^|[;:])\s*(COUNT|UNTIL)\s*=", re.IGNORECASE)
 
 
 def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator[Row | BadRow]:
     """Yield the occurrences of all events that take time, event by event; before them the parts that cannot be read.
 
-    An occurrence is named by the UID of its event and, in a series, by its start. *until* is where series end.
+    An occurrence is named by the UID of its event and, in a series, by its start. *until* ends series that
+    have no end of their own.
 
     Raises: `CalendarFileError` for a file that is no calendar, `HoursError` for the zone; `UsageError` for a series without
     end if *until* is None, and for events that one calendar cannot hold if *zone* is None.
@@ -31,7 +32,7 @@ def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator
         events = read_ics(source.text(), zone=zone, on_bad="skip")
     except CalendarFileError as fault:
         raise UsageError(f"{source.name}: {fault}") from fault
-    endless = next((event for event in events if event.rule and not _ENDS.search(event.rule)), None)
+    endless = next(filter(_is_endless, events), None)
     if endless is not None and last is None:
         year = endless.start.year + 1
         what = brief(endless.summary or endless.uid)
@@ -52,15 +53,19 @@ def _rows(
         yield BadRow(fault.line or 0, Reason.UNREADABLE, str(fault))
     for event in events:
         line = event.line or 0
-        spans = event.spans(until=None if last is None or event.rule is None else _like(event.start, last))
+        spans = event.spans(until=_like(event.start, last) if last is not None and _is_endless(event) else None)
         try:
             for start, end in spans:
                 id = event.uid or None
                 if id is not None and (event.rule or event.include or event.occurrence):
                     id = f"{id} {start.isoformat()}"
                 yield Row(line, name, start, end, id)
-        except CalendarFileError as fault:
-            yield BadRow(line, Reason.UNREADABLE, str(fault))
+        except BookcoreError as fault:  # of a rule that is given up
+            yield BadRow(line, Reason.UNREADABLE, f"event {brief(event.uid)}: {fault}")
+
+
+def _is_endless(event: IcsEvent) -> bool:
+    return event.rule is not None and not _ENDS.search(event.rule)
 
 
 def _kind(start: date) -> str:

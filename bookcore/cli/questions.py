@@ -156,7 +156,10 @@ def _from_calendar_file(
             on_bad(row)
             if strict:
                 break
-    return Loaded(source, calendar, _keys_of(source.name, calendar, options))
+    keys = _keys_of(source.name, calendar, options)
+    if options.zone is not None:  # START and END are read as the file is
+        keys = KeyReader(KeyKind.ZONED, zone=options.zone)
+    return Loaded(source, calendar, keys)
 
 
 def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:

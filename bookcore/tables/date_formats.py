@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice, product
 
-__all__ = ["formats_of", "is_date", "readings"]
+__all__ = ["compact_formats_of", "formats_of", "is_date", "readings"]
 
 _CELL = re.compile(
     r"(?P<weekday>[A-Za-z]{3,9},?\s+)?"
@@ -45,13 +45,28 @@ def formats_of(cells: Iterable[str]) -> tuple[str, ...]:
         left = {form: None for form in possible if _reads(form, cell)}
         if not left:
             return ()
-    formats = tuple(left or ())
+    # "May" is both a short and a full name, and the same month
+    formats = tuple(form for form in left or () if "%B" not in form or form.replace("%B", "%b") not in (left or ()))
     if len(formats) > 1 and (first := [form for form in formats if form.startswith("%y")]):
         # a year of two digits in the first place: the years of a file are few
         others = [form for form in formats if form not in first]
         if _years(first[0], cells) >= min(_years(form, cells) for form in others):
             return tuple(others)
     return formats
+
+
+def compact_formats_of(cells: Iterable[str]) -> tuple[str, ...]:
+    """Return the formats that read every one of some cells of eight digits that end with a year of the last or this century.
+
+    Empty without cells.
+
+    >>> compact_formats_of(["04072026", "28072026"])
+    ('%d%m%Y',)
+    """
+    cells = list(cells)
+    if not cells or any(cell[4:6] not in ("19", "20") for cell in cells):
+        return ()
+    return tuple(form for form in ("%d%m%Y", "%m%d%Y") if all(_reads(form, cell) for cell in cells))
 
 
 def _years(form: str, cells: Iterable[str]) -> int:

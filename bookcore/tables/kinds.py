@@ -26,7 +26,7 @@ from typing import Any
 from bookcore.hours.wall_clock import load_zone
 from bookcore.model.errors import BookcoreError, QueryError, brief
 from bookcore.model.typecheck import is_a
-from bookcore.tables.date_formats import formats_of, is_date, readings
+from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, readings
 
 __all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
@@ -36,6 +36,9 @@ _COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")  # a decimal comma, or c
 _ISO = re.compile(r"[0-9]{4}-?[0-9W]")
 _LIKE_A_TIME = re.compile(
     r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{1,2}[ -][A-Za-z]{3}"
+    # a day and a year, or a year, a month and a day, in the words and marks of any language
+    r"|\b[0-9]{1,2}(?![0-9]).{0,40}?(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])"
+    r"|(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])[^0-9]{1,20}[0-9]{1,2}[^0-9]{1,20}[0-9]{1,2}(?![0-9])"
 )
 _CACHE_SIZE = 1 << 20  # the maximal number of cached keys
 _LIKE_TIMES = 1000
@@ -213,10 +216,13 @@ class KeyReader:
         """
         counts: Counter[KeyKind] = Counter()
         unclear: list[str] = []
+        compact: list[str] = []  # whole numbers as long as dates without marks, and no dates with the year first
         for cell in cells:
             kind = kind_of(cell)
             if dates and kind is KeyKind.INT and _is_day(cell):
                 kind = KeyKind.DATE
+            elif dates and kind is KeyKind.INT and len(cell) in (7, 8):
+                compact.append(cell)
             counts[kind] += 1
             if kind is KeyKind.TEXT and (looks_like_a_time(cell) or has_comma(cell)):
                 unclear.append(cell)
@@ -224,6 +230,9 @@ class KeyReader:
             counts[KeyKind.FLOAT] += counts.pop(KeyKind.INT, 0)
         text = counts.pop(KeyKind.TEXT, 0)
         kind, most = max(counts.items(), key=lambda pair: pair[1], default=(KeyKind.TEXT, 0))
+        padded = [cell.zfill(8) for cell in compact]  # some programs drop a zero in front, and then no format is right
+        if kind is KeyKind.INT and len(compact) == most and (formats := compact_formats_of(padded)):
+            raise UnclearKeysError(compact[0], formats if compact == padded else ())
         if most >= text and most:
             return cls(kind, zone=zone)
         if unclear:

@@ -113,3 +113,64 @@ def test_standard_input_may_be_a_calendar(run: Run, tmp_path: Path) -> None:
     """Known by its first line."""
     found = run("load", "-", "--json", stdin=(HEAD + TALK + "END:VCALENDAR\n").encode())
     assert json.loads(found.stdout)["bookings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "answer"),
+    [
+        ("2026-07-06T00:00", "2026-07-06T01:00", ""),
+        ("2026-07-08T00:00", "2026-07-08T01:00", "team\n"),
+        ("2026-07-04T11:00", "2026-07-04T12:00", ""),  # 9:00 in UTC
+        ("2026-07-04T12:00", "2026-07-04T13:00", "team\n"),
+        ("2026-07-07T22:00Z", "2026-07-07T23:00Z", "team\n"),  # midnight in Berlin
+        ("2026-07-07T21:00Z", "2026-07-08T00:00", ""),
+        ("-", "2026-07-04T11:00", "team\n"),
+    ],
+)
+def test_times_of_a_question_are_of_the_zone_of_the_call(
+    run: Run, tmp_path: Path, start: str, end: str, answer: str
+) -> None:
+    """As they are for a table: the file is read in that zone, and so are START and END."""
+    path = file(tmp_path, TALK, DAY)
+    result = run("available", path, start, end, "--zone", "Europe/Berlin")
+    assert (result.exit_code, result.stdout) == (0, answer)
+    why = run("why", path, "team", start, end, "--zone", "Europe/Berlin", "--json")
+    assert why.exit_code == 0
+    assert json.loads(why.stdout)["available"] is bool(answer)
+
+
+@pytest.mark.parametrize(
+    ("lines", "bookings"),
+    [
+        (["RRULE:FREQ=WEEKLY;COUNT=5"], 5),
+        (["RRULE:FREQ=WEEKLY; COUNT=5"], 5),
+        (["RRULE:FREQ=WEEKLY;UNTIL=20260803T090000Z"], 5),
+        (["RRULE:UNTIL=20260803;FREQ=WEEKLY"], 5),
+        (["RRULE:FREQ=WEEKLY;COUNT=2", "RDATE:20270706T090000Z"], 3),
+        (["RRULE:FREQ=WEEKLY"], 2),
+    ],
+)
+def test_until_ends_no_series_that_has_an_end(run: Run, tmp_path: Path, lines: list[str], bookings: int) -> None:
+    """Occurrences of others would be left out in silence."""
+    path = file(tmp_path, event("course", "DTSTART:20260706T090000Z", "DTEND:20260706T100000Z", *lines))
+    loaded = json.loads(run("load", path, "--until", "2026-07-15", "--json").stdout)
+    assert loaded["bookings"] == bookings
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY;INTERVAL=86399;BYMONTH=2;BYMONTHDAY=29;BYHOUR=4;BYSECOND=7;COUNT=2",
+        "FREQ=SECONDLY;INTERVAL=86399;BYMONTH=2;BYMONTHDAY=29;BYHOUR=4;BYSECOND=7;UNTIL=99991231T000000Z",
+    ],
+)
+def test_rule_that_is_given_up_is_a_bad_row_of_its_event(run: Run, tmp_path: Path, rule: str) -> None:
+    """And the other events are read."""
+    hopeless = event("hopeless", "DTSTART:20260504T090000Z", "DURATION:PT1H", f"RRULE:{rule}")
+    for events in ([hopeless, TALK], [TALK, hopeless]):
+        result = run("load", file(tmp_path, *events), "--json")
+        assert result.exit_code == 0
+        loaded = json.loads(result.stdout)
+        assert (loaded["bookings"], loaded["bad_rows"]) == (1, 1)  # the talk
+        assert "hopeless" in str(loaded["rows"])
+        assert "given up" in str(loaded["rows"])

@@ -28,6 +28,12 @@ DECIDED = [
     (["4 Jul 2026", "5 Jul 2026"], "%d %b %Y", date(2026, 7, 4)),
     (["4-Jul-26", "5-Jul-26"], "%d-%b-%y", date(2026, 7, 4)),
     (["Jul 4, 2026", "Jul 5, 2026"], "%b %d, %Y", date(2026, 7, 4)),
+    (["4 May 2026", "5 May 2026"], "%d %b %Y", date(2026, 5, 4)),
+    (["May 4, 2026", "May 28, 2026"], "%b %d, %Y", date(2026, 5, 4)),
+    (["4-May-26", "5-May-26"], "%d-%b-%y", date(2026, 5, 4)),
+    (["4 May 2026 9:30 PM", "5 May 2026 1:00 AM"], "%d %b %Y %I:%M %p", datetime(2026, 5, 4, 21, 30)),
+    (["4 May 2026", "5 July 2026"], "%d %B %Y", date(2026, 5, 4)),
+    (["4 May 2026", "5 Jul 2026"], "%d %b %Y", date(2026, 5, 4)),
     (["4 July 2026", "5 July 2026"], "%d %B %Y", date(2026, 7, 4)),
     (["04/07/2026 9:30", "28/07/2026 10:00"], "%d/%m/%Y %H:%M", datetime(2026, 7, 4, 9, 30)),
     (["04/07/2026 09:30:15", "04/28/2026 10:00:00"], "%m/%d/%Y %H:%M:%S", datetime(2026, 4, 7, 9, 30, 15)),
@@ -124,3 +130,50 @@ def test_a_zone_that_would_be_forgotten_is_refused(form: str) -> None:
     """Python reads a zone's name and returns a time without a zone."""
     with pytest.raises(DateFormatError, match="forgets"):
         KeyReader(None, date_format=form)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1. Januar 2026", "4. Jul. 2026", "4 de julio de 2026", "2026年7月4日", "2026. 07. 04.", "2026. 7. 4.",
+        "4 июля 2026", "4.VII.2026", "04. 07. 2026", "4 / 7 / 2026", "July 4th, 2026",
+        "sábado, 4 de julio de 2026", "07/2026",
+    ],
+)  # fmt: skip
+def test_dates_of_any_language_are_not_compared_letter_by_letter(cell: str) -> None:
+    """As text the tenth would come before the second."""
+    with pytest.raises(UnclearKeysError, match="not ISO 8601"):
+        KeyReader.for_cells([cell, cell])
+
+
+@pytest.mark.parametrize("cell", ["spring 2026", "room 12", "2026-07", "v1.2", "lot 2026/17", "1 " * 60_000, "chapter 12"])
+def test_text_with_numbers_stays_text(cell: str) -> None:
+    """A year alone, or numbers without a year, are no date."""
+    assert str(KeyReader.for_cells([cell]).kind) == "text"
+
+
+@pytest.mark.parametrize(
+    ("cells", "formats"),
+    [
+        (["04072026", "28072026"], ("%d%m%Y",)),
+        (["04072026", "04282026"], ("%m%d%Y",)),
+        (["04072026", "05072026"], ("%d%m%Y", "%m%d%Y")),
+        (["28072026"], ("%d%m%Y",)),
+        (["4072026", "28072026"], ()),  # a format would read 4072026 as 40 July
+        (["1112026", "2112026"], ()),
+    ],
+)
+def test_whole_numbers_with_the_year_last_are_no_numbers_where_the_columns_hold_dates(
+    cells: list[str], formats: tuple[str, ...]
+) -> None:
+    """As numbers the second of each month would come before the third of any."""
+    with pytest.raises(UnclearKeysError) as caught:
+        KeyReader.for_cells(cells, dates=True)
+    assert caught.value.formats == formats
+    assert str(KeyReader.for_cells(cells).kind) == "int"
+
+
+@pytest.mark.parametrize("cells", [["46000", "46001"], ["12345678"], ["28072026", "5"], ["1785110400"]])
+def test_other_whole_numbers_stay_numbers(cells: list[str]) -> None:
+    """Days since some day, seconds, and numbers of which only one could be a date."""
+    assert str(KeyReader.for_cells(cells, dates=True).kind) == "int"

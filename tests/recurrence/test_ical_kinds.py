@@ -815,3 +815,26 @@ def test_rule_of_a_file_is_the_rule_of_the_library() -> None:
     assert list(event.spans()) == list(recurring(first, first + HOUR, rule))
     assert read_rule(rule).numbered == {(2, 1)}
     assert series.IcsEvent is IcsEvent
+
+
+@pytest.mark.parametrize(
+    ("names", "stands"),
+    [
+        (["RECURRENCE-ID:20260505T070000Z", "RECURRENCE-ID:20260505T090000"], 1),
+        (["RECURRENCE-ID:20260505T090000", "RECURRENCE-ID:20260505T070000Z"], 1),
+        (["RECURRENCE-ID:20260505T090000", "RECURRENCE-ID;TZID=Europe/Berlin:20260505T090000"], 1),
+        (["RECURRENCE-ID;TZID=America/New_York:20260505T030000", "RECURRENCE-ID:20260505T090000"], 1),
+        (["RECURRENCE-ID:20260505T090000", "RECURRENCE-ID:20260505T070000Z", "RECURRENCE-ID:20260505T090000"], 2),
+    ],
+)
+def test_versions_of_an_occurrence_may_name_it_in_different_ways(names: list[str], stands: int) -> None:
+    """A floating name is the time on the clock of the series; only the newest version takes time (RFC 5546, 2.1.5)."""
+    series = "UID:1\nDTSTART;TZID=Europe/Berlin:20260504T090000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3"
+    moved = [
+        f"UID:1\nSEQUENCE:{n}\n{name}\nDTSTART:2026060{n + 1}T070000Z\nDURATION:PT1H" for n, name in enumerate(names)
+    ]
+    for order in (moved, moved[::-1]):
+        main, *others = read_ics(ics(series, *order))
+        assert [start.day for start, _ in main.spans()] == [4, 6]
+        assert [event.start for event in others] == [datetime(2026, 6, stands + 1, 7, tzinfo=UTC)]
+    assert len(read_ics(ics(series, *moved, f"UID:1\nSEQUENCE:9\n{names[0]}\nSTATUS:CANCELLED"))) == 1

@@ -161,6 +161,32 @@ def test_key_that_a_file_cannot_have_is_refused_and_nothing_is_changed(span: tup
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "zone"),
+    [
+        (datetime(2026, 3, 29, 2, 15), datetime(2026, 3, 29, 3, 10), "Europe/Berlin"),  # 01:15 to 01:10 in UTC
+        (datetime(2026, 3, 29, 2), datetime(2026, 3, 29, 3), "Europe/Berlin"),
+        (datetime(2026, 3, 8, 2, 30), datetime(2026, 3, 8, 3, 15), "America/New_York"),
+        (datetime(2026, 10, 4, 2), datetime(2026, 10, 4, 2, 30), "Australia/Lord_Howe"),
+        (date(2011, 12, 30), date(2011, 12, 31), "Pacific/Apia"),
+        (datetime(2011, 12, 30, 9), datetime(2011, 12, 31, 8), "Pacific/Apia"),
+    ],
+)
+def test_span_that_the_clock_leaves_out_is_refused(start: Any, end: Any, zone: str, tmp_path: Path) -> None:
+    """It would be written without a length, or with its end before its start, and would not read back."""
+    calendar, path = Calendar[Any](), tmp_path / "out.ics"
+    room = calendar.add_resource(Resource("room"))
+    calendar.book(room, start, end)
+    with pytest.raises(CalendarFileError, match="no time passes"):
+        write_ics(calendar, path, zone=zone)
+    with pytest.raises(CalendarFileError, match="no time passes"):
+        write_ics(calendar, path, zone=zone, free_busy=(room, start - 2 * DAY, end + 2 * DAY))
+    assert not path.exists()
+    assert write_ics(calendar, path) == 1
+    assert write_ics(calendar, path, zone="Asia/Kolkata") == 1
+    assert len(read_ics(path)) == 1
+
+
 def test_source_or_place_that_is_none_is_refused(tmp_path: Path) -> None:
     """Each is one of our errors, and leaves no file behind."""
     calendar = calendar_of(KEYS["utc"])

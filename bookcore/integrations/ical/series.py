@@ -167,17 +167,20 @@ def _standing(versions: Iterable[_Version], zone: tzinfo | None) -> Iterator[Ics
         if main is not None and event is None:  # called off without a word about when; an older version says that
             event = next((each.event for each in reversed(mains) if each.event is not None), None)
             event = None if event is None else replace(event, status="CANCELLED")
-        replaced: dict[date, _Version] = {}
+        replaced: dict[date, tuple[date, _Version]] = {}
+        names: dict[date, None] = {}
         for each in members:
             if each.names is None:
                 continue
             start = event.start if event is not None else each.event.start if each.event is not None else each.names
             name = _instant(like(each.names, start, zone))
-            if name not in replaced or replaced[name].rank <= each.rank:
-                replaced[name] = each
+            names[name] = None
+            same = _on_clock(name, start)
+            if same not in replaced or replaced[same][1].rank <= each.rank:
+                replaced[same] = name, each
         if event is not None:
-            yield replace(event, exclude=(*event.exclude, *replaced))
-        for name, each in replaced.items():
+            yield replace(event, exclude=(*event.exclude, *names))
+        for name, each in replaced.values():
             if each.event is not None:
                 called_off = main is not None and main.cancelled and each.rank <= main.rank
                 status = "CANCELLED" if called_off else each.event.status
@@ -187,6 +190,13 @@ def _standing(versions: Iterable[_Version], zone: tzinfo | None) -> Iterator[Ics
 def _instant(when: date) -> date:
     """Return a time in UTC, so that equal instants are equal keys."""
     return when.astimezone(UTC) if isinstance(when, datetime) and when.tzinfo is not None else when
+
+
+def _on_clock(name: date, start: date) -> date:
+    """Return a floating name of an occurrence as the instant that it is on the clock of its series, to compare versions."""
+    if isinstance(name, datetime) and name.tzinfo is None and isinstance(start, datetime) and start.tzinfo is not None:
+        return _instant(name.replace(tzinfo=start.tzinfo))
+    return name
 
 
 def _version(component: Component, method: str, zones: FileZones) -> _Version:

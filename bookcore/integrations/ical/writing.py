@@ -52,8 +52,9 @@ def write_ics(
     Datetimes with a zone are written in UTC. `read_ics` reads the same spans, summaries and states.
 
     Raises: `CalendarFileError` for keys that are no dates, unbounded spans, parts of a second, spans of datetimes with the
-    bounds ``"[]"``, other sources, and files that cannot be written; what `Calendar.free_busy` raises. Nothing is changed
-    then. Complexity: O(bookings + closures).
+    bounds ``"[]"``, spans in which no time passes in ``zone`` (its clock is set forward past them), other sources, and files
+    that cannot be written; what `Calendar.free_busy` raises. Nothing is changed then.
+    Complexity: O(bookings + closures).
 
     >>> from bookcore import Calendar, Resource
     >>> calendar = Calendar()
@@ -114,9 +115,11 @@ class _Writer:
             facts = ["STATUS:CONFIRMED", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"]
         else:
             raise CalendarFileError(each, "is no booking and no closure")
+        end = self.after(each.end, bounds)
+        self.check(each.start, end)
         self.lines += [
             "BEGIN:VEVENT", f"UID:{self.uid(kind, each.id)}", f"DTSTAMP:{self.stamp}",
-            self.line("DTSTART", each.start), self.line("DTEND", self.after(each.end, bounds)),
+            self.line("DTSTART", each.start), self.line("DTEND", end),
             f"SUMMARY:{_escaped(summary)}", f"LOCATION:{_escaped(_id(each.resource))}", *facts, "TRANSP:OPAQUE",
             "END:VEVENT",
         ]  # fmt: skip
@@ -132,6 +135,7 @@ class _Writer:
         ]  # fmt: skip
         for begin, ended, state in parts:
             if state in _BUSY:
+                self.check(begin, ended)
                 self.lines.append(f"FREEBUSY;FBTYPE={_BUSY[state]}:{self.instant(begin)}/{self.instant(ended)}")
         self.lines.append("END:VFREEBUSY")
 
@@ -150,6 +154,12 @@ class _Writer:
         if end == date.max:
             raise CalendarFileError(end, "there is no day after it")
         return end + _DAY
+
+    def check(self, start: Any, end: Any) -> None:
+        """Check that a span still takes time as it is written. Raises: `CalendarFileError`."""
+        if self.value(end)[1] <= self.value(start)[1]:  # texts of one form are in the order of time
+            reason = f"no time passes from it to {end}: the clock is set forward past that span, or its bounds are others"
+            raise CalendarFileError(start, reason)
 
     def line(self, name: str, key: Any) -> str:
         """Return the line of a date or time."""
