@@ -276,7 +276,7 @@ class ClosingExam:
             ((), {"reason": "the shop is closing"}, ["resource", "start", "end"]),
         ]
         for args, options, missing in calls:
-            with pytest.raises(QueryError, match="in memory and needs no closing") as refused:
+            with pytest.raises(QueryError, match=r"Calendar.open\(directory\), and others need no closing") as refused:
                 calendar.close(*args, **options)
             assert refused.value.term == missing
             assert calendar.closures() == ()
