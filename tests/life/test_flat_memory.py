@@ -62,12 +62,13 @@ def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("store", STORES)
 def test_nothing_is_left_behind(store: str, name: str) -> None:
     run = CYCLES[name](STORES[store]())
-    sizes = []
+    # what is tidied in batches grows up to each of them: the first cycles are all looked at, so that the height is known
+    sizes = [max(map(size, islice(run, 90)))]
     for _ in range(40):
         calendar = list(islice(run, 50 if store == "memory" else 15))[-1]
         sizes.append(size(calendar))
     calendar.check()
-    assert max(sizes[20:]) <= max(sizes[:20]) * 26 // 25, sizes
+    assert max(sizes[21:]) <= max(sizes[:21]) * 26 // 25, sizes
 
 
 @pytest.mark.parametrize("store", STORES)
