@@ -53,7 +53,7 @@ def test_records_of_every_kind_of_change_make_the_same_calendar(name: str, world
         assert follower.calendar.digest() == leader.digest(), step
         follower.calendar.check()
     kinds = {kind for kind in vars(changes).values() if isinstance(kind, type) and issubclass(kind, changes.Change)}
-    unset = {changes.HoursSet} if "datetime" not in name and name != "zone" else set()
+    unset: set[type] = {changes.HoursSet} if "datetime" not in name and name != "zone" else set()
     unset |= {changes.Held, changes.IndexDropped}  # subscribers hear nothing of them
     unset |= {changes.IndexCreated, changes.Reindexed}  # indexes are in no record
     assert follower.seen >= kinds - {changes.Change} - unset
