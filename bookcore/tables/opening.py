@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from bookcore.model.errors import LACKING, BookcoreError, brief
+from bookcore.model.errors import LACKING, BookcoreError, brief, visible
 from bookcore.model.typecheck import plain_text
 
 __all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "position_of", "read_header"]
@@ -30,7 +30,7 @@ class TableError(BookcoreError):
 
     def __init__(self, path: object, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{visible(path)}: {reason}")
 
 
 class ColumnError(TableError):
