@@ -26,6 +26,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     testing = pytest.importorskip("typer.testing", reason="the command line is not installed (extra: cli)")
     from bookcore.cli.app import app
 
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    pytest.importorskip("typer.rich_utils")  # reads FORCE_COLOR when it is imported, and never again
+
     def call(*arguments: object, columns: int = 100, terminal: bool = False, stdin: bytes | None = None) -> object:
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.delenv("NO_COLOR", raising=False)
