@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from bookcore.index.attribute_index import AttributeIndex, Position
+from bookcore.index.attribute_index import AttributeIndex, Position, called
 from bookcore.model.errors import IndexNameError
 from bookcore.model.event import BookingEvent
 
@@ -51,15 +51,7 @@ class BookingIndexes:
 
     def index(self, name: object) -> AttributeIndex:
         """Return the index called *name*, or raise an `IndexNameError` that lists the known names. O(1)."""
-        index: AttributeIndex | None
-        try:
-            index = self.by_name.get(name)  # type: ignore[call-overload]
-        except Exception:  # unhashable, or the object's own code
-            index = None
-        if index is None:
-            known = ", ".join(sorted(self.by_name)) or "none yet: create_booking_index(name)"
-            raise IndexNameError(name, f"no such index of bookings; there are: {known}")
-        return index
+        return called(self.by_name, name, "index of bookings", "create_booking_index(name)")
 
     def held(self, seq: int) -> tuple[tuple[str, Any], ...]:
         """Return the value of a booking in each index, for `places`. O(indexes)."""

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from bookcore.index.attribute_index import AttributeIndex, Position
+from bookcore.index.attribute_index import AttributeIndex, Position, called
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
     DuplicateResourceError,
@@ -386,15 +386,7 @@ class Registry:
 
     def index(self, name: object) -> AttributeIndex:
         """Return the index called *name*, or raise an `IndexNameError` that lists the known names."""
-        index: AttributeIndex | None
-        try:
-            index = self.indexes.get(name)  # type: ignore[call-overload]
-        except Exception:  # unhashable, or the object's own code
-            index = None
-        if index is None:
-            known = ", ".join(sorted(self.indexes)) or "none yet: create_index(name, key=...)"
-            raise IndexNameError(name, f"no such index; there are: {known}")
-        return index
+        return called(self.indexes, name, "index", "create_index(name, key=...)")
 
     def reindex(self, record: ResourceRecord, places: Places) -> None:
         """Update the entry of one resource in all indexes to *places*, the result of `places`. Runs no code of the user."""

@@ -27,10 +27,17 @@ from itertools import pairwise
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
-from bookcore.model.errors import LACKING, BookcoreError, KeyTypeError, QueryError, RecursiveCallError
+from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
+    IndexNameError,
+    KeyTypeError,
+    QueryError,
+    RecursiveCallError,
+)
 from bookcore.model.keys import KeyFamily, normal
 
-__all__ = ["MISSING", "AttributeIndex", "Held", "Position", "is_nan"]
+__all__ = ["MISSING", "AttributeIndex", "Held", "Position", "called", "is_nan"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
 
@@ -353,3 +360,19 @@ class AttributeIndex:
             held, right = (c.bits.value() if self.kind is Bitmap else c.bits for c in (chunk, fresh))
             if held != right or head is not chunk.values[0]:
                 raise AssertionError("the set of ordinals or the head of a chunk is wrong")
+
+
+def called(indexes: Mapping[str, AttributeIndex], name: object, what: str, make: str) -> AttributeIndex:
+    """Return the index called *name*. O(1).
+
+    Raises: `IndexNameError`, which lists the known names; *what* the indexes are, and which call makes one.
+    """
+    try:
+        index = indexes.get(name)  # type: ignore[call-overload]
+    except Exception:  # unhashable, or the object's own code
+        index = None
+    if index is None:
+        known = ", ".join(sorted(indexes)) or f"none yet: {make}"
+        raise IndexNameError(name, f"no such {what}; there are: {known}")
+    found: AttributeIndex = index
+    return found

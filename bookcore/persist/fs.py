@@ -17,7 +17,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileSystem"]
+__all__ = ["FileSystem", "sync_folder", "words", "write_all"]
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 # opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
@@ -185,3 +185,28 @@ class FileSystem:
         if os.name == "nt":
             return None
         return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+
+
+def write_all(fs: FileSystem, fd: int, data: bytes) -> None:
+    """Write all of *data*, in as many calls as the system needs. Raises: OSError."""
+    rest = memoryview(data)
+    while rest:
+        written = fs.write(fd, rest)
+        if written <= 0:
+            raise OSError("the file takes no more bytes")
+        rest = rest[written:]
+
+
+def sync_folder(fs: FileSystem, folder: str) -> None:
+    """Wait until the names in a folder are on the disk. Raises: OSError."""
+    fd = fs.open_folder(folder)
+    if fd is not None:
+        try:
+            fs.sync(fd)
+        finally:
+            fs.close(fd)
+
+
+def words(exc: BaseException) -> str:
+    """Return what an error of the operating system says."""
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

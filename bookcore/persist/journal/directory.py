@@ -30,12 +30,12 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from zlib import crc32
 
-from bookcore.persist.fs import FileSystem
+from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header
 from bookcore.persist.snapshot.format import Limits
 
-__all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal", "words"]
+__all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal"]
 
 LOCK, CLEAN = "LOCK", "CLEAN"
 _CLEAN_MAGIC = b"\x89BKCL\r\n\x1a"
@@ -44,11 +44,6 @@ _CHECK = struct.Struct("<I")
 _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
-
-
-def words(exc: BaseException) -> str:
-    """Return what an error of the operating system says."""
-    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
 @contextmanager
@@ -175,7 +170,7 @@ class DirectoryJournal:
         end = self._size + len(data)
         self._closed = "a record was cut off while it was written; open the directory anew"
         try:
-            _write(self.fs, fd, data)
+            write_all(self.fs, fd, data)
         except BaseException as exc:
             try:
                 self.fs.truncate(fd, self._size)
@@ -331,26 +326,7 @@ def read_clean(path: str, data: bytes) -> tuple[bytes, int]:
 def _write_file(fs: FileSystem, path: str, data: bytes) -> None:
     fd = fs.create(path)
     try:
-        _write(fs, fd, data)
+        write_all(fs, fd, data)
         fs.sync(fd)
     finally:
         fs.close(fd)
-
-
-def _write(fs: FileSystem, fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        written = fs.write(fd, rest)
-        if written <= 0:
-            raise OSError("the file takes no more bytes")
-        rest = rest[written:]
-
-
-def sync_folder(fs: FileSystem, folder: str) -> None:
-    """Wait until the names in a folder are on the disk. Raises: OSError."""
-    fd = fs.open_folder(folder)
-    if fd is not None:
-        try:
-            fs.sync(fd)
-        finally:
-            fs.close(fd)

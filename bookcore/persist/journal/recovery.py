@@ -20,7 +20,7 @@ from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.codec.blob import MissingCodec
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
-from bookcore.persist.fs import FileSystem
+from bookcore.persist.fs import FileSystem, sync_folder, words
 from bookcore.persist.journal.directory import (
     CLEAN,
     LOCK,
@@ -28,9 +28,7 @@ from bookcore.persist.journal.directory import (
     Names,
     begin_file,
     read_clean,
-    sync_folder,
     told_as_journal,
-    words,
 )
 from bookcore.persist.journal.errors import (
     JournalDamagedError,

@@ -39,7 +39,7 @@ from typing import Any
 from bookcore.model.errors import QueryError, SnapshotError, brief
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
-from bookcore.persist.fs import FileSystem
+from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
 from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
 __all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_file", "write_file"]
@@ -154,14 +154,14 @@ def write_file(
     try:
         target = fs.follow(name)
     except OSError as exc:
-        raise SnapshotError(name, f"not written: {_words(exc)}") from exc
+        raise SnapshotError(name, f"not written: {words(exc)}") from exc
     folder = os.path.dirname(target) or os.curdir
     fs.sweep(folder, MAGIC)
     try:
         temporary = os.path.join(folder, f".bookcore-{fs.token()}.tmp")
         fd = fs.create(temporary)
     except OSError as exc:
-        raise SnapshotError(name, f"not written: no file can be made in {folder} ({_words(exc)})") from exc
+        raise SnapshotError(name, f"not written: no file can be made in {folder} ({words(exc)})") from exc
     guard = None
     try:
         guard = _guarded(fs, temporary, fd)
@@ -171,15 +171,15 @@ def write_file(
     except BaseException as exc:
         left = "" if _removed(fs, temporary) else f"; {temporary} could not be removed"
         if isinstance(exc, OSError):
-            raise SnapshotError(name, f"not written: {_words(exc)}{left}") from exc
+            raise SnapshotError(name, f"not written: {words(exc)}{left}") from exc
         raise
     finally:
         if guard is not None:
             fs.release(guard)
     try:
-        _sync_folder(fs, folder)
+        sync_folder(fs, folder)
     except OSError as exc:
-        reason = f"written and whole, but a power cut may still undo this: the folder does not sync ({_words(exc)})"
+        reason = f"written and whole, but a power cut may still undo this: the folder does not sync ({words(exc)})"
         raise SnapshotError(name, reason) from exc
     return size
 
@@ -205,7 +205,7 @@ def read_file(
     except IsADirectoryError as exc:
         raise SnapshotError(name, "this is a folder, not a snapshot file") from exc
     except (OSError, ValueError) as exc:
-        raise SnapshotError(name, f"cannot be read: {_words(exc)}") from exc
+        raise SnapshotError(name, f"cannot be read: {words(exc)}") from exc
     return _parse(name, data, secret)
 
 
@@ -250,12 +250,7 @@ def _write_parts(fs: FileSystem, fd: int, parts: Iterable[bytes]) -> None:
     """Write and sync all of *parts*, and close the file whatever happens."""
     try:
         for part in parts:
-            rest = memoryview(part)
-            while rest:
-                written = fs.write(fd, rest)
-                if written <= 0:
-                    raise OSError("the file takes no more bytes")
-                rest = rest[written:]
+            write_all(fs, fd, part)
         fs.sync(fd)
     except BaseException:
         with suppress(OSError):  # the first failure is the one that is reported
@@ -290,19 +285,6 @@ def _removed(fs: FileSystem, path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _sync_folder(fs: FileSystem, folder: str) -> None:
-    fd = fs.open_folder(folder)
-    if fd is not None:
-        try:
-            fs.sync(fd)
-        finally:
-            fs.close(fd)
-
-
-def _words(exc: BaseException) -> str:
-    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
 def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:

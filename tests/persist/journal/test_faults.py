@@ -34,6 +34,7 @@ from bookcore import (
 from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
 from bookcore.persist.errors import SnapshotDamagedError
+from bookcore.persist.fs import sync_folder
 from bookcore.persist.journal import directory, frames, recovery
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
@@ -423,7 +424,7 @@ def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: in
     fd = fs.create(path)
     fs.write(fd, memoryview(frames.header(store_id, first)))
     fs.close(fd)
-    directory.sync_folder(fs, folder)
+    sync_folder(fs, folder)
 
 
 def _unchecked(view: memoryview, at: int, salt: int) -> tuple[int, int, int] | None:
