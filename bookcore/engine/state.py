@@ -341,6 +341,7 @@ class CalendarState:
         self._forget_keys()
 
     def _confirmed(self, change: changes.Confirmed) -> None:
+        self.begun = True
         self._hold_no_more(change.event._seq)
 
     def _hold_no_more(self, seq: Any) -> None:
@@ -350,7 +351,9 @@ class CalendarState:
 
     def _held(self, change: changes.Held) -> None:
         seq: Any = change.event._seq
-        self.holds.put(seq, change.until, self.holds.position(change.until, seq))
+        position = self.holds.position(change.until, seq)
+        self.begun = True
+        self.holds.put(seq, change.until, position)
         self.watch()
 
     def _extended(self, change: changes.Extended) -> None:

@@ -223,7 +223,7 @@ def test_whatever_the_store(command: str, store: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", ERRORS[1:])
-@pytest.mark.parametrize("command", ["book", "remove from a pool", "move", "extend", "undone block"])
+@pytest.mark.parametrize("command", ["book", "confirm", "remove from a pool", "move", "extend", "undone block"])
 def test_whatever_the_exception(command: str, error: type[BaseException]) -> None:
     """Also one that a handler raises, which need not be a `BaseException` only."""
     cut_everywhere(MemoryStore, COMMANDS[command], error, 20)
