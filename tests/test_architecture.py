@@ -41,7 +41,7 @@ EXTRA_OF = {  # where an optional package may be imported at all
     "cli": {"typer", "rich"},
     "demo": {"rich"},
     "tables": set[str](),
-    "integrations": {"icalendar", "dateutil"},
+    "integrations": {"icalendar"},
     "hours": {"dateutil"},
     "testing": {"hypothesis", "pytest", "numpy", "pandas"},
     "persist": {"numpy", "pandas"},

@@ -144,7 +144,7 @@ def load(
 ) -> None:
     r"""Book every row of a CSV, and list the rows that cannot be booked.
 
-    The first line names the columns. Of two rows that overlap, the later one is refused.
+    Lines above the one that names the columns are passed over. Of two rows that overlap, the later one is refused.
 
     [dim]Examples:[/]
 

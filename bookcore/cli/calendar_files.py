@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from bookcore.cli.sources import Source, UsageError
+from bookcore.hours.rrule import read_rule
 from bookcore.integrations.ical import IcsEvent, read_ics
 from bookcore.model.errors import BookcoreError, CalendarFileError, brief
 from bookcore.tables import BadRow, Reason, Row
 
 __all__ = ["occurrences"]
-
-_ENDS = re.compile(r"(^|[;:])\s*(COUNT|UNTIL)\s*=", re.IGNORECASE)
 
 
 def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator[Row | BadRow]:
@@ -29,7 +26,7 @@ def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator
     """
     last = _date(until) if until is not None else None
     try:
-        events = read_ics(source.text(), zone=zone, on_bad="skip")
+        events = read_ics(source.content(), zone=zone, on_bad="skip")
     except CalendarFileError as fault:
         raise UsageError(f"{source.name}: {fault}") from fault
     endless = next(filter(_is_endless, events), None)
@@ -43,7 +40,7 @@ def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator
             f"{source.name} has {' and '.join(kinds)}, which one calendar cannot hold; --zone Europe/Berlin, or whatever "
             "the zone is, makes all of them instants of it"
         )
-    return _rows(Path(source.name).stem, list(events), events.bad, last)
+    return _rows(Path(source.name).stem, events, events.bad, last)
 
 
 def _rows(
@@ -53,7 +50,7 @@ def _rows(
         yield BadRow(fault.line or 0, Reason.UNREADABLE, str(fault))
     for event in events:
         line = event.line or 0
-        spans = event.spans(until=_like(event.start, last) if last is not None and _is_endless(event) else None)
+        spans = event.spans(until=last if _is_endless(event) else None)
         try:
             for start, end in spans:
                 id = event.uid or None
@@ -65,20 +62,14 @@ def _rows(
 
 
 def _is_endless(event: IcsEvent) -> bool:
-    return event.rule is not None and not _ENDS.search(event.rule)
+    rule = None if event.rule is None else read_rule(event.rule)
+    return rule is not None and rule.count is None and rule.until is None
 
 
 def _kind(start: date) -> str:
     if not isinstance(start, datetime):
         return "whole days"
     return "floating times" if start.tzinfo is None else "times of a zone"
-
-
-def _like(start: Any, last: date) -> date:
-    """Return the end of a date as a key like the start of an event."""
-    if not isinstance(start, datetime):
-        return last
-    return datetime.combine(last, time.max, start.tzinfo)
 
 
 def _date(text: str) -> date:

@@ -44,7 +44,7 @@ class Command(TyperCommand):
 FileArg = Annotated[
     str,
     typer.Argument(
-        metavar="FILE", help="A CSV file (gzipped or not) or a saved snapshot; [b]-[/] is standard input."
+        metavar="FILE", help="A CSV file (gzipped or not), a calendar file (.ics) or a snapshot; [b]-[/] is standard input."
     ),
 ]
 StartArg = Annotated[str, typer.Argument(metavar="START", help="From when; [b]-[/] means from ever.")]

@@ -20,7 +20,6 @@ from rich.progress import (
 )
 
 from bookcore.calendar import Calendar
-from bookcore.cli.calendar_files import occurrences
 from bookcore.cli.options import Options
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
@@ -48,7 +47,7 @@ class Loaded(NamedTuple):
     """A file that has been loaded into a calendar.
 
     ``keys`` reads further keys in the same way as those of the file; None if the file and the options have no keys.
-    ``table`` is what was read, None for a snapshot.
+    ``table`` is the table that was read; None for a snapshot or a calendar file.
     """
 
     source: Source
@@ -147,6 +146,10 @@ def _from_calendar_file(
     source: Source, options: Options, on_bad: Callable[[BadRow], None], strict: bool
 ) -> Loaded:
     """Load a calendar file; its events are the bookings of one resource, which is called like the file."""
+    from bookcore.cli.calendar_files import (
+        occurrences,  # loads the reader of calendar files, which tables do not need
+    )
+
     if wrong := options.not_for_a_calendar():
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")

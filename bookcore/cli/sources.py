@@ -48,7 +48,7 @@ class Source(NamedTuple):
         """Return the source for `read_csv`."""
         return self.typed if self.copy is None else self.copy
 
-    def text(self) -> bytes:
+    def content(self) -> bytes:
         """Return all bytes of the source. Raises: `TableError`."""
         try:
             return Path(self.typed).read_bytes() if self.copy is None else self.copy.read()

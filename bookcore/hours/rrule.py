@@ -379,7 +379,7 @@ class _Expansion:
             return (0,), None
         by, first = self.rule.by, self.first
         said = by.get("BYHOUR"), by.get("BYMINUTE"), by.get("BYSECOND")
-        finer = 3 if self.units == 86_400 else 2 if self.units == 1440 else 1 if self.units == 24 else 0
+        finer = (1, 24, 1440, 86_400).index(self.units)
         hours, minutes, seconds = (
             given or (own,) for given, own in zip(said, (first.hour, first.minute, first.second), strict=True)
         )

@@ -9,8 +9,8 @@
 
 `bookcore.tables.fill` books the rows, and adds the resources that they name. An error of the whole file (missing, not
 text, without the columns) is a `TableError` from `read_csv`, before the first row. An error of one row is a `BadRow`
-with the number of its line, and reading continues. Gzipped files are unpacked. The first line names the columns; five
-of them are used.
+with the number of its line, and reading continues. Gzipped files are unpacked. The first line that has
+the columns names them, and lines above it are passed over.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def read_csv(
 class CsvTable:
     """An iterator over the rows of one CSV file. Close it, or use it in a ``with`` block, if it is not read to the end.
 
-    ``keys`` reads further keys in the same way as those of the file; ``columns`` are the names in the first line;
+    ``keys`` reads further keys in the same way as those of the file; ``columns`` are their names;
     ``size`` and ``position`` are bytes, for a progress bar (``size`` is 0 if the source is no file on disk);
     ``has_ids`` is whether there is a column of ids; ``left_out`` is the number of rows that were not chosen so far;
     ``states`` are the columns that by their name say which bookings stand, with the values in the rows looked at first.
@@ -307,7 +307,7 @@ class CsvTable:
             if len(cells) != width:
                 if not cells or (len(cells) == 1 and not cells[0].strip()):
                     continue
-                yield line, BadRow(line, Reason.COLUMNS, f"{len(cells)} columns, the first line has {width}")
+                yield line, BadRow(line, Reason.COLUMNS, f"{len(cells)} columns, the line of names has {width}")
                 continue
             if self._choices and not self._is_chosen(cells):
                 self.left_out += 1

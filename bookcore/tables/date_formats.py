@@ -39,14 +39,11 @@ def formats_of(cells: Iterable[str]) -> tuple[str, ...]:
     (('%d/%m/%Y',), ('%d/%m/%y %I:%M %p', '%m/%d/%y %I:%M %p'))
     """
     cells = list(islice(dict.fromkeys(cells), _MANY))
-    left: dict[str, None] | None = None
+    left = list(_possible(cells[0])) if cells else []
     for cell in cells:
-        possible = dict.fromkeys(_possible(cell)) if left is None else left
-        left = {form: None for form in possible if _reads(form, cell)}
-        if not left:
-            return ()
+        left = [form for form in left if _reads(form, cell)]
     # "May" is both a short and a full name, and the same month
-    formats = tuple(form for form in left or () if "%B" not in form or form.replace("%B", "%b") not in (left or ()))
+    formats = tuple(form for form in left if "%B" not in form or form.replace("%B", "%b") not in left)
     if len(formats) > 1 and (first := [form for form in formats if form.startswith("%y")]):
         # a year of two digits in the first place: the years of a file are few
         others = [form for form in formats if form not in first]

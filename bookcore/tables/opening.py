@@ -1,4 +1,4 @@
-"""Opening a table: its bytes, the delimiter, and the columns that the first line names.
+"""Opening a table: its bytes, the delimiter, and the line that names the columns.
 
 An error of the table as a whole is a `TableError`. An error of one row is a `BadRow`, and no exception.
 """
@@ -36,7 +36,8 @@ class TableError(BookcoreError):
 class ColumnError(TableError):
     """The file lacks a required column.
 
-    Attributes: ``missing`` (names), ``roles`` (the role of each: resource, start, end, id), ``columns`` (those in the file).
+    Attributes: ``missing`` (names), ``roles`` (the role of each: resource, start, end, id, quantity; ``only``
+    for a column by which rows are chosen), ``columns`` (those in the file).
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class DelimiterError(TableError):
     def __init__(self, path: object, delimiter: str, likely: str) -> None:
         self.delimiter, self.likely = delimiter, likely
         super().__init__(
-            path, f"the delimiter {brief(delimiter)} seems to be wrong: the first line is parted by {brief(likely)}"
+            path, f"the delimiter {brief(delimiter)} seems to be wrong: the line of names is parted by {brief(likely)}"
         )
 
 
@@ -139,7 +140,7 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
 
 
 class Header(NamedTuple):
-    """The first line, split: all columns, the positions of the five roles (-1: absent), and the missing roles.
+    """The line of names, split: all columns, the positions of the five roles (-1: absent), and the missing roles.
 
     ``joined`` are the positions of columns that are read as one, a date and a time of day: ``positions`` has them as columns
     that follow the others.
@@ -157,7 +158,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: object, line: str, named: dict[str, str | None], delimiter: str | None) -> Header:
-    """Return the header in the first line; *named* maps resource, start, end, id and quantity to column names or None.
+    """Return the header in a line; *named* maps resource, start, end, id and quantity to column names or None.
 
     Raises: `ColumnError`, `DelimiterError`, `TableError`.
     """
@@ -183,11 +184,11 @@ def read_header(path: object, line: str, named: dict[str, str | None], delimiter
 
 
 def _split(path: object, line: str, named: dict[str, str | None], delimiter: str) -> Header:
-    """Return the header that *delimiter* makes of the first line."""
+    """Return the header that *delimiter* makes of a line."""
     try:
         columns = tuple(name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter)))
     except (csv.Error, StopIteration, TypeError, ValueError) as fault:
-        raise TableError(path, f"the first line cannot be read ({fault})") from None
+        raise TableError(path, f"the line of names cannot be read ({fault})") from None
     while len(columns) > 1 and not columns[-1]:  # a delimiter at the end of each line
         columns = columns[:-1]
     positions, missing = [], []

@@ -58,7 +58,7 @@ BAD = [
     ("loft,5,5,x", Reason.EMPTY, "5 to 5"),
     ("loft,soon,5,x", Reason.UNREADABLE, "start 'soon' is not a whole number like 42"),
     ("loft,1,later,x", Reason.UNREADABLE, "end 'later'"),
-    ("loft,1,5", Reason.COLUMNS, "3 columns, the first line has 4"),
+    ("loft,1,5", Reason.COLUMNS, "3 columns, the line of names has 4"),
     ("loft,1,5,x,y", Reason.COLUMNS, "5 columns"),
     ('loft,1,5,"x"y', Reason.QUOTES, "expected after"),
     (b"l\xf6ft,1,5,x", Reason.NOT_TEXT, "b'l\\xf6ft' is not utf-8"),

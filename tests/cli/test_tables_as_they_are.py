@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from bookcore import BookcoreError, HoursError, QueryError
+from bookcore import HoursError, QueryError
 from bookcore.calendar import Calendar
 from bookcore.tables import BadRow, ColumnError, TableError, fill, read_csv
 from bookcore.tables.csvfile import LINE
@@ -251,4 +251,3 @@ def test_options_that_were_given_are_repeated_in_hints(run: Run, tmp_path: Path)
     file.write_text(STATES + "c,9,9,Confirmed\n")
     found = run("available", file, "1", "2", "--except", "status=Canceled", "--except", "status=No-Show")
     assert "--except status=Canceled --except status=No-Show" in found.stderr
-    assert issubclass(TableError, BookcoreError)

@@ -1,7 +1,8 @@
 """Calendar files (.ics): read their events as spans to book, write bookings as events. Extra: ``ical``.
 
-`read_ics` reads a file as it was meant, or refuses it by name; it needs no other package, except that the names which
-Windows gives to time zones come from icalendar (the extra). `write_ics` writes what such programs, and `read_ics`, read.
+`read_ics` reads a file as it was meant, or refuses it by name; it needs no other package. With icalendar (the extra) it also
+knows the names that Windows gives to time zones, and finds the IANA zone that a VTIMEZONE shows. `write_ics` writes what
+such programs, and `read_ics`, read.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def read_ics(
     - ``zone``: makes whole days and floating times instants of that zone (an IANA name or a `tzinfo`), so that one calendar
       can hold all events. Times of a zone that is not known are read in it as well.
     - ``on_bad``: ``"raise"`` an error for the first part that cannot be read, or ``"skip"`` it: read the other parts, and
-      list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off. A broken
-      line of a text, such as SUMMARY, is never raised, and always listed.
+      list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off. A
+      text, such as SUMMARY, whose line is not NAME:value is never raised, and always listed.
 
     Of several versions of an event, or of one occurrence, the newest stands. Each VFREEBUSY gives an event for each of its
     periods. Other components (VTODO, VJOURNAL, VAVAILABILITY) are no events, and are passed over.

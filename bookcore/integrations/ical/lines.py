@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from bookcore.model.errors import CalendarFileError
+from bookcore.persist.fs import words
 
 __all__ = ["Component", "Line", "components", "one_of"]
 
@@ -33,7 +34,8 @@ _DEEPEST: Final = 20
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(?=[;:])")
 _PARAMETER: Final = re.compile(r"\s*;\s*([A-Za-z0-9_.-]+)\s*=\s*((?:\"[^\"]*\"|[^\";:])*)")
 _PROSE: Final = re.compile(
-    r"(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|CATEGORIES|RESOURCES|URL|ATTACH|ATTENDEE|ORGANIZER|X-[A-Z0-9-]+)\b",
+    r"(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|CATEGORIES|RESOURCES|URL|ATTACH|ATTENDEE|ORGANIZER"
+    r"|X-(?!MICROSOFT-CDO-BUSYSTATUS\b)[A-Z0-9-]+)\b",
     re.IGNORECASE,
 )
 _BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
@@ -240,8 +242,7 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
         try:
             file: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - the caller closes it
         except (OSError, ValueError) as exc:
-            reason = getattr(exc, "strerror", None) or str(exc)
-            raise CalendarFileError(str(source), f"this file cannot be read: {reason}") from exc
+            raise CalendarFileError(str(source), f"this file cannot be read: {words(exc)}") from exc
     elif isinstance(source, str):
         file = io.BytesIO(source.encode("utf-8", "surrogatepass"))
     elif isinstance(source, bytes):
@@ -252,7 +253,7 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
         return _converted(file, source)
     except OSError as exc:
         file.close()
-        raise CalendarFileError(str(source), f"this file cannot be read: {exc.strerror or exc}") from exc
+        raise CalendarFileError(str(source), f"this file cannot be read: {words(exc)}") from exc
     except BaseException:
         file.close()
         raise

@@ -18,6 +18,7 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import CalendarFileError
 from bookcore.model.event import BookingEvent, Status
 from bookcore.model.explanation import State
+from bookcore.persist.fs import FileSystem, words
 
 __all__ = ["write_ics"]
 
@@ -74,12 +75,10 @@ def write_ics(
             raise CalendarFileError(free_busy, "free/busy time is that of a Calendar, for (resource, start, end)")
         writer.free_busy(source, *free_busy)
         count = 1
-    elif isinstance(source, Calendar):
-        for each in (*source.bookings(), *source.closures()):
-            writer.event(each, source.bounds)
-            count += 1
     else:
-        if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+        if isinstance(source, Calendar):
+            bounds, source = source.bounds, [*source.bookings(), *source.closures()]
+        elif isinstance(source, str | bytes) or not isinstance(source, Iterable):
             raise CalendarFileError(source, "what is written is a Calendar, or an iterable of bookings and closures")
         for each in source:
             writer.event(each, bounds)
@@ -226,7 +225,7 @@ def _parts(line: bytes) -> Iterator[bytes]:
 def _replace(path: str | PathLike[str], data: bytes) -> None:
     """Write a file as a whole or not at all."""
     try:
-        target = Path(path)
+        target = Path(FileSystem().follow(os.fspath(path)))
         if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
             target.write_bytes(data)
             return
@@ -240,5 +239,4 @@ def _replace(path: str | PathLike[str], data: bytes) -> None:
                 temporary.unlink()
             raise
     except (OSError, ValueError, TypeError) as exc:
-        reason = getattr(exc, "strerror", None) or str(exc)
-        raise CalendarFileError(path, f"this file cannot be written: {reason}") from exc
+        raise CalendarFileError(path, f"this file cannot be written: {words(exc)}") from exc

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from heapq import merge
+from itertools import takewhile
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -58,15 +59,12 @@ class _Observance:
 def _until(rule: RecurrenceRule, walls: Iterator[timedelta], before: timedelta) -> Iterator[timedelta]:
     """Yield the walls up to UNTIL, which is in UTC, or local (as some files have it)."""
     until = rule.until
-    last = None
+    last = timedelta.max
     if isinstance(until, datetime):
         last = until - EPOCH_UTC + before if until.tzinfo is not None else until - EPOCH
     elif until is not None:
         last = timedelta(days=until.toordinal() - EPOCH.toordinal() + 1)
-    for wall in walls:
-        if last is not None and wall > last:
-            return
-        yield wall
+    return takewhile(lambda wall: wall <= last, walls)
 
 
 class FileZone(tzinfo):
