@@ -490,13 +490,14 @@ class Calendar(Generic[R, K, E]):
                         if (
                             start < end  # type: ignore[operator]
                             and binding.edges is not None
-                            and not (ledger.named and (seq in ledger.numbers or id in ledger.numbers))
+                            and seq > ledger.undone
+                            and not (ledger.named and (seq in ledger.numbers or (id is not None and id in ledger.numbers)))
                             and (id is None or not self._engine.state.holds.expired)
                         ):
                             index = binding
                     except Exception:  # noqa: S110 - not registered, the object's own code, or a NaN among decimals
                         pass
-                    if index is not None and seq > ledger.undone:
+                    if index is not None:
                         gate.stamp = None
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):
@@ -1180,8 +1181,8 @@ class Calendar(Generic[R, K, E]):
         again it does nothing. Another calendar is in memory and needs no closing: ``close()`` is refused.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`; `QueryError` when the reason is no string, or
-        unless resource, start and end are all given; without arguments `JournalError`, and unlocks the directory still, and
-        `TransactionError` in a transaction.
+        unless resource, start and end are all given; without arguments `JournalError` when the rest cannot be written (the
+        directory is unlocked all the same), `TransactionError` in a transaction.
         Complexity: O(log m + bookings that overlap the span); of a calendar O(1), and one sync.
 
         >>> from bookcore import Calendar, Resource

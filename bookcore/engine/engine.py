@@ -60,7 +60,7 @@ from bookcore.model.term import check_quantity, has_id
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed"]
+__all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed", "skipped"]
 
 UNSET: Any = object()
 """The default of an argument for which None is a meaningful value."""
@@ -210,12 +210,7 @@ class Engine:
         if until is not None:
             state.holds.position(until, seq)  # raises where deadlines cannot be compared
         allows = state.rules.bookings.allows if by_bookings_alone else state.rules.allows
-        try:
-            allowed = quantity <= record.capacity and allows(record, low, high, quantity)
-        except Exception as exc:
-            state.translate_error(exc, low, high)
-            raise
-        if not allowed:
+        if quantity > record.capacity or not self._has_room(allows, record, low, high, quantity):
             raise self.conflict(record, low, high, event._start, event._end, quantity)
         facts = facts_of(event)
         event._seq = seq
@@ -376,8 +371,7 @@ class Engine:
         self._tick()
         past, now = False, None
         if ttl is not None or until is not None:
-            now = state.holds.now(state.home)
-            until = state.holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            until, now = self._deadline(ttl, until)
             past = not now < until
             if past and plain_text(if_exists) != "return":  # an active booking is returned, whatever the deadline
                 raise HoldExpiredError(id, until, now)
@@ -431,8 +425,7 @@ class Engine:
             raise QueryError(event, "is confirmed, so it has no deadline to extend")
         before = holds.until[seq]
         if ttl is not None or until is not None:
-            now = holds.now(state.home)
-            until = holds.deadline(later(now, ttl) if ttl is not None else until, now)
+            until, _ = self._deadline(ttl, until)
             if before is None:
                 raise QueryError(until, "would shorten a hold that has no deadline; remove it and hold anew")
             if (why := incomparable(until, before)) is not None:
@@ -458,14 +451,10 @@ class Engine:
         )
         low, high = state.keys.admit(new._start, new._end)
         quantity, rules = new._quantity, state.rules
-        try:
-            if target is source:
-                allowed = rules.allows_beside(target, low, high, quantity, seq)
-            else:
-                allowed = rules.allows(target, low, high, quantity)
-        except Exception as exc:
-            state.translate_error(exc, low, high)
-            raise
+        if target is source:
+            allowed = self._has_room(rules.allows_beside, target, low, high, quantity, seq)
+        else:
+            allowed = self._has_room(rules.allows, target, low, high, quantity)
         if not allowed:
             raise self.conflict(target, low, high, new._start, new._end, quantity, seq)
         new._seq, new._id, new._home = seq, old._id, ledger
@@ -483,12 +472,14 @@ class Engine:
         seq = state.ledger.find(event_or_id)
         old, record = state.ledger.event(seq), state.ledger.record(seq)
         units = old._quantity if quantity is UNSET else check_quantity(quantity)
-        return self._change(old, record, changed_event(old, units, fields), beside_rules=False)
+        return self._change(old, record, changed_event(old, units, fields), by_bookings_alone=False)
 
-    def _change(self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, beside_rules: bool) -> BookingEvent:
+    def _change(
+        self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, by_bookings_alone: bool
+    ) -> BookingEvent:
         """Put *new*, which has the same span, in the place of *old*, or raise `ConflictError` and change nothing.
 
-        *beside_rules*: closures and opening hours are ignored.
+        *by_bookings_alone*: closures and opening hours are ignored.
         """
         state = self.state
         seq: Any = old._seq
@@ -496,19 +487,28 @@ class Engine:
         more = new._quantity - old._quantity
         if more > 0:
             # the booking itself uses its units over the whole of its reach: there is room if the rest fits beside it
-            allows = state.rules.bookings.allows if beside_rules else state.rules.allows
-            try:
-                allowed = new._quantity <= record.capacity and allows(record, low, high, more)
-            except Exception as exc:
-                state.translate_error(exc, low, high)
-                raise
-            if not allowed:
+            allows = state.rules.bookings.allows if by_bookings_alone else state.rules.allows
+            if new._quantity > record.capacity or not self._has_room(allows, record, low, high, more):
                 raise self.conflict(record, low, high, old._start, old._end, new._quantity, seq)
         new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
         as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
         new._lock = state.ledger.next_lock() if as_row else None
         state.commit(changes.Changed(old, new, state.booking_indexes.held(seq)))
         return new
+
+    def _deadline(self, ttl: Any, until: Any) -> tuple[Any, Any]:
+        """Return the deadline that ``ttl`` or ``until`` asks for, in index form, and the clock's present instant."""
+        holds = self.state.holds
+        now = holds.now(self.state.home)
+        return holds.deadline(later(now, ttl) if ttl is not None else until, now), now
+
+    def _has_room(self, allows: Callable[..., bool], record: ResourceRecord, low: Any, high: Any, *asked: Any) -> bool:
+        """Ask a rule. Raises: an error of ours in place of what the store or the keys raise."""
+        try:
+            return allows(record, low, high, *asked)
+        except Exception as exc:
+            self.state.translate_error(exc, low, high)
+            raise
 
     @_all_or_nothing
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
@@ -760,7 +760,7 @@ class Engine:
                 copy = after._with(resource=ledger.record(seq).resource)
                 check_quantity(copy._quantity)
                 # the leader's closures and hours do not count, as for `Booked`
-                self._change(ledger.event(seq), ledger.record(seq), copy, beside_rules=True)
+                self._change(ledger.event(seq), ledger.record(seq), copy, by_bookings_alone=True)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
                     raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")

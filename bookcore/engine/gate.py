@@ -170,7 +170,8 @@ class Gate:
 
     ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that nobody will
     end. ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
-    number of its last change, or 0. Of a command it is also told that it waits for the journal.
+    number of its last change, or 0. It is also told whether the call waits for the journal,
+    as commands do.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
 """The changes of open transactions, which may be undone, and the changes that are still to be delivered to subscribers.
 
-    commit  ->  note(change)  ->  changes    while a block or a command may have to undo them
-                              ->  outbox     (change, the subscribers at that time), delivered without the lock
+    commit  ->  changes    while a block or a command may have to undo them
+            ->  outbox     (change, the subscribers at that time), delivered without the lock
 
 ``active`` is false while nothing can be undone and there are neither subscribers nor a journal: then no changes need be
 noted. With a journal every command is a block (`bookcore.engine.recording`), and the changes of the outermost block are one
@@ -74,7 +74,6 @@ class _Thread(threading.local):
         self.blocks: list[ref[Any]] = []  # the open blocks that it owns, see `bookcore.engine.gate.Block`
         self.due: deque[tuple[Log, int]] = deque()  # what it has to deliver, by log
         self.rebuilds: Any = None  # what runs `bookcore.engine.mending.Mending.rebuild`, if it does
-
 
     def is_in_block(self) -> bool:
         """Tell whether it owns a block of a calendar that somebody will end."""

@@ -87,7 +87,7 @@ class Registry:
                 return record
         except Exception:  # noqa: S110 - unhashable, or the object's own code
             pass
-        record = self.renamed.get(id(resource)) or self._at(resource)  # an id may happen to have an `id` itself
+        record = self.renamed.get(id(resource)) or self.with_id(resource)  # an id may happen to have an `id` itself
         if record is None and (namesake := self._namesake(resource)) is not None:
             try:
                 if namesake.resource == resource:
@@ -110,14 +110,15 @@ class Registry:
             return record.id
         if self.key is None:
             return getattr(resource, "id", resource)
-        if self._at(resource) is not None:
+        if self.with_id(resource) is not None:
             return resource
         try:
             return self.key(resource)
         except Exception:  # an id of which there is no resource
             return resource
 
-    def _at(self, id: Any) -> ResourceRecord | None:
+    def with_id(self, id: Any) -> ResourceRecord | None:
+        """Return the record with this id, or None. Raises nothing. O(1)."""
         try:
             return self.by_id.get(id)
         except Exception:  # unhashable, or the object's own code
@@ -126,7 +127,7 @@ class Registry:
     def _namesake(self, resource: Any) -> ResourceRecord | None:
         """Return the record that has the id of an object, whatever its resource."""
         try:
-            return self._at(self.id_of(resource))
+            return self.with_id(self.id_of(resource))
         except Exception:  # the object's own code
             return None
 
@@ -173,17 +174,13 @@ class Registry:
             self.renamed[id(record.resource)] = record
         for index, value, place in places:
             index.enter(number, value, place)
-        for name, held in indexed or ():
-            if name in self.indexes:
-                self.indexes[name].put_back(number, held)
+        self.put_back(record, indexed or ())
         missing = [None] * (number + 1 - self.size)
         self.objects += missing
         self.by_number += missing
         self.objects[number], self.by_number[number] = record.resource, record
         self.everything.add(number)
-        if not record.is_exclusive:
-            self.pooled.add(number)
-        self.by_capacity.setdefault(record.capacity, Bitmap()).add(number)
+        self._add_units(record)
         if members is None:
             members = self.classes[cls] = Bitmap()
         members.add(number)
@@ -219,10 +216,8 @@ class Registry:
         # an addition that was cut off may have got to some of these only
         for cls, members in [(cls, members) for cls, members in self.classes.items() if number in members]:
             _take(number, cls, members, self.classes)
-        for bits in (self.everything, self.pooled, *self.by_capacity.values()):
-            bits.discard(number)
-        if record.capacity in self.by_capacity and not self.by_capacity[record.capacity].value():
-            del self.by_capacity[record.capacity]
+        self.everything.discard(number)
+        self._discard_units(number)
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             _take(number, label, bits, self.tags)
         for index in self.indexes.values():
@@ -233,12 +228,17 @@ class Registry:
 
     def resized(self, record: ResourceRecord) -> None:
         """Update the bitmaps after the capacity of a record has been changed. O(n / 8)."""
-        number = record.number
+        self._discard_units(record.number)
+        self._add_units(record)
+
+    def _add_units(self, record: ResourceRecord) -> None:
+        if not record.is_exclusive:
+            self.pooled.add(record.number)
+        self.by_capacity.setdefault(record.capacity, Bitmap()).add(record.number)
+
+    def _discard_units(self, number: int) -> None:
         for bits in (self.pooled, *self.by_capacity.values()):
             bits.discard(number)
-        if not record.is_exclusive:
-            self.pooled.add(number)
-        self.by_capacity.setdefault(record.capacity, Bitmap()).add(number)
         for capacity in [capacity for capacity, bits in self.by_capacity.items() if not bits.value()]:
             del self.by_capacity[capacity]
 
@@ -262,10 +262,7 @@ class Registry:
         """
         if record.number < self.size and self.by_number[record.number] is record:
             return record
-        try:
-            now = self.by_id.get(record.id)
-        except Exception:  # the code of the id
-            return None
+        now = self.with_id(record.id)
         return now if now is not None and now.resource is record.resource else None
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:

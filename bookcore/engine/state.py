@@ -7,7 +7,8 @@
 `commit` never decides: its caller has decided. In applying a change, every step that can fail (comparing the user's keys,
 calling a store) comes before the first step that changes something, so that a change is applied as a whole or not at all.
 
-To add a kind of change: add its class and its inverse to `bookcore.model.change`, and one method here.
+To add a kind of change: add its class and its inverse to `bookcore.model.change`, one method here, and a case each to
+`Mending._undo_change`, `Engine.apply` and `bookcore.persist.journal.records`.
 """
 
 from __future__ import annotations
@@ -313,8 +314,7 @@ class CalendarState:
         event = change.event
         seq: Any = event._seq
         record = self.ledger.record(seq)
-        if self.indexed is None:
-            self.indexed = self.booking_indexes.held(seq)
+        self.indexed = self.booking_indexes.held(seq) if change.indexed is None else change.indexed
         if (hide or change.expired) and self.expiry is not None:
             self.begun = True
             self.expiry.hide([record], [seq])
@@ -702,6 +702,7 @@ class CalendarState:
         if type(undo) is not changes.Released or self.gate.torn or self.expiry is None:
             return False
         self._released(undo, hide=True)
+        self.begun = False  # as after any other change that is complete
         self.watch()
         return True
 
@@ -772,6 +773,7 @@ class CalendarState:
         self._settle_refusals()
         ledger, holds = self.ledger, self.holds
         record_of, drop, pop, id_of, remember = ledger.record, holds.drop, ledger.pop, ledger.id_of, holds.remember
+        discard = self.booking_indexes.discard
         records, seqs = [], []
         self.begun = True
         for row in due:
@@ -782,7 +784,7 @@ class CalendarState:
             # in this order, so that a hold whose expiry is cut off is active and held, or remembered as expired
             remember(id_of(seq), until)
             pop(seq)
-            self.booking_indexes.discard(seq)
+            discard(seq)
             drop(seq)
             record.active_count -= 1
             records.append(record)

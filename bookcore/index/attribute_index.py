@@ -97,9 +97,9 @@ class AttributeIndex:
         return (value for value in self.values.values() if value is not MISSING)
 
     def value_of(self, item: Any) -> Any:
-        """Return what the key function gives for an object.
+        """Return what the key function gives for an object, in the form of `normal`.
 
-        In the form of `normal`. `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises
+        `MISSING` if that is None, NaN or a tuple with a NaN in it, or if the function raises
         AttributeError or LookupError.
 
         Raises: `QueryError` in place of every other exception of the function, save for a `RecursiveCallError`;

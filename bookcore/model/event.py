@@ -56,7 +56,7 @@ _CALLS = {
 """Names that ask something of a booking call, and the call of `Calendar` that takes them."""
 
 _WORDS = frozenset({"held", "hold", "requests", "selection"})
-"""Those of `_CALLS` that are refused as they are written, and not if a name is like them."""
+"""Those of `_CALLS` that are refused only if written exactly so: a field may well be called something like them."""
 
 
 @lru_cache(maxsize=1024)

@@ -247,7 +247,7 @@ def _held_as(cls: type) -> type:
     return cls
 
 
-_NEVER_NAN = frozenset({int, str, bytes, date, timedelta, Fraction})
+_OF_CALENDAR = "the keys of this calendar"
 
 
 class KeyFamily:
@@ -271,7 +271,7 @@ class KeyFamily:
         self,
         closed: bool,
         held: Callable[[], Iterable[Any]],
-        others: str = "the keys of this calendar",
+        others: str = _OF_CALENDAR,
         stated: StatedKeys | None = None,
     ) -> None:
         self.closed = closed
@@ -367,7 +367,7 @@ class KeyFamily:
 
     def _way_out(self, key: Any) -> str:
         """Return how to make a calendar that takes a refused key, as the end of a sentence: the first key decides."""
-        if self._stated is not None or not self.others.endswith("calendar"):
+        if self._stated is not None or self.others is not _OF_CALENDAR:
             return ""
         named = "..."
         if issubclass(type(key), datetime):

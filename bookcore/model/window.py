@@ -6,7 +6,7 @@
                        10:00Z                       12:00 Berlin
 
 All questions tell their computed keys here. The zone is that of the start, without a start that of the end, and where the
-question has no bound at all, that of a booking. It is looked up element by element in tuples. pandas' timestamps answer
+question has no bound at all, that of a booking. In tuples each element has a zone of its own. pandas' timestamps answer
 a question that was asked with them.
 """
 
@@ -24,7 +24,9 @@ __all__ = ["Window", "zone_of"]
 
 
 class Window:
-    """A span as it was given and in index form. ``model`` is the key like which the answers are told, None for none.
+    """A span as it was given and in index form.
+
+    Answers are told in the zone and type of ``model``, a key; None: as they are computed.
 
     >>> from datetime import timedelta, timezone
     >>> noon = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -42,8 +44,9 @@ class Window:
         self.model = start if start is not None else end if end is not None else model
         self._changes = False
         self.start, self.end = start, end
-        if self.model is not None and _is_told(self.model):
-            self._changes = zone_of(self.model) is not UTC or is_timestamp(self.model)  # computed keys are in UTC
+        zone, of_pandas = zone_of(self.model), is_timestamp(self.model)
+        if zone is not None or of_pandas or row_of(self.model) is not None:
+            self._changes = zone is not UTC or of_pandas  # computed keys are in UTC
             self.start, self.end = _alike(self.model, start, end)
 
     def tell(self, first: Any, last: Any) -> tuple[Any, Any]:
@@ -77,11 +80,6 @@ def zone_of(key: Any) -> tzinfo | None:
     except Exception:  # code of the key's class, which its opening hours did not need
         return None
     return zone
-
-
-def _is_told(model: Any) -> bool:
-    """Tell whether answers may have to be told otherwise than they are computed."""
-    return zone_of(model) is not None or is_timestamp(model) or row_of(model) is not None
 
 
 def _alike(model: Any, *keys: Any) -> tuple[Any, ...]:

@@ -74,5 +74,4 @@ def _one_of(state: CalendarState, name: str, values: tuple[Any, ...]) -> Iterato
 
 
 def _events(state: CalendarState, seqs: Iterable[int]) -> Iterator[BookingEvent]:
-    records = [(state.ledger.record(seq), seq) for seq in seqs]
-    return by_start(state, [(record, state.store.row(record, seq)) for record, seq in records])
+    return by_start(state, [(record := state.ledger.record(seq), state.store.row(record, seq)) for seq in seqs])

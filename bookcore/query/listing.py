@@ -117,10 +117,7 @@ def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
 @inspection
 def resource(state: CalendarState, id: Hashable) -> Any:
     """See `Calendar.resource`."""
-    try:
-        record = state.registry.by_id.get(id)
-    except Exception:  # unhashable, or the object's own code
-        record = None
+    record = state.registry.with_id(id)
     if record is None:
         raise UnknownResourceError(id)
     return record.resource

@@ -126,6 +126,8 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         room = Available(start, until, self.quantity)
         asked = room if isinstance(self.term, All) else And((self.term, room))
         available, version = self._available(asked, among)
+        if not available:
+            return
         told = self.window.tell(start, until)
         for record in available:
             if self._is_still(record, asked, version):
@@ -168,9 +170,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _among(self, start: Any, until: Any, records: list[ResourceRecord]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        told = self.window.tell(start, until)
+        told: Any = None
         for record in self._in_order(records):
             if self._fits(record, start, until):
+                told = told or self.window.tell(start, until)
                 yield *told, record.resource
 
     @inspection

@@ -127,3 +127,19 @@ def test_a_call_whose_comparison_fails_changes_nothing(command: str, lasting: bo
         if not raised:  # the answer did not need the comparison that failed
             calendar = make(STORES[store])
     assert 0 < fuse < 999
+
+
+def test_all_bookings_of_a_block_are_undone_though_no_key_can_be_compared() -> None:
+    """A booking is hidden then, which compares nothing: each of them, and not only the last."""
+    calendar = make(MemoryStore)
+    before = len(calendar)
+    with pytest.raises(KeyError), calendar.transaction():
+        for at in (100, 110, 120):
+            calendar.book("r", Key(at), Key(at + 2))
+        Key.fuse, Key.lasting = 0, True
+        raise KeyError
+    assert len(calendar) == before
+    assert not calendar._gate.torn
+    Key.fuse, Key.lasting = float("inf"), False
+    assert all(calendar.is_available("r", Key(at), Key(at + 2)) for at in (100, 110, 120))
+    calendar.check()
