@@ -1496,8 +1496,8 @@ class Calendar(Generic[R, K, E]):
         change is accepted, and questions are answered still.
 
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
-        in the directory, and for a class or value that cannot be written; `QueryError` for an invalid argument. Then
-        nothing in the directory has been changed.
+        in the directory, and for a class or value that cannot be written; `QueryError` for an invalid argument. A
+        directory that is refused stays as it was, but for its file LOCK.
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory

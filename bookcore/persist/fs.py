@@ -17,7 +17,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileSystem", "sync_folder", "words", "write_all"]
+__all__ = ["FileSystem", "read_all", "sync_folder", "words", "write_all"]
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 # opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
@@ -172,6 +172,14 @@ class FileSystem:
             raise
         return fd
 
+    def unlock(self, fd: int) -> None:
+        """Drop the lock that `lock` took, also where a forked process shares it, and close the descriptor."""
+        try:
+            if fcntl is not None:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        finally:
+            os.close(fd)
+
     def process(self) -> int:
         """Return the number of this process, which a fork changes."""
         return os.getpid()
@@ -195,6 +203,15 @@ def write_all(fs: FileSystem, fd: int, data: bytes) -> None:
         if written <= 0:
             raise OSError("the file takes no more bytes")
         rest = rest[written:]
+
+
+def read_all(fs: FileSystem, fd: int, size: int) -> bytes:
+    """Return so many bytes of a file, or fewer if it ends before. Raises: OSError."""
+    parts = []
+    while size > 0 and (part := fs.read(fd, size)):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def sync_folder(fs: FileSystem, folder: str) -> None:

@@ -267,7 +267,8 @@ class SimulatedFiles(FileSystem):
 
     def close(self, fd: int) -> None:
         """As `FileSystem.close`."""
-        del self._open[fd]
+        if self._open.pop(fd, None) is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         self._locked.pop(fd, None)
 
     def replace(self, source: str, target: str) -> None:
@@ -296,6 +297,10 @@ class SimulatedFiles(FileSystem):
         fd = self._opened(self.seen[path])
         self._locked[fd] = path
         return fd
+
+    def unlock(self, fd: int) -> None:
+        """As `FileSystem.unlock`."""
+        self.close(fd)
 
     def process(self) -> int:
         """Return ``pid``, which a test may change."""

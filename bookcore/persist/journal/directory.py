@@ -46,6 +46,16 @@ _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
+def file_path(folder: str, first: int) -> str:
+    """Return the path of the journal file that begins with this record."""
+    return os.path.join(folder, f"wal-{first:020}.bkj")
+
+
+def snapshot_path(folder: str, position: int) -> str:
+    """Return the path of the snapshot after this record."""
+    return os.path.join(folder, f"snap-{position:020}.bks")
+
+
 @contextmanager
 def told_as_journal(path: str, what: str) -> Iterator[None]:
     """Raise an error of the operating system as a `JournalError` that says what was not done."""
@@ -81,6 +91,8 @@ class DirectoryJournal:
 
     largest = 1 << 26
     """The size in bytes after which a new file is begun."""
+    most = Limits().max_bytes - HEADER_SIZE - FRAME_SIZE
+    """The size in bytes of the largest record: no larger file is read."""
 
     def __init__(
         self, folder: str, fs: FileSystem, lock: int, store_id: bytes, *, first: int, position: int, size: int,
@@ -124,11 +136,11 @@ class DirectoryJournal:
 
     def path_of(self, first: int) -> str:
         """Return the path of the file that begins with this record."""
-        return os.path.join(self.folder, f"wal-{first:020}.bkj")
+        return file_path(self.folder, first)
 
     def snapshot_path(self, position: int) -> str:
         """Return the path of the snapshot after this record."""
-        return os.path.join(self.folder, f"snap-{position:020}.bks")
+        return snapshot_path(self.folder, position)
 
     def snapshot_id(self, position: int) -> bytes:
         """Return what the header of this snapshot has as its store id: that of the store, and the position."""
@@ -160,9 +172,9 @@ class DirectoryJournal:
         Raises: `JournalClosedError`, `JournalError`.
         """
         self.check_open()
-        most = Limits().max_bytes - HEADER_SIZE - FRAME_SIZE
-        if len(record) > most:
-            raise JournalError(self.folder, f"one change of {len(record)} bytes, and at most {most} are read; divide it")
+        if len(record) > self.most:
+            what = f"one change of {len(record)} bytes, and at most {self.most} are read; divide it"
+            raise JournalError(self.folder, what)
         if self._size > HEADER_SIZE and self._size + len(record) > self.largest:
             self.rotate()
         sequence, fd = self.position + 1, self._file()
@@ -254,6 +266,8 @@ class DirectoryJournal:
 
         Raises: `JournalError` when something cannot be removed.
         """
+        if self._lock is None:  # closed meanwhile, so that the directory may be another calendar's
+            return
         self._snapshots = sorted({*self._snapshots, position})[-self._keep :]
         needed = self._snapshots[0] + 1
         with told_as_journal(self.folder, "the snapshot is written, but old files could not be removed"):
@@ -264,9 +278,8 @@ class DirectoryJournal:
                 self.fs.unlink(self.snapshot_path(old))
             if gone:
                 sync_folder(self.fs, self.folder)
-            begin = max((first for first in there.files if first <= needed), default=needed)
             for first in there.files:
-                if first < begin:
+                if first < needed:
                     self.fs.unlink(self.path_of(first))
 
     def close(self) -> None:
@@ -286,12 +299,14 @@ class DirectoryJournal:
             self.release()
 
     def release(self) -> None:
-        """Close the descriptors, which unlocks the directory."""
-        fds, self._fd, self._lock = (self._fd, self._lock), None, None
-        for fd in fds:
+        """Close the descriptors, and unlock the directory, in a forked process only the first."""
+        fd, lock, self._fd, self._lock = self._fd, self._lock, None, None
+        with suppress(OSError):
             if fd is not None:
-                with suppress(OSError, KeyError):
-                    self.fs.close(fd)
+                self.fs.close(fd)
+        with suppress(OSError):
+            if lock is not None:
+                (self.fs.unlock if self.fs.process() == self._pid else self.fs.close)(lock)
 
     def __del__(self) -> None:
         if getattr(self, "_lock", None) is not None:

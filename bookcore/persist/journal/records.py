@@ -88,8 +88,8 @@ class Encoder:
                 return _CONFIRMED, event._id, until
             case changes.Held(event, until):
                 return _HELD, event._id, until
-            case changes.Extended(event, until, before):
-                return _EXTENDED, event._id, until, before
+            case changes.Extended(event, until):
+                return _EXTENDED, event._id, until
             case changes.Changed(before, after):
                 return _CHANGED, before._id, *self._facts(after)
             case changes.Moved(before, after):
@@ -139,7 +139,7 @@ class Replay:
         # with how many facts each takes
         self._apply = [(method, method.__func__.__code__.co_argcount - 1) for method in methods]
 
-    def apply(self, record: bytes, ratio: int = 1) -> None:
+    def apply(self, record: bytes) -> None:
         """Apply a record. The calendar's lock is held for writing; an exception leaves the calendar half changed.
 
         Raises: `Unreadable` for bytes that no `Encoder` made, `MissingCodec` for a class that was not handed in, and
@@ -149,7 +149,7 @@ class Replay:
         count = int.from_bytes(record[:_SIZE], "little")
         if not 0 < count <= len(record):
             raise Unreadable(f"{count} changes in a record of {len(record)} bytes")
-        for row in decode_column(record, count, Budget(len(record), ratio)):
+        for row in decode_column(record, count, Budget(len(record), 1)):
             if type(row) is not tuple or not row or type(row[0]) is not int or not 0 <= row[0] < len(self._apply):
                 raise Unreadable("a row that is no change")
             apply, count = self._apply[row[0]]
@@ -257,22 +257,26 @@ class Replay:
     def _moved(
         self, id: Any, where: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any
     ) -> None:
-        self._state.commit(changes.Moved(*self._replaced(id, self._record(where), name, start, end, quantity, fields)))
+        self._state.commit(changes.Moved(*self._replaced(id, self._record(where), name, same, start, end, quantity, fields)))
 
     def _changed(self, id: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any) -> None:
         record = self._state.ledger.record(self._number(id))
-        self._state.commit(changes.Changed(*self._replaced(id, record, name, start, end, quantity, fields)))
+        self._state.commit(changes.Changed(*self._replaced(id, record, name, same, start, end, quantity, fields)))
 
-    def _replaced(self, id: Any, record: ResourceRecord, name: Any, *rest: Any) -> tuple[BookingEvent, BookingEvent]:
-        """Return the event of an active booking, and the one in its place."""
+    def _replaced(
+        self, id: Any, record: ResourceRecord, name: Any, same: Any, *rest: Any
+    ) -> tuple[BookingEvent, BookingEvent]:
+        """Return the event of an active booking, and the one in its place, which has the same id."""
         ledger, seq = self._state.ledger, self._number(id)
+        if same != id:
+            raise Unreadable("a booking that changes its id")
         before = ledger.event(seq)
         after = self._event(record.resource, name, before._id, *rest)
         after._lock = ledger.next_lock() if self._is_row(after) else None
         after._seq, after._home = seq, ledger
         return before, after
 
-    def _extended(self, id: Any, until: Any, before: Any) -> None:
+    def _extended(self, id: Any, until: Any) -> None:
         seq = self._number(id)
         if seq not in self._state.holds.until:
             raise Unreadable("the deadline of a hold that is none")

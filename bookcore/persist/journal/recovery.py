@@ -13,21 +13,23 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.codec.blob import MissingCodec
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
-from bookcore.persist.fs import FileSystem, sync_folder, words
+from bookcore.persist.fs import FileSystem, read_all, sync_folder, words
 from bookcore.persist.journal.directory import (
     CLEAN,
     LOCK,
     DirectoryJournal,
     Names,
     begin_file,
+    file_path,
     read_clean,
+    snapshot_path,
     told_as_journal,
 )
 from bookcore.persist.journal.errors import (
@@ -36,7 +38,14 @@ from bookcore.persist.journal.errors import (
     JournalInUseError,
     JournalVersionError,
 )
-from bookcore.persist.journal.frames import HEADER_SIZE, VERSION, Frames, read_frames, read_header
+from bookcore.persist.journal.frames import (
+    HEADER_SIZE,
+    STORE_ID_SIZE,
+    VERSION,
+    Frames,
+    read_frames,
+    read_header,
+)
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.snapshot.format import Limits
 from bookcore.persist.snapshot.save_load import load_file, save
@@ -45,8 +54,6 @@ __all__ = ["Make", "recover"]
 
 C = TypeVar("C")
 Make = Callable[..., tuple[C, CalendarState]]
-
-_ID_SIZE = 8
 
 
 class _End(NamedTuple):
@@ -65,7 +72,9 @@ def recover(
 ) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
     """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
 
-    Raises: `JournalError` and `SnapshotError`, and nothing else but what *make* raises; then the directory is as it was.
+    Raises: `JournalError` and `SnapshotError`, and nothing else but what *make* raises. A directory that is refused as
+    damaged, foreign or in use stays as it was, but for LOCK. A repair or a beginning that fails is finished by the next
+    opening.
     """
     _check_folder(fs, folder, create)
     lock = _locked(fs, folder)
@@ -89,8 +98,8 @@ def recover(
             snapshots=snapshots, waits=waits, keep=keep, repair=None if begins else (end.is_torn, end.unfinished),
         )  # fmt: skip
     except BaseException:
-        with suppress(OSError, KeyError):
-            fs.close(lock)
+        with suppress(OSError):
+            fs.unlock(lock)
         raise
     return calendar, state, journal
 
@@ -145,17 +154,9 @@ def _read(fs: FileSystem, path: str) -> bytes:
             size = fs.size(fd)
             if not 0 <= size <= most:
                 raise JournalError(path, "is no regular file" if size < 0 else f"{size} bytes; at most {most} are read")
-            parts = []
-            while size > 0 and (part := fs.read(fd, size)):
-                parts.append(part)
-                size -= len(part)
+            return read_all(fs, fd, size)
         finally:
             fs.close(fd)
-    return b"".join(parts)
-
-
-def _path(folder: str, first: int) -> str:
-    return os.path.join(folder, f"wal-{first:020}.bkj")
 
 
 # -- a new directory ---------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _begins(fs: FileSystem, folder: str, names: Names) -> bool:
         return False
     if names.has_clean or names.files not in ([], [1]):
         raise JournalDamagedError(folder, "all its snapshots are gone")
-    if names.files and len(_read(fs, _path(folder, 1))) > HEADER_SIZE:
+    if names.files and len(_read(fs, file_path(folder, 1))) > HEADER_SIZE:
         raise JournalDamagedError(folder, "its first snapshot is gone")
     return True
 
@@ -180,11 +181,11 @@ def _begin(
         raise JournalError(folder, "there is no calendar in it, and create is false")
     calendar, state = make(bounds=bounds or "[)", event_type=BookingEvent)
     with told_as_journal(folder, "no calendar was begun"):
-        store_id = bytes.fromhex(fs.token())[:_ID_SIZE]
+        store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
         if names.files:
-            fs.unlink(_path(folder, 1))
-        begin_file(fs, folder, _path(folder, 1), store_id, 1)
-    name = os.path.join(folder, f"snap-{0:020}.bks")
+            fs.unlink(file_path(folder, 1))
+        begin_file(fs, folder, file_path(folder, 1), store_id, 1)
+    name = snapshot_path(folder, 0)
     save(state, name, fs=fs, store_id=store_id + bytes(8))
     return calendar, state, store_id
 
@@ -196,26 +197,19 @@ def _newest(
     make: Make[C], folder: str, names: Names, known: dict[str, type], fs: FileSystem
 ) -> tuple[C, CalendarState, tuple[bytes, int]]:
     """Return the calendar in the newest snapshot that is whole, with the store's id and the snapshot's position."""
-    made: list[CalendarState] = []
-
-    def making(**settings: Any) -> tuple[C, CalendarState]:
-        calendar, state = make(**settings)
-        made.append(state)
-        return calendar, state
-
     errors: list[SnapshotError] = []
     for position in reversed(names.snapshots):
-        path = os.path.join(folder, f"snap-{position:020}.bks")
+        path = snapshot_path(folder, position)
         try:
-            calendar, facts = load_file(making, path, known, None, Limits(), fs)
-            if facts.store_id[_ID_SIZE:] != position.to_bytes(8, "little"):
+            calendar, state, facts = load_file(make, path, known, None, Limits(), fs)
+            if facts.store_id[STORE_ID_SIZE:] != position.to_bytes(8, "little"):
                 raise SnapshotDamagedError(path, "was renamed, or is no part of a journal")
         except SnapshotDamagedError as exc:
             errors.append(exc)
             continue
         if errors:
             logging.getLogger("bookcore").error("%s; the older %s and all records since are read", errors[0], path)
-        return calendar, made[-1], (facts.store_id[:_ID_SIZE], position)
+        return calendar, state, (facts.store_id[:STORE_ID_SIZE], position)
     raise errors[0]
 
 
@@ -230,7 +224,7 @@ def _replay(
         raise JournalDamagedError(folder, f"the records from {position + 1} on are gone")
     size, end = HEADER_SIZE, start + 1
     for first in chain:
-        path, is_last = _path(folder, first), first == chain[-1]
+        path, is_last = file_path(folder, first), first == chain[-1]
         if first != position + 1:
             raise JournalDamagedError(folder, f"the records {position + 1} to {first - 1} are gone")
         data = _read(fs, path)
@@ -245,7 +239,11 @@ def _replay(
             _apply(replay, path, at, data[at : at + length])
             position += 1
         end, size = first, frames.end
-    return _End(end, size, position, frames.end < len(data), [])
+    if rest := len(data) - frames.end:
+        logging.getLogger("bookcore").warning(
+            "%s: after record %d, %d bytes are no record; they are cut off", path, position, rest
+        )
+    return _End(end, size, position, rest > 0, [])
 
 
 def _frames(path: str, data: bytes, store_id: bytes, first: int) -> Frames:

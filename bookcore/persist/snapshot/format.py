@@ -39,7 +39,7 @@ from typing import Any
 from bookcore.model.errors import QueryError, SnapshotError, brief
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
-from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
+from bookcore.persist.fs import FileSystem, read_all, sync_folder, words, write_all
 from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
 __all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_file", "write_file"]
@@ -300,15 +300,12 @@ def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
                 "Limits(max_bytes=...), of bookcore.persist.snapshot, to Calendar.restore"
             )
             raise SnapshotError(name, reason)
-        chunks = []
-        while size > 0 and (chunk := fs.read(fd, size)):
-            chunks.append(chunk)
-            size -= len(chunk)
-        if size:
+        data = read_all(fs, fd, size)
+        if len(data) < size:
             raise SnapshotDamagedError(name, "the file was cut while it was being read")
     finally:
         fs.close(fd)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return data
 
 
 def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]:

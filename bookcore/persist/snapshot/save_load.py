@@ -119,8 +119,8 @@ def load_file(
     key: bytes | None,
     allowed: Limits,
     fs: FileSystem,
-) -> tuple[C, Facts]:
-    """Do what `load` does, with classes by name; return also the facts in the header of the file."""
+) -> tuple[C, CalendarState, Facts]:
+    """Do what `load` does, with classes by name; return also the calendar's state, and the facts in the file's header."""
     with _enough_memory(name, "read"):
         facts, sections = read_file(name, key, allowed, fs)
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
@@ -133,7 +133,7 @@ def load_file(
         calendar, new = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
         with _told_as_damage(name):
             rebuild(new, state, classes)
-    return calendar, facts
+    return calendar, new, facts
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from bookcore import (
     TransactionError,
     changes,
 )
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
+from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
+from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import (
     JournalClosedError,
@@ -277,6 +278,69 @@ def test_a_forked_process_may_ask_and_not_change(tmp_path: Path) -> None:
         calendar.book("room", 50, 51)
         with pytest.raises(JournalInUseError):
             Calendar.open(tmp_path)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_closing_unlocks_the_directory_although_a_forked_process_lives(tmp_path: Path) -> None:
+    """The child shares the open file, and with it the lock of the system."""
+    calendar = booked(tmp_path)
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writes)
+        os.read(reads, 1)  # until the parent has closed its end
+        os._exit(0)
+    os.close(reads)
+    try:
+        calendar.close()
+        with Calendar.open(tmp_path) as again:
+            assert len(again) == 3
+    finally:
+        os.close(writes)
+        os.waitpid(child, 0)
+
+
+def test_threads_that_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one sync runs, all others append; the next sync is for all of them."""
+    syncs: list[int] = []
+    written, threads = threading.Event(), 8
+    append, sync = DirectoryJournal.append, FileSystem.sync_data
+    appended: list[int] = []
+
+    def counted(self: DirectoryJournal, record: bytes) -> None:
+        append(self, record)
+        appended.append(1)
+        if len(appended) == threads:
+            written.set()
+
+    def slow(self: FileSystem, fd: int) -> None:
+        syncs.append(fd)
+        assert written.wait(60)
+        sync(self, fd)
+
+    with booked(tmp_path, 0) as calendar:
+        monkeypatch.setattr(DirectoryJournal, "append", counted)
+        monkeypatch.setattr(FileSystem, "sync_data", slow)
+        work = [threading.Thread(target=calendar.book, args=("room", at, at + 1)) for at in range(threads)]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+        assert len(calendar) == threads
+        assert len(syncs) == 2
+
+
+def test_a_change_that_no_file_could_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, and nothing has changed, in memory or in the directory."""
+    with booked(tmp_path) as calendar:
+        before, digest = contents(tmp_path), calendar.digest()
+        monkeypatch.setattr(DirectoryJournal, "most", 200)
+        with pytest.raises(JournalError, match="divide it"):
+            calendar.book("room", 50, 51, note="x" * 500)
+        assert (contents(tmp_path), calendar.digest()) == (before, digest)
+        calendar.book("room", 50, 51)
     with Calendar.open(tmp_path) as again:
         assert len(again) == 4
 
@@ -573,4 +637,3 @@ def test_errors_are_store_errors() -> None:
     """A program that catches `StoreError` catches them."""
     for cls in (JournalClosedError, JournalDamagedError, JournalError, JournalInUseError, JournalVersionError):
         assert issubclass(cls, StoreError)
-    assert issubclass(SnapshotDamagedError, SnapshotError)

@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -194,7 +195,7 @@ def test_after_a_second_power_cut_during_recovery_it_is_still_there() -> None:
             with pytest.raises(PowerCut):
                 first.live()
             image = first.fs.power_cut((seed, call))
-            for second in range(1, 60):
+            for second in count(1):
                 files = first.fs.power_cut((seed, call))
                 files.stop_at = second
                 try:
@@ -318,17 +319,19 @@ def fail_calls(seed: int, failure: int) -> int:
         fs = SimulatedFiles()
         fs.fail_at, fs.failure = call, failure
         what = f"seed {seed}, {errno.errorcode[failure]} at call {call}"
-        acknowledged = _live_with_failure(whole, fs, what)
+        acknowledged, states = _live_with_failure(whole, fs, what)
         for image in (fs.killed(), fs.power_cut(what)):
             again = opened(image)
             assert again.position >= acknowledged, what
+            assert again.digest() == states[again.position], what
             again.check()
     return whole.fs.calls
 
 
-def _live_with_failure(life: Life, fs: SimulatedFiles, what: str) -> int:
-    """Live on after a call has failed, as far as that is possible; return the position acknowledged last."""
+def _live_with_failure(life: Life, fs: SimulatedFiles, what: str) -> tuple[int, dict[int, str]]:
+    """Live on after a call has failed, as far as that is possible; return the position acknowledged last, and digests."""
     acknowledged = 0
+    states = {0: opened(SimulatedFiles()).digest()}
     calendar: Calendar | None = None
     for step in [life.reopen, *life.steps()]:
         try:
@@ -344,10 +347,12 @@ def _live_with_failure(life: Life, fs: SimulatedFiles, what: str) -> int:
             assert calendar.position >= acknowledged, what
         assert calendar is not None
         position, digest = calendar.position, calendar.digest()
+        states[position] = digest
         try:
             if step is not life.reopen:
                 step(calendar)
             acknowledged = calendar.position
+            states[acknowledged] = calendar.digest()
         except (ConflictError, UnknownResourceError):  # because of what failed before
             pass
         except JournalClosedError as exc:
@@ -358,9 +363,10 @@ def _live_with_failure(life: Life, fs: SimulatedFiles, what: str) -> int:
         except (JournalError, SnapshotError):
             assert (calendar.position, calendar.digest()) == (position, digest), what
     if calendar is not None:
+        states[calendar.position] = calendar.digest()
         calendar.check()
         calendar._recorder.files.release()
-    return acknowledged
+    return acknowledged, states
 
 
 @pytest.mark.parametrize(("seed", "failure"), [(3, errno.EIO), (5, errno.ENOSPC)])
@@ -523,6 +529,12 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
     "a refused record leaves its change": (CalendarState, "_roll_back", _nothing, failures),
 }
 """What is broken, and the test that notices."""
+
+
+@pytest.mark.parametrize("exam", [powers, prefixes, bits, crashed, failures], ids=lambda exam: exam.__name__)
+def test_what_notices_a_broken_variant_passes_without_it(exam: Callable[[], Any]) -> None:
+    """Otherwise it would notice anything."""
+    exam()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
