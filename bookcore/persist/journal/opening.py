@@ -16,8 +16,10 @@ from bookcore.model.errors import QueryError, TransactionError
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.errors import JournalTimeoutError
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import C, Make, recover
+from bookcore.persist.shared.opening import is_address, open_shared
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import path_text
 from bookcore.persist.snapshot.gather import read
@@ -52,6 +54,23 @@ class Recorder:
     def wait(self) -> None:
         """Wait until all that was appended is on the disk, if that is the policy."""
         self.files.wait()
+
+    @property
+    def position(self) -> int:
+        """The number of the last record."""
+        return self.files.position
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`: nobody else writes a directory."""
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        if self.position < position:
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -108,8 +127,10 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    follow: bool = True,
+    timeout: float = 10.0,
     fs: FileSystem | None = None,
-) -> tuple[C, Recorder]:
+) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
@@ -121,6 +142,9 @@ def open_calendar(
         raise QueryError(create, "create is True or False")
     if type(keep) is not int or keep < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
+    if is_address(folder):
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": _POLICIES[sync], "keep": keep}
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     calendar, state, files = recover(
         make, folder, known, fs or FileSystem(), bounds=bounds, create=create, waits=_POLICIES[sync], keep=keep
     )
