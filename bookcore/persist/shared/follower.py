@@ -32,10 +32,14 @@ class Follower:
         )
         self._thread.start()
 
+    def is_here(self) -> bool:
+        """Tell whether this is its thread."""
+        return self._thread is threading.current_thread()
+
     def join(self) -> None:
         """Wait for its end, which has been asked for; not long, because a subscriber of it may wait for the caller."""
         self._ended.set()
-        if self._thread is not threading.current_thread():
+        if not self.is_here():
             self._thread.join(_ENDING)
 
 

@@ -207,8 +207,12 @@ class SharedRecorder:
         return self.place, read(self.state, self.journal.name)
 
     def checkpoint_if_due(self) -> None:
-        """Write a checkpoint if the records have outgrown the last one; what goes wrong is logged."""
-        if not self.swelling:
+        """Write a checkpoint if the records have outgrown the last one, in the follower's thread if there is one.
+
+        What goes wrong is logged.
+        """
+        gate: Any = self.state.gate
+        if not self.swelling or not (self.follower is None or self.follower.is_here()) or gate.is_within():
             return
         self.swelling = False
         try:

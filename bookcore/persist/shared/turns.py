@@ -86,6 +86,7 @@ class SharedGate(Gate):
         finally:
             thread.delivering = delivering
             deliver_all()
+            recorder.checkpoint_if_due()
 
     def _wait_for_blocks(self, until: float) -> None:
         """Return when no other thread has an open block. None is begun then, because that takes a turn."""
