@@ -109,8 +109,8 @@ class Log:
         # Changes outside of any block, which are in no record yet and will be part of the next one: a question may release
         # expired holds, and is not refused because of the journal.
         self.pending: list[Change] = []
-        # True where other processes write the journal as well: what is pending is undone before their records are applied, so
-        # subscribers do not hear of it before it is in a record.
+        # True where other processes write the journal as well: then what is pending is undone before their records are
+        # applied, and subscribers do not hear of it before it is in a record.
         self.provisional = False
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox

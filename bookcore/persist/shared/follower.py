@@ -67,11 +67,8 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Event)
             if ended.is_set():
                 return
             if not told:  # questions are answered from memory, and commands tell what is wrong
-                logging.getLogger("bookcore").warning("a shared calendar does not follow: %s", exc, exc_info=_unexpected(exc))
+                trace = None if isinstance(exc, BookcoreError) else exc
+                logging.getLogger("bookcore").warning("a shared calendar does not follow: %s", exc, exc_info=trace)
                 told = True
             ended.wait(pause)
             pause = min(2 * pause, longest)
-
-
-def _unexpected(exc: Exception) -> Exception | None:
-    return None if isinstance(exc, BookcoreError) else exc

@@ -70,7 +70,7 @@ def open_shared(
 def _journal(address: str, **options: Any) -> SharedJournal:
     scheme, _, rest = address.partition("://")
     if scheme.lower() != "sqlite":
-        raise JournalError(address, f"there is no journal of the kind {scheme!r}: 'sqlite:///path', or a path of a directory")
+        raise JournalError(address, f"there is no journal of the kind {scheme!r}; take sqlite:///path, or a directory")
     path, _, asked = rest[1:].partition("?")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"

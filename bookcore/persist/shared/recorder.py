@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 import threading
 from collections.abc import Sequence
 from time import monotonic
@@ -36,7 +37,8 @@ class SharedRecorder:
     """What a shared calendar does with its journal. ``place`` is that of the last record that memory has."""
 
     def __init__(
-        self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *, patience: float, keep: int
+        self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
+        patience: float, keep: int,
     ) -> None:  # fmt: skip
         self.state, self.journal, self.place = state, journal, place
         self.turn = threading.RLock()
@@ -240,7 +242,7 @@ class SharedRecorder:
 
 def snapshot_id(origin: Place, place: Place) -> bytes:
     """Return what the header of a snapshot has as its store id: the mark of the journal, and its place."""
-    return b"".join(number.to_bytes(size, "little") for number, size in ((origin.mark, 4), (place.mark, 4), (place.position, 8)))
+    return struct.pack("<IIQ", origin.mark, place.mark, place.position)
 
 
 def replayed(replay: Replay, name: str, entry: Entry) -> None:

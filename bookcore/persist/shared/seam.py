@@ -5,7 +5,7 @@ Nothing else of bookcore knows which database it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
@@ -81,7 +81,7 @@ class SharedJournal(Protocol):
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """Keep a snapshot of the calendar at a place, and of older ones all but *keep* - 1."""
 
-    def checkpoints(self) -> Sequence[Entry]:
+    def checkpoints(self) -> Iterator[Entry]:
         """Return the snapshots, the newest first."""
 
     def outgrown(self) -> bool:

@@ -4,8 +4,8 @@
     change        position, mark, record; row 0 is the origin, without a record
     checkpoint    position, mark, snapshot
 
-The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite makes
-the order. With ``sync="always"`` a commit is on the disk when it returns (``synchronous=FULL``).
+The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite
+makes the order. With ``sync="always"`` a commit is on the disk when it returns (``synchronous=FULL``).
 
 There are two connections: the writer belongs to the thread that has called `lock`, the reader has a lock of its own. A third
 one writes a checkpoint.
@@ -20,7 +20,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from time import monotonic, sleep
-from typing import Any
 from urllib.parse import quote
 
 from bookcore.persist.journal.errors import (
@@ -60,6 +59,9 @@ WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER 
 SELECT coalesce((SELECT sum(length(record)) FROM change
                  WHERE position > coalesce((SELECT position FROM newest), 0)), 0)
        > max(?, coalesce((SELECT size FROM newest), 0))
+"""
+_DROP = """
+DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?)
 """
 _forked: list[sqlite3.Connection] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
@@ -301,8 +303,7 @@ class SqliteJournal:
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
             connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", (*place, snapshot))
-            kept = "SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?"
-            connection.execute(f"DELETE FROM checkpoint WHERE position NOT IN ({kept})", (keep,))
+            connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
 
     def checkpoints(self) -> Iterator[Entry]:

@@ -141,8 +141,8 @@ class Chance:
 
 def facts(change: changes.Change) -> tuple[Any, ...]:
     """Return what a change says, without the numbers that are each calendar's own."""
-    said = {name: getattr(change, name) for name in ("event", "before", "after", "closure", "resource", "label", "capacity", "until")
-            if hasattr(change, name)}  # fmt: skip
+    names = "event", "before", "after", "closure", "resource", "label", "capacity", "until"
+    said = {name: getattr(change, name) for name in names if hasattr(change, name)}
     return type(change).__name__, *((name, getattr(value, "id", value)) for name, value in said.items())
 
 
