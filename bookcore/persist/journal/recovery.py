@@ -62,6 +62,7 @@ class _End(NamedTuple):
     first: int
     size: int
     position: int
+    time: int
     is_torn: bool
     unfinished: list[int]
 
@@ -83,8 +84,8 @@ def recover(
             names = Names.read(fs, folder)
         begins = _begins(fs, folder, names)
         if begins:
-            calendar, state, store_id = _begin(make, folder, names, fs, bounds, create)
-            snapshots, end = [0], _End(1, HEADER_SIZE, 0, False, [])
+            calendar, state, store_id, time = _begin(make, folder, names, fs, bounds, create)
+            snapshots, end = [0], _End(1, HEADER_SIZE, 0, time, False, [])
         else:
             calendar, state, snapshot = _newest(make, folder, names, known, fs)
             if bounds is not None and bounds != state.bounds:
@@ -94,7 +95,7 @@ def recover(
             _check_clean(fs, folder, names, store_id, end.position)
             snapshots = [position for position in names.snapshots if position <= snapshot[1]]
         journal = DirectoryJournal(
-            folder, fs, lock, store_id, first=end.first, position=end.position, size=end.size,
+            folder, fs, lock, store_id, first=end.first, position=end.position, size=end.size, time=end.time,
             snapshots=snapshots, waits=waits, keep=keep, repair=None if begins else (end.is_torn, end.unfinished),
         )  # fmt: skip
     except BaseException:
@@ -175,8 +176,8 @@ def _begins(fs: FileSystem, folder: str, names: Names) -> bool:
 
 def _begin(
     make: Make[C], folder: str, names: Names, fs: FileSystem, bounds: str | None, create: bool
-) -> tuple[C, CalendarState, bytes]:
-    """Make an empty calendar and its first files: the journal before the snapshot, as always."""
+) -> tuple[C, CalendarState, bytes, int]:
+    """Make an empty calendar and its first files: the journal before the snapshot, as always; return also id and time."""
     if not create:
         raise JournalError(folder, "there is no calendar in it, and create is false")
     calendar, state = make(bounds=bounds or "[)", event_type=BookingEvent)
@@ -184,10 +185,11 @@ def _begin(
         store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
         if names.files:
             fs.unlink(file_path(folder, 1))
-        begin_file(fs, folder, file_path(folder, 1), store_id, 1)
+        time = fs.now()
+        begin_file(fs, folder, file_path(folder, 1), store_id, 1, time)
     name = snapshot_path(folder, 0)
     save(state, name, fs=fs, store_id=store_id + bytes(8))
-    return calendar, state, store_id
+    return calendar, state, store_id, time
 
 
 # -- a directory that holds a calendar ---------------------------------------------------------------
@@ -222,36 +224,36 @@ def _replay(
     chain = [first for first in names.files if first > position]
     if not chain or chain[0] != position + 1:
         raise JournalDamagedError(folder, f"the records from {position + 1} on are gone")
-    size, end = HEADER_SIZE, start + 1
+    size, end, time = HEADER_SIZE, start + 1, 0
     for first in chain:
         path, is_last = file_path(folder, first), first == chain[-1]
         if first != position + 1:
             raise JournalDamagedError(folder, f"the records {position + 1} to {first - 1} are gone")
         data = _read(fs, path)
         if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
-            return _End(end, size, position, False, [first])  # its making was cut off
-        frames = _frames(path, data, store_id, first)
+            return _End(end, size, position, time, False, [first])  # its making was cut off
+        begun, frames = _frames(path, data, store_id, first)
         if frames.end < len(data) and not (is_last and frames.proof is None):
             what = f"record {first + len(frames.records)} is damaged"
             proof = "" if frames.proof is None else f": a later one, at byte {frames.proof}, shows that it was written"
             raise JournalDamagedError(path, what + proof, offset=frames.end)
-        for at, length in frames.records:
-            _apply(replay, path, at, data[at : at + length])
+        for found in frames.records:
+            _apply(replay, path, found.at, data[found.at : found.end])
             position += 1
-        end, size = first, frames.end
+        end, size, time = first, frames.end, frames.records[-1].time if frames.records else begun
     if rest := len(data) - frames.end:
         logging.getLogger("bookcore").warning(
             "%s: after record %d, %d bytes are no record; they are cut off", path, position, rest
         )
-    return _End(end, size, position, rest > 0, [])
+    return _End(end, size, position, time, rest > 0, [])
 
 
-def _frames(path: str, data: bytes, store_id: bytes, first: int) -> Frames:
-    """Return the frames of a file that should be this one."""
+def _frames(path: str, data: bytes, store_id: bytes, first: int) -> tuple[int, Frames]:
+    """Return the time in the header and the frames of a file that should be this one."""
     found = read_header(data)
     if found is None:
         raise JournalDamagedError(path, "its header is damaged", offset=0)
-    version, its_store, its_first = found
+    version, its_store, its_first, time = found
     if version != VERSION:
         if version > VERSION:
             raise JournalVersionError(path, version, VERSION)
@@ -260,7 +262,7 @@ def _frames(path: str, data: bytes, store_id: bytes, first: int) -> Frames:
         raise JournalDamagedError(path, "is a file of another calendar; each has a directory of its own")
     if its_first != first:
         raise JournalDamagedError(path, f"was renamed: it begins with record {its_first}")
-    return read_frames(data, store_id, first)
+    return time, read_frames(data, store_id, first)
 
 
 def _apply(replay: Replay, path: str, at: int, record: bytes) -> None:
