@@ -43,6 +43,7 @@ _CLEAN = struct.Struct("<8s8sQ")
 _CHECK = struct.Struct("<I")
 _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
+_LARGEST = (1 << 63) - 1  # number in a name; a file has 8 bytes for it
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
@@ -77,12 +78,13 @@ class Names(NamedTuple):
     def read(cls, fs: FileSystem, folder: str) -> Names:
         """Read the names in a directory. Raises: OSError."""
         names = fs.names(folder)
-        matches = [found for found in map(_NAME.fullmatch, names) if found]
+        matches = [found for found in map(_NAME.fullmatch, names) if found and int(found[1] or found[2]) <= _LARGEST]
+        ours = {found[0] for found in matches}
         return cls(
             sorted(int(found[1]) for found in matches if found[1]),
             sorted(int(found[2]) for found in matches if found[2]),
             CLEAN in names,
-            sorted(name for name in names if not _NAME.fullmatch(name) and not _PASSING.fullmatch(name)),
+            sorted(name for name in names if name not in ours and not _PASSING.fullmatch(name)),
         )
 
 

@@ -660,3 +660,16 @@ def test_errors_are_store_errors() -> None:
     """A program that catches `StoreError` catches them."""
     for cls in (JournalClosedError, JournalDamagedError, JournalError, JournalInUseError, JournalVersionError):
         assert issubclass(cls, StoreError)
+
+
+def test_a_number_that_no_file_can_have_is_no_name_of_ours(tmp_path: Path) -> None:
+    """A file has eight bytes for its number; the file is another's, and is left alone."""
+    with booked(tmp_path):
+        pass
+    for name in (f"snap-{'9' * 20}.bks", f"wal-{1 << 63:020}.bkj", f"snap-{1 << 64:020}.bks"):
+        (tmp_path / name).write_bytes(b"")
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 3
+        again.book("room", 50, 51)
+        again.checkpoint()
+    assert len(list(tmp_path.glob("*"))) == 9

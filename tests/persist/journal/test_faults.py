@@ -36,10 +36,11 @@ from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.fs import sync_folder
-from bookcore.persist.journal import directory, frames, recovery
+from bookcore.persist.journal import directory, frames
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.opening import Recorder, open_calendar
+from bookcore.persist.journal.reading import Reader
 from bookcore.persist.snapshot.save_load import save
 from bookcore.testing.simulated_files import PowerCut, SimulatedFiles
 
@@ -524,7 +525,7 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
     "checksums are not compared": (frames, "_valid", _unchecked, crashed),
     "what follows a bad frame is not looked at": (frames, "_frames_from", lambda *_: iter(()), crashed),
     "frames say that more is on the disk than is": (directory, "frame", _too_sure, prefixes),
-    "CLEAN is not read": (recovery, "_check_clean", _nothing, bits),
+    "CLEAN is not read": (Reader, "_least", lambda *_: 0, bits),
     "a record written in part stays": (SimulatedFiles, "truncate", _not_taken_back, failures),
     "a failed sync counts as one": (DirectoryJournal, "_sync", _sync_again, failures),
     "a refused record leaves its change": (CalendarState, "_roll_back", _nothing, failures),
