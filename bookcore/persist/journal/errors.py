@@ -13,6 +13,8 @@ __all__ = [
     "JournalDamagedError",
     "JournalError",
     "JournalInUseError",
+    "JournalPositionError",
+    "JournalReadOnlyError",
     "JournalReplacedError",
     "JournalTimeoutError",
     "JournalVersionError",
@@ -75,3 +77,15 @@ class UnknownOutcomeError(JournalError):
     The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
     the same id settles it.
     """
+
+
+class JournalPositionError(JournalError):
+    """A state was asked for that is older than what is kept, or newer than what is there. Attribute: ``asked``."""
+
+    def __init__(self, path: object, asked: object, reason: str) -> None:
+        super().__init__(path, f"the state at {asked} cannot be read: {reason}")
+        self.asked = asked
+
+
+class JournalReadOnlyError(JournalError):
+    """A calendar that shows a state of the past was to be changed."""

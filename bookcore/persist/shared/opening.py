@@ -12,10 +12,10 @@ from bookcore.model.errors import QueryError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.reading import C, Make
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.journal.recovery import C, Make
 from bookcore.persist.shared.follower import Follower
-from bookcore.persist.shared.recorder import AT_ONCE, SharedRecorder, replayed, snapshot_id
+from bookcore.persist.shared.recorder import AT_ONCE, SharedRecorder, replay_all, snapshot_id
 from bookcore.persist.shared.seam import Place, SharedJournal
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
@@ -98,7 +98,6 @@ def _replay(state: CalendarState, journal: SharedJournal, known: dict[str, type]
     """Apply all records after a place, and return the last place. The calendar's lock is held for writing."""
     replay = Replay(state, known)
     while entries := journal.read(place, AT_ONCE):
-        for entry in entries:
-            replayed(replay, journal.name, entry)
+        replay_all(replay, journal.name, entries)
         place = entries[-1].place
     return place

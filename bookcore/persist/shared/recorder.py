@@ -6,28 +6,26 @@ import logging
 import os
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import BookcoreError, SnapshotError, TransactionError
-from bookcore.persist.codec.blob import MissingCodec
-from bookcore.persist.errors import SnapshotTypeError, failure
+from bookcore.model.errors import SnapshotError, TransactionError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
-    JournalDamagedError,
     JournalError,
     JournalTimeoutError,
 )
+from bookcore.persist.journal.reading import Record, apply
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared.seam import Entry, Place, SharedJournal
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
-__all__ = ["SharedRecorder", "replayed"]
+__all__ = ["AT_ONCE", "SharedRecorder", "replay_all", "snapshot_id"]
 
 AT_ONCE = 256
 """How many records of others are applied while questions wait."""
@@ -141,13 +139,9 @@ class SharedRecorder:
         state.renumber()  # which is put off in a block
         self._applied = news[-1].place
         try:
-            state.undoing(True, self._apply_each, news)
+            state.undoing(True, replay_all, self._replay, self.journal.name, news)
         finally:
             self._applied = None
-
-    def _apply_each(self, news: Sequence[Entry]) -> None:
-        for entry in news:
-            replayed(self._replay, self.journal.name, entry)
 
     # -- for the calendar --------------------------------------------------------------------------
 
@@ -245,16 +239,7 @@ def snapshot_id(origin: Place, place: Place) -> bytes:
     return struct.pack("<IIQ", origin.mark, place.mark, place.position)
 
 
-def replayed(replay: Replay, name: str, entry: Entry) -> None:
-    """Apply one record; whatever goes wrong names it. The lock is held for writing."""
-    what = f"record {entry.place.position}"
-    try:
-        replay.apply(entry.data)
-    except MissingCodec as exc:
-        raise SnapshotTypeError(name, f"{what}: {exc.reason}", [exc.name]) from exc
-    except MemoryError as exc:
-        raise JournalError(name, f"there is not enough memory to apply {what}") from exc
-    except BookcoreError as exc:
-        raise JournalDamagedError(name, f"{what} does not follow from those before: {exc}") from exc
-    except Exception as exc:  # the user's classes, keys and indexes may fail in any way
-        raise JournalDamagedError(name, f"{what} cannot be applied ({failure(exc)})") from exc
+def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
+    """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
+    for (position, _), data in entries:
+        apply(replay, Record(position, 0, f"{name}, record {position}", None, data))
