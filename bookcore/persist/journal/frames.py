@@ -3,7 +3,7 @@
     header   offset  size                                                        all numbers little-endian
                   0     8   magic
                   8     2   format version
-                 10     2   zero
+                 10     2   flags (1: the records are sealed by a key)
                  12     8   store id
                  20     8   sequence number of the first record
                  28     4   crc32 of everything before
@@ -11,10 +11,12 @@
                   4     4   crc32 of the salt, all other fields of the frame, and the record
                   8     8   sequence number, one more than that of the frame before
                  16     8   the sequence number up to which all records were on the disk when this one was written
-                 24     -   the record
+                 24     -   the record; with a key its last 16 bytes are its seal
 
 The salt is the store id and the first sequence number: a frame of another file is not valid in this one. Length 0 is not
-valid, so a block of zeros is no frame.
+valid, so a block of zeros is no frame. The seal is a keyed BLAKE2b of the salt, the numbers of the frame and the record: who
+has not the key cannot make another record, nor put one elsewhere. The checksum is there with a key as well, because it tells
+a write that was cut off from a forged one.
 
 Where a frame is not valid, the file ends: a write was cut off, by a power cut say, and its record was never acknowledged.
 But a disk may lose one write and keep a later one, and it may damage what it has kept for years. The last field tells these
@@ -24,10 +26,15 @@ two apart: a valid frame after the place which says that the record there was on
 from __future__ import annotations
 
 import struct
+from hashlib import blake2b
+from hmac import compare_digest
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["FRAME_SIZE", "HEADER_SIZE", "VERSION", "Frames", "frame", "header", "read_frames", "read_header"]
+__all__ = [
+    "FRAME_SIZE", "HEADER_SIZE", "SEAL_SIZE", "VERSION", "Frames", "Header", "frame", "header", "read_frames", "read_header",
+    "seal",
+]  # fmt: skip
 
 VERSION = 1
 MAGIC = b"\x89BKJL\r\n\x1a"  # is not text, and changes if a program converts line ends
@@ -35,16 +42,29 @@ _HEADER = struct.Struct("<8sHH8sQ")
 _CHECK = struct.Struct("<I")
 _FRAME = struct.Struct("<IIQQ")
 _REST = struct.Struct("<IQQ")
+_NUMBERS = struct.Struct("<QQQ")
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
 """The size of a frame without its record."""
 STORE_ID_SIZE = 8
+SEAL_SIZE = 16
+_SEALED = 1
+
+
+class Header(NamedTuple):
+    """The header of a file."""
+
+    version: int
+    store_id: bytes
+    first: int
+    is_sealed: bool
 
 
 class Frames(NamedTuple):
     """The frames of a file: ``records`` are their offsets and sizes, ``end`` is where the last valid one ends.
 
-    ``proof`` is the offset of a later frame which proves that the file is damaged at ``end``, or None.
+    ``proof`` is the offset of a later frame which proves that the file is damaged at ``end``, or None; it is ``end`` itself
+    if the frame there is whole, and was not sealed by the key.
     """
 
     records: list[tuple[int, int]]
@@ -52,40 +72,48 @@ class Frames(NamedTuple):
     proof: int | None
 
 
-def header(store_id: bytes, first: int) -> bytes:
+def seal(secret: bytes, *parts: bytes) -> bytes:
+    """Return a digest of *parts* that only who has the key can make; nothing where there is no key."""
+    if not secret:
+        return b""
+    return blake2b(b"".join(parts), digest_size=SEAL_SIZE, key=secret, person=b"bookcore.journal").digest()
+
+
+def header(store_id: bytes, first: int, secret: bytes = b"") -> bytes:
     """Return the header of a file whose first record will have the number *first*."""
-    data = _HEADER.pack(MAGIC, VERSION, 0, store_id, first)
+    data = _HEADER.pack(MAGIC, VERSION, _SEALED if secret else 0, store_id, first)
     return data + _CHECK.pack(crc32(data))
 
 
-def read_header(data: bytes) -> tuple[int, bytes, int] | None:
-    """Return format version, store id and first sequence number; None if these bytes are no header."""
+def read_header(data: bytes) -> Header | None:
+    """Return what the header of a file says; None if these bytes are no header."""
     if len(data) < HEADER_SIZE or data[: len(MAGIC)] != MAGIC:
         return None
-    _, version, zero, store_id, first = _HEADER.unpack_from(data)
-    if zero or _CHECK.unpack_from(data, _HEADER.size)[0] != crc32(data[: _HEADER.size]):
+    _, version, flags, store_id, first = _HEADER.unpack_from(data)
+    if flags not in (0, _SEALED) or _CHECK.unpack_from(data, _HEADER.size)[0] != crc32(data[: _HEADER.size]):
         return None
-    return version, store_id, first
+    return Header(version, store_id, first, flags == _SEALED)
 
 
 def _salt(store_id: bytes, first: int) -> int:
     return crc32(store_id + first.to_bytes(8, "little"))
 
 
-def frame(store_id: bytes, first: int, sequence: int, synced: int, record: bytes) -> bytes:
+def frame(store_id: bytes, first: int, sequence: int, synced: int, record: bytes, secret: bytes = b"") -> bytes:
     """Return the frame of a record, for the file whose header has this store id and first sequence number.
 
     >>> read_frames(header(b"8 bytes.", 7) + frame(b"8 bytes.", 7, 7, 6, b"record"), b"8 bytes.", 7)
     Frames(records=[(56, 6)], end=62, proof=None)
     """
+    record += seal(secret, store_id, _NUMBERS.pack(first, sequence, synced), record)
     check = crc32(record, crc32(_REST.pack(len(record), sequence, synced), _salt(store_id, first)))
     return _FRAME.pack(len(record), check, sequence, synced) + record
 
 
-def read_frames(data: bytes, store_id: bytes, first: int) -> Frames:
-    """Return the frames of a file whose header was read. O(bytes); more where the file is damaged.
+def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -> Frames:
+    """Return the frames of a file whose header was read, and which is sealed if there is a key.
 
-    Raises: nothing, whatever the bytes are.
+    Raises: nothing, whatever the bytes are. Complexity: O(bytes); more where the file is damaged.
     """
     view, salt = memoryview(data), _salt(store_id, first)
     records: list[tuple[int, int]] = []
@@ -94,7 +122,13 @@ def read_frames(data: bytes, store_id: bytes, first: int) -> Frames:
         found = _valid(view, at, salt)
         if found is None or found[1] != sequence:
             break
-        records.append((at + FRAME_SIZE, found[0]))
+        start, length = at + FRAME_SIZE, found[0]
+        if secret:
+            length -= SEAL_SIZE
+            made = seal(secret, store_id, _NUMBERS.pack(first, sequence, found[2]), data[start : start + max(length, 0)])
+            if not compare_digest(made, data[start + length : at + FRAME_SIZE + found[0]]):
+                break
+        records.append((start, length))
         at += FRAME_SIZE + found[0]
         sequence += 1
     return Frames(records, at, _proof(view, at, salt, sequence))

@@ -426,7 +426,7 @@ def _nothing(*_: Any, **__: Any) -> None:
     """Do nothing."""
 
 
-def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int) -> None:
+def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int, secret: bytes) -> None:
     fd = fs.create(path)
     fs.write(fd, memoryview(frames.header(store_id, first)))
     fs.close(fd)
@@ -453,13 +453,13 @@ def _in_place(self: Any, source: str, target: str) -> None:
 def _purged_early(self: Any) -> None:
     found = self._state.gate.run(self._stand)
     if found is not None:
-        files, (position, rows) = self.files, found
+        files, (position, grown, rows) = self.files, found
         files._keep = 1
-        files.purge(position)
+        files.purge(position, 0, grown)
         save(self._state, files.snapshot_path(position), fs=files.fs, store_id=files.snapshot_id(position), rows=rows)
 
 
-def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, record: bytes) -> bytes:
+def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, record: bytes, secret: bytes) -> bytes:
     return frames.frame(store_id, first, sequence, sequence - 1, record)
 
 
@@ -477,7 +477,7 @@ def _rotated_unsynced(self: Any) -> None:
     if self.position + 1 == self._first:
         return
     first = self.position + 1
-    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first)
+    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, b"")
     self._fd = self.fs.append(self.path_of(first))
     self._first, self._size = first, frames.HEADER_SIZE
 

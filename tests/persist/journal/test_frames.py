@@ -30,7 +30,7 @@ def records(data: bytes) -> list[bytes]:
 def test_what_was_written_is_read() -> None:
     """Header and records come back, and the file ends where the last frame does."""
     data = written()
-    assert read_header(data) == (1, STORE, FIRST)
+    assert read_header(data) == (1, STORE, FIRST, False)
     assert records(data) == RECORDS
     assert read_frames(data, STORE, FIRST).end == len(data)
 
