@@ -50,6 +50,7 @@ _CLEAN = struct.Struct("<8s8sQ")
 _CHECK = struct.Struct("<I")
 _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
+_LARGEST = (1 << 63) - 1  # number in a name; a file has 8 bytes for it
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
@@ -84,12 +85,13 @@ class Names(NamedTuple):
     def read(cls, fs: FileSystem, folder: str) -> Names:
         """Read the names in a directory. Raises: OSError."""
         names = fs.names(folder)
-        matches = [found for found in map(_NAME.fullmatch, names) if found]
+        matches = [found for found in map(_NAME.fullmatch, names) if found and int(found[1] or found[2]) <= _LARGEST]
+        ours = {found[0] for found in matches}
         return cls(
             sorted(int(found[1]) for found in matches if found[1]),
             sorted(int(found[2]) for found in matches if found[2]),
             CLEAN in names,
-            sorted(name for name in names if not _NAME.fullmatch(name) and not _PASSING.fullmatch(name)),
+            sorted(name for name in names if name not in ours and not _PASSING.fullmatch(name)),
         )
 
 
@@ -105,9 +107,9 @@ class DirectoryJournal:
 
     def __init__(
         self, folder: str, fs: FileSystem, lock: int, store_id: bytes, policy: Policy, *, first: int, position: int,
-        size: int, snapshots: list[int], snapshot_size: int, grown: int, repair: tuple[bool, list[int]] | None,
+        size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int, repair: tuple[bool, list[int]] | None,
     ) -> None:  # fmt: skip
-        """Continue the file that begins with record *first*, whose frames end at *size*.
+        """Continue the file that begins with record *first*, whose frames end at *size*; *time* is that of the last record.
 
         *snapshot_size* is that of the newest snapshot, and *grown* that of the records after it. *repair*, for a file that
         was there: whether it is longer than *size*, and files without a header, to be removed. Raises: `JournalError`.
@@ -116,7 +118,7 @@ class DirectoryJournal:
         self.position = self.synced = position
         self.secret, self.threads = policy.secret, policy.threads
         self._sync_when, self._keep = policy.sync, policy.keep
-        self._first, self._size, self._snapshots = first, size, snapshots
+        self._first, self._size, self._time, self._snapshots = first, size, time, snapshots
         self._grown, self._enough = grown, max(self.floor, snapshot_size)
         self._oldest = 0.0  # no record that is not synced was appended before, with `sync="batch"`
         self._calls: SimpleQueue[bool] | None = None  # to the thread that syncs, where there is one
@@ -207,7 +209,8 @@ class DirectoryJournal:
         if self._size > HEADER_SIZE and self._size + len(record) > self.largest:
             self.rotate()
         sequence, fd = self.position + 1, self._file()
-        data = frame(self.store_id, self._first, sequence, self.synced, record, self.secret)
+        time = max(self._time, self.fs.now())
+        data = frame(self.store_id, self._first, sequence, self.synced, time, record, self.secret)
         end, grown = self._size + len(data), self._grown + len(data)
         if self._calls is not None and self.synced == self.position:
             self._oldest = self.threads.now()
@@ -224,7 +227,7 @@ class DirectoryJournal:
                 raise JournalError(self.folder, f"the change was not written: {words(exc)}") from exc
             raise
         # no call comes before the end of this method, so Ctrl-C does not either
-        self._size, self._grown = end, grown
+        self._size, self._grown, self._time = end, grown, time
         self.position = sequence
         self._closed = None
 
@@ -299,7 +302,7 @@ class DirectoryJournal:
             old = self._file()
             try:
                 first = self.position + 1
-                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self.secret)
+                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, self.secret)
                 self._fd = self.fs.append(self.path_of(first))
             except OSError as exc:
                 self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
@@ -390,9 +393,14 @@ class DirectoryJournal:
             self.release()
 
 
-def begin_file(fs: FileSystem, folder: str, path: str, store_id: bytes, first: int, secret: bytes) -> None:
-    """Make a journal file without records; it and its name are on the disk. Raises: OSError."""
-    _write_file(fs, path, header(store_id, first, secret))
+def begin_file(
+    fs: FileSystem, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes
+) -> None:
+    """Make a journal file without records; it and its name are on the disk. *time* is that of the record before.
+
+    Raises: OSError.
+    """
+    _write_file(fs, path, header(store_id, first, time, secret))
     sync_folder(fs, folder)
 
 

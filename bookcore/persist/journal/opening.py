@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -21,8 +21,10 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.errors import JournalClosedError
+from bookcore.persist.journal.reading import C, Make, Progress
 from bookcore.persist.journal.records import Encoder
-from bookcore.persist.journal.recovery import C, Make, recover
+from bookcore.persist.journal.recovery import recover
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -74,7 +76,8 @@ class Recorder:
 
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""
-        self.files.check_open()  # a forked process must not wait for the turn of a thread that it has not
+        if self.files.is_forked():  # it must not wait for the turn of a thread that it has not
+            self.files.check_open()
         self._state.gate.run(self._refuse_in_block, "checkpoint")  # for its end another thread may wait, which has the turn
         with self._turn:
             self._checkpoint()
@@ -105,8 +108,11 @@ class Recorder:
             self._give_up(exc)
 
     def _give_up(self, exc: Exception) -> None:
-        """Log why no checkpoint was written, and try again when the records have grown by as much."""
-        if self.files.takes_records():
+        """Log why no checkpoint was written, and try again when the records have grown by as much.
+
+        A journal that was closed meanwhile tells that to the next command.
+        """
+        if not isinstance(exc, JournalClosedError):
             logging.getLogger("bookcore").error("%s: no checkpoint was written: %s", self.files.folder, failure(exc))
         self.files.put_off()
         self._is_writing = False
@@ -158,7 +164,7 @@ def open_calendar(
     sync: str = "always",
     keep: int = 2,
     key: bytes | None = None,
-    progress: Callable[[int, int], Any] | None = None,
+    progress: Progress | None = None,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
 ) -> tuple[C, Recorder]:
