@@ -176,8 +176,7 @@ class Reader:
             self.names = Names.read(fs, folder)
         self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
-            paths = [self.path(first) for first in self.names.files]
-            self._total = sum(map(self.size, [*paths, *map(self.snapshot_path, self.names.snapshots)]))
+            self._total = sum(map(self.size, map(self.snapshot_path, self.names.snapshots))) + self._size_after(-1)
 
     def path(self, first: int) -> str:
         """Return the path of the file that begins with this record."""
@@ -211,6 +210,10 @@ class Reader:
         except OSError:
             return 0
 
+    def _size_after(self, position: int) -> int:
+        """Return the size of the files with the records after a position."""
+        return sum(self.size(self.path(first)) for first in self.names.files if first > position)
+
     def advance(self, size: int) -> None:
         """Report that so many bytes more have been read."""
         self._done += size
@@ -237,6 +240,9 @@ class Reader:
             except (SnapshotDamagedError, SnapshotKeyError) as exc:
                 damaged.append(exc)
             else:
+                if self._progress is not None:
+                    self._total = self.size(path) + self._size_after(position)
+                    self.advance(self.size(path))
                 return Loaded(calendar, state, store_id, position, damaged)
         raise damaged[0]
 
