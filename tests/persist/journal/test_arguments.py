@@ -11,11 +11,21 @@ from zlib import crc32
 
 import pytest
 
-from bookcore import BookcoreError, Calendar, KeyTypeError, MemoryStore, QueryError, Resource, StoreError, TreeStore
+from bookcore import (
+    BookcoreError,
+    Calendar,
+    KeyTypeError,
+    MemoryStore,
+    QueryError,
+    Resource,
+    StoreError,
+    TreeStore,
+    changes,
+)
 from bookcore.persist.errors import SnapshotKeyError
 from bookcore.persist.journal import frames
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.opening import open_calendar
+from bookcore.persist.journal.opening import Recorder, open_calendar
 from bookcore.testing.simulated_files import SimulatedFiles
 
 KEY = b"a key of the program"
@@ -118,8 +128,8 @@ def test_records_are_neither_put_elsewhere_nor_taken_from_another_file(tmp_path:
     path.write_bytes(data + repeated)
     with pytest.raises(JournalDamagedError, match="no seal of this key"):
         Calendar.open(tmp_path, key=KEY)
-    later = frames.frames_after(data + repeated, frames.read_frames(data, head.store_id, first, KEY), head.store_id, first, KEY)
-    assert later == []
+    whole = frames.read_frames(data, head.store_id, first, KEY)
+    assert frames.frames_after(data + repeated, whole, head.store_id, first, KEY) == []
 
 
 def test_a_record_too_short_for_a_seal_bears_none() -> None:
@@ -145,29 +155,28 @@ def test_who_has_not_the_key_cannot_say_how_many_records_there_were(tmp_path: Pa
     booked(tmp_path, 5, key=KEY).close()
     data = (tmp_path / "CLEAN").read_bytes()
     facts = data[:16] + (1).to_bytes(8, "little")
-    for forgery in (facts + crc32(facts).to_bytes(4, "little") + data[28:], facts + crc32(facts).to_bytes(4, "little"), data[:5]):
+    facts += crc32(facts).to_bytes(4, "little")
+    for forgery in (facts + data[28:], facts, data[:5]):
         (tmp_path / "CLEAN").write_bytes(forgery)
         with pytest.raises(JournalDamagedError, match="CLEAN"):
             Calendar.open(tmp_path, key=KEY)
 
 
 def test_every_flipped_bit_of_a_sealed_directory_is_repaired_or_refused(caplog: pytest.LogCaptureFixture) -> None:
-    """It never opens with less than it had; a snapshot whose key seems to be another one is damaged if the older is whole."""
+    """It never opens with less than it had. A snapshot that seems to have another key is damaged if the older is whole."""
 
-    def opened(files: SimulatedFiles) -> Calendar:
-        calendar, recorder = open_calendar(Calendar._maker(None, None, None, None), files.folder, fs=files, key=KEY)
-        state = calendar._engine.state
-        assert state.log.journal is recorder
-        return calendar
+    def opened(files: SimulatedFiles) -> tuple[Calendar, Recorder]:
+        return open_calendar(Calendar._maker(None, None, None, None), files.folder, fs=files, key=KEY)
 
     made = SimulatedFiles()
-    calendar = opened(made)
+    calendar, journal = opened(made)
     for number in (1, 2):
         calendar.add_resource(Resource(number))
-        assert (journal := calendar._engine.state.log.journal) is not None
-        journal.checkpoint()  # type: ignore[attr-defined]
-    calendar.add_resource(Resource(3))
-    journal.close()  # type: ignore[attr-defined]
+        journal.append([changes.ResourceAdded(calendar.resource(number), 1, None, None, None, (), id=number)])
+        journal.checkpoint()
+    calendar.tag(1, "sea")
+    journal.append([changes.Tagged(calendar.resource(1), "sea")])
+    journal.close()
     files = {name: data for name, data in made.contents().items() if name != "LOCK"}
     digest, refused = calendar.digest(), 0
     for name, data in files.items():
@@ -175,10 +184,8 @@ def test_every_flipped_bit_of_a_sealed_directory_is_repaired_or_refused(caplog: 
             damaged = bytearray(data)
             damaged[bit // 8] ^= 1 << bit % 8
             try:
-                assert opened(SimulatedFiles(files={**files, name: bytes(damaged)})).digest() == digest, (name, bit)
-            except (BookcoreError, AssertionError) as exc:
-                if isinstance(exc, AssertionError):
-                    raise
+                assert opened(SimulatedFiles(files={**files, name: bytes(damaged)}))[0].digest() == digest, (name, bit)
+            except BookcoreError:
                 refused += 1
     assert refused > 100
 
@@ -225,7 +232,7 @@ def test_ids_are_made_by_the_function_of_the_program(world: SimpleNamespace, tmp
             assert not calendar.is_available(("Boat", "one"), 1, 2)
             assert calendar.is_available(("Flat", "one"), 1, 2)
             calendar.checkpoint()
-    with pytest.raises(BookcoreError, match="resource_key|another id"):
+    with pytest.raises(BookcoreError, match=r"another id"):
         Calendar.open(tmp_path, types=world.TYPES)
 
 
