@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
@@ -1499,6 +1499,8 @@ class Calendar(Generic[R, K, E]):
         resource_key: Callable[[Any], Hashable] | None = None,
         keys: Any = None,
         progress: Callable[[int, int], Any] | None = None,
+        follow: bool = True,
+        timeout: float = 10.0,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
@@ -1537,7 +1539,8 @@ class Calendar(Generic[R, K, E]):
 
         make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, key=key, progress=progress
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, key=key, progress=progress,
+            follow=follow, timeout=timeout,
         )
         calendar._recorder = recorder
         calendar._engine = RecordingEngine(calendar._engine.state)
@@ -1554,7 +1557,7 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `QueryError` for a calendar that was not opened by `open`; so do `checkpoint` and `barrier`.
         """
-        position: int = self._journal().files.position
+        position: int = self._journal().position
         return position
 
     def checkpoint(self) -> None:
@@ -1587,6 +1590,79 @@ class Calendar(Generic[R, K, E]):
         ...     calendar.barrier()
         """
         self._journal().barrier()
+
+    def catch_up(self) -> None:
+        """Apply what other processes have done to a shared calendar, so that the following questions know all up to now.
+
+        Every command does this first, and a follower thread all the time unless the calendar was opened with
+        ``follow=False``. A calendar in a directory has nothing to catch up with.
+
+        Raises: `JournalError`; `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        Complexity: as the commands that the new records tell of.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         before = len(other.resources), other.lag()
+        ...         other.catch_up()
+        ...         before, len(other.resources), other.lag()
+        ((0, 1), 1, 0)
+        """
+        self._journal().catch_up()
+
+    def lag(self) -> int:
+        """Return how many records the journal has that this calendar does not have yet. It asks the database.
+
+        Raises: `JournalError`.
+        """
+        lag: int = self._journal().lag()
+        return lag
+
+    def wait_for(self, position: int, timeout: float | None = None) -> None:
+        """Return when this calendar has the record with this number, which another process may still have to append.
+
+        A process that is told of a booking, and of the ``position`` after it, so knows that its answers count it.
+        *timeout* is a number of seconds; None waits as long as a command would.
+
+        Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         other.wait_for(one.position)
+        ...         len(other.resources)
+        1
+        """
+        if type(position) is not int or position < 0:
+            raise QueryError(position, "a position is a whole number from 0")
+        if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
+            raise QueryError(timeout, "timeout is a number of seconds, from 0")
+        self._journal().wait_for(position, timeout)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Self]:
+        """Ask questions in a block that knows all that other processes had done when it began: `catch_up`, then the block.
+
+        Raises: as `catch_up`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         with other.fresh():
+        ...             other.is_available("room", 9, 12)
+        True
+        """
+        self.catch_up()
+        yield self
 
     def __enter__(self) -> Self:
         self._journal()

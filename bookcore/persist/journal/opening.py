@@ -21,10 +21,11 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
-from bookcore.persist.journal.errors import JournalClosedError
+from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
 from bookcore.persist.journal.reading import C, Make, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
+from bookcore.persist.shared.opening import is_address, open_shared
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -68,6 +69,23 @@ class Recorder:
                 files.threads.start(self._checkpoint_behind)
             except RuntimeError as exc:
                 self._give_up(exc)
+
+    @property
+    def position(self) -> int:
+        """The number of the last record."""
+        return self.files.position
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`: nobody else writes a directory."""
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        if self.position < position:
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -165,9 +183,11 @@ def open_calendar(
     keep: int = 2,
     key: bytes | None = None,
     progress: Progress | None = None,
+    follow: bool = True,
+    timeout: float = 10.0,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
-) -> tuple[C, Recorder]:
+) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
@@ -181,7 +201,17 @@ def open_calendar(
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
-    policy = Policy(sync, keep, check_key(folder, key), threads or Threads())
+    secret = check_key(folder, key)
+    if is_address(folder):
+        if sync == "batch":
+            raise QueryError(sync, "a database syncs each change or ('never') none")
+        if secret:
+            raise QueryError(folder, "a database is not sealed by a key")
+        if progress is not None:
+            raise QueryError(progress, "progress is told of a directory, not of a database")
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+    policy = Policy(sync, keep, secret, threads or Threads())
     calendar, state, files = recover(
         make, folder, known, fs or FileSystem(), policy, bounds=bounds, create=create, progress=progress
     )
