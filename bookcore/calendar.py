@@ -424,6 +424,7 @@ class Calendar(Generic[R, K, E]):
 
     def book(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -590,6 +591,7 @@ class Calendar(Generic[R, K, E]):
 
     def book_any(
         self,
+        /,
         selection: Any,
         start: K | None,
         end: K | None,
@@ -672,6 +674,7 @@ class Calendar(Generic[R, K, E]):
 
     def hold(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -759,7 +762,7 @@ class Calendar(Generic[R, K, E]):
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def change(self, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+    def change(self, /, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
         """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
 
         The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so

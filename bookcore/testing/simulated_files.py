@@ -93,6 +93,7 @@ class SimulatedFiles(FileSystem):
         self.fail_at: int | None = None
         self.failure = errno.EIO
         self.pid = 1
+        self.clock = 0
         self._open: dict[int, tuple[str | _File, int]] = {}
         self._locked: dict[int, str] = {}
         self._last = 100
@@ -301,6 +302,11 @@ class SimulatedFiles(FileSystem):
     def unlock(self, fd: int) -> None:
         """As `FileSystem.unlock`."""
         self.close(fd)
+
+    def now(self) -> int:
+        """Return ``clock``, which goes on by a second with each call."""
+        self.clock += 1_000_000
+        return self.clock
 
     def process(self) -> int:
         """Return ``pid``, which a test may change."""

@@ -43,6 +43,7 @@ _CLEAN = struct.Struct("<8s8sQ")
 _CHECK = struct.Struct("<I")
 _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
+_LARGEST = (1 << 63) - 1  # number in a name; a file has 8 bytes for it
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
@@ -77,12 +78,13 @@ class Names(NamedTuple):
     def read(cls, fs: FileSystem, folder: str) -> Names:
         """Read the names in a directory. Raises: OSError."""
         names = fs.names(folder)
-        matches = [found for found in map(_NAME.fullmatch, names) if found]
+        matches = [found for found in map(_NAME.fullmatch, names) if found and int(found[1] or found[2]) <= _LARGEST]
+        ours = {found[0] for found in matches}
         return cls(
             sorted(int(found[1]) for found in matches if found[1]),
             sorted(int(found[2]) for found in matches if found[2]),
             CLEAN in names,
-            sorted(name for name in names if not _NAME.fullmatch(name) and not _PASSING.fullmatch(name)),
+            sorted(name for name in names if name not in ours and not _PASSING.fullmatch(name)),
         )
 
 
@@ -95,17 +97,17 @@ class DirectoryJournal:
     """The size in bytes of the largest record: no larger file is read."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, *, first: int, position: int, size: int,
+        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, *, first: int, position: int, size: int, time: int,
         snapshots: list[int], waits: bool, keep: int, repair: tuple[bool, list[int]] | None,
     ) -> None:  # fmt: skip
-        """Continue the file that begins with record *first*, whose frames end at *size*.
+        """Continue the file that begins with record *first*, whose frames end at *size*; *time* is that of the last record.
 
         *repair*, for a file that was there: whether it is longer than that, and files without a header, to be removed.
         Raises: `JournalError`.
         """
         self.folder, self.fs, self.store_id = folder, fs, store_id
         self.position = self.synced = position
-        self._first, self._size = first, size
+        self._first, self._size, self._time = first, size, time
         self._snapshots, self._waits, self._keep = snapshots, waits, keep
         self._pid = fs.process()
         self._closed: str | None = None  # why no record is taken
@@ -178,7 +180,8 @@ class DirectoryJournal:
         if self._size > HEADER_SIZE and self._size + len(record) > self.largest:
             self.rotate()
         sequence, fd = self.position + 1, self._file()
-        data = frame(self.store_id, self._first, sequence, self.synced, record)
+        time = max(self._time, self.fs.now())
+        data = frame(self.store_id, self._first, sequence, self.synced, time, record)
         end = self._size + len(data)
         self._closed = "a record was cut off while it was written; open the directory anew"
         try:
@@ -194,6 +197,7 @@ class DirectoryJournal:
             raise
         # no call comes before the end of this method, so Ctrl-C does not either
         self._size = end
+        self._time = time
         self.position = sequence
         self._closed = None
 
@@ -247,7 +251,7 @@ class DirectoryJournal:
             old = self._file()
             try:
                 first = self.position + 1
-                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first)
+                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time)
                 self._fd = self.fs.append(self.path_of(first))
             except OSError as exc:
                 self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
@@ -313,9 +317,12 @@ class DirectoryJournal:
             self.release()
 
 
-def begin_file(fs: FileSystem, folder: str, path: str, store_id: bytes, first: int) -> None:
-    """Make a journal file without records; it and its name are on the disk. Raises: OSError."""
-    _write_file(fs, path, header(store_id, first))
+def begin_file(fs: FileSystem, folder: str, path: str, store_id: bytes, first: int, time: int) -> None:
+    """Make a journal file without records; it and its name are on the disk. *time* is that of the record before.
+
+    Raises: OSError.
+    """
+    _write_file(fs, path, header(store_id, first, time))
     sync_folder(fs, folder)
 
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from bookcore.model.errors import StoreError
 
-__all__ = ["JournalClosedError", "JournalDamagedError", "JournalError", "JournalInUseError", "JournalVersionError"]
+__all__ = [
+    "JournalClosedError",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalInUseError",
+    "JournalPositionError",
+    "JournalReadOnlyError",
+    "JournalVersionError",
+]
 
 
 class JournalError(StoreError):
@@ -43,3 +51,15 @@ class JournalInUseError(JournalError):
 
 class JournalClosedError(JournalError):
     """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""
+
+
+class JournalPositionError(JournalError):
+    """A state was asked for that is older than what is kept, or newer than what is there. Attribute: ``asked``."""
+
+    def __init__(self, path: object, asked: object, reason: str) -> None:
+        super().__init__(path, f"the state at {asked} cannot be read: {reason}")
+        self.asked = asked
+
+
+class JournalReadOnlyError(JournalError):
+    """A calendar that shows a state of the past was to be changed."""

@@ -16,8 +16,9 @@ from bookcore.model.errors import QueryError, TransactionError
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.reading import C, Make
 from bookcore.persist.journal.records import Encoder
-from bookcore.persist.journal.recovery import C, Make, recover
+from bookcore.persist.journal.recovery import recover
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import path_text
 from bookcore.persist.snapshot.gather import read
