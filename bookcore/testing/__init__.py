@@ -4,6 +4,7 @@
     machine          random histories through several stores and the oracle
     ListStore        a plain list as a store: the reference that other stores are compared with
     Oracle           what a calendar should answer, in whole numbers
+    check_history    whether the answers that several processes got can be put into one order
     families         keys of every family; strategies: spans, strangers, hostile objects
     small_sizes      sizes with which every index splits its chunks after a few entries
 
@@ -36,6 +37,7 @@ from bookcore.testing.contract import StoreContract  # noqa: E402
 from bookcore.testing.contract_laws import fingerprint  # noqa: E402
 from bookcore.testing.families import Family, families, family  # noqa: E402
 from bookcore.testing.history import HistoryMachine  # noqa: E402
+from bookcore.testing.linearizable import Call, Verdict, check_history  # noqa: E402
 from bookcore.testing.liststore import ListStore  # noqa: E402
 from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
@@ -57,6 +59,7 @@ from bookcore.testing.strategies import (  # noqa: E402
 __all__ = [
     "IMPOSTORS",
     "SMALL",
+    "Call",
     "Family",
     "HistoryMachine",
     "Hostile",
@@ -66,8 +69,10 @@ __all__ = [
     "StoreContract",
     "StoreMachine",
     "Thing",
+    "Verdict",
     "any_family",
     "ask",
+    "check_history",
     "expected",
     "families",
     "family",
