@@ -6,6 +6,7 @@
     journal_machine  random histories of a calendar that is closed and opened anew
     ListStore        a plain list as a store: the reference that other stores are compared with
     Oracle           what a calendar should answer, in whole numbers
+    check_history    whether the answers that several processes got can be put into one order
     families         keys of every family; strategies: spans, strangers, hostile objects
     small_sizes      sizes with which every index splits its chunks after a few entries
 
@@ -39,6 +40,7 @@ from bookcore.testing.contract_journal import JournalContract  # noqa: E402
 from bookcore.testing.contract_laws import fingerprint  # noqa: E402
 from bookcore.testing.families import Family, families, family  # noqa: E402
 from bookcore.testing.history import HistoryMachine  # noqa: E402
+from bookcore.testing.linearizable import Call, Verdict, check_history  # noqa: E402
 from bookcore.testing.liststore import ListStore  # noqa: E402
 from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
@@ -61,6 +63,7 @@ from bookcore.testing.strategies import (  # noqa: E402
 __all__ = [
     "IMPOSTORS",
     "SMALL",
+    "Call",
     "Family",
     "HistoryMachine",
     "Hostile",
@@ -72,8 +75,10 @@ __all__ = [
     "StoreContract",
     "StoreMachine",
     "Thing",
+    "Verdict",
     "any_family",
     "ask",
+    "check_history",
     "expected",
     "families",
     "family",
