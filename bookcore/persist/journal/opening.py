@@ -16,7 +16,8 @@ from bookcore.model.errors import QueryError, TransactionError
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.directory import DirectoryJournal
-from bookcore.persist.journal.reading import C, Make
+from bookcore.persist.journal.past import History, PastRecorder, about, open_past, read_history
+from bookcore.persist.journal.reading import C, Make, Moment
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
 from bookcore.persist.snapshot.classes import handed_in
@@ -32,11 +33,21 @@ _POLICIES = {"always": True, "never": False}
 class Recorder:
     """The journal of one calendar, as its log sees it."""
 
-    __slots__ = ("_encoder", "_state", "files")
+    __slots__ = ("_encoder", "_known", "_state", "files")
 
     def __init__(self, state: CalendarState, files: DirectoryJournal, known: dict[str, type]) -> None:
-        self._state, self.files = state, files
+        self._state, self.files, self._known = state, files, known
         self._encoder = Encoder(state, files.folder, known)
+
+    @property
+    def position(self) -> int:
+        """See `Calendar.position`."""
+        return self.files.position
+
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        files = self.files
+        return read_history(make, files.folder, files.fs, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes. The lock is held.
@@ -109,8 +120,9 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    as_of: object = None,
     fs: FileSystem | None = None,
-) -> tuple[C, Recorder]:
+) -> tuple[C, Recorder | PastRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
@@ -122,8 +134,11 @@ def open_calendar(
         raise QueryError(create, "create is True or False")
     if type(keep) is not int or keep < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
+    fs = fs or FileSystem()
+    if as_of is not None:
+        return open_past(make, folder, known, fs, Moment.of(as_of), bounds)
     calendar, state, files = recover(
-        make, folder, known, fs or FileSystem(), bounds=bounds, create=create, waits=_POLICIES[sync], keep=keep
+        make, folder, known, fs, bounds=bounds, create=create, waits=_POLICIES[sync], keep=keep
     )
     recorder = Recorder(state, files, known)
     state.log.attach(recorder)
