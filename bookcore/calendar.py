@@ -425,6 +425,7 @@ class Calendar(Generic[R, K, E]):
 
     def book(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -591,6 +592,7 @@ class Calendar(Generic[R, K, E]):
 
     def book_any(
         self,
+        /,
         selection: Any,
         start: K | None,
         end: K | None,
@@ -673,6 +675,7 @@ class Calendar(Generic[R, K, E]):
 
     def hold(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -760,7 +763,7 @@ class Calendar(Generic[R, K, E]):
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def change(self, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+    def change(self, /, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
         """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
 
         The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
@@ -1473,6 +1476,7 @@ class Calendar(Generic[R, K, E]):
         cls, store: Any, clock: Any, resource_key: Any, keys: Any
     ) -> Callable[..., tuple[Self, CalendarState]]:
         """Return a function that makes an empty calendar for what a file holds, and returns its state as well."""
+        cls(clock=clock, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
 
         def make(bounds: Bounds, event_type: type[Any]) -> tuple[Self, CalendarState]:
             calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)
@@ -1492,14 +1496,25 @@ class Calendar(Generic[R, K, E]):
         sync: str = "always",
         keep: int = 2,
         as_of: int | datetime | None = None,
+        key: bytes | None = None,
+        store: BookingStore[Any] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
+        progress: Callable[[int, int], Any] | None = None,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
         With ``sync="always"`` a call that changes something waits until the disk has it, so that it outlives the process and
-        a power cut; threads that wait share one sync. With ``"never"`` it outlives the process alone. ``keep`` is the number
-        of snapshots that stay when `checkpoint` writes one. ``bounds`` are those of a new calendar; None takes what the
-        calendar has. The other arguments are as for `restore`. Indexes, clock and subscribers are not kept, nor attributes
-        that were assigned to a resource after it was added, before the next `checkpoint` that has something to write.
+        a power cut; threads that wait share one sync. With ``"batch"`` a thread syncs every few milliseconds, and a power
+        cut takes at most what was changed within 10 ms. With ``"never"`` a change outlives the process alone. ``keep`` is
+        the number of snapshots that stay when `checkpoint` writes one; one is written by itself, in a thread, when the
+        records have become larger than the snapshot. ``bounds`` are those of a new calendar; None takes what it has.
+
+        With *key* (1 to 64 bytes) every file is sealed: who has not the key can read them, and not change them. A directory
+        is opened with the key that it was made with, or without one. *progress* is called while the directory is read, with
+        the number of bytes that were, and that of all bytes. The other arguments are as for `restore`. Indexes, clock and
+        subscribers are not kept, nor attributes that were assigned to a resource after it was added, before the next
+        `checkpoint` that has something to write.
 
         One calendar at a time has a directory open. A process that is forked from this one may ask, and not change. A call
         whose record cannot be written raises, and changes nothing. If the disk does not confirm a write, the call raises
@@ -1511,8 +1526,8 @@ class Calendar(Generic[R, K, E]):
         no clock; the directory is only read, and may be open elsewhere.
 
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
-        in the directory, and for a class or value that cannot be written; `QueryError` for an invalid argument. A
-        directory that is refused stays as it was, but for its file LOCK.
+        in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
+        `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory
@@ -1528,10 +1543,11 @@ class Calendar(Generic[R, K, E]):
 
         if as_of is not None and clock is not None:
             raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
-        make = cls._maker(None, clock, None, None)
+        make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of
-        )
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
+            progress=progress,
+        )  # fmt: skip
         calendar._recorder = recorder
         calendar._engine = RecordingEngine(calendar._engine.state)
         return calendar

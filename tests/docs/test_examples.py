@@ -23,7 +23,7 @@ EXAMPLES = {
     "docs/cli.md": 6,
     "docs/complexity.md": 0,
     "docs/calendar-files.md": 18,
-    "docs/calling.md": 5,
+    "docs/calling.md": 9,
     "docs/durability.md": 6,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,

@@ -19,26 +19,26 @@ from bookcore.model import change as changes
 from bookcore.model.change import Change
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
-from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
 from bookcore.persist.journal.reading import (
     C,
     Loaded,
     Make,
     Moment,
+    Place,
     Progress,
     Reader,
     Record,
     apply,
     blank,
     check_bounds,
+    place,
     replay,
     reread,
     time_of,
 )
 from bookcore.persist.journal.records import UNRECORDED, Replay
 from bookcore.persist.snapshot.classes import StandIns
-from bookcore.persist.snapshot.format import path_text
 
 __all__ = ["Entry", "History", "PastRecorder", "about", "open_past", "read_history", "read_log", "steps"]
 
@@ -46,10 +46,10 @@ __all__ = ["Entry", "History", "PastRecorder", "about", "open_past", "read_histo
 class PastRecorder:
     """The journal of a calendar that shows the past: it takes no record."""
 
-    __slots__ = ("_fs", "_known", "folder", "position")
+    __slots__ = ("_known", "_place", "position")
 
-    def __init__(self, folder: str, position: int, fs: FileSystem, known: dict[str, type]) -> None:
-        self.folder, self.position, self._fs, self._known = folder, position, fs, known
+    def __init__(self, where: Place, position: int, known: dict[str, type]) -> None:
+        self._place, self.position, self._known = where, position, known
 
     def append(self, noted: Sequence[Change]) -> None:
         """Refuse changes, but for those of indexes, which are in no record. Raises: `JournalReadOnlyError`."""
@@ -59,7 +59,7 @@ class PastRecorder:
     def checkpoint(self) -> None:
         """Raise `JournalReadOnlyError`."""
         reason = f"is shown as it was after record {self.position}, and takes no changes; open it without as_of"
-        raise JournalReadOnlyError(self.folder, reason)
+        raise JournalReadOnlyError(self._place.folder, reason)
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
@@ -68,12 +68,11 @@ class PastRecorder:
 
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
-        known, until = self._known, Moment(self.position)
-        return read_history(make, self.folder, self._fs, known, until=until, wanted=about(what, id))
+        return read_history(make, self._place, self._known, until=Moment(self.position), wanted=about(what, id))
 
 
 def open_past(
-    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, moment: Moment, bounds: str | None,
+    make: Make[C], where: Place, known: dict[str, type], moment: Moment, bounds: str | None,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
@@ -87,27 +86,29 @@ def open_past(
         if not order:
             first = reader.names.snapshots[0]
             reason = f"what is kept begins after record {first}, at {time_of(reader.time_at(first))}"
-            raise JournalPositionError(folder, moment.given, reason)
+            raise JournalPositionError(where.folder, moment.given, reason)
         calendar, state, store_id, position, _ = reader.load(make, known, order)
-        check_bounds(folder, state, bounds)
-        position += state.gate.run(replay, state, known, _until(moment, reader, store_id, position))
-        is_last = reader.end.position == position
-        if moment.is_after(position, max(fs.now(), reader.end.time) if is_last else moment.time):
-            raise JournalPositionError(folder, moment.given, f"the last record is {position}; that is yet to come")
-        past = PastRecorder(folder, position, fs, known)
+        check_bounds(where.folder, state, bounds)
+        reached = [position]
+        state.gate.run(replay, state, known, _until(moment, reader, store_id, reached))
+        last = max(where.fs.now(), reader.end.time) if reader.end.position == reached[0] else moment.time
+        if moment.is_after(reached[0], last):
+            raise JournalPositionError(where.folder, moment.given, f"the last record is {reached[0]}; that is yet to come")
+        past = PastRecorder(where, reached[0], known)
         state.log.attach(past)
         return calendar, past
 
-    return reread(lambda: Reader(folder, fs, progress=progress), read)
+    return reread(lambda: where.reader(progress=progress), read)
 
 
-def _until(moment: Moment, reader: Reader, store_id: bytes, position: int) -> Iterator[Record]:
-    """Yield the records after a position that had been made at a moment; no file is read that has none of them."""
-    if position == moment.position:
+def _until(moment: Moment, reader: Reader, store_id: bytes, reached: list[int]) -> Iterator[Record]:
+    """Yield the records after a position, and note that of each, up to a moment; no file is read that has none of them."""
+    if reached[0] == moment.position:
         return
-    for record in reader.records(store_id, position):
+    for record in reader.records(store_id, reached[0]):
         if not moment.includes(record.position, record.time):
             return
+        reached[0] = record.position
         yield record
         if record.position == moment.position:
             return
@@ -183,7 +184,7 @@ def steps(
 
 
 def read_history(
-    make: Make[Any], folder: str, fs: FileSystem, known: dict[str, type], *, until: Moment | None = None,
+    make: Make[Any], where: Place, known: dict[str, type], *, until: Moment | None = None,
     since: Moment | None = None, wanted: Callable[[Entry], bool], progress: Progress | None = None,
 ) -> History:  # fmt: skip
     """Return the entries that are *wanted*, after the moment *since* and up to *until*.
@@ -199,19 +200,19 @@ def read_history(
         loaded = reader.load(make, known, order)
         found: list[Entry] = []
         ids = _Ids(loaded.state)
-        records = _until(until or Moment(), reader, loaded.store_id, loaded.position)
+        records = _until(until or Moment(), reader, loaded.store_id, [loaded.position])
         for record, noted in steps(loaded, known, records):
             entries = ids.entries(record, noted)
             if since is None or not since.includes(record.position, record.time):
                 found += filter(wanted, entries)
         return History.of(found, loaded.position, time_of(reader.time_at(loaded.position)))
 
-    return reread(lambda: Reader(folder, fs, progress=progress), read)
+    return reread(lambda: where.reader(progress=progress), read)
 
 
 def read_log(
     directory: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,
-    progress: Progress | None = None, fs: FileSystem | None = None,
+    key: bytes | None = None, progress: Progress | None = None,
 ) -> History:  # fmt: skip
     """Return what happened in a directory, for who has not the program that wrote it: its classes are stood in for.
 
@@ -227,8 +228,7 @@ def read_log(
     [(1, 'ResourceAdded', ('room',), None), (2, 'Booked', ('room',), 'stay')]
     """
     moment = None if since is None else Moment.of(since).earlier()
-    folder = path_text(directory)
-    return read_history(blank, folder, fs or FileSystem(), StandIns(), since=moment, wanted=wanted, progress=progress)
+    return read_history(blank, place(directory, key), StandIns(), since=moment, wanted=wanted, progress=progress)
 
 
 class _Ids:

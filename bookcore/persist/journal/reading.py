@@ -23,7 +23,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.codec.blob import MissingCodec
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
 from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
     CLEAN,
@@ -48,7 +48,7 @@ from bookcore.persist.journal.frames import (
     read_header,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.snapshot.format import Limits
+from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
@@ -57,12 +57,14 @@ __all__ = [
     "Loaded",
     "Make",
     "Moment",
+    "Place",
     "Progress",
     "Reader",
     "Record",
     "apply",
     "blank",
     "check_bounds",
+    "place",
     "read_file",
     "refuse",
     "replay",
@@ -94,7 +96,10 @@ class Record(NamedTuple):
 
 
 class End(NamedTuple):
-    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header."""
+    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header.
+
+    ``grown`` is the size of all files that were read.
+    """
 
     first: int
     size: int
@@ -102,6 +107,7 @@ class End(NamedTuple):
     time: int
     rest: int
     unfinished: list[int]
+    grown: int = 0
 
 
 class Loaded(NamedTuple, Generic[C]):
@@ -169,18 +175,18 @@ class Reader:
     """Reads one directory. *tell* gets each error; if it returns, what can be read in spite of that is read."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None
-    ) -> None:
-        """Read the names. Raises: `JournalError`."""
-        self.folder, self.fs, self.tell = folder, fs, tell
+        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None,
+        secret: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Read the names. *secret* is the key, or empty. Raises: `JournalError`."""
+        self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
         with told_as_journal(folder, "cannot be read"):
             self.names = Names.read(fs, folder)
         self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
-            paths = [self.path(first) for first in self.names.files]
-            self._total = sum(map(self._size, [*paths, *map(self.snapshot_path, self.names.snapshots)]))
+            self._total = sum(map(self.size, map(self.snapshot_path, self.names.snapshots))) + self._size_after(-1)
 
     def path(self, first: int) -> str:
         """Return the path of the file that begins with this record."""
@@ -203,7 +209,7 @@ class Reader:
         with told_as_journal(self.folder, "cannot be read"):
             return Names.read(self.fs, self.folder) != self.names
 
-    def _size(self, path: str) -> int:
+    def size(self, path: str) -> int:
         """Return the size of a file; 0 if it cannot be read, which its reader will tell."""
         try:
             fd = self.fs.open(path)
@@ -213,6 +219,10 @@ class Reader:
                 self.fs.close(fd)
         except OSError:
             return 0
+
+    def _size_after(self, position: int) -> int:
+        """Return the size of the files with the records after a position."""
+        return sum(self.size(self.path(first)) for first in self.names.files if first > position)
 
     def advance(self, size: int) -> None:
         """Report that so many bytes more have been read."""
@@ -227,19 +237,22 @@ class Reader:
     # -- snapshots ---------------------------------------------------------------------------------
 
     def load(self, make: Make[C], known: dict[str, type], order: Iterable[int]) -> Loaded[C]:
-        """Return the calendar of the first of these snapshots that is whole.
+        """Return the calendar of the first of these snapshots that is whole, and sealed by the key if there is one.
 
-        Raises: the first `SnapshotDamagedError` if none is; any other error of a snapshot at once.
+        Raises: the first `SnapshotDamagedError` or `SnapshotKeyError` if none is; any other error of a snapshot at once.
         """
         damaged: list[SnapshotError] = []
         for position in order:
             path = self.snapshot_path(position)
             try:
-                calendar, state, facts = load_file(make, path, known, None, Limits(), self.fs)
+                calendar, state, facts = load_file(make, path, known, self.secret or None, Limits(), self.fs)
                 store_id = self.store_of(position, facts.store_id)
-            except SnapshotDamagedError as exc:
+            except (SnapshotDamagedError, SnapshotKeyError) as exc:
                 damaged.append(exc)
             else:
+                if self._progress is not None:
+                    self._total = self.size(path) + self._size_after(position)
+                    self.advance(self.size(path))
                 return Loaded(calendar, state, store_id, position, damaged)
         raise damaged[0]
 
@@ -273,7 +286,7 @@ class Reader:
         chain = [first for first in self.names.files if first > start]
         if not chain:
             self.tell(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
-        is_told, last, rest = False, start + 1, 0
+        is_told, last, rest, grown = False, start + 1, 0, 0
         for first in chain:
             path, is_last = self.path(first), first == chain[-1]
             if first != position + 1 and not is_told:
@@ -290,14 +303,16 @@ class Reader:
             head = self._header(path, data, store_id, first)
             is_told = head is None
             its_first, time = (first, time) if head is None else (head.first, head.time)
-            found = read_frames(data, store_id, its_first)
+            found = read_frames(data, store_id, its_first, self.secret)
             records, rest = found.records, len(data) - found.end
             if rest and not (is_last and found.proof is None):
                 what = f"record {its_first + len(records)} is damaged"
                 proof = "" if found.proof is None else f": a later one, at byte {found.proof}, shows that it was written"
+                if found.proof == found.end:
+                    proof = ": it bears no seal of this key, or is out of its place"
                 self.tell(JournalDamagedError(path, what + proof, offset=found.end))
                 is_told = True
-                records = records + frames_after(data, found, store_id, its_first)
+                records = records + frames_after(data, found, store_id, its_first, self.secret)
             for number, each in enumerate(records):
                 if not number % _RECORDS_PER_REPORT:
                     self.report(each.at)
@@ -306,7 +321,8 @@ class Reader:
                 position, time = records[-1].sequence, records[-1].time
             last, size = first, found.end
             self.advance(len(data))
-        self.end = End(last, size, position, time, rest, unfinished)
+            grown += len(data)
+        self.end = End(last, size, position, time, rest, unfinished, grown)
         if position < least:
             what = f"it had {least} records when it was shut down, {position} of them are here"
             self.tell(JournalDamagedError(self.folder, what))
@@ -324,6 +340,9 @@ class Reader:
             self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
         elif head.first != first:
             self.tell(JournalDamagedError(path, f"was renamed: it begins with record {head.first}"))
+        elif head.is_sealed is not bool(self.secret):
+            how = "with a key" if head.is_sealed else "without a key"
+            self.tell(JournalDamagedError(path, f"was written {how}, unlike the snapshot"))
         else:
             return head
         return None
@@ -334,7 +353,7 @@ class Reader:
             return 0
         path = os.path.join(self.folder, CLEAN)
         try:
-            its_store, least = read_clean(path, read_file(self.fs, path))
+            its_store, least = read_clean(path, read_file(self.fs, path), self.secret)
         except JournalError as exc:
             self.tell(exc)
             return 0
@@ -379,13 +398,29 @@ def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
         raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
 
 
-def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> int:
-    """Apply records, and return how many. The calendar's lock is held for writing. Raises: as `apply`."""
-    applied, count = Replay(state, known), 0
+def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:
+    """Apply records, one after the other. The calendar's lock is held for writing. Raises: as `apply`."""
+    applied = Replay(state, known)
     for record in records:
         apply(applied, record)
-        count += 1
-    return count
+
+
+class Place(NamedTuple):
+    """A directory, and how it is read."""
+
+    folder: str
+    fs: FileSystem
+    secret: bytes = b""
+
+    def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
+        """Return a reader of the directory. Raises: `JournalError`."""
+        return Reader(self.folder, self.fs, tell, progress, self.secret)
+
+
+def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Place:
+    """Return the place that a program names. Raises: `SnapshotError` for what is no path or no key."""
+    folder = path_text(directory)
+    return Place(folder, fs or FileSystem(), check_key(folder, key))
 
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:

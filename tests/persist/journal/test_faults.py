@@ -427,7 +427,7 @@ def _nothing(*_: Any, **__: Any) -> None:
     """Do nothing."""
 
 
-def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int, time: int) -> None:
+def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes) -> None:
     fd = fs.create(path)
     fs.write(fd, memoryview(frames.header(store_id, first, time)))
     fs.close(fd)
@@ -455,13 +455,13 @@ def _in_place(self: Any, source: str, target: str) -> None:
 def _purged_early(self: Any) -> None:
     found = self._state.gate.run(self._stand)
     if found is not None:
-        files, (position, rows) = self.files, found
+        files, (position, grown, rows) = self.files, found
         files._keep = 1
-        files.purge(position)
+        files.purge(position, 0, grown)
         save(self._state, files.snapshot_path(position), fs=files.fs, store_id=files.snapshot_id(position), rows=rows)
 
 
-def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, time: int, record: bytes) -> bytes:
+def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, time: int, record: bytes, secret: bytes) -> bytes:
     return frames.frame(store_id, first, sequence, sequence - 1, time, record)
 
 
@@ -479,7 +479,7 @@ def _rotated_unsynced(self: Any) -> None:
     if self.position + 1 == self._first:
         return
     first = self.position + 1
-    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time)
+    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, b"")
     self._fd = self.fs.append(self.path_of(first))
     self._first, self._size = first, frames.HEADER_SIZE
 
