@@ -46,6 +46,7 @@ from bookcore.stores.protocol import BookingStore
 
 if TYPE_CHECKING:
     from bookcore.hours.opening_hours import Hours
+    from bookcore.persist.journal.past import History
     from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
 __all__ = ["Calendar"]
@@ -1494,6 +1495,7 @@ class Calendar(Generic[R, K, E]):
         create: bool = True,
         sync: str = "always",
         keep: int = 2,
+        as_of: int | datetime | None = None,
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
@@ -1521,6 +1523,10 @@ class Calendar(Generic[R, K, E]):
         `JournalClosedError`: its change stands in memory, and may or may not be there after the next opening; no further
         change is accepted, and questions are answered still.
 
+        *as_of* is a position, or an instant with its time zone. The calendar is as it stood then, after the last record up
+        to there; `keep` says how far back that goes. It takes no changes, but for those that a `what_if` takes back, and has
+        no clock; the directory is only read, and may be open elsewhere.
+
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
         in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
         `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
@@ -1537,11 +1543,13 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.journal.opening import open_calendar
 
+        if as_of is not None and clock is not None:
+            raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
         make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, key=key, progress=progress,
-            follow=follow, timeout=timeout,
-        )
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
+            progress=progress, follow=follow, timeout=timeout,
+        )  # fmt: skip
         calendar._recorder = recorder
         calendar._engine = RecordingEngine(calendar._engine.state)
         return calendar
@@ -1663,6 +1671,30 @@ class Calendar(Generic[R, K, E]):
         """
         self.catch_up()
         yield self
+
+    def history(self, booking_or_resource: Any) -> History:
+        """Return what happened to a booking or a resource, in order: entries with position, time and change.
+
+        Takes an event, a resource, or an id, also of one that is gone; what happened to bookings on a resource has happened
+        to the resource. Entries are read from the records that are kept (see ``keep`` of `open`): ``begins`` of the result
+        is the position after which they begin, and ``since`` its time. Objects in the changes are those of a copy of the
+        calendar. Holds that a question released are in the history with the next record.
+
+        Raises: `QueryError` for a calendar without a journal; `JournalError` and `SnapshotError` when the directory cannot
+        be read.
+        Complexity: linear in the size of the oldest snapshot and all records since.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder, Calendar.open(folder) as calendar:
+        ...     stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        ...     moved = calendar.move(stay, start=10, end=13)
+        ...     [(entry.position, type(entry.change).__name__) for entry in calendar.history(stay)]
+        [(2, 'Booked'), (3, 'Moved')]
+        """
+        what: Any = booking_or_resource
+        history: History = self._journal().history(self._maker(None, None, None, None), what, self._id_of(what))
+        return history
 
     def __enter__(self) -> Self:
         self._journal()

@@ -22,7 +22,8 @@ from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
-from bookcore.persist.journal.reading import C, Make, Progress
+from bookcore.persist.journal.past import History, about, open_past, read_history
+from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
 from bookcore.persist.shared.opening import is_address, open_shared
@@ -39,13 +40,24 @@ _SYNCS = "always", "batch", "never"
 class Recorder:
     """The journal of one calendar, as its log sees it."""
 
-    __slots__ = ("_encoder", "_is_writing", "_state", "_turn", "files")
+    __slots__ = ("_encoder", "_is_writing", "_known", "_state", "_turn", "files")
 
     def __init__(self, state: CalendarState, files: DirectoryJournal, known: dict[str, type]) -> None:
-        self._state, self.files = state, files
+        self._state, self.files, self._known = state, files, known
         self._encoder = Encoder(state, files.folder, known)
         self._turn = threading.RLock()  # held by the thread that writes a checkpoint, or closes the journal
         self._is_writing = False  # a thread was started for a checkpoint, and has not ended
+
+    @property
+    def position(self) -> int:
+        """See `Calendar.position`."""
+        return self.files.position
+
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        files = self.files
+        where = Place(files.folder, files.fs, files.secret)
+        return read_history(make, where, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes. The lock is held.
@@ -69,11 +81,6 @@ class Recorder:
                 files.threads.start(self._checkpoint_behind)
             except RuntimeError as exc:
                 self._give_up(exc)
-
-    @property
-    def position(self) -> int:
-        """The number of the last record."""
-        return self.files.position
 
     def catch_up(self) -> None:
         """See `Calendar.catch_up`: nobody else writes a directory."""
@@ -181,6 +188,7 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    as_of: object = None,
     key: bytes | None = None,
     progress: Progress | None = None,
     follow: bool = True,
@@ -205,15 +213,17 @@ def open_calendar(
     if is_address(folder):
         if sync == "batch":
             raise QueryError(sync, "a database syncs each change or ('never') none")
-        if secret:
-            raise QueryError(folder, "a database is not sealed by a key")
-        if progress is not None:
-            raise QueryError(progress, "progress is told of a directory, not of a database")
+        for given, what in ((key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past")):
+            if given is not None:
+                raise QueryError(folder, f"is a database, which {what}; that is for a directory")
         options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+    fs = fs or FileSystem()
+    if as_of is not None:
+        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
     policy = Policy(sync, keep, secret, threads or Threads())
     calendar, state, files = recover(
-        make, folder, known, fs or FileSystem(), policy, bounds=bounds, create=create, progress=progress
+        make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
     )
     recorder = Recorder(state, files, known)
     state.log.attach(recorder)
