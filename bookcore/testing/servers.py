@@ -25,7 +25,12 @@ from uuid import uuid4
 
 __all__ = ["NoServerError", "PostgresServer", "installations", "start_postgres"]
 
-SETTINGS = {"listen_addresses": "''", "shared_buffers": "16MB", "fsync": "on"}
+SETTINGS = {
+    "listen_addresses": "''",
+    "shared_buffers": "16MB",
+    "dynamic_shared_memory_type": "mmap",  # in files of the folder, which are removed with it
+    "fsync": "on",
+}
 USERS = ("postgres", "nobody")
 
 
@@ -83,11 +88,15 @@ def _account() -> dict[str, Any]:
 
 
 def _made_runnable(programs: Path, home: Path, account: dict[str, Any]) -> Path:
-    """Return where the user may run the programs: where they are, or in a copy."""
+    """Return where the user may run the programs: where they are, or in a copy with the libraries of the package."""
     try:
         subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd=home, **account)  # noqa: S603
     except PermissionError:
-        return Path(shutil.copytree(programs.parent, home / "programs")) / programs.name
+        package = programs.parent.parent
+        for folder in programs.parent, package.with_name(f"{package.name}.libs"):
+            if folder.exists():  # programs find libraries by the way from one to the other
+                shutil.copytree(folder, home / "programs" / folder.relative_to(package.parent))
+        return home / "programs" / programs.relative_to(package.parent)
     return programs
 
 
@@ -156,6 +165,8 @@ class PostgresServer:
         for file in files:
             select.select([file], [], [])  # readable when the process has ended
             os.close(file)
+        *_, segment = (self.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[6].split()
+        subprocess.run(["/usr/bin/ipcrm", "-m", segment], check=True, **self.account)  # noqa: S603 - not freed by a kill
         for lock in self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock":
             lock.unlink()  # they name a process, and one that nobody has waited for looks like one that runs
 

