@@ -439,7 +439,7 @@ class Calendar(Generic[R, K, E]):
         ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
         names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
         ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
-        booking; so a request can safely be sent twice. If that is a hold, it stays one: `confirm` it.
+        booking; so a request can safely be sent twice. A hold is not what was asked for, and is refused: `confirm` it.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
@@ -687,8 +687,8 @@ class Calendar(Generic[R, K, E]):
 
         ``until`` (an instant of the calendar's clock) or ``ttl`` (a length, added to the clock's present instant) sets a
         deadline: when the clock reaches it, the hold is released and the span is available again. Without a deadline the
-        booking stays held until it is confirmed or removed. ``if_exists="return"`` is as in `book`: the active booking is
-        returned unchanged, and keeps its deadline.
+        booking stays held until it is confirmed or removed. ``if_exists="return"`` is as in `book`, and takes a hold: what
+        is active is returned unchanged, with the deadline that it has, or confirmed meanwhile.
 
         Raises: as `book`; `HoldExpiredError` when ``until`` has passed; `QueryError` when both ``until`` and ``ttl`` are
         given, or one of them in a calendar without a clock; `KeyTypeError` when ``ttl`` cannot be added to the clock's

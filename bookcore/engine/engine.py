@@ -268,10 +268,12 @@ class Engine:
         high: Any,
         quantity: int,
         fields: dict[str, Any],
+        *,
+        or_hold: bool = False,
     ) -> BookingEvent | None:
         """Return the active booking with *id* if it has the requested content, None if there is no such id; else raise.
 
-        *record* None: on any resource.
+        *record* None: on any resource. *or_hold*: it may be a hold.
         """
         how = plain_text(if_exists)
         if how not in ("raise", "return"):
@@ -301,7 +303,9 @@ class Engine:
         except Exception:  # a field whose comparison fails
             same = False
         if not same:
-            raise DuplicateBookingError(id, active)
+            raise DuplicateBookingError(id, active, "its resource, span, quantity or fields are others")
+        if not or_hold and state.ledger.is_held(seq):
+            raise DuplicateBookingError(id, active, "it is a hold; Calendar.confirm makes it a booking")
         return active
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
@@ -378,7 +382,7 @@ class Engine:
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
         check_quantity(quantity)
-        active = self._same(if_exists, id, record, low, high, quantity, fields)
+        active = self._same(if_exists, id, record, low, high, quantity, fields, or_hold=True)
         if active is not None:
             return active
         if past:

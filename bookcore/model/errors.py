@@ -447,14 +447,16 @@ class UnknownBookingError(_LookupError):
 class DuplicateBookingError(BookcoreError):
     """A booking with that id is active already.
 
-    Attributes: ``booking`` (the refused event, or its id if the event was not made yet), ``standing`` (the active event).
+    Attributes: ``booking`` (the refused event, or its id if the event was not made yet), ``standing`` (the active event),
+    ``reason`` (why it is not what was asked for, if the request was to return that, else empty).
     """
 
     http_hint = 409
 
-    def __init__(self, booking: object, standing: object = None) -> None:
-        self.booking, self.standing = booking, standing
-        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already")
+    def __init__(self, booking: object, standing: object = None, reason: str = "") -> None:
+        self.booking, self.standing, self.reason = booking, standing, reason
+        why = f": {reason}" if reason else ""
+        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already{why}")
 
 
 class HoldExpiredError(BookcoreError):

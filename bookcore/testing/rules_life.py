@@ -417,7 +417,7 @@ class LifeRules(HistoryMachine):
         keys = self.keys((old.start, end))
 
         def judge() -> Any:
-            if end != old.end or more:
+            if end != old.end or more or old.held:
                 raise Refused("DuplicateBookingError")
             return name
 
