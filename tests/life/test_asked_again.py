@@ -48,7 +48,8 @@ def test_a_hold_is_not_returned_to_who_books(how: str, store: Any) -> None:
     before = calendar.digest()
     with pytest.raises(DuplicateBookingError, match=f"'{name}'.*a hold.*confirm") as caught:
         ask(calendar)
-    assert (caught.value.standing.id, calendar.digest()) == (name, before)
+    standing: Any = caught.value.standing
+    assert (standing.id, calendar.digest()) == (name, before)
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - ours
     assert (str(again), again.reason) == (str(caught.value), caught.value.reason)
     calendar.confirm(name)

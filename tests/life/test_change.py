@@ -201,8 +201,9 @@ def test_the_class_checks_the_fields_and_computes_what_follows() -> None:
 def test_what_the_program_has_set_on_an_event_stays() -> None:
     """It is a field like the others."""
     calendar = some(event_type=Stay)
-    stay: Any = calendar.book("room", 1, 3, guest="Ada")
+    stay: Any = Stay("room", 1, 3, guest="Ada")
     stay.note = "late"
+    calendar.add_booking(stay)
     after: Any = calendar.change(stay, guest="Bob")
     assert (after.note, after.guest) == ("late", "Bob")
 
