@@ -1438,7 +1438,7 @@ class Calendar(Generic[R, K, E]):
         key: bytes | None = None,
         limits: Limits | None = None,
         store: BookingStore[Any] | None = None,
-        clock: Callable[[], Any] | None = None,
+        clock: Callable[[], Any] | None = UNSET,
         resource_key: Callable[[Any], Hashable] | None = None,
         keys: Any = None,
     ) -> Self:
@@ -1447,10 +1447,11 @@ class Calendar(Generic[R, K, E]):
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
         *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
         any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
-        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had.
+        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had. If it
+        has holds with deadlines, either give a clock, or ``clock=None``: then they stand until they are confirmed or removed.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
-        *limits*, or that needs a class missing in *types*.
+        *limits*, or that needs a class missing in *types*; `QueryError` for holds with deadlines where no clock is given.
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
@@ -1465,10 +1466,14 @@ class Calendar(Generic[R, K, E]):
         from bookcore.persist.snapshot.save_load import load
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)  # type: ignore[arg-type]
+            told = None if clock is UNSET else clock
+            calendar = cls(store, bounds=bounds, clock=told, event_type=event_type, key=resource_key, keys=keys)  # type: ignore[arg-type]
             return calendar, calendar._engine.state
 
-        return load(make, path, types=types, key=key, limits=limits)
+        calendar = load(make, path, types=types, key=key, limits=limits)
+        if clock is UNSET:
+            calendar._engine.state.holds.check_clock(path)
+        return calendar
 
     @classmethod
     def open(
@@ -1476,7 +1481,7 @@ class Calendar(Generic[R, K, E]):
         directory: str | os.PathLike[str],
         *,
         types: Iterable[type] = (),
-        clock: Callable[[], Any] | None = None,
+        clock: Callable[[], Any] | None = UNSET,
         bounds: str | None = None,
         create: bool = True,
         sync: str = "always",
@@ -1512,12 +1517,18 @@ class Calendar(Generic[R, K, E]):
         from bookcore.persist.journal.opening import open_calendar
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(bounds=bounds, clock=clock, event_type=event_type)  # type: ignore[arg-type]
+            calendar = cls(bounds=bounds, clock=None if clock is UNSET else clock, event_type=event_type)  # type: ignore[arg-type]
             return calendar, calendar._engine.state
 
         calendar, recorder = open_calendar(
             make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep
         )
+        if clock is UNSET:
+            try:
+                calendar._engine.state.holds.check_clock(directory)
+            except BaseException:
+                recorder.close()
+                raise
         calendar._recorder = recorder
         calendar._engine = RecordingEngine(calendar._engine.state)
         return calendar

@@ -257,7 +257,7 @@ def test_a_follower_and_a_snapshot_have_the_change(how: str, tmp_path: Path) -> 
     calendar, follower = some(clock=lambda: 0), Calendar()
     calendar = filled()
     calendar.snapshot(tmp_path / "before")
-    follower = Calendar.restore(tmp_path / "before", types=[Resource])
+    follower = Calendar.restore(tmp_path / "before", types=[Resource], clock=None)
     calendar.subscribe(follower.apply)
     name, given, _, _ = ACCEPTED[how]
     calendar.change(name, **given)
