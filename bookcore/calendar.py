@@ -171,7 +171,8 @@ class Calendar(Generic[R, K, E]):
 
         ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
         take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
-        replace the values of a `Resource`, and give an object of another class these values. The key
+        replace the values of a `Resource`, and give an object of another class these values. If such an object has a
+        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. The key
         function of every index is called with the resource, under the calendar's lock.
 
         Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
@@ -211,7 +212,7 @@ class Calendar(Generic[R, K, E]):
         return Selection(self._planner, All())
 
     def resource(self, id: Hashable) -> R:
-        """Return the registered resource with this id. Raises: `UnknownResourceError`. O(1).
+        """Return the registered resource with this id; a registered resource itself. Raises: `UnknownResourceError`. O(1).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -836,8 +837,8 @@ class Calendar(Generic[R, K, E]):
 
         A term is a class (it matches its instances, and those of subclasses and virtual subclasses), a `Selection`, an
         iterable of resources or ids, a list of terms (it matches where any of them does), or ``no(term)``. In a list a
-        resource or an id, which may be a tuple, is a term as well. A runtime protocol with attributes supports only
-        `isinstance`, so each resource is checked against it.
+        resource or an id, which may be a tuple, is a term as well; a tuple of resources is refused there, but not a list. A
+        runtime protocol with attributes supports only `isinstance`, so each resource is checked against it.
 
         Raises: `QueryError` for anything else, bookings and closures too; when the selection is read, for a class that does
         not support `issubclass`.
@@ -1447,8 +1448,8 @@ class Calendar(Generic[R, K, E]):
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
         *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
         any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
-        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had. If it
-        has holds with deadlines, either give a clock, or ``clock=None``: then they stand until they are confirmed or removed.
+        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had. If
+        there are holds with deadlines, give a clock, or ``clock=None``: then they stand until they are confirmed or removed.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
         *limits*, or that needs a class missing in *types*; `QueryError` for holds with deadlines where no clock is given.
@@ -1517,7 +1518,11 @@ class Calendar(Generic[R, K, E]):
         from bookcore.persist.journal.opening import open_calendar
 
         def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(bounds=bounds, clock=None if clock is UNSET else clock, event_type=event_type)  # type: ignore[arg-type]
+            calendar = cls(
+                bounds=bounds,  # type: ignore[arg-type]
+                clock=None if clock is UNSET else clock,
+                event_type=event_type,  # type: ignore[arg-type]
+            )
             return calendar, calendar._engine.state
 
         calendar, recorder = open_calendar(
@@ -1634,6 +1639,11 @@ class Calendar(Generic[R, K, E]):
     def _id_of(self, resource: Any) -> Any:
         """Return the id of an object in this calendar, for terms."""
         return self._engine.state.registry.id_of(resource)
+
+    def _has_members(self, value: Any) -> bool:
+        """Tell whether a tuple or frozenset that is no id has nothing but resources or their ids, for terms."""
+        registry = self._engine.state.registry
+        return registry.with_id(value) is None and bool(value) and all(registry.find(each) is not None for each in value)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self._engine.state.__reduce_ex__(protocol)

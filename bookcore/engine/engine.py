@@ -51,7 +51,7 @@ from bookcore.model.errors import (
     brief,
     brief_key,
 )
-from bookcore.model.event import BookingEvent
+from bookcore.model.event import BookingEvent, unpacked
 from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
@@ -470,7 +470,7 @@ class Engine:
     def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
         """See `Calendar.change`."""
         state = self.state
-        if quantity is UNSET and not fields:
+        if quantity is UNSET and not (fields and unpacked(state.event_type, fields)):
             raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
         self._tick()
         seq = state.ledger.find(event_or_id)
