@@ -459,14 +459,19 @@ class DuplicateBookingError(BookcoreError):
         super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already{why}")
 
 
-class HoldExpiredError(BookcoreError):
-    """The hold ran out before it was confirmed. Attributes: ``booking``, ``until``, ``now``."""
+class HoldExpiredError(UnknownBookingError):
+    """The hold ran out before it was confirmed.
+
+    Attributes: ``booking``, ``until``, ``now`` (None in a calendar without a clock), ``reason``.
+    """
 
     http_hint = 410
 
     def __init__(self, booking: object, until: object, now: object) -> None:
         self.booking, self.until, self.now = booking, until, now
-        super().__init__(f"the hold {_name(booking)} ran out at {brief_key(until)}; it is {brief_key(now)} now")
+        told = "" if now is None else f"; it is {brief_key(now)} now"
+        self.reason = f"ran out at {brief_key(until)}{told}"
+        BookcoreError.__init__(self, f"the hold {_name(booking)} {self.reason}")
 
 
 class UnknownClosureError(_LookupError):
