@@ -556,8 +556,8 @@ class Calendar(Generic[R, K, E]):
     def remove_booking(self, event_or_id: Hashable) -> E:
         """Release a booking and return it; its span is available again.
 
-        Raises: `UnknownBookingError` when the booking is not active in this calendar: `HoldExpiredError`, if it is a hold that
-        ran out. So do the other calls that change a booking.
+        Raises: `UnknownBookingError` when the booking is not active in this calendar: a `HoldExpiredError`, if it is a hold
+        that ran out. So do the other calls that change a booking.
         Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
         >>> from bookcore import Calendar, Resource
