@@ -58,13 +58,13 @@ class Source(NamedTuple):
     def restore(self) -> Calendar:
         """Return the calendar in the snapshot. Raises: `SnapshotError`."""
         if self.copy is None:
-            return Calendar.restore(self.typed)
+            return Calendar.restore(self.typed, clock=None)
         with TemporaryDirectory(prefix="bookcore-") as folder:
             path = Path(folder, "snapshot")
             with path.open("wb") as file:
                 shutil.copyfileobj(self.copy, file)
             try:
-                return Calendar.restore(path)
+                return Calendar.restore(path, clock=None)
             except SnapshotError as fault:
                 raise SnapshotError(self.name, fault.reason, offset=fault.offset) from fault
 
