@@ -39,6 +39,7 @@ _PROSE: Final = re.compile(
     re.IGNORECASE,
 )
 _BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
+_UTF_8: Final = b"\xef\xbb\xbf"
 _OTHERS: Final = (
     (b"PK\x03\x04", "this is a zip archive: unpack it first"),
     (b"\x1f\x8b", "this is a gzip archive: unpack it first"),
@@ -259,11 +260,16 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
         raise
 
 
+def _ends_with_cr(text: bytes) -> bool:
+    """Tell whether lines end with CR alone, as the first one does; programs that know no such file put one LF at its end."""
+    line, cr, rest = text.removeprefix(_UTF_8).lstrip(_BLANK).partition(b"\r")
+    return bool(cr) and b"\n" not in line and not rest.lstrip(b"\r").startswith(b"\n")
+
+
 def _converted(file: BinaryIO, source: Any) -> tuple[BinaryIO, int]:
     head = file.read(1 << 16)
     encoding = next((name for mark, name in _BOMS if head.startswith(mark)), None)
-    ends = re.search(rb"[\r\n]+", head)
-    if encoding is not None or (ends is not None and b"\n" not in ends[0] and b"\n" not in head):
+    if encoding is not None or _ends_with_cr(head):
         whole = head + file.read(_WHOLE - len(head) + 1)
         file.close()
         if len(whole) > _WHOLE:
@@ -273,10 +279,10 @@ def _converted(file: BinaryIO, source: Any) -> tuple[BinaryIO, int]:
             whole = whole.decode(encoding).encode() if encoding else whole
         except UnicodeDecodeError as exc:
             raise CalendarFileError(source, f"this looks like {encoding}, and is not: {exc.reason}") from exc
-        if b"\n" not in whole:
-            whole = whole.replace(b"\r", b"\n")
+        if _ends_with_cr(whole):
+            whole = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         file, head = io.BytesIO(whole), whole[: 1 << 16]
-    begun = head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
+    begun = head.removeprefix(_UTF_8).lstrip(_BLANK)
     if not begun:
         raise CalendarFileError(source, "this is empty, and no calendar")
     for mark, reason in _OTHERS:
