@@ -214,7 +214,8 @@ def _span(loaded: Loaded, start: str, end: str) -> tuple[Any, Any]:
                     pass
             raise UsageError(f"{name} {fault} ({has})") from None
 
-    return read(start, "START"), read(end, "END")
+    low, high = read(start, "START"), read(end, "END")
+    return low, high if low is None or high is None else keys.after(low, high)
 
 
 def find_free(loaded: Loaded, start: str, end: str, quantity: int, first: int | None) -> Free:
