@@ -213,7 +213,7 @@ class KeyReader:
         """Return 1 if a key is after another, 0 if they are equal, -1 if it is before it."""
         if self.zone is not None:  # two times of one zone are compared by what the clock shows
             start, end = start.astimezone(UTC), end.astimezone(UTC)
-        return (start < end) - (end < start)
+        return bool(start < end) - bool(end < start)
 
     @classmethod
     def for_cells(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import tzinfo
+from io import BufferedIOBase
 from os import PathLike
 
 from bookcore.hours.wall_clock import choice, load_zone
@@ -30,7 +31,7 @@ class IcsEvents(list[IcsEvent]):
 
 
 def read_ics(
-    source: str | bytes | PathLike[str],
+    source: str | bytes | PathLike[str] | BufferedIOBase,
     *,
     zone: str | tzinfo | None = None,
     busy_only: bool = True,
@@ -38,8 +39,8 @@ def read_ics(
 ) -> IcsEvents:
     """Return the events of an iCalendar in its order, then replaced occurrences as separate events.
 
-    - ``source``: the text itself, its bytes, or the `pathlib.Path` of a file. UTF-8, UTF-16 and all line ends are
-      recognised. A text is not a path.
+    - ``source``: the text itself, its bytes, the `pathlib.Path` of a file, or a file that is open for reading bytes, which
+      is closed. UTF-8, UTF-16 and all line ends are recognised. A text is not a path.
     - ``busy_only``: give what takes time. Left out are cancelled and transparent events, events without length, and
       messages about events (an answer, a proposal). A cancelled occurrence is taken out of its series either way.
     - ``zone``: makes whole days and floating times instants of that zone (an IANA name or a `tzinfo`), so that one calendar

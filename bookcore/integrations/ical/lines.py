@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from bookcore.model.errors import CalendarFileError
 from bookcore.persist.fs import words
@@ -229,12 +230,15 @@ def _joined(number: int, parts: list[bytes], length: int) -> tuple[int, str, str
 
 def _physical_lines(file: BinaryIO, number: int) -> Iterator[tuple[int, bytes]]:
     """Yield the number and the bytes of each line without its end, of a very long one the first part."""
-    while piece := file.readline(_LONGEST + 2):
-        number += 1
-        more = piece
-        while more and not more.endswith(b"\n"):
-            more = file.readline(_LONGEST)
-        yield number, piece.rstrip(b"\r\n")
+    try:
+        while piece := file.readline(_LONGEST + 2):
+            number += 1
+            more = piece
+            while more and not more.endswith(b"\n"):
+                more = file.readline(_LONGEST)
+            yield number, piece.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as exc:
+        raise CalendarFileError(file, f"this file cannot be read: {words(exc)}", line=number + 1) from exc
 
 
 def _opened(source: Any) -> tuple[BinaryIO, int]:
@@ -248,13 +252,15 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
         file = io.BytesIO(source.encode("utf-8", "surrogatepass"))
     elif isinstance(source, bytes):
         file = io.BytesIO(source)
+    elif isinstance(source, io.BufferedIOBase):
+        file = cast(BinaryIO, source)
     else:
-        raise CalendarFileError(source, "an iCalendar is a text, or the pathlib.Path of one")
+        raise CalendarFileError(source, "an iCalendar is a text, its bytes, an open file of bytes, or a pathlib.Path")
     try:
         return _converted(file, source)
-    except OSError as exc:
+    except (OSError, EOFError, zlib.error) as exc:  # the latter of a damaged archive
         file.close()
-        raise CalendarFileError(str(source), f"this file cannot be read: {words(exc)}") from exc
+        raise CalendarFileError(source, f"this file cannot be read: {words(exc)}") from exc
     except BaseException:
         file.close()
         raise
