@@ -167,7 +167,7 @@ class BookingEvent(_EventFields):
             delattr(cls, name)
 
     def __init__(
-        self, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
+        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
     ) -> None:
         # sets the slots, not the properties, which would take three times as long: this runs for every booking
         self._resource = resource
