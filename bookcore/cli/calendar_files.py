@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from bookcore.cli.sources import Source, UsageError
 from bookcore.hours.rrule import read_rule
-from bookcore.integrations.ical import IcsEvent, read_ics
+from bookcore.integrations.ical import IcsEvent, read_events
 from bookcore.model.errors import BookcoreError, CalendarFileError, brief
 from bookcore.tables import BadRow, Reason, Row
 
@@ -33,7 +33,7 @@ def occurrences(
     last = _date(until) if until is not None else None
     try:
         with source.opened(progress) as file:
-            events = read_ics(file, zone=zone, on_bad="skip")
+            events = read_events(file, zone, busy_only=True, on_bad="skip")
     except CalendarFileError as fault:
         raise UsageError(f"{source.name}: {fault}") from fault
     endless = next(filter(_is_endless, events), None)

@@ -31,7 +31,7 @@ class IcsEvents(list[IcsEvent]):
 
 
 def read_ics(
-    source: str | bytes | PathLike[str] | BufferedIOBase,
+    source: str | bytes | PathLike[str],
     *,
     zone: str | tzinfo | None = None,
     busy_only: bool = True,
@@ -39,8 +39,8 @@ def read_ics(
 ) -> IcsEvents:
     """Return the events of an iCalendar in its order, then replaced occurrences as separate events.
 
-    - ``source``: the text itself, its bytes, the `pathlib.Path` of a file, or a file that is open for reading bytes, which
-      is closed. UTF-8, UTF-16 and all line ends are recognised. A text is not a path.
+    - ``source``: the text itself, its bytes, or the `pathlib.Path` of a file. UTF-8, UTF-16 and all line ends are
+      recognised. A text is not a path.
     - ``busy_only``: give what takes time. Left out are cancelled and transparent events, events without length, and
       messages about events (an answer, a proposal). A cancelled occurrence is taken out of its series either way.
     - ``zone``: makes whole days and floating times instants of that zone (an IANA name or a `tzinfo`), so that one calendar
@@ -69,6 +69,15 @@ def read_ics(
     >>> [start.day for start, end in events[0].spans()]
     [4, 6]
     """
+    if not isinstance(source, str | bytes | PathLike):
+        raise CalendarFileError(source, "an iCalendar is a text, or the pathlib.Path of one")
+    return read_events(source, zone, busy_only, on_bad)
+
+
+def read_events(
+    source: str | bytes | PathLike[str] | BufferedIOBase, zone: str | tzinfo | None, busy_only: bool, on_bad: str
+) -> IcsEvents:
+    """Return what `read_ics` does, also of a file that is open for reading bytes, which is closed."""
     choice("on_bad", on_bad, ("raise", "skip"))
     known = zone if zone is None or isinstance(zone, tzinfo) else load_zone(zone)
     bad: list[CalendarFileError] = []

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 from bookcore.model.errors import CalendarFileError
 from bookcore.persist.fs import words
@@ -252,10 +252,8 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
         file = io.BytesIO(source.encode("utf-8", "surrogatepass"))
     elif isinstance(source, bytes):
         file = io.BytesIO(source)
-    elif isinstance(source, io.BufferedIOBase):
-        file = cast(BinaryIO, source)
     else:
-        raise CalendarFileError(source, "an iCalendar is a text, its bytes, an open file of bytes, or a pathlib.Path")
+        file = source  # is open
     try:
         return _converted(file, source)
     except (OSError, EOFError, zlib.error) as exc:  # the latter of a damaged archive
