@@ -210,7 +210,7 @@ def test_checkpoints_keep_as_many_snapshots_as_asked_for(tmp_path: Path) -> None
 
 def test_a_file_that_is_large_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records are spread over files, and read in order."""
-    monkeypatch.setattr(DirectoryJournal, "largest", 1000)
+    monkeypatch.setattr(DirectoryJournal, "largest", 500)
     with booked(tmp_path, 30) as calendar:
         digest = calendar.digest()
     assert len(list(tmp_path.glob("wal-*"))) > 3
