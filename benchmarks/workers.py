@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import durable
 from benchmarks.data import Dataset, hot, make, windows
 from benchmarks.ours import Ours
 from benchmarks.peers import peer
@@ -214,6 +215,7 @@ def restore(*, path: str, spans: list[tuple[str, str]]) -> dict[str, Any]:
 
 JOBS: dict[str, Callable[..., Any]] = {
     "book": book, "load": load, "memory": memory, "restore": restore, "snapshot": snapshot,
+    "commits": durable.commits, "checkpoints": durable.checkpoints, "reopen": durable.reopen, "replay": durable.replay,
 }  # fmt: skip
 
 

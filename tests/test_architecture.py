@@ -35,16 +35,16 @@ ROOMS: list[set[str]] = [
 ]
 """The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
 
-OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb", "psycopg"}
-OPTIONAL |= {"typing_extensions"}
+OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
+OPTIONAL |= {"psycopg", "psycopg_pool", "typing_extensions"}
 EXTRA_OF = {  # where an optional package may be imported at all
     "cli": {"typer", "rich"},
     "demo": {"rich"},
     "tables": set[str](),
     "integrations": {"icalendar"},
     "hours": {"dateutil"},
-    "testing": {"hypothesis", "pytest", "numpy", "pandas"},
-    "persist": {"numpy", "pandas", "psycopg"},
+    "testing": {"hypothesis", "pytest", "numpy", "pandas", "psycopg"},
+    "persist": {"numpy", "pandas"},
 }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SECTIONS", "measure"]
 
-SECTIONS = ("queries", "book", "load", "memory", "snapshot", "composed", "growth", "shapes", "real", "life")
+SECTIONS = ("queries", "book", "load", "memory", "snapshot", "composed", "growth", "shapes", "real", "life", "durable")
 
 
 def measure(name: str) -> Callable[[Run], None]:

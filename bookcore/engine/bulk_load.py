@@ -35,7 +35,7 @@ from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
 from bookcore.stores.record import ResourceRecord, bind
 
-__all__ = ["add_resources", "garbage_paused", "load_events", "suspects"]
+__all__ = ["add_resources", "garbage_paused", "load_events", "spans_of", "suspects"]
 
 FEW = 4
 """If there are more than this many resources for each event, the resources of the events are looked up one by one."""
@@ -121,7 +121,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
         given = list(map(_start_of, events)), list(map(_end_of, events))
         starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
-        spans = _spans(state.keys, starts, ends)
+        spans = spans_of(state.keys, starts, ends)
         if spans is None:
             return False
         quantities = set(map(attrgetter("_quantity"), events))
@@ -220,7 +220,7 @@ def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
     return all(record.is_exclusive and not record.rules for record in used)
 
 
-def _spans(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]] | None:
+def spans_of(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]] | None:
     """Return both columns if all keys are of one simple type and every start comes before its end, else None.
 
     Where keys repeat, the columns are dictionary-encoded with one table of the distinct keys.

@@ -8,13 +8,16 @@ file may have grown without its bytes, a write may be kept in part, and of the n
 since the folder was synced any subset is kept. `killed` returns one as it is after only the process was killed.
 
 Calls are counted. With ``stop_at`` the call of that number raises `PowerCut`; with ``fail_at`` it raises an `OSError`,
-or, if it is a write, takes only a part of the bytes first.
+or, if it is a write, takes only a part of the bytes first. After a sync that failed, later ones of this file succeed and do
+nothing, as systems do which have dropped what could not be written. ``watch`` is called before each call, and in the midst of
+a write: a power cut there would find what it finds.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
@@ -40,18 +43,25 @@ class _File:
         self.kept = data
         self.seen = bytearray(data)
         self.writes: list[_Write] = []
+        self.is_lost = False  # a sync has failed
 
     def write(self, at: int, data: bytes) -> None:
         _put(self.seen, at, data)
         self.writes.append((at, data))
+
+    def take_back(self, size: int) -> None:
+        """Undo the last write, which made the file longer than this."""
+        del self.seen[size:]
+        self.writes.pop()
 
     def truncate(self, size: int) -> None:
         del self.seen[size:]
         self.writes.append(size)
 
     def sync(self) -> None:
-        self.kept = bytes(self.seen)
-        self.writes.clear()
+        if not self.is_lost:
+            self.kept = bytes(self.seen)
+            self.writes.clear()
 
     def after_power_cut(self, rng: Random) -> bytes:
         """Return what may be on the disk. Now and then all of it is, or nothing that was not synced."""
@@ -92,6 +102,7 @@ class SimulatedFiles(FileSystem):
         self.stop_at: int | None = None
         self.fail_at: int | None = None
         self.failure = errno.EIO
+        self.watch: Callable[[], object] | None = None
         self.pid = 1
         self.clock = 0
         self._open: dict[int, tuple[str | _File, int]] = {}
@@ -128,6 +139,8 @@ class SimulatedFiles(FileSystem):
 
     def _call(self, path: str = "") -> None:
         self.calls += 1
+        if self.watch is not None:
+            self.watch()
         if self.stop_at is not None and self.calls >= self.stop_at:
             raise PowerCut(f"at call {self.calls}")
         if self.calls == self.fail_at:
@@ -235,8 +248,12 @@ class SimulatedFiles(FileSystem):
         """As `FileSystem.write`. The call that stops or fails has written a part."""
         file, at = self._of(fd), self._open[fd][1]
         place = len(file.seen) if at < 0 else at
+        if self.watch is not None:
+            file.write(place, bytes(data[: len(data) // 2]))
         try:
             self._call()
+            if self.watch is not None:
+                file.take_back(place)
         except BaseException:
             if (self.calls == self.fail_at and self.failure == errno.ENOSPC) or self.calls == self.stop_at:
                 file.write(place, bytes(data[: len(data) // 2]))
@@ -253,9 +270,14 @@ class SimulatedFiles(FileSystem):
 
     def sync(self, fd: int) -> None:
         """As `FileSystem.sync`, of a file or of the folder."""
-        self._call()
-        self.syncs += 1
         what, _ = self._open[fd]
+        try:
+            self._call()
+        except OSError:
+            if isinstance(what, _File):
+                what.is_lost = True
+            raise
+        self.syncs += 1
         if isinstance(what, _File):
             what.sync()
         else:

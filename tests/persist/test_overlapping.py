@@ -104,7 +104,7 @@ def test_follower_lists_its_own_bookings(tmp_path: Path) -> None:
     leader.close("a", 0, 5)
     follower.snapshot(tmp_path / "a.bks")
     found = Calendar.restore(tmp_path / "a.bks")
-    assert [event is found.get("x") for event in found.closures()[0].overlapping] == [True]
+    assert [event == found.get("x") and event.owns_lock for event in found.closures()[0].overlapping] == [True]
 
 
 def test_class_of_a_released_booking_is_asked_for(tmp_path: Path) -> None:

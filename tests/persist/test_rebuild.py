@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -258,3 +259,40 @@ def test_a_class_is_looked_at_once_for_all_its_bookings(
         assert [(type(event), getattr(event, "price", None)) for event in closure.overlapping] == [
             (type(event), getattr(event, "price", None)) for event in events
         ]
+
+
+DISTINCT: dict[str, tuple[Callable[[int], Any], bool]] = {
+    "int": (int, True), "float": (float, True), "str": (lambda n: f"{n:05d}", True), "Decimal": (Decimal, True),
+    "naive": (lambda n: datetime(2026, 1, 1) + timedelta(minutes=n), True),
+    "UTC": (lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n), True),
+    "zone": (lambda n: (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n)).astimezone(ZoneInfo("Asia/Tokyo")), False),
+    "tuple": (lambda n: (n, 1), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DISTINCT)
+def test_keys_that_hardly_repeat_are_loaded_in_one_piece_too(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in no table of the file. Booking them one by one would take ten times as long."""
+    key, in_one_piece = DISTINCT[name]
+    calendar = Calendar()
+    rooms = [calendar.add_resource(Resource(f"room {at}")) for at in range(3)]
+    for at in range(0, 3000, 3):
+        more: dict[str, Any] = {"guest": "Ada"} if at % 5 == 0 else {}
+        calendar.book(rooms[at % 2], key(at), key(at + 2), id=f"b{at}", **more)
+    calendar.snapshot(tmp_path / "a.bks")
+    called: list[int] = []
+    book = rebuild._book_one_by_one
+
+    def noted(*given: Any) -> None:
+        called.append(1)
+        book(*given)
+
+    monkeypatch.setattr(rebuild, "_book_one_by_one", noted)
+    again = Calendar.restore(tmp_path / "a.bks")
+    assert bool(called) is not in_one_piece
+    assert again.digest() == calendar.digest()
+    spans = ([(event.start, event.end) for event in each.bookings()] for each in (again, calendar))
+    assert next(spans) == next(spans)
+    again.check()

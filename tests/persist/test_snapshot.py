@@ -464,7 +464,8 @@ def test_booking_that_stands_in_a_closure_comes_back(tmp_path: Path) -> None:
     found = there_and_back(calendar, tmp_path / "a.bks")
     (closure,) = found.closures()
     stood, gone = closure.overlapping
-    assert stood is found.get(kept.id)
+    assert stood == found.get(kept.id)
+    assert stood.owns_lock
     assert (gone.start, gone.end, gone.owns_lock) == (7, 9, False)
     with pytest.raises(ConflictError):
         found.book("room", 7, 8)

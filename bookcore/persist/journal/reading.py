@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from bookcore.engine.bulk_load import garbage_paused
 from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
 from bookcore.model.event import BookingEvent
-from bookcore.persist.codec.blob import MissingCodec
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
+from bookcore.persist.codec.blob import MissingCodec, Unreadable
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
 from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
     CLEAN,
@@ -36,7 +38,6 @@ from bookcore.persist.journal.directory import (
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
-    JournalPositionError,
     JournalVersionError,
 )
 from bookcore.persist.journal.frames import (
@@ -48,8 +49,8 @@ from bookcore.persist.journal.frames import (
     read_frames,
     read_header,
 )
-from bookcore.persist.journal.records import Replay
-from bookcore.persist.snapshot.format import Limits
+from bookcore.persist.journal.records import Replay, is_short
+from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
@@ -58,11 +59,14 @@ __all__ = [
     "Loaded",
     "Make",
     "Moment",
+    "Place",
     "Progress",
     "Reader",
     "Record",
     "apply",
     "blank",
+    "check_bounds",
+    "place",
     "read_file",
     "refuse",
     "replay",
@@ -81,6 +85,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 1 << 64  # after every position and every time of a file
 _ATTEMPTS = 10
 _RECORDS_PER_REPORT = 1 << 10  # of progress
+_FEWEST = 256  # plain bookings that are applied at once, if the store takes them: it sorts its rows anew
+_AT_ONCE = 1 << 18  # and the most of them
 
 
 class Record(NamedTuple):
@@ -94,7 +100,10 @@ class Record(NamedTuple):
 
 
 class End(NamedTuple):
-    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header."""
+    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header.
+
+    ``grown`` is the size of all files that were read.
+    """
 
     first: int
     size: int
@@ -102,6 +111,7 @@ class End(NamedTuple):
     time: int
     rest: int
     unfinished: list[int]
+    grown: int = 0
 
 
 class Loaded(NamedTuple, Generic[C]):
@@ -125,10 +135,18 @@ class Moment(NamedTuple):
     def of(cls, given: object) -> Moment:
         """Return the moment that a program names by a position or an instant. Raises: `QueryError`."""
         if type(given) is int and given >= 0:
-            return cls(position=given, given=given)
+            return cls(position=min(given, _FOR_EVER - 1), given=given)
         if isinstance(given, datetime) and given.tzinfo is not None:
             return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
         raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone")
+
+    def earlier(self) -> Moment:
+        """Return the moment of all records that were made before this instant; for a position itself."""
+        return self if self.time == _FOR_EVER else self._replace(time=self.time - 1)
+
+    def is_after(self, position: int, time: int) -> bool:
+        """Tell whether this is a later position than the last one, or a later instant than the last one."""
+        return position < self.position < _FOR_EVER or time < self.time < _FOR_EVER
 
     def includes(self, position: int, time: int) -> bool:
         """Tell whether a record of this position and time had been made then."""
@@ -161,18 +179,20 @@ class Reader:
     """Reads one directory. *tell* gets each error; if it returns, what can be read in spite of that is read."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None
-    ) -> None:
-        """Read the names. Raises: `JournalError`."""
-        self.folder, self.fs, self.tell = folder, fs, tell
+        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None,
+        secret: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Read the names. *secret* is the key, or empty. Raises: `JournalError`."""
+        self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
+        self.least = 0
+        """How many records there were when the calendar was shut down, once that has been read."""
         with told_as_journal(folder, "cannot be read"):
             self.names = Names.read(fs, folder)
         self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
-            paths = [self.path(first) for first in self.names.files]
-            self._total = sum(map(self._size, [*paths, *map(self.snapshot_path, self.names.snapshots)]))
+            self._total = sum(map(self.size, map(self.snapshot_path, self.names.snapshots))) + self._size_after(-1)
 
     def path(self, first: int) -> str:
         """Return the path of the file that begins with this record."""
@@ -184,18 +204,21 @@ class Reader:
 
     def check_there(self) -> None:
         """Raise `JournalError` if there is no calendar in the directory, or no snapshot to begin with."""
-        if self.names.snapshots:
-            return
-        if self.names.files or self.names.has_clean:
+        self.check_there_at_all()
+        if not self.names.snapshots:
             raise JournalDamagedError(self.folder, "all its snapshots are gone")
-        raise JournalError(self.folder, "there is no calendar in it")
+
+    def check_there_at_all(self) -> None:
+        """Raise `JournalError` if there is nothing of a calendar in the directory."""
+        if not (self.names.snapshots or self.names.files or self.names.has_clean):
+            raise JournalError(self.folder, "there is no calendar in it")
 
     def has_changed(self) -> bool:
         """Tell whether there are other files now than when the names were read. Raises: `JournalError`."""
         with told_as_journal(self.folder, "cannot be read"):
             return Names.read(self.fs, self.folder) != self.names
 
-    def _size(self, path: str) -> int:
+    def size(self, path: str) -> int:
         """Return the size of a file; 0 if it cannot be read, which its reader will tell."""
         try:
             fd = self.fs.open(path)
@@ -205,6 +228,10 @@ class Reader:
                 self.fs.close(fd)
         except OSError:
             return 0
+
+    def _size_after(self, position: int) -> int:
+        """Return the size of the files with the records after a position."""
+        return sum(self.size(self.path(first)) for first in self.names.files if first > position)
 
     def advance(self, size: int) -> None:
         """Report that so many bytes more have been read."""
@@ -219,19 +246,22 @@ class Reader:
     # -- snapshots ---------------------------------------------------------------------------------
 
     def load(self, make: Make[C], known: dict[str, type], order: Iterable[int]) -> Loaded[C]:
-        """Return the calendar of the first of these snapshots that is whole.
+        """Return the calendar of the first of these snapshots that is whole, and sealed by the key if there is one.
 
-        Raises: the first `SnapshotDamagedError` if none is; any other error of a snapshot at once.
+        Raises: the first `SnapshotDamagedError` or `SnapshotKeyError` if none is; any other error of a snapshot at once.
         """
         damaged: list[SnapshotError] = []
         for position in order:
             path = self.snapshot_path(position)
             try:
-                calendar, state, facts = load_file(make, path, known, None, Limits(), self.fs)
+                calendar, state, facts = load_file(make, path, known, self.secret or None, Limits(), self.fs)
                 store_id = self.store_of(position, facts.store_id)
-            except SnapshotDamagedError as exc:
+            except (SnapshotDamagedError, SnapshotKeyError) as exc:
                 damaged.append(exc)
             else:
+                if self._progress is not None:
+                    self._total = self.size(path) + self._size_after(position)
+                    self.advance(self.size(path))
                 return Loaded(calendar, state, store_id, position, damaged)
         raise damaged[0]
 
@@ -241,24 +271,24 @@ class Reader:
             raise SnapshotDamagedError(self.snapshot_path(position), "was renamed, or is no part of a journal")
         return snapshot_id[:STORE_ID_SIZE]
 
-    def before(self, moment: Moment) -> list[int]:
-        """Return the snapshots from which the state at a moment can be reached, newest first.
+    def store_of_files(self) -> bytes:
+        """Return the id in the first header that is whole; nothing if there is none."""
+        for first in self.names.files:
+            with suppress(JournalError):
+                head = read_header(read_file(self.fs, self.path(first), HEADER_SIZE))
+                if head is not None:
+                    return head.store_id
+        return b""
 
-        Raises: `JournalPositionError` if there is none.
-        """
-        found = [
+    def before(self, moment: Moment) -> list[int]:
+        """Return the snapshots from which the state at a moment can be reached, newest first."""
+        return [
             position for position in reversed(self.names.snapshots)
             if position <= moment.position and (moment.time == _FOR_EVER or self.time_at(position) <= moment.time)
         ]  # fmt: skip
-        if not found:
-            first = self.names.snapshots[0]
-            since = self.time_at(first)
-            when = f", at {time_of(since)}" if since < _FOR_EVER else ""
-            raise JournalPositionError(self.folder, moment.given, f"what is kept begins after record {first}{when}")
-        return found
 
     def time_at(self, position: int) -> int:
-        """Return the time of the record after which there is a snapshot; one after all others if that is not known."""
+        """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""
         try:
             head = read_header(read_file(self.fs, self.path(position + 1), HEADER_SIZE))
         except JournalError:
@@ -269,12 +299,12 @@ class Reader:
 
     def records(self, store_id: bytes, start: int) -> Iterator[Record]:
         """Yield the records after a position, in order; then ``end`` says where they end, and CLEAN has been looked at."""
-        least = self._least(store_id)  # before the files: they may be shut down meanwhile
+        self.least = least = self._least(store_id)  # before the files: they may be shut down meanwhile
         position, time, size, unfinished = start, 0, HEADER_SIZE, list[int]()
         chain = [first for first in self.names.files if first > start]
         if not chain:
             self.tell(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
-        is_told, last, rest = False, start + 1, 0
+        is_told, last, rest, grown = False, start + 1, 0, 0
         for first in chain:
             path, is_last = self.path(first), first == chain[-1]
             if first != position + 1 and not is_told:
@@ -291,14 +321,16 @@ class Reader:
             head = self._header(path, data, store_id, first)
             is_told = head is None
             its_first, time = (first, time) if head is None else (head.first, head.time)
-            found = read_frames(data, store_id, its_first)
+            found = read_frames(data, store_id, its_first, self.secret)
             records, rest = found.records, len(data) - found.end
             if rest and not (is_last and found.proof is None):
                 what = f"record {its_first + len(records)} is damaged"
                 proof = "" if found.proof is None else f": a later one, at byte {found.proof}, shows that it was written"
+                if found.proof == found.end:
+                    proof = ": it bears no seal of this key, or is out of its place"
                 self.tell(JournalDamagedError(path, what + proof, offset=found.end))
                 is_told = True
-                records = records + frames_after(data, found, store_id, its_first)
+                records = records + frames_after(data, found, store_id, its_first, self.secret)
             for number, each in enumerate(records):
                 if not number % _RECORDS_PER_REPORT:
                     self.report(each.at)
@@ -307,7 +339,8 @@ class Reader:
                 position, time = records[-1].sequence, records[-1].time
             last, size = first, found.end
             self.advance(len(data))
-        self.end = End(last, size, position, time, rest, unfinished)
+            grown += len(data)
+        self.end = End(last, size, position, time, rest, unfinished, grown)
         if position < least:
             what = f"it had {least} records when it was shut down, {position} of them are here"
             self.tell(JournalDamagedError(self.folder, what))
@@ -325,6 +358,9 @@ class Reader:
             self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
         elif head.first != first:
             self.tell(JournalDamagedError(path, f"was renamed: it begins with record {head.first}"))
+        elif head.is_sealed is not bool(self.secret):
+            how = "with a key" if head.is_sealed else "without a key"
+            self.tell(JournalDamagedError(path, f"was written {how}, unlike the snapshot"))
         else:
             return head
         return None
@@ -335,11 +371,11 @@ class Reader:
             return 0
         path = os.path.join(self.folder, CLEAN)
         try:
-            its_store, least = read_clean(path, read_file(self.fs, path))
+            its_store, least = read_clean(path, read_file(self.fs, path), self.secret)
         except JournalError as exc:
             self.tell(exc)
             return 0
-        if its_store != store_id:
+        if store_id and its_store != store_id:
             self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
             return 0
         return least
@@ -374,11 +410,54 @@ def apply(replay: Replay, record: Record) -> None:
         raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
 
 
+def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
+    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
+    if bounds is not None and bounds != state.bounds:
+        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+
+
 def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:
     """Apply records, one after the other. The calendar's lock is held for writing. Raises: as `apply`."""
-    applied = Replay(state, known)
-    for record in records:
-        apply(applied, record)
+    applied, run = Replay(state, known), list[Record]()
+    with garbage_paused(aged=True):
+        for record in records:
+            if is_short(record.data):
+                run.append(record)
+                if len(run) < _AT_ONCE:
+                    continue
+                _apply_run(applied, run)
+            else:
+                _apply_run(applied, run)
+                apply(applied, record)
+            run.clear()
+        _apply_run(applied, run)
+
+
+def _apply_run(replay: Replay, run: list[Record]) -> None:
+    """Apply plain bookings, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
+    with suppress(Unreadable):
+        if len(run) >= _FEWEST and replay.load([record.data for record in run]):
+            return
+    for record in run:
+        apply(replay, record)
+
+
+class Place(NamedTuple):
+    """A directory, and how it is read."""
+
+    folder: str
+    fs: FileSystem
+    secret: bytes = b""
+
+    def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
+        """Return a reader of the directory. Raises: `JournalError`."""
+        return Reader(self.folder, self.fs, tell, progress, self.secret)
+
+
+def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Place:
+    """Return the place that a program names. Raises: `SnapshotError` for what is no path or no key."""
+    folder = path_text(directory)
+    return Place(folder, fs or FileSystem(), check_key(folder, key))
 
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:

@@ -17,18 +17,19 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.fs import FileSystem, sync_folder, words
+from bookcore.persist.journal.behind import Policy
 from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
 from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
-from bookcore.persist.journal.reading import C, End, Make, Reader, read_file, replay
+from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["check_bounds", "recover"]
+__all__ = ["recover"]
 
 
 def recover(
-    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, *,
-    bounds: str | None, create: bool, waits: bool, keep: int,
+    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, policy: Policy, *,
+    bounds: str | None, create: bool, progress: Progress | None = None,
 ) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
     """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
 
@@ -39,11 +40,11 @@ def recover(
     _check_folder(fs, folder, create)
     lock = _locked(fs, folder)
     try:
-        reader = Reader(folder, fs)
+        reader = Reader(folder, fs, progress=progress, secret=policy.secret)
         begins = _begins(reader)
         if begins:
             calendar, state, store_id, time = _begin(make, reader, bounds, create)
-            snapshots, end = [0], End(1, HEADER_SIZE, 0, time, 0, [])
+            position, snapshots, end = 0, [0], End(1, HEADER_SIZE, 0, time, 0, [])
         else:
             calendar, state, store_id, position, damaged = reader.load(make, known, reversed(reader.names.snapshots))
             check_bounds(folder, state, bounds)
@@ -51,8 +52,9 @@ def recover(
             snapshots, end = [each for each in reader.names.snapshots if each <= position], reader.end
             _log(reader, position, damaged)
         journal = DirectoryJournal(
-            folder, fs, lock, store_id, first=end.first, position=end.position, size=end.size, time=end.time,
-            snapshots=snapshots, waits=waits, keep=keep, repair=None if begins else (end.rest > 0, end.unfinished),
+            folder, fs, lock, store_id, policy, first=end.first, position=end.position, size=end.size, time=end.time,
+            snapshots=snapshots, snapshot_size=reader.size(reader.snapshot_path(position)), grown=end.grown,
+            repair=None if begins else (end.rest > 0, end.unfinished),
         )  # fmt: skip
     except BaseException:
         with suppress(OSError):
@@ -128,18 +130,12 @@ def _begin(
         if reader.names.files:
             fs.unlink(reader.path(1))
         time = fs.now()
-        begin_file(fs, folder, reader.path(1), store_id, 1, time)
-    save(state, reader.snapshot_path(0), fs=fs, store_id=store_id + bytes(8))
+        begin_file(fs, folder, reader.path(1), store_id, 1, time, reader.secret)
+    save(state, reader.snapshot_path(0), key=reader.secret or None, fs=fs, store_id=store_id + bytes(8))
     return calendar, state, store_id, time
 
 
 # -- a directory that holds a calendar ---------------------------------------------------------------
-
-
-def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
-    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
-    if bounds is not None and bounds != state.bounds:
-        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
 
 
 def _log(reader: Reader, position: int, damaged: list[SnapshotError]) -> None:

@@ -4,11 +4,12 @@
     bookcore.change        calendar, position, mark, record
     bookcore.checkpoint    calendar, position, mark, snapshot
 
-Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one more
-reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody polls.
+Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
+more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody
+polls.
 
-When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a change
-was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
+When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a
+change was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
 """
 
 from __future__ import annotations

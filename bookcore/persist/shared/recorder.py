@@ -8,11 +8,11 @@ import struct
 import threading
 from collections.abc import Iterable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import SnapshotError, TransactionError
+from bookcore.model.errors import QueryError, SnapshotError, TransactionError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
@@ -185,6 +185,10 @@ class SharedRecorder:
         if state.gate.waiting:
             state.tick()
         state.undoing(True, tuple)
+
+    def history(self, *_: object) -> NoReturn:
+        """Raise `QueryError`: records in a database have no times yet."""
+        raise QueryError(self.journal.name, "is a database, which tells no history; that is for a directory")
 
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""

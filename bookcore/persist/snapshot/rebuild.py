@@ -14,7 +14,7 @@ from operator import is_not
 from types import MemberDescriptorType
 from typing import Any
 
-from bookcore.engine.bulk_load import add_resources
+from bookcore.engine.bulk_load import add_resources, spans_of
 from bookcore.engine.engine import Engine
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
@@ -22,9 +22,10 @@ from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model.change import CapacitySet, Closed, Held, HoursSet
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import is_one_kind, normal
+from bookcore.model.keys import OWN_KEYS, is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
+from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
 
@@ -85,6 +86,7 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
         calendar.commit(Held(ledger.event(seqs[place]), normal(until)))
     for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
         hours = Hours.from_plain(rule)
+        calendar.keys.check_datetimes(hours.zone is not None)
         for place in keepers:
             calendar.commit(HoursSet(resources[place], hours))
     for id, until in zip(state.expired.ids, state.expired.until, strict=True):
@@ -267,7 +269,8 @@ def _kept(
     found = {kind: classes[state.classes[kind]] for kind in set(rows.kinds)}
     own_class = set(found.values()) != {BookingEvent}
     # keys with a zone come back in it, and the index holds them in UTC
-    as_given = keys.normals is not None and keys.table is not None and not any(map(is_not, keys.normals, keys.table))
+    # keys that hardly repeat are in no table: then `_spans` takes only those that are their own index form
+    as_given = keys.table is None or (keys.normals is not None and not any(map(is_not, keys.normals, keys.table)))
     if as_given and not own_class and rows.bare:
         return {}
     kept: dict[int, BookingEvent] = {}
@@ -291,23 +294,33 @@ def _load_in_one_piece(
     at hand. And because the distinct keys are, so are their index forms, which makes one zone as fast as none.
     """
     rows = state.bookings
-    keys, places = rows.keys.normals, rows.keys.entries
     count = len(rows.ids)
     if not count or rows.quantities.count(1) != count:
-        return False
-    if keys is None or places is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return False
     by_place = calendar.registry.in_order()
     if calendar.registry.pooled.value() and not all(by_place[place].is_exclusive for place in set(rows.resources)):
         return False
-    calendar.keys.point(keys[0])  # one key speaks for all
-    starts, ends = DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
+    spans = _spans(calendar, rows.keys, count)
+    if spans is None:
+        return False
     records = DictionaryColumn(by_place, rows.resources)
     numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)
     kept = _kept(calendar, state, seqs, resources, classes)
-    loaded = calendar.load(records, starts, ends, seqs, None if numbered else rows.ids, kept)
+    loaded = calendar.load(records, *spans, seqs, None if numbered else rows.ids, kept)
     calendar.end_load()
     return loaded
+
+
+def _spans(calendar: CalendarState, column: KeyColumn, count: int) -> tuple[Sequence[Any], Sequence[Any]] | None:
+    """Return starts and ends in index form, or None if they are not of one simple kind."""
+    keys, places = column.normals, column.entries
+    if places is None:  # they hardly repeat
+        plain = set(map(type, column.values)) <= OWN_KEYS
+        return spans_of(calendar.keys, column.values[:count], column.values[count:]) if plain else None
+    if keys is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
+        return None
+    calendar.keys.point(keys[0])  # one key speaks for all
+    return DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
 
 
 def _book_one_by_one(

@@ -210,7 +210,7 @@ def test_checkpoints_keep_as_many_snapshots_as_asked_for(tmp_path: Path) -> None
 
 def test_a_file_that_is_large_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records are spread over files, and read in order."""
-    monkeypatch.setattr(DirectoryJournal, "largest", 1000)
+    monkeypatch.setattr(DirectoryJournal, "largest", 500)
     with booked(tmp_path, 30) as calendar:
         digest = calendar.digest()
     assert len(list(tmp_path.glob("wal-*"))) > 3
@@ -484,7 +484,7 @@ def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
 
 
 ARGUMENTS: list[dict[str, Any]] = [
-    {"sync": "batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
+    {"sync": "Batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
     {"keep": 0}, {"keep": True}, {"keep": 2.0}, {"keep": None}, {"create": 1}, {"create": None},
 ]  # fmt: skip
 

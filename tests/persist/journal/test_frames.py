@@ -38,7 +38,7 @@ def records(data: bytes) -> list[bytes]:
 def test_what_was_written_is_read() -> None:
     """Header and records come back, and the file ends where the last frame does."""
     data = written()
-    assert read_header(data) == (1, STORE, FIRST, 7)
+    assert read_header(data) == (1, STORE, FIRST, 7, False)
     assert records(data) == RECORDS
     found = read_frames(data, STORE, FIRST)
     assert found.end == len(data)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bookcore import Calendar, Resource, changes
+from bookcore import BookingEvent, Calendar, Resource, changes
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotTypeError
-from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.journal import reading
+from bookcore.persist.journal.reading import Record, replay
+from bookcore.persist.journal.records import Encoder, Replay, is_short
 from bookcore.persist.snapshot.classes import handed_in
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
@@ -181,3 +184,137 @@ def test_a_forged_record_raises(rows: list[Any]) -> None:
         calendar._gate.run(Replay(calendar._engine.state, handed_in("here", [])).apply, encode_column(rows))
     assert not isinstance(caught.value, AssertionError | StopIteration)
     assert isinstance(caught.value, Unreadable) or "bookcore" in type(caught.value).__module__
+
+
+# -- the short form of a plain booking ---------------------------------------------------------------
+
+NOON = datetime(2026, 3, 29, 12, 30, 15, 123_456)
+LATER = timedelta(hours=1)
+SHORT: dict[str, tuple[Any, Any, Any]] = {
+    "ints": ("room", 3, 7), "negative": ("room", -3, 7), "64 bits": ("room", -1 << 63, (1 << 63) - 1), "number": (7, 3, 7),
+    "negative id": (-(1 << 70), 3, 7), "odd id": ("a\n\0\ud800b", 3, 7), "empty id": ("", 3, 7),
+    "naive": ("room", NOON, NOON + LATER), "UTC": (8, NOON.replace(tzinfo=UTC), NOON.replace(tzinfo=UTC) + LATER),
+    "first and last": ("room", datetime.min, datetime.max), "long id": ("x" * 1000, 1, 2),
+}  # fmt: skip
+LONG: dict[str, tuple[Any, Any, Any]] = {
+    "65 bits": ("room", 0, 1 << 63), "texts": ("room", "a", "b"), "dates": ("room", date(2026, 1, 1), date(2026, 1, 2)),
+    "unbounded": ("room", None, 3), "to the end": ("room", 3, None), "tuple id": (("a", 1), 3, 7), "bool id": (True, 3, 7),
+    "another zone": ("room", NOON.replace(tzinfo=timezone(LATER)), NOON.replace(tzinfo=timezone(LATER)) + LATER),
+    "fold": ("room", NOON, (NOON + LATER).replace(fold=1)), "floats": ("room", 1.5, 2.5), "mixed": ("room", 1, 2.5),
+    "two zones": ("room", NOON.replace(tzinfo=UTC), (NOON + 2 * LATER).replace(tzinfo=timezone(LATER))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SHORT, *LONG])
+def test_a_plain_booking_has_a_short_record_where_its_keys_allow_it(name: str) -> None:
+    """It is applied as any other, and what comes back is of the same types."""
+    where, start, end = {**SHORT, **LONG}[name]
+    leader, start_of = Calendar(), Calendar()
+    follower = Follower(leader, [], start_of)
+    leader.add_resource(Resource(where))
+    follower.catch_up()
+    leader.book(where, start, end)
+    record = follower.catch_up()
+    assert is_short(record) is (name in SHORT)
+    assert start_of.digest() == leader.digest()
+    found = start_of.get(1)
+    assert (found.resource.id, found.start, found.end) == (where, start, end)
+    assert (type(found.start), getattr(found.start, "tzinfo", 0)) == (type(start), getattr(start, "tzinfo", 0))
+    start_of.check()
+
+
+def test_a_booking_that_says_more_has_a_long_record() -> None:
+    """An id or a class of its own, fields, units, a hold."""
+    leader, start_of = Calendar(clock=lambda: 0), Calendar()
+    follower = Follower(leader, [Odd], start_of)
+    leader.add_resource(Resource("room", capacity=99))
+    follower.catch_up()
+    for call in (
+        lambda: leader.book("room", 1, 2, id="named"), lambda: leader.book("room", 1, 2, id=99),
+        lambda: leader.book("room", 1, 2, guest="Ada"), lambda: leader.book("room", 5, 6, quantity=2),
+        lambda: leader.hold("room", 1, 2), lambda: leader.hold("room", 1, 2, until=9),
+        lambda: leader.add_booking(Odd("room", 1, 2)),
+        lambda: leader.book_all([("room", 1, 2), ("room", 1, 2)]),
+    ):  # fmt: skip
+        call()
+        assert not is_short(follower.catch_up())
+        assert start_of.digest() == leader.digest()
+
+
+class Odd(BookingEvent):
+    """A booking of a program's own."""
+
+
+def records_of(leader: Calendar, follower: Follower, count: int) -> list[Record]:
+    """Book so many spans, with others in between; return a record of each."""
+    leader.add_resource(Resource("room"))
+    leader.add_resource(Resource(2, capacity=2))
+    found = [follower.encoder.encode([each]) for each in follower.noted]
+    follower.noted.clear()
+    for at in range(count):
+        leader.book("room", at, at + 1)
+        if at == count // 2:
+            leader.tag("room", "sea")
+        if at > count - 4:  # with a capacity: booked one by one
+            leader.book(2, at, at + 2)
+        found += [follower.encoder.encode([each]) for each in follower.noted]
+        follower.noted.clear()
+    return [Record(n, n, "here", 100 * n, data) for n, data in enumerate(found, 1)]
+
+
+@pytest.mark.parametrize("at_once", [300, 1 << 18])
+def test_plain_bookings_are_applied_many_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of them, each as far as it goes; the result is that of applying one after the other."""
+    monkeypatch.setattr(reading, "_AT_ONCE", at_once)
+    loaded: list[int] = []
+    load = Replay.load
+
+    def counted(self: Replay, records: list[bytes]) -> bool:
+        done = load(self, records)
+        loaded.append(len(records) if done else -len(records))
+        return done
+
+    monkeypatch.setattr(Replay, "load", counted)
+    leader, other = Calendar(), Calendar()
+    records = records_of(leader, Follower(leader, [], Calendar()), 1500)
+    other._gate.run(replay, other._engine.state, handed_in("here", []), iter(records))
+    assert other.digest() == leader.digest()
+    other.check()
+    assert any(count > 0 for count in loaded)
+    other.book("room", 9000, 9001)
+    assert other.get(leader._engine.state.ledger.last + 1).start == 9000
+
+
+@pytest.mark.parametrize("what", ["overlap", "number", "resource", "form", "keys"])
+def test_a_run_that_cannot_be_applied_names_the_record(what: str) -> None:
+    """The first one that does not follow from those before, wherever it is."""
+    leader, other = Calendar(), Calendar()
+    records = records_of(leader, Follower(leader, [], Calendar()), 600)
+    bad, state = 412, other._engine.state
+    data = bytearray(records[bad].data)
+    assert is_short(bytes(data))
+    if what == "overlap":
+        data[8:16] = records[bad - 1].data[8:16]
+    elif what == "number":
+        data[0] ^= 0x80
+        data[1] = 0
+    elif what == "resource":
+        data[24:] = b"nobody"
+    elif what == "form":
+        data[7] = 200
+    else:
+        data[7], data[14] = 1, 0x7F  # a datetime after all others
+    records[bad] = records[bad]._replace(data=bytes(data))
+    with pytest.raises(Exception, match=f"at byte {100 * (bad + 1)}:"):
+        other._gate.run(replay, state, handed_in("here", []), iter(records))
+
+
+@pytest.mark.parametrize(
+    "record", [b"\1" * 8, b"\0" * 7 + b"\3", b"\0" * 7 + b"\7" + bytes(16) + b"x", b"\0" * 7 + b"\3" + bytes(16) + b"\xff"],
+    ids=range(4),
+)  # fmt: skip
+def test_short_records_that_no_encoder_made_are_unreadable(record: bytes) -> None:
+    """Too short, an unknown form, an id that is no number, a text that is none."""
+    calendar = Calendar()
+    with pytest.raises(Unreadable):
+        calendar._gate.run(Replay(calendar._engine.state, {}).apply, record)

@@ -721,8 +721,8 @@ def test_a_follower_goes_on_after_an_error(
     one.add_resource(Resource("room"))
     failing, tried = threading.Event(), threading.Event()
     failing.set()
-    kind = type(one._recorder.journal)
-    wait = kind.wait
+    kind: Any = type(one._recorder.journal)
+    wait: Callable[..., bool] = kind.wait
 
     def wait_or_fail(journal: Any, *args: Any) -> bool:
         if failing.is_set() and threading.current_thread().name == "bookcore follower":
