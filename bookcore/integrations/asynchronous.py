@@ -168,6 +168,7 @@ class AsyncCalendar(Generic[R, K, E]):
     create_index = _awaited(Calendar.create_index)
     digest = _awaited(Calendar.digest)
     extend = _awaited(Calendar.extend)
+    history = _awaited(Calendar.history)
     hold = _awaited(Calendar.hold)
     lag = _awaited(Calendar.lag)
     load = _awaited(Calendar.load)

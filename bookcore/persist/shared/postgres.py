@@ -130,7 +130,9 @@ class PostgresJournal:
             raise self._closed()
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
-            return connection
+            if _is_usable(connection, within=use == "writer"):
+                return connection
+            connection.close()
         patience = max(2, round(self._timeout))
         connection = psycopg.connect(
             self._address, autocommit=True, cursor_factory=psycopg.ClientCursor, connect_timeout=patience,
@@ -309,8 +311,10 @@ class PostgresJournal:
         self._head, writer = None, self._connections.get("writer")
         if writer is None or os.getpid() != self._pid or writer.closed:
             return
-        if writer.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            with suppress(psycopg.Error):
+        with suppress(psycopg.Error):
+            if not _is_usable(writer, within=True):
+                writer.close()
+            elif not _is_usable(writer, within=False):
                 writer.execute("ROLLBACK")
 
     # -- checkpoints, the end ----------------------------------------------------------------------
@@ -366,3 +370,9 @@ class PostgresJournal:
     def __del__(self) -> None:
         if hasattr(self, "_connections"):
             self.close()
+
+
+def _is_usable(connection: Any, within: bool) -> bool:
+    """Tell whether a connection waits for a command: Ctrl-C may have come amidst one. *within*: of a transaction."""
+    status, known = connection.info.transaction_status, psycopg.pq.TransactionStatus
+    return status == known.IDLE or (within and status in (known.INTRANS, known.INERROR))

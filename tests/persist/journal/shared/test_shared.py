@@ -511,7 +511,7 @@ def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opene
     for calendar, told in zip((one, other), heard, strict=True):
         calendar.subscribe(told.append)  # no function of Python: cut off, it would not be called again
     nth = 1
-    step = 1 if settings().max_examples > 100 else 13
+    step = 1 if settings().max_examples > 100 else 41
     while True:
         other.book("room", 20_000 + nth, 20_001 + nth, id=f"other {nth}")
         at = nth
@@ -757,6 +757,13 @@ def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -
     for call in ("catch_up", "lag"):
         with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
             getattr(Calendar(), call)()
+
+
+def test_a_history_is_refused_by_name(opened: Open) -> None:
+    """It is not read from a database yet."""
+    one, _ = pair(opened)
+    with pytest.raises(QueryError, match="is a database"):
+        one.history("room")
 
 
 # -- closing, forks ------------------------------------------------------------------------------------
