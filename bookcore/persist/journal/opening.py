@@ -21,10 +21,12 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
-from bookcore.persist.journal.errors import JournalClosedError
-from bookcore.persist.journal.reading import C, Make, Progress
+from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
+from bookcore.persist.journal.past import History, about, open_past, read_history
+from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
+from bookcore.persist.shared.opening import is_address, open_shared
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -38,13 +40,24 @@ _SYNCS = "always", "batch", "never"
 class Recorder:
     """The journal of one calendar, as its log sees it."""
 
-    __slots__ = ("_encoder", "_is_writing", "_state", "_turn", "files")
+    __slots__ = ("_encoder", "_is_writing", "_known", "_state", "_turn", "files")
 
     def __init__(self, state: CalendarState, files: DirectoryJournal, known: dict[str, type]) -> None:
-        self._state, self.files = state, files
+        self._state, self.files, self._known = state, files, known
         self._encoder = Encoder(state, files.folder, known)
         self._turn = threading.RLock()  # held by the thread that writes a checkpoint, or closes the journal
         self._is_writing = False  # a thread was started for a checkpoint, and has not ended
+
+    @property
+    def position(self) -> int:
+        """See `Calendar.position`."""
+        return self.files.position
+
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        files = self.files
+        where = Place(files.folder, files.fs, files.secret)
+        return read_history(make, where, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes. The lock is held.
@@ -68,6 +81,18 @@ class Recorder:
                 files.threads.start(self._checkpoint_behind)
             except RuntimeError as exc:
                 self._give_up(exc)
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`: nobody else writes a directory."""
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        if self.position < position:
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -163,11 +188,14 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    as_of: object = None,
     key: bytes | None = None,
     progress: Progress | None = None,
+    follow: bool = True,
+    timeout: float = 10.0,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
-) -> tuple[C, Recorder]:
+) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
@@ -181,9 +209,21 @@ def open_calendar(
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
-    policy = Policy(sync, keep, check_key(folder, key), threads or Threads())
+    secret = check_key(folder, key)
+    if is_address(folder):
+        if sync == "batch":
+            raise QueryError(sync, "a database syncs each change or ('never') none")
+        for given, what in ((key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past")):
+            if given is not None:
+                raise QueryError(folder, f"is a database, which {what}; that is for a directory")
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+    fs = fs or FileSystem()
+    if as_of is not None:
+        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
+    policy = Policy(sync, keep, secret, threads or Threads())
     calendar, state, files = recover(
-        make, folder, known, fs or FileSystem(), policy, bounds=bounds, create=create, progress=progress
+        make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
     )
     recorder = Recorder(state, files, known)
     state.log.attach(recorder)

@@ -38,7 +38,6 @@ from bookcore.persist.journal.directory import (
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
-    JournalPositionError,
     JournalVersionError,
 )
 from bookcore.persist.journal.frames import (
@@ -51,7 +50,7 @@ from bookcore.persist.journal.frames import (
     read_header,
 )
 from bookcore.persist.journal.records import Replay, is_short
-from bookcore.persist.snapshot.format import Limits
+from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
@@ -60,11 +59,14 @@ __all__ = [
     "Loaded",
     "Make",
     "Moment",
+    "Place",
     "Progress",
     "Reader",
     "Record",
     "apply",
     "blank",
+    "check_bounds",
+    "place",
     "read_file",
     "refuse",
     "replay",
@@ -93,7 +95,7 @@ class Record(NamedTuple):
     position: int
     time: int
     path: str
-    at: int
+    at: int | None
     data: bytes
 
 
@@ -133,10 +135,18 @@ class Moment(NamedTuple):
     def of(cls, given: object) -> Moment:
         """Return the moment that a program names by a position or an instant. Raises: `QueryError`."""
         if type(given) is int and given >= 0:
-            return cls(position=given, given=given)
+            return cls(position=min(given, _FOR_EVER - 1), given=given)
         if isinstance(given, datetime) and given.tzinfo is not None:
             return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
         raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone")
+
+    def earlier(self) -> Moment:
+        """Return the moment of all records that were made before this instant; for a position itself."""
+        return self if self.time == _FOR_EVER else self._replace(time=self.time - 1)
+
+    def is_after(self, position: int, time: int) -> bool:
+        """Tell whether this is a later position than the last one, or a later instant than the last one."""
+        return position < self.position < _FOR_EVER or time < self.time < _FOR_EVER
 
     def includes(self, position: int, time: int) -> bool:
         """Tell whether a record of this position and time had been made then."""
@@ -257,23 +267,14 @@ class Reader:
         return snapshot_id[:STORE_ID_SIZE]
 
     def before(self, moment: Moment) -> list[int]:
-        """Return the snapshots from which the state at a moment can be reached, newest first.
-
-        Raises: `JournalPositionError` if there is none.
-        """
-        found = [
+        """Return the snapshots from which the state at a moment can be reached, newest first."""
+        return [
             position for position in reversed(self.names.snapshots)
             if position <= moment.position and (moment.time == _FOR_EVER or self.time_at(position) <= moment.time)
         ]  # fmt: skip
-        if not found:
-            first = self.names.snapshots[0]
-            since = self.time_at(first)
-            when = f", at {time_of(since)}" if since < _FOR_EVER else ""
-            raise JournalPositionError(self.folder, moment.given, f"what is kept begins after record {first}{when}")
-        return found
 
     def time_at(self, position: int) -> int:
-        """Return the time of the record after which there is a snapshot; one after all others if that is not known."""
+        """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""
         try:
             head = read_header(read_file(self.fs, self.path(position + 1), HEADER_SIZE))
         except JournalError:
@@ -395,6 +396,12 @@ def apply(replay: Replay, record: Record) -> None:
         raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
 
 
+def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
+    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
+    if bounds is not None and bounds != state.bounds:
+        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+
+
 def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:
     """Apply records, one after the other. The calendar's lock is held for writing. Raises: as `apply`."""
     applied, run = Replay(state, known), list[Record]()
@@ -419,6 +426,24 @@ def _apply_run(replay: Replay, run: list[Record]) -> None:
             return
     for record in run:
         apply(replay, record)
+
+
+class Place(NamedTuple):
+    """A directory, and how it is read."""
+
+    folder: str
+    fs: FileSystem
+    secret: bytes = b""
+
+    def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
+        """Return a reader of the directory. Raises: `JournalError`."""
+        return Reader(self.folder, self.fs, tell, progress, self.secret)
+
+
+def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Place:
+    """Return the place that a program names. Raises: `SnapshotError` for what is no path or no key."""
+    folder = path_text(directory)
+    return Place(folder, fs or FileSystem(), check_key(folder, key))
 
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:

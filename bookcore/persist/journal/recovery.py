@@ -21,10 +21,10 @@ from bookcore.persist.journal.behind import Policy
 from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
 from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
-from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, read_file, replay
+from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["check_bounds", "recover"]
+__all__ = ["recover"]
 
 
 def recover(
@@ -136,12 +136,6 @@ def _begin(
 
 
 # -- a directory that holds a calendar ---------------------------------------------------------------
-
-
-def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
-    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
-    if bounds is not None and bounds != state.bounds:
-        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
 
 
 def _log(reader: Reader, position: int, damaged: list[SnapshotError]) -> None:

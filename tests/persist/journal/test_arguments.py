@@ -25,7 +25,7 @@ from bookcore import (
 from bookcore.persist.errors import SnapshotKeyError
 from bookcore.persist.journal import frames
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.opening import Recorder, open_calendar
+from bookcore.persist.journal.opening import open_calendar
 from bookcore.testing.simulated_files import SimulatedFiles
 
 KEY = b"a key of the program"
@@ -165,7 +165,7 @@ def test_who_has_not_the_key_cannot_say_how_many_records_there_were(tmp_path: Pa
 def test_every_flipped_bit_of_a_sealed_directory_is_repaired_or_refused(caplog: pytest.LogCaptureFixture) -> None:
     """It never opens with less than it had. A snapshot that seems to have another key is damaged if the older is whole."""
 
-    def opened(files: SimulatedFiles) -> tuple[Calendar, Recorder]:
+    def opened(files: SimulatedFiles) -> tuple[Calendar, Any]:
         return open_calendar(Calendar._maker(None, None, None, None), files.folder, fs=files, key=KEY)
 
     made = SimulatedFiles()
