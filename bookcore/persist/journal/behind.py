@@ -12,11 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 from weakref import ref
-
-if TYPE_CHECKING:
-    from bookcore.persist.journal.directory import DirectoryJournal
 
 __all__ = ["LONGEST", "Policy", "Threads", "sync_behind"]
 
@@ -60,7 +57,14 @@ class Policy(NamedTuple):
     threads: Threads = Threads()
 
 
-def sync_behind(journal: ref[DirectoryJournal], calls: SimpleQueue[bool], threads: Threads) -> None:
+class Appended(Protocol):
+    """What was appended to, and is to be synced."""
+
+    def sync_appended(self) -> bool:
+        """Sync what has been appended; return False if that has failed."""
+
+
+def sync_behind(journal: ref[Appended], calls: SimpleQueue[bool], threads: Threads) -> None:
     """Sync a journal a few milliseconds after each call, until one is False, the journal is gone, or a sync fails.
 
     A `SimpleQueue` may be written to from a finalizer, which other locks may not be.
