@@ -12,22 +12,36 @@ from rich.console import Console
 from rich.markup import escape
 
 import bookcore
+from bookcore.cli.directories import (
+    about_resource,
+    moment,
+    progress_bar,
+    read_key,
+    show_history,
+    show_salvaged,
+    show_verified,
+)
 from bookcore.cli.faults import BAD, errors, stop, stop_json, user_errors
 from bookcore.cli.options import (
     Command,
+    DirArg,
     EndArg,
     FileArg,
     JsonOpt,
+    KeyOpt,
     Options,
     QuantityOpt,
     StartArg,
     StrictOpt,
+    ToArg,
     reads_csv,
 )
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
 from bookcore.cli.sources import check_target
 from bookcore.cli.streams import guarded, visible
+from bookcore.persist.journal import copying, past
+from bookcore.persist.journal import verify as journal_verify
 
 __all__ = ["app", "run"]
 
@@ -226,6 +240,77 @@ def why(
         loaded, bad_rows = _load(file, options, strict=strict, as_json=as_json)
     with user_errors(as_json=as_json, may_close=loaded.may_close):
         show_reasons(find_reasons(loaded, name, start_, end_, quantity), bad_rows, as_json=as_json)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 whole; 1 damaged; 2 it cannot be done as asked.")
+def verify(directory: DirArg, key_file: KeyOpt = None, as_json: JsonOpt = False) -> None:
+    """Say whether a directory is whole, how far it goes, and what is damaged where.
+
+    It is only read, also while a program has it open.
+
+    [dim]Example:  bookcore verify rooms[/]
+    """
+    with user_errors(as_json=as_json):
+        with progress_bar(f"Verifying {directory}") as progress:
+            found = journal_verify.verify(directory, key=read_key(key_file), progress=progress)
+        show_verified(found, as_json=as_json)
+    if not found.is_whole:
+        raise typer.Exit(BAD)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
+def log(
+    directory: DirArg,
+    resource: Annotated[
+        str | None, typer.Option("--resource", metavar="ID", help="Only what is about this resource.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="After this record, or from this time on, such as 2026-07-04T09:00Z."),
+    ] = None,
+    key_file: KeyOpt = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """List the changes of a directory, the newest last, as far back as they are kept.
+
+    [dim]Examples:[/]
+
+    [dim]bookcore log rooms --resource loft
+    bookcore log rooms --since 2026-07-04T09:00Z --json[/]
+    """
+    with user_errors(as_json=as_json):
+        with progress_bar(f"Reading {directory}") as progress:
+            when, wanted = moment(since), about_resource(resource)
+            history = past.read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
+        show_history(history, as_json=as_json)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done, and the copy is whole; 2 it cannot be done as asked.")
+def backup(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonOpt = False) -> None:
+    """Copy a directory into a new one, also while a program has it open, and verify the copy.
+
+    [dim]Example:  bookcore backup rooms rooms-monday[/]
+    """
+    with user_errors(as_json=as_json):
+        with progress_bar(f"Copying {directory}") as progress:
+            found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
+        show_verified(found, as_json=as_json)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 nothing was lost; 1 something was; 2 it cannot be done as asked.")
+def salvage(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonOpt = False) -> None:
+    """Put what can still be read of a damaged directory into a new one, and say what was lost.
+
+    The damaged directory stays as it is.
+
+    [dim]Example:  bookcore salvage rooms rooms-saved[/]
+    """
+    with user_errors(as_json=as_json):
+        with progress_bar(f"Reading {directory}") as progress:
+            found = copying.salvage(directory, to, key=read_key(key_file), progress=progress)
+        show_salvaged(found, as_json=as_json)
+    if not found.is_complete:
+        raise typer.Exit(BAD)
 
 
 def _load(file: str, options: Options, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:

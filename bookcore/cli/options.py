@@ -16,7 +16,20 @@ from bookcore.cli.faults import CANNOT, stop_json
 from bookcore.cli.sources import UsageError
 from bookcore.tables import KeyKind, KeyReader
 
-__all__ = ["Command", "EndArg", "FileArg", "JsonOpt", "Options", "QuantityOpt", "StartArg", "StrictOpt", "reads_csv"]
+__all__ = [
+    "Command",
+    "DirArg",
+    "EndArg",
+    "FileArg",
+    "JsonOpt",
+    "KeyOpt",
+    "Options",
+    "QuantityOpt",
+    "StartArg",
+    "StrictOpt",
+    "ToArg",
+    "reads_csv",
+]
 
 _NEGATIVE = re.compile(r"-\.?[0-9][0-9.eE+/-]*")
 
@@ -53,6 +66,11 @@ QuantityOpt = Annotated[
     int, typer.Option("--quantity", "-q", metavar="N", min=1, help="Units needed at one time.")
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; errors as well.")]
+DirArg = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a calendar, as Calendar.open keeps it.")]
+ToArg = Annotated[str, typer.Argument(metavar="TO", help="A new directory.")]
+KeyOpt = Annotated[
+    str | None, typer.Option("--key-file", metavar="FILE", help="The file with the key of a sealed directory.")
+]
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row, with exit code 1.")]
 
 

@@ -101,11 +101,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+def bare_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    """Return a table without lines; *right* are the places of the columns of numbers."""
+    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for at, name in enumerate(columns):
-        table.add_column(name, justify="right" if at in right else "left", overflow="fold")
-    return table
+        made.add_column(name, justify="right" if at in right else "left", overflow="fold")
+    return made
 
 
 def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | None, *, as_json: bool) -> None:
@@ -135,7 +136,7 @@ def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | No
         if bad.limit is not None and bad.count > bad.limit:
             bad.console.print(f"[dim]and {bad.count - bad.limit:,} more bad rows; --show-all prints them[/]")
         console.print(f"[bold red]{count(bad.count, 'bad row')}[/] left out:")
-        reasons = _table("rows", "reason", "first", right=(0,))
+        reasons = bare_table("rows", "reason", "first", right=(0,))
         for reason, rows in bad.reasons.most_common():
             reasons.add_row(f"{rows:,}", str(reason), f"line {bad.lines[reason]}")
         console.print(reasons)
@@ -201,11 +202,11 @@ def show_reasons(answer: Reasons, bad_rows: int, *, as_json: bool) -> None:
         return
     console.print(f"[bold]{name}[/] is [bold red]not available[/] {span}")
     if console.is_terminal:
-        table = _table("in the way", "", "from", "to", "")
+        shown = bare_table("in the way", "", "from", "to", "")
         for cause in answer.causes:
             cells = [escape(visible(cause.name)), marked(cause.start, ""), marked(cause.end, "")]
-            table.add_row(cause.kind, *cells, escape(visible(cause.note)))
-        console.print(table)
+            shown.add_row(cause.kind, *cells, escape(visible(cause.note)))
+        console.print(shown)
     else:
         for cause in answer.causes:
             cells = [cause.kind, visible(cause.name), words(cause.start), words(cause.end), visible(cause.note)]

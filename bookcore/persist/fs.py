@@ -146,6 +146,10 @@ class FileSystem:
         """Make a folder that only its owner may use."""
         os.mkdir(path, 0o700)
 
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(path)
+
     def append(self, path: str) -> int:
         """Open a file so that every write goes to its end, and return its descriptor."""
         return os.open(path, _APPEND)

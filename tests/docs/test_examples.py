@@ -24,7 +24,7 @@ EXAMPLES = {
     "docs/complexity.md": 0,
     "docs/calendar-files.md": 18,
     "docs/calling.md": 9,
-    "docs/durability.md": 6,
+    "docs/durability.md": 14,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,
     "docs/recipes.md": 213,

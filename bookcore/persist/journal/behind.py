@@ -48,6 +48,13 @@ class Threads:
             return True
 
 
+class Journal(Protocol):
+    """What is synced behind."""
+
+    def sync_appended(self) -> bool:
+        """Sync what was appended; return False if the journal takes no more records."""
+
+
 class Policy(NamedTuple):
     """How a directory is written: when it is synced, how many snapshots stay, the key, and what runs behind."""
 
@@ -57,14 +64,7 @@ class Policy(NamedTuple):
     threads: Threads = Threads()
 
 
-class Appended(Protocol):
-    """What was appended to, and is to be synced."""
-
-    def sync_appended(self) -> bool:
-        """Sync what has been appended; return False if that has failed."""
-
-
-def sync_behind(journal: ref[Appended], calls: SimpleQueue[bool], threads: Threads) -> None:
+def sync_behind(journal: ref[Journal], calls: SimpleQueue[bool], threads: Threads) -> None:
     """Sync a journal a few milliseconds after each call, until one is False, the journal is gone, or a sync fails.
 
     A `SimpleQueue` may be written to from a finalizer, which other locks may not be.

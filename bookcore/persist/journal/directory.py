@@ -400,7 +400,7 @@ def begin_file(
 
     Raises: OSError.
     """
-    _write_file(fs, path, header(store_id, first, time, secret))
+    write_file(fs, path, header(store_id, first, time, secret))
     sync_folder(fs, folder)
 
 
@@ -410,7 +410,7 @@ def write_clean(fs: FileSystem, folder: str, store_id: bytes, position: int, sec
     temporary = os.path.join(folder, _TEMPORARY)
     if fs.exists(temporary):
         fs.unlink(temporary)
-    _write_file(fs, temporary, data + _CHECK.pack(crc32(data)) + seal(secret, data))
+    write_file(fs, temporary, data + _CHECK.pack(crc32(data)) + seal(secret, data))
     fs.replace(temporary, os.path.join(folder, CLEAN))
     sync_folder(fs, folder)
 
@@ -424,7 +424,8 @@ def read_clean(path: str, data: bytes, secret: bytes) -> tuple[bytes, int]:
     return store_id, position
 
 
-def _write_file(fs: FileSystem, path: str, data: bytes) -> None:
+def write_file(fs: FileSystem, path: str, data: bytes) -> None:
+    """Write a new file and sync it. Raises: OSError."""
     fd = fs.create(path)
     try:
         write_all(fs, fd, data)

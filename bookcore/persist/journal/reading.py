@@ -186,6 +186,8 @@ class Reader:
         self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
+        self.least = 0
+        """How many records there were when the calendar was shut down, once that has been read."""
         with told_as_journal(folder, "cannot be read"):
             self.names = Names.read(fs, folder)
         self._progress, self._done, self._total = progress, 0, 0
@@ -202,11 +204,14 @@ class Reader:
 
     def check_there(self) -> None:
         """Raise `JournalError` if there is no calendar in the directory, or no snapshot to begin with."""
-        if self.names.snapshots:
-            return
-        if self.names.files or self.names.has_clean:
+        self.check_there_at_all()
+        if not self.names.snapshots:
             raise JournalDamagedError(self.folder, "all its snapshots are gone")
-        raise JournalError(self.folder, "there is no calendar in it")
+
+    def check_there_at_all(self) -> None:
+        """Raise `JournalError` if there is nothing of a calendar in the directory."""
+        if not (self.names.snapshots or self.names.files or self.names.has_clean):
+            raise JournalError(self.folder, "there is no calendar in it")
 
     def has_changed(self) -> bool:
         """Tell whether there are other files now than when the names were read. Raises: `JournalError`."""
@@ -266,6 +271,15 @@ class Reader:
             raise SnapshotDamagedError(self.snapshot_path(position), "was renamed, or is no part of a journal")
         return snapshot_id[:STORE_ID_SIZE]
 
+    def store_of_files(self) -> bytes:
+        """Return the id in the first header that is whole; nothing if there is none."""
+        for first in self.names.files:
+            with suppress(JournalError):
+                head = read_header(read_file(self.fs, self.path(first), HEADER_SIZE))
+                if head is not None:
+                    return head.store_id
+        return b""
+
     def before(self, moment: Moment) -> list[int]:
         """Return the snapshots from which the state at a moment can be reached, newest first."""
         return [
@@ -285,7 +299,7 @@ class Reader:
 
     def records(self, store_id: bytes, start: int) -> Iterator[Record]:
         """Yield the records after a position, in order; then ``end`` says where they end, and CLEAN has been looked at."""
-        least = self._least(store_id)  # before the files: they may be shut down meanwhile
+        self.least = least = self._least(store_id)  # before the files: they may be shut down meanwhile
         position, time, size, unfinished = start, 0, HEADER_SIZE, list[int]()
         chain = [first for first in self.names.files if first > start]
         if not chain:
@@ -361,7 +375,7 @@ class Reader:
         except JournalError as exc:
             self.tell(exc)
             return 0
-        if its_store != store_id:
+        if store_id and its_store != store_id:
             self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
             return 0
         return least

@@ -122,7 +122,8 @@ def check_key(path: object, key: object) -> bytes:
     if key is None:
         return b""
     if type(key) is not bytes or not 1 <= len(key) <= 64:
-        raise SnapshotKeyError(path, "a key is 1 to 64 bytes")
+        ids = ", which seal the file; what makes ids is given to restore as resource_key" if callable(key) else ""
+        raise SnapshotKeyError(path, f"a key is 1 to 64 bytes{ids}")
     return key
 
 

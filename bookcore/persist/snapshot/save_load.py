@@ -60,7 +60,7 @@ def save(
     Attributes, fields, ids and keys are numbers, texts, dates, containers of these, NumPy scalars, pandas
     Timestamps, or what `register_key_codec` knows. Not carried, for they are functions: indexes, the clock,
     subscribers; make them again after restoring. Nor the store: a calendar is restored into the store it is
-    given. Restored without a clock, holds stand until they are confirmed or removed.
+    given. Restored with ``clock=None``, holds stand until they are confirmed or removed.
 
     With *key* (1 to 64 bytes) the file is sealed: only who has the key can make one that `load` takes. It is
     not secret.

@@ -1,0 +1,196 @@
+"""The commands about a directory that `Calendar.open` keeps: ``verify``, ``log``, ``backup``, ``salvage``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from bookcore import changes
+from bookcore.cli.faults import errors
+from bookcore.cli.show import bare_table, count, plain, print_json, words
+from bookcore.cli.sources import UsageError
+from bookcore.cli.streams import visible
+from bookcore.model.errors import BookcoreError
+from bookcore.model.typecheck import plain_text
+from bookcore.persist.journal.copying import Salvaged
+from bookcore.persist.journal.past import Entry, History
+from bookcore.persist.journal.verify import Verified
+from bookcore.tables.filling import sentence
+
+__all__ = ["about_resource", "moment", "progress_bar", "read_key", "show_history", "show_salvaged", "show_verified"]
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on the error output if that is a terminal; yield the function that moves it."""
+    console = errors()
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(escape(visible(what)))
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def read_key(path: str | None) -> bytes | None:
+    """Return the key in a file; None without one. Raises: `UsageError`."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as fault:
+        raise UsageError(f"--key-file {path}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+
+
+def moment(typed: str | None) -> int | datetime | None:
+    """Return the position or the instant of ``--since``. Raises: `UsageError`."""
+    if typed is None:
+        return None
+    if typed.isascii() and typed.isdigit() and len(typed) <= 20:
+        return int(typed)
+    try:
+        found = datetime.fromisoformat(typed)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise UsageError(f"--since {typed!r} is neither a position nor an instant such as 2026-07-04T09:00Z, with its zone")
+    return found
+
+
+def about_resource(name: str | None) -> Callable[[Entry], bool]:
+    """Return a function that tells whether an entry is about a resource whose id prints as *name*."""
+    return lambda entry: name is None or any((plain_text(id) or visible(id)) == name for id in entry.resources)
+
+
+def _fault(error: BookcoreError) -> dict[str, Any]:
+    path, offset = getattr(error, "path", None), getattr(error, "offset", None)
+    return {"path": None if path is None else str(path), "offset": offset, "reason": getattr(error, "reason", str(error))}
+
+
+def show_verified(found: Verified, *, as_json: bool) -> None:
+    """Print what is in a directory: the answer of ``verify`` and of ``backup``."""
+    if as_json:
+        facts = {"directory": found.directory, "whole": found.is_whole, "position": found.position}
+        facts |= {"time": plain(found.time), "begins": found.begins, "records": found.records}
+        facts |= {"snapshots": found.snapshots, "files": found.files}
+        print_json(facts | {"damage": list(map(_fault, found.damage)), "notes": found.notes})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
+    parts = count(found.records, "record"), count(len(found.files), "file"), count(len(found.snapshots), "snapshot")
+    console.print(f"[bold]{escape(visible(found.directory))}[/] is {state}: {parts[0]} in {parts[1]}, {parts[2]}")
+    if found.position is not None:
+        console.print(f"it goes up to record {found.position}, of {words(found.time)}; as_of from record {found.begins} on")
+    _list(console, found.damage)
+    for note in found.notes:
+        console.print(f"[dim]note:[/] {escape(visible(note))}")
+
+
+def _list(console: Console, faults: tuple[BookcoreError, ...]) -> None:
+    for fault in faults:
+        console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
+
+
+def show_salvaged(found: Salvaged, *, as_json: bool) -> None:
+    """Print what was saved and what was lost: the answer of ``salvage``."""
+    if as_json:
+        skipped = [{"record": number} | _fault(fault) for number, fault in found.skipped.items()]
+        facts = {"directory": found.directory, "to": found.to, "complete": found.is_complete, "start": found.start}
+        facts |= {"applied": found.applied, "position": found.position, "damage": list(map(_fault, found.damage))}
+        print_json(facts | {"missing": found.missing, "skipped": skipped})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    base = "nothing" if found.start is None else f"the snapshot after record {found.start}"
+    since = f"{count(found.applied, 'record')} since, up to {found.position}"
+    console.print(f"[bold]{escape(visible(found.to))}[/] holds {base} and {since}")
+    _list(console, found.damage)
+    for first, last in found.missing:
+        console.print(f"[red]lost:[/] record {first}" if first == last else f"[red]lost:[/] records {first} to {last}")
+    for number, fault in found.skipped.items():
+        console.print(f"[red]left out:[/] record {number}: {escape(visible(sentence(fault)))}")
+    if found.is_complete:
+        console.print("[bold green]nothing was lost[/]")
+
+
+# -- log ---------------------------------------------------------------------------------------------
+
+
+def show_history(history: History, *, as_json: bool) -> None:
+    """Print what happened, the newest last: the answer of ``log``."""
+    if as_json:
+        entries = [_entry(entry) for entry in history]
+        print_json({"begins": history.begins, "since": plain(history.since), "entries": entries})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    if console.is_terminal:
+        shown = bare_table("record", "time", "what", "", right=(0,))
+        for entry in history:
+            what, details = _told(entry)
+            shown.add_row(str(entry.position), words(entry.time)[:19], what, escape(details))
+        console.print(shown)
+        since = f"records up to {history.begins}, of {words(history.since)[:19]}, were not read"
+        console.print(f"[dim]{since}; times are UTC[/]")
+        return
+    for entry in history:
+        print("\t".join((str(entry.position), plain(entry.time), *_told(entry))))
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    """Return an entry for JSON."""
+    what, details = _told(entry)
+    facts = {"position": entry.position, "time": plain(entry.time), "change": type(entry.change).__name__, "what": what}
+    return facts | {
+        "resources": list(map(plain, entry.resources)), "booking": plain(entry.booking), "details": details,
+    }  # fmt: skip
+
+
+def _told(entry: Entry) -> tuple[str, str]:
+    """Return what happened, in one word or two, and the details, as text for people."""
+    change: Any = entry.change
+    names = [visible(id) for id in entry.resources]
+    match change:
+        case changes.Booked(event, held, until):
+            return ("held" if held else "booked"), _span(event, names[0]) + _until(until)
+        case changes.Released(event, expired):
+            return ("ran out" if expired else "released"), _span(event, names[0])
+        case changes.Confirmed(event) | changes.Held(event):
+            return ("confirmed" if isinstance(change, changes.Confirmed) else "held"), _span(event, names[0])
+        case changes.Extended(event, until):
+            return "extended", _span(event, names[0]) + (_until(until) or " without end")
+        case changes.Moved(before, after):
+            return "moved", f"{_span(before, names[0])} -> {names[-1]} {words(after.start)} to {words(after.end)}"
+        case changes.Changed(_, after):
+            fields = ", ".join(f"{name}={visible(value)}" for name, value in after.fields.items())
+            return "changed", f"{_span(after, names[0])}: quantity {after.quantity}" + (f", {fields}" if fields else "")
+        case changes.Closed(closure) | changes.Reopened(closure):
+            what = "closed" if isinstance(change, changes.Closed) else "reopened"
+            return what, f"{names[0]} {words(closure.start)} to {words(closure.end)}: {visible(closure.reason)}"
+        case changes.HoursSet(_, hours):
+            return "hours", f"{names[0]} {'always open' if hours is None else visible(hours.to_plain())}"
+        case changes.CapacitySet(_, capacity, before):
+            return "capacity", f"{names[0]} {before} -> {capacity}"
+        case changes.Tagged(_, label) | changes.Untagged(_, label):
+            return ("tagged" if isinstance(change, changes.Tagged) else "untagged"), f"{names[0]} {visible(label)}"
+        case _:
+            return ("added" if isinstance(change, changes.ResourceAdded) else "removed"), names[0]
+
+
+def _span(event: Any, name: str) -> str:
+    many = f" x {event.quantity}" if event.quantity > 1 else ""
+    return f"{visible(event.id)}: {name} {words(event.start)} to {words(event.end)}{many}"
+
+
+def _until(until: Any) -> str:
+    return "" if until is None else f" until {words(until)}"
