@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
@@ -172,7 +172,8 @@ class Calendar(Generic[R, K, E]):
 
         ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
         take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
-        replace the values of a `Resource`, and give an object of another class these values. The key
+        replace the values of a `Resource`, and give an object of another class these values. If such an object has a
+        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. The key
         function of every index is called with the resource, under the calendar's lock.
 
         Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
@@ -212,7 +213,7 @@ class Calendar(Generic[R, K, E]):
         return Selection(self._planner, All())
 
     def resource(self, id: Hashable) -> R:
-        """Return the registered resource with this id. Raises: `UnknownResourceError`. O(1).
+        """Return the registered resource with this id; a registered resource itself. Raises: `UnknownResourceError`. O(1).
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
@@ -441,7 +442,7 @@ class Calendar(Generic[R, K, E]):
         ``fields`` are passed to the event's class. `BookingEvent` takes any, but for names of arguments of booking calls and
         names like them, such as ``ttl`` or ``quantty``; ``fields={"ttl": ...}`` gives a field of such a name. With
         ``if_exists="return"``, a call that asks for an active booking, with the same id and the same content, returns that
-        booking; so a request can safely be sent twice. If that is a hold, it stays one: `confirm` it.
+        booking; so a request can safely be sent twice. A hold is not what was asked for, and is refused: `confirm` it.
 
         Raises: `ConflictError`, which names all that is in the way, when the span is not available; `InvalidSpanError`,
         `KeyTypeError`, `UnknownResourceError`, `DuplicateBookingError`, `InvalidQuantityError`, `FieldError`; `QueryError`
@@ -557,7 +558,8 @@ class Calendar(Generic[R, K, E]):
     def remove_booking(self, event_or_id: Hashable) -> E:
         """Release a booking and return it; its span is available again.
 
-        Raises: `UnknownBookingError` when the booking is not active in this calendar.
+        Raises: `UnknownBookingError` when the booking is not active in this calendar: a `HoldExpiredError`, if it is a hold
+        that ran out. So do the other calls that change a booking.
         Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
         >>> from bookcore import Calendar, Resource
@@ -691,8 +693,8 @@ class Calendar(Generic[R, K, E]):
 
         ``until`` (an instant of the calendar's clock) or ``ttl`` (a length, added to the clock's present instant) sets a
         deadline: when the clock reaches it, the hold is released and the span is available again. Without a deadline the
-        booking stays held until it is confirmed or removed. ``if_exists="return"`` is as in `book`: the active booking is
-        returned unchanged, and keeps its deadline.
+        booking stays held until it is confirmed or removed. ``if_exists="return"`` is as in `book`, and takes a hold: what
+        is active is returned unchanged, with the deadline that it has, or confirmed meanwhile.
 
         Raises: as `book`; `HoldExpiredError` when ``until`` has passed; `QueryError` when both ``until`` and ``ttl`` are
         given, or one of them in a calendar without a clock; `KeyTypeError` when ``ttl`` cannot be added to the clock's
@@ -840,8 +842,8 @@ class Calendar(Generic[R, K, E]):
 
         A term is a class (it matches its instances, and those of subclasses and virtual subclasses), a `Selection`, an
         iterable of resources or ids, a list of terms (it matches where any of them does), or ``no(term)``. In a list a
-        resource or an id, which may be a tuple, is a term as well. A runtime protocol with attributes supports only
-        `isinstance`, so each resource is checked against it.
+        resource or an id, which may be a tuple, is a term as well; a tuple of resources is refused there, but not a list. A
+        runtime protocol with attributes supports only `isinstance`, so each resource is checked against it.
 
         Raises: `QueryError` for anything else, bookings and closures too; when the selection is read, for a class that does
         not support `issubclass`.
@@ -1442,7 +1444,7 @@ class Calendar(Generic[R, K, E]):
         key: bytes | None = None,
         limits: Limits | None = None,
         store: BookingStore[Any] | None = None,
-        clock: Callable[[], Any] | None = None,
+        clock: Callable[[], Any] | None = UNSET,
         resource_key: Callable[[Any], Hashable] | None = None,
         keys: Any = None,
     ) -> Self:
@@ -1451,10 +1453,11 @@ class Calendar(Generic[R, K, E]):
         *types* are the classes of the resources and bookings in the file; no class is imported because the file names it.
         *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
         any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
-        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had.
+        ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had. If
+        there are holds with deadlines, give a clock, or ``clock=None``: then they stand until they are confirmed or removed.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
-        *limits*, or that needs a class missing in *types*.
+        *limits*, or that needs a class missing in *types*; `QueryError` for holds with deadlines where no clock is given.
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
@@ -1469,13 +1472,17 @@ class Calendar(Generic[R, K, E]):
         from bookcore.persist.snapshot.save_load import load
 
         make = cls._maker(store, clock, resource_key, keys)
-        return load(make, path, types=types, key=key, limits=limits)
+        calendar = load(make, path, types=types, key=key, limits=limits)
+        if clock is UNSET:
+            calendar._engine.state.holds.check_clock(path)
+        return calendar
 
     @classmethod
     def _maker(
         cls, store: Any, clock: Any, resource_key: Any, keys: Any
     ) -> Callable[..., tuple[Self, CalendarState]]:
         """Return a function that makes an empty calendar for what a file holds, and returns its state as well."""
+        clock = None if clock is UNSET else clock
         cls(clock=clock, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
 
         def make(bounds: Bounds, event_type: type[Any]) -> tuple[Self, CalendarState]:
@@ -1490,7 +1497,7 @@ class Calendar(Generic[R, K, E]):
         directory: str | os.PathLike[str],
         *,
         types: Iterable[type] = (),
-        clock: Callable[[], Any] | None = None,
+        clock: Callable[[], Any] | None = UNSET,
         bounds: str | None = None,
         create: bool = True,
         sync: str = "always",
@@ -1501,6 +1508,8 @@ class Calendar(Generic[R, K, E]):
         resource_key: Callable[[Any], Hashable] | None = None,
         keys: Any = None,
         progress: Callable[[int, int], Any] | None = None,
+        follow: bool = True,
+        timeout: float = 10.0,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
@@ -1541,13 +1550,19 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.journal.opening import open_calendar
 
-        if as_of is not None and clock is not None:
+        if as_of is not None and clock is not UNSET:
             raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
         make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
             make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
-            progress=progress,
+            progress=progress, follow=follow, timeout=timeout,
         )  # fmt: skip
+        if clock is UNSET and as_of is None:
+            try:
+                calendar._engine.state.holds.check_clock(directory)
+            except BaseException:
+                recorder.close()
+                raise
         calendar._recorder = recorder
         calendar._engine = RecordingEngine(calendar._engine.state)
         return calendar
@@ -1596,6 +1611,79 @@ class Calendar(Generic[R, K, E]):
         ...     calendar.barrier()
         """
         self._journal().barrier()
+
+    def catch_up(self) -> None:
+        """Apply what other processes have done to a shared calendar, so that the following questions know all up to now.
+
+        Every command does this first, and a follower thread all the time unless the calendar was opened with
+        ``follow=False``. A calendar in a directory has nothing to catch up with.
+
+        Raises: `JournalError`; `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        Complexity: as the commands that the new records tell of.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         before = len(other.resources), other.lag()
+        ...         other.catch_up()
+        ...         before, len(other.resources), other.lag()
+        ((0, 1), 1, 0)
+        """
+        self._journal().catch_up()
+
+    def lag(self) -> int:
+        """Return how many records the journal has that this calendar does not have yet. It asks the database.
+
+        Raises: `JournalError`.
+        """
+        lag: int = self._journal().lag()
+        return lag
+
+    def wait_for(self, position: int, timeout: float | None = None) -> None:
+        """Return when this calendar has the record with this number, which another process may still have to append.
+
+        A process that is told of a booking, and of the ``position`` after it, so knows that its answers count it.
+        *timeout* is a number of seconds; None waits as long as a command would.
+
+        Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         other.wait_for(one.position)
+        ...         len(other.resources)
+        1
+        """
+        if type(position) is not int or position < 0:
+            raise QueryError(position, "a position is a whole number from 0")
+        if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
+            raise QueryError(timeout, "timeout is a number of seconds, from 0")
+        self._journal().wait_for(position, timeout)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Self]:
+        """Ask questions in a block that knows all that other processes had done when it began: `catch_up`, then the block.
+
+        Raises: as `catch_up`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         with other.fresh():
+        ...             other.is_available("room", 9, 12)
+        True
+        """
+        self.catch_up()
+        yield self
 
     def history(self, booking_or_resource: Any) -> History:
         """Return what happened to a booking or a resource, in order: entries with position, time and change.
@@ -1677,6 +1765,11 @@ class Calendar(Generic[R, K, E]):
     def _id_of(self, resource: Any) -> Any:
         """Return the id of an object in this calendar, for terms."""
         return self._engine.state.registry.id_of(resource)
+
+    def _has_members(self, value: Any) -> bool:
+        """Tell whether a tuple or frozenset that is no id has nothing but resources or their ids, for terms."""
+        registry = self._engine.state.registry
+        return registry.with_id(value) is None and bool(value) and all(registry.find(each) is not None for each in value)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self._engine.state.__reduce_ex__(protocol)

@@ -6,17 +6,23 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+from rich.progress import Progress
+
 from bookcore.cli.sources import Source, UsageError
 from bookcore.hours.rrule import read_rule
-from bookcore.integrations.ical import IcsEvent, read_ics
+from bookcore.integrations.ical import IcsEvent, read_events
 from bookcore.model.errors import BookcoreError, CalendarFileError, brief
 from bookcore.tables import BadRow, Reason, Row
 
 __all__ = ["occurrences"]
 
 
-def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator[Row | BadRow]:
+def occurrences(
+    source: Source, zone: str | None, until: str | None, progress: Progress
+) -> Iterator[Row | BadRow]:
     """Yield the occurrences of all events that take time, event by event; before them the parts that cannot be read.
+
+    *progress* follows the file while it is read.
 
     An occurrence is named by the UID of its event and, in a series, by its start. *until* ends series that
     have no end of their own.
@@ -26,7 +32,8 @@ def occurrences(source: Source, zone: str | None, until: str | None) -> Iterator
     """
     last = _date(until) if until is not None else None
     try:
-        events = read_ics(source.content(), zone=zone, on_bad="skip")
+        with source.opened(progress) as file:
+            events = read_events(file, zone, busy_only=True, on_bad="skip")
     except CalendarFileError as fault:
         raise UsageError(f"{source.name}: {fault}") from fault
     endless = next(filter(_is_endless, events), None)

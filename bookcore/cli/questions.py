@@ -121,13 +121,11 @@ def load_file(
         if source.is_snapshot:
             return _restored(source, options, snapshots)
         if source.is_calendar:
-            return _from_calendar_file(source, options, on_bad, strict)
+            return _from_calendar_file(source, options, console, on_bad, strict)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
-        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
-        progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         any_bad = False
-        with table, progress:
+        with table, _progress(console) as progress:
             task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
             rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
             for number, row in enumerate(rows):
@@ -142,8 +140,14 @@ def load_file(
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
 
 
+def _progress(console: Console) -> Progress:
+    """Return progress bars that disappear at the end; none if the console is no terminal."""
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
 def _from_calendar_file(
-    source: Source, options: Options, on_bad: Callable[[BadRow], None], strict: bool
+    source: Source, options: Options, console: Console, on_bad: Callable[[BadRow], None], strict: bool
 ) -> Loaded:
     """Load a calendar file; its events are the bookings of one resource, which is called like the file."""
     from bookcore.cli.calendar_files import (
@@ -154,11 +158,16 @@ def _from_calendar_file(
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")
     calendar = Calendar()
-    for row in fill(calendar, occurrences(source, options.zone, options.until), capacity=options.capacity):
-        if isinstance(row, BadRow):
-            on_bad(row)
-            if strict:
-                break
+    with _progress(console) as progress:
+        rows = occurrences(source, options.zone, options.until, progress)
+        task = progress.add_task("Booking its occurrences", total=None)
+        for number, row in enumerate(fill(calendar, rows, capacity=options.capacity)):
+            if isinstance(row, BadRow):
+                on_bad(row)
+                if strict:
+                    break
+            if number % _ROWS_PER_UPDATE == 0:
+                progress.update(task, completed=number)
     keys = _keys_of(source.name, calendar, options)
     if options.zone is not None:  # START and END are read as the file is
         keys = KeyReader(KeyKind.ZONED, zone=options.zone)
@@ -214,7 +223,8 @@ def _span(loaded: Loaded, start: str, end: str) -> tuple[Any, Any]:
                     pass
             raise UsageError(f"{name} {fault} ({has})") from None
 
-    return read(start, "START"), read(end, "END")
+    low, high = read(start, "START"), read(end, "END")
+    return low, high if low is None or high is None else keys.after(low, high)
 
 
 def find_free(loaded: Loaded, start: str, end: str, quantity: int, first: int | None) -> Free:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import shutil
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
+
+from rich.markup import escape
+from rich.progress import Progress
 
 from bookcore.calendar import Calendar
+from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
@@ -20,6 +27,7 @@ from bookcore.tables import TableError
 __all__ = ["Source", "UsageError", "check_target", "open_source"]
 
 STDIN = "-"
+_PACKED = b"\x1f\x8b"
 _LOOKED_AT = 64
 """How many bytes tell a snapshot and a calendar from a table."""
 
@@ -48,23 +56,31 @@ class Source(NamedTuple):
         """Return the source for `read_csv`."""
         return self.typed if self.copy is None else self.copy
 
-    def content(self) -> bytes:
-        """Return all bytes of the source. Raises: `TableError`."""
-        try:
-            return Path(self.typed).read_bytes() if self.copy is None else self.copy.read()
-        except OSError as fault:
-            raise TableError(self.name, f"cannot be read ({fault.strerror or fault})") from fault
+    @contextmanager
+    def opened(self, progress: Progress) -> Iterator[io.BufferedIOBase]:
+        """Give the bytes of the source, unpacked, as a file that *progress* follows. Raises: `TableError`."""
+        with ExitStack() as files:
+            try:
+                file: Any = files.enter_context(open(self.typed, "rb")) if self.copy is None else self.copy
+                if not progress.disable:
+                    shown = f"Reading {escape(visible(self.name))}"
+                    size = os.fstat(file.fileno()).st_size
+                    file = io.BufferedReader(progress.wrap_file(file, size, description=shown))
+                packed = file.peek(2)[:2] == _PACKED
+            except OSError as fault:
+                raise TableError(self.name, f"cannot be read ({fault.strerror or fault})") from fault
+            yield gzip.GzipFile(fileobj=file) if packed else file
 
     def restore(self) -> Calendar:
         """Return the calendar in the snapshot. Raises: `SnapshotError`."""
         if self.copy is None:
-            return Calendar.restore(self.typed)
+            return Calendar.restore(self.typed, clock=None)
         with TemporaryDirectory(prefix="bookcore-") as folder:
             path = Path(folder, "snapshot")
             with path.open("wb") as file:
                 shutil.copyfileobj(self.copy, file)
             try:
-                return Calendar.restore(path)
+                return Calendar.restore(path, clock=None)
             except SnapshotError as fault:
                 raise SnapshotError(self.name, fault.reason, offset=fault.offset) from fault
 
@@ -81,7 +97,7 @@ def open_source(typed: str) -> Iterator[Source]:
         begin = _begin(typed)
         suffix = Path(typed).suffix.lower()
         is_snapshot = suffix == ".bks" or begin.startswith(MAGIC)
-        yield Source(typed, typed, is_snapshot, None, suffix == ".ics" or _is_calendar(begin))
+        yield Source(typed, typed, is_snapshot, None, suffix == ".ics" or _is_calendar(begin, typed))
         return
     name = "standard input" if typed in (STDIN, "/dev/stdin") else typed
     with TemporaryFile(prefix="bookcore-") as copy:
@@ -94,10 +110,13 @@ def open_source(typed: str) -> Iterator[Source]:
         except (OSError, ValueError) as fault:
             raise TableError(name, f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
         copy.seek(0)
+        begin = copy.read(_LOOKED_AT)
+        copy.seek(0)
+        is_calendar = _is_calendar(begin, copy)
+        os.lseek(copy.fileno(), 0, os.SEEK_SET)
         # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
-            begin = named.peek(_LOOKED_AT)[:_LOOKED_AT]
-            yield Source(typed, name, begin.startswith(MAGIC), named, _is_calendar(begin))
+            yield Source(typed, name, begin.startswith(MAGIC), named, is_calendar)
 
 
 def check_target(target: str, source: str) -> Path:
@@ -142,5 +161,9 @@ def _begin(typed: str) -> bytes:
         return b""
 
 
-def _is_calendar(begin: bytes) -> bool:
+def _is_calendar(begin: bytes, file: str | IO[bytes]) -> bool:
+    """Tell whether a file is a calendar by its first bytes, also where it is packed by gzip."""
+    if begin.startswith(_PACKED):
+        with suppress(OSError, EOFError, zlib.error), gzip.open(file) as unpacked:
+            begin = unpacked.read(_LOOKED_AT)
     return begin.removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"BEGIN:VCALENDAR")

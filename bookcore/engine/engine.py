@@ -51,7 +51,7 @@ from bookcore.model.errors import (
     brief,
     brief_key,
 )
-from bookcore.model.event import BookingEvent
+from bookcore.model.event import BookingEvent, unpacked
 from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
@@ -268,10 +268,12 @@ class Engine:
         high: Any,
         quantity: int,
         fields: dict[str, Any],
+        *,
+        or_hold: bool = False,
     ) -> BookingEvent | None:
         """Return the active booking with *id* if it has the requested content, None if there is no such id; else raise.
 
-        *record* None: on any resource.
+        *record* None: on any resource. *or_hold*: it may be a hold.
         """
         how = plain_text(if_exists)
         if how not in ("raise", "return"):
@@ -301,7 +303,9 @@ class Engine:
         except Exception:  # a field whose comparison fails
             same = False
         if not same:
-            raise DuplicateBookingError(id, active)
+            raise DuplicateBookingError(id, active, "its resource, span, quantity or fields are others")
+        if not or_hold and state.ledger.is_held(seq):
+            raise DuplicateBookingError(id, active, "it is a hold; Calendar.confirm makes it a booking")
         return active
 
     def add_booking(self, event: BookingEvent) -> BookingEvent:
@@ -324,8 +328,7 @@ class Engine:
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.remove_booking`."""
         state = self.state
-        self._tick()
-        seq = state.ledger.find(event_or_id)
+        seq = self._find(event_or_id)
         event = _event_of(state.ledger, event_or_id, seq)
         state.commit(state.release_of(seq, event))
         return event
@@ -378,7 +381,7 @@ class Engine:
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
         check_quantity(quantity)
-        active = self._same(if_exists, id, record, low, high, quantity, fields)
+        active = self._same(if_exists, id, record, low, high, quantity, fields, or_hold=True)
         if active is not None:
             return active
         if past:
@@ -389,13 +392,13 @@ class Engine:
         """See `Calendar.confirm`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
-        seq = self._find_hold(event_or_id)
+        seq = self._find(event_or_id)
         event = _event_of(ledger, event_or_id, seq)
         if seq in holds.until:
             state.commit(changes.Confirmed(event, holds.until[seq]))
         return event
 
-    def _find_hold(self, event_or_id: Any) -> int:
+    def _find(self, event_or_id: Any) -> int:
         """Return the number of an active booking. Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`."""
         state = self.state
         ledger, holds = state.ledger, state.holds
@@ -408,9 +411,11 @@ class Engine:
         try:
             return ledger.find(event_or_id)
         except BookcoreError:
-            ran_out = until if until is not None else holds.expired.get(_id_of(event_or_id))
+            here = not is_a(event_or_id, BookingEvent) or event_or_id._home is ledger
+            ran_out = until if until is not None or not here else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
-                raise HoldExpiredError(event_or_id, ran_out, holds.now(state.home)) from None
+                now = None if holds.clock is None else holds.now(state.home)
+                raise HoldExpiredError(event_or_id, ran_out, now) from None
             raise
 
     def extend(self, event_or_id: Any, ttl: Any, until: Any) -> BookingEvent:
@@ -419,7 +424,7 @@ class Engine:
         ledger, holds = state.ledger, state.holds
         if (ttl is None) is (until is UNSET):
             raise QueryError(ttl, "extend takes either ttl (a length) or until (an instant, or None for no deadline)")
-        seq = self._find_hold(event_or_id)
+        seq = self._find(event_or_id)
         event = _event_of(ledger, event_or_id, seq)
         if seq not in holds.until:
             raise QueryError(event, "is confirmed, so it has no deadline to extend")
@@ -440,8 +445,7 @@ class Engine:
         """See `Calendar.move`."""
         state = self.state
         ledger = state.ledger
-        self._tick()
-        seq = ledger.find(event_or_id)
+        seq = self._find(event_or_id)
         old, source = ledger.event(seq), ledger.record(seq)
         target = source if resource is UNSET else state.registry.record(resource)
         new = old._with(
@@ -466,10 +470,9 @@ class Engine:
     def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
         """See `Calendar.change`."""
         state = self.state
-        if quantity is UNSET and not fields:
+        if quantity is UNSET and not (fields and unpacked(state.event_type, fields)):
             raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
-        self._tick()
-        seq = state.ledger.find(event_or_id)
+        seq = self._find(event_or_id)
         old, record = state.ledger.event(seq), state.ledger.record(seq)
         units = old._quantity if quantity is UNSET else check_quantity(quantity)
         return self._change(old, record, changed_event(old, units, fields), by_bookings_alone=False)
@@ -516,8 +519,7 @@ class Engine:
         state = self.state
         if state.closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
-        self._tick()
-        seq = state.ledger.find(event_or_id)
+        seq = self._find(event_or_id)
         event, record = state.ledger.event(seq), state.ledger.record(seq)
         point = None if at is None else state.keys.point(at)
         low, high = normal(event._start), normal(event._end)

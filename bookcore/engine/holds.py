@@ -55,6 +55,14 @@ class Holds:
         """Return all deadlines that a new one may be compared with, here or in a calendar that has a clock."""
         return chain(map(_deadline_of, self.deadlines[self.passed :]), filterfalse(_is_none, self.until.values()))
 
+    def check_clock(self, where: object) -> None:
+        """Raise `QueryError` if bookings read from *where* are held until a deadline, and there is no clock. O(holds)."""
+        count = sum(until is not None for until in self.until.values())
+        if self.clock is None and count:
+            told = f"has {count:,} holds with deadlines" if count > 1 else "has a hold with a deadline"
+            way = "give clock=..., or clock=None if they are to stand until confirmed or removed"
+            raise QueryError(where, f"{told}: {way}")
+
     def now(self, calendar: object) -> Any:
         """Return the clock's instant. Raises: `QueryError` when there is no clock, `KeyTypeError` for an invalid instant."""
         if self.clock is None:

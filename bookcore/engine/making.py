@@ -114,7 +114,7 @@ def check_event(event: Any) -> None:
 
 def _complete(event: BookingEvent) -> None:
     """Set the slots of an event that the generated ``__init__`` of a dataclass does not set."""
-    if not hasattr(event, "_seq"):
+    if not hasattr(event, "_home"):
         event._seq = event._lock = event._home = event._fields = None
 
 

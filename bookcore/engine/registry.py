@@ -27,9 +27,11 @@ from bookcore.model.errors import (
     QueryError,
     ResourceError,
     UnknownResourceError,
+    brief,
     brief_key,
 )
 from bookcore.model.lengths import wrong_with
+from bookcore.model.numpy_scalars import python_number
 from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
@@ -154,6 +156,9 @@ class Registry:
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
             after = resource.after if after is None else after
+        elif capacity is None and (units := _own_units(resource)) > 1:
+            reason = f"its capacity is {brief(units)}, which may count seats: give capacity={brief(units)}, or 1"
+            raise ResourceError(resource, reason)
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
@@ -435,6 +440,15 @@ def _is_renamed(record: ResourceRecord) -> bool:
         return own is not record.id and bool(own != record.id)
     except Exception:  # the object's own code
         return True
+
+
+def _own_units(resource: Any) -> int:
+    """Return the capacity that an object of another class than `Resource` has itself; 1 if it has none that is a number."""
+    try:
+        units = python_number(resource.capacity)
+    except Exception:  # it has none, or the object's own code
+        return 1
+    return units if type(units) is int else 1
 
 
 def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:

@@ -83,11 +83,12 @@ def recurring(
       ``(start, end)`` pairs (RDATE). Both are read before the first span is yielded, so they must end. Naive datetimes
       are wall-clock times.
     - ``until``: the last possible start, included; a date means the end of that day. ``limit``: the maximal number
-      of pairs. UNTIL and COUNT in the rule apply before exclusion; with naive datetimes an UNTIL in UTC is read as a
-      wall-clock time.
+      of pairs. UNTIL and COUNT in the rule apply before exclusion; COUNT counts what the rule produces, so not a start that
+      it does not; with naive datetimes an UNTIL in UTC is read as a wall-clock time.
     - ``keep``: what every occurrence has in common with the first. ``"elapsed"``: the length in UTC, as RFC 5545
       defines it for DTEND. ``"wall"``: the wall-clock times, so that a night shift ends at 06:00 also when it lasts
-      an hour more. A `timedelta`: that part of the length in wall-clock time, the rest in UTC (P1DT2H of RFC 5545).
+      an hour more. A `timedelta`: that part of the length in wall-clock time, the rest in UTC (P1DT2H of RFC 5545). An
+      occurrence all of which the clock skips, such as a day that a zone left out, is left out.
     - ``nonexistent``: the policy for a start that the clock skips: ``"later"`` by the length of the skip (RFC 5545),
       ``"jump"`` to the instant of the change, ``"skip"`` the occurrence. ``ambiguous``: the ``"first"`` (RFC 5545) or
       ``"second"`` occurrence of a time that the clock shows twice.
@@ -143,13 +144,15 @@ def recurring(
     included = _included(include, axis)
     excluded, excluded_days = _excluded(exclude, axis)
     stop = None if until is None else axis.latest(until)
-    starts = _starts(rule, axis)
+    # what the clock would have shown at starts that it skipped, by their instants
+    skipped: dict[timedelta, timedelta] = {axis.first[1]: axis.first[0]}
+    starts = _starts(rule, axis, skipped)
 
-    def end_of(begin: timedelta) -> timedelta:
+    def end_of(begin: timedelta, shown: timedelta | None) -> timedelta:
         if (explicit := included.get(begin)) is not None:
             return explicit
         if nominal:
-            same_wall, _ = axis.to_instant(axis.to_wall(begin) + nominal)
+            same_wall, _ = axis.to_instant((axis.to_wall(begin) if shown is None else shown) + nominal)
             if same_wall is not None and same_wall + rest >= begin:
                 return same_wall + rest
         return begin + length
@@ -161,11 +164,15 @@ def recurring(
                 return
             if begin == previous:
                 continue
-            previous = begin
+            shown = skipped.pop(begin, None)
             try:
                 if begin in excluded or (excluded_days and axis.to_wall(begin).days in excluded_days):
                     continue
-                pair = axis.key(begin), axis.key(end_of(begin))
+                ended = end_of(begin, shown)
+                if ended == begin and nominal and included.get(begin) is None:  # the zone skips all of it
+                    continue
+                previous = begin
+                pair = axis.key(begin), axis.key(ended)
             except OverflowError:  # after the year 9999
                 return
             except (BookcoreError, *LACKING):
@@ -177,8 +184,8 @@ def recurring(
     return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
 
 
-def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
-    """Yield the instants of the wall points, or aware datetimes, that a rule produced, in order.
+def _in_order(points: Iterable[Any], axis: Axis, skipped: dict[timedelta, timedelta]) -> Iterator[timedelta]:
+    """Yield the instants of the wall points, or aware datetimes, that a rule produced, in order; note *skipped* points.
 
     Wall-clock order is the order of instants, with one exception: a skipped time that is moved later may pass its
     successors (02:30 becomes 03:30, after 03:00). Moved instants wait in a queue until the rule has reached them.
@@ -187,8 +194,10 @@ def _in_order(points: Iterable[Any], axis: Axis) -> Iterator[timedelta]:
     for point in points:
         instant, moved = axis.to_instant(point) if isinstance(point, timedelta) else (axis.instant(point), False)
         if moved and instant is not None:
+            skipped.setdefault(instant, point)
             waiting.append(instant)
         elif instant is not None:
+            skipped.pop(instant, None)  # it is shown as well
             while waiting and waiting[0] <= instant:
                 yield waiting.popleft()
             yield instant
@@ -236,7 +245,7 @@ def _listed(items: Any, name: str) -> Iterator[Any]:
         raise HoursError(items, f"{name} could not be iterated ({type(exc).__name__})") from exc
 
 
-def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
+def _starts(rule: Any, axis: Axis, skipped: dict[timedelta, timedelta]) -> Iterator[timedelta]:
     """Return the instants of the first start and of all starts that the rule produces, in order."""
     first = EPOCH + axis.first[0]
     if rule is None:
@@ -244,7 +253,7 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
     # whoever has an object of dateutil has loaded that module
     dateutil: Any = sys.modules.get("dateutil.rrule")
     if dateutil is not None and is_a(rule, dateutil.rruleset):
-        return _in_order(_points(rule), axis)
+        return _in_order(_points(rule), axis, skipped)
     until = None
     if (text := plain_text(rule)) is None:
         if dateutil is None or not is_a(rule, dateutil.rrule):
@@ -257,7 +266,8 @@ def _starts(rule: Any, axis: Axis) -> Iterator[timedelta]:
         except Exception as exc:  # of dateutil, or of a subclass of its rules
             raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
     read = read_rule(text)
-    produced = _in_order(read.walls(first, whole_days=axis.days), axis)
+    walls = (wall for wall in read.walls(first, whole_days=axis.days) if wall != axis.first[0])  # which comes anyway
+    produced = _in_order(walls, axis, skipped)
     if (until := until or read.until) is not None:
         last = _bound(until, axis)
         produced = takewhile(lambda begin: begin <= last, produced)
@@ -379,7 +389,7 @@ class Axis:
         return datetime(*fields) - EPOCH
 
     def to_instant(self, wall: timedelta) -> tuple[timedelta | None, bool]:
-        """Return the instant of a wall point, None if the policy skips it, and whether it was moved later.
+        """Return the instant of a wall point, None if the policy skips it, and whether it is one that the clock skips.
 
         Complexity: O(log t) in the number of clock changes of the zone.
         """
@@ -393,7 +403,7 @@ class Axis:
         if self.nonexistent == "later":
             return wall - before, True
         if self.nonexistent == "jump":
-            return change_between(self.zone, wall, before, after), False
+            return change_between(self.zone, wall, before, after), True
         return None, False
 
     def to_wall(self, instant: timedelta) -> timedelta:

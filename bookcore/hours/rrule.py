@@ -182,7 +182,8 @@ def _until(rule: str, value: str) -> date:
         seconds = match[2][:-2] + "59" if match[2].endswith("60") else match[2]
         moment = day.combine(day, datetime.strptime(seconds, "%H%M%S").time())
     except ValueError as exc:
-        raise HoursError(rule, f"UNTIL={value}: {exc}; write 20261231, 20261231T120000 or 20261231T120000Z") from exc
+        reason = f"UNTIL={value} is no date or time; write 20261231, 20261231T120000 or 20261231T120000Z"
+        raise HoursError(rule, reason) from exc
     return moment.replace(tzinfo=UTC) if match[3] else moment
 
 

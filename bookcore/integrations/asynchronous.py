@@ -63,7 +63,8 @@ class AsyncCalendar(Generic[R, K, E]):
     together happen in some order, each as a whole.
 
     A transaction belongs to one thread, so it is no block of a coroutine: `run` calls a function of yours in a thread, and
-    there ``with calendar.transaction()`` is as ever. `Calendar.what_if` and `Calendar.transaction` are therefore not here.
+    there ``with calendar.transaction()`` is as ever. `Calendar.what_if`, `Calendar.transaction` and `Calendar.fresh` are
+    therefore not here.
     Subscribers are called in the thread of the command; ``loop.call_soon_threadsafe`` leads back to the loop.
 
     If an awaiting task is cancelled before a thread was free, nothing happens; after that, the command is carried out, and
@@ -156,6 +157,7 @@ class AsyncCalendar(Generic[R, K, E]):
     book = _awaited(Calendar.book)
     book_all = _awaited(Calendar.book_all)
     book_any = _awaited(Calendar.book_any)
+    catch_up = _awaited(Calendar.catch_up)
     change = _awaited(Calendar.change)
     check = _awaited(Calendar.check)
     checkpoint = _awaited(Calendar.checkpoint)
@@ -167,6 +169,7 @@ class AsyncCalendar(Generic[R, K, E]):
     digest = _awaited(Calendar.digest)
     extend = _awaited(Calendar.extend)
     hold = _awaited(Calendar.hold)
+    lag = _awaited(Calendar.lag)
     load = _awaited(Calendar.load)
     move = _awaited(Calendar.move)
     rebuild = _awaited(Calendar.rebuild)
@@ -180,6 +183,7 @@ class AsyncCalendar(Generic[R, K, E]):
     split = _awaited(Calendar.split)
     tag = _awaited(Calendar.tag)
     untag = _awaited(Calendar.untag)
+    wait_for = _awaited(Calendar.wait_for)
 
     booking_index = _at_once(Calendar.booking_index)
     bookings = _at_once(Calendar.bookings)

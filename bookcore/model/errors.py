@@ -447,24 +447,31 @@ class UnknownBookingError(_LookupError):
 class DuplicateBookingError(BookcoreError):
     """A booking with that id is active already.
 
-    Attributes: ``booking`` (the refused event, or its id if the event was not made yet), ``standing`` (the active event).
+    Attributes: ``booking`` (the refused event, or its id if the event was not made yet), ``standing`` (the active event),
+    ``reason`` (why it is not what was asked for, if the request was to return that, else empty).
     """
 
     http_hint = 409
 
-    def __init__(self, booking: object, standing: object = None) -> None:
-        self.booking, self.standing = booking, standing
-        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already")
+    def __init__(self, booking: object, standing: object = None, reason: str = "") -> None:
+        self.booking, self.standing, self.reason = booking, standing, reason
+        why = f": {reason}" if reason else ""
+        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already{why}")
 
 
-class HoldExpiredError(BookcoreError):
-    """The hold ran out before it was confirmed. Attributes: ``booking``, ``until``, ``now``."""
+class HoldExpiredError(UnknownBookingError):
+    """The hold ran out before it was confirmed.
+
+    Attributes: ``booking``, ``until``, ``now`` (None in a calendar without a clock), ``reason``.
+    """
 
     http_hint = 410
 
     def __init__(self, booking: object, until: object, now: object) -> None:
         self.booking, self.until, self.now = booking, until, now
-        super().__init__(f"the hold {_name(booking)} ran out at {brief_key(until)}; it is {brief_key(now)} now")
+        told = "" if now is None else f"; it is {brief_key(now)} now"
+        self.reason = f"ran out at {brief_key(until)}{told}"
+        BookcoreError.__init__(self, f"the hold {_name(booking)} {self.reason}")
 
 
 class UnknownClosureError(_LookupError):

@@ -127,11 +127,38 @@ def _frozen(slot: str, doc: str) -> Any:
     """Return a property that reads *slot* in C and refuses to write it once the event has been booked."""
 
     def write(self: Any, value: Any) -> None:
-        if getattr(self, "_seq", None) is not None:
+        if _is_booked(self):
             raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move and Calendar.change")
-        setattr(self, slot, value)
+        _PUT[slot](self, value)
 
     return property(attrgetter(slot), write, doc=doc)
+
+
+def _is_booked(event: Any) -> bool:
+    """Tell whether an event has been booked, ever."""
+    try:
+        return _seq_of(event) is not None
+    except AttributeError:  # the ``__init__`` of a dataclass leaves the slot out
+        _put_seq(event, None)
+        return False
+
+
+def _set_field(self: Any, name: str, value: Any) -> None:
+    """Assign an attribute of a subclass of `BookingEvent`; fields only before the event is booked."""
+    put = _PUT.get(name)
+    if put is not None:
+        put(self, value)
+    elif name not in _OWN and name[:1] != "_" and _is_booked(self):
+        raise AssignmentError(self, name, f"the event has been booked; Calendar.change(event, {name}=...) gives a new one")
+    else:
+        object.__setattr__(self, name, value)
+
+
+def _delete_field(self: Any, name: str) -> None:
+    """Delete an attribute of a subclass of `BookingEvent`; fields only before the event is booked."""
+    if name[:1] != "_" and _is_booked(self):
+        raise AssignmentError(self, name, "the event has been booked; Calendar.change gives a new one")
+    object.__delattr__(self, name)
 
 
 class BookingEvent(_EventFields):
@@ -147,11 +174,12 @@ class BookingEvent(_EventFields):
     >>> event.guest, event.owns_lock
     ('Ada', False)
 
-    Once the event is booked, its resource, span, id and quantity cannot be changed; fields of a subclass can, if that class
-    allows it. Two events are equal if they are the same object, or if they have the same lock of the same calendar: the
-    event that `Calendar.get` returns equals the one that `Calendar.book` returned. `Calendar.move` and `Calendar.change`
-    give a booking a new lock. The hash depends on the resource's id and the span only, so a set or a dict finds an event
-    also after it was booked or released.
+    Once the event is booked, its resource, span, id and quantity cannot be assigned to, nor its fields: subscribers, indexes
+    and followers would not notice; `Calendar.move` and `Calendar.change` give a new event. Attributes that begin with an
+    underscore can, and all those of a class with a ``__setattr__`` of its own. Two events are equal if they are the same
+    object, or if they have the same lock of the same calendar: the event that `Calendar.get` returns equals the one that
+    `Calendar.book` returned. `Calendar.move` and `Calendar.change` give a booking a new lock. The hash depends on the
+    resource's id and the span only, so a set or a dict finds an event also after it was booked or released.
 
     Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; `AssignmentError`
     for a change once booked. The calendar checks all other arguments when the event is booked.
@@ -165,11 +193,27 @@ class BookingEvent(_EventFields):
         super().__init_subclass__(**options)
         for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes slots for inherited fields too
             delattr(cls, name)
+        # not in this class, where it would make each booking without fields slower
+        if cls.__setattr__ is object.__setattr__:
+            cls.__setattr__ = _set_field  # type: ignore[method-assign]
+        if cls.__delattr__ is object.__delattr__:
+            cls.__delattr__ = _delete_field  # type: ignore[method-assign]
 
     def __init__(
         self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
     ) -> None:
         # sets the slots, not the properties, which would take three times as long: this runs for every booking
+        if type(self) is not BookingEvent:  # past `_set_field`
+            _put_resource(self, resource)
+            _put_start(self, start)
+            _put_end(self, end)
+            _put_id(self, id)
+            _put_quantity(self, quantity)
+            _put_fields(self, (checked(type(self), fields) or None) if fields else None)
+            _put_seq(self, None)
+            _put_lock(self, None)
+            _put_home(self, None)
+            return
         self._resource = resource
         self._start = start
         self._end = end
@@ -264,6 +308,14 @@ class BookingEvent(_EventFields):
         resource, start, end = values.values()
         return make_event(type(self), resource, start, end, self.id, self.quantity, self.fields)
 
+
+_slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
+_seq_of = _slots._seq.__get__
+_PUT: dict[str, Any] = {slot: getattr(_slots, slot).__set__ for slot in BookingEvent.__slots__}
+"""The functions that write the slots of an event, past all code of its class."""
+_put_resource, _put_start, _put_end, _put_id, _put_quantity, _put_fields, _put_seq, _put_lock, _put_home = (
+    _PUT[slot] for slot in ("_resource", "_start", "_end", "_id", "_quantity", "_fields", "_seq", "_lock", "_home")
+)
 
 NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
 """Names that a field cannot have, because it could not be read as an attribute."""

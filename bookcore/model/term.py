@@ -415,8 +415,13 @@ def _id_of(item: Any, calendar: Any) -> Any:
     try:
         id = getattr(item, "id", item) if calendar is None else calendar._id_of(item)
         hash(id)
+        nested = is_a(item, (tuple, frozenset)) and id is item and calendar is not None and calendar._has_members(item)
+    except LACKING:
+        raise
     except Exception as exc:
         raise QueryError(item, "is neither a resource nor an id: it cannot be hashed") from exc
+    if nested:
+        raise QueryError(item, "is no id here, but has resources in it: several are given as a list of their own")
     return id
 
 

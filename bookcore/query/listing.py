@@ -10,7 +10,7 @@ from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
-from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, UnknownResourceError
+from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
 from bookcore.model.window import Window
@@ -117,10 +117,7 @@ def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
 @inspection
 def resource(state: CalendarState, id: Hashable) -> Any:
     """See `Calendar.resource`."""
-    record = state.registry.with_id(id)
-    if record is None:
-        raise UnknownResourceError(id)
-    return record.resource
+    return state.registry.record(id).resource
 
 
 def window(state: CalendarState, records: Iterable[ResourceRecord], start: Any, end: Any, low: Any, high: Any) -> Window:

@@ -21,7 +21,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
@@ -32,6 +32,7 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
 from bookcore.tables.opening import (
     ColumnError,
+    DelimiterError,
     Header,
     Source,
     TableError,
@@ -46,6 +47,7 @@ SAMPLE = 1000  # the rows that decide the kind of the keys
 KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # the values of the argument ``keys``
 LINE = 1 << 24  # characters: more is no line of a table
 HEADER_LINES = 20
+_NAMES = 1 << 16  # characters: a longer line of names has no line break in it
 _SEPARATOR = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # as spreadsheets write it above a table
 _STATE = re.compile(r"(^|[^a-z])(status|state|cancell?ed|cancell?ation)([^a-z]|$)")
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "nat", "none", "null", "\\n"})  # NULL, as databases write it
@@ -130,10 +132,9 @@ def read_csv(
     of `datetime.strptime`. The name of a start or an end may be that of two columns with a comma between them, a date and a
     time of day: ``start="Date,From"``. Lines above the one that names the columns, such as a title, are passed over. With
     *zone* times without a zone are times of that zone; where clocks are set back, a start is the first of two times, and an
-    end the second if the first is not after the start. *only* and *leave_out* choose rows by the text of their cells:
-    ``leave_out={"status": ["Canceled", "No-Show"]}``; the table counts those that it left out. With *open_ends* a missing
-    start or end means unbounded instead of a bad row.
-    ``bounds="[]"`` allows spans of one point.
+    end that differs from it the second if the first is not after the start. *only* and *leave_out* choose rows by the text
+    of their cells: ``leave_out={"status": ["Canceled", "No-Show"]}``; the table counts those that it left out. With
+    *open_ends* a missing start or end means unbounded instead of a bad row. ``bounds="[]"`` allows spans of one point.
 
     Complexity: O(1) memory besides the keys, which are shared between equal cells; a line has at most 16 million characters.
     Raises: `TableError`, `ColumnError`, `DelimiterError`, `UnclearKeysError`; `DateFormatError` for a format that cannot
@@ -247,25 +248,26 @@ class CsvTable:
 
     def _header(self, named: dict[str, str | None], delimiter: str | None) -> Header:
         """Return the header in the first line that has the columns, of the first twenty that are not blank."""
-        best: ColumnError | None = None
+        best: ColumnError | DelimiterError | None = None
         found = 0
+        begun: list[str] = []  # what may go on in the next line, because a quote is open: a name, or a title
         try:
             for line in self._lines():
                 self._line += 1
-                if not line.strip():
+                texts = [text for text in (*(each + line for each in begun), line) if text.strip()]
+                if not texts:
                     continue
                 if delimiter is None and not found and (excel := _SEPARATOR.fullmatch(line)):
                     delimiter = excel[1]
                     continue
-                if line.count('"') % 2:  # a quoted name with a line break
-                    line += next(self._lines(), "")
-                    self._line += 1
                 found += 1
-                try:
-                    return read_header(self.path, line, named, delimiter)
-                except ColumnError as fault:
-                    if best is None or len(fault.missing) < len(best.missing):
-                        best = fault
+                for text in texts:
+                    try:
+                        return read_header(self.path, text, named, delimiter)
+                    except (ColumnError, DelimiterError) as fault:
+                        if best is None or len(fault.missing) < len(best.missing):
+                            best = fault
+                begun = [text for text in texts if text.count('"') % 2 and len(text) < _NAMES]
                 if found == HEADER_LINES:
                     break
         except (UnicodeError, OSError, EOFError) as fault:
@@ -394,13 +396,9 @@ class CsvTable:
         except UnreadableKeyError as fault:
             side = "start" if fault.text == left else "end"
             return BadRow(line, Reason.MIXED_ZONES if fault.mixed else Reason.UNREADABLE, f"{side} {fault}")
-        if keys.zone is not None and start is not None and end is not None:
-            low = start.astimezone(UTC)
-            if not low < end.astimezone(UTC) and low < (later := end.replace(fold=1)).astimezone(UTC):
-                end = later
-            ahead = (end.astimezone(UTC) > low) - (end.astimezone(UTC) < low)
-        elif start is not None and end is not None:
-            ahead = (start < end) - (end < start)
+        if start is not None and end is not None:
+            end = keys.after(start, end)
+            ahead = keys.order(start, end)
         else:
             ahead = 1
         if ahead < 1:
@@ -451,7 +449,7 @@ def _filter(argument: str, named: Filter | None) -> Choice:
             column = plain_text(name)
             if column is None or None in texts:
                 raise wrong
-            choice[column] = frozenset(text for text in texts if text is not None)
+            choice[column] = frozenset(text.strip() for text in texts if text is not None)  # as cells are
     except (BookcoreError, *LACKING):
         raise
     except Exception as exc:  # the objects' own code

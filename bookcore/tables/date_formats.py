@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice, product
 
-__all__ = ["compact_formats_of", "formats_of", "is_date", "readings"]
+__all__ = ["compact_formats_of", "formats_of", "is_date", "parse", "readings"]
 
 _CELL = re.compile(
     r"(?P<weekday>[A-Za-z]{3,9},?\s+)?"
@@ -25,8 +25,9 @@ _CELL = re.compile(
     r"|(?P<day>[0-9]{1,2})(?P<one>[ \-./])(?P<name>[A-Za-z]{3,9})(?P<two>,? |[\-./])(?P<year>[0-9]{2,4})"
     r"|(?P<name_us>[A-Za-z]{3,9}) (?P<day_us>[0-9]{1,2})(?P<comma>,? )(?P<year_us>[0-9]{4}))"
     r"(?:(?P<between>[ T]|, )(?P<hour>[0-9]{1,2})(?P<colon>[:.])[0-9]{2}(?P<seconds>(?P=colon)[0-9]{2})?"
-    r"(?P<fraction>\.[0-9]{1,6})?(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
+    r"(?P<fraction>\.[0-9]{1,6})?(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.\s?[Mm]\.))?(?P<zone> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
+_HALF = re.compile(r"(?<=[0-9\s])([AaPp])\.\s?[Mm]\.")
 _MANY = 10_000  # the cells that are read in order to decide
 
 
@@ -68,7 +69,7 @@ def compact_formats_of(cells: Iterable[str]) -> tuple[str, ...]:
 
 def _years(form: str, cells: Iterable[str]) -> int:
     """Return how many years a format reads in some cells."""
-    return len({datetime.strptime(cell, form).year for cell in cells})
+    return len({parse(cell, form).year for cell in cells})
 
 
 def readings(cell: str, formats: Iterable[str]) -> str:
@@ -79,14 +80,23 @@ def readings(cell: str, formats: Iterable[str]) -> str:
     """
     parts = []
     for form in formats:
-        read = datetime.strptime(cell, form)
+        read = parse(cell, form)
         parts.append(f"{read.day} {_MONTHS[read.month - 1]} {read.year} with '{form}'")
     return f"'{cell}' is {' and '.join(parts)}"
 
 
+def parse(cell: str, form: str) -> datetime:
+    """Return what a format of `datetime.strptime` reads; ``%p`` reads a.m. and p.m. with points as well. Raises: ValueError.
+
+    >>> parse("4.7.2026 9:30 p.m.", "%d.%m.%Y %I:%M %p")
+    datetime.datetime(2026, 7, 4, 21, 30)
+    """
+    return datetime.strptime(_HALF.sub(r"\1m", cell) if "%p" in form else cell, form)
+
+
 def _reads(form: str, cell: str) -> bool:
     try:
-        datetime.strptime(cell, form)
+        parse(cell, form)
     except ValueError:
         return False
     return True
@@ -140,7 +150,7 @@ def _time(part: dict[str, str | None]) -> str:
     if part["fraction"]:
         form += ".%f"
     if part["half"]:
-        form += " %p" if part["half"][0] == " " else "%p"
+        form += " %p" if part["half"][0].isspace() else "%p"
     if part["zone"]:
         form += " %z" if part["zone"][0] == " " else "%z"
     return form

@@ -26,7 +26,7 @@ from typing import Any
 from bookcore.hours.wall_clock import load_zone
 from bookcore.model.errors import BookcoreError, QueryError, brief
 from bookcore.model.typecheck import is_a
-from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, readings
+from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, parse, readings
 
 __all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
@@ -34,6 +34,7 @@ _INT = re.compile(r"[+-]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")  # a decimal comma, or commas between thousands
 _ISO = re.compile(r"[0-9]{4}-?[0-9W]")
+_SHORT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[ T])([0-9]:[0-9]{2}.*)")
 _LIKE_A_TIME = re.compile(
     r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{1,2}[ -][A-Za-z]{3}"
     # a day and a year, or a year, a month and a day, in the words and marks of any language
@@ -175,7 +176,7 @@ class KeyReader:
 
     def _formatted(self, text: str) -> Any:
         try:
-            key = datetime.strptime(text, str(self.date_format))
+            key = parse(text, str(self.date_format))
         except ValueError:
             raise UnreadableKeyError(text, self.kind, f"does not have the format {self.date_format}") from None
         if self.kind is KeyKind.DATE:
@@ -197,6 +198,22 @@ class KeyReader:
         if key.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != key.replace(tzinfo=None):
             raise UnreadableKeyError(text, self.kind, f"is no time in {self.zone}, where clocks were set forward past it")
         return key
+
+    def after(self, start: Any, end: Any) -> Any:
+        """Return the end of a span: where clocks were set back the second of two times, if only that is after the start.
+
+        An end that is written like the start is no later one.
+        """
+        if self.zone is None or end == start or end.astimezone(UTC) > (low := start.astimezone(UTC)):
+            return end
+        later = end.replace(fold=1)
+        return later if later.astimezone(UTC) > low else end
+
+    def order(self, start: Any, end: Any) -> int:
+        """Return 1 if a key is after another, 0 if they are equal, -1 if it is before it."""
+        if self.zone is not None:  # two times of one zone are compared by what the clock shows
+            start, end = start.astimezone(UTC), end.astimezone(UTC)
+        return bool(start < end) - bool(end < start)
 
     @classmethod
     def for_cells(
@@ -267,6 +284,7 @@ def kind_of(text: str) -> KeyKind:
     if _FLOAT.fullmatch(text):
         return KeyKind.FLOAT
     if _ISO.match(text):
+        text = _padded(text)
         try:
             date.fromisoformat(text)
             return KeyKind.DATE
@@ -335,10 +353,22 @@ def _time(text: str, kind: KeyKind) -> datetime:
     try:
         key = datetime.fromisoformat(text)
     except ValueError:
+        if (padded := _padded(text)) != text:
+            return _time(padded, kind)
         raise _unreadable(text, kind) from None
     if (key.tzinfo is not None) is not (kind is KeyKind.ZONED) or len(text) <= 10:
         raise _unreadable(text, kind)
     return key
+
+
+def _padded(text: str) -> str:
+    """Return a time of ISO 8601 with a zero before an hour of one digit, as some programs write it.
+
+    >>> _padded("2026-07-04 9:30")
+    '2026-07-04 09:30'
+    """
+    found = _SHORT.fullmatch(text)
+    return f"{found[1]}0{found[2]}" if found is not None else text
 
 
 def _is_day(text: str) -> bool:

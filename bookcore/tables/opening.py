@@ -51,10 +51,13 @@ class ColumnError(TableError):
 
 
 class DelimiterError(TableError):
-    """Another delimiter finds more of the columns. Attributes: ``delimiter``, ``likely``."""
+    """Another delimiter finds more of the columns.
 
-    def __init__(self, path: object, delimiter: str, likely: str) -> None:
-        self.delimiter, self.likely = delimiter, likely
+    Attributes: ``delimiter``, ``likely``; ``missing``, the roles that the other one does not find either.
+    """
+
+    def __init__(self, path: object, delimiter: str, likely: str, missing: tuple[str, ...] = ()) -> None:
+        self.delimiter, self.likely, self.missing = delimiter, likely, missing
         super().__init__(
             path, f"the delimiter {brief(delimiter)} seems to be wrong: the line of names is parted by {brief(likely)}"
         )
@@ -170,7 +173,7 @@ def read_header(path: object, line: str, named: dict[str, str | None], delimiter
 
     best = best_of(DELIMITERS if delimiter is None else (delimiter,))
     if best.missing and delimiter is not None and (likely := best_of(DELIMITERS)).rank() < best.rank():
-        raise DelimiterError(path, delimiter, likely.delimiter)
+        raise DelimiterError(path, delimiter, likely.delimiter, likely.missing)
     for position in [*best.positions, *(each for pair in best.joined for each in pair)]:
         if not 0 <= position < len(best.columns):
             continue

@@ -50,17 +50,24 @@ class LifeOracle(Oracle):
             refuse("HoldExpiredError", until=until, now=self.now)
         return self._put(self.book(thing_id, start, end, id=id, quantity=quantity), held=True, until=until)
 
-    def confirm(self, id: Any) -> None:
-        """Turn a hold into a booking."""
+    def standing(self, id: Any) -> Booked:
+        """Return the booking of that id to who is to change it, or refuse; for a hold that ran out with its deadline."""
         if id in self.ran_out and all(booked.id != id for booked in self.booked):
             refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
-        self._put(self.get(id), held=False, until=None)
+        return self.get(id)
+
+    def remove_booking(self, id: Any) -> None:
+        """Release a booking."""
+        self.standing(id)
+        super().remove_booking(id)
+
+    def confirm(self, id: Any) -> None:
+        """Turn a hold into a booking."""
+        self._put(self.standing(id), held=False, until=None)
 
     def extend(self, id: Any, until: int | None) -> Booked:
         """Give a hold a later deadline."""
-        if id in self.ran_out and all(booked.id != id for booked in self.booked):
-            refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
-        old = self.get(id)
+        old = self.standing(id)
         if not old.held or (until is not None and (old.until is None or until < old.until)):
             refuse("QueryError")
         return self._put(old, until=until)
@@ -76,7 +83,7 @@ class LifeOracle(Oracle):
 
     def move(self, id: Any, thing_id: Any, start: int | None, end: int | None, quantity: int = 0) -> Booked:
         """Give a booking another span, resource and quantity, if there is room without it."""
-        old = self.get(id)
+        old = self.standing(id)
         thing, quantity = self.thing(thing_id), quantity or old.quantity
         self.cells(start, end)
         place = self.booked.index(old)
@@ -90,7 +97,7 @@ class LifeOracle(Oracle):
 
     def change(self, id: Any, quantity: int | None) -> Booked:
         """Give a booking another quantity, if there is room for what it needs more."""
-        old = self.get(id)
+        old = self.standing(id)
         if quantity is None:
             return self._put(old)
         if quantity < 1:
@@ -103,7 +110,7 @@ class LifeOracle(Oracle):
         """Cut a booking in two, whatever has been closed since, if there is room for buffers between them."""
         if self.closed:
             refuse("InvalidSpanError")
-        old = self.get(id)
+        old = self.standing(id)
         if (old.start is not None and at <= old.start) or (old.end is not None and old.end <= at):
             refuse("InvalidSpanError")
         self.turns += 2

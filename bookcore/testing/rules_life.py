@@ -236,7 +236,7 @@ class LifeRules(HistoryMachine):
         ranks: dict[str, Any] = {}
         standing = self.events.get(name)
         if standing is not None and number % 2:
-            old = self.oracle.get(name)
+            old = self.oracle.standing(name)
             span = tuple(None if rank is None else rank + number % 5 - 1 for rank in (old.start, old.end))  # type: ignore[assignment]
         if number % 5 != 3:
             ranks["start"] = span[0]
@@ -247,7 +247,7 @@ class LifeRules(HistoryMachine):
             changes["resource"] = self.id_of(who)
 
         def judge() -> list[Booked]:
-            old = self.oracle.get(name)
+            old = self.oracle.standing(name)
             thing = changes.get("resource", old.thing.id)
             return [self.oracle.move(name, thing, ranks.get("start", old.start), ranks.get("end", old.end))]
 
@@ -284,7 +284,7 @@ class LifeRules(HistoryMachine):
         at = number if span[0] is None else span[0]
         standing = self.events.get(name)
         if inside and standing is not None:
-            old = self.oracle.get(name)
+            old = self.oracle.standing(name)
             at = at if old.start is None or old.end is None else (old.start + old.end + 1) // 2
         key = self.key(at)
         done = self.make(
@@ -417,7 +417,7 @@ class LifeRules(HistoryMachine):
         keys = self.keys((old.start, end))
 
         def judge() -> Any:
-            if end != old.end or more:
+            if end != old.end or more or old.held:
                 raise Refused("DuplicateBookingError")
             return name
 

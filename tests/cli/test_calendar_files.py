@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -174,3 +175,32 @@ def test_rule_that_is_given_up_is_a_bad_row_of_its_event(run: Run, tmp_path: Pat
         assert (loaded["bookings"], loaded["bad_rows"]) == (1, 1)  # the talk
         assert "hopeless" in str(loaded["rows"])
         assert "given up" in str(loaded["rows"])
+
+
+@pytest.mark.parametrize("name", ["team.ics.gz", "team.ics", "team.gz", "team"])
+def test_packed_calendar_file_is_a_calendar_file(run: Run, tmp_path: Path, name: str) -> None:
+    """As a packed table is a table, also from standard input; a damaged archive is refused by name."""
+    packed = gzip.compress(file(tmp_path, TALK, TWICE).read_bytes())
+    path = tmp_path / name
+    path.write_bytes(packed)
+    assert json.loads(run("load", path, "--json").stdout)["bookings"] == 3
+    assert json.loads(run("load", "-", "--json", stdin=packed).stdout)["bookings"] == 3
+    path.write_bytes(packed[:-12])
+    damaged = run("load", path)
+    assert damaged.exit_code == 2 and "cannot be read" in damaged.stderr, damaged.stderr
+    path.write_bytes(gzip.compress(b"resource,start,end\na,1,2\n"))
+    if name != "team.ics":
+        assert json.loads(run("load", path, "--json").stdout)["bookings"] == 1
+
+
+def test_progress_is_shown_while_a_calendar_file_is_read(run: Run, tmp_path: Path) -> None:
+    """On a terminal alone; what is read is the same."""
+    path = file(tmp_path, TALK, TWICE)
+    packed = tmp_path / "packed.ics.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for source in (path, packed):
+        shown = run("load", source, terminal=True)
+        assert shown.exit_code == 0
+        assert "Reading" in shown.stderr and "Booking its occurrences" in shown.stderr
+        assert run("load", source).stderr == ""
+    assert run("load", "-", terminal=True, stdin=packed.read_bytes()).exit_code == 0

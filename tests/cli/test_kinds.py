@@ -196,3 +196,26 @@ def test_reader_counts_what_it_refused_by_kind() -> None:
         with pytest.raises(UnreadableKeyError):
             reader(text)
     assert reader.refused == {"like a time": 2, KeyKind.TIME: 1, KeyKind.INT: 1, KeyKind.TEXT: 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["2026-07-04 9:30", "2026-07-04 10:30"], datetime(2026, 7, 4, 9, 30)),
+        (["2026-07-04 10:30", "2026-07-04 9:30"], datetime(2026, 7, 4, 10, 30)),
+        (["2026-07-04T9:30"], datetime(2026, 7, 4, 9, 30)),
+        (["2026-07-04 9:30:15"], datetime(2026, 7, 4, 9, 30, 15)),
+        (["2026-07-04 9:30Z"], datetime(2026, 7, 4, 9, 30, tzinfo=UTC)),
+        (["2026-07-04 0:00+00:00"], datetime(2026, 7, 4, tzinfo=UTC)),
+    ],
+)
+def test_an_hour_of_one_digit_is_read(cells: list[str], first: datetime) -> None:
+    """It can mean one thing only, and many programs write it so."""
+    reader = KeyReader.for_cells(cells)
+    assert reader(cells[0]) == first
+    assert all(reader(cell) for cell in cells)
+    assert reader.kind is (KeyKind.ZONED if first.tzinfo else KeyKind.TIME)
+    with pytest.raises(UnreadableKeyError):
+        reader("2026-07-04 25:30")
+    with pytest.raises(UnreadableKeyError):
+        reader("2026-07-04 9")

@@ -35,6 +35,8 @@ def read(text: str, **arguments: Any) -> list[Any]:
         ({"leave_out": {"status": ["Canceled", "No-Show"]}}, [2, 5]),
         ({"only": {"status": "Confirmed"}}, [2, 5]),
         ({"only": {"STATUS": {"No-Show"}}}, [4]),
+        ({"only": {"status": " Confirmed"}}, [2, 5]),
+        ({"leave_out": {"status": ["Canceled ", "\tNo-Show\n"]}}, [2, 5]),
         ({"only": {"status": "Confirmed"}, "leave_out": {"resource": "a"}}, [5]),
         ({"only": {"status": ()}}, []),
     ],
@@ -133,7 +135,9 @@ def test_two_columns_of_which_one_is_empty_or_missing() -> None:
     [
         ("2026-10-25T02:50", "2026-10-25T02:10", 20),  # over the hour that comes twice
         ("2026-10-25T02:10", "2026-10-25T02:50", 40),
-        ("2026-10-25T02:30", "2026-10-25T02:30", 60),
+        ("2026-10-25T02:30:00", "2026-10-25T02:30", 0),  # equal, however it is written
+        ("2026-10-25T02:30", "2026-10-25T02:30", 0),
+        ("2026-10-25T00:30+00:00", "2026-10-25T02:30", 60),
         ("2026-03-29T01:50", "2026-03-29T03:10", 20),  # over the hour that is left out
         ("2026-07-04T09:00", "2026-07-04T10:00", 60),
         ("2026-10-25T00:30+00:00", "2026-10-25T02:00", 30),  # one of them names its zone
@@ -144,9 +148,36 @@ def test_a_trip_over_a_clock_change_loads_in_its_zone(start: str, end: str, leng
     calendar = Calendar()
     with read_csv(io.StringIO(f"resource,start,end\ncar,{start},{end}\n"), zone="Europe/Berlin") as table:
         (row,) = fill(calendar, table)
+    if not length:
+        assert isinstance(row, BadRow) and "holds no time" in row.detail
+        return
     assert not isinstance(row, BadRow), row
     (event,) = calendar.bookings("car")
     assert (event.end.astimezone(UTC) - event.start.astimezone(UTC)).total_seconds() == 60 * length
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "free"),
+    [
+        ("02:50", "02:10", "room\n"),  # over the hour that comes twice, as a row of the file is
+        ("02:40", "02:05", ""),  # until five past two, the second time
+        ("02:10", "02:30", ""),
+        ("03:00", "04:00", "room\n"),
+    ],
+)
+def test_a_question_over_a_clock_change_is_read_as_a_row_is(
+    run: Run, tmp_path: Path, start: str, end: str, free: str
+) -> None:
+    """START and END are read as the file is; an END like START is no span, in both."""
+    file = tmp_path / "rows.csv"
+    file.write_text("resource,start,end\nroom,2026-10-25T00:10Z,2026-10-25T00:50Z\n")
+    day = "2026-10-25T"
+    for name in (["available"], ["why"]):
+        asked = [f"{day}{start}", f"{day}{end}", "--zone", "Europe/Berlin", "--keys", "zoned"]
+        found = run(*name, file, *(["room"] if name == ["why"] else []), *asked)
+        assert found.exit_code == 0, found.stderr
+        assert (found.stdout == free) if name == ["available"] else ("not available" in found.stdout) is not bool(free)
+    assert run("available", file, f"{day}02:30", f"{day}02:30", "--zone", "Europe/Berlin").exit_code == 2
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berln", "", "../etc", "Berlin time", "\0"])
@@ -179,14 +210,38 @@ def test_a_zone_of_what_is_no_time_is_refused(cells: str) -> None:
 
 @pytest.mark.parametrize(
     "above",
-    ["sep=;\n", "SEP=;\r\n", "Mine\n", "Mine\n\nas of 2026;;\n", "sep=;\nMine;;;\n", "\n\n", '"a ""title"""\n'],
+    ["sep=;\n", "SEP=;\r\n", "Mine\n", "Mine\n\nas of 2026;;\n", "sep=;\nMine;;;\n", "\n\n", '"a ""title"""\n',
+     'Rods of 5" and more\n', '"Mine\n', 'Mine "\nas of "2026\n', 'a 5"\nb\n\nc\n', '"Ada\n"\n', "Mine, and yours, too\n"],
 )
 def test_lines_above_the_columns_are_passed_over(above: str) -> None:
     """What is above does not count, and the lines of the rows are those of the file."""
     (row,) = read(f"{above}resource;start;end\nroom;1;2\n")
     assert (row.resource, row.start, row.end) == ("room", 1, 2)
     assert row.line == above.count("\n") + 2
+    if not above.casefold().startswith("sep="):
+        (named,) = read(f"{above}resource;start;end\nroom;1;2\n", delimiter=";")
+        assert named == row
 
+
+@pytest.mark.parametrize(
+    "header", ['resource,"start\ntime",end', 'resource,"start\nof\nit",end', '"start\ntime",resource,"end\ntime"']
+)
+def test_a_name_of_a_column_may_have_line_breaks(header: str) -> None:
+    """Also below a title with an open quote."""
+    start, end = (next(part.strip('"') for part in header.split(",") if word in part) for word in ("start", "end"))
+    cells = {"resource": "room", start: "1", end: "2"}
+    row = ",".join(cells[part.strip('"')] for part in header.split(","))
+    for above in ("", "Mine\n", 'Rods of 5"\n'):
+        (found,) = read(f"{above}{header}\n{row}\n", start=start, end=end)
+        assert (found.resource, found.start, found.end) == ("room", 1, 2)
+
+
+def test_a_wrong_delimiter_is_told_so_although_titles_come_first() -> None:
+    """The line that has the columns decides."""
+    with pytest.raises(TableError, match="is parted by ','"):
+        read("Mine\n\nresource,start,end\nroom,1,2\n", delimiter=";")
+    with pytest.raises(TableError, match="no column"):
+        read("Mine; yours\nresource;begin;end\nroom;1;2\n", delimiter=";")
 
 def test_a_delimiter_named_above_is_that_of_the_table() -> None:
     """Also one that no table would be tried with."""

@@ -28,7 +28,7 @@ async def opened(folder: Path, **options: Any) -> AsyncCalendar[Any, Any, Any]:
 def test_it_has_every_public_name_of_a_calendar() -> None:
     names = {name for name in dir(Calendar) if not name.startswith("_")}
     others = {name for name in dir(AsyncCalendar) if not name.startswith("_")}
-    assert names - others == {"transaction", "what_if", "restore"}
+    assert names - others == {"transaction", "what_if", "fresh", "restore"}
     assert others - names == {"aclose", "calendar", "run"}
 
 

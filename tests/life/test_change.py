@@ -201,8 +201,9 @@ def test_the_class_checks_the_fields_and_computes_what_follows() -> None:
 def test_what_the_program_has_set_on_an_event_stays() -> None:
     """It is a field like the others."""
     calendar = some(event_type=Stay)
-    stay: Any = calendar.book("room", 1, 3, guest="Ada")
+    stay: Any = Stay("room", 1, 3, guest="Ada")
     stay.note = "late"
+    calendar.add_booking(stay)
     after: Any = calendar.change(stay, guest="Bob")
     assert (after.note, after.guest) == ("late", "Bob")
 
@@ -256,7 +257,7 @@ def test_a_follower_and_a_snapshot_have_the_change(how: str, tmp_path: Path) -> 
     calendar, follower = some(clock=lambda: 0), Calendar()
     calendar = filled()
     calendar.snapshot(tmp_path / "before")
-    follower = Calendar.restore(tmp_path / "before", types=[Resource])
+    follower = Calendar.restore(tmp_path / "before", types=[Resource], clock=None)
     calendar.subscribe(follower.apply)
     name, given, _, _ = ACCEPTED[how]
     calendar.change(name, **given)

@@ -130,7 +130,7 @@ def test_without_a_clock_only_the_deadline_can_be_lifted(tmp_path: Path) -> None
     """The calendar does not know the time."""
     calendar, _ = clocked()
     calendar.snapshot(tmp_path / "file")
-    blind = Calendar.restore(tmp_path / "file", types=[Resource])
+    blind = Calendar.restore(tmp_path / "file", types=[Resource], clock=None)
     with pytest.raises(QueryError, match="clock"):
         blind.extend("mine", ttl=9)
     assert blind.extend("mine", until=None).until is None
@@ -163,7 +163,7 @@ def test_a_follower_and_a_snapshot_know_the_new_deadline(until: int | None, tmp_
     calendar, now = clocked()
     follower = Calendar()
     calendar.snapshot(tmp_path / "before")
-    follower = Calendar.restore(tmp_path / "before", types=[Resource])
+    follower = Calendar.restore(tmp_path / "before", types=[Resource], clock=None)
     calendar.subscribe(follower.apply)
     calendar.extend("mine", until=until)
     assert follower.get("mine").until == until

@@ -152,7 +152,7 @@ def restored(path: Path, **options: Any) -> Any:
     """Return the calendar in a file, or the error; and the most memory that was used."""
     tracemalloc.start()
     try:
-        found: Any = Calendar.restore(path, **options)
+        found: Any = Calendar.restore(path, **{"clock": None, **options})
     except SnapshotError as exc:
         found = exc
     finally:
@@ -167,7 +167,7 @@ def test_sound_file_of_every_section_opens(tmp_path: Path) -> None:
     state.released.ids = []
     state.released = type(state.released)()
     write(tmp_path / "a.bks", state)
-    calendar = Calendar.restore(tmp_path / "a.bks")
+    calendar = Calendar.restore(tmp_path / "a.bks", clock=None)
     calendar.check()
     assert len(list(calendar.bookings())) == ROWS == len(list(calendar.closures()))
 
@@ -342,7 +342,7 @@ def test_ratio_is_raised_for_a_file_that_is_trusted(tmp_path: Path) -> None:
     write(path, state, sections)
     with pytest.raises(SnapshotDamagedError, match=r"limits=Limits\(max_ratio=...\).*Calendar\.restore"):
         Calendar.restore(path)
-    calendar = Calendar.restore(path, limits=Limits(max_ratio=100))
+    calendar = Calendar.restore(path, limits=Limits(max_ratio=100), clock=None)
     assert len(next(iter(calendar.bookings())).fields) == 200
 
 
@@ -492,7 +492,7 @@ def test_no_setter_of_a_class_is_called(tmp_path: Path, name: str, released: boo
     state.closures.overlapping = [[1]]
     Loud.called.clear()
     write(tmp_path / "a.bks", state)
-    calendar = Calendar.restore(tmp_path / "a.bks", types=[Loud])
+    calendar = Calendar.restore(tmp_path / "a.bks", types=[Loud], clock=None)
     ((listed,),) = (closure.overlapping for closure in calendar.closures())
     (event,) = (listed,) if released else calendar.bookings()
     assert not Loud.called

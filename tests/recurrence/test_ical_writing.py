@@ -204,6 +204,19 @@ def test_source_or_place_that_is_none_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "summary"),
+    [({}, "room"), ({"summary": None}, "room"), ({"summary": ""}, ""), ({"summary": 0}, "0"), ({"summary": "None"}, "None"),
+     ({"note": None}, "room")],
+)
+def test_booking_without_a_summary_is_called_like_its_resource(fields: dict[str, Any], summary: str, tmp_path: Path) -> None:
+    """None is no summary, and not the text of it."""
+    calendar, path = Calendar(), tmp_path / "out.ics"
+    calendar.book(calendar.add_resource(Resource("room")), NINE, NINE + HOUR, **fields)
+    write_ics(calendar, path)
+    assert read_ics(path)[0].summary == summary
+
+
 @given(st.text(max_size=200), st.text(max_size=20))
 def test_any_text_reads_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, summary: str, name: str) -> None:
     """But for line ends and control characters, which a file cannot have."""

@@ -145,6 +145,28 @@ def test_whole_days_recur_as_dates() -> None:
     assert all(type(key) is date for span in spans for key in span)
 
 
+@pytest.mark.parametrize(
+    ("first", "end", "nonexistent", "found"),
+    [
+        ("2026-03-28T02:30", "2026-03-28T06:00", "later", "03:30-06:00"),
+        ("2026-03-28T02:30", "2026-03-28T06:00", "jump", "03:00-06:00"),
+        ("2026-03-28T02:00", "2026-03-29T02:00", "later", "03:00-02:00"),
+        ("2026-03-28T02:45", "2026-03-28T03:00", "later", "03:45-04:00"),  # which would end before it begins
+        ("2026-03-28T01:30", "2026-03-28T02:30", "later", "01:30-03:30"),
+        ("2026-03-29T02:30", "2026-03-29T06:00", "later", "03:30-06:00"),  # the first span itself
+    ],
+)
+def test_end_on_the_wall_clock_is_that_of_the_first_although_its_start_was_skipped(
+    first: str, end: str, nonexistent: str, found: str
+) -> None:
+    """A shift to 06:00 ends then, also on the day on which it can only begin later."""
+    begin, ended = (datetime.fromisoformat(text).replace(tzinfo=BERLIN) for text in (first, end))
+    days = list(recurring(begin, ended, "FREQ=DAILY;COUNT=3", keep="wall", nonexistent=nonexistent))
+    (short,) = (span for span in days if span[0].day == 29)
+    assert f"{short[0]:%H:%M}-{short[1]:%H:%M}" == found
+    assert all(f"{end:%H:%M}" == f"{ended:%H:%M}" for _, end in days[-1:])
+
+
 def test_first_span_is_yielded_though_the_rule_would_not_produce_it() -> None:
     """As in RFC 5545, a Monday start is there beside the Tuesdays; COUNT counts what the rule produces."""
     found = starts(recurring(MONDAY, MONDAY + HOUR, "FREQ=WEEKLY;BYDAY=TU;COUNT=2"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import tzinfo
+from io import BufferedIOBase
 from os import PathLike
 
 from bookcore.hours.wall_clock import choice, load_zone
@@ -68,6 +69,15 @@ def read_ics(
     >>> [start.day for start, end in events[0].spans()]
     [4, 6]
     """
+    if not isinstance(source, str | bytes | PathLike):
+        raise CalendarFileError(source, "an iCalendar is a text, or the pathlib.Path of one")
+    return read_events(source, zone, busy_only, on_bad)
+
+
+def read_events(
+    source: str | bytes | PathLike[str] | BufferedIOBase, zone: str | tzinfo | None, busy_only: bool, on_bad: str
+) -> IcsEvents:
+    """Return what `read_ics` does, also of a file that is open for reading bytes, which is closed."""
     choice("on_bad", on_bad, ("raise", "skip"))
     known = zone if zone is None or isinstance(zone, tzinfo) else load_zone(zone)
     bad: list[CalendarFileError] = []

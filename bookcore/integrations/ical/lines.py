@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -39,6 +40,7 @@ _PROSE: Final = re.compile(
     re.IGNORECASE,
 )
 _BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
+_UTF_8: Final = b"\xef\xbb\xbf"
 _OTHERS: Final = (
     (b"PK\x03\x04", "this is a zip archive: unpack it first"),
     (b"\x1f\x8b", "this is a gzip archive: unpack it first"),
@@ -228,12 +230,15 @@ def _joined(number: int, parts: list[bytes], length: int) -> tuple[int, str, str
 
 def _physical_lines(file: BinaryIO, number: int) -> Iterator[tuple[int, bytes]]:
     """Yield the number and the bytes of each line without its end, of a very long one the first part."""
-    while piece := file.readline(_LONGEST + 2):
-        number += 1
-        more = piece
-        while more and not more.endswith(b"\n"):
-            more = file.readline(_LONGEST)
-        yield number, piece.rstrip(b"\r\n")
+    try:
+        while piece := file.readline(_LONGEST + 2):
+            number += 1
+            more = piece
+            while more and not more.endswith(b"\n"):
+                more = file.readline(_LONGEST)
+            yield number, piece.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as exc:
+        raise CalendarFileError(file, f"this file cannot be read: {words(exc)}", line=number + 1) from exc
 
 
 def _opened(source: Any) -> tuple[BinaryIO, int]:
@@ -248,22 +253,27 @@ def _opened(source: Any) -> tuple[BinaryIO, int]:
     elif isinstance(source, bytes):
         file = io.BytesIO(source)
     else:
-        raise CalendarFileError(source, "an iCalendar is a text, or the pathlib.Path of one")
+        file = source  # is open
     try:
         return _converted(file, source)
-    except OSError as exc:
+    except (OSError, EOFError, zlib.error) as exc:  # the latter of a damaged archive
         file.close()
-        raise CalendarFileError(str(source), f"this file cannot be read: {words(exc)}") from exc
+        raise CalendarFileError(source, f"this file cannot be read: {words(exc)}") from exc
     except BaseException:
         file.close()
         raise
 
 
+def _ends_with_cr(text: bytes) -> bool:
+    """Tell whether lines end with CR alone, as the first one does; programs that know no such file put one LF at its end."""
+    line, cr, rest = text.removeprefix(_UTF_8).lstrip(_BLANK).partition(b"\r")
+    return bool(cr) and b"\n" not in line and not rest.lstrip(b"\r").startswith(b"\n")
+
+
 def _converted(file: BinaryIO, source: Any) -> tuple[BinaryIO, int]:
     head = file.read(1 << 16)
     encoding = next((name for mark, name in _BOMS if head.startswith(mark)), None)
-    ends = re.search(rb"[\r\n]+", head)
-    if encoding is not None or (ends is not None and b"\n" not in ends[0] and b"\n" not in head):
+    if encoding is not None or _ends_with_cr(head):
         whole = head + file.read(_WHOLE - len(head) + 1)
         file.close()
         if len(whole) > _WHOLE:
@@ -273,10 +283,10 @@ def _converted(file: BinaryIO, source: Any) -> tuple[BinaryIO, int]:
             whole = whole.decode(encoding).encode() if encoding else whole
         except UnicodeDecodeError as exc:
             raise CalendarFileError(source, f"this looks like {encoding}, and is not: {exc.reason}") from exc
-        if b"\n" not in whole:
-            whole = whole.replace(b"\r", b"\n")
+        if _ends_with_cr(whole):
+            whole = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         file, head = io.BytesIO(whole), whole[: 1 << 16]
-    begun = head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
+    begun = head.removeprefix(_UTF_8).lstrip(_BLANK)
     if not begun:
         raise CalendarFileError(source, "this is empty, and no calendar")
     for mark, reason in _OTHERS:

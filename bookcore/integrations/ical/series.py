@@ -2,12 +2,15 @@
 
 All components of one UID are one series: a *main* component, with the rule, and components that each replace one
 *occurrence* (RECURRENCE-ID). Of several versions of the main component, or of one occurrence, the newest stands
-(SEQUENCE, then DTSTAMP: RFC 5546, 2.1.5). A replaced occurrence is excluded from the main event, and is an event itself.
+(SEQUENCE, then DTSTAMP: RFC 5546, 2.1.5). Some programs give one UID to many events: of versions that nothing puts in
+order, those at different times all stand. A replaced occurrence is excluded from the main event, and is an event itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
@@ -68,19 +71,41 @@ class IcsEvent:
     ) -> Iterator[tuple[date, date]]:
         """Yield the spans of the event in order, lazily and perhaps without end. Raises, Complexity: as `recurring`.
 
-        A day that a zone skipped has no length, and is left out.
+        Without length, as of a day that a zone skipped, are only spans of an event that has none.
 
         >>> event = IcsEvent("1", "rent", date(2026, 5, 1), date(2026, 5, 2), "FREQ=MONTHLY")
         >>> [start.isoformat() for start, end in event.spans(limit=3)]
         ['2026-05-01', '2026-06-01', '2026-07-01']
         """
+        include, exclude = self.include, self.exclude
+        if (nonexistent, ambiguous) != ("later", "first") and isinstance(self.start, datetime):
+            include = tuple(_wall(each, self.start.tzinfo) for each in include)
+            exclude = (*exclude, *(wall for each in exclude for wall in _walls(each, self.start.tzinfo)))
         spans = recurring(
-            self.start, self.end, self.rule, until=until, limit=limit, include=self.include, exclude=self.exclude,
+            self.start, self.end, self.rule, until=until, limit=limit, include=include, exclude=exclude,
             keep=self.keep, nonexistent=nonexistent, ambiguous=ambiguous,
         )  # fmt: skip
-        if self.start == self.end or self.keep == "elapsed":
+        if not _lasts(self):
             return spans
-        return (span for span in spans if span[0] != span[1])
+        return (span for span in spans if not _same(*span))
+
+
+def _wall(included: Any, zone: tzinfo | None) -> Any:
+    """Return a start of RDATE that is a time in the zone of its series as what the clock shows, so that policies apply."""
+    local = isinstance(included, datetime) and included.tzinfo is zone
+    return included.replace(tzinfo=None) if local else included
+
+
+def _walls(excluded: date, zone: tzinfo | None) -> Iterator[datetime]:
+    """Yield the times on the clock of a zone that RFC 5545 reads as an excluded instant (3.3.5)."""
+    if zone is None or not isinstance(excluded, datetime) or excluded.tzinfo is None:
+        return
+    instant = excluded.astimezone(UTC)
+    with suppress(OverflowError):  # near the years 1 and 9999, where no clock is changed
+        for near in (instant, instant - timedelta(days=1)):  # the offset of the day before is the one before a gap
+            wall = instant.replace(tzinfo=None) + (near.astimezone(zone).utcoffset() or timedelta())
+            if wall.replace(tzinfo=zone).astimezone(UTC) == instant:
+                yield wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,36 +185,81 @@ def _standing(versions: Iterable[_Version], zone: tzinfo | None) -> Iterator[Ics
     for version in versions:
         series.setdefault(version.uid, []).append(version)
     for members in series.values():
-        mains = [each for each in members if each.names is None]
-        # of equally new ones the later one stands
-        main = max(reversed(mains), key=lambda each: each.rank, default=None)
-        event = None if main is None else main.event
-        if main is not None and event is None:  # called off without a word about when; an older version says that
-            event = next((each.event for each in reversed(mains) if each.event is not None), None)
-            event = None if event is None else replace(event, status="CANCELLED")
-        replaced: dict[date, tuple[date, _Version]] = {}
-        names: dict[date, None] = {}
-        for each in members:
-            if each.names is None:
-                continue
-            start = event.start if event is not None else each.event.start if each.event is not None else each.names
-            name = _instant(like(each.names, start, zone))
-            names[name] = None
-            same = _on_clock(name, start)
-            if same not in replaced or replaced[same][1].rank <= each.rank:
-                replaced[same] = name, each
-        if event is not None:
-            yield replace(event, exclude=(*event.exclude, *names))
-        for name, each in replaced.values():
-            if each.event is not None:
-                called_off = main is not None and main.cancelled and each.rank <= main.rank
-                status = "CANCELLED" if called_off else each.event.status
-                yield replace(each.event, status=status, occurrence=name)
+        yield from _series(members, zone)
+
+
+def _series(members: list[_Version], zone: tzinfo | None) -> Iterator[IcsEvent]:
+    """Yield the events of one UID: those of its newest main components, then those that replace occurrences."""
+    mains = [each for each in members if each.names is None]
+    newest = _newest(mains)
+    events = [each.event for each in newest if each.event is not None]
+    if newest and not events:  # called off without a word about when; older versions say that
+        older = _newest([each for each in mains if each.event is not None])
+        events = [replace(each.event, status="CANCELLED") for each in older if each.event is not None]
+    for event in events:
+        names = (like(each.names, event.start, zone) for each in members if each.names is not None)
+        yield replace(event, exclude=(*event.exclude, *dict.fromkeys(map(_instant, names))))
+    called_off = max((each.rank for each in newest if all(each.cancelled for each in newest)), default=None)
+    told: list[_Version] = []
+    for name, versions in _by_occurrence(members, events[0].start if events else None, zone).items():
+        for each in _newest(versions):
+            if each.event is not None and not any(each is other for other in told):
+                told.append(each)
+                off = called_off is not None and each.rank <= called_off
+                yield replace(each.event, status="CANCELLED" if off else each.event.status, occurrence=name)
+
+
+def _newest(versions: list[_Version]) -> list[_Version]:
+    """Return the versions that stand: the newest one, and those that are as new and at other times; of equal times the last.
+
+    What calls off without a word about when calls off all that is not newer.
+    """
+    top = max((each.rank for each in versions), default=None)
+    newest = [each for each in versions if each.rank == top]
+    if newest and newest[-1].event is None:
+        return newest[-1:]
+    return list({_times(each.event): each for each in newest if each.event is not None}.values())
+
+
+def _times(event: IcsEvent) -> tuple[Any, ...]:
+    return event.start, event.end, event.rule, event.include, event.exclude, event.keep
+
+
+def _by_occurrence(members: list[_Version], start: date | None, zone: tzinfo | None) -> dict[date, list[_Version]]:
+    """Return the versions of each replaced occurrence, by its name on the clock of the series with that *start*.
+
+    A date names all occurrences of that day, so that it is a version of each that others name by its time.
+    """
+    named: list[tuple[date, date, _Version]] = []  # with the day
+    for each in members:
+        if each.names is not None:
+            begin = start if start is not None else each.event.start if each.event is not None else each.names
+            name = _on_clock(_instant(like(each.names, begin, zone)), begin)
+            named.append((name, _day(name, begin), each))
+    times: dict[date, dict[date, None]] = {}  # the names of each day that are times
+    for name, day, _ in named:
+        if isinstance(name, datetime):
+            times.setdefault(day, {})[name] = None
+    found: dict[date, list[_Version]] = {}
+    for name, day, each in named:
+        for known in [name] if isinstance(name, datetime) else times.get(day, [name]):
+            found.setdefault(known, []).append(each)
+    return found
 
 
 def _instant(when: date) -> date:
     """Return a time in UTC, so that equal instants are equal keys."""
     return when.astimezone(UTC) if isinstance(when, datetime) and when.tzinfo is not None else when
+
+
+def _same(one: date, other: date) -> bool:
+    """Tell whether two times are one. To Python, two times of one zone are equal if its clock shows the same at both."""
+    return _instant(one) == _instant(other)
+
+
+def _lasts(event: IcsEvent) -> bool:
+    """Tell whether an event has a length: some time, or a day of which its zone may skip an occurrence."""
+    return not _same(event.start, event.end) or (event.keep == "wall" and event.start != event.end)
 
 
 def _on_clock(name: date, start: date) -> date:
@@ -199,6 +269,15 @@ def _on_clock(name: date, start: date) -> date:
     return name
 
 
+def _day(name: date, start: date) -> date:
+    """Return the day of a name of an occurrence, on the clock of its series."""
+    if not isinstance(name, datetime):
+        return name
+    if name.tzinfo is not None and isinstance(start, datetime) and start.tzinfo is not None:
+        name = name.astimezone(start.tzinfo)
+    return name.date()
+
+
 def _version(component: Component, method: str, zones: FileZones) -> _Version:
     """Return a VEVENT as it is. Raises: `CalendarFileError`."""
     read = _Reader(component, zones)
@@ -206,6 +285,8 @@ def _version(component: Component, method: str, zones: FileZones) -> _Version:
     names = read.one("RECURRENCE-ID")
     if names is not None and "RANGE" in read.line.parameters:
         raise read.fault("an occurrence is moved with RANGE, which has no one meaning")
+    if isinstance(names, datetime) and not date.min.year < names.year < date.max.year:
+        raise read.fault("no zone but its own can tell it: it lies too near to the year 1 or 9999")
     rank = read.number("SEQUENCE"), read.stamp()
     start = read.one("DTSTART")
     cancelled = status == "CANCELLED"
@@ -268,7 +349,7 @@ class _Reader:
     def number(self, name: str) -> int:
         """Return the number of a property, 0 without one."""
         line = one_of(self.component, name)
-        return 0 if line is None or not line.value else self.run(line, int, line.value)
+        return 0 if line is None or not line.value else self.run(line, _whole, line.value)
 
     def stamp(self) -> datetime:
         """Return DTSTAMP, for comparison; the earliest time without one."""
@@ -291,12 +372,13 @@ class _Reader:
         if said is not None:
             days, rest = self.run(said, duration, said.value)
             by_duration = self.run(said, after, start, (days, rest))
-            aware = isinstance(start, datetime) and start.tzinfo is not None
-            if aware and days:
+            if isinstance(start, datetime) and start.tzinfo is None:
+                keep = days  # the rest is elapsed time, also in a zone that is said later
+            elif isinstance(start, datetime) and days:
                 keep = days if rest else "wall"
         if end is not None:
             # a length of nothing beside an end is what some programs write for "see the end"
-            if by_duration not in (None, start, end):
+            if by_duration is not None and not (_same(by_duration, start) or _same(by_duration, end)):
                 raise self.fault(f"DTEND says {end}, and DURATION {by_duration}")
             return end, "elapsed"
         if by_duration is not None:
@@ -323,8 +405,10 @@ class _Reader:
                     begin = _midnight(when[0], start)
                     end = self.run(line, after, begin, when[1])
                     found.append((begin, _midnight(end, start)))
+                elif isinstance(start, datetime) and not isinstance(when, datetime):  # the occurrence of that day
+                    found.append(datetime.combine(when, start.time().replace(fold=0), start.tzinfo))
                 else:
-                    found.append(like(_midnight(when, start), start, self.zones.default))
+                    found.append(like(when, start, self.zones.default))
         return tuple(found)
 
     def excluded(self, start: date) -> tuple[date, ...]:
@@ -340,6 +424,12 @@ class _Reader:
 
 def _reason(exc: Exception) -> str:
     return "lies after the year 9999, or before the year 1" if isinstance(exc, OverflowError) else str(exc)
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError("not a whole number")
+    return int(text)
 
 
 def _single(line: Line, zones: FileZones) -> date:
@@ -420,8 +510,11 @@ def _located(event: IcsEvent, zone: tzinfo) -> IcsEvent:
         return when.replace(tzinfo=zone) if when.tzinfo is None else when
 
     whole_days = not isinstance(event.start, datetime)
+    start, end = located(event.start), located(event.end)
+    if isinstance(event.start, datetime) and event.start.tzinfo is None and isinstance(event.keep, timedelta):
+        end = after(start, (event.keep, event.end - event.start - event.keep))
     return replace(
-        event, start=located(event.start), end=located(event.end), include=tuple(map(located, event.include)),
+        event, start=start, end=end, include=tuple(map(located, event.include)),
         exclude=event.exclude if isinstance(event.start, datetime) else tuple(map(located, event.exclude)),
         keep="wall" if whole_days else event.keep,
         occurrence=None if event.occurrence is None else located(event.occurrence),
@@ -430,9 +523,9 @@ def _located(event: IcsEvent, zone: tzinfo) -> IcsEvent:
 
 def _lasting(event: IcsEvent) -> Iterator[IcsEvent]:
     """Yield an event that takes time; of one without length, only its periods do."""
-    if event.start != event.end:
+    if _lasts(event):
         yield event
         return
     for period in event.include:
-        if isinstance(period, tuple) and period[0] not in event.exclude and period[0] != period[1]:
+        if isinstance(period, tuple) and period[0] not in event.exclude and not _same(*period):
             yield replace(event, start=period[0], end=period[1], rule=None, include=(), exclude=())

@@ -35,12 +35,15 @@ def moment(text: str, zone: str | None, zones: Zones) -> date:
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
         raise ValueError("not a date or a time; write 20260504, 20260504T090000 or 20260504T090000Z")
-    day = date(int(match[1]), int(match[2]), int(match[3]))
-    if match[4] is None:
-        return day
-    # Python's clock has no leap second, which counts as the second before it (3.3.12)
-    second = int(match[6])
-    clock = time(int(match[4]), int(match[5]), 59 if second == 60 else second)
+    try:
+        day = date(int(match[1]), int(match[2]), int(match[3]))
+        if match[4] is None:
+            return day
+        # Python's clock has no leap second, which counts as the second before it (3.3.12)
+        second = int(match[6])
+        clock = time(int(match[4]), int(match[5]), 59 if second == 60 else second)
+    except ValueError as exc:
+        raise ValueError("there is no such day or time; an hour is 00 to 23") from exc
     # a time in UTC is that, whatever TZID is beside it
     return datetime.combine(day, clock, UTC if match[7] else None if zone is None else zones(zone))
 

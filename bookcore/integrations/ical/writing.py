@@ -105,7 +105,8 @@ class _Writer:
         """Add a booking or a closure."""
         facts = []
         if isinstance(each, BookingEvent):
-            kind, summary = "booking", each.fields.get("summary", _id(each.resource))
+            kind, summary = "booking", each.fields.get("summary")
+            summary = _id(each.resource) if summary is None else summary
             facts = [f"STATUS:{_STATUS[each.status]}"]
             if each.quantity != 1:
                 facts.append(f"X-BOOKCORE-QUANTITY:{each.quantity}")

@@ -330,9 +330,9 @@ def _observance(part: Component) -> _Observance:
                 raise HoursError(needed, f"the {part.name} of line {part.line} has none")
             values[needed] = line.value
         before, after = offset(values["TZOFFSETFROM"]), offset(values["TZOFFSETTO"])
-        starts = {_wall(moment(values["DTSTART"], None, _no_zone), before)}
+        starts = {_wall(moment(values["DTSTART"], None, _no_zone))}
         for line in part.properties.get("RDATE", ()):
-            starts |= {_wall(each, before) for each in moments(line, _no_zone)}
+            starts |= {_wall(each) for each in moments(line, _no_zone)}
         line = one_of(part, "RRULE")
         if line is not None:
             rule = read_rule(line.value)
@@ -347,12 +347,13 @@ def _observance(part: Component) -> _Observance:
         raise HoursError(value, f"line {number}, of a VTIMEZONE: {getattr(exc, 'reason', exc)}") from exc
 
 
-def _wall(value: object, before: timedelta) -> timedelta:
+def _wall(value: object) -> timedelta:
+    """Return what the clock shows at a change: the times of a VTIMEZONE are local ones (3.6.5), whatever ends them."""
     if not isinstance(value, date):
         raise ValueError("not a date or a time")
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day) - EPOCH
-    return value - EPOCH if value.tzinfo is None else value - EPOCH_UTC + before
+    return value.replace(tzinfo=None) - EPOCH
 
 
 def _no_zone(tzid: str) -> tzinfo:

@@ -12,11 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 from weakref import ref
-
-if TYPE_CHECKING:
-    from bookcore.persist.journal.directory import DirectoryJournal
 
 __all__ = ["LONGEST", "Policy", "Threads", "sync_behind"]
 
@@ -51,6 +48,13 @@ class Threads:
             return True
 
 
+class Journal(Protocol):
+    """What is synced behind."""
+
+    def sync_appended(self) -> bool:
+        """Sync what was appended; return False if the journal takes no more records."""
+
+
 class Policy(NamedTuple):
     """How a directory is written: when it is synced, how many snapshots stay, the key, and what runs behind."""
 
@@ -60,7 +64,7 @@ class Policy(NamedTuple):
     threads: Threads = Threads()
 
 
-def sync_behind(journal: ref[DirectoryJournal], calls: SimpleQueue[bool], threads: Threads) -> None:
+def sync_behind(journal: ref[Journal], calls: SimpleQueue[bool], threads: Threads) -> None:
     """Sync a journal a few milliseconds after each call, until one is False, the journal is gone, or a sync fails.
 
     A `SimpleQueue` may be written to from a finalizer, which other locks may not be.

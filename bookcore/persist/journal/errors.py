@@ -15,7 +15,10 @@ __all__ = [
     "JournalInUseError",
     "JournalPositionError",
     "JournalReadOnlyError",
+    "JournalReplacedError",
+    "JournalTimeoutError",
     "JournalVersionError",
+    "UnknownOutcomeError",
 ]
 
 
@@ -51,6 +54,29 @@ class JournalInUseError(JournalError):
 
 class JournalClosedError(JournalError):
     """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""
+
+
+class JournalTimeoutError(JournalError):
+    """Another process or thread kept a shared journal locked for too long, or a record did not come in time.
+
+    Attribute: ``timeout`` (seconds).
+    """
+
+    def __init__(self, path: object, reason: str, timeout: float) -> None:
+        super().__init__(path, reason)
+        self.timeout = timeout
+
+
+class JournalReplacedError(JournalError):
+    """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place."""
+
+
+class UnknownOutcomeError(JournalError):
+    """The connection broke while a change was committed: nobody knows yet whether it stands.
+
+    The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
+    the same id settles it.
+    """
 
 
 class JournalPositionError(JournalError):

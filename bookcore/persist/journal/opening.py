@@ -21,11 +21,12 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
-from bookcore.persist.journal.errors import JournalClosedError
-from bookcore.persist.journal.past import History, PastRecorder, about, open_past, read_history
+from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
+from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
+from bookcore.persist.shared.opening import is_address, open_shared
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -80,6 +81,18 @@ class Recorder:
                 files.threads.start(self._checkpoint_behind)
             except RuntimeError as exc:
                 self._give_up(exc)
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`: nobody else writes a directory."""
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        if self.position < position:
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -178,9 +191,11 @@ def open_calendar(
     as_of: object = None,
     key: bytes | None = None,
     progress: Progress | None = None,
+    follow: bool = True,
+    timeout: float = 10.0,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
-) -> tuple[C, Recorder | PastRecorder]:
+) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
@@ -194,7 +209,16 @@ def open_calendar(
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
-    fs, secret = fs or FileSystem(), check_key(folder, key)
+    secret = check_key(folder, key)
+    if is_address(folder):
+        if sync == "batch":
+            raise QueryError(sync, "a database syncs each change or ('never') none")
+        for given, what in ((key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past")):
+            if given is not None:
+                raise QueryError(folder, f"is a database, which {what}; that is for a directory")
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+    fs = fs or FileSystem()
     if as_of is not None:
         return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
     policy = Policy(sync, keep, secret, threads or Threads())

@@ -64,7 +64,16 @@ class PastRecorder:
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
 
-    barrier = close = wait
+    barrier = catch_up = close = wait
+
+    def lag(self) -> int:
+        """Return 0: what is shown does not grow."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """Raise `JournalReadOnlyError` for a position that is not shown."""
+        if position > self.position:
+            self.checkpoint()
 
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""

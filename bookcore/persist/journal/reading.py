@@ -95,7 +95,7 @@ class Record(NamedTuple):
     position: int
     time: int
     path: str
-    at: int
+    at: int | None
     data: bytes
 
 

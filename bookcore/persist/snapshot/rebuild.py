@@ -86,6 +86,7 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
         calendar.commit(Held(ledger.event(seqs[place]), normal(until)))
     for rule, keepers in zip(state.rules.hours, state.rules.members, strict=True):
         hours = Hours.from_plain(rule)
+        calendar.keys.check_datetimes(hours.zone is not None)
         for place in keepers:
             calendar.commit(HoursSet(resources[place], hours))
     for id, until in zip(state.expired.ids, state.expired.until, strict=True):
