@@ -9,13 +9,15 @@ since the folder was synced any subset is kept. `killed` returns one as it is af
 
 Calls are counted. With ``stop_at`` the call of that number raises `PowerCut`; with ``fail_at`` it raises an `OSError`,
 or, if it is a write, takes only a part of the bytes first. After a sync that failed, later ones of this file succeed and do
-nothing, as systems do which have dropped what could not be written.
+nothing, as systems do which have dropped what could not be written. ``watch`` is called before each call, and in the midst of
+a write: a power cut there would find what it finds.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
@@ -46,6 +48,11 @@ class _File:
     def write(self, at: int, data: bytes) -> None:
         _put(self.seen, at, data)
         self.writes.append((at, data))
+
+    def take_back(self, size: int) -> None:
+        """Undo the last write, which made the file longer than this."""
+        del self.seen[size:]
+        self.writes.pop()
 
     def truncate(self, size: int) -> None:
         del self.seen[size:]
@@ -95,6 +102,7 @@ class SimulatedFiles(FileSystem):
         self.stop_at: int | None = None
         self.fail_at: int | None = None
         self.failure = errno.EIO
+        self.watch: Callable[[], object] | None = None
         self.pid = 1
         self.clock = 0
         self._open: dict[int, tuple[str | _File, int]] = {}
@@ -131,6 +139,8 @@ class SimulatedFiles(FileSystem):
 
     def _call(self, path: str = "") -> None:
         self.calls += 1
+        if self.watch is not None:
+            self.watch()
         if self.stop_at is not None and self.calls >= self.stop_at:
             raise PowerCut(f"at call {self.calls}")
         if self.calls == self.fail_at:
@@ -238,8 +248,12 @@ class SimulatedFiles(FileSystem):
         """As `FileSystem.write`. The call that stops or fails has written a part."""
         file, at = self._of(fd), self._open[fd][1]
         place = len(file.seen) if at < 0 else at
+        if self.watch is not None:
+            file.write(place, bytes(data[: len(data) // 2]))
         try:
             self._call()
+            if self.watch is not None:
+                file.take_back(place)
         except BaseException:
             if (self.calls == self.fail_at and self.failure == errno.ENOSPC) or self.calls == self.stop_at:
                 file.write(place, bytes(data[: len(data) // 2]))

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import QueryError, SnapshotError
+from bookcore.model.errors import MissingExtraError, QueryError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalError
@@ -69,8 +69,15 @@ def open_shared(
 
 def _journal(address: str, **options: Any) -> SharedJournal:
     scheme, _, rest = address.partition("://")
+    if scheme.lower() in ("postgresql", "postgres"):
+        try:
+            from bookcore.persist.shared.postgres import PostgresJournal
+        except ImportError as exc:
+            raise MissingExtraError("psycopg", "postgres") from exc
+        return PostgresJournal(address, **options)
     if scheme.lower() != "sqlite":
-        raise JournalError(address, f"there is no journal of the kind {scheme!r}; take sqlite:///path, or a directory")
+        what = "take sqlite:///path, postgresql://host/database, or a directory"
+        raise JournalError(address, f"there is no journal of the kind {scheme!r}; {what}")
     path, _, asked = rest[1:].partition("?")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"

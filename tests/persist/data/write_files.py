@@ -1,4 +1,4 @@
-"""Write the files of a version anew, for `tests/persist/test_old_files.py`, which every later version has to pass:
+"""Write the files of a version anew, for `tests/persist/test_old_files.py`, which every later version has to pass.
 
     PYTHONPATH=. python tests/persist/data/write_files.py tests/persist/data/NAME.zip
 
@@ -123,7 +123,8 @@ def answers(calendar: Calendar, keys: Family) -> Any:
             for one in calendar.bookings()
         ],
         "closures": [
-            [one.id, told(one.resource.id), told(one.start), told(one.end), one.reason, [told(it.id) for it in one.overlapping]]
+            [one.id, told(one.resource.id), told(one.start), told(one.end), one.reason,
+             [told(each.id) for each in one.overlapping]]
             for one in calendar.closures()
         ],
         "tagged": [[told(id) for id in calendar.tagged(label).ids()] for label in ("sea", 3, ("x", None), "port", "sauna")],

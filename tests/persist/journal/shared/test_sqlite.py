@@ -32,6 +32,12 @@ from bookcore.persist.shared.seam import after
 Open = Callable[..., Calendar]
 
 
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    """Return the address of a file that is not there yet."""
+    return f"sqlite:///{tmp_path}/rooms.db"
+
+
 def booked(opened: Open, count: int = 3, **options: Any) -> Calendar:
     """Return a calendar with a room and so many bookings."""
     calendar = opened(**options)

@@ -1,0 +1,352 @@
+"""`PostgresJournal`: a PostgreSQL database that the processes of many machines share.
+
+    bookcore.calendar      one row for each calendar: bounds, and its head, the place of its last record
+    bookcore.change        calendar, position, mark, record
+    bookcore.checkpoint    calendar, position, mark, snapshot
+
+Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one more
+reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody polls.
+
+When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a change
+was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalDamagedError,
+    JournalError,
+    JournalReplacedError,
+    JournalTimeoutError,
+    JournalVersionError,
+    UnknownOutcomeError,
+)
+from bookcore.persist.shared.seam import Entry, Place, after
+
+__all__ = ["PostgresJournal"]
+
+VERSION = 1
+MOST = 400_000_000
+"""The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
+LEAST = 1 << 22
+"""How many bytes of records there are before a checkpoint is due, at least."""
+LISTENING = 0.25
+"""How many seconds a thread listens before it looks whether the calendar was closed."""
+_MAKING = 0x424B434A
+"""The advisory lock under which the tables are made."""
+
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS bookcore;
+CREATE TABLE IF NOT EXISTS bookcore.calendar (name text PRIMARY KEY, format int NOT NULL, bounds text NOT NULL,
+    origin bigint NOT NULL, position bigint NOT NULL, mark bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS bookcore.change (calendar text REFERENCES bookcore.calendar, position bigint,
+    mark bigint NOT NULL, record bytea NOT NULL, PRIMARY KEY (calendar, position));
+CREATE TABLE IF NOT EXISTS bookcore.checkpoint (calendar text REFERENCES bookcore.calendar, position bigint,
+    mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
+"""
+_LOCK = """
+BEGIN; SET LOCAL lock_timeout = %(wait)s;
+SELECT position, mark FROM bookcore.calendar WHERE name = %(name)s FOR UPDATE
+"""
+_READ = """
+SELECT position, mark, CASE WHEN position > %(position)s THEN record END FROM bookcore.change
+WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
+"""
+_APPEND = """
+INSERT INTO bookcore.change VALUES (%(name)s, %(position)s, %(mark)s, %(record)s);
+UPDATE bookcore.calendar SET position = %(position)s, mark = %(mark)s WHERE name = %(name)s;
+NOTIFY bookcore; COMMIT
+"""
+_CHECKPOINT = """
+BEGIN;
+INSERT INTO bookcore.checkpoint VALUES (%(name)s, %(position)s, %(mark)s, %(snapshot)s) ON CONFLICT DO NOTHING;
+DELETE FROM bookcore.checkpoint WHERE calendar = %(name)s AND position NOT IN
+    (SELECT position FROM bookcore.checkpoint WHERE calendar = %(name)s ORDER BY position DESC LIMIT %(keep)s);
+COMMIT
+"""
+_OUTGROWN = """
+WITH newest AS (SELECT position, length(snapshot) AS size FROM bookcore.checkpoint WHERE calendar = %(name)s
+                ORDER BY position DESC LIMIT 1)
+SELECT coalesce((SELECT sum(length(record)) FROM bookcore.change WHERE calendar = %(name)s
+                 AND position > coalesce((SELECT position FROM newest), 0)), 0)
+       > greatest(%(least)s, coalesce((SELECT size FROM newest), 0))
+"""
+_forked: list[Any] = []
+"""Connections of the process from which this one was forked. They must not be closed here."""
+
+
+class PostgresJournal:
+    """See `bookcore.persist.shared.seam.SharedJournal`."""
+
+    def __init__(self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float) -> None:
+        """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`."""
+        parts = urlsplit(address)
+        options = parse_qsl(parts.query, keep_blank_values=True)
+        names = [value for name, value in options if name == "calendar"]
+        self._name = names[-1] if names else "calendar"
+        server = parts.netloc.rpartition("@")[2]
+        self.name = urlunsplit((parts.scheme, server, parts.path, urlencode([("calendar", self._name)]), ""))
+        rest = urlencode([option for option in options if option[0] != "calendar"])
+        self._address = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
+        self._sync, self._timeout = sync, timeout
+        self._pid = os.getpid()
+        self._ended = threading.Event()
+        self._reading, self._listening = threading.Lock(), threading.Lock()
+        self._connections: dict[str, Any] = {}
+        self._head: Place | None = None  # the place of the last record, as far as it is locked
+        try:
+            with self._told("cannot be opened"):
+                self.bounds, origin = self._begin(self._connected("writer"), bounds or "[)", create)
+            if bounds not in (None, self.bounds):
+                raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+        except BaseException:
+            self.close()
+            raise
+        self.origin = Place(0, origin)
+
+    # -- connections, errors -----------------------------------------------------------------------
+
+    def _connected(self, use: str) -> Any:
+        """Return the connection of a use; a new one if there is none, or if it is broken."""
+        if os.getpid() != self._pid:
+            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
+            raise JournalClosedError(self.name, reason)
+        if self._ended.is_set():
+            raise JournalClosedError(self.name, "takes no more changes: the calendar was closed")
+        connection = self._connections.get(use)
+        if connection is not None and not connection.closed:
+            return connection
+        patience = max(2, round(self._timeout))
+        connection = psycopg.connect(
+            self._address, autocommit=True, cursor_factory=psycopg.ClientCursor, connect_timeout=patience,
+            tcp_user_timeout=patience * 1000, keepalives_idle=patience, keepalives_interval=1, keepalives_count=3,
+        )  # fmt: skip
+        self._connections[use] = connection
+        connection.execute(f"SET statement_timeout = {patience * 1000}")
+        if not self._sync:
+            connection.execute("SET synchronous_commit = off")
+        if use == "listener":
+            connection.execute("LISTEN bookcore")
+        return connection
+
+    @contextmanager
+    def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
+        """Raise what the database raises as an error of ours; *what* was not done."""
+        try:
+            yield
+        except psycopg.Error as exc:
+            raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
+
+    def _error(self, exc: Any, what: str, timeout: float) -> JournalError:
+        lines = str(exc).strip().splitlines() or [type(exc).__name__]
+        reasons = {
+            "53100": "the disk of the server is full",
+            "25006": "the server takes no changes (a standby?); name the primary, or target_session_attrs=read-write",
+            "42501": f"the user lacks a privilege ({lines[0]})",
+        }
+        if exc.sqlstate in ("55P03", "57014"):
+            reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
+            return JournalTimeoutError(self.name, reason, timeout)
+        return JournalError(self.name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")
+
+    def _begin(self, connection: Any, bounds: str, create: bool) -> tuple[str, int]:
+        """Make what is not there; return the bounds, and the mark of the origin."""
+        known = connection.execute("SELECT to_regclass('bookcore.calendar') IS NOT NULL").fetchone()[0]
+        with connection.transaction():
+            if not known:
+                if not create:
+                    raise JournalError(self.name, "there is no calendar in it, and create is false")
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+                connection.execute(_TABLES)
+            if create:
+                origin = secrets.randbits(32)
+                row = self._name, VERSION, bounds, origin, origin
+                made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, 0, %s) ON CONFLICT DO NOTHING"
+                if connection.execute(made, row).rowcount:
+                    connection.execute("INSERT INTO bookcore.change VALUES (%s, 0, %s, '')", (self._name, origin))
+        ask = "SELECT format, bounds, origin FROM bookcore.calendar WHERE name = %s"
+        found = connection.execute(ask, (self._name,)).fetchone()
+        if found is None:
+            raise JournalError(self.name, f"there is no calendar {self._name!r} in it, and create is false")
+        version, bounds, origin = found
+        if version > VERSION:
+            raise JournalVersionError(self.name, version, VERSION)
+        return bounds, origin
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _to_read(self, what: str) -> Iterator[Any]:
+        """Give the connection for reading. One that was found broken is made anew by the next call."""
+        with self._reading, self._told(what):
+            yield self._connected("reader")
+
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+        """See `SharedJournal.read`."""
+        if locked and self._head == place:
+            return ()
+        asked = {"name": self._name, "position": place.position, "most": None if most < 0 else most + 1}
+        if locked:
+            with self._told("cannot be read"):
+                rows = self._connections["writer"].execute(_READ, asked).fetchall()
+        else:
+            with self._to_read("cannot be read") as reader:
+                rows = reader.execute(_READ, asked).fetchall()
+        if not rows or rows[0][:2] != place:
+            raise JournalReplacedError(
+                self.name, f"its record {place.position} is not the one that was read before; open the calendar anew"
+            )
+        entries: list[Entry] = []
+        for position, mark, record in rows[1:]:
+            if after(place, record) != (position, mark):
+                raise JournalDamagedError(self.name, f"record {place.position + 1} is damaged or gone")
+            place = Place(position, mark)
+            entries.append(Entry(place, record))
+        return entries
+
+    def head(self) -> int:
+        """See `SharedJournal.head`."""
+        with self._to_read("cannot be read") as reader:
+            ask = "SELECT position FROM bookcore.calendar WHERE name = %s"
+            found = reader.execute(ask, (self._name,)).fetchone()
+        if found is None:
+            raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
+        position: int = found[0]
+        return position
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """See `SharedJournal.wait`."""
+        until = monotonic() + timeout
+        with self._listening, self._told("cannot be read"):
+            listener = self._connected("listener")
+            while self.head() <= position:
+                left = until - monotonic()
+                if left <= 0 or self._ended.is_set():
+                    return False
+                for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
+                    pass
+        return True
+
+    def wake(self) -> None:
+        """See `SharedJournal.wake`."""
+        self._ended.set()
+
+    # -- appending ---------------------------------------------------------------------------------
+
+    def lock(self, timeout: float) -> None:
+        """See `SharedJournal.lock`."""
+        self.unlock()  # of a block whose beginning was cut off
+        wait = max(1, round(timeout * 1000))
+        with self._told("the change was not made", timeout):
+            cursor = self._connected("writer").execute(_LOCK, {"wait": wait, "name": self._name})
+            cursor.set_result(-1)
+            found = cursor.fetchone()
+        if found is None:
+            raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
+        self._head = Place(*found)
+
+    def append(self, place: Place, record: bytes) -> Place:
+        """See `SharedJournal.append`."""
+        if len(record) > MOST:
+            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
+        new, head, self._head = after(place, record), self._head, None
+        writer = self._connected("writer")
+        if head != place:
+            raise JournalError(self.name, "its lock was lost, so nothing was changed")
+        values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
+        doubts: list[str] = []
+
+        def hear(notice: Any) -> None:
+            if notice.sqlstate == "01000":  # the commit was cancelled while it waited for a standby
+                doubts.append(notice.message_primary)
+
+        writer.add_notice_handler(hear)
+        try:
+            with self._told("the change was not made"):
+                writer.execute(_APPEND, values)
+        except BaseException as exc:
+            if writer.closed:
+                doubts.append(str(exc))
+            else:
+                self.unlock()
+                raise
+        finally:
+            writer.remove_notice_handler(hear)
+        if doubts:
+            raise UnknownOutcomeError(self.name, f"nobody knows whether the change stands ({doubts[0]}); repeat the call")
+        return new
+
+    def unlock(self) -> None:
+        """See `SharedJournal.unlock`."""
+        self._head, writer = None, self._connections.get("writer")
+        if writer is None or os.getpid() != self._pid or writer.closed:
+            return
+        if writer.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            with suppress(psycopg.Error):
+                writer.execute("ROLLBACK")
+
+    # -- checkpoints, the end ----------------------------------------------------------------------
+
+    def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
+        """See `SharedJournal.checkpoint`."""
+        if len(snapshot) > MOST:
+            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+        self.read(place, 0)
+        values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
+        with self._to_read("no checkpoint was written") as reader:
+            try:
+                reader.execute(_CHECKPOINT, values)
+            except BaseException:
+                reader.close()
+                raise
+
+    def checkpoints(self) -> Iterator[Entry]:
+        """See `SharedJournal.checkpoints`."""
+        ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
+                 WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
+        below = 1 << 62
+        while True:
+            with self._to_read("cannot be read") as reader:
+                row = reader.execute(ask, (self._name, below)).fetchone()
+            if row is None:
+                return
+            below, mark, snapshot = row
+            yield Entry(Place(below, mark), snapshot)
+
+    def outgrown(self) -> bool:
+        """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
+        with self._to_read("cannot be read") as reader:
+            return bool(reader.execute(_OUTGROWN, {"name": self._name, "least": LEAST}).fetchone()[0])
+
+    def barrier(self) -> None:
+        """See `SharedJournal.barrier`: a commit that waits for the disk has all before it there as well."""
+        if not self._sync:
+            with self._to_read("may not be on the disk") as reader:
+                reader.execute("BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_current_xact_id(); COMMIT")
+
+    def close(self) -> None:
+        """See `SharedJournal.close`."""
+        self._ended.set()
+        connections, self._connections = list(self._connections.values()), {}
+        if os.getpid() != self._pid:
+            _forked.extend(connections)
+            return
+        for connection in connections:
+            with suppress(psycopg.Error):
+                connection.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_connections"):
+            self.close()
