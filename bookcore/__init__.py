@@ -64,6 +64,7 @@ from bookcore.stores.protocol import (
 
 if TYPE_CHECKING:
     from bookcore.hours import Hours
+    from bookcore.integrations.asynchronous import AsyncCalendar
     from bookcore.integrations.ical import read_ics, write_ics
     from bookcore.recurrence import recurring
     from bookcore.stores.sorted import SortedStore
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from bookcore.tables import BadRow, fill, read_csv
 else:  # hidden from type checkers, for which it would make every misspelled name an ``Any``
     _LATER = {
+        "AsyncCalendar": "bookcore.integrations.asynchronous",
         "BadRow": "bookcore.tables",
         "Hours": "bookcore.hours",
         "SortedStore": "bookcore.stores.sorted",
@@ -97,6 +99,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AssignmentError",
+    "AsyncCalendar",
     "BadRow",
     "BookableResource",
     "BookcoreError",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
@@ -46,6 +46,7 @@ from bookcore.stores.protocol import BookingStore
 
 if TYPE_CHECKING:
     from bookcore.hours.opening_hours import Hours
+    from bookcore.persist.journal.past import History
     from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
 __all__ = ["Calendar"]
@@ -425,6 +426,7 @@ class Calendar(Generic[R, K, E]):
 
     def book(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -592,6 +594,7 @@ class Calendar(Generic[R, K, E]):
 
     def book_any(
         self,
+        /,
         selection: Any,
         start: K | None,
         end: K | None,
@@ -674,6 +677,7 @@ class Calendar(Generic[R, K, E]):
 
     def hold(
         self,
+        /,
         resource: R | Id,
         start: K | None,
         end: K | None,
@@ -761,7 +765,7 @@ class Calendar(Generic[R, K, E]):
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def change(self, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+    def change(self, /, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
         """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
 
         The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
@@ -1467,15 +1471,24 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.snapshot.save_load import load
 
-        def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            told = None if clock is UNSET else clock
-            calendar = cls(store, bounds=bounds, clock=told, event_type=event_type, key=resource_key, keys=keys)  # type: ignore[arg-type]
-            return calendar, calendar._engine.state
-
+        make = cls._maker(store, None if clock is UNSET else clock, resource_key, keys)
         calendar = load(make, path, types=types, key=key, limits=limits)
         if clock is UNSET:
             calendar._engine.state.holds.check_clock(path)
         return calendar
+
+    @classmethod
+    def _maker(
+        cls, store: Any, clock: Any, resource_key: Any, keys: Any
+    ) -> Callable[..., tuple[Self, CalendarState]]:
+        """Return a function that makes an empty calendar for what a file holds, and returns its state as well."""
+        cls(clock=clock, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
+
+        def make(bounds: Bounds, event_type: type[Any]) -> tuple[Self, CalendarState]:
+            calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)
+            return calendar, calendar._engine.state
+
+        return make
 
     @classmethod
     def open(
@@ -1488,23 +1501,41 @@ class Calendar(Generic[R, K, E]):
         create: bool = True,
         sync: str = "always",
         keep: int = 2,
+        as_of: int | datetime | None = None,
+        key: bytes | None = None,
+        store: BookingStore[Any] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None,
+        keys: Any = None,
+        progress: Callable[[int, int], Any] | None = None,
+        follow: bool = True,
+        timeout: float = 10.0,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
         With ``sync="always"`` a call that changes something waits until the disk has it, so that it outlives the process and
-        a power cut; threads that wait share one sync. With ``"never"`` it outlives the process alone. ``keep`` is the number
-        of snapshots that stay when `checkpoint` writes one. ``bounds`` are those of a new calendar; None takes what the
-        calendar has. The other arguments are as for `restore`. Indexes, clock and subscribers are not kept, nor attributes
-        that were assigned to a resource after it was added, before the next `checkpoint` that has something to write.
+        a power cut; threads that wait share one sync. With ``"batch"`` a thread syncs every few milliseconds, and a power
+        cut takes at most what was changed within 10 ms. With ``"never"`` a change outlives the process alone. ``keep`` is
+        the number of snapshots that stay when `checkpoint` writes one; one is written by itself, in a thread, when the
+        records have become larger than the snapshot. ``bounds`` are those of a new calendar; None takes what it has.
+
+        With *key* (1 to 64 bytes) every file is sealed: who has not the key can read them, and not change them. A directory
+        is opened with the key that it was made with, or without one. *progress* is called while the directory is read, with
+        the number of bytes that were, and that of all bytes. The other arguments are as for `restore`. Indexes, clock and
+        subscribers are not kept, nor attributes that were assigned to a resource after it was added, before the next
+        `checkpoint` that has something to write.
 
         One calendar at a time has a directory open. A process that is forked from this one may ask, and not change. A call
         whose record cannot be written raises, and changes nothing. If the disk does not confirm a write, the call raises
         `JournalClosedError`: its change stands in memory, and may or may not be there after the next opening; no further
         change is accepted, and questions are answered still.
 
+        *as_of* is a position, or an instant with its time zone. The calendar is as it stood then, after the last record up
+        to there; `keep` says how far back that goes. It takes no changes, but for those that a `what_if` takes back, and has
+        no clock; the directory is only read, and may be open elsewhere.
+
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
-        in the directory, and for a class or value that cannot be written; `QueryError` for an invalid argument. A
-        directory that is refused stays as it was, but for its file LOCK.
+        in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
+        `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory
@@ -1518,18 +1549,14 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.journal.opening import open_calendar
 
-        def make(bounds: str, event_type: type[BookingEvent]) -> tuple[Self, CalendarState]:
-            calendar = cls(
-                bounds=bounds,  # type: ignore[arg-type]
-                clock=None if clock is UNSET else clock,
-                event_type=event_type,  # type: ignore[arg-type]
-            )
-            return calendar, calendar._engine.state
-
+        if as_of is not None and clock is not UNSET and clock is not None:
+            raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
+        make = cls._maker(store, None if clock is UNSET else clock, resource_key, keys)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep
-        )
-        if clock is UNSET:
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
+            progress=progress, follow=follow, timeout=timeout,
+        )  # fmt: skip
+        if as_of is None and clock is UNSET:
             try:
                 calendar._engine.state.holds.check_clock(directory)
             except BaseException:
@@ -1550,7 +1577,7 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `QueryError` for a calendar that was not opened by `open`; so do `checkpoint` and `barrier`.
         """
-        position: int = self._journal().files.position
+        position: int = self._journal().position
         return position
 
     def checkpoint(self) -> None:
@@ -1583,6 +1610,103 @@ class Calendar(Generic[R, K, E]):
         ...     calendar.barrier()
         """
         self._journal().barrier()
+
+    def catch_up(self) -> None:
+        """Apply what other processes have done to a shared calendar, so that the following questions know all up to now.
+
+        Every command does this first, and a follower thread all the time unless the calendar was opened with
+        ``follow=False``. A calendar in a directory has nothing to catch up with.
+
+        Raises: `JournalError`; `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        Complexity: as the commands that the new records tell of.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         before = len(other.resources), other.lag()
+        ...         other.catch_up()
+        ...         before, len(other.resources), other.lag()
+        ((0, 1), 1, 0)
+        """
+        self._journal().catch_up()
+
+    def lag(self) -> int:
+        """Return how many records the journal has that this calendar does not have yet. It asks the database.
+
+        Raises: `JournalError`.
+        """
+        lag: int = self._journal().lag()
+        return lag
+
+    def wait_for(self, position: int, timeout: float | None = None) -> None:
+        """Return when this calendar has the record with this number, which another process may still have to append.
+
+        A process that is told of a booking, and of the ``position`` after it, so knows that its answers count it.
+        *timeout* is a number of seconds; None waits as long as a command would.
+
+        Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         other.wait_for(one.position)
+        ...         len(other.resources)
+        1
+        """
+        if type(position) is not int or position < 0:
+            raise QueryError(position, "a position is a whole number from 0")
+        if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
+            raise QueryError(timeout, "timeout is a number of seconds, from 0")
+        self._journal().wait_for(position, timeout)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Self]:
+        """Ask questions in a block that knows all that other processes had done when it began: `catch_up`, then the block.
+
+        Raises: as `catch_up`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     address = f"sqlite:///{folder}/rooms.db"
+        ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
+        ...         room = one.add_resource(Resource("room"))
+        ...         with other.fresh():
+        ...             other.is_available("room", 9, 12)
+        True
+        """
+        self.catch_up()
+        yield self
+
+    def history(self, booking_or_resource: Any) -> History:
+        """Return what happened to a booking or a resource, in order: entries with position, time and change.
+
+        Takes an event, a resource, or an id, also of one that is gone; what happened to bookings on a resource has happened
+        to the resource. Entries are read from the records that are kept (see ``keep`` of `open`): ``begins`` of the result
+        is the position after which they begin, and ``since`` its time. Objects in the changes are those of a copy of the
+        calendar. Holds that a question released are in the history with the next record.
+
+        Raises: `QueryError` for a calendar without a journal; `JournalError` and `SnapshotError` when the directory cannot
+        be read.
+        Complexity: linear in the size of the oldest snapshot and all records since.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder, Calendar.open(folder) as calendar:
+        ...     stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        ...     moved = calendar.move(stay, start=10, end=13)
+        ...     [(entry.position, type(entry.change).__name__) for entry in calendar.history(stay)]
+        [(2, 'Booked'), (3, 'Moved')]
+        """
+        what: Any = booking_or_resource
+        history: History = self._journal().history(self._maker(None, None, None, None), what, self._id_of(what))
+        return history
 
     def __enter__(self) -> Self:
         self._journal()

@@ -1,4 +1,4 @@
-"""How many examples Hypothesis draws: as BOOKCORE_EXAMPLES says, few, the usual number (the default), or many.
+"""How many examples Hypothesis draws: as BOOKCORE_EXAMPLES says, few, the usual number (the default), or many; a database.
 
 Few and the usual number are the same ones in every run, so that a run can be repeated; many are new ones each time. A test
 that needs more or fewer than others asks for a multiple or a part of ``settings().max_examples``.
@@ -7,9 +7,13 @@ that needs more or fewer than others asks for a multiple or a part of ``settings
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from bookcore.testing.servers import NoServerError, execute, start_postgres
 
 # `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
@@ -33,3 +37,30 @@ if asked not in PROFILES:
     raise pytest.UsageError(f"BOOKCORE_EXAMPLES={asked}: it is one of {', '.join(PROFILES)}")
 settings.register_profile("bookcore", PROFILES[asked])
 settings.load_profile("bookcore")
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[str]:
+    """Return the address of a server: that of BOOKCORE_TEST_POSTGRES, or of one started for this process of the tests."""
+    pytest.importorskip("psycopg")
+    given = os.environ.get("BOOKCORE_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    try:
+        server = start_postgres()
+    except NoServerError as error:
+        pytest.skip(str(error))
+    yield server.dsn()
+    server.stop()
+
+
+@pytest.fixture
+def postgres(_postgres_server: str) -> Iterator[str]:
+    """Make an empty database in PostgreSQL for one test, and return its address."""
+    from psycopg.conninfo import make_conninfo
+
+    name = f"test_{uuid4().hex}"
+    execute(_postgres_server, f"CREATE DATABASE {name}")
+    yield make_conninfo(_postgres_server, dbname=name)
+    execute(_postgres_server, f"DROP DATABASE {name} WITH (FORCE)")

@@ -95,10 +95,11 @@ class Block:
         orphaned    yes    yes          the block is lost
     """
 
-    __slots__ = ("__weakref__", "_open_here", "_over", "_task", "marks")
+    __slots__ = ("__weakref__", "_open_here", "_over", "_task", "marks", "then")
 
     def __init__(self) -> None:
         self.marks: list[Mark] = []
+        self.then: Callable[[], None] | None = None  # what is done at its end, however it comes
         self._task = _task()
         # The list says which thread this is: the system gives the number of a thread that has ended to another one.
         self._open_here = this_thread.blocks
@@ -108,6 +109,8 @@ class Block:
 
     def close(self) -> None:
         """Let the threads that wait go on. Any thread may call this."""
+        if self.then is not None:
+            self.then()
         mine = ref(self)
         if mine in self._open_here:
             self._open_here.remove(mine)
@@ -283,6 +286,10 @@ class Gate:
                     self.finish(error, due, True)
             finally:
                 error = None
+
+    def begin(self, command: Callable[[], None], keep: bool) -> None:
+        """Call a command that begins a block, which is to be kept or undone at its end. Raises: as `run`."""
+        self.run(command)
 
     def leave_threads(self) -> None:
         """Go on without the other threads, in the child of a fork: what they were in the midst of was cut off. O(blocks)."""

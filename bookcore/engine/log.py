@@ -92,7 +92,7 @@ class Log:
 
     __slots__ = (
         "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox", "pending",
-        "subscribers", "told",
+        "provisional", "subscribers", "told",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -109,6 +109,9 @@ class Log:
         # Changes outside of any block, which are in no record yet and will be part of the next one: a question may release
         # expired holds, and is not refused because of the journal.
         self.pending: list[Change] = []
+        # True where other processes write the journal as well: then what is pending is undone before their records are
+        # applied, and subscribers do not hear of it before it is in a record.
+        self.provisional = False
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
 
@@ -130,9 +133,9 @@ class Log:
             self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
         self.outbox.extend(waiting)
 
-    def attach(self, journal: Journal) -> None:
+    def attach(self, journal: Journal, *, provisional: bool = False) -> None:
         """Give every change from now on to a journal; a new calendar only."""
-        self.journal, self.active = journal, True
+        self.journal, self.active, self.provisional = journal, True, provisional
 
     def open(self) -> None:
         """Begin to keep changes, so that they can be undone."""

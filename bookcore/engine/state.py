@@ -184,9 +184,21 @@ class CalendarState:
             else:
                 if log.journal is not None:
                     log.pending += (change,)
+                    if log.provisional:
+                        return
                 log.noted += 1
                 log.due = log.noted
                 log.outbox.append((log.noted, change, log.subscribers))
+
+    def take_back_pending(self) -> None:
+        """Undo what is in no record yet, the latest first, without noting that. The lock is held for writing.
+
+        If it is cut off, the next call goes on.
+        """
+        log = self.log
+        while log.pending:
+            self._apply_whole(inverse(log.pending[-1]))
+            log.pending.pop()
 
     def apply(self, change: changes.Change) -> None:
         """Apply a change without noting it, and without knowing what was before: for `bookcore.engine.mending`."""

@@ -35,7 +35,7 @@ class Transaction(AbstractContextManager[None]):
     def __enter__(self) -> None:
         if self._mark is not None:
             raise TransactionError("this block was entered before; call Calendar.transaction() for each")
-        self._state.gate.run(self._begin)
+        self._state.gate.begin(self._begin, self._keep)
 
     def _begin(self) -> None:
         if self._state.gate.waiting:

@@ -200,7 +200,7 @@ class BookingEvent(_EventFields):
             cls.__delattr__ = _delete_field  # type: ignore[method-assign]
 
     def __init__(
-        self, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
+        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1, **fields: Any
     ) -> None:
         # sets the slots, not the properties, which would take three times as long: this runs for every booking
         if type(self) is not BookingEvent:  # past `_set_field`

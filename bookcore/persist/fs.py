@@ -1,6 +1,7 @@
 """The file-system calls that snapshots and journals make, as methods of an object which a test can replace.
 
-Every method is one system call, or the nearest one that the system has. A test can therefore make each of them fail.
+Every method is one system call, or the nearest one that the system has. A test can therefore make each of them fail. The
+clock by which records are dated is here as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import platform
 import re
 import stat
+import time
 from contextlib import suppress
 
 try:
@@ -179,6 +181,10 @@ class FileSystem:
                 fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
             os.close(fd)
+
+    def now(self) -> int:
+        """Return the time, in microseconds since the beginning of 1970 in UTC."""
+        return max(0, time.time_ns() // 1000)
 
     def process(self) -> int:
         """Return the number of this process, which a fork changes."""

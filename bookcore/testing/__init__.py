@@ -1,9 +1,12 @@
-"""The conformance suite, with which a store is tested. Needs the extra ``testing`` (pytest, hypothesis).
+"""The conformance suites, with which a store and a journal are tested. Needs the extra ``testing`` (pytest, hypothesis).
 
     StoreContract    examples: subclass it with a fixture ``store``
     machine          random histories through several stores and the oracle
+    JournalContract  examples and random histories for a journal: subclass it with a fixture ``new_place``
+    journal_machine  random histories of a calendar that is closed and opened anew
     ListStore        a plain list as a store: the reference that other stores are compared with
     Oracle           what a calendar should answer, in whole numbers
+    check_history    whether the answers that several processes got can be put into one order
     families         keys of every family; strategies: spans, strangers, hostile objects
     small_sizes      sizes with which every index splits its chunks after a few entries
 
@@ -28,19 +31,22 @@ except ImportError as exc:
 # before the modules are imported, so that their assert statements say what differed
 _parts = (
     "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "events", "any", "time",
-    "selection", "indexes", "laws", "threads",
+    "selection", "indexes", "laws", "threads", "journal",
 )  # fmt: skip
 _pytest.register_assert_rewrite(*(f"bookcore.testing.contract_{part}" for part in _parts))
 
 from bookcore.testing.contract import StoreContract  # noqa: E402
+from bookcore.testing.contract_journal import JournalContract  # noqa: E402
 from bookcore.testing.contract_laws import fingerprint  # noqa: E402
 from bookcore.testing.families import Family, families, family  # noqa: E402
 from bookcore.testing.history import HistoryMachine  # noqa: E402
+from bookcore.testing.linearizable import Call, Verdict, check_history  # noqa: E402
 from bookcore.testing.liststore import ListStore  # noqa: E402
 from bookcore.testing.machine import StoreMachine, machine  # noqa: E402
 from bookcore.testing.oracle import Refused, Thing  # noqa: E402
 from bookcore.testing.oracle_time import TimeOracle as Oracle  # noqa: E402
 from bookcore.testing.questions import ask, expected, questions  # noqa: E402
+from bookcore.testing.reopening import JournalMachine, journal_machine  # noqa: E402
 from bookcore.testing.sizes import SMALL, small_sizes, small_store  # noqa: E402
 from bookcore.testing.strategies import (  # noqa: E402
     IMPOSTORS,
@@ -57,23 +63,29 @@ from bookcore.testing.strategies import (  # noqa: E402
 __all__ = [
     "IMPOSTORS",
     "SMALL",
+    "Call",
     "Family",
     "HistoryMachine",
     "Hostile",
+    "JournalContract",
+    "JournalMachine",
     "ListStore",
     "Oracle",
     "Refused",
     "StoreContract",
     "StoreMachine",
     "Thing",
+    "Verdict",
     "any_family",
     "ask",
+    "check_history",
     "expected",
     "families",
     "family",
     "fingerprint",
     "histories",
     "hostiles",
+    "journal_machine",
     "machine",
     "nans",
     "questions",

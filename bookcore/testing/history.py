@@ -73,19 +73,22 @@ class HistoryMachine(RuleBasedStateMachine):
         self.oracle = TimeOracle(self.bounds, bool(self.family.between), self.family.days)
         self.within: Callable[[], Any] | None = None  # what the clock calls, if it is set
         self.clock = lambda: self.within() if self.within is not None else self.oracle.now
-        stores = map(self.new_store, self.stores)
-        self.calendars = [Calendar(store, bounds=self.bounds, clock=self.clock) for store in stores]
+        # digests write keys: those of the user's own class as a user would have them written
+        register_key_codec(OnlyLess, "bookcore.testing.OnlyLess", lambda key: key.rank, OnlyLess)
+        self.calendars = self.new_calendars()
         self.follower = Calendar(ListStore(), bounds=self.bounds)
         self.strayed: list[Any] = []  # changes that the follower could not apply
         self.calendars[-1].subscribe(self.follow)
-        # digests write keys: those of the user's own class as a user would have them written
-        register_key_codec(OnlyLess, "bookcore.testing.OnlyLess", lambda key: key.rank, OnlyLess)
         self.events: dict[Any, list[BookingEvent]] = {}  # active bookings by id, one for each calendar
         self.released: list[list[BookingEvent]] = []  # bookings that are not active, one for each calendar
         self.closures: dict[int, list[Closure]] = {}  # closures by id, also those that were removed
         self.open: list[Any] = []  # the transactions that are open, the innermost last
         self.steps = 0
         self.broken = False
+
+    def new_calendars(self) -> list[Calendar]:
+        """Return the calendars that are compared, all empty; the follower follows the last one."""
+        return [Calendar(store, bounds=self.bounds, clock=self.clock) for store in map(self.new_store, self.stores)]
 
     def new_store(self, make: Callable[[], BookingStore[Any]]) -> BookingStore[Any]:
         """Return a fresh store, with small structures if it takes `sizes`."""

@@ -8,7 +8,8 @@ file may have grown without its bytes, a write may be kept in part, and of the n
 since the folder was synced any subset is kept. `killed` returns one as it is after only the process was killed.
 
 Calls are counted. With ``stop_at`` the call of that number raises `PowerCut`; with ``fail_at`` it raises an `OSError`,
-or, if it is a write, takes only a part of the bytes first.
+or, if it is a write, takes only a part of the bytes first. After a sync that failed, later ones of this file succeed and do
+nothing, as systems do which have dropped what could not be written.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class _File:
         self.kept = data
         self.seen = bytearray(data)
         self.writes: list[_Write] = []
+        self.is_lost = False  # a sync has failed
 
     def write(self, at: int, data: bytes) -> None:
         _put(self.seen, at, data)
@@ -50,8 +52,9 @@ class _File:
         self.writes.append(size)
 
     def sync(self) -> None:
-        self.kept = bytes(self.seen)
-        self.writes.clear()
+        if not self.is_lost:
+            self.kept = bytes(self.seen)
+            self.writes.clear()
 
     def after_power_cut(self, rng: Random) -> bytes:
         """Return what may be on the disk. Now and then all of it is, or nothing that was not synced."""
@@ -93,6 +96,7 @@ class SimulatedFiles(FileSystem):
         self.fail_at: int | None = None
         self.failure = errno.EIO
         self.pid = 1
+        self.clock = 0
         self._open: dict[int, tuple[str | _File, int]] = {}
         self._locked: dict[int, str] = {}
         self._last = 100
@@ -252,9 +256,14 @@ class SimulatedFiles(FileSystem):
 
     def sync(self, fd: int) -> None:
         """As `FileSystem.sync`, of a file or of the folder."""
-        self._call()
-        self.syncs += 1
         what, _ = self._open[fd]
+        try:
+            self._call()
+        except OSError:
+            if isinstance(what, _File):
+                what.is_lost = True
+            raise
+        self.syncs += 1
         if isinstance(what, _File):
             what.sync()
         else:
@@ -301,6 +310,11 @@ class SimulatedFiles(FileSystem):
     def unlock(self, fd: int) -> None:
         """As `FileSystem.unlock`."""
         self.close(fd)
+
+    def now(self) -> int:
+        """Return ``clock``, which goes on by a second with each call."""
+        self.clock += 1_000_000
+        return self.clock
 
     def process(self) -> int:
         """Return ``pid``, which a test may change."""

@@ -13,7 +13,7 @@ from typing import Any
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity
 from bookcore.persist.codec.scalars import read_text, write_text
-from bookcore.persist.codec.times import read_zone, write_zone
+from bookcore.persist.codec.times import read_zone, write_zone, zone_token
 from bookcore.persist.errors import failure
 from bookcore.persist.registry import codec_for, codec_named
 
@@ -50,7 +50,7 @@ def extension_kind(value: Any, family: Family) -> Any:
     if family is _NUMPY:
         return _dtype_name(value)
     if family is _TIMESTAMPS:
-        return value.unit, id(value.tzinfo)
+        return value.unit, zone_token(value.tzinfo)
     if family is _TIMEDELTAS:
         return value.unit
     return None

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.family import Family, by_identity, by_value
 
-__all__ = ["TIMES", "read_zone", "write_zone", "zone_groups"]
+__all__ = ["TIMES", "read_zone", "write_zone", "zone_groups", "zone_token"]
 
 _STATE = struct.Struct("10s")
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,8 +45,14 @@ def zone_groups(values: list[Any]) -> list[Hashable] | None:
     zones: list[Any] = list(map(_zone, values))
     if len(set(map(id, zones))) == 1:
         return None
-    groups: list[Hashable] = [_arguments(zone) if type(zone) is timezone else id(zone) for zone in zones]
+    groups = list(map(zone_token, zones))
     return groups if len(set(groups)) > 1 else None
+
+
+def zone_token(zone: tzinfo | None) -> Hashable:
+    """Return what is equal for one zone, see `zone_groups`."""
+    token: Hashable = _arguments(zone) if type(zone) is timezone else id(zone)
+    return token
 
 
 def write_zone(out: BlobWriter, zone: tzinfo | None) -> None:

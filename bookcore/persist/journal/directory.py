@@ -7,7 +7,8 @@
 
     append       under the calendar's lock: the frame of a record to the end of the last file
     wait         without it: until the record is on the disk. Who waits syncs for all that have appended meanwhile,
-                 and those who come later share the next sync; no timer is needed
+                 and those who come later share the next sync; no timer is needed. With ``sync="batch"`` a thread
+                 syncs, and a call waits only where a record has become too old
     rotate       a new file for the records to come; the old one is synced before, the name of the new one after
     purge        when a snapshot is on the disk: older snapshots, then the files which no snapshot needs
 
@@ -21,18 +22,24 @@ journal takes no more records from then on.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from queue import SimpleQueue
 from typing import NamedTuple
+from weakref import ref
 from zlib import crc32
 
+from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
+from bookcore.persist.journal.behind import LONGEST, Policy, sync_behind
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
-from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header
+from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, SEAL_SIZE, frame, header, seal
 from bookcore.persist.snapshot.format import Limits
 
 __all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal"]
@@ -43,6 +50,7 @@ _CLEAN = struct.Struct("<8s8sQ")
 _CHECK = struct.Struct("<I")
 _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
+_LARGEST = (1 << 63) - 1  # number in a name; a file has 8 bytes for it
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
@@ -77,12 +85,13 @@ class Names(NamedTuple):
     def read(cls, fs: FileSystem, folder: str) -> Names:
         """Read the names in a directory. Raises: OSError."""
         names = fs.names(folder)
-        matches = [found for found in map(_NAME.fullmatch, names) if found]
+        matches = [found for found in map(_NAME.fullmatch, names) if found and int(found[1] or found[2]) <= _LARGEST]
+        ours = {found[0] for found in matches}
         return cls(
             sorted(int(found[1]) for found in matches if found[1]),
             sorted(int(found[2]) for found in matches if found[2]),
             CLEAN in names,
-            sorted(name for name in names if not _NAME.fullmatch(name) and not _PASSING.fullmatch(name)),
+            sorted(name for name in names if name not in ours and not _PASSING.fullmatch(name)),
         )
 
 
@@ -91,22 +100,30 @@ class DirectoryJournal:
 
     largest = 1 << 26
     """The size in bytes after which a new file is begun."""
-    most = Limits().max_bytes - HEADER_SIZE - FRAME_SIZE
+    most = Limits().max_bytes - HEADER_SIZE - FRAME_SIZE - SEAL_SIZE
     """The size in bytes of the largest record: no larger file is read."""
+    floor = 1 << 22
+    """The size in bytes that the records after the newest snapshot may have whatever its size is."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, *, first: int, position: int, size: int,
-        snapshots: list[int], waits: bool, keep: int, repair: tuple[bool, list[int]] | None,
+        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, policy: Policy, *, first: int, position: int,
+        size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int, repair: tuple[bool, list[int]] | None,
     ) -> None:  # fmt: skip
-        """Continue the file that begins with record *first*, whose frames end at *size*.
+        """Continue the file that begins with record *first*, whose frames end at *size*; *time* is that of the last record.
 
-        *repair*, for a file that was there: whether it is longer than that, and files without a header, to be removed.
-        Raises: `JournalError`.
+        *snapshot_size* is that of the newest snapshot, and *grown* that of the records after it. *repair*, for a file that
+        was there: whether it is longer than *size*, and files without a header, to be removed. Raises: `JournalError`.
         """
         self.folder, self.fs, self.store_id = folder, fs, store_id
         self.position = self.synced = position
-        self._first, self._size = first, size
-        self._snapshots, self._waits, self._keep = snapshots, waits, keep
+        self.secret, self.threads = policy.secret, policy.threads
+        self._sync_when, self._keep = policy.sync, policy.keep
+        self._first, self._size, self._time, self._snapshots = first, size, time, snapshots
+        self._grown, self._enough = grown, max(self.floor, snapshot_size)
+        self._oldest = 0.0  # no record that is not synced was appended before, with `sync="batch"`
+        self._calls: SimpleQueue[bool] | None = None  # to the thread that syncs, where there is one
+        self._is_called = False
+        self._join: Callable[[], None] | None = None  # waits for its end
         self._pid = fs.process()
         self._closed: str | None = None  # why no record is taken
         self._unsynced: str | None = None  # why a sync failed
@@ -117,7 +134,17 @@ class DirectoryJournal:
             self._fd = fs.append(self.path_of(first))
             if repair is not None:
                 self._repair(self._fd, *repair)
+        if self._sync_when == "batch":
+            self._start_thread()
         self._lock = lock
+
+    def _start_thread(self) -> None:
+        self._calls = SimpleQueue()
+        try:
+            self._join = self.threads.start(partial(sync_behind, ref(self), self._calls, self.threads))
+        except RuntimeError as exc:
+            self.release()
+            raise JournalError(self.folder, f"there can be no thread that syncs it ({exc})") from exc
 
     def _repair(self, fd: int, is_torn: bool, unfinished: list[int]) -> None:
         """Remove what a crash left, and have on the disk what was read: a killed process may not have synced it."""
@@ -150,7 +177,7 @@ class DirectoryJournal:
 
     def check_open(self) -> None:
         """Raise `JournalClosedError` if no record is taken any more."""
-        if self.fs.process() != self._pid:
+        if self.is_forked():
             reason = f"process {self._pid} has it open, from which this one was forked; it writes, this one does not"
             raise JournalClosedError(self.folder, reason)
         reason = self._unsynced or self._closed or ""
@@ -162,9 +189,13 @@ class DirectoryJournal:
             raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
         return self._fd
 
+    def is_forked(self) -> bool:
+        """Tell whether this is a process that was forked from the one which has the directory open."""
+        return self.fs.process() != self._pid
+
     def takes_records(self) -> bool:
         """Tell whether `check_open` raises nothing."""
-        return self.fs.process() == self._pid and self._unsynced is None and self._closed is None
+        return not self.is_forked() and self._unsynced is None and self._closed is None
 
     def append(self, record: bytes) -> None:
         """Write a record after the last one; if that fails, the file is as it was.
@@ -178,8 +209,11 @@ class DirectoryJournal:
         if self._size > HEADER_SIZE and self._size + len(record) > self.largest:
             self.rotate()
         sequence, fd = self.position + 1, self._file()
-        data = frame(self.store_id, self._first, sequence, self.synced, record)
-        end = self._size + len(data)
+        time = max(self._time, self.fs.now())
+        data = frame(self.store_id, self._first, sequence, self.synced, time, record, self.secret)
+        end, grown = self._size + len(data), self._grown + len(data)
+        if self._calls is not None and self.synced == self.position:
+            self._oldest = self.threads.now()
         self._closed = "a record was cut off while it was written; open the directory anew"
         try:
             write_all(self.fs, fd, data)
@@ -193,14 +227,32 @@ class DirectoryJournal:
                 raise JournalError(self.folder, f"the change was not written: {words(exc)}") from exc
             raise
         # no call comes before the end of this method, so Ctrl-C does not either
-        self._size = end
+        self._size, self._grown, self._time = end, grown, time
         self.position = sequence
         self._closed = None
 
     def wait(self) -> None:
-        """Wait until all records up to now are on the disk, if that is the policy. Raises: as `sync`."""
-        if self._waits:
+        """Wait until all records up to now are as safe as the policy asks for. Raises: as `sync`."""
+        calls = self._calls
+        if calls is None:
+            if self._sync_when == "always":
+                self.sync(self.position)
+        elif self.synced < self.position and self.threads.now() - self._oldest > LONGEST:
             self.sync(self.position)
+        elif not self._is_called:
+            self._is_called = True
+            calls.put(True)
+
+    def sync_appended(self) -> bool:
+        """Sync what has been appended, as the thread of ``sync="batch"`` does; False if that has failed."""
+        self._is_called = False  # who appends from here on calls again
+        try:
+            self.sync(self.position)
+        except Exception as exc:  # whatever it is, nobody would sync any more
+            self._unsynced = self._unsynced or f"the thread that syncs has ended ({failure(exc)}); open the directory anew"
+            logging.getLogger("bookcore").error("%s: takes no more changes: %s", self.folder, self._unsynced)
+            return False
+        return True
 
     def sync(self, position: int) -> None:
         """Wait until the records up to *position* are on the disk.
@@ -209,7 +261,7 @@ class DirectoryJournal:
         """
         if self.synced >= position:
             return
-        if self.fs.process() != self._pid:  # the lock below may be one that nobody here releases
+        if self.is_forked():  # the lock below may be one that nobody here releases
             self.check_open()
         with self._syncing:
             self._sync(position)
@@ -219,9 +271,12 @@ class DirectoryJournal:
         if self.synced >= position:
             return
         if self._unsynced is None:
+            began = 0.0 if self._calls is None else self.threads.now()
             reached, fd = self.position, self._file()
             try:
                 self.fs.sync_data(fd)
+                # in this order: a record that is appended between the two counts as older than it is
+                self._oldest = began
                 self.synced = reached
                 return
             except OSError as exc:
@@ -247,7 +302,7 @@ class DirectoryJournal:
             old = self._file()
             try:
                 first = self.position + 1
-                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first)
+                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, self.secret)
                 self._fd = self.fs.append(self.path_of(first))
             except OSError as exc:
                 self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
@@ -261,13 +316,29 @@ class DirectoryJournal:
         """The position of the newest snapshot."""
         return self._snapshots[-1]
 
-    def purge(self, position: int) -> None:
-        """Remove what is not needed any more, now that the snapshot of this position is on the disk.
+    @property
+    def grown(self) -> int:
+        """The size in bytes of all records after the newest snapshot."""
+        return self._grown
 
-        Raises: `JournalError` when something cannot be removed.
+    def has_outgrown(self) -> bool:
+        """Tell whether the records after the newest snapshot are larger than it is, and than ``floor``."""
+        return self._grown > self._enough
+
+    def put_off(self) -> None:
+        """Let the records grow by as much again before `has_outgrown`, because no snapshot could be written now."""
+        self._enough += self._grown
+
+    def purge(self, position: int, size: int, grown: int) -> None:
+        """Remove what is not needed any more, now that the snapshot of this position, and of this size, is on the disk.
+
+        *grown* is what `grown` was at that position. Raises: `JournalError` when something cannot be removed.
         """
         if self._lock is None:  # closed meanwhile, so that the directory may be another calendar's
             return
+        if position > self.newest:
+            self._grown -= grown
+            self._enough = max(self.floor, size)
         self._snapshots = sorted({*self._snapshots, position})[-self._keep :]
         needed = self._snapshots[0] + 1
         with told_as_journal(self.folder, "the snapshot is written, but old files could not be removed"):
@@ -290,51 +361,66 @@ class DirectoryJournal:
         if self._lock is None:
             return
         try:
-            if self.fs.process() == self._pid and self._closed is None:
+            if not self.is_forked() and self._closed is None:
                 self.sync(self.position)
                 with told_as_journal(self.folder, "all is written, but not that it was shut down"):
-                    write_clean(self.fs, self.folder, self.store_id, self.position)
+                    write_clean(self.fs, self.folder, self.store_id, self.position, self.secret)
         finally:
             self._closed = self._closed or "it was shut down"
+            self._end_thread()
             self.release()
+
+    def _end_thread(self) -> None:
+        """End the thread that syncs, and wait for that; a forked process has none."""
+        if self._calls is not None and self._join is not None and not self.is_forked():
+            self._calls.put(False)
+            self._join()
 
     def release(self) -> None:
         """Close the descriptors, and unlock the directory, in a forked process only the first."""
         fd, lock, self._fd, self._lock = self._fd, self._lock, None, None
+        if self._calls is not None:
+            self._calls.put(False)
         with suppress(OSError):
             if fd is not None:
                 self.fs.close(fd)
         with suppress(OSError):
             if lock is not None:
-                (self.fs.unlock if self.fs.process() == self._pid else self.fs.close)(lock)
+                (self.fs.close if self.is_forked() else self.fs.unlock)(lock)
 
     def __del__(self) -> None:
         if getattr(self, "_lock", None) is not None:
             self.release()
 
 
-def begin_file(fs: FileSystem, folder: str, path: str, store_id: bytes, first: int) -> None:
-    """Make a journal file without records; it and its name are on the disk. Raises: OSError."""
-    _write_file(fs, path, header(store_id, first))
+def begin_file(
+    fs: FileSystem, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes
+) -> None:
+    """Make a journal file without records; it and its name are on the disk. *time* is that of the record before.
+
+    Raises: OSError.
+    """
+    _write_file(fs, path, header(store_id, first, time, secret))
     sync_folder(fs, folder)
 
 
-def write_clean(fs: FileSystem, folder: str, store_id: bytes, position: int) -> None:
+def write_clean(fs: FileSystem, folder: str, store_id: bytes, position: int, secret: bytes) -> None:
     """Note that so many records were there when the journal was shut down. Raises: OSError."""
     data = _CLEAN.pack(_CLEAN_MAGIC, store_id, position)
     temporary = os.path.join(folder, _TEMPORARY)
     if fs.exists(temporary):
         fs.unlink(temporary)
-    _write_file(fs, temporary, data + _CHECK.pack(crc32(data)))
+    _write_file(fs, temporary, data + _CHECK.pack(crc32(data)) + seal(secret, data))
     fs.replace(temporary, os.path.join(folder, CLEAN))
     sync_folder(fs, folder)
 
 
-def read_clean(path: str, data: bytes) -> tuple[bytes, int]:
+def read_clean(path: str, data: bytes, secret: bytes) -> tuple[bytes, int]:
     """Return store id and position from what `write_clean` wrote. Raises: `JournalDamagedError`."""
-    magic, store_id, position = _CLEAN.unpack_from(data) if len(data) == _CLEAN.size + _CHECK.size else (b"", b"", 0)
-    if magic != _CLEAN_MAGIC or data[_CLEAN.size :] != _CHECK.pack(crc32(data[: _CLEAN.size])):
+    written, rest = data[: _CLEAN.size], data[_CLEAN.size :]
+    if data[: len(_CLEAN_MAGIC)] != _CLEAN_MAGIC or rest != _CHECK.pack(crc32(written)) + seal(secret, written):
         raise JournalDamagedError(path, "is not what was written when the calendar was shut down")
+    _, store_id, position = _CLEAN.unpack(written)
     return store_id, position
 
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from bookcore.model.errors import StoreError
 
-__all__ = ["JournalClosedError", "JournalDamagedError", "JournalError", "JournalInUseError", "JournalVersionError"]
+__all__ = [
+    "JournalClosedError",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalInUseError",
+    "JournalPositionError",
+    "JournalReadOnlyError",
+    "JournalReplacedError",
+    "JournalTimeoutError",
+    "JournalVersionError",
+    "UnknownOutcomeError",
+]
 
 
 class JournalError(StoreError):
@@ -43,3 +54,38 @@ class JournalInUseError(JournalError):
 
 class JournalClosedError(JournalError):
     """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""
+
+
+class JournalTimeoutError(JournalError):
+    """Another process or thread kept a shared journal locked for too long, or a record did not come in time.
+
+    Attribute: ``timeout`` (seconds).
+    """
+
+    def __init__(self, path: object, reason: str, timeout: float) -> None:
+        super().__init__(path, reason)
+        self.timeout = timeout
+
+
+class JournalReplacedError(JournalError):
+    """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place."""
+
+
+class UnknownOutcomeError(JournalError):
+    """The connection broke while a change was committed: nobody knows yet whether it stands.
+
+    The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
+    the same id settles it.
+    """
+
+
+class JournalPositionError(JournalError):
+    """A state was asked for that is older than what is kept, or newer than what is there. Attribute: ``asked``."""
+
+    def __init__(self, path: object, asked: object, reason: str) -> None:
+        super().__init__(path, f"the state at {asked} cannot be read: {reason}")
+        self.asked = asked
+
+
+class JournalReadOnlyError(JournalError):
+    """A calendar that shows a state of the past was to be changed."""

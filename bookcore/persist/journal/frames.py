@@ -3,126 +3,214 @@
     header   offset  size                                                        all numbers little-endian
                   0     8   magic
                   8     2   format version
-                 10     2   zero
+                 10     2   flags (1: the records are sealed by a key)
                  12     8   store id
                  20     8   sequence number of the first record
-                 28     4   crc32 of everything before
+                 28     8   time of the record before the first, or when the calendar was begun
+                 36     4   crc32 of everything before
     frame         0     4   length of the record, at least 1
                   4     4   crc32 of the salt, all other fields of the frame, and the record
                   8     8   sequence number, one more than that of the frame before
                  16     8   the sequence number up to which all records were on the disk when this one was written
-                 24     -   the record
+                 24     8   time when the record was written
+                 32     -   the record; with a key its last 16 bytes are its seal
+
+Times are microseconds since the beginning of 1970 in UTC, by the clock of the machine; none is before the one that precedes
+it, also where that clock was set back.
 
 The salt is the store id and the first sequence number: a frame of another file is not valid in this one. Length 0 is not
-valid, so a block of zeros is no frame.
+valid, so a block of zeros is no frame. The seal is a keyed BLAKE2b of the salt, the numbers of the frame and the record: who
+has not the key cannot make another record, nor put one elsewhere. The checksum is there with a key as well, because it tells
+a write that was cut off from a forged one.
 
 Where a frame is not valid, the file ends: a write was cut off, by a power cut say, and its record was never acknowledged.
-But a disk may lose one write and keep a later one, and it may damage what it has kept for years. The last field tells these
+But a disk may lose one write and keep a later one, and it may damage what it has kept for years. The field at 16 tells these
 two apart: a valid frame after the place which says that the record there was on the disk proves damage.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from hashlib import blake2b
+from hmac import compare_digest
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["FRAME_SIZE", "HEADER_SIZE", "VERSION", "Frames", "frame", "header", "read_frames", "read_header"]
+__all__ = [
+    "FRAME_SIZE",
+    "HEADER_SIZE",
+    "SEAL_SIZE",
+    "VERSION",
+    "Frame",
+    "Frames",
+    "Header",
+    "frame",
+    "frames_after",
+    "header",
+    "read_frames",
+    "read_header",
+    "seal",
+]
 
 VERSION = 1
 MAGIC = b"\x89BKJL\r\n\x1a"  # is not text, and changes if a program converts line ends
-_HEADER = struct.Struct("<8sHH8sQ")
+_HEADER = struct.Struct("<8sHH8sQQ")
 _CHECK = struct.Struct("<I")
-_FRAME = struct.Struct("<IIQQ")
-_REST = struct.Struct("<IQQ")
+_FRAME = struct.Struct("<IIQQQ")
+_REST = struct.Struct("<IQQQ")
+_NUMBERS = struct.Struct("<QQQQ")
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
 """The size of a frame without its record."""
 STORE_ID_SIZE = 8
+SEAL_SIZE = 16
+_SEALED = 1
+
+
+class Header(NamedTuple):
+    """What the header of a file says."""
+
+    version: int
+    store_id: bytes
+    first: int
+    time: int
+    is_sealed: bool
+
+
+class Frame(NamedTuple):
+    """Where the record of a frame is in its file, and what the frame says of it."""
+
+    at: int
+    size: int
+    sequence: int
+    synced: int
+    time: int
+
+    @property
+    def end(self) -> int:
+        """The offset after the record."""
+        return self.at + self.size
 
 
 class Frames(NamedTuple):
-    """The frames of a file: ``records`` are their offsets and sizes, ``end`` is where the last valid one ends.
+    """The frames of a file: ``records`` follow each other from its first one on, ``end`` is where the last of them ends.
 
-    ``proof`` is the offset of a later frame which proves that the file is damaged at ``end``, or None.
+    ``proof`` is the offset of a later frame which proves that the file is damaged at ``end``, or None; it is ``end`` itself
+    if the frame there is whole, and was not sealed by the key.
     """
 
-    records: list[tuple[int, int]]
+    records: list[Frame]
     end: int
     proof: int | None
 
 
-def header(store_id: bytes, first: int) -> bytes:
+def seal(secret: bytes, *parts: bytes | memoryview) -> bytes:
+    """Return a digest of *parts* that only who has the key can make; nothing where there is no key."""
+    if not secret:
+        return b""
+    return blake2b(b"".join(parts), digest_size=SEAL_SIZE, key=secret, person=b"bookcore.journal").digest()
+
+
+def header(store_id: bytes, first: int, time: int, secret: bytes = b"") -> bytes:
     """Return the header of a file whose first record will have the number *first*."""
-    data = _HEADER.pack(MAGIC, VERSION, 0, store_id, first)
+    data = _HEADER.pack(MAGIC, VERSION, _SEALED if secret else 0, store_id, first, time)
     return data + _CHECK.pack(crc32(data))
 
 
-def read_header(data: bytes) -> tuple[int, bytes, int] | None:
-    """Return format version, store id and first sequence number; None if these bytes are no header."""
+def read_header(data: bytes) -> Header | None:
+    """Return what a header says; None if these bytes are none."""
     if len(data) < HEADER_SIZE or data[: len(MAGIC)] != MAGIC:
         return None
-    _, version, zero, store_id, first = _HEADER.unpack_from(data)
-    if zero or _CHECK.unpack_from(data, _HEADER.size)[0] != crc32(data[: _HEADER.size]):
+    _, version, flags, store_id, first, time = _HEADER.unpack_from(data)
+    if flags not in (0, _SEALED) or _CHECK.unpack_from(data, _HEADER.size)[0] != crc32(data[: _HEADER.size]):
         return None
-    return version, store_id, first
+    return Header(version, store_id, first, time, flags == _SEALED)
 
 
 def _salt(store_id: bytes, first: int) -> int:
     return crc32(store_id + first.to_bytes(8, "little"))
 
 
-def frame(store_id: bytes, first: int, sequence: int, synced: int, record: bytes) -> bytes:
+def frame(store_id: bytes, first: int, sequence: int, synced: int, time: int, record: bytes, secret: bytes = b"") -> bytes:
     """Return the frame of a record, for the file whose header has this store id and first sequence number.
 
-    >>> read_frames(header(b"8 bytes.", 7) + frame(b"8 bytes.", 7, 7, 6, b"record"), b"8 bytes.", 7)
-    Frames(records=[(56, 6)], end=62, proof=None)
+    >>> data = header(b"8 bytes.", 7, 0) + frame(b"8 bytes.", 7, 7, 6, 0, b"record")
+    >>> read_frames(data, b"8 bytes.", 7)
+    Frames(records=[Frame(at=72, size=6, sequence=7, synced=6, time=0)], end=78, proof=None)
     """
-    check = crc32(record, crc32(_REST.pack(len(record), sequence, synced), _salt(store_id, first)))
-    return _FRAME.pack(len(record), check, sequence, synced) + record
+    record += seal(secret, store_id, _NUMBERS.pack(first, sequence, synced, time), record)
+    check = crc32(record, crc32(_REST.pack(len(record), sequence, synced, time), _salt(store_id, first)))
+    return _FRAME.pack(len(record), check, sequence, synced, time) + record
 
 
-def read_frames(data: bytes, store_id: bytes, first: int) -> Frames:
-    """Return the frames of a file whose header was read. O(bytes); more where the file is damaged.
+def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -> Frames:
+    """Return the frames of a file whose header was read; with a key, they are without their seals.
 
-    Raises: nothing, whatever the bytes are.
+    Raises: nothing, whatever the bytes are. Complexity: O(bytes); more where the file is damaged.
     """
     view, salt = memoryview(data), _salt(store_id, first)
-    records: list[tuple[int, int]] = []
+    records: list[Frame] = []
     at, sequence = HEADER_SIZE, first
-    while True:
-        found = _valid(view, at, salt)
-        if found is None or found[1] != sequence:
+    while (found := _valid(view, at, salt)) is not None and found.sequence == sequence:
+        record = _unsealed(view, found, store_id, first, secret)
+        if record is None:
             break
-        records.append((at + FRAME_SIZE, found[0]))
-        at += FRAME_SIZE + found[0]
+        records.append(record)
+        at = found.end
         sequence += 1
-    return Frames(records, at, _proof(view, at, salt, sequence))
+    proof = None
+    for later in _frames_from(view, at, salt):
+        if later.sequence == sequence or (later.sequence > sequence and later.synced >= sequence):
+            proof = later.at - FRAME_SIZE
+            break
+    return Frames(records, at, proof)
 
 
-def _valid(view: memoryview, at: int, salt: int) -> tuple[int, int, int] | None:
-    """Return length, sequence number and last field of the frame at an offset, or None if there is no valid one."""
+def frames_after(data: bytes, found: Frames, store_id: bytes, first: int, secret: bytes = b"") -> list[Frame]:
+    """Return the frames that can be read after the place where *found* ends, those of later records only, in order."""
+    sequence, later = found.records[-1].sequence if found.records else first - 1, []
+    view = memoryview(data)
+    for each in _frames_from(view, found.end, _salt(store_id, first)):
+        record = _unsealed(view, each, store_id, first, secret)
+        if each.sequence > sequence and record is not None:
+            later.append(record)
+            sequence = each.sequence
+    return later
+
+
+def _unsealed(view: memoryview, found: Frame, store_id: bytes, first: int, secret: bytes) -> Frame | None:
+    """Return a frame without the seal of its record, or None if that is not the seal of this key."""
+    if not secret:
+        return found
+    size = max(0, found.size - SEAL_SIZE)
+    numbers = _NUMBERS.pack(first, found.sequence, found.synced, found.time)
+    made = seal(secret, store_id, numbers, view[found.at : found.at + size])
+    return found._replace(size=size) if compare_digest(made, view[found.at + size : found.end]) else None
+
+
+def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
+    """Return the frame at an offset, or None if there is no valid one."""
     if at + FRAME_SIZE >= len(view):
         return None
-    length, check, sequence, synced = _FRAME.unpack_from(view, at)
+    length, check, sequence, synced, time = _FRAME.unpack_from(view, at)
     start = at + FRAME_SIZE
     if not 0 < length <= len(view) - start:
         return None
-    if check != crc32(view[start : start + length], crc32(_REST.pack(length, sequence, synced), salt)):
+    if check != crc32(view[start : start + length], crc32(_REST.pack(length, sequence, synced, time), salt)):
         return None
-    return length, sequence, synced
+    return Frame(start, length, sequence, synced, time)
 
 
-def _proof(view: memoryview, at: int, salt: int, sequence: int) -> int | None:
-    """Return the offset of a frame that proves that the record *sequence*, which should be at *at*, was on the disk.
-
-    Such a frame says so in its last field; or it is the frame itself, which has been moved by damage.
-    """
+def _frames_from(view: memoryview, at: int, salt: int) -> Iterator[Frame]:
+    """Yield all valid frames from an offset on, wherever they begin."""
     rest = bytes(view[at:])
     if rest.count(0) == len(rest):  # most often there is nothing, or a file was made longer before its bytes were written
-        return None
-    for offset in range(at, len(view) - FRAME_SIZE):
-        found = _valid(view, offset, salt)
-        if found is not None and (found[1] == sequence or (found[1] > sequence and found[2] >= sequence)):
-            return offset
-    return None
+        return
+    while at < len(view) - FRAME_SIZE:
+        found = _valid(view, at, salt)
+        if found is None:
+            at += 1
+        else:
+            yield found
+            at = found.end

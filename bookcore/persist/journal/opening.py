@@ -2,11 +2,14 @@
 
 command  ->  block  ->  Recorder.append  ->  Encoder  ->  DirectoryJournal.append        under the lock
 Recorder.wait                 ->  DirectoryJournal.wait          after it
+                              ->  Recorder.checkpoint            in a thread, when the records outgrow the snapshot
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,28 +17,47 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
 from bookcore.model.errors import QueryError, TransactionError
 from bookcore.model.typecheck import plain_text
+from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
+from bookcore.persist.journal.past import History, about, open_past, read_history
+from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
-from bookcore.persist.journal.recovery import C, Make, recover
+from bookcore.persist.journal.recovery import recover
+from bookcore.persist.shared.opening import is_address, open_shared
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.format import path_text
+from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save, told_as_unwritable
 
 __all__ = ["Recorder", "open_calendar"]
 
-_POLICIES = {"always": True, "never": False}
+_SYNCS = "always", "batch", "never"
 
 
 class Recorder:
     """The journal of one calendar, as its log sees it."""
 
-    __slots__ = ("_encoder", "_state", "files")
+    __slots__ = ("_encoder", "_is_writing", "_known", "_state", "_turn", "files")
 
     def __init__(self, state: CalendarState, files: DirectoryJournal, known: dict[str, type]) -> None:
-        self._state, self.files = state, files
+        self._state, self.files, self._known = state, files, known
         self._encoder = Encoder(state, files.folder, known)
+        self._turn = threading.RLock()  # held by the thread that writes a checkpoint, or closes the journal
+        self._is_writing = False  # a thread was started for a checkpoint, and has not ended
+
+    @property
+    def position(self) -> int:
+        """See `Calendar.position`."""
+        return self.files.position
+
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        files = self.files
+        where = Place(files.folder, files.fs, files.secret)
+        return read_history(make, where, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes. The lock is held.
@@ -50,8 +72,27 @@ class Recorder:
             log.pending = []  # no call comes before this, so Ctrl-C does not either
 
     def wait(self) -> None:
-        """Wait until all that was appended is on the disk, if that is the policy."""
-        self.files.wait()
+        """Wait until all that was appended is as safe as was asked for. Has a checkpoint written where one is due."""
+        files = self.files
+        files.wait()
+        if files.has_outgrown() and not self._is_writing:
+            self._is_writing = True
+            try:
+                files.threads.start(self._checkpoint_behind)
+            except RuntimeError as exc:
+                self._give_up(exc)
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`: nobody else writes a directory."""
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        if self.position < position:
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -60,18 +101,52 @@ class Recorder:
 
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""
+        if self.files.is_forked():  # it must not wait for the turn of a thread that it has not
+            self.files.check_open()
+        self._state.gate.run(self._refuse_in_block, "checkpoint")  # for its end another thread may wait, which has the turn
+        with self._turn:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Do what `checkpoint` does. It is this thread's turn."""
         found = self._state.gate.run(self._stand)
         if found is None:
             return
-        position, rows = found
+        position, grown, rows = found
         files = self.files
-        save(
-            self._state, files.snapshot_path(position), fs=files.fs, store_id=files.snapshot_id(position), rows=rows
+        size = save(
+            self._state, files.snapshot_path(position), key=files.secret or None, fs=files.fs,
+            store_id=files.snapshot_id(position), rows=rows,
         )  # fmt: skip
-        files.purge(position)
+        files.purge(position, size, grown)
 
-    def _stand(self) -> tuple[int, Any] | None:
-        """Return the position and the rows that a snapshot shows; None if there is one already. The lock is held."""
+    def _checkpoint_behind(self) -> None:
+        """Write a checkpoint for nobody who waits for it. Whatever goes wrong is logged, and the journal goes on."""
+        try:
+            if self._turn.acquire(blocking=False):  # else somebody is writing one, or closes the journal
+                try:
+                    self._checkpoint()
+                finally:
+                    self._turn.release()
+            self._is_writing = False
+        except Exception as exc:
+            self._give_up(exc)
+
+    def _give_up(self, exc: Exception) -> None:
+        """Log why no checkpoint was written, and try again when the records have grown by as much.
+
+        A journal that was closed meanwhile tells that to the next command.
+        """
+        if not isinstance(exc, JournalClosedError):
+            logging.getLogger("bookcore").error("%s: no checkpoint was written: %s", self.files.folder, failure(exc))
+        self.files.put_off()
+        self._is_writing = False
+
+    def _stand(self) -> tuple[int, int, Any] | None:
+        """Return position, size of the records and the rows that a snapshot shows; None if there is one already.
+
+        The lock is held.
+        """
         files = self.files
         files.check_open()
         self._refuse_in_block("checkpoint")
@@ -80,11 +155,16 @@ class Recorder:
             return None
         rows = read(self._state, files.folder)
         files.rotate()
-        return files.position, rows
+        return files.position, files.grown, rows
 
     def close(self) -> None:
         """See `Calendar.close`."""
-        self._state.gate.run(self._close)
+        self._state.gate.run(self._refuse_in_block, "close")
+        if self.files.is_forked():
+            self.files.close()
+            return
+        with self._turn:
+            self._state.gate.run(self._close)
 
     def _close(self) -> None:
         self._refuse_in_block("close")
@@ -108,21 +188,42 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    as_of: object = None,
+    key: bytes | None = None,
+    progress: Progress | None = None,
+    follow: bool = True,
+    timeout: float = 10.0,
     fs: FileSystem | None = None,
-) -> tuple[C, Recorder]:
+    threads: Threads | None = None,
+) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
     known = handed_in(folder, types)
     if bounds is not None and plain_text(bounds) not in ("[)", "[]"):
         raise QueryError(bounds, "bounds are '[)', '[]', or None for those that the calendar has")
-    if plain_text(sync) not in _POLICIES:
-        raise QueryError(sync, "sync is 'always' (each change waits for the disk) or 'never'")
+    if plain_text(sync) not in _SYNCS:
+        raise QueryError(sync, "sync is 'always' (each change waits for the disk), 'batch' (10 ms may be lost) or 'never'")
     if type(create) is not bool:
         raise QueryError(create, "create is True or False")
     if type(keep) is not int or keep < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
+    if progress is not None and not callable(progress):
+        raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
+    secret = check_key(folder, key)
+    if is_address(folder):
+        if sync == "batch":
+            raise QueryError(sync, "a database syncs each change or ('never') none")
+        for given, what in ((key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past")):
+            if given is not None:
+                raise QueryError(folder, f"is a database, which {what}; that is for a directory")
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+    fs = fs or FileSystem()
+    if as_of is not None:
+        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
+    policy = Policy(sync, keep, secret, threads or Threads())
     calendar, state, files = recover(
-        make, folder, known, fs or FileSystem(), bounds=bounds, create=create, waits=_POLICIES[sync], keep=keep
+        make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
     )
     recorder = Recorder(state, files, known)
     state.log.attach(recorder)

@@ -27,12 +27,15 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
-from bookcore.persist.snapshot.classes import CODEC, ClassNames
+from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Encoder", "Replay"]
+__all__ = ["UNRECORDED", "Encoder", "Replay"]
+
+UNRECORDED = changes.IndexCreated, changes.IndexDropped, changes.Reindexed
+"""The changes that are in no record."""
 
 _SIZE = 8  # bytes of the number of rows, with which a column begins
 
@@ -114,8 +117,8 @@ class Encoder:
                 return _RESOURCE_ADDED, *facts, change.labels, name(cls), attributes
             case changes.ResourceRemoved():
                 return _RESOURCE_REMOVED, change.id
-            case changes.IndexCreated() | changes.IndexDropped() | changes.Reindexed():
-                return None
+        if isinstance(change, UNRECORDED):
+            return None
         raise TypeError(f"{type(change).__name__} is no change that a record can hold")
 
     def _facts(self, event: BookingEvent) -> tuple[Any, ...]:
@@ -172,7 +175,7 @@ class Replay:
         return seq
 
     def _class(self, name: Any, base: type) -> type:
-        cls = self._known.get(name) if type(name) is str else None
+        cls = class_of(name, self._known, base) if type(name) is str else None
         if cls is None:
             raise MissingCodec(str(name), f"it holds objects of {name}; pass types=[{name}]")
         if not issubclass(cls, base):

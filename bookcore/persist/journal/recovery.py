@@ -11,64 +11,25 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import BookcoreError, SnapshotError
+from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
-from bookcore.persist.codec.blob import MissingCodec
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, failure
-from bookcore.persist.fs import FileSystem, read_all, sync_folder, words
-from bookcore.persist.journal.directory import (
-    CLEAN,
-    LOCK,
-    DirectoryJournal,
-    Names,
-    begin_file,
-    file_path,
-    read_clean,
-    snapshot_path,
-    told_as_journal,
-)
-from bookcore.persist.journal.errors import (
-    JournalDamagedError,
-    JournalError,
-    JournalInUseError,
-    JournalVersionError,
-)
-from bookcore.persist.journal.frames import (
-    HEADER_SIZE,
-    STORE_ID_SIZE,
-    VERSION,
-    Frames,
-    read_frames,
-    read_header,
-)
-from bookcore.persist.journal.records import Replay
-from bookcore.persist.snapshot.format import Limits
-from bookcore.persist.snapshot.save_load import load_file, save
+from bookcore.persist.fs import FileSystem, sync_folder, words
+from bookcore.persist.journal.behind import Policy
+from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
+from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
+from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
+from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["Make", "recover"]
-
-C = TypeVar("C")
-Make = Callable[..., tuple[C, CalendarState]]
-
-
-class _End(NamedTuple):
-    """Where a directory's records end: the last file, its size up to there, and files that have no header."""
-
-    first: int
-    size: int
-    position: int
-    is_torn: bool
-    unfinished: list[int]
+__all__ = ["recover"]
 
 
 def recover(
-    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, *,
-    bounds: str | None, create: bool, waits: bool, keep: int,
+    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, policy: Policy, *,
+    bounds: str | None, create: bool, progress: Progress | None = None,
 ) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
     """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
 
@@ -79,23 +40,21 @@ def recover(
     _check_folder(fs, folder, create)
     lock = _locked(fs, folder)
     try:
-        with told_as_journal(folder, "cannot be read"):
-            names = Names.read(fs, folder)
-        begins = _begins(fs, folder, names)
+        reader = Reader(folder, fs, progress=progress, secret=policy.secret)
+        begins = _begins(reader)
         if begins:
-            calendar, state, store_id = _begin(make, folder, names, fs, bounds, create)
-            snapshots, end = [0], _End(1, HEADER_SIZE, 0, False, [])
+            calendar, state, store_id, time = _begin(make, reader, bounds, create)
+            position, snapshots, end = 0, [0], End(1, HEADER_SIZE, 0, time, 0, [])
         else:
-            calendar, state, snapshot = _newest(make, folder, names, known, fs)
-            if bounds is not None and bounds != state.bounds:
-                raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
-            store_id = snapshot[0]
-            end = state.gate.run(_replay, state, folder, names, known, fs, *snapshot)
-            _check_clean(fs, folder, names, store_id, end.position)
-            snapshots = [position for position in names.snapshots if position <= snapshot[1]]
+            calendar, state, store_id, position, damaged = reader.load(make, known, reversed(reader.names.snapshots))
+            check_bounds(folder, state, bounds)
+            state.gate.run(replay, state, known, reader.records(store_id, position))
+            snapshots, end = [each for each in reader.names.snapshots if each <= position], reader.end
+            _log(reader, position, damaged)
         journal = DirectoryJournal(
-            folder, fs, lock, store_id, first=end.first, position=end.position, size=end.size,
-            snapshots=snapshots, waits=waits, keep=keep, repair=None if begins else (end.is_torn, end.unfinished),
+            folder, fs, lock, store_id, policy, first=end.first, position=end.position, size=end.size, time=end.time,
+            snapshots=snapshots, snapshot_size=reader.size(reader.snapshot_path(position)), grown=end.grown,
+            repair=None if begins else (end.rest > 0, end.unfinished),
         )  # fmt: skip
     except BaseException:
         with suppress(OSError):
@@ -130,7 +89,7 @@ def _locked(fs: FileSystem, folder: str) -> int:
     try:
         lock = fs.lock(path)
     except BlockingIOError:
-        pid, _, host = _read(fs, path)[:300].decode("utf-8", "replace").strip().partition(" ")
+        pid, _, host = read_file(fs, path, 300).decode("utf-8", "replace").strip().partition(" ")
         told = pid.isascii() and pid.isdigit() and host.isprintable()
         raise JournalInUseError(folder, int(pid) if told else None, host if told else None) from None
     except OSError as exc:
@@ -145,145 +104,46 @@ def _locked(fs: FileSystem, folder: str) -> int:
     return lock
 
 
-def _read(fs: FileSystem, path: str) -> bytes:
-    """Return the bytes of a regular file. Raises: `JournalError`."""
-    most = Limits().max_bytes
-    with told_as_journal(path, "cannot be read"):
-        fd = fs.open(path)
-        try:
-            size = fs.size(fd)
-            if not 0 <= size <= most:
-                raise JournalError(path, "is no regular file" if size < 0 else f"{size} bytes; at most {most} are read")
-            return read_all(fs, fd, size)
-        finally:
-            fs.close(fd)
-
-
 # -- a new directory ---------------------------------------------------------------------------------
 
 
-def _begins(fs: FileSystem, folder: str, names: Names) -> bool:
+def _begins(reader: Reader) -> bool:
     """Tell whether a directory has no calendar yet, or was left by one whose making was cut off."""
-    if names.snapshots:
-        return False
-    if names.has_clean or names.files not in ([], [1]):
-        raise JournalDamagedError(folder, "all its snapshots are gone")
-    if names.files and len(_read(fs, file_path(folder, 1))) > HEADER_SIZE:
-        raise JournalDamagedError(folder, "its first snapshot is gone")
-    return True
+    names = reader.names
+    if not names.snapshots and (names.has_clean or names.files not in ([], [1])):
+        reader.check_there()
+    if not names.snapshots and names.files and len(read_file(reader.fs, reader.path(1))) > HEADER_SIZE:
+        raise JournalDamagedError(reader.folder, "its first snapshot is gone")
+    return not names.snapshots
 
 
 def _begin(
-    make: Make[C], folder: str, names: Names, fs: FileSystem, bounds: str | None, create: bool
-) -> tuple[C, CalendarState, bytes]:
-    """Make an empty calendar and its first files: the journal before the snapshot, as always."""
+    make: Make[C], reader: Reader, bounds: str | None, create: bool
+) -> tuple[C, CalendarState, bytes, int]:
+    """Make an empty calendar and its first files: the journal before the snapshot, as always; return also id and time."""
+    folder, fs = reader.folder, reader.fs
     if not create:
         raise JournalError(folder, "there is no calendar in it, and create is false")
     calendar, state = make(bounds=bounds or "[)", event_type=BookingEvent)
     with told_as_journal(folder, "no calendar was begun"):
         store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
-        if names.files:
-            fs.unlink(file_path(folder, 1))
-        begin_file(fs, folder, file_path(folder, 1), store_id, 1)
-    name = snapshot_path(folder, 0)
-    save(state, name, fs=fs, store_id=store_id + bytes(8))
-    return calendar, state, store_id
+        if reader.names.files:
+            fs.unlink(reader.path(1))
+        time = fs.now()
+        begin_file(fs, folder, reader.path(1), store_id, 1, time, reader.secret)
+    save(state, reader.snapshot_path(0), key=reader.secret or None, fs=fs, store_id=store_id + bytes(8))
+    return calendar, state, store_id, time
 
 
 # -- a directory that holds a calendar ---------------------------------------------------------------
 
 
-def _newest(
-    make: Make[C], folder: str, names: Names, known: dict[str, type], fs: FileSystem
-) -> tuple[C, CalendarState, tuple[bytes, int]]:
-    """Return the calendar in the newest snapshot that is whole, with the store's id and the snapshot's position."""
-    errors: list[SnapshotError] = []
-    for position in reversed(names.snapshots):
-        path = snapshot_path(folder, position)
-        try:
-            calendar, state, facts = load_file(make, path, known, None, Limits(), fs)
-            if facts.store_id[STORE_ID_SIZE:] != position.to_bytes(8, "little"):
-                raise SnapshotDamagedError(path, "was renamed, or is no part of a journal")
-        except SnapshotDamagedError as exc:
-            errors.append(exc)
-            continue
-        if errors:
-            logging.getLogger("bookcore").error("%s; the older %s and all records since are read", errors[0], path)
-        return calendar, state, (facts.store_id[:STORE_ID_SIZE], position)
-    raise errors[0]
-
-
-def _replay(
-    state: CalendarState, folder: str, names: Names, known: dict[str, type], fs: FileSystem, store_id: bytes, position: int
-) -> _End:
-    """Apply all records after a position. The calendar's lock is held for writing."""
-    replay = Replay(state, known)
-    start = position
-    chain = [first for first in names.files if first > position]
-    if not chain or chain[0] != position + 1:
-        raise JournalDamagedError(folder, f"the records from {position + 1} on are gone")
-    size, end = HEADER_SIZE, start + 1
-    for first in chain:
-        path, is_last = file_path(folder, first), first == chain[-1]
-        if first != position + 1:
-            raise JournalDamagedError(folder, f"the records {position + 1} to {first - 1} are gone")
-        data = _read(fs, path)
-        if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
-            return _End(end, size, position, False, [first])  # its making was cut off
-        frames = _frames(path, data, store_id, first)
-        if frames.end < len(data) and not (is_last and frames.proof is None):
-            what = f"record {first + len(frames.records)} is damaged"
-            proof = "" if frames.proof is None else f": a later one, at byte {frames.proof}, shows that it was written"
-            raise JournalDamagedError(path, what + proof, offset=frames.end)
-        for at, length in frames.records:
-            _apply(replay, path, at, data[at : at + length])
-            position += 1
-        end, size = first, frames.end
-    if rest := len(data) - frames.end:
-        logging.getLogger("bookcore").warning(
-            "%s: after record %d, %d bytes are no record; they are cut off", path, position, rest
-        )
-    return _End(end, size, position, rest > 0, [])
-
-
-def _frames(path: str, data: bytes, store_id: bytes, first: int) -> Frames:
-    """Return the frames of a file that should be this one."""
-    found = read_header(data)
-    if found is None:
-        raise JournalDamagedError(path, "its header is damaged", offset=0)
-    version, its_store, its_first = found
-    if version != VERSION:
-        if version > VERSION:
-            raise JournalVersionError(path, version, VERSION)
-        raise JournalDamagedError(path, f"there is no format {version}", offset=8)
-    if its_store != store_id:
-        raise JournalDamagedError(path, "is a file of another calendar; each has a directory of its own")
-    if its_first != first:
-        raise JournalDamagedError(path, f"was renamed: it begins with record {its_first}")
-    return read_frames(data, store_id, first)
-
-
-def _apply(replay: Replay, path: str, at: int, record: bytes) -> None:
-    """Apply one record; whatever goes wrong names the file."""
-    try:
-        replay.apply(record)
-    except MissingCodec as exc:
-        raise SnapshotTypeError(path, exc.reason, [exc.name]) from exc
-    except MemoryError as exc:
-        raise JournalError(path, "there is not enough memory to read it", offset=at) from exc
-    except BookcoreError as exc:
-        raise JournalDamagedError(path, f"a record that does not follow from those before: {exc}", offset=at) from exc
-    except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
-        raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
-
-
-def _check_clean(fs: FileSystem, folder: str, names: Names, store_id: bytes, position: int) -> None:
-    """Raise if there were more records when the calendar was shut down than are here now."""
-    if not names.has_clean:
-        return
-    path = os.path.join(folder, CLEAN)
-    its_store, least = read_clean(path, _read(fs, path))
-    if its_store != store_id:
-        raise JournalDamagedError(path, "is a file of another calendar; each has a directory of its own")
-    if position < least:
-        raise JournalDamagedError(folder, f"it had {least} records when it was shut down, {position} of them are here")
+def _log(reader: Reader, position: int, damaged: list[SnapshotError]) -> None:
+    """Log what was wrong, and lawful."""
+    log, end = logging.getLogger("bookcore"), reader.end
+    if damaged:
+        path = reader.snapshot_path(position)
+        log.error("%s; the older %s and all records since are read", damaged[0], path)
+    if end.rest:
+        text = "%s: after record %d, %d bytes are no record; they are cut off"
+        log.warning(text, reader.path(end.first), end.position, end.rest)

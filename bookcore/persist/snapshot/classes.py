@@ -15,7 +15,7 @@ from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotTypeError
 
-__all__ = ["CODEC", "OWN", "ClassNames", "handed_in", "name_of", "resolve"]
+__all__ = ["CODEC", "OWN", "ClassNames", "StandIns", "class_of", "handed_in", "name_of", "resolve"]
 
 # the colon keeps these names apart from those of the user's classes
 _BUILT_IN: dict[type, str] = {Resource: ":Resource", BookingEvent: ":BookingEvent"}
@@ -85,13 +85,27 @@ def handed_in(path: object, types: object) -> dict[str, type]:
     return by_name
 
 
+class StandIns(dict[str, type]):
+    """Classes by name for who has not the program that wrote a file: one is made for each name that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__({name: cls for cls, name in _BUILT_IN.items()})
+
+
+def class_of(name: str, known: dict[str, type], base: type) -> type | None:
+    """Return the class of a name, which should be *base* or a subclass of it; None if it is not known."""
+    if name not in known and isinstance(known, StandIns):
+        known[name] = type("StandIn", (base,), {"__qualname__": name})
+    return known.get(name)
+
+
 def resolve(path: object, names: Iterable[str], known: dict[str, type], base: type) -> dict[str, type]:
     """Return the class for each of *names*; each must be *base* or a subclass of it.
 
     Raises: `SnapshotTypeError` that names every class which was not passed, or which is no subclass of *base*.
     """
     wanted = sorted(set(names))
-    missing = [name for name in wanted if name not in known]
+    missing = [name for name in wanted if class_of(name, known, base) is None]
     if missing:
         raise SnapshotTypeError(
             path, f"it holds objects of {', '.join(missing)}; pass types=[{', '.join(missing)}]", missing

@@ -42,7 +42,10 @@ from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, Snap
 from bookcore.persist.fs import FileSystem, read_all, sync_folder, words, write_all
 from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
-__all__ = ["VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_file", "write_file"]
+__all__ = [
+    "VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_bytes", "read_file",
+    "to_bytes", "write_file",
+]  # fmt: skip
 
 Section = tuple[bytes, ...]
 
@@ -208,6 +211,16 @@ def read_file(
     except (OSError, ValueError) as exc:
         raise SnapshotError(name, f"cannot be read: {words(exc)}") from exc
     return _parse(name, data, secret)
+
+
+def to_bytes(facts: Facts, sections: Sequence[Section]) -> bytes:
+    """Return the bytes of a file without a key, for whoever keeps them elsewhere."""
+    return b"".join(_parts(facts, sections, b""))
+
+
+def read_bytes(name: str, data: bytes) -> tuple[Facts, list[Section]]:
+    """Return what `to_bytes` was given; *name* says where the bytes are from. Raises: as `read_file`."""
+    return _parse(name, data, b"")
 
 
 def _parts(facts: Facts, sections: Sequence[Section], secret: bytes) -> list[bytes]:

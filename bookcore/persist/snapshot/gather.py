@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter
+from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.gate import question
@@ -329,6 +330,8 @@ def _bookings(
             kinds[place] = classes.place(type(event))
             fields[place] = dict(event.fields) or None
             starts[place], ends[place] = event._start, event._end
+            if not {type(event._start), type(event._end)} <= {fast_type, NoneType}:  # a `Timestamp` among datetimes
+                fast_type = None
     return seqs, Bookings(
         list(map(ids.get, seqs, seqs)) if ids else seqs,
         kinds,

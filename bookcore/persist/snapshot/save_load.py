@@ -23,17 +23,20 @@ from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import (
     Facts,
     Limits,
+    Section,
     check_key,
     check_limits,
     path_text,
+    read_bytes,
     read_file,
+    to_bytes,
     write_file,
 )
 from bookcore.persist.snapshot.gather import Rows, gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
 
-__all__ = ["load", "load_file", "save", "told_as_unwritable"]
+__all__ = ["load", "load_bytes", "load_file", "save", "save_bytes", "told_as_unwritable"]
 
 C = TypeVar("C")
 
@@ -76,12 +79,22 @@ def save(
     name = path_text(path)
     check_key(name, key)
     allowed = check_limits(name, limits)
-    with _enough_memory(name, "write"), garbage_paused(), told_as_unwritable(name):
+    with _enough_memory(name, "write"):
+        facts, sections = _encoded(calendar, name, store_id, rows)
+        return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
+
+
+def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Rows) -> bytes:
+    """Return what `save` would write to a file. Raises: as `save`, with *name* for the path."""
+    with _enough_memory(name, "write"):
+        return to_bytes(*_encoded(calendar, name, store_id, rows))
+
+
+def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | None) -> tuple[Facts, list[Section]]:
+    with garbage_paused(), told_as_unwritable(name):
         state = gather(calendar, name, rows)
         sections = encode_state(state)
-        facts = Facts(store_id, state.last_sequence, len(state.bookings.ids))
-    with _enough_memory(name, "write"):
-        return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
+        return Facts(store_id, state.last_sequence, len(state.bookings.ids)), sections
 
 
 def load(
@@ -123,9 +136,29 @@ def load_file(
     """Do what `load` does, with classes by name; return also the calendar's state, and the facts in the file's header."""
     with _enough_memory(name, "read"):
         facts, sections = read_file(name, key, allowed, fs)
+    return _rebuilt(make, name, known, facts, sections, allowed.max_ratio)
+
+
+def load_bytes(
+    make: Callable[..., tuple[C, CalendarState]], name: str, known: dict[str, type], data: bytes
+) -> tuple[C, CalendarState, Facts]:
+    """Do what `load_file` does, with what `save_bytes` returned."""
+    with _enough_memory(name, "read"):
+        facts, sections = read_bytes(name, data)
+    return _rebuilt(make, name, known, facts, sections, Limits().max_ratio)
+
+
+def _rebuilt(
+    make: Callable[..., tuple[C, CalendarState]],
+    name: str,
+    known: dict[str, type],
+    facts: Facts,
+    sections: list[Section],
+    max_ratio: int,
+) -> tuple[C, CalendarState, Facts]:
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
-            state = decode_state(sections, allowed.max_ratio)
+            state = decode_state(sections, max_ratio)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)

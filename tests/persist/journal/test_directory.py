@@ -37,6 +37,7 @@ from bookcore.persist.journal.errors import (
     JournalInUseError,
     JournalVersionError,
 )
+from bookcore.persist.journal.frames import read_frames, read_header
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
 
@@ -483,7 +484,7 @@ def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
 
 
 ARGUMENTS: list[dict[str, Any]] = [
-    {"sync": "batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
+    {"sync": "Batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
     {"keep": 0}, {"keep": True}, {"keep": 2.0}, {"keep": None}, {"create": 1}, {"create": None},
 ]  # fmt: skip
 
@@ -527,8 +528,8 @@ def _newer(folder: Path) -> None:
 
     path = max(folder.glob("wal-*"))
     data = path.read_bytes()
-    head = data[:8] + b"\2\0" + data[10:28]
-    path.write_bytes(head + crc32(head).to_bytes(4, "little") + data[32:])
+    head = data[:8] + b"\2\0" + data[10:36]
+    path.write_bytes(head + crc32(head).to_bytes(4, "little") + data[40:])
 
 
 def _mix(pattern: str) -> Callable[[Path], None]:
@@ -612,6 +613,28 @@ def test_a_directory_of_others_is_refused_and_no_file_made(tmp_path: Path) -> No
         assert len(again) == 3
 
 
+def test_times_of_records_never_go_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the machine may be set back, in one process or between two, and before or after a checkpoint."""
+    times = iter([50, 60, 40, 70, 30, 20, 80])
+    monkeypatch.setattr(FileSystem, "now", lambda _: next(times))
+    with Calendar.open(tmp_path) as calendar:  # begun at 50
+        for label in "abc":
+            calendar.add_resource(Resource(label))
+    with Calendar.open(tmp_path) as calendar:
+        calendar.add_resource(Resource("d"))
+        calendar.checkpoint()
+    with Calendar.open(tmp_path) as calendar:
+        calendar.add_resource(Resource("e"))
+        calendar.add_resource(Resource("f"))
+    found = []
+    for path in sorted(tmp_path.glob("wal-*")):
+        data = path.read_bytes()
+        head = read_header(data)
+        assert head is not None
+        found.append((head.time, [each.time for each in read_frames(data, head.store_id, head.first).records]))
+    assert found == [(50, [60, 60, 70, 70]), (70, [70, 80])]
+
+
 def test_other_bounds_than_those_of_the_calendar_are_refused(tmp_path: Path) -> None:
     """None takes what the calendar has."""
     with Calendar.open(tmp_path, bounds="[]") as calendar:
@@ -637,3 +660,16 @@ def test_errors_are_store_errors() -> None:
     """A program that catches `StoreError` catches them."""
     for cls in (JournalClosedError, JournalDamagedError, JournalError, JournalInUseError, JournalVersionError):
         assert issubclass(cls, StoreError)
+
+
+def test_a_number_that_no_file_can_have_is_no_name_of_ours(tmp_path: Path) -> None:
+    """A file has eight bytes for its number; the file is another's, and is left alone."""
+    with booked(tmp_path):
+        pass
+    for name in (f"snap-{'9' * 20}.bks", f"wal-{1 << 63:020}.bkj", f"snap-{1 << 64:020}.bks"):
+        (tmp_path / name).write_bytes(b"")
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 3
+        again.book("room", 50, 51)
+        again.checkpoint()
+    assert len(list(tmp_path.glob("*"))) == 9

@@ -36,10 +36,11 @@ from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.fs import sync_folder
-from bookcore.persist.journal import directory, frames, recovery
+from bookcore.persist.journal import directory, frames
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.opening import Recorder, open_calendar
+from bookcore.persist.journal.reading import Reader
 from bookcore.persist.snapshot.save_load import save
 from bookcore.testing.simulated_files import PowerCut, SimulatedFiles
 
@@ -256,7 +257,7 @@ def damage_crashed(stride: int = 1) -> None:
     files, _, position = small_store()
     del files["CLEAN"]
     name, data = max(files.items())
-    at, length = frames.read_frames(data, data[12:20], int(name[4:-4])).records[-1]
+    at, length, *_ = frames.read_frames(data, data[12:20], int(name[4:-4])).records[-1]
     assert at + length == len(data)
     for bit in range(0, 8 * (at - frames.FRAME_SIZE), stride):
         damaged = bytearray(data)
@@ -426,18 +427,19 @@ def _nothing(*_: Any, **__: Any) -> None:
     """Do nothing."""
 
 
-def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int) -> None:
+def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes) -> None:
     fd = fs.create(path)
-    fs.write(fd, memoryview(frames.header(store_id, first)))
+    fs.write(fd, memoryview(frames.header(store_id, first, time)))
     fs.close(fd)
     sync_folder(fs, folder)
 
 
-def _unchecked(view: memoryview, at: int, salt: int) -> tuple[int, int, int] | None:
+def _unchecked(view: memoryview, at: int, salt: int) -> frames.Frame | None:
     if at + frames.FRAME_SIZE >= len(view):
         return None
-    length, _, sequence, synced = frames._FRAME.unpack_from(view, at)
-    return (length, sequence, synced) if 0 < length <= len(view) - at - frames.FRAME_SIZE else None
+    length, _, *rest = frames._FRAME.unpack_from(view, at)
+    start = at + frames.FRAME_SIZE
+    return frames.Frame(start, length, *rest) if 0 < length <= len(view) - start else None
 
 
 def _in_place(self: Any, source: str, target: str) -> None:
@@ -453,14 +455,14 @@ def _in_place(self: Any, source: str, target: str) -> None:
 def _purged_early(self: Any) -> None:
     found = self._state.gate.run(self._stand)
     if found is not None:
-        files, (position, rows) = self.files, found
+        files, (position, grown, rows) = self.files, found
         files._keep = 1
-        files.purge(position)
+        files.purge(position, 0, grown)
         save(self._state, files.snapshot_path(position), fs=files.fs, store_id=files.snapshot_id(position), rows=rows)
 
 
-def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, record: bytes) -> bytes:
-    return frames.frame(store_id, first, sequence, sequence - 1, record)
+def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, time: int, record: bytes, secret: bytes) -> bytes:
+    return frames.frame(store_id, first, sequence, sequence - 1, time, record)
 
 
 def _not_taken_back(self: Any, fd: int, size: int) -> None:
@@ -477,7 +479,7 @@ def _rotated_unsynced(self: Any) -> None:
     if self.position + 1 == self._first:
         return
     first = self.position + 1
-    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first)
+    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, b"")
     self._fd = self.fs.append(self.path_of(first))
     self._first, self._size = first, frames.HEADER_SIZE
 
@@ -521,9 +523,9 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
     "a torn end is not cut": (DirectoryJournal, "_repair", _nothing, powers),
     "snapshots and CLEAN are replaced in place": (SimulatedFiles, "replace", _in_place, powers),
     "checksums are not compared": (frames, "_valid", _unchecked, crashed),
-    "what follows a bad frame is not looked at": (frames, "_proof", _nothing, crashed),
+    "what follows a bad frame is not looked at": (frames, "_frames_from", lambda *_: iter(()), crashed),
     "frames say that more is on the disk than is": (directory, "frame", _too_sure, prefixes),
-    "CLEAN is not read": (recovery, "_check_clean", _nothing, bits),
+    "CLEAN is not read": (Reader, "_least", lambda *_: 0, bits),
     "a record written in part stays": (SimulatedFiles, "truncate", _not_taken_back, failures),
     "a failed sync counts as one": (DirectoryJournal, "_sync", _sync_again, failures),
     "a refused record leaves its change": (CalendarState, "_roll_back", _nothing, failures),

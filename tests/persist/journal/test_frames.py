@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header, read_frames, read_header
+from bookcore.persist.journal.frames import (
+    FRAME_SIZE,
+    HEADER_SIZE,
+    frame,
+    frames_after,
+    header,
+    read_frames,
+    read_header,
+)
 
 STORE, FIRST = b"store id", 41
 RECORDS = [b"a", b"bc" * 9, b"\0", b"\0" * 40, bytes(range(60))]
@@ -14,9 +22,9 @@ RECORDS = [b"a", b"bc" * 9, b"\0", b"\0" * 40, bytes(range(60))]
 
 def written(synced: int | None = None) -> bytes:
     """Return a file of five records; each says that all before it are on the disk, or those up to *synced*."""
-    data = header(STORE, FIRST)
+    data = header(STORE, FIRST, 7)
     for sequence, record in enumerate(RECORDS, FIRST):
-        data += frame(STORE, FIRST, sequence, sequence - 1 if synced is None else synced, record)
+        data += frame(STORE, FIRST, sequence, sequence - 1 if synced is None else synced, 100 + sequence, record)
     return data
 
 
@@ -24,15 +32,17 @@ STARTS = [HEADER_SIZE + sum(FRAME_SIZE + len(record) for record in RECORDS[:at])
 
 
 def records(data: bytes) -> list[bytes]:
-    return [data[start : start + size] for start, size in read_frames(data, STORE, FIRST).records]
+    return [data[found.at : found.end] for found in read_frames(data, STORE, FIRST).records]
 
 
 def test_what_was_written_is_read() -> None:
     """Header and records come back, and the file ends where the last frame does."""
     data = written()
-    assert read_header(data) == (1, STORE, FIRST)
+    assert read_header(data) == (1, STORE, FIRST, 7, False)
     assert records(data) == RECORDS
-    assert read_frames(data, STORE, FIRST).end == len(data)
+    found = read_frames(data, STORE, FIRST)
+    assert found.end == len(data)
+    assert [each[2:] for each in found.records] == [(n, n - 1, 100 + n) for n in range(41, 46)]
 
 
 def test_a_file_cut_at_any_byte_is_a_prefix() -> None:
@@ -65,7 +75,7 @@ def test_a_lost_write_before_one_that_was_kept_proves_nothing() -> None:
         assert read_frames(damaged, STORE, FIRST).proof is None
 
 
-@pytest.mark.parametrize("extra", [1, 7, 24, 100])
+@pytest.mark.parametrize("extra", [1, 7, 32, 100])
 def test_bytes_that_were_put_in_or_taken_out_prove_damage(extra: int) -> None:
     """A frame that is not where it belongs was moved."""
     data, rng = written(), random.Random(extra)
@@ -98,3 +108,17 @@ def test_every_flipped_bit_of_a_header_is_noticed() -> None:
         damaged[bit // 8] ^= 1 << bit % 8
         assert read_header(bytes(damaged)) is None
     assert all(read_header(data[:size]) is None for size in range(HEADER_SIZE))
+
+
+def test_what_can_be_read_after_damage_is_found() -> None:
+    """Every frame but the damaged one, each once and in order; none of a record that was read before."""
+    data = written()
+    for hit in range(5):
+        damaged = bytearray(data)
+        damaged[STARTS[hit] + FRAME_SIZE] ^= 1
+        found = read_frames(bytes(damaged), STORE, FIRST)
+        later = frames_after(bytes(damaged), found, STORE, FIRST)
+        assert [each.sequence for each in found.records + later] == [n for n in range(41, 46) if n != 41 + hit]
+        assert [bytes(damaged[each.at : each.end]) for each in later] == RECORDS[hit + 1 :]
+    repeated = data + data[STARTS[0] :]
+    assert frames_after(repeated, read_frames(repeated, STORE, FIRST), STORE, FIRST) == []

@@ -1,0 +1,270 @@
+"""States of the past, and what happened between them.
+
+    open_past       the newest snapshot before a moment, and the records up to it: a calendar that takes no changes
+    read_history    the oldest snapshot, and then what each record changes
+
+The lock of the directory is not taken: another calendar may have it open, and go on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bookcore.engine.state import CalendarState
+from bookcore.model import change as changes
+from bookcore.model.change import Change
+from bookcore.model.event import BookingEvent
+from bookcore.model.typecheck import is_a
+from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
+from bookcore.persist.journal.reading import (
+    C,
+    Loaded,
+    Make,
+    Moment,
+    Place,
+    Progress,
+    Reader,
+    Record,
+    apply,
+    blank,
+    check_bounds,
+    place,
+    replay,
+    reread,
+    time_of,
+)
+from bookcore.persist.journal.records import UNRECORDED, Replay
+from bookcore.persist.snapshot.classes import StandIns
+
+__all__ = ["Entry", "History", "PastRecorder", "about", "open_past", "read_history", "read_log", "steps"]
+
+
+class PastRecorder:
+    """The journal of a calendar that shows the past: it takes no record."""
+
+    __slots__ = ("_known", "_place", "position")
+
+    def __init__(self, where: Place, position: int, known: dict[str, type]) -> None:
+        self._place, self.position, self._known = where, position, known
+
+    def append(self, noted: Sequence[Change]) -> None:
+        """Refuse changes, but for those of indexes, which are in no record. Raises: `JournalReadOnlyError`."""
+        if not all(isinstance(change, UNRECORDED) for change in noted):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Raise `JournalReadOnlyError`."""
+        reason = f"is shown as it was after record {self.position}, and takes no changes; open it without as_of"
+        raise JournalReadOnlyError(self._place.folder, reason)
+
+    def wait(self) -> None:
+        """Do nothing: all that there is was read from the disk."""
+
+    barrier = catch_up = close = wait
+
+    def lag(self) -> int:
+        """Return 0: what is shown does not grow."""
+        return 0
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """Raise `JournalReadOnlyError` for a position that is not shown."""
+        if position > self.position:
+            self.checkpoint()
+
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        return read_history(make, self._place, self._known, until=Moment(self.position), wanted=about(what, id))
+
+
+def open_past(
+    make: Make[C], where: Place, known: dict[str, type], moment: Moment, bounds: str | None,
+    progress: Progress | None = None,
+) -> tuple[C, PastRecorder]:  # fmt: skip
+    """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
+
+    Raises: `JournalPositionError` for a moment that is not there; otherwise as `recover`.
+    """
+
+    def read(reader: Reader) -> tuple[C, PastRecorder]:
+        reader.check_there()
+        order = reader.before(moment)
+        if not order:
+            first = reader.names.snapshots[0]
+            reason = f"what is kept begins after record {first}, at {time_of(reader.time_at(first))}"
+            raise JournalPositionError(where.folder, moment.given, reason)
+        calendar, state, store_id, position, _ = reader.load(make, known, order)
+        check_bounds(where.folder, state, bounds)
+        reached = [position]
+        state.gate.run(replay, state, known, _until(moment, reader, store_id, reached))
+        last = max(where.fs.now(), reader.end.time) if reader.end.position == reached[0] else moment.time
+        if moment.is_after(reached[0], last):
+            raise JournalPositionError(where.folder, moment.given, f"the last record is {reached[0]}; that is yet to come")
+        past = PastRecorder(where, reached[0], known)
+        state.log.attach(past)
+        return calendar, past
+
+    return reread(lambda: where.reader(progress=progress), read)
+
+
+def _until(moment: Moment, reader: Reader, store_id: bytes, reached: list[int]) -> Iterator[Record]:
+    """Yield the records after a position, and note that of each, up to a moment; no file is read that has none of them."""
+    if reached[0] == moment.position:
+        return
+    for record in reader.records(store_id, reached[0]):
+        if not moment.includes(record.position, record.time):
+            return
+        reached[0] = record.position
+        yield record
+        if record.position == moment.position:
+            return
+
+
+# -- what happened -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change, the position and the time of its record, and whom it is about.
+
+    ``resources`` are the ids of its resources: two if a booking moved from one to another. ``booking`` is the id of its
+    booking, or None.
+    """
+
+    position: int
+    time: datetime
+    change: Change
+    resources: tuple[Hashable, ...]
+    booking: Hashable
+
+
+def about(what: object, id: object) -> Callable[[Entry], bool]:
+    """Return a function that tells whether an entry is about a booking or a resource, or whichever has this id."""
+    is_booking = is_a(what, BookingEvent)
+    is_resource = not is_booking and id is not what
+
+    def is_about(entry: Entry) -> bool:
+        return (not is_resource and entry.booking == id) or (not is_booking and id in entry.resources)
+
+    return is_about
+
+
+class History(tuple[Entry, ...]):
+    """What happened, in order. It begins after the record ``begins``, which was made at ``since``."""
+
+    begins: int
+    since: datetime
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], begins: int, since: datetime) -> History:
+        """Return a history of these entries."""
+        made = cls(entries)
+        made.begins, made.since = begins, since
+        return made
+
+
+class _Taken:
+    """A journal that keeps the changes of the last record."""
+
+    def __init__(self) -> None:
+        self.changes: Sequence[Change] = ()
+
+    def append(self, noted: Sequence[Change]) -> None:
+        """Keep the changes."""
+        self.changes = noted
+
+    def wait(self) -> None:
+        """Do nothing."""
+
+
+def steps(
+    loaded: Loaded[Any], known: dict[str, type], records: Iterator[Record]
+) -> Iterator[tuple[Record, Sequence[Change]]]:
+    """Apply records to the calendar of a snapshot, and yield each with what it has changed."""
+    state, taken = loaded.state, _Taken()
+    state.log.attach(taken)
+    applied = Replay(state, known)
+    for record in records:
+        state.gate.run(state.undoing, True, apply, applied, record)
+        yield record, taken.changes
+
+
+def read_history(
+    make: Make[Any], where: Place, known: dict[str, type], *, until: Moment | None = None,
+    since: Moment | None = None, wanted: Callable[[Entry], bool], progress: Progress | None = None,
+) -> History:  # fmt: skip
+    """Return the entries that are *wanted*, after the moment *since* and up to *until*.
+
+    Raises: as `recover`.
+    Complexity: linear in the size of the oldest snapshot and of all records that are kept; of those after the newest
+    snapshot before *since*, if that is given.
+    """
+
+    def read(reader: Reader) -> History:
+        reader.check_there()
+        order = (reader.before(since) if since is not None else []) or reader.names.snapshots
+        loaded = reader.load(make, known, order)
+        found: list[Entry] = []
+        ids = _Ids(loaded.state)
+        records = _until(until or Moment(), reader, loaded.store_id, [loaded.position])
+        for record, noted in steps(loaded, known, records):
+            entries = ids.entries(record, noted)
+            if since is None or not since.includes(record.position, record.time):
+                found += filter(wanted, entries)
+        return History.of(found, loaded.position, time_of(reader.time_at(loaded.position)))
+
+    return reread(lambda: where.reader(progress=progress), read)
+
+
+def read_log(
+    directory: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,
+    key: bytes | None = None, progress: Progress | None = None,
+) -> History:  # fmt: skip
+    """Return what happened in a directory, for who has not the program that wrote it: its classes are stood in for.
+
+    *since* is a position, of which only later records are read, or an instant, before which none is.
+    Raises: as `read_history`; `QueryError` for a *since* that is neither.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bookcore import Calendar, Resource
+    >>> with TemporaryDirectory() as folder:
+    ...     with Calendar.open(folder) as calendar:
+    ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="stay")
+    ...     [(each.position, type(each.change).__name__, each.resources, each.booking) for each in read_log(folder)]
+    [(1, 'ResourceAdded', ('room',), None), (2, 'Booked', ('room',), 'stay')]
+    """
+    moment = None if since is None else Moment.of(since).earlier()
+    return read_history(blank, place(directory, key), StandIns(), since=moment, wanted=wanted, progress=progress)
+
+
+class _Ids:
+    """The ids under which resources were registered, also of those that were removed since."""
+
+    def __init__(self, state: CalendarState) -> None:
+        self._by_object = {id(record.resource): (record.id, record.resource) for record in state.registry.by_id.values()}
+
+    def entries(self, record: Record, noted: Sequence[Change]) -> list[Entry]:
+        """Return an entry for each change of a record."""
+        found, time = [], time_of(record.time)
+        for change in noted:
+            if isinstance(change, changes.ResourceAdded):
+                self._by_object[id(change.resource)] = change.id, change.resource
+            found.append(Entry(record.position, time, change, *self._of(change)))
+        return found
+
+    def _of(self, change: Any) -> tuple[tuple[Hashable, ...], Hashable]:
+        """Return the ids of the resources and of the booking that a change is about."""
+        match change:
+            case changes.Moved(before, after) | changes.Changed(before, after):
+                found = [before._resource, after._resource]
+                booking = after._id
+            case changes.Closed(closure) | changes.Reopened(closure):
+                found, booking = [closure.resource], None
+            case _ if hasattr(change, "event"):
+                found, booking = [change.event._resource], change.event._id
+            case _:
+                found, booking = [change.resource], None
+        return tuple(dict.fromkeys(self._by_object[id(resource)][0] for resource in found)), booking

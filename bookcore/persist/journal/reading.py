@@ -1,0 +1,439 @@
+"""`Reader`: what a directory holds, read without its lock, and without changing anything in it.
+
+    names  ->  CLEAN  ->  a snapshot  ->  files, one after the other  ->  frames  ->  records  ->  `apply`
+
+What is not as it was written is an error that names the file and the offset, and is handed to ``tell``. Opening a calendar
+raises it, which is `refuse`. Verifying and salvaging collect it, and go on with every record that can be read.
+
+Lawful after a crash, and no error: a last file whose end is torn, and a last file that has not even a header.
+
+Another process may write the directory meanwhile. Records that it appends are read or not. If it removes old files, the
+reading fails, and `reread` does it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from bookcore.engine.mending import Mending
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
+from bookcore.model.event import BookingEvent
+from bookcore.persist.codec.blob import MissingCodec
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
+from bookcore.persist.fs import FileSystem, read_all
+from bookcore.persist.journal.directory import (
+    CLEAN,
+    Names,
+    file_path,
+    read_clean,
+    snapshot_path,
+    told_as_journal,
+)
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalVersionError,
+)
+from bookcore.persist.journal.frames import (
+    HEADER_SIZE,
+    STORE_ID_SIZE,
+    VERSION,
+    Header,
+    frames_after,
+    read_frames,
+    read_header,
+)
+from bookcore.persist.journal.records import Replay
+from bookcore.persist.snapshot.format import Limits, check_key, path_text
+from bookcore.persist.snapshot.save_load import load_file
+from bookcore.stores.memory.store import MemoryStore
+
+__all__ = [
+    "End",
+    "Loaded",
+    "Make",
+    "Moment",
+    "Place",
+    "Progress",
+    "Reader",
+    "Record",
+    "apply",
+    "blank",
+    "check_bounds",
+    "place",
+    "read_file",
+    "refuse",
+    "replay",
+    "reread",
+    "time_of",
+]
+
+C = TypeVar("C")
+T = TypeVar("T")
+Make = Callable[..., tuple[C, CalendarState]]
+Progress = Callable[[int, int], Any]
+"""Is called now and then with the number of bytes that have been read, and of all that will be."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FOR_EVER = 1 << 64  # after every position and every time of a file
+_ATTEMPTS = 10
+_RECORDS_PER_REPORT = 1 << 10  # of progress
+
+
+class Record(NamedTuple):
+    """A record, and where it is."""
+
+    position: int
+    time: int
+    path: str
+    at: int | None
+    data: bytes
+
+
+class End(NamedTuple):
+    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header.
+
+    ``grown`` is the size of all files that were read.
+    """
+
+    first: int
+    size: int
+    position: int
+    time: int
+    rest: int
+    unfinished: list[int]
+    grown: int = 0
+
+
+class Loaded(NamedTuple, Generic[C]):
+    """The calendar of a snapshot, and the errors of those that were tried before it."""
+
+    calendar: C
+    state: CalendarState
+    store_id: bytes
+    position: int
+    damaged: list[SnapshotError]
+
+
+class Moment(NamedTuple):
+    """A state of the past: after the last record up to a position and up to a time."""
+
+    position: int = _FOR_EVER
+    time: int = _FOR_EVER
+    given: object = None
+
+    @classmethod
+    def of(cls, given: object) -> Moment:
+        """Return the moment that a program names by a position or an instant. Raises: `QueryError`."""
+        if type(given) is int and given >= 0:
+            return cls(position=min(given, _FOR_EVER - 1), given=given)
+        if isinstance(given, datetime) and given.tzinfo is not None:
+            return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
+        raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone")
+
+    def earlier(self) -> Moment:
+        """Return the moment of all records that were made before this instant; for a position itself."""
+        return self if self.time == _FOR_EVER else self._replace(time=self.time - 1)
+
+    def is_after(self, position: int, time: int) -> bool:
+        """Tell whether this is a later position than the last one, or a later instant than the last one."""
+        return position < self.position < _FOR_EVER or time < self.time < _FOR_EVER
+
+    def includes(self, position: int, time: int) -> bool:
+        """Tell whether a record of this position and time had been made then."""
+        return position <= self.position and time <= self.time
+
+
+def time_of(time: int) -> datetime:
+    """Return the time of a record as a datetime in UTC.
+
+    >>> time_of(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return _EPOCH + min(time * _MICROSECOND, datetime.max.replace(tzinfo=UTC) - _EPOCH)
+
+
+def refuse(error: BookcoreError) -> None:
+    """Raise what is wrong with a directory."""
+    raise error
+
+
+def blank(bounds: str, event_type: type[BookingEvent]) -> tuple[None, CalendarState]:
+    """Make the state of a calendar that nobody calls: to see whether records follow from each other."""
+    state = CalendarState(None, MemoryStore(), bounds, None, event_type)
+    state.store.bind(state.closed)
+    Mending(state)
+    return None, state
+
+
+class Reader:
+    """Reads one directory. *tell* gets each error; if it returns, what can be read in spite of that is read."""
+
+    def __init__(
+        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None,
+        secret: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Read the names. *secret* is the key, or empty. Raises: `JournalError`."""
+        self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
+        self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
+        """Where the records end, once all of them have been read."""
+        with told_as_journal(folder, "cannot be read"):
+            self.names = Names.read(fs, folder)
+        self._progress, self._done, self._total = progress, 0, 0
+        if progress is not None:
+            self._total = sum(map(self.size, map(self.snapshot_path, self.names.snapshots))) + self._size_after(-1)
+
+    def path(self, first: int) -> str:
+        """Return the path of the file that begins with this record."""
+        return file_path(self.folder, first)
+
+    def snapshot_path(self, position: int) -> str:
+        """Return the path of the snapshot after this record."""
+        return snapshot_path(self.folder, position)
+
+    def check_there(self) -> None:
+        """Raise `JournalError` if there is no calendar in the directory, or no snapshot to begin with."""
+        if self.names.snapshots:
+            return
+        if self.names.files or self.names.has_clean:
+            raise JournalDamagedError(self.folder, "all its snapshots are gone")
+        raise JournalError(self.folder, "there is no calendar in it")
+
+    def has_changed(self) -> bool:
+        """Tell whether there are other files now than when the names were read. Raises: `JournalError`."""
+        with told_as_journal(self.folder, "cannot be read"):
+            return Names.read(self.fs, self.folder) != self.names
+
+    def size(self, path: str) -> int:
+        """Return the size of a file; 0 if it cannot be read, which its reader will tell."""
+        try:
+            fd = self.fs.open(path)
+            try:
+                return max(0, self.fs.size(fd))
+            finally:
+                self.fs.close(fd)
+        except OSError:
+            return 0
+
+    def _size_after(self, position: int) -> int:
+        """Return the size of the files with the records after a position."""
+        return sum(self.size(self.path(first)) for first in self.names.files if first > position)
+
+    def advance(self, size: int) -> None:
+        """Report that so many bytes more have been read."""
+        self._done += size
+        self.report(0)
+
+    def report(self, within: int) -> None:
+        """Report how far the reading is: *within* bytes into the present file."""
+        if self._progress is not None:
+            self._progress(min(self._done + within, self._total), self._total)
+
+    # -- snapshots ---------------------------------------------------------------------------------
+
+    def load(self, make: Make[C], known: dict[str, type], order: Iterable[int]) -> Loaded[C]:
+        """Return the calendar of the first of these snapshots that is whole, and sealed by the key if there is one.
+
+        Raises: the first `SnapshotDamagedError` or `SnapshotKeyError` if none is; any other error of a snapshot at once.
+        """
+        damaged: list[SnapshotError] = []
+        for position in order:
+            path = self.snapshot_path(position)
+            try:
+                calendar, state, facts = load_file(make, path, known, self.secret or None, Limits(), self.fs)
+                store_id = self.store_of(position, facts.store_id)
+            except (SnapshotDamagedError, SnapshotKeyError) as exc:
+                damaged.append(exc)
+            else:
+                if self._progress is not None:
+                    self._total = self.size(path) + self._size_after(position)
+                    self.advance(self.size(path))
+                return Loaded(calendar, state, store_id, position, damaged)
+        raise damaged[0]
+
+    def store_of(self, position: int, snapshot_id: bytes) -> bytes:
+        """Return the id of the store that a snapshot is of. Raises: `SnapshotDamagedError` if it is of none."""
+        if snapshot_id[STORE_ID_SIZE:] != position.to_bytes(8, "little"):
+            raise SnapshotDamagedError(self.snapshot_path(position), "was renamed, or is no part of a journal")
+        return snapshot_id[:STORE_ID_SIZE]
+
+    def before(self, moment: Moment) -> list[int]:
+        """Return the snapshots from which the state at a moment can be reached, newest first."""
+        return [
+            position for position in reversed(self.names.snapshots)
+            if position <= moment.position and (moment.time == _FOR_EVER or self.time_at(position) <= moment.time)
+        ]  # fmt: skip
+
+    def time_at(self, position: int) -> int:
+        """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""
+        try:
+            head = read_header(read_file(self.fs, self.path(position + 1), HEADER_SIZE))
+        except JournalError:
+            head = None
+        return _FOR_EVER if head is None else head.time
+
+    # -- records -----------------------------------------------------------------------------------
+
+    def records(self, store_id: bytes, start: int) -> Iterator[Record]:
+        """Yield the records after a position, in order; then ``end`` says where they end, and CLEAN has been looked at."""
+        least = self._least(store_id)  # before the files: they may be shut down meanwhile
+        position, time, size, unfinished = start, 0, HEADER_SIZE, list[int]()
+        chain = [first for first in self.names.files if first > start]
+        if not chain:
+            self.tell(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
+        is_told, last, rest, grown = False, start + 1, 0, 0
+        for first in chain:
+            path, is_last = self.path(first), first == chain[-1]
+            if first != position + 1 and not is_told:
+                self.tell(JournalDamagedError(self.folder, f"the records {position + 1} to {first - 1} are gone"))
+            try:
+                data = read_file(self.fs, path)
+            except JournalError as exc:
+                self.tell(exc)
+                is_told = True
+                continue
+            if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
+                unfinished.append(first)  # its making was cut off
+                break
+            head = self._header(path, data, store_id, first)
+            is_told = head is None
+            its_first, time = (first, time) if head is None else (head.first, head.time)
+            found = read_frames(data, store_id, its_first, self.secret)
+            records, rest = found.records, len(data) - found.end
+            if rest and not (is_last and found.proof is None):
+                what = f"record {its_first + len(records)} is damaged"
+                proof = "" if found.proof is None else f": a later one, at byte {found.proof}, shows that it was written"
+                if found.proof == found.end:
+                    proof = ": it bears no seal of this key, or is out of its place"
+                self.tell(JournalDamagedError(path, what + proof, offset=found.end))
+                is_told = True
+                records = records + frames_after(data, found, store_id, its_first, self.secret)
+            for number, each in enumerate(records):
+                if not number % _RECORDS_PER_REPORT:
+                    self.report(each.at)
+                yield Record(each.sequence, each.time, path, each.at, data[each.at : each.end])
+            if records:
+                position, time = records[-1].sequence, records[-1].time
+            last, size = first, found.end
+            self.advance(len(data))
+            grown += len(data)
+        self.end = End(last, size, position, time, rest, unfinished, grown)
+        if position < least:
+            what = f"it had {least} records when it was shut down, {position} of them are here"
+            self.tell(JournalDamagedError(self.folder, what))
+
+    def _header(self, path: str, data: bytes, store_id: bytes, first: int) -> Header | None:
+        """Return the header of a file that should be this one, or None if that is told to be wrong."""
+        head = read_header(data)
+        if head is None:
+            self.tell(JournalDamagedError(path, "its header is damaged", offset=0))
+        elif head.version > VERSION:
+            self.tell(JournalVersionError(path, head.version, VERSION))
+        elif head.version != VERSION:
+            self.tell(JournalDamagedError(path, f"there is no format {head.version}", offset=8))
+        elif head.store_id != store_id:
+            self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
+        elif head.first != first:
+            self.tell(JournalDamagedError(path, f"was renamed: it begins with record {head.first}"))
+        elif head.is_sealed is not bool(self.secret):
+            how = "with a key" if head.is_sealed else "without a key"
+            self.tell(JournalDamagedError(path, f"was written {how}, unlike the snapshot"))
+        else:
+            return head
+        return None
+
+    def _least(self, store_id: bytes) -> int:
+        """Return how many records there were at least when the calendar was shut down."""
+        if not self.names.has_clean:
+            return 0
+        path = os.path.join(self.folder, CLEAN)
+        try:
+            its_store, least = read_clean(path, read_file(self.fs, path), self.secret)
+        except JournalError as exc:
+            self.tell(exc)
+            return 0
+        if its_store != store_id:
+            self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
+            return 0
+        return least
+
+
+def read_file(fs: FileSystem, path: str, most: int | None = None) -> bytes:
+    """Return the bytes of a regular file, or *most* of them. Raises: `JournalError`."""
+    limit = Limits().max_bytes
+    with told_as_journal(path, "cannot be read"):
+        fd = fs.open(path)
+        try:
+            size = fs.size(fd)
+            if not 0 <= size <= limit:
+                raise JournalError(path, "is no regular file" if size < 0 else f"{size} bytes; at most {limit} are read")
+            return read_all(fs, fd, size if most is None else min(size, most))
+        finally:
+            fs.close(fd)
+
+
+def apply(replay: Replay, record: Record) -> None:
+    """Apply a record; whatever goes wrong names the file."""
+    _, _, path, at, data = record
+    try:
+        replay.apply(data)
+    except MissingCodec as exc:
+        raise SnapshotTypeError(path, exc.reason, [exc.name]) from exc
+    except MemoryError as exc:
+        raise JournalError(path, "there is not enough memory to read it", offset=at) from exc
+    except BookcoreError as exc:
+        raise JournalDamagedError(path, f"a record that does not follow from those before: {exc}", offset=at) from exc
+    except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
+        raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
+
+
+def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
+    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
+    if bounds is not None and bounds != state.bounds:
+        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+
+
+def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:
+    """Apply records, one after the other. The calendar's lock is held for writing. Raises: as `apply`."""
+    applied = Replay(state, known)
+    for record in records:
+        apply(applied, record)
+
+
+class Place(NamedTuple):
+    """A directory, and how it is read."""
+
+    folder: str
+    fs: FileSystem
+    secret: bytes = b""
+
+    def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
+        """Return a reader of the directory. Raises: `JournalError`."""
+        return Reader(self.folder, self.fs, tell, progress, self.secret)
+
+
+def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Place:
+    """Return the place that a program names. Raises: `SnapshotError` for what is no path or no key."""
+    folder = path_text(directory)
+    return Place(folder, fs or FileSystem(), check_key(folder, key))
+
+
+def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:
+    """Return what *read* does with a reader; if it fails, and files have come or gone meanwhile, do it again."""
+    for attempt in range(_ATTEMPTS):
+        reader = make()
+        is_last = attempt == _ATTEMPTS - 1
+        try:
+            found = read(reader)
+        except (SnapshotError, StoreError):
+            if is_last or not reader.has_changed():
+                raise
+        else:
+            if is_whole(found) or is_last or not reader.has_changed():
+                break
+    return found

@@ -1,0 +1,29 @@
+"""Calendars shared by processes: each has all in memory and decides there, and a database puts the changes into one order.
+
+    a command    its turn -> the lock of the database -> read what is new -> apply -> decide -> append and commit -> unlock
+                 one thread   one process                `-------- under the calendar's lock --------'
+    a question   reads memory as it stands; nothing waits for the database
+    a follower   a thread: what others have appended -> apply, under the calendar's lock -> subscribers
+
+A command waits for other processes before it takes the calendar's lock, so questions go on meanwhile. It decides once, on
+the newest state there is, and nobody else appends until it has: there is no second try, and no change counts before it has
+its place in the order. The calendar's lock is held while the change is written and committed, which waits for nobody.
+
+A transaction keeps the lock of the database from its beginning to its end, because its block cannot be run again. A what-if
+takes none. While a block is open no record of others is applied.
+
+A record is one command or transaction, as in a directory (`bookcore.persist.journal.records`). Its *place* is its position,
+1, 2, 3 ..., and its mark, a checksum over all records up to it. Calendars at one place have the same history, so the same
+state; who finds another mark at its position has followed another history, and says so.
+
+Holds that have run out are released in memory by the first question that finds them, as everywhere. That is provisional: it
+is in no record, subscribers do not hear of it, and it is undone before records of others are applied, or a command is
+decided. The command releases them anew, in its own record, by the clock at that moment.
+
+    seam         what a database has to do: `SharedJournal`
+    sqlite       a SQLite file, for the processes of one machine
+    turns        `SharedGate`: how commands take their turn
+    recorder     `SharedRecorder`: the journal as the calendar sees it
+    follower     the thread
+    opening      from an address to a calendar
+"""

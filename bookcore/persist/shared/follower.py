@@ -1,0 +1,74 @@
+"""`Follower`: the thread that brings a shared calendar what other processes have done.
+
+It does not keep the calendar alive, and ends when that is closed or collected.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+from weakref import ref
+
+from bookcore.model.errors import BookcoreError
+from bookcore.persist.shared.seam import SharedJournal
+
+__all__ = ["Follower"]
+
+LOOKING = 0.5
+"""How many seconds pass at most until it looks whether the calendar is there still."""
+PAUSES = 0.05, 2.0
+"""The first and the longest pause, in seconds, after an error."""
+_ENDING = 1.0
+
+
+class Follower:
+    """Follows for one recorder."""
+
+    def __init__(self, recorder: Any) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=_follow, args=(ref(recorder), recorder.journal, self._ended), name="bookcore follower", daemon=True
+        )
+        self._thread.start()
+
+    def is_here(self) -> bool:
+        """Tell whether this is its thread."""
+        return self._thread is threading.current_thread()
+
+    def join(self) -> None:
+        """Wait for its end, which has been asked for; not long, because a subscriber of it may wait for the caller."""
+        self._ended.set()
+        if not self.is_here():
+            self._thread.join(_ENDING)
+
+
+def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Event) -> None:
+    pause, longest = PAUSES
+    told = False
+    while not ended.is_set():
+        recorder = recorder_there()
+        if recorder is None:
+            journal.close()
+            return
+        position = recorder.position
+        del recorder  # while this waits, the calendar may be collected
+        try:
+            came = journal.wait(position, LOOKING)
+            recorder = recorder_there()
+            if recorder is not None and recorder.is_open():
+                if came:
+                    recorder.catch_up()
+                recorder.checkpoint_if_due()
+            recorder = None
+            pause, told = PAUSES[0], False
+        except Exception as exc:
+            recorder = None
+            if ended.is_set():
+                return
+            if not told:  # questions are answered from memory, and commands tell what is wrong
+                trace = None if isinstance(exc, BookcoreError) else exc
+                logging.getLogger("bookcore").warning("a shared calendar does not follow: %s", exc, exc_info=trace)
+                told = True
+            ended.wait(pause)
+            pause = min(2 * pause, longest)

@@ -1,0 +1,249 @@
+"""`SharedRecorder`: the journal of one shared calendar, as its log, its gate and its follower see it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import threading
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from typing import Any, NoReturn
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.change import Change
+from bookcore.model.errors import QueryError, SnapshotError, TransactionError
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalError,
+    JournalTimeoutError,
+)
+from bookcore.persist.journal.reading import Record, apply
+from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.shared.seam import Entry, Place, SharedJournal
+from bookcore.persist.shared.turns import SharedGate
+from bookcore.persist.snapshot.gather import read
+from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
+
+__all__ = ["AT_ONCE", "SharedRecorder", "replay_all", "snapshot_id"]
+
+AT_ONCE = 256
+"""How many records of others are applied while questions wait."""
+
+
+class SharedRecorder:
+    """What a shared calendar does with its journal. ``place`` is that of the last record that memory has."""
+
+    def __init__(
+        self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
+        patience: float, keep: int,
+    ) -> None:  # fmt: skip
+        self.state, self.journal, self.place = state, journal, place
+        self.turn = threading.RLock()
+        self.follower: Any = None
+        self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
+        self._patience, self._keep = patience, keep
+        self._applied: Place | None = None  # where records of others lead that are being applied
+        self._pid = os.getpid()
+        self._closed = False
+        self.swelling = False  # a record was appended since somebody looked whether a checkpoint is due
+
+    @property
+    def position(self) -> int:
+        """The position of the last record that memory has."""
+        return self.place.position
+
+    # -- for the log -------------------------------------------------------------------------------
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Append one record: what is pending, then these changes. The calendar's lock is held, and that of the database.
+
+        Raises: `JournalError`; `SnapshotError` for a class or a value that cannot be written.
+        """
+        log = self.state.log
+        if self._applied is not None:  # they are records already
+            self.place = self._applied
+            return
+        with told_as_unwritable(self.journal.name):
+            record = self._encoder.encode([*log.pending, *changes])
+        if not record:
+            return
+        told: Any = [(change, log.subscribers) for change in log.pending]
+        kept: Any = log.changes
+        place = self.journal.append(self.place, record)
+        # No call comes between the commit and the end of this method. If Ctrl-C comes before, the changes are undone here,
+        # and read as a record of others.
+        self.place = place
+        self.swelling = True
+        kept[:0] = told
+        log.pending = []
+
+    def wait(self) -> None:
+        """Have all on the disk already, as far as was asked for."""
+
+    # -- for the gate ------------------------------------------------------------------------------
+
+    def is_open(self) -> bool:
+        """Tell whether `check_open` raises nothing."""
+        return not self._closed and os.getpid() == self._pid
+
+    def check_open(self) -> None:
+        """Raise `JournalClosedError` if the calendar was closed, or in a forked process."""
+        if os.getpid() != self._pid:
+            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
+            raise JournalClosedError(self.journal.name, reason)
+        if self._closed:
+            raise JournalClosedError(self.journal.name, "takes no more changes: the calendar was closed")
+
+    def patient_until(self) -> float:
+        """Return the time until which a call that begins now may wait."""
+        return monotonic() + self._patience
+
+    def left(self, until: float) -> float:
+        """Return how many seconds are left, at least 0."""
+        return max(0.0, until - monotonic())
+
+    def overdue(self, who: str) -> JournalTimeoutError:
+        """Return the error that says who was waited for."""
+        reason = f"{who} kept it for longer than {self._patience:g} seconds; nothing was changed"
+        return JournalTimeoutError(self.journal.name, reason, self._patience)
+
+    def lock(self, until: float) -> Sequence[Entry]:
+        """Keep others from appending, and return what they have appended. Raises: `JournalError`."""
+        journal = self.journal
+        journal.lock(self.left(until))
+        news = journal.read(self.place, AT_ONCE, locked=True)
+        if len(news) < AT_ONCE:
+            return news
+        journal.unlock()  # there is much to apply: others may append meanwhile
+        self.catch_up()
+        journal.lock(self.left(until))
+        return journal.read(self.place, -1, locked=True)
+
+    def unlock(self) -> None:
+        """Let others append, if they may not yet."""
+        self.journal.unlock()
+
+    def apply(self, news: Sequence[Entry], *, afresh: bool = False) -> None:
+        """Apply records of others, all or none. The calendar's lock is held for writing; memory may have some of them.
+
+        *afresh*: also without news undo the expiries that are provisional, because a command is about to be decided.
+        Raises: `JournalDamagedError`, `SnapshotTypeError`.
+        """
+        state = self.state
+        news = [entry for entry in news if entry.place.position > self.place.position]
+        if news or afresh:
+            state.take_back_pending()
+        if not news:
+            return
+        state.renumber()  # which is put off in a block
+        self._applied = news[-1].place
+        try:
+            state.undoing(True, replay_all, self._replay, self.journal.name, news)
+        finally:
+            self._applied = None
+
+    # -- for the calendar --------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`."""
+        self.check_open()
+        gate: SharedGate = self.state.gate  # type: ignore[assignment]
+        if gate.is_within():
+            block = gate.block
+            if block is not None and block.then is not None:  # a transaction: nobody else appends
+                return
+            raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
+        while news := self.journal.read(self.place, AT_ONCE):
+            gate.follow(self.apply, news)
+
+    def lag(self) -> int:
+        """See `Calendar.lag`."""
+        self.check_open()
+        return max(0, self.journal.head() - self.position)
+
+    def wait_for(self, position: int, timeout: float | None) -> None:
+        """See `Calendar.wait_for`."""
+        self.check_open()
+        patience = self._patience if timeout is None else timeout
+        until = monotonic() + patience
+        while self.position < position:
+            if not self.journal.wait(position - 1, self.left(until)):
+                self.check_open()
+                what = f"has {self.journal.head()} records, and record {position} did not come within {patience:g} seconds"
+                raise JournalTimeoutError(self.journal.name, what, patience)
+            self.catch_up()
+
+    def barrier(self) -> None:
+        """See `Calendar.barrier`."""
+        self.state.gate.run(self._record_pending)
+        self.journal.barrier()
+
+    def _record_pending(self) -> None:
+        """Release the holds that have run out, for a record of its own if there are some."""
+        state = self.state
+        if state.gate.waiting:
+            state.tick()
+        state.undoing(True, tuple)
+
+    def history(self, *_: object) -> NoReturn:
+        """Raise `QueryError`: records in a database have no times yet."""
+        raise QueryError(self.journal.name, "is a database, which tells no history; that is for a directory")
+
+    def checkpoint(self) -> None:
+        """See `Calendar.checkpoint`."""
+        self.check_open()
+        gate: SharedGate = self.state.gate  # type: ignore[assignment]
+        if gate.is_within():
+            raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
+        place, rows = gate.follow(self._stand)
+        name, journal = self.journal.name, self.journal
+        data = save_bytes(self.state, name, store_id=snapshot_id(journal.origin, place), rows=rows)
+        journal.checkpoint(place, data, self._keep)
+
+    def _stand(self) -> tuple[Place, Any]:
+        """Return the place and the rows that a snapshot shows. The lock is held."""
+        self.state.take_back_pending()
+        return self.place, read(self.state, self.journal.name)
+
+    def checkpoint_if_due(self) -> None:
+        """Write a checkpoint if the records have outgrown the last one, in the follower's thread if there is one.
+
+        What goes wrong is logged.
+        """
+        gate: Any = self.state.gate
+        if not self.swelling or not (self.follower is None or self.follower.is_here()) or gate.is_within():
+            return
+        self.swelling = False
+        try:
+            if self.journal.outgrown():
+                self.checkpoint()
+        except (JournalError, SnapshotError) as exc:
+            logging.getLogger("bookcore").warning("no checkpoint was written: %s", exc)
+
+    def close(self) -> None:
+        """See `Calendar.close`."""
+        gate: SharedGate = self.state.gate  # type: ignore[assignment]
+        if gate.is_within():
+            raise TransactionError("a transaction is open, and may yet be undone; end it before close")
+        if self._closed or os.getpid() != self._pid:
+            return
+        gate.follow(self._close)
+        if self.follower is not None:
+            self.follower.join()
+        self.journal.close()
+
+    def _close(self) -> None:
+        self._closed = True
+        self.journal.wake()
+
+
+def snapshot_id(origin: Place, place: Place) -> bytes:
+    """Return what the header of a snapshot has as its store id: the mark of the journal, and its place."""
+    return struct.pack("<IIQ", origin.mark, place.mark, place.position)
+
+
+def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
+    """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
+    for (position, _), data in entries:
+        apply(replay, Record(position, 0, f"{name}, record {position}", None, data))

@@ -1,0 +1,94 @@
+"""What a database has to do so that calendars can be shared by it: keep records in one order, and tell what is new.
+
+Nothing else of bookcore knows which database it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+from zlib import crc32
+
+__all__ = ["ORIGIN", "Entry", "Place", "SharedJournal", "after"]
+
+
+class Place(NamedTuple):
+    """The place of a record in the order: its number, and a checksum over all records up to it."""
+
+    position: int
+    mark: int
+
+
+class Entry(NamedTuple):
+    """A record, or a snapshot, and its place."""
+
+    place: Place
+    data: bytes
+
+
+ORIGIN = 0
+"""The position before the first record. Its mark is made of the id of the journal."""
+
+
+def after(place: Place, record: bytes) -> Place:
+    """Return the place of the record that follows.
+
+    >>> after(Place(0, 7), b"record")
+    Place(position=1, mark=2251403049)
+    """
+    return Place(place.position + 1, crc32(record, place.mark))
+
+
+class SharedJournal(Protocol):
+    """A journal that many processes append to.
+
+    `lock`, `append` and `unlock` are called by one thread at a time; all other methods by any. Each waits for the database
+    for a bounded time, and raises a `JournalError`; in a forked process each raises `JournalClosedError`.
+    """
+
+    name: str
+    """The address, as errors tell it; without a password."""
+    bounds: str
+    origin: Place
+
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+        """Return the records after a place, in order, at most so many. *locked*: the caller has called `lock`.
+
+        Raises: `JournalReplacedError` if there is no record at this place, `JournalDamagedError` if they do not follow.
+        """
+
+    def head(self) -> int:
+        """Return the position of the last record."""
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """Wait until there is a record after *position*, and tell whether one came in time; `wake` ends all waiting."""
+
+    def wake(self) -> None:
+        """End all waiting, now and later: the calendar is being closed."""
+
+    def lock(self, timeout: float) -> None:
+        """Keep others from appending until `append` or `unlock`. Raises: `JournalTimeoutError`."""
+
+    def append(self, place: Place, record: bytes) -> Place:
+        """Append a record after the last one, whose place is given, commit, and unlock. Returns the new place.
+
+        If it raises, the record is not there; unless that is an `UnknownOutcomeError`. The last call is the commit.
+        """
+
+    def unlock(self) -> None:
+        """Let others append, if they may not yet."""
+
+    def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
+        """Keep a snapshot of the calendar at a place, and of older ones all but *keep* - 1."""
+
+    def checkpoints(self) -> Iterator[Entry]:
+        """Return the snapshots, the newest first."""
+
+    def outgrown(self) -> bool:
+        """Tell whether the records after the newest snapshot are more bytes than it is, so that a new one is due."""
+
+    def barrier(self) -> None:
+        """Return when all that was committed is on the disk."""
+
+    def close(self) -> None:
+        """Give back what the journal holds. Called again it does nothing."""

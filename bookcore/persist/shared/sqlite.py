@@ -1,0 +1,367 @@
+"""`SqliteJournal`: a SQLite file that the processes of one machine share.
+
+    calendar      one row: the bounds, and the mark of the origin
+    change        position, mark, record; row 0 is the origin, without a record
+    checkpoint    position, mark, snapshot
+
+The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite
+makes the order. With ``sync="always"`` a commit is on the disk when it returns (``synchronous=FULL``).
+
+There are two connections: the writer belongs to the thread that has called `lock`, the reader has a lock of its own. A third
+one writes a checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from time import monotonic, sleep
+from urllib.parse import quote
+
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalDamagedError,
+    JournalError,
+    JournalReplacedError,
+    JournalTimeoutError,
+    JournalVersionError,
+)
+from bookcore.persist.shared.seam import Entry, Place, after
+
+__all__ = ["SqliteJournal"]
+
+VERSION = 1
+APPLICATION = 0x424B434A  # "BKCJ"
+NOTICING = 0.01
+"""How many seconds pass at most until a process that waits looks again: SQLite tells nobody of a commit."""
+PAUSES = 0.0005, 0.01
+"""The first and the longest pause, in seconds, of who waits for the lock."""
+MOST = 900_000_000
+"""The size in bytes of the largest record or snapshot; SQLite takes a thousand million in a row."""
+LEAST = 1 << 22
+"""How many bytes of records there are before a checkpoint is due, at least."""
+
+_TABLES = (
+    "CREATE TABLE calendar (bounds TEXT NOT NULL, origin INTEGER NOT NULL)",
+    "CREATE TABLE change (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, record BLOB NOT NULL)",
+    "CREATE TABLE checkpoint (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, snapshot BLOB NOT NULL)",
+)
+_READ = """
+SELECT position, mark, CASE WHEN position > :position THEN record END FROM change
+WHERE position >= :position ORDER BY position LIMIT :most
+"""
+_OUTGROWN = """
+WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
+SELECT coalesce((SELECT sum(length(record)) FROM change
+                 WHERE position > coalesce((SELECT position FROM newest), 0)), 0)
+       > max(?, coalesce((SELECT size FROM newest), 0))
+"""
+_DROP = """
+DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?)
+"""
+_forked: list[sqlite3.Connection] = []
+"""Connections of the process from which this one was forked. They must not be closed here."""
+
+
+class SqliteJournal:
+    """See `bookcore.persist.shared.seam.SharedJournal`."""
+
+    def __init__(self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float) -> None:
+        """Open the file, or make it. Raises: `JournalError`."""
+        self.name, self._path = path, os.path.abspath(path)
+        self._sync, self._timeout = sync, timeout
+        self._pid = os.getpid()
+        self._ended = threading.Event()
+        self._reading = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._check_path(create)
+        try:
+            with self._told("cannot be opened"):
+                self._writer = self._connect(create)
+                self._begin(self._writer, bounds or "[)", create)
+                self._reader = self._connect()
+                self._file = self._file_there()
+                self.bounds, origin = self._writer.execute("SELECT bounds, origin FROM calendar").fetchone()
+            if bounds not in (None, self.bounds):
+                raise JournalError(path, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+        except BaseException:
+            self.close()
+            raise
+        self.origin = Place(0, origin)
+
+    # -- opening -----------------------------------------------------------------------------------
+
+    def _check_path(self, create: bool) -> None:
+        folder = os.path.dirname(self._path)
+        if os.path.isdir(self._path):
+            raise JournalError(self.name, "is a directory; Calendar.open(directory) opens it without sqlite:///")
+        if not os.path.isdir(folder):
+            raise JournalError(self.name, f"there is no directory {folder}")
+        if not create and not os.path.exists(self._path):
+            raise JournalError(self.name, "there is no such file, and create is false")
+
+    def _connect(self, create: bool = False) -> sqlite3.Connection:
+        address = f"file:{quote(self._path)}?mode={'rwc' if create else 'rw'}"
+        connection = sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False, timeout=self._timeout
+        )
+        try:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._sync else 'NORMAL'}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _begin(self, connection: sqlite3.Connection, bounds: str, create: bool) -> None:
+        """Make the tables unless they are there; refuse a database of others before anything is changed."""
+        until = monotonic() + self._timeout
+        self._is_made(connection, create)
+        (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
+        if mode != "wal":
+            raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
+        _patiently(connection, "BEGIN IMMEDIATE", until)
+        try:
+            if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
+                for table in _TABLES:
+                    connection.execute(table)
+                origin = secrets.randbits(32)
+                connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds, origin))
+                connection.execute("INSERT INTO change VALUES (0, ?, ?)", (origin, b""))
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _is_made(self, connection: sqlite3.Connection, create: bool) -> bool:
+        """Tell whether the file has a calendar; refuse it if it has something else."""
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == APPLICATION:
+            if version > VERSION:
+                raise JournalVersionError(self.name, version, VERSION)
+            if version != VERSION:
+                raise JournalDamagedError(self.name, f"there is no format {version}")
+            return True
+        if application or tables:
+            raise JournalError(self.name, "is a database of another program; take a file of its own")
+        if not create:
+            raise JournalError(self.name, "there is no calendar in it, and create is false")
+        return False
+
+    # -- errors ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
+        """Raise what SQLite or the system raises as an error of ours; *what* was not done."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
+        except OSError as exc:
+            raise JournalError(self.name, f"{what}: {exc.strerror or exc}") from exc
+
+    def _error(self, exc: sqlite3.Error, what: str, timeout: float) -> JournalError:
+        name = getattr(exc, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
+            return JournalTimeoutError(self.name, reason, timeout)
+        if name.startswith("SQLITE_NOTADB"):
+            return JournalError(self.name, f"{what}: it is no SQLite file")
+        if name.startswith("SQLITE_CORRUPT"):
+            return JournalDamagedError(self.name, f"{what}: {exc}; copy the file, then bring back a backup")
+        if name.startswith("SQLITE_READONLY"):
+            return JournalError(self.name, f"{what}: the file or its directory may not be written")
+        if name.startswith("SQLITE_FULL"):
+            return JournalError(self.name, f"{what}: the disk is full")
+        return JournalError(self.name, f"{what}: {exc}")
+
+    def _closed(self) -> JournalClosedError:
+        return JournalClosedError(self.name, "takes no more changes: the calendar was closed")
+
+    def _file_there(self) -> tuple[int, int]:
+        stat = os.stat(self._path)
+        return stat.st_dev, stat.st_ino
+
+    def _check_file(self) -> None:
+        """Raise unless the path leads to the file that was opened, which SQLite does not notice."""
+        if os.getpid() != self._pid:
+            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
+            raise JournalClosedError(self.name, reason)
+        with suppress(OSError):
+            if self._file_there() == self._file:
+                return
+        raise JournalReplacedError(self.name, "the file was removed or replaced while it was open; open the calendar anew")
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _to_read(self, what: str) -> Iterator[sqlite3.Connection]:
+        self._check_file()
+        with self._reading, self._told(what):
+            if self._reader is None:
+                raise self._closed()
+            yield self._reader
+
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+        """See `SharedJournal.read`."""
+        asked = {"position": place.position, "most": most if most < 0 else most + 1}
+        if locked:
+            with self._told("cannot be read"):
+                rows = self._locked().execute(_READ, asked).fetchall()
+        else:
+            with self._to_read("cannot be read") as reader:
+                rows = reader.execute(_READ, asked).fetchall()
+        if not rows or rows[0][:2] != place:
+            raise JournalReplacedError(
+                self.name, f"its record {place.position} is not the one that was read before; open the calendar anew"
+            )
+        entries: list[Entry] = []
+        for position, mark, record in rows[1:]:
+            if type(record) is not bytes or after(place, record) != (position, mark):
+                raise JournalDamagedError(self.name, f"record {place.position + 1} is damaged or gone")
+            place = Place(position, mark)
+            entries.append(Entry(place, record))
+        return entries
+
+    def head(self) -> int:
+        """See `SharedJournal.head`."""
+        with self._to_read("cannot be read") as reader:
+            found: int = reader.execute("SELECT max(position) FROM change").fetchone()[0]
+        return found
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """See `SharedJournal.wait`."""
+        until = monotonic() + timeout
+        while self.head() <= position:
+            left = until - monotonic()
+            if left <= 0 or self._ended.wait(min(NOTICING, left)):
+                return False
+        return True
+
+    def wake(self) -> None:
+        """See `SharedJournal.wake`."""
+        self._ended.set()
+
+    # -- appending ---------------------------------------------------------------------------------
+
+    def _locked(self) -> sqlite3.Connection:
+        """Return the writer, which has been locked."""
+        writer = self._writer
+        if writer is None:
+            raise self._closed()
+        if os.getpid() != self._pid:
+            self._check_file()
+        if not writer.in_transaction:
+            raise JournalError(self.name, "its lock was lost, so nothing was changed")
+        return writer
+
+    def lock(self, timeout: float) -> None:
+        """See `SharedJournal.lock`."""
+        self._check_file()
+        self.unlock()  # of a block whose beginning was cut off
+        if self._writer is None:
+            raise self._closed()
+        with self._told("the change was not made", timeout):
+            _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
+
+    def append(self, place: Place, record: bytes) -> Place:
+        """See `SharedJournal.append`."""
+        if len(record) > MOST:
+            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
+        new, writer = after(place, record), self._locked()
+        try:
+            with self._told("the change was not made"):
+                writer.execute("INSERT INTO change VALUES (?, ?, ?)", (*new, record))
+                writer.execute("COMMIT")
+        except BaseException:
+            self.unlock()
+            raise
+        return new
+
+    def unlock(self) -> None:
+        """See `SharedJournal.unlock`."""
+        writer = self._writer
+        if writer is not None and os.getpid() == self._pid and writer.in_transaction:
+            with suppress(sqlite3.Error):
+                writer.execute("ROLLBACK")
+
+    # -- checkpoints, the end ----------------------------------------------------------------------
+
+    def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
+        """See `SharedJournal.checkpoint`."""
+        if len(snapshot) > MOST:
+            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+        self._check_file()
+        with self._told("no checkpoint was written"), closing(self._connect()) as connection:
+            _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
+            connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", (*place, snapshot))
+            connection.execute(_DROP, (keep,))
+            connection.execute("COMMIT")
+
+    def checkpoints(self) -> Iterator[Entry]:
+        """See `SharedJournal.checkpoints`."""
+        ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
+        below = 1 << 62
+        while True:
+            with self._to_read("cannot be read") as reader:
+                row = reader.execute(ask, (below,)).fetchone()
+            if row is None:
+                return
+            below, mark, snapshot = row
+            yield Entry(Place(below, mark), snapshot)
+
+    def outgrown(self) -> bool:
+        """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
+        with self._to_read("cannot be read") as reader:
+            return bool(reader.execute(_OUTGROWN, (LEAST,)).fetchone()[0])
+
+    def barrier(self) -> None:
+        """See `SharedJournal.barrier`."""
+        if not self._sync:
+            with self._to_read("may not be on the disk") as reader:
+                reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        """See `SharedJournal.close`."""
+        self._ended.set()
+        if os.getpid() != self._pid:
+            _forked.extend(each for each in (self._writer, self._reader) if each is not None)
+            self._writer = self._reader = None
+            return
+        with self._reading:
+            writer, reader, self._writer, self._reader = self._writer, self._reader, None, None
+        for connection in (writer, reader):
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_reader"):
+            self.close()
+
+
+def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> sqlite3.Cursor:
+    """Execute a statement, again and again while another process has a lock. Raises: sqlite3.Error when the time is over.
+
+    SQLite itself would pause for a tenth of a second after a few attempts.
+    """
+    pause, longest = PAUSES
+    connection.execute("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            return connection.execute(statement)
+        except sqlite3.OperationalError as exc:
+            if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or monotonic() >= until:
+                raise
+        sleep(pause)
+        pause = min(2 * pause, longest)
+
+

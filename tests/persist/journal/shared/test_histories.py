@@ -1,0 +1,195 @@
+"""Histories dealt out to several calendars of one journal: at one position all are the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from bookcore import BookcoreError, BookingEvent, Calendar, Closure, Resource, changes
+
+FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
+
+
+class Dealt:
+    """Stands for a calendar; each call goes to the one whose turn it is. Closures are brought to it by their ids."""
+
+    def __init__(self, calendars: list[Calendar]) -> None:
+        self.calendars, self.turn = calendars, 0
+
+    def next(self) -> None:
+        """Let the next calendar have its turn."""
+        self.turn = (self.turn + 1) % len(self.calendars)
+
+    def __len__(self) -> int:
+        return len(self.calendars[self.turn])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.calendars[self.turn], name)
+
+    def reopen(self, closure: Closure) -> None:
+        calendar = self.calendars[self.turn]
+        calendar.catch_up()
+        calendar.reopen(next(each for each in calendar.closures() if each.id == closure.id))
+
+    def closures(self) -> Any:
+        return _Ids(closure.id for closure in self.calendars[self.turn].closures())
+
+    def add_resource(self, resource: Any, **options: Any) -> Any:
+        return self.calendars[self.turn].add_resource(resource, **options)
+
+
+class _Ids(set[int]):
+    def __contains__(self, closure: Any) -> bool:
+        return super().__contains__(closure.id)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_history_dealt_to_three_calendars_makes_one_state(
+    name: str, world: SimpleNamespace, opened: Callable[..., Calendar]
+) -> None:
+    """After every step all four have the digest of a calendar that did everything alone; a newcomer as well."""
+    key = world.families[name]
+    clock, twin_clock = world.Clock(key(0)), world.Clock(key(0))
+    twin = Calendar(clock=twin_clock)
+    calendars = [opened(clock=clock) for _ in range(3)]
+    dealt = Dealt(calendars)
+    steps = zip(world.history(dealt, clock, key), world.history(twin, twin_clock, key), strict=True)
+    for number, (step, _) in enumerate(steps):
+        if number % 7 == 3:
+            dealt.checkpoint()
+        for calendar in calendars:
+            calendar.catch_up()
+            assert calendar.digest() == twin.digest(), step
+            calendar.check()
+        if number % 5 == 0:
+            newcomer = opened(clock=clock)
+            assert newcomer.digest() == twin.digest(), step
+            calendars[number // 5 % 3] = newcomer
+        dealt.next()
+    dealt.barrier()
+    for calendar in calendars:
+        calendar.catch_up()
+    assert len({calendar.position for calendar in calendars}) == 1
+
+
+class Chance:
+    """Steps drawn at random, by ids alone, so that each can be done to any calendar."""
+
+    def __init__(self, seed: str) -> None:
+        self.draw = random.Random(seed)
+        self.now = 0
+        self.named = 0
+
+    def clock(self) -> int:
+        return self.now
+
+    def step(self, ids: list[Any]) -> Callable[[Calendar], Any]:
+        """Return the next step. *ids* are those of the active bookings."""
+        draw = self.draw
+        room, start = draw.choice("abcde"), draw.randrange(60)
+        end = start + draw.randrange(1, 12)
+        one = draw.choice(ids) if ids and draw.random() < 0.95 else "nobody"
+        self.named += 1
+        named = f"n{self.named}" if draw.random() < 0.3 else None
+        until = self.now + draw.randrange(1, 9)
+        label, hour = draw.choice(["sea", "sun"]), draw.randrange(100)
+        steps: list[Callable[[Any], Any]] = [
+            lambda c: c.book(room, start, end, id=named).id,
+            lambda c: c.book(room, start, end, id=named, quantity=1 + hour % 2, guest=hour).id,
+            lambda c: c.hold(room, start, end, id=named, until=until).id,
+            lambda c: c.hold(room, start, end, id=named, until=until).id,
+            lambda c: c.confirm(one).id,
+            lambda c: c.extend(one, until=until + 5).until,
+            lambda c: c.move(one, start=start, end=end).id,
+            lambda c: c.move(one, resource=room).resource.id,
+            lambda c: c.change(one, quantity=1 + hour % 3, note=hour).quantity,
+            lambda c: [part.id for part in c.split(one, start)],
+            lambda c: c.remove_booking(one).id,
+            lambda c: c.close(room, start, end, "paint").id,
+            lambda c: c.reopen(c.closures()[hour % len(c.closures())]) if c.closures() else None,
+            lambda c: c.set_capacity(room, 1 + hour % 3),
+            lambda c: c.tag(room, label),
+            lambda c: c.untag(room, label),
+            lambda c: c.add_resource(Resource(room, 1 + hour % 2)).id,
+            lambda c: c.add_resource(Resource(room, after=1)).id,
+            lambda c: c.remove_resource(room).id,
+            lambda c: c.book_any("abcde", start, end, strategy="best_fit", id=named).resource.id,
+            lambda c: c.load([BookingEvent(room, 70 + hour + at, 71 + hour + at) for at in range(3)]),
+            lambda c: len(c.book_all([(room, start, end), (room, start, end + 1)], on_conflict="skip").booked),
+            lambda c: self.block(c, room, start, end, one),
+            lambda c: self.trial(c, room, start, end),
+        ]
+        return draw.choice(steps)
+
+    @staticmethod
+    def block(calendar: Calendar, room: str, start: int, end: int, one: Any) -> Any:
+        with calendar.transaction():
+            made = calendar.book(room, start, end).id
+            calendar.remove_booking(one)
+            return made, calendar.hold(room, end, end + 2).id
+
+    @staticmethod
+    def trial(calendar: Calendar, room: str, start: int, end: int) -> Any:
+        with calendar.what_if():
+            return calendar.book(room, start, end).id
+
+
+def facts(change: changes.Change) -> tuple[Any, ...]:
+    """Return what a change says, without the numbers that are each calendar's own."""
+    names = "event", "before", "after", "closure", "resource", "label", "capacity", "until"
+    said = {name: getattr(change, name) for name in names if hasattr(change, name)}
+    return type(change).__name__, *((name, getattr(value, "id", value)) for name, value in said.items())
+
+
+def outcome(step: Callable[[Calendar], Any], calendar: Calendar) -> Any:
+    """Return what a step returned, or the class of the error."""
+    try:
+        return step(calendar)
+    except BookcoreError as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
+    seed: int, opened: Callable[..., Calendar]
+) -> None:
+    """Each step is done by one of three and by a calendar alone; results, digests and answers agree; some are reopened."""
+    chance = Chance(f"dealt {seed}")
+    twin = Calendar(clock=chance.clock)
+    calendars = [opened(clock=chance.clock) for _ in range(3)]
+    heard: list[list[Any]] = [[], [], []]
+    for calendar, told in zip(calendars, heard, strict=True):
+        calendar.subscribe(lambda change, told=told: told.append(facts(change)))  # type: ignore[misc]
+    done = 0
+    for number in range(20 * settings().max_examples // 8 + 60):
+        ids = [event.id for event in twin.bookings()]
+        step = chance.step(ids)
+        at = chance.draw.randrange(3)
+        calendars[at].catch_up()  # a what-if asks memory as it stands
+        right = outcome(step, twin)
+        assert outcome(step, calendars[at]) == right, number
+        done += type(right) is not str or right in "abcde"
+        if chance.draw.random() < 0.3:
+            chance.now += 1
+        if number % 6 == 0:
+            span = chance.draw.randrange(60)
+            right = [event.id for event in twin.bookings()], twin.find_available(span, span + 3).ids()
+            for calendar in calendars:
+                calendar.catch_up()
+                calendar.check()
+                assert ([event.id for event in calendar.bookings()], calendar.find_available(span, span + 3).ids()) == right
+                assert calendar.digest() == twin.digest(), number
+        if number % 40 == 39:
+            calendars[at].checkpoint()
+            newcomer = opened(clock=chance.clock)
+            assert newcomer.digest() == twin.digest()
+    assert done > 40
+    calendars[0].barrier()
+    for calendar in calendars:
+        calendar.catch_up()
+    assert heard[0] == heard[1] == heard[2]

@@ -1,0 +1,199 @@
+"""Several processes on one journal: races, killed writers, forks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+import bookcore
+from bookcore import Calendar, Resource
+
+ROUNDS = settings().max_examples // 4  # 10, or 500 if asked for many examples
+PROCESSES = 8
+
+BEGIN = """
+import os, sys
+from bookcore import BookcoreError, Calendar, ConflictError, Resource
+calendar = Calendar.open(sys.argv[1], timeout=60, sync="never")
+print("ready", flush=True)
+"""
+
+RACE = BEGIN + """
+for line in sys.stdin:  # the number of a round
+    at = int(line)
+    try:
+        print("won", calendar.book("room", at, at + 1).id, flush=True)
+    except ConflictError as error:
+        print("refused", flush=True)
+    except BaseException as error:
+        print(type(error).__name__, error, flush=True)
+"""
+
+WRITER = BEGIN + """
+number = int(sys.argv[2])
+for at in range(10**9):
+    id = f"{number}-{at}"
+    with calendar.transaction():
+        calendar.book("room", 10**6 * number + 2 * at, 10**6 * number + 2 * at + 1, id=id)
+        calendar.book("room", 10**6 * number + 2 * at + 1, 10**6 * number + 2 * at + 2, id=id + "b")
+    os.write(1, f"{id}\\n".encode())
+"""
+
+FORK = """
+import os, signal, sys, warnings
+warnings.simplefilter("ignore")  # Python 3.12 warns of forks among threads
+from bookcore import Calendar, Resource
+from bookcore.persist.journal.errors import JournalClosedError
+calendar = Calendar.open(sys.argv[1], sync="never")
+calendar.add_resource(Resource("room"))
+
+def child():
+    signal.alarm(30)
+    assert calendar.is_available("room", 1, 2) and calendar.position == 1
+    with calendar.what_if():
+        calendar.book("room", 1, 2)
+    for call in (lambda: calendar.book("room", 1, 2), calendar.catch_up, calendar.lag, calendar.checkpoint,
+                 calendar.barrier, lambda: calendar.wait_for(9), lambda: calendar.transaction().__enter__()):
+        try:
+            call()
+        except JournalClosedError as error:
+            assert "was forked" in str(error), error
+        else:
+            raise AssertionError(call)
+    calendar.close()
+    with Calendar.open(sys.argv[1], sync="never") as own:
+        own.book("room", 5, 6)
+
+def fork(work):
+    pid = os.fork()
+    if not pid:
+        work()
+        sys.exit(0)  # with all that an interpreter does at its end
+    assert os.waitpid(pid, 0)[1] == 0
+
+fork(child)
+calendar.wait_for(2)
+calendar.book("room", 1, 2)
+with calendar.transaction():
+    calendar.book("room", 7, 8)
+
+    def in_block():
+        signal.alarm(30)
+        try:
+            calendar.book("room", 8, 9)
+            block_of_child.__exit__(None, None, None)
+        except JournalClosedError:
+            pass
+        else:
+            raise AssertionError
+
+    block_of_child = calendar.transaction()
+    block_of_child.__enter__()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(30)
+        block_of_child.__exit__(None, None, None)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    block_of_child.__exit__(None, None, None)
+    calendar.book("room", 9, 10)
+with Calendar.open(sys.argv[1]) as again:
+    assert again.digest() == calendar.digest() and len(again) == 4, len(again)
+calendar.close()
+print("fine")
+"""
+
+
+@contextmanager
+def started(program: str, *arguments: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a program in a process of its own, which is killed at the end."""
+    root = os.path.dirname(os.path.dirname(bookcore.__file__))
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": root}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
+    """Eight processes that ask at once: one gets it, all others are refused, and no other error comes."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack, Calendar.open(address, sync="never") as calendar:
+        calendar.add_resource(Resource("room"))
+        racers = [stack.enter_context(started(RACE, address)) for _ in range(PROCESSES)]
+        assert [line_of(racer) for racer in racers] == ["ready"] * PROCESSES
+        for at in range(ROUNDS):
+            for racer in racers:
+                assert racer.stdin is not None
+                racer.stdin.write(f"{at}\n")
+            for racer in racers:
+                assert racer.stdin is not None
+                racer.stdin.flush()
+            told = [line_of(racer) for racer in racers]
+            assert sorted(told) == ["refused"] * (PROCESSES - 1) + [f"won {at + 1}"]
+        calendar.wait_for(ROUNDS + 1)
+        assert len(calendar) == ROUNDS
+
+
+def test_a_killed_writer_loses_nothing_that_it_was_told(address: str) -> None:
+    """Two writers, each killed somewhere in the midst of its work, again and again: a transaction is there as a whole."""
+    acknowledged: set[str] = set()
+    with Calendar.open(address, sync="never") as calendar:
+        calendar.add_resource(Resource("room"))
+        for number in range(1, 1 + max(3, ROUNDS // 2)):
+            with started(WRITER, address, 2 * number) as one, started(WRITER, address, 2 * number + 1) as other:
+                assert (line_of(one), line_of(other)) == ("ready", "ready")
+                for process in (one, other):
+                    acknowledged |= {line_of(process) for _ in range(5 + number % 4)}
+                one.kill()  # sends SIGKILL
+                acknowledged |= {line_of(other) for _ in range(3)}
+                other.kill()
+                for process in (one, other):
+                    assert process.stdout is not None
+                    acknowledged |= {line.strip() for line in process.stdout if line.endswith("\n")}
+            calendar.book("room", -number - 1, -number)
+            there = {event.id for event in calendar.bookings() if isinstance(event.id, str)}
+            assert acknowledged <= there
+            assert {id for id in there if not id.endswith("b")} == {id[:-1] for id in there if id.endswith("b")}
+        digest = calendar.digest()
+    with Calendar.open(address) as again:
+        assert again.digest() == digest
+        again.check()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_answers_and_has_to_open_the_calendar_anew(address: str) -> None:
+    """Its parent goes on, also from the midst of a transaction."""
+    with started(FORK, address) as process:
+        assert line_of(process) == "fine"
+        assert process.wait(60) == 0
+
+
+def test_processes_that_make_the_file_at_once_make_one(address: str) -> None:
+    """Whoever comes first makes the tables."""
+    from contextlib import ExitStack
+
+    program = BEGIN + "calendar.add_resource(Resource(os.getpid())); print(calendar.position, flush=True)"
+    with ExitStack() as stack:
+        makers = [stack.enter_context(started(program, address)) for _ in range(5)]
+        assert [line_of(maker) for maker in makers] == ["ready"] * 5
+        assert sorted(line_of(maker) for maker in makers) == ["1", "2", "3", "4", "5"]
+    with Calendar.open(address) as calendar:
+        assert len(calendar.resources) == 5

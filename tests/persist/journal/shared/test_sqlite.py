@@ -1,0 +1,450 @@
+"""The SQLite file: checkpoints, and what is refused by name."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import pickle
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import BookingEvent, Calendar, QueryError, Resource, SnapshotError
+from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalReplacedError,
+    JournalTimeoutError,
+    JournalVersionError,
+)
+from bookcore.persist.journal.records import Replay
+from bookcore.persist.shared import sqlite
+from bookcore.persist.shared.seam import after
+
+Open = Callable[..., Calendar]
+
+
+def booked(opened: Open, count: int = 3, **options: Any) -> Calendar:
+    """Return a calendar with a room and so many bookings."""
+    calendar = opened(**options)
+    room = calendar.add_resource(Resource("room"))
+    for at in range(count):
+        calendar.book(room, at, at + 1)
+    return calendar
+
+
+def ask(path: Path, statement: str, *values: Any) -> list[Any]:
+    """Execute a statement as another program does."""
+    with sqlite3.connect(path / "rooms.db") as connection:
+        rows = connection.execute(statement, values).fetchall()
+    connection.close()
+    return rows
+
+
+# -- checkpoints -----------------------------------------------------------------------------------------
+
+
+def test_a_newcomer_begins_at_the_newest_checkpoint(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It applies only the records after it; older records stay, and as many checkpoints as asked for."""
+    applied: list[int] = []
+    apply = Replay.apply
+
+    def count(replay: Replay, record: bytes) -> None:
+        applied.append(1)
+        apply(replay, record)
+
+    monkeypatch.setattr(Replay, "apply", count)
+    for keep in (1, 2, 3):
+        calendar = opened(keep=keep)
+        calendar.add_resource(Resource(f"room {keep}"))
+        for at in range(4):
+            calendar.book(f"room {keep}", at, at + 1)
+            calendar.checkpoint()
+            calendar.checkpoint()
+        calendar.book(f"room {keep}", 9, 10)
+        applied.clear()
+        again = opened()
+        assert len(applied) == 1
+        assert again.digest() == calendar.digest()
+        assert ask(tmp_path, "SELECT count(*) FROM checkpoint") == [(keep,)]
+    assert ask(tmp_path, "SELECT count(*) FROM change") == [(1 + calendar.position,)]
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_records_that_outgrow_the_checkpoint_bring_a_new_one(
+    follow: bool, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written by whoever has appended, and not by those who only read."""
+    monkeypatch.setattr(sqlite, "LEAST", 2000)
+    written: list[tuple[str, int]] = []
+    came = threading.Event()
+    checkpoint = sqlite.SqliteJournal.checkpoint
+
+    def note(journal: Any, place: Any, *args: Any) -> None:
+        checkpoint(journal, place, *args)
+        written.append((threading.current_thread().name, place.position))
+        came.set()
+
+    monkeypatch.setattr(sqlite.SqliteJournal, "checkpoint", note)
+    one, other = opened(follow=follow), opened(follow=follow)
+    one.add_resource(Resource("room"))
+    other.wait_for(1)
+    one.load([BookingEvent("room", at, at + 1, note="x" * 20) for at in range(300)])
+    assert came.wait(20)
+    other.catch_up()
+    assert written == [("bookcore follower" if follow else threading.current_thread().name, 2)]
+    assert opened().digest() == other.digest()
+
+
+def test_a_checkpoint_that_fails_does_not_fail_the_command(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and tried again after the next record."""
+    monkeypatch.setattr(sqlite, "LEAST", 0)
+
+    def fail(*_: Any) -> None:
+        raise JournalError("here", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite.SqliteJournal, "checkpoint", fail)
+        one = booked(opened, 1)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["no checkpoint was written: journal here: the disk is full"] * 2
+    one.book("room", 5, 6)
+    assert ask(tmp_path, "SELECT position FROM checkpoint") == [(3,)]
+
+
+def test_a_damaged_checkpoint_is_passed_over(opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The one before it and all records since are read, or all records."""
+    calendar = booked(opened)
+    calendar.checkpoint()
+    calendar.book("room", 10, 11)
+    calendar.checkpoint()
+    calendar.book("room", 12, 13)
+    for count in (1, 2):
+        ask(tmp_path, "UPDATE checkpoint SET snapshot = ? WHERE position = ?", b"x" * 99, calendar.position - 1)
+        if count == 2:
+            ask(tmp_path, "UPDATE checkpoint SET snapshot = zeroblob(10)")
+        caplog.clear()
+        assert opened().digest() == calendar.digest()
+        assert [record.levelno for record in caplog.records] == [logging.ERROR] * count
+
+
+def test_a_checkpoint_of_another_place_is_passed_over(
+    opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whole as it is, it would be followed by the wrong records."""
+    calendar = booked(opened)
+    calendar.checkpoint()
+    calendar.book("room", 10, 11)
+    ask(tmp_path, "UPDATE checkpoint SET position = 2")
+    assert opened().digest() == calendar.digest()
+    assert "is of another place" in caplog.text
+
+
+def test_a_checkpoint_leaves_out_what_a_question_released(opened: Open, world: SimpleNamespace) -> None:
+    """That is provisional: a calendar with another clock has the hold still."""
+    clock = world.Clock(0)
+    one = booked(opened, 0, clock=clock)
+    one.hold("room", 1, 2, ttl=10)
+    clock.now = 50
+    assert len(one) == 0
+    one.checkpoint()
+    assert len(one) == 0
+    assert len(opened(clock=world.Clock(0))) == 1
+    assert len(opened(clock=clock)) == 0
+
+
+# -- what is refused -----------------------------------------------------------------------------------
+
+
+def _text(path: Path) -> None:
+    path.write_text("dear diary, " * 100)
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE letter (text)")
+    connection.close()
+
+
+def _named(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA application_id = 99")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_text, "no SQLite file"),
+        (_foreign, "a database of another program"),
+        (_named, "a database of another program"),
+        (Path.mkdir, "is a directory"),
+    ],
+)
+def test_what_is_no_calendar_is_refused_and_left_alone(make: Callable[[Path], None], reason: str, tmp_path: Path) -> None:
+    """With the reason; not a byte of it changes."""
+    path = tmp_path / "rooms.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    for create in (True, False):
+        with pytest.raises(JournalError, match=reason):
+            Calendar.open(f"sqlite:///{path}", create=create)
+    assert (path.read_bytes() if path.is_file() else None) == before
+    assert [each.name for each in tmp_path.iterdir()] == ["rooms.db"]
+
+
+ADDRESSES = {
+    "sqlite://rooms.db": "sqlite:///path",
+    "sqlite:///": "sqlite:///path",
+    "sqlite:///:memory:": "sqlite:///path",
+    "sqlite:///rooms.db?mode=ro": "nothing after it",
+    "mysql://host/rooms": "no journal of the kind 'mysql'",
+    "http://host/rooms": "no journal of the kind 'http'",
+    "sqlite:///no/such/folder/rooms.db": "there is no directory",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to write; nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match=ADDRESSES[address]):
+        Calendar.open(address)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a b.db", "50%.db", "what?.db", "#1.db", "é.db"])
+def test_the_path_is_taken_as_it_is(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the current directory, or from the root; only a question mark cannot be in it."""
+    monkeypatch.chdir(tmp_path)
+    if "?" in name:
+        with pytest.raises(JournalError):
+            Calendar.open(f"sqlite:///{name}")
+        return
+    with Calendar.open(f"sqlite:///{name}") as one, Calendar.open(f"sqlite:///{tmp_path}/{name}") as other:
+        one.add_resource(Resource("room"))
+        other.wait_for(1)
+        assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"follow": 1}, {"follow": None}, {"timeout": 0}, {"timeout": "1"}, {"timeout": float("inf")},
+                  {"timeout": float("nan")}, {"timeout": True}, {"sync": "batch"}, {"bounds": "()"}, {"keep": 0}],
+    ids=repr,
+)  # fmt: skip
+def test_an_invalid_argument_is_refused_before_anything_is_made(arguments: dict[str, Any], tmp_path: Path) -> None:
+    """As for a directory."""
+    with pytest.raises(QueryError):
+        Calendar.open(f"sqlite:///{tmp_path}/rooms.db", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_create_false_makes_nothing(tmp_path: Path) -> None:
+    """Neither a file nor tables."""
+    address = f"sqlite:///{tmp_path}/rooms.db"
+    with pytest.raises(JournalError, match="there is no such file"):
+        Calendar.open(address, create=False)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "rooms.db").touch()
+    with pytest.raises(JournalError, match="there is no calendar in it"):
+        Calendar.open(address, create=False)
+    Calendar.open(address).close()
+    Calendar.open(address, create=False).close()
+
+
+def test_bounds_are_those_of_the_first(opened: Open) -> None:
+    """Another one may leave them out, or name the same."""
+    assert opened(bounds="[]").bounds == opened().bounds == opened(bounds="[]").bounds == "[]"
+    with pytest.raises(JournalError, match=r"has the bounds '\[\]', not '\[\)'"):
+        opened(bounds="[)")
+
+
+def test_a_newer_format_is_refused(opened: Open, tmp_path: Path) -> None:
+    """With both numbers."""
+    opened()
+    for version, error in ((9, JournalVersionError), (0, JournalDamagedError)):
+        ask(tmp_path, f"PRAGMA user_version = {version}")
+        with pytest.raises(error) as refused:
+            opened()
+        if isinstance(refused.value, JournalVersionError):
+            assert (refused.value.found, refused.value.known) == (9, 1)
+    ask(tmp_path, "PRAGMA user_version = 1")
+
+
+def test_a_class_that_is_not_handed_in_is_named(opened: Open, world: SimpleNamespace) -> None:
+    """To a newcomer, and to a calendar that is open: it stays at the record before."""
+    one, other = opened(), opened(types=[world.Flat])
+    one.add_resource(Resource("room"))
+    one.add_booking(world.Stay("room", 1, 2))
+    one.book("room", 5, 6)
+    with pytest.raises(SnapshotTypeError, match=r"record 2: .*pass types=\[Stay\]"):
+        opened(types=[])
+    for call in (other.catch_up, lambda: other.book("room", 8, 9)):
+        with pytest.raises(SnapshotTypeError, match=r"record 2: .*pass types=\[Stay\]"):
+            call()
+        assert (other.position, len(other.resources)) == (0, 0)  # those of one reading are applied together
+    one.book("room", 8, 9)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE change SET record = zeroblob(40) WHERE position = 3",
+        "UPDATE change SET mark = mark + 1 WHERE position = 3",
+        "UPDATE change SET record = 'text' WHERE position = 3",
+        "DELETE FROM change WHERE position = 3",
+        "UPDATE change SET record = (SELECT record FROM change WHERE position = 2) WHERE position = 3",
+    ],
+)
+def test_a_record_that_was_changed_is_noticed(statement: str, opened: Open, tmp_path: Path) -> None:
+    """By a newcomer, and by who follows; who has read it goes on."""
+    one, other = opened(), opened()
+    one.add_resource(Resource("room"))
+    other.catch_up()
+    for at in range(3):
+        one.book("room", at, at + 1)
+    ask(tmp_path, statement)
+    for call in (opened, other.catch_up, lambda: other.book("room", 8, 9)):
+        with pytest.raises(JournalDamagedError, match="record 3 is damaged or gone"):
+            call()
+    assert (other.position, len(other)) == (1, 0)
+    one.book("room", 9, 10)
+
+
+def test_records_that_do_not_follow_are_noticed(opened: Open, tmp_path: Path) -> None:
+    """A record with right marks that no calendar could have written here."""
+    one, other = booked(opened, 1), opened()
+    record = ask(tmp_path, "SELECT record FROM change WHERE position = 2")[0][0]
+    place = after(one._recorder.place, record)
+    ask(tmp_path, "INSERT INTO change VALUES (?, ?, ?)", *place, record)
+    for call in (one.catch_up, other.catch_up, opened):
+        with pytest.raises(JournalDamagedError, match=r"record 3: a record that (does not follow|cannot be applied)"):
+            call()
+    assert len(one) == 1
+    ask(tmp_path, "DELETE FROM change WHERE position = 3")
+
+
+@pytest.mark.parametrize("way", ["older", "another", "gone"])
+def test_a_file_that_was_replaced_is_noticed(way: str, opened: Open, tmp_path: Path) -> None:
+    """A calendar that has read more, or something else, does not go on; nor with a file that nobody else can see."""
+    one = booked(opened, 1)
+    path = tmp_path / "rooms.db"
+    if way == "older":
+        one.barrier()
+        shutil.copy(path, tmp_path / "old.db")
+        one.book("room", 8, 9)
+        os.replace(tmp_path / "old.db", path)
+    elif way == "another":
+        with Calendar.open(f"sqlite:///{tmp_path}/another.db") as another:
+            for at in range(4):
+                another.add_resource(Resource(at))
+        os.replace(tmp_path / "another.db", path)
+    else:
+        path.unlink()
+    for call in (one.catch_up, lambda: one.book("room", 20, 21), one.lag, one.checkpoint):
+        with pytest.raises(JournalReplacedError, match="open the calendar anew"):
+            call()
+    assert one.is_available("room", 20, 21)
+
+
+def test_records_that_were_taken_back_are_noticed(opened: Open, tmp_path: Path) -> None:
+    """As by a standby that lacks the last ones; also when others have come in their place."""
+    one, other = booked(opened, 3), opened()
+    ask(tmp_path, "DELETE FROM change WHERE position > 2")
+    newcomer = opened()
+    for _ in range(3):
+        for calendar in (one, other):
+            for call in (calendar.catch_up, lambda calendar=calendar: calendar.book("room", 20, 21)):
+                with pytest.raises(JournalReplacedError, match="is not the one that was read before"):
+                    call()
+        newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)
+
+
+def test_a_file_that_is_locked_by_another_program_is_told_in_time(opened: Open, tmp_path: Path) -> None:
+    """To a command, a checkpoint and to who opens it; questions are answered."""
+    one = booked(opened, 1, timeout=0.05)
+    other = sqlite3.connect(tmp_path / "rooms.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for call in (lambda: one.book("room", 8, 9), one.checkpoint, lambda: opened(timeout=0.05)):
+        with pytest.raises(JournalTimeoutError, match="another process kept it locked"):
+            call()
+    one.catch_up()
+    assert not one.is_available("room", 0, 1)
+    other.execute("ROLLBACK")
+    other.close()
+    one.book("room", 8, 9)
+
+
+def test_a_full_disk_is_told_and_nothing_changes(opened: Open, tmp_path: Path) -> None:
+    """When there is room again, the next command goes on."""
+    one, other = booked(opened, 1), opened()
+    writer = one._recorder.journal._writer
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    digest = one.digest()
+    for call in (
+        lambda: one.book("room", 8, 9, note="x" * 100_000),
+        lambda: one.add_resource(Resource("y" * 50_000)),
+    ):
+        with pytest.raises(JournalError, match="the disk is full"):
+            call()
+        assert one.digest() == digest
+    writer.execute(f"PRAGMA max_page_count = {pages + 10_000}")
+    one.book("room", 8, 9, note="x" * 100_000)
+    other.catch_up()
+    assert other.digest() == one.digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("SQLITE_READONLY_DIRECTORY", "may not be written"),
+        ("SQLITE_IOERR_WRITE", "something"),
+        ("SQLITE_CORRUPT_INDEX", "bring back a backup"),
+        ("SQLITE_BUSY_SNAPSHOT", "kept it locked"),
+    ],
+)
+def test_errors_of_the_database_are_told_as_what_they_are(
+    name: str, reason: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever SQLite says is a `JournalError`, and the change is undone."""
+    one = booked(opened, 1)
+    error = sqlite3.OperationalError("something")
+    error.sqlite_errorname = name
+
+    class Failing:
+        in_transaction = True
+
+        def execute(self, *_: Any) -> Any:
+            raise error
+
+        def close(self) -> None:
+            pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "_patiently", lambda *_: None)
+        writer = one._recorder.journal._writer
+        one._recorder.journal._writer = Failing()
+        with pytest.raises(JournalError, match=reason) as told:
+            one.book("room", 8, 9)
+        one._recorder.journal._writer = writer
+    for twin in (copy.copy(told.value), pickle.loads(pickle.dumps(told.value))):  # noqa: S301
+        assert (type(twin), str(twin), vars(twin)) == (type(told.value), str(told.value), vars(told.value))
+    assert len(one) == 1
+    one.book("room", 8, 9)
+
+
+def test_no_path_is_refused() -> None:
+    """As for a directory."""
+    with pytest.raises(SnapshotError, match="not a path"):
+        Calendar.open("sqlite:///a\0b")
