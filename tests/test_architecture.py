@@ -44,7 +44,7 @@ EXTRA_OF = {  # where an optional package may be imported at all
     "integrations": {"icalendar"},
     "hours": {"dateutil"},
     "testing": {"hypothesis", "pytest", "numpy", "pandas", "psycopg"},
-    "persist": {"numpy", "pandas"},
+    "persist": {"numpy", "pandas", "psycopg"},
 }
 
 

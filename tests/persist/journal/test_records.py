@@ -74,7 +74,8 @@ def test_records_continue_a_calendar_restored_from_a_snapshot(name: str, world: 
         for step, what in enumerate(world.history(leader, clock, key)):
             if step == begin:
                 leader.snapshot(tmp_path / "snapshot")
-                follower = Follower(leader, world.TYPES, Calendar.restore(tmp_path / "snapshot", types=world.TYPES, clock=None))
+                copy = Calendar.restore(tmp_path / "snapshot", types=world.TYPES, clock=None)
+                follower = Follower(leader, world.TYPES, copy)
             if step >= begin:
                 follower.catch_up()
                 assert follower.calendar.digest() == leader.digest(), (begin, what)
