@@ -9,8 +9,8 @@ since the folder was synced any subset is kept. `killed` returns one as it is af
 
 Calls are counted. With ``stop_at`` the call of that number raises `PowerCut`; with ``fail_at`` it raises an `OSError`,
 or, if it is a write, takes only a part of the bytes first. After a sync that failed, later ones of this file succeed and do
-nothing, as systems do which have dropped what could not be written. ``watch`` is called before each call, and in the midst of
-a write: a power cut there would find what it finds.
+nothing, as systems do which have dropped what could not be written. ``watch`` is called before each call, and in the midst
+of a write: a power cut there would find what it finds.
 """
 
 from __future__ import annotations
