@@ -342,7 +342,7 @@ class JournalContract:
         digest = calendar.digest()
         if end != "close":
             calendar.close()
-        with self.opening(place) as again:
+        with self.opening(place, clock=None) as again:
             assert (again.position, again.digest()) == (position + 1, digest)
         with self.opening(place, clock=SetClock(30)) as again:
             assert [event.start for event in again.bookings()] == ([5, 9] if end == "book" else [9])
@@ -393,7 +393,7 @@ class JournalContract:
                     calendar.book("room", at, at + 1, id=f"{number} {at}")
                     won.append(at)
                 calendar.book("room", 1000 * number + 100 + at, 1000 * number + 101 + at)
-            if number == 0:
+            if number % 3 == 0:
                 calendar.checkpoint()
 
         run_together(7, work)
