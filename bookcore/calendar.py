@@ -1550,14 +1550,14 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.journal.opening import open_calendar
 
-        if as_of is not None and clock is not UNSET:
+        if as_of is not None and clock is not UNSET and clock is not None:
             raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
         make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
             make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
             progress=progress, follow=follow, timeout=timeout,
         )  # fmt: skip
-        if clock is UNSET and as_of is None:
+        if as_of is None and clock is UNSET:
             try:
                 calendar._engine.state.holds.check_clock(directory)
             except BaseException:

@@ -100,10 +100,10 @@ class Encoder:
 
     def _short(self, change: changes.Change) -> bytes | None:
         """Return the short form of the record of a plain booking; None for any other change."""
-        if not isinstance(change, changes.Booked) or change.held or change.until is not None:
+        if not isinstance(change, changes.Booked) or change.held:
             return None
         event, start, end = change.event, change.event._start, change.event._end
-        if change.ran_out is not None:
+        if change.until is not None or change.ran_out is not None:
             return None
         number, where = change.number or event._seq, self._state.record_of_resource(event._resource).id
         if type(event) is not BookingEvent or event._fields or event._quantity != 1 or type(event._id) is not int:

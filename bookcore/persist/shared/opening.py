@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -58,6 +61,8 @@ def open_shared(
         place = state.gate.run(_replay, state, journal, known, place)
         recorder = SharedRecorder(state, journal, known, place, patience=timeout, keep=keep)
         state.log.attach(recorder, provisional=True)
+        if state.holds.clock is not None:
+            state.holds.clock = partial(_instant, state.holds.clock, journal)
         state.gate.__class__ = SharedGate
         if follow:
             recorder.follower = Follower(recorder)
@@ -65,6 +70,16 @@ def open_shared(
         journal.close()
         raise
     return calendar, recorder
+
+
+def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
+    """Return the instant of the clock, as the clock of the database would tell it: that one decides when holds run out."""
+    now, skew = clock(), journal.skew
+    if not skew:
+        return now
+    if isinstance(now, datetime):
+        return now + timedelta(seconds=skew)
+    return now + skew if type(now) is float else now
 
 
 def _journal(address: str, **options: Any) -> SharedJournal:

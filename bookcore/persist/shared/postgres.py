@@ -4,11 +4,12 @@
     bookcore.change        calendar, position, mark, record
     bookcore.checkpoint    calendar, position, mark, snapshot
 
-Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one more
-reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody polls.
+Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
+more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody
+polls.
 
-When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a change
-was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
+When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a
+change was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -58,7 +59,8 @@ CREATE TABLE IF NOT EXISTS bookcore.checkpoint (calendar text REFERENCES bookcor
 """
 _LOCK = """
 BEGIN; SET LOCAL lock_timeout = %(wait)s;
-SELECT position, mark FROM bookcore.calendar WHERE name = %(name)s FOR UPDATE
+SELECT position, mark, extract(epoch FROM clock_timestamp())::float8 FROM bookcore.calendar
+WHERE name = %(name)s FOR UPDATE
 """
 _READ = """
 SELECT position, mark, CASE WHEN position > %(position)s THEN record END FROM bookcore.change
@@ -102,6 +104,7 @@ class PostgresJournal:
         self._address = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
+        self.machine_clock, self.skew = time, 0.0
         self._ended = threading.Event()
         self._reading, self._listening = threading.Lock(), threading.Lock()
         self._connections: dict[str, Any] = {}
@@ -124,7 +127,7 @@ class PostgresJournal:
             reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
             raise JournalClosedError(self.name, reason)
         if self._ended.is_set():
-            raise JournalClosedError(self.name, "takes no more changes: the calendar was closed")
+            raise self._closed()
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
             return connection
@@ -141,12 +144,17 @@ class PostgresJournal:
             connection.execute("LISTEN bookcore")
         return connection
 
+    def _closed(self) -> JournalClosedError:
+        return JournalClosedError(self.name, "takes no more changes: the calendar was closed")
+
     @contextmanager
     def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
         """Raise what the database raises as an error of ours; *what* was not done."""
         try:
             yield
         except psycopg.Error as exc:
+            if self._ended.is_set():
+                raise self._closed() from exc
             raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
 
     def _error(self, exc: Any, what: str, timeout: float) -> JournalError:
@@ -163,6 +171,8 @@ class PostgresJournal:
 
     def _begin(self, connection: Any, bounds: str, create: bool) -> tuple[str, int]:
         """Make what is not there; return the bounds, and the mark of the origin."""
+        begun = self.machine_clock()
+        self._compare_clocks(begun, connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0])
         known = connection.execute("SELECT to_regclass('bookcore.calendar') IS NOT NULL").fetchone()[0]
         with connection.transaction():
             if not known:
@@ -250,12 +260,18 @@ class PostgresJournal:
         self.unlock()  # of a block whose beginning was cut off
         wait = max(1, round(timeout * 1000))
         with self._told("the change was not made", timeout):
-            cursor = self._connected("writer").execute(_LOCK, {"wait": wait, "name": self._name})
+            writer, begun = self._connected("writer"), self.machine_clock()
+            cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
             cursor.set_result(-1)
             found = cursor.fetchone()
         if found is None:
             raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
-        self._head = Place(*found)
+        self._head = Place(*found[:2])
+        self._compare_clocks(begun, found[2])
+
+    def _compare_clocks(self, begun: float, there: float) -> None:
+        """Note how far the server's clock is ahead, as far as asking it took no longer than that."""
+        self.skew = there - min(max(there, begun), self.machine_clock())
 
     def append(self, place: Place, record: bytes) -> Place:
         """See `SharedJournal.append`."""

@@ -50,6 +50,8 @@ class SharedJournal(Protocol):
     """The address, as errors tell it; without a password."""
     bounds: str
     origin: Place
+    skew: float
+    """How many seconds the clock of the database is ahead of that of this machine, as was found when it was last locked."""
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
         """Return the records after a place, in order, at most so many. *locked*: the caller has called `lock`.

@@ -70,6 +70,8 @@ _forked: list[sqlite3.Connection] = []
 class SqliteJournal:
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
+    skew = 0.0
+
     def __init__(self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float) -> None:
         """Open the file, or make it. Raises: `JournalError`."""
         self.name, self._path = path, os.path.abspath(path)

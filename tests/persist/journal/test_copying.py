@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from bookcore import BookcoreError, Calendar, Resource, SnapshotError
+from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal import copying, directory
 from bookcore.persist.journal.copying import backup, salvage
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalVersionError
-from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, read_frames
+from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header, read_frames
 from bookcore.persist.journal.verify import verify
 
 KEY = b"secret"
@@ -390,3 +392,103 @@ def test_progress_is_told_and_reaches_all(tmp_path: Path, monkeypatch: pytest.Mo
         _three(tmp_path / "store", tmp_path / str(number), progress=note)[number]()
         assert seen[-1][0] == seen[-1][1] > HEADER_SIZE
         assert all(done <= total for done, total in seen)
+
+
+def test_an_empty_directory_stays_empty_where_nothing_can_be_copied(tmp_path: Path) -> None:
+    """It was there before."""
+    with store(tmp_path / "store"):
+        pass
+    damage(last(tmp_path / "store"), 90)
+    (tmp_path / "to").mkdir()
+    with pytest.raises(JournalDamagedError):
+        backup(tmp_path / "store", tmp_path / "to")
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_records_that_are_there_twice_are_applied_once(tmp_path: Path) -> None:
+    """A file was copied to another name, which is damage."""
+    with store(tmp_path / "store") as calendar:
+        digest = calendar.digest()
+    path = last(tmp_path / "store")
+    (tmp_path / "store" / f"wal-{9:020}.bkj").write_bytes(path.read_bytes())
+    assert "was renamed: it begins with record 5" in str(verify(tmp_path / "store").damage[0])
+    saved = salvage(tmp_path / "store", tmp_path / "saved")
+    assert (saved.applied, saved.missing, saved.skipped) == (4, (), {})
+    assert Calendar.open(tmp_path / "saved").digest() == digest
+
+
+def test_a_value_of_the_program_in_a_record_is_told_by_its_codec(world: SimpleNamespace, tmp_path: Path) -> None:
+    """The snapshot can be read without it."""
+    from bookcore.persist import registry
+
+    with store(tmp_path / "store") as calendar:
+        calendar.add_resource(world.Boat("boat"))
+        calendar.book("room", 50, 51)
+    registry._by_name.clear()
+    found = verify(tmp_path / "store")
+    assert (found.damage, found.position) == ((), 10)
+    assert any("Boat" in note for note in found.notes)
+    with pytest.raises(SnapshotTypeError, match="Boat"):
+        salvage(tmp_path / "store", tmp_path / "saved")
+
+
+def test_a_snapshot_that_no_calendar_wrote_is_told(tmp_path: Path) -> None:
+    """Its checksum is right, and what it holds is none."""
+    from bookcore.persist.snapshot.format import Facts, write_file
+
+    with store(tmp_path / "store") as calendar:
+        files = calendar._recorder.files
+    write_file(tmp_path / "store" / f"snap-{4:020}.bks", Facts(files.snapshot_id(4)), [(b"no",)])
+    found = verify(tmp_path / "store")
+    assert len(found.damage) == 1
+    assert "snap-" in str(found.damage[0])
+
+
+def test_a_copy_that_does_not_read_back_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that writes something else is told, and nothing is left."""
+    with store(tmp_path / "store"):
+        pass
+
+    def wrong(fs: FileSystem, path: str, data: bytes) -> None:
+        directory.write_file(fs, path, data[:-1])
+
+    monkeypatch.setattr(copying, "write_file", wrong)
+    with pytest.raises(JournalDamagedError, match="does not read back"):
+        backup(tmp_path / "store", tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_record_that_does_not_follow_is_told_though_its_checksum_is_right(tmp_path: Path) -> None:
+    """It cannot be opened; what comes after it may follow nevertheless, and is saved."""
+    with store(tmp_path / "store") as calendar:
+        files = calendar._recorder.files
+    path = last(tmp_path / "store")
+    records = [encode_column([(1, "nobody")]), encode_column([(11, "room", "sea")])]
+    data = b"".join(frame(files.store_id, 5, 9 + at, 8, 1 << 51, record) for at, record in enumerate(records))
+    path.write_bytes(path.read_bytes() + data)
+    found = verify(tmp_path / "store")
+    assert (found.position, found.records) == (8, 10)
+    assert [type(error) for error in found.damage] == [JournalDamagedError]
+    assert "a resource that is not registered" in str(found.damage[0])
+    with pytest.raises(JournalDamagedError, match="does not read back"):
+        backup(tmp_path / "store", tmp_path / "to")
+    saved = salvage(tmp_path / "store", tmp_path / "saved")
+    assert (list(saved.skipped), saved.applied, saved.position) == ([9], 5, 10)
+    with Calendar.open(tmp_path / "saved") as again:
+        assert again.tags_of("room") == {"sea"}
+
+
+def test_records_that_two_files_have_are_applied_once(tmp_path: Path) -> None:
+    """Such files are damage, of which nothing is lost."""
+    with store(tmp_path / "store") as calendar:
+        files, digest = calendar._recorder.files, calendar.digest()
+    path = last(tmp_path / "store")
+    data = path.read_bytes()
+    twice = header(files.store_id, 7, 1)
+    for number, each in enumerate(places(path)[2:], 7):
+        twice += frame(files.store_id, 7, number, 6, each.time, data[each.at : each.end])
+    (tmp_path / "store" / f"wal-{7:020}.bkj").write_bytes(twice)
+    assert not verify(tmp_path / "store").is_whole
+    saved = salvage(tmp_path / "store", tmp_path / "saved")
+    assert (saved.applied, saved.missing, saved.skipped) == (4, (), {})
+    assert Calendar.open(tmp_path / "saved").digest() == digest

@@ -126,6 +126,11 @@ def test_a_calendar_of_the_past_answers_what_would_have_been(tmp_path: Path) -> 
     past.reindex("room")
     assert past.index("id").equal("room").ids() == ["room"]
     past.barrier()
+    past.catch_up()
+    assert past.lag() == 0
+    past.wait_for(3)
+    with pytest.raises(JournalReadOnlyError, match="after record 3"):
+        past.wait_for(4)
     past.close()
     assert not past.is_available("room", 0, 1)
 

@@ -74,7 +74,7 @@ def test_records_continue_a_calendar_restored_from_a_snapshot(name: str, world: 
         for step, what in enumerate(world.history(leader, clock, key)):
             if step == begin:
                 leader.snapshot(tmp_path / "snapshot")
-                follower = Follower(leader, world.TYPES, Calendar.restore(tmp_path / "snapshot", types=world.TYPES))
+                follower = Follower(leader, world.TYPES, Calendar.restore(tmp_path / "snapshot", types=world.TYPES, clock=None))
             if step >= begin:
                 follower.catch_up()
                 assert follower.calendar.digest() == leader.digest(), (begin, what)
@@ -233,7 +233,8 @@ def test_a_booking_that_says_more_has_a_long_record() -> None:
         lambda: leader.book("room", 1, 2, id="named"), lambda: leader.book("room", 1, 2, id=99),
         lambda: leader.book("room", 1, 2, guest="Ada"), lambda: leader.book("room", 5, 6, quantity=2),
         lambda: leader.hold("room", 1, 2), lambda: leader.hold("room", 1, 2, until=9),
-        lambda: leader.add_booking(Odd("room", 1, 2)),
+        lambda: leader.add_booking(Odd("room", 1, 2)), lambda: leader.book("room", 1, 2, id="named again"),
+        lambda: leader.add_booking(BookingEvent("room", 1, 2, id=1 << 60)),
         lambda: leader.book_all([("room", 1, 2), ("room", 1, 2)]),
     ):  # fmt: skip
         call()
@@ -309,12 +310,12 @@ def test_a_run_that_cannot_be_applied_names_the_record(what: str) -> None:
         other._gate.run(replay, state, handed_in("here", []), iter(records))
 
 
-@pytest.mark.parametrize(
-    "record", [b"\1" * 8, b"\0" * 7 + b"\3", b"\0" * 7 + b"\7" + bytes(16) + b"x", b"\0" * 7 + b"\3" + bytes(16) + b"\xff"],
-    ids=range(4),
-)  # fmt: skip
-def test_short_records_that_no_encoder_made_are_unreadable(record: bytes) -> None:
+ZEROS = bytes(7)
+
+
+@pytest.mark.parametrize("rest", [b"\1", b"\3", b"\4" + bytes(17), b"\7" + bytes(16) + b"x", b"\3" + bytes(16) + b"\xff"])
+def test_short_records_that_no_encoder_made_are_unreadable(rest: bytes) -> None:
     """Too short, an unknown form, an id that is no number, a text that is none."""
     calendar = Calendar()
     with pytest.raises(Unreadable):
-        calendar._gate.run(Replay(calendar._engine.state, {}).apply, record)
+        calendar._gate.run(Replay(calendar._engine.state, {}).apply, ZEROS + rest)

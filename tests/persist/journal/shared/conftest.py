@@ -56,7 +56,8 @@ class Server:
 
     def make(self) -> None:
         """Make the data directory."""
-        made = self.run("initdb", "-D", f"{self.folder}/data", "-U", "bookcore", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+        options = "-U", "bookcore", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"
+        made = self.run("initdb", "-D", f"{self.folder}/data", *options)
         assert made.wait(120) == 0, "initdb failed"
 
     def start(self) -> None:

@@ -34,7 +34,6 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared import sqlite
 from bookcore.testing.cutting import cut_off
 
 Open = Callable[..., Calendar]
@@ -451,7 +450,7 @@ def test_a_record_that_was_not_committed_changes_nothing(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite.SqliteJournal, "append", fail)
+        patch.setattr(type(one._recorder.journal), "append", fail)
         with pytest.raises(type(error)):
             one.add_booking(event)
         with pytest.raises(type(error)), one.transaction():
@@ -470,7 +469,7 @@ def test_a_record_that_was_committed_although_the_call_raised_comes_as_one_of_ot
 ) -> None:
     """The same call again, with the same id, tells that it stands."""
     one, other = pair(opened)
-    append = sqlite.SqliteJournal.append
+    append = type(one._recorder.journal).append
     heard: list[str] = []
     one.subscribe(lambda change: heard.append(type(change).__name__))
 
@@ -479,7 +478,7 @@ def test_a_record_that_was_committed_although_the_call_raised_comes_as_one_of_ot
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite.SqliteJournal, "append", append_and_fail)
+        patch.setattr(type(one._recorder.journal), "append", append_and_fail)
         with pytest.raises(type(error)):
             one.book("room", 5, 6, id="once")
     assert "once" not in one
@@ -722,7 +721,8 @@ def test_a_follower_goes_on_after_an_error(
     one.add_resource(Resource("room"))
     failing, tried = threading.Event(), threading.Event()
     failing.set()
-    wait = sqlite.SqliteJournal.wait
+    kind: Any = type(one._recorder.journal)
+    wait: Callable[..., bool] = kind.wait
 
     def wait_or_fail(journal: Any, *args: Any) -> bool:
         if failing.is_set() and threading.current_thread().name == "bookcore follower":
@@ -730,7 +730,7 @@ def test_a_follower_goes_on_after_an_error(
             raise JournalError("here", "is gone")
         return wait(journal, *args)
 
-    monkeypatch.setattr(sqlite.SqliteJournal, "wait", wait_or_fail)
+    monkeypatch.setattr(kind, "wait", wait_or_fail)
     other = opened(follow=True)
     assert tried.wait(20)
     assert other.is_available("room", 1, 2)

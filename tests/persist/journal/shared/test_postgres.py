@@ -1,0 +1,273 @@
+"""The PostgreSQL database: names, refusals, a server that is gone, connections that break, clocks of other machines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import Calendar, ConflictError, HoldExpiredError, MissingExtraError, Resource
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalReplacedError,
+    JournalTimeoutError,
+    JournalVersionError,
+    UnknownOutcomeError,
+)
+
+Open = Callable[..., Calendar]
+_names = count(1)
+
+
+@pytest.fixture
+def name() -> str:
+    """Return the name of a calendar that is not there yet."""
+    return f"calendar {next(_names)}"
+
+
+@pytest.fixture
+def address(server: Any, name: str) -> str:
+    """Return the address of that calendar."""
+    return f"{server.address}?calendar={name.replace(' ', '%20')}"
+
+
+@pytest.fixture
+def admin(server: Any) -> Iterator[Any]:
+    """Return a connection as another program has it."""
+    import psycopg
+
+    with psycopg.connect(server.address, autocommit=True) as connection:
+        yield connection
+
+
+def booked(opened: Open, number: int = 2, **options: Any) -> Calendar:
+    calendar = opened(**options)
+    room = calendar.add_resource(Resource("room"))
+    for at in range(number):
+        calendar.book(room, at, at + 1)
+    return calendar
+
+
+def test_calendars_of_one_database_are_told_apart_by_name(server: Any) -> None:
+    """Each has its own order; without a name there is one as well."""
+    addresses = [f"{server.address}?calendar=berlin", f"{server.address}?calendar=paris&connect_timeout=9", server.address]
+    calendars = [Calendar.open(address) for address in addresses]
+    for number, calendar in enumerate(calendars, 1):
+        for id in range(number):
+            calendar.add_resource(Resource(id))
+    assert [calendar.position for calendar in calendars] == [1, 2, 3]
+    for calendar in calendars:
+        calendar.close()
+    for number, address in enumerate(addresses, 1):
+        with Calendar.open(address, create=False) as again:
+            assert len(again.resources) == number
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda address: address.replace("/postgres?", "/nowhere?"), 'database "nowhere" does not exist'),
+        (lambda address: address.replace("bookcore@", "nobody:secret@"), 'role "nobody" does not exist'),
+        (lambda address: address.replace("bookcore@127.0.0.1", "bookcore@127.0.0.1:1,127.0.0.1").split(",")[0], "refused"),
+        (lambda address: address + "&nonsense=1", "nonsense"),
+    ],
+)
+def test_what_cannot_be_reached_says_why(change: Callable[[str], str], reason: str, address: str) -> None:
+    """In bounded time; no password is in the error."""
+    with pytest.raises(JournalError, match=reason) as refused:
+        Calendar.open(change(address), timeout=5)
+    assert "secret" not in str(refused.value)
+    assert "secret" not in str(vars(refused.value))
+
+
+def test_create_false_makes_nothing(address: str, admin: Any, name: str) -> None:
+    """The error names the calendar."""
+    Calendar.open(address.replace(name.replace(" ", "%20"), "another")).close()  # the tables are there
+    with pytest.raises(JournalError, match=f"there is no calendar '{name}' in it"):
+        Calendar.open(address, create=False)
+    assert admin.execute("SELECT count(*) FROM bookcore.calendar WHERE name = %s", (name,)).fetchone() == (0,)
+
+
+def test_bounds_and_format_are_those_of_the_first(opened: Open, admin: Any, name: str) -> None:
+    """Others are refused."""
+    opened(bounds="[]")
+    with pytest.raises(JournalError, match=r"has the bounds '\[\]', not '\[\)'"):
+        opened(bounds="[)")
+    admin.execute("UPDATE bookcore.calendar SET format = 9 WHERE name = %s", (name,))
+    with pytest.raises(JournalVersionError):
+        opened()
+
+
+def test_a_privilege_that_lacks_is_named(opened: Open, admin: Any, address: str) -> None:
+    """Who may only read the tables may open the calendar, and not change it."""
+    booked(opened)
+    admin.execute("DROP OWNED BY reader; DROP ROLE reader") if admin.execute(
+        "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"
+    ).fetchone() else None
+    admin.execute("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA bookcore TO reader")
+    mine = address.replace("bookcore@", "reader@")
+    with pytest.raises(JournalError, match="lacks a privilege"):
+        Calendar.open(mine)
+    admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA bookcore TO reader")
+    with Calendar.open(mine, create=False) as reader:
+        assert len(reader) == 2
+        with pytest.raises(JournalError, match="lacks a privilege"):
+            reader.book("room", 8, 9)
+        assert len(reader) == 2
+
+
+def test_without_psycopg_the_extra_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for every extra."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "bookcore.persist.shared.postgres", raising=False)
+    with pytest.raises(MissingExtraError, match=r"bookcore\[postgres\]"):
+        Calendar.open(address)
+
+
+def test_a_checkpoint_is_where_a_newcomer_begins(opened: Open, admin: Any, name: str) -> None:
+    """As many as asked for stay; a damaged one is passed over."""
+    one = booked(opened, keep=2)
+    for at in range(10, 13):
+        one.checkpoint()
+        one.book("room", at, at + 1)
+    found = admin.execute("SELECT position FROM bookcore.checkpoint WHERE calendar = %s ORDER BY 1", (name,)).fetchall()
+    assert found == [(4,), (5,)]
+    assert opened().digest() == one.digest()
+    admin.execute("UPDATE bookcore.checkpoint SET snapshot = 'x' WHERE calendar = %s AND position = 5", (name,))
+    assert opened().digest() == one.digest()
+
+
+def test_damage_and_records_taken_back_are_noticed(opened: Open, admin: Any, name: str) -> None:
+    """As by a standby that lacks the last ones, with others in their place."""
+    one, other = booked(opened, 3), opened()
+    newcomer = opened()
+    admin.execute("DELETE FROM bookcore.change WHERE calendar = %s AND position > 2", (name,))
+    head = "SELECT position, mark FROM bookcore.change WHERE calendar = %s AND position = 2"
+    admin.execute(f"UPDATE bookcore.calendar SET (position, mark) = ({head}) WHERE name = %s", (name, name))  # noqa: S608
+    newcomer = opened()
+    for _ in range(3):
+        for calendar in (one, other):
+            for call in (calendar.catch_up, lambda calendar=calendar: calendar.book("room", 20, 21)):
+                with pytest.raises(JournalReplacedError, match="open the calendar anew"):
+                    call()
+        newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)
+    admin.execute("UPDATE bookcore.change SET record = 'x' WHERE calendar = %s AND position = 4", (name,))
+    with pytest.raises(JournalDamagedError, match="record 4 is damaged"):
+        opened()
+
+
+def test_a_lock_of_another_program_is_told_in_time(opened: Open, admin: Any, name: str) -> None:
+    """Questions are answered meanwhile, and reading is as well."""
+    one = booked(opened, timeout=2.1)
+    with admin.transaction():
+        admin.execute("SELECT 1 FROM bookcore.calendar WHERE name = %s FOR UPDATE", (name,))
+        with pytest.raises(JournalTimeoutError, match="kept it locked"):
+            one.book("room", 8, 9)
+        one.catch_up()
+        assert one.is_available("room", 8, 9)
+    one.book("room", 8, 9)
+
+
+def _break(admin: Any) -> None:
+    """Break all connections but this one."""
+    others = "pid <> pg_backend_pid() AND usename IS NOT NULL"
+    admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608
+
+
+def test_broken_connections_are_made_anew(opened: Open, admin: Any) -> None:
+    """One call may raise, and changes nothing; the next one goes on, without a gap and without a repeat."""
+    one, other = booked(opened), opened(follow=True)
+    came = threading.Event()
+    heard: list[Any] = []
+    other.subscribe(heard.append)
+    other.subscribe(lambda change: came.set())
+    for at in range(10, 14):
+        _break(admin)
+        came.clear()
+        done = False
+        while not done:  # the first attempt finds that the connection is broken
+            try:
+                one.book("room", at, at + 1, id=f"at {at}", if_exists="return")
+                done = True
+            except JournalError:
+                assert f"at {at}" not in one
+        assert came.wait(30)
+    other.wait_for(one.position)
+    assert (one.position, len(heard), other.digest()) == (7, 4, one.digest())
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
+    stands: bool, opened: Open, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change is not in memory; repeating the call with the same id settles it."""
+    from bookcore.persist.shared import postgres
+
+    one, other = booked(opened), opened()
+    breaking = "; SELECT pg_terminate_backend(pg_backend_pid())"
+    statement = postgres._APPEND + breaking if stands else postgres._APPEND.replace("; COMMIT", breaking)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres, "_APPEND", statement)
+        with pytest.raises(UnknownOutcomeError, match="nobody knows whether the change stands"):
+            one.book("room", 8, 9, id="once")
+    assert "once" not in one
+    other.catch_up()
+    assert ("once" in other) is stands
+    booking = one.book("room", 8, 9, id="once", if_exists="return")
+    assert booking.owns_lock
+    assert one.position == 4
+    other.catch_up()
+    assert other.digest() == one.digest()
+
+
+def test_a_server_that_is_gone_for_a_while_is_caught_up_with(server: Any, opened: Open) -> None:
+    """Questions go on from memory, commands raise in bounded time; afterwards everything is as if nothing had been."""
+    one, other = booked(opened, timeout=3), opened(follow=True, timeout=3)
+    other.wait_for(3)
+    came = threading.Event()
+    other.subscribe(lambda change: came.set())
+    server.stop()
+    try:
+        for call in (lambda: one.book("room", 8, 9), one.catch_up, one.lag, lambda: one.wait_for(9), other.checkpoint):
+            with pytest.raises(JournalError):
+                call()
+        assert not one.is_available("room", 0, 1)
+        assert one.find_available(8, 9).ids() == ["room"]
+        assert len(other) == 2
+    finally:
+        server.start()
+    one.book("room", 8, 9)
+    assert came.wait(30)
+    assert other.digest() == one.digest()
+
+
+def test_holds_run_out_by_the_clock_of_the_database(opened: Open, world: SimpleNamespace) -> None:
+    """Two machines whose clocks are a minute apart: a hold runs out once, for both, and no span is given twice."""
+    start = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    right, ahead = world.Clock(start), world.Clock(start + timedelta(minutes=1))
+    one, other = opened(clock=right), opened(clock=ahead)
+    journal: Any = other._recorder.journal
+    right_time = journal.machine_clock
+    journal.machine_clock = lambda: right_time() + 60
+    one.add_resource(Resource("room"))
+    one.hold("room", 1, 2, until=start + timedelta(seconds=30), id="hold")
+    with pytest.raises(ConflictError):
+        other.book("room", 1, 2)  # its own clock says that the hold has run out
+    assert not other.is_available("room", 1, 2)
+    assert abs(journal.skew + 60) < 5
+    right.now += timedelta(seconds=40)
+    ahead.now += timedelta(seconds=40)
+    other.book("room", 1, 2)
+    with pytest.raises(HoldExpiredError):
+        one.confirm("hold")
+    assert one.digest() == other.digest()
+    hold = other.hold("room", 5, 6, ttl=timedelta(seconds=30))
+    assert abs(hold.until - right.now - timedelta(seconds=30)) < timedelta(seconds=5)
