@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import code
 import doctest
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -111,6 +114,18 @@ def test_first_example_can_be_pasted_into_an_interpreter(readme: Any, capsys: py
 def test_installing_is_explained_before_the_first_example(readme: Any) -> None:
     """A reader who pastes the example has the package by then."""
     assert readme.text.index("pip install") < readme.text.index("```python")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a directory cannot be opened on Windows")
+def test_what_a_killed_process_booked_is_there(readme: Any, tmp_path: Path) -> None:
+    """The two lines of the README, run as they are."""
+    block = next(each for each in readme.blocks("sh") if "os.kill" in each.text)
+    booking, asking = [shlex.split(line) for line in block.text.splitlines()]
+    assert booking[:2] == asking[:2] == ["python3", "-c"]
+    killed = subprocess.run([sys.executable, *booking[1:]], cwd=tmp_path, check=False)
+    assert killed.returncode == -9
+    asked = subprocess.run([sys.executable, *asking[1:]], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert f"prints the booking, `{asked.stdout.strip()}`" in readme.text
 
 
 def _commands(text: str) -> Iterator[tuple[list[str], str]]:

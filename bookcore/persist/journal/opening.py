@@ -225,6 +225,10 @@ def open_calendar(
     calendar, state, files = recover(
         make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
     )
-    recorder = Recorder(state, files, known)
-    state.log.attach(recorder)
+    try:
+        recorder = Recorder(state, files, known)
+        state.log.attach(recorder)
+    except BaseException:  # a traceback that is kept would keep the directory locked
+        files.release()
+        raise
     return calendar, recorder

@@ -97,10 +97,12 @@ def _locked(fs: FileSystem, folder: str) -> int:
     try:
         fs.truncate(lock, 0)
         fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
-    except OSError as exc:
+    except BaseException as exc:  # Ctrl-C must not leave it locked
         with suppress(OSError):
             fs.close(lock)
-        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+        if isinstance(exc, OSError):
+            raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+        raise
     return lock
 
 

@@ -629,9 +629,9 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
 """What is broken, and the test that notices."""
 
 
-@pytest.mark.parametrize("exam", [powers, prefixes, bits, crashed, failures], ids=lambda exam: exam.__name__)
+@pytest.mark.parametrize("exam", [powers, prefixes, failures], ids=lambda exam: exam.__name__)
 def test_what_notices_a_broken_variant_passes_without_it(exam: Callable[[], Any]) -> None:
-    """Otherwise it would notice anything."""
+    """Otherwise it would notice anything. For damage, tests above do the same with other strides."""
     exam()
 
 
