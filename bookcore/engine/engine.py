@@ -411,7 +411,7 @@ class Engine:
         try:
             return ledger.find(event_or_id)
         except BookcoreError:
-            here = not is_a(event_or_id, BookingEvent) or event_or_id._home is ledger
+            here = not is_a(event_or_id, BookingEvent) or getattr(event_or_id, "_home", None) is ledger
             ran_out = until if until is not None or not here else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
                 now = None if holds.clock is None else holds.now(state.home)
@@ -470,7 +470,7 @@ class Engine:
     def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
         """See `Calendar.change`."""
         state = self.state
-        if quantity is UNSET and not (fields and unpacked(state.event_type, fields)):
+        if quantity is UNSET and not (fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
             raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
         seq = self._find(event_or_id)
         old, record = state.ledger.event(seq), state.ledger.record(seq)

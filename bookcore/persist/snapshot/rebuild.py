@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from datetime import datetime, time
 from itertools import repeat
 from operator import is_not
 from types import MemberDescriptorType
@@ -315,7 +316,10 @@ def _spans(calendar: CalendarState, column: KeyColumn, count: int) -> tuple[Sequ
     """Return starts and ends in index form, or None if they are not of one simple kind."""
     keys, places = column.normals, column.entries
     if places is None:  # they hardly repeat
-        plain = set(map(type, column.values)) <= OWN_KEYS
+        kinds = set(map(type, column.values))
+        # an index may hold one object for equal keys, and two times are equal whose folds differ
+        folded = bool(kinds & {datetime, time}) and any(getattr(key, "fold", 0) for key in column.values)
+        plain = kinds <= OWN_KEYS and not folded
         return spans_of(calendar.keys, column.values[:count], column.values[count:]) if plain else None
     if keys is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return None
