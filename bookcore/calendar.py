@@ -1532,7 +1532,8 @@ class Calendar(Generic[R, K, E]):
 
         ``sqlite:///path`` and ``postgresql://host/database?calendar=name`` in place of a directory open a calendar that many
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
-        many seconds a call waits for them. *key*, *progress* and *as_of* are for a directory alone.
+        many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key*, *progress*
+        and *as_of* are for a directory alone.
 
         *as_of* is a position, or an instant with its time zone. The calendar is as it stood then, after the last record up
         to there; `keep` says how far back that goes. It takes no changes, but for those that a `what_if` takes back, and has

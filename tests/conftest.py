@@ -6,6 +6,7 @@ that needs more or fewer than others asks for a multiple or a part of ``settings
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from uuid import uuid4
@@ -13,7 +14,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from bookcore.testing.servers import NoServerError, execute, start_postgres
+from bookcore.testing.servers import NoServerError, PostgresServer, execute, start_postgres
 
 # `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
@@ -39,28 +40,37 @@ settings.register_profile("bookcore", PROFILES[asked])
 settings.load_profile("bookcore")
 
 
+def pytest_collection_finish() -> None:
+    """Let the collector pass over the 16,000 tests themselves: many tests collect, and each collection would walk them."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
-def _postgres_server() -> Iterator[str]:
-    """Return the address of a server: that of BOOKCORE_TEST_POSTGRES, or of one started for this process of the tests."""
-    pytest.importorskip("psycopg")
-    given = os.environ.get("BOOKCORE_TEST_POSTGRES")
-    if given:
-        yield given
-        return
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server for this process of the tests. Skips where none can be had."""
+    pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
     try:
         server = start_postgres()
     except NoServerError as error:
         pytest.skip(str(error))
-    yield server.dsn()
+    yield server
     server.stop()
 
 
 @pytest.fixture
-def postgres(_postgres_server: str) -> Iterator[str]:
+def postgres_address(request: pytest.FixtureRequest) -> str:
+    """Return the address of a database: BOOKCORE_TEST_POSTGRES, or that of a server which is started for the tests."""
+    given = os.environ.get("BOOKCORE_TEST_POSTGRES")
+    return given or str(request.getfixturevalue("postgres_server").dsn())
+
+
+@pytest.fixture
+def postgres(postgres_address: str) -> Iterator[str]:
     """Make an empty database in PostgreSQL for one test, and return its address."""
     from psycopg.conninfo import make_conninfo
 
     name = f"test_{uuid4().hex}"
-    execute(_postgres_server, f"CREATE DATABASE {name}")
-    yield make_conninfo(_postgres_server, dbname=name)
-    execute(_postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(postgres_address, f"CREATE DATABASE {name}")
+    yield make_conninfo(postgres_address, dbname=name)
+    execute(postgres_address, f"DROP DATABASE {name} WITH (FORCE)")

@@ -36,10 +36,10 @@ class JournalDamagedError(JournalError):
 
 
 class JournalVersionError(JournalError):
-    """A file has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
+    """A file or a database has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
 
     def __init__(self, path: object, found: int, known: int) -> None:
-        super().__init__(path, f"format {found} is newer than {known}, the newest this version of bookcore reads", offset=8)
+        super().__init__(path, f"format {found} is newer than {known}, the newest this version of bookcore reads")
         self.found, self.known = found, known
 
 
@@ -54,6 +54,16 @@ class JournalInUseError(JournalError):
 
 class JournalClosedError(JournalError):
     """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""
+
+    @classmethod
+    def after_close(cls, path: object) -> JournalClosedError:
+        """Return the error of a shared journal that was shut down."""
+        return cls(path, "takes no more changes: the calendar was closed")
+
+    @classmethod
+    def in_fork(cls, path: object, pid: int) -> JournalClosedError:
+        """Return the error of a process that was forked from the one which has a shared journal open."""
+        return cls(path, f"process {pid} has it open, from which this one was forked; open it anew in this one")
 
 
 class JournalTimeoutError(JournalError):

@@ -8,6 +8,7 @@ Recorder.wait                 ->  DirectoryJournal.wait          after it
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 from collections.abc import Iterable, Sequence
@@ -209,6 +210,10 @@ def open_calendar(
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
+    if type(follow) is not bool:
+        raise QueryError(follow, "follow is True or False")
+    if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
+        raise QueryError(timeout, "timeout is a number of seconds")
     secret = check_key(folder, key)
     if is_address(folder):
         if sync == "batch":

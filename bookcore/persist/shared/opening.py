@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import MissingExtraError, QueryError, SnapshotError
+from bookcore.model.errors import MissingExtraError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalError
@@ -51,10 +50,6 @@ def open_shared(
     timeout: float,
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
-    if type(follow) is not bool:
-        raise QueryError(follow, "follow is True or False")
-    if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
-        raise QueryError(timeout, "timeout is a number of seconds")
     journal = _journal(address, bounds=bounds, create=create, sync=sync, timeout=timeout)
     try:
         calendar, state, place = _begin(make, journal, known)

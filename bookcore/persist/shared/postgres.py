@@ -27,14 +27,13 @@ import psycopg
 
 from bookcore.persist.journal.errors import (
     JournalClosedError,
-    JournalDamagedError,
     JournalError,
     JournalReplacedError,
     JournalTimeoutError,
     JournalVersionError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared.seam import Entry, Place, after
+from bookcore.persist.shared.seam import Entry, Place, after, entries, newest_first
 
 __all__ = ["PostgresJournal"]
 
@@ -124,10 +123,9 @@ class PostgresJournal:
     def _connected(self, use: str) -> Any:
         """Return the connection of a use; a new one if there is none, or if it is broken."""
         if os.getpid() != self._pid:
-            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
-            raise JournalClosedError(self.name, reason)
+            raise JournalClosedError.in_fork(self.name, self._pid)
         if self._ended.is_set():
-            raise self._closed()
+            raise JournalClosedError.after_close(self.name)
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
             if _is_usable(connection, within=use == "writer"):
@@ -146,9 +144,6 @@ class PostgresJournal:
             connection.execute("LISTEN bookcore")
         return connection
 
-    def _closed(self) -> JournalClosedError:
-        return JournalClosedError(self.name, "takes no more changes: the calendar was closed")
-
     @contextmanager
     def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
         """Raise what the database raises as an error of ours; *what* was not done."""
@@ -156,7 +151,7 @@ class PostgresJournal:
             yield
         except psycopg.Error as exc:
             if self._ended.is_set():
-                raise self._closed() from exc
+                raise JournalClosedError.after_close(self.name) from exc
             raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
 
     def _error(self, exc: Any, what: str, timeout: float) -> JournalError:
@@ -216,17 +211,7 @@ class PostgresJournal:
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
-        if not rows or rows[0][:2] != place:
-            raise JournalReplacedError(
-                self.name, f"its record {place.position} is not the one that was read before; open the calendar anew"
-            )
-        entries: list[Entry] = []
-        for position, mark, record in rows[1:]:
-            if after(place, record) != (position, mark):
-                raise JournalDamagedError(self.name, f"record {place.position + 1} is damaged or gone")
-            place = Place(position, mark)
-            entries.append(Entry(place, record))
-        return entries
+        return entries(self.name, place, rows)
 
     def head(self) -> int:
         """See `SharedJournal.head`."""
@@ -336,14 +321,12 @@ class PostgresJournal:
         """See `SharedJournal.checkpoints`."""
         ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
-        below = 1 << 62
-        while True:
+
+        def newest(below: int) -> Any:
             with self._to_read("cannot be read") as reader:
-                row = reader.execute(ask, (self._name, below)).fetchone()
-            if row is None:
-                return
-            below, mark, snapshot = row
-            yield Entry(Place(below, mark), snapshot)
+                return reader.execute(ask, (self._name, below)).fetchone()
+
+        return newest_first(newest)
 
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""

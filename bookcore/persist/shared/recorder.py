@@ -90,10 +90,9 @@ class SharedRecorder:
     def check_open(self) -> None:
         """Raise `JournalClosedError` if the calendar was closed, or in a forked process."""
         if os.getpid() != self._pid:
-            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
-            raise JournalClosedError(self.journal.name, reason)
+            raise JournalClosedError.in_fork(self.journal.name, self._pid)
         if self._closed:
-            raise JournalClosedError(self.journal.name, "takes no more changes: the calendar was closed")
+            raise JournalClosedError.after_close(self.journal.name)
 
     def patient_until(self) -> float:
         """Return the time until which a call that begins now may wait."""
@@ -196,7 +195,17 @@ class SharedRecorder:
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         if gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
-        place, rows = gate.follow(self._stand)
+        self._record_what_is_pending()
+        self._checkpoint()
+
+    def _record_what_is_pending(self) -> None:
+        """Append a record of the holds that questions have found to have run out, if there are some."""
+        if self.state.log.pending:
+            self.state.gate.run(self._record_pending)
+
+    def _checkpoint(self) -> None:
+        """Write a snapshot of what the records say."""
+        place, rows = self.state.gate.follow(self._stand)  # type: ignore[attr-defined]
         name, journal = self.journal.name, self.journal
         data = save_bytes(self.state, name, store_id=snapshot_id(journal.origin, place), rows=rows)
         journal.checkpoint(place, data, self._keep)
@@ -217,7 +226,7 @@ class SharedRecorder:
         self.swelling = False
         try:
             if self.journal.outgrown():
-                self.checkpoint()
+                self._checkpoint()
         except (JournalError, SnapshotError) as exc:
             logging.getLogger("bookcore").warning("no checkpoint was written: %s", exc)
 
@@ -228,10 +237,13 @@ class SharedRecorder:
             raise TransactionError("a transaction is open, and may yet be undone; end it before close")
         if self._closed or os.getpid() != self._pid:
             return
-        gate.follow(self._close)
-        if self.follower is not None:
-            self.follower.join()
-        self.journal.close()
+        try:
+            self._record_what_is_pending()
+        finally:
+            gate.follow(self._close)
+            if self.follower is not None:
+                self.follower.join()
+            self.journal.close()
 
     def _close(self) -> None:
         self._closed = True

@@ -5,11 +5,13 @@ Nothing else of bookcore knows which database it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-__all__ = ["ORIGIN", "Entry", "Place", "SharedJournal", "after"]
+from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
+
+__all__ = ["Entry", "Place", "SharedJournal", "after", "entries", "newest_first"]
 
 
 class Place(NamedTuple):
@@ -26,8 +28,6 @@ class Entry(NamedTuple):
     data: bytes
 
 
-ORIGIN = 0
-"""The position before the first record. Its mark is made of the id of the journal."""
 
 
 def after(place: Place, record: bytes) -> Place:
@@ -37,6 +37,31 @@ def after(place: Place, record: bytes) -> Place:
     Place(position=1, mark=2251403049)
     """
     return Place(place.position + 1, crc32(record, place.mark))
+
+
+def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes]]) -> list[Entry]:
+    """Return the records of *rows*, of which the first is the one at *place*, and each next one its successor.
+
+    Raises: `JournalReplacedError` if the first is not at this place, `JournalDamagedError` if they do not follow.
+    """
+    if not rows or rows[0][:2] != place:
+        what = f"its record {place.position} is not the one that was read before; open the calendar anew"
+        raise JournalReplacedError(name, what)
+    found: list[Entry] = []
+    for position, mark, record in rows[1:]:
+        if type(record) is not bytes or after(place, record) != (position, mark):
+            raise JournalDamagedError(name, f"record {place.position + 1} is damaged or gone")
+        place = Place(position, mark)
+        found.append(Entry(place, record))
+    return found
+
+
+def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None]) -> Iterator[Entry]:
+    """Return all snapshots, the newest first, one at a time: *ask* returns the newest before a position, or None."""
+    below = 1 << 62
+    while (row := ask(below)) is not None:
+        below, mark, snapshot = row
+        yield Entry(Place(below, mark), snapshot)
 
 
 class SharedJournal(Protocol):

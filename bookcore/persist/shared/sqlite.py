@@ -20,6 +20,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import quote
 
 from bookcore.persist.journal.errors import (
@@ -30,7 +31,7 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     JournalVersionError,
 )
-from bookcore.persist.shared.seam import Entry, Place, after
+from bookcore.persist.shared.seam import Entry, Place, after, entries, newest_first
 
 __all__ = ["SqliteJournal"]
 
@@ -185,9 +186,6 @@ class SqliteJournal:
             return JournalError(self.name, f"{what}: the disk is full")
         return JournalError(self.name, f"{what}: {exc}")
 
-    def _closed(self) -> JournalClosedError:
-        return JournalClosedError(self.name, "takes no more changes: the calendar was closed")
-
     def _file_there(self) -> tuple[int, int]:
         stat = os.stat(self._path)
         return stat.st_dev, stat.st_ino
@@ -195,8 +193,7 @@ class SqliteJournal:
     def _check_file(self) -> None:
         """Raise unless the path leads to the file that was opened, which SQLite does not notice."""
         if os.getpid() != self._pid:
-            reason = f"process {self._pid} has it open, from which this one was forked; open it anew in this one"
-            raise JournalClosedError(self.name, reason)
+            raise JournalClosedError.in_fork(self.name, self._pid)
         with suppress(OSError):
             if self._file_there() == self._file:
                 return
@@ -209,7 +206,7 @@ class SqliteJournal:
         self._check_file()
         with self._reading, self._told(what):
             if self._reader is None:
-                raise self._closed()
+                raise JournalClosedError.after_close(self.name)
             yield self._reader
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
@@ -221,17 +218,7 @@ class SqliteJournal:
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
-        if not rows or rows[0][:2] != place:
-            raise JournalReplacedError(
-                self.name, f"its record {place.position} is not the one that was read before; open the calendar anew"
-            )
-        entries: list[Entry] = []
-        for position, mark, record in rows[1:]:
-            if type(record) is not bytes or after(place, record) != (position, mark):
-                raise JournalDamagedError(self.name, f"record {place.position + 1} is damaged or gone")
-            place = Place(position, mark)
-            entries.append(Entry(place, record))
-        return entries
+        return entries(self.name, place, rows)
 
     def head(self) -> int:
         """See `SharedJournal.head`."""
@@ -258,7 +245,7 @@ class SqliteJournal:
         """Return the writer, which has been locked."""
         writer = self._writer
         if writer is None:
-            raise self._closed()
+            raise JournalClosedError.after_close(self.name)
         if os.getpid() != self._pid:
             self._check_file()
         if not writer.in_transaction:
@@ -270,7 +257,7 @@ class SqliteJournal:
         self._check_file()
         self.unlock()  # of a block whose beginning was cut off
         if self._writer is None:
-            raise self._closed()
+            raise JournalClosedError.after_close(self.name)
         with self._told("the change was not made", timeout):
             _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
 
@@ -311,14 +298,12 @@ class SqliteJournal:
     def checkpoints(self) -> Iterator[Entry]:
         """See `SharedJournal.checkpoints`."""
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
-        below = 1 << 62
-        while True:
+
+        def newest(below: int) -> Any:
             with self._to_read("cannot be read") as reader:
-                row = reader.execute(ask, (below,)).fetchone()
-            if row is None:
-                return
-            below, mark, snapshot = row
-            yield Entry(Place(below, mark), snapshot)
+                return reader.execute(ask, (below,)).fetchone()
+
+        return newest_first(newest)
 
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""

@@ -27,8 +27,6 @@ from bookcore.persist.journal.opening import open_calendar
 from bookcore.testing.cutting import cut_off
 from bookcore.testing.simulated_files import SimulatedFiles
 
-LATER = sys.version_info >= (3, 12)
-
 DEEP = settings().max_examples > 40
 
 
@@ -124,7 +122,6 @@ def _kept(kept: list[BaseException], image: SimulatedFiles) -> None:
         raise
 
 
-@pytest.mark.xfail(LATER, reason="an opening cut off as it ends may keep the lock until it is collected", strict=False)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("torn", [False, True])
@@ -184,7 +181,6 @@ NO_MEMORY = """
 """
 
 
-@pytest.mark.skipif(LATER, reason="CPython 3.13 itself crashes where no memory is left, and a booking may be half done")
 @pytest.mark.parametrize(("name", "width"), [("book", 1), ("transaction", 5), ("load", 1), ("checkpoint", 1)])
 def test_memory_that_ends_at_any_allocation_leaves_memory_and_directory_in_step(name: str, width: int) -> None:
     """The n-th allocation of a command fails, or some from there on; in a process of its own.

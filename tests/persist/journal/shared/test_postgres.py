@@ -20,6 +20,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
+from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
 _names = count(1)
@@ -32,17 +33,17 @@ def name() -> str:
 
 
 @pytest.fixture
-def address(server: Any, name: str) -> str:
+def address(postgres_server: PostgresServer, name: str) -> str:
     """Return the address of that calendar."""
-    return f"{server.address}?calendar={name.replace(' ', '%20')}"
+    return f"{postgres_server.dsn()}&calendar={name.replace(' ', '%20')}"
 
 
 @pytest.fixture
-def admin(server: Any) -> Iterator[Any]:
+def admin(postgres_server: PostgresServer) -> Iterator[Any]:
     """Return a connection as another program has it."""
     import psycopg
 
-    with psycopg.connect(server.address, autocommit=True) as connection:
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
         yield connection
 
 
@@ -54,9 +55,10 @@ def booked(opened: Open, number: int = 2, **options: Any) -> Calendar:
     return calendar
 
 
-def test_calendars_of_one_database_are_told_apart_by_name(server: Any) -> None:
+def test_calendars_of_one_database_are_told_apart_by_name(postgres_server: PostgresServer) -> None:
     """Each has its own order; without a name there is one as well."""
-    addresses = [f"{server.address}?calendar=berlin", f"{server.address}?calendar=paris&connect_timeout=9", server.address]
+    database = postgres_server.dsn()
+    addresses = [f"{database}&calendar=berlin", f"{database}&calendar=paris&connect_timeout=9", database]
     calendars = [Calendar.open(address) for address in addresses]
     for number, calendar in enumerate(calendars, 1):
         for id in range(number):
@@ -73,8 +75,8 @@ def test_calendars_of_one_database_are_told_apart_by_name(server: Any) -> None:
     ("change", "reason"),
     [
         (lambda address: address.replace("/postgres?", "/nowhere?"), 'database "nowhere" does not exist'),
-        (lambda address: address.replace("bookcore@", "nobody:secret@"), 'role "nobody" does not exist'),
-        (lambda address: address.replace("bookcore@127.0.0.1", "bookcore@127.0.0.1:1,127.0.0.1").split(",")[0], "refused"),
+        (lambda address: address.replace("postgres@", "nobody:secret@"), 'role "nobody" does not exist'),
+        (lambda address: "postgresql://postgres:secret@127.0.0.1:1/postgres", "refused"),
         (lambda address: address + "&nonsense=1", "nonsense"),
     ],
 )
@@ -111,7 +113,7 @@ def test_a_privilege_that_lacks_is_named(opened: Open, admin: Any, address: str)
         "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"
     ).fetchone() else None
     admin.execute("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA bookcore TO reader")
-    mine = address.replace("bookcore@", "reader@")
+    mine = address.replace("postgres@", "reader@")
     with pytest.raises(JournalError, match="lacks a privilege"):
         Calendar.open(mine)
     admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA bookcore TO reader")
@@ -228,13 +230,13 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
     assert other.digest() == one.digest()
 
 
-def test_a_server_that_is_gone_for_a_while_is_caught_up_with(server: Any, opened: Open) -> None:
+def test_a_server_that_is_gone_for_a_while_is_caught_up_with(postgres_server: PostgresServer, opened: Open) -> None:
     """Questions go on from memory, commands raise in bounded time; afterwards everything is as if nothing had been."""
-    one, other = booked(opened, timeout=3), opened(follow=True, timeout=3)
+    one, other = booked(opened, timeout=3, sync="always"), opened(follow=True, timeout=3)
     other.wait_for(3)
     came = threading.Event()
     other.subscribe(lambda change: came.set())
-    server.stop()
+    postgres_server.kill()
     try:
         for call in (lambda: one.book("room", 8, 9), one.catch_up, one.lag, lambda: one.wait_for(9), other.checkpoint):
             with pytest.raises(JournalError):
@@ -243,7 +245,7 @@ def test_a_server_that_is_gone_for_a_while_is_caught_up_with(server: Any, opened
         assert one.find_available(8, 9).ids() == ["room"]
         assert len(other) == 2
     finally:
-        server.start()
+        postgres_server.start()
     one.book("room", 8, 9)
     assert came.wait(30)
     assert other.digest() == one.digest()

@@ -511,7 +511,7 @@ def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opene
     for calendar, told in zip((one, other), heard, strict=True):
         calendar.subscribe(told.append)  # no function of Python: cut off, it would not be called again
     nth = 1
-    step = 1 if settings().max_examples > 100 else 401
+    step = 1 if settings().max_examples > 100 else 41
     while True:
         other.book("room", 20_000 + nth, 20_001 + nth, id=f"other {nth}")
         at = nth
