@@ -115,6 +115,19 @@ class Log:
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
 
+    def has_noted(self, change: Change) -> bool:
+        """Tell whether the last change was noted as a whole, after an exception; if not, it is not noted at all. O(1)."""
+        if self.changes is not None:
+            return bool(self.changes) and self.changes[-1][0] is change
+        if (self.outbox and self.outbox[-1][1] is change) or (self.provisional and self._is_pending(change)):
+            return True
+        if self._is_pending(change):
+            self.pending.pop()
+        return False
+
+    def _is_pending(self, change: Change) -> bool:
+        return bool(self.pending) and self.pending[-1] is change
+
     def note_all(self, changes: Iterable[Change]) -> None:
         """Note many committed changes, all or none. O(changes)."""
         subscribers = self.subscribers
@@ -131,7 +144,12 @@ class Log:
             self.due = self.noted
         if ends:
             self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
-        self.outbox.extend(waiting)
+        try:
+            self.outbox.extend(waiting)
+        except MemoryError:  # the next call tries again
+            if ends:
+                self.changes = noted
+            raise
 
     def attach(self, journal: Journal, *, provisional: bool = False) -> None:
         """Give every change from now on to a journal; a new calendar only."""

@@ -182,6 +182,8 @@ class Mending:
                 if state.repairable is None:
                     with suppress(Exception):  # it may be in the store
                         state.store.add_resource(record)
+            case changes.CapacitySet():  # it was complete, and could not be noted
+                return [inverse(change)]
             case changes.Tagged(resource, label):
                 registry.untag(state.record_of_resource(resource), label)
             case changes.Untagged(resource, label):

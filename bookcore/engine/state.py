@@ -179,16 +179,32 @@ class CalendarState:
         if log.active:
             # no call comes between the end of the change and the one that notes it, so Ctrl-C does not either
             log.latest = change
-            if log.changes is not None:
-                log.changes.append((change, log.subscribers))
-            else:
-                if log.journal is not None:
-                    log.pending += (change,)
-                    if log.provisional:
-                        return
-                log.noted += 1
-                log.due = log.noted
-                log.outbox.append((log.noted, change, log.subscribers))
+            try:
+                if log.changes is not None:
+                    log.changes.append((change, log.subscribers))
+                else:
+                    if log.journal is not None:
+                        log.pending += (change,)
+                        if log.provisional:
+                            return
+                    log.noted += 1
+                    log.due = log.noted
+                    log.outbox.append((log.noted, change, log.subscribers))
+            except MemoryError:
+                if not log.has_noted(change):
+                    self._take_back(change)
+                raise
+
+    def _take_back(self, change: changes.Change) -> None:
+        """Undo a change that there is no memory to note. If there is none for that either, the next call does it."""
+        last, last_closure = self.counted
+        try:
+            self._apply_whole(inverse(change))
+            self.ledger.undo_numbers(last)
+            self.closures.last_id = last_closure
+        except BaseException:
+            self.change, self.begun, self.counted = change, True, (last, last_closure)
+            self.gate.torn = self.gate.waiting = True
 
     def take_back_pending(self) -> None:
         """Undo what is in no record yet, the latest first, without noting that. The lock is held for writing.

@@ -290,9 +290,9 @@ class SimulatedFiles(FileSystem):
 
     def close(self, fd: int) -> None:
         """As `FileSystem.close`."""
+        self._locked.pop(fd, None)  # first, as `FileSystem.unlock` does, which may be cut off
         if self._open.pop(fd, None) is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        self._locked.pop(fd, None)
 
     def replace(self, source: str, target: str) -> None:
         """As `FileSystem.replace`."""

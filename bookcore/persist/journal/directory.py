@@ -356,7 +356,7 @@ class DirectoryJournal:
     def close(self) -> None:
         """Sync everything, note that nothing is missing, and unlock the directory. Raises: `JournalError`.
 
-        In a forked process it only closes the descriptors. Called again it does nothing.
+        In a forked process it only closes the descriptors. Called again it does nothing, unless it was cut off.
         """
         if self._lock is None:
             return
@@ -377,16 +377,23 @@ class DirectoryJournal:
             self._join()
 
     def release(self) -> None:
-        """Close the descriptors, and unlock the directory, in a forked process only the first."""
-        fd, lock, self._fd, self._lock = self._fd, self._lock, None, None
+        """Close the descriptors, and unlock the directory, in a forked process only the first.
+
+        If it is cut off, the directory may be locked still; called again, it is unlocked.
+        """
         if self._calls is not None:
             self._calls.put(False)
+        fd, self._fd = self._fd, None
         with suppress(OSError):
             if fd is not None:
                 self.fs.close(fd)
-        with suppress(OSError):
+        lock = self._lock
+        try:
             if lock is not None:
                 (self.fs.close if self.is_forked() else self.fs.unlock)(lock)
+        except OSError:  # it was closed before this was cut off
+            pass
+        self._lock = None  # not before it is unlocked
 
     def __del__(self) -> None:
         if getattr(self, "_lock", None) is not None:
