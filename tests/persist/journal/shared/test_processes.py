@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,11 @@ from hypothesis import settings
 
 import bookcore
 from bookcore import Calendar, Resource
+from bookcore.testing import Call, Verdict, check_history
 
 ROUNDS = settings().max_examples // 4  # 10, or 500 if asked for many examples
 PROCESSES = 8
+CALLS = settings().max_examples * 25 // 4  # of each process: 250, or 12,500 if asked for many examples
 
 BEGIN = """
 import os, sys
@@ -44,6 +49,42 @@ for at in range(10**9):
         calendar.book("room", 10**6 * number + 2 * at, 10**6 * number + 2 * at + 1, id=id)
         calendar.book("room", 10**6 * number + 2 * at + 1, 10**6 * number + 2 * at + 2, id=id + "b")
     os.write(1, f"{id}\\n".encode())
+"""
+
+CALLER = """
+import json, random, sys
+from time import perf_counter_ns
+from bookcore import Calendar, ConflictError, Resource, UnknownBookingError
+address, process, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+rng = random.Random(process)
+calendar = Calendar.open(address, timeout=60, sync="never")
+for room in range(3):
+    if room not in calendar.resources.ids():
+        calendar.add_resource(Resource(room))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(calls):
+    room, start = rng.randrange(3), rng.randrange(12)
+    end, id = start + rng.randrange(1, 4), f"{process}-{number}"
+    operation = rng.choice(["book", "book", "remove", "is_available"])
+    there = [event.id for event in calendar.bookings(room)]
+    if operation == "remove":
+        id = rng.choice([*there, f"never booked in {room}"])
+    begun = perf_counter_ns()
+    try:
+        if operation == "book":
+            calendar.book(room, start, end, id=id)
+            result = "done"
+        elif operation == "remove":
+            calendar.remove_booking(id)
+            result = "done"
+        else:
+            with calendar.fresh():
+                result = calendar.is_available(room, start, end)
+            id = None
+    except (ConflictError, UnknownBookingError):
+        result = "refused"
+    print(json.dumps([process, begun, perf_counter_ns(), operation, room, id, start, end, 1, result]))
 """
 
 FORK = """
@@ -133,8 +174,6 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
     """Eight processes that ask at once: one gets it, all others are refused, and no other error comes."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack, Calendar.open(address, sync="never") as calendar:
         calendar.add_resource(Resource("room"))
         racers = [stack.enter_context(started(RACE, address)) for _ in range(PROCESSES)]
@@ -150,6 +189,39 @@ def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
             assert sorted(told) == ["refused"] * (PROCESSES - 1) + [f"won {at + 1}"]
         calendar.wait_for(ROUNDS + 1)
         assert len(calendar) == ROUNDS
+
+
+def judged(addresses: list[str]) -> Verdict:
+    """Let a process for each address call at the same time, and judge what all of them were told."""
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(started(CALLER, address, number, CALLS)) for number, address in enumerate(addresses)
+        ]
+        assert [line_of(caller) for caller in callers] == ["ready"] * len(addresses)
+        for caller in callers:
+            assert caller.stdin is not None
+            caller.stdin.write("go\n")
+            caller.stdin.flush()
+        with ThreadPoolExecutor(len(callers)) as pool:  # each of them waits if nobody reads what it prints
+            told = list(pool.map(lambda caller: caller.communicate()[0].splitlines(), callers))
+    return check_history(Call(*json.loads(line)) for lines in told for line in lines)
+
+
+def test_one_order_explains_what_all_processes_were_told(address: str) -> None:
+    """Bookings, removals and fresh questions of eight processes, without a moment's rest."""
+    with Calendar.open(address, sync="never") as calendar:
+        for room in range(3):
+            calendar.add_resource(Resource(room))
+    verdict = judged([address] * PROCESSES)
+    assert verdict, str(verdict)
+    assert verdict.calls == PROCESSES * CALLS
+
+
+def test_no_order_explains_processes_that_share_nothing(tmp_path: Path) -> None:
+    """So the test above can fail."""
+    verdict = judged([f"sqlite:///{tmp_path}/{number}.db" for number in range(2)])
+    assert not verdict
+    assert "not linearizable" in str(verdict)
 
 
 def test_a_killed_writer_loses_nothing_that_it_was_told(address: str) -> None:
@@ -188,8 +260,6 @@ def test_a_forked_process_answers_and_has_to_open_the_calendar_anew(address: str
 
 def test_processes_that_make_the_file_at_once_make_one(address: str) -> None:
     """Whoever comes first makes the tables."""
-    from contextlib import ExitStack
-
     program = BEGIN + "calendar.add_resource(Resource(os.getpid())); print(calendar.position, flush=True)"
     with ExitStack() as stack:
         makers = [stack.enter_context(started(program, address)) for _ in range(5)]
