@@ -6,7 +6,6 @@ that needs more or fewer than others asks for a multiple or a part of ``settings
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from uuid import uuid4
@@ -38,12 +37,6 @@ if asked not in PROFILES:
     raise pytest.UsageError(f"BOOKCORE_EXAMPLES={asked}: it is one of {', '.join(PROFILES)}")
 settings.register_profile("bookcore", PROFILES[asked])
 settings.load_profile("bookcore")
-
-
-def pytest_collection_finish() -> None:
-    """Let the collector pass over the 16,000 tests themselves: many tests collect, and each collection would walk them."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,9 @@ from bookcore.stores.record import ResourceRecord, bind
 
 __all__ = ["add_resources", "garbage_paused", "load_events", "spans_of", "suspects"]
 
+_MANY = 10_000
+"""So many objects that the collector follows, made in a block, are visited in less than a millisecond."""
+
 FEW = 4
 """If there are more than this many resources for each event, the resources of the events are looked up one by one."""
 
@@ -56,10 +59,10 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     A bulk load makes hundreds of thousands of arrays and no garbage; the collector would visit all of them, and every
     event, several times.
 
-    With *aged*, all young objects are moved to the oldest generation at the end of the block, without being visited. This is
-    for rare calls that make many objects. Young garbage then waits for a full collection. Objects are moved by freezing
-    and unfreezing, so not if other objects are frozen: the program wants those to stay frozen (or Python 3.12 froze them
-    as it started).
+    With *aged*, all young objects are moved to the oldest generation at the end of the block, without being visited, if the
+    block has made many. Young garbage then waits for a full collection. Objects are moved by freezing and unfreezing, so not
+    if other objects are frozen: the program wants those to stay frozen (or Python 3.12 froze them as it started). Python
+    walks all frozen objects to count them.
     """
     if not gc.isenabled():
         yield
@@ -67,7 +70,7 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     gc.disable()
     try:
         yield
-        if aged and not gc.get_freeze_count():
+        if aged and gc.get_count()[0] > _MANY and not gc.get_freeze_count():
             gc.freeze()
             gc.unfreeze()  # moves them to the oldest generation
     finally:

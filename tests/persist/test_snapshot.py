@@ -1079,10 +1079,31 @@ def test_file_of_format_1_still_opens() -> None:
     assert read_file(GOLDEN, b"golden")[0].rows == len(found)
 
 
-def test_restoring_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+def test_a_small_calendar_does_not_have_frozen_objects_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python walks all of them for that, which may be the whole program; a large calendar is worth it."""
+    counted: list[int] = []
+
+    def count_frozen() -> int:
+        counted.append(1)
+        return 1
+
+    monkeypatch.setattr(gc, "get_freeze_count", count_frozen)
+    for count, expected in (1, 0), (20_000, 1):
+        calendar = Calendar()
+        for number in range(count):
+            calendar.add_resource(Resource(number))
+        calendar.snapshot(tmp_path / f"{count}.bks")
+        Calendar.restore(tmp_path / f"{count}.bks")
+        assert len(counted) == expected
+
+
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_restoring_leaves_the_collector_as_it_was(count: int, tmp_path: Path) -> None:
     """Running, with nothing more frozen; and where a program has frozen something, that is frozen still."""
     calendar = Calendar()
-    calendar.book(calendar.add_resource(Resource("room")), 1, 2)
+    for number in range(count):
+        calendar.add_resource(Resource(number))
+    calendar.book(0, 1, 2)
     calendar.snapshot(tmp_path / "c.bks")
     frozen = gc.get_freeze_count()  # Python 3.12 starts with some
     Calendar.restore(tmp_path / "c.bks")

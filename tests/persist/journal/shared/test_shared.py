@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -503,6 +503,16 @@ CALLS: dict[str, Callable[[Calendar, int], Any]] = {
 }
 
 
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    """Let collections pass over all objects that are there."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("frozen")  # each interruption is followed by collections
 @pytest.mark.parametrize("name", CALLS)
 def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opened: Open) -> None:
     """Afterwards the change is here and there, or in neither; nothing stays locked; subscribers miss nothing."""
