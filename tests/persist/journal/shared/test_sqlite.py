@@ -156,16 +156,20 @@ def test_a_checkpoint_of_another_place_is_passed_over(
     assert "is of another place" in caplog.text
 
 
-def test_a_checkpoint_leaves_out_what_a_question_released(opened: Open, world: SimpleNamespace) -> None:
-    """That is provisional: a calendar with another clock has the hold still."""
+def test_a_checkpoint_by_itself_leaves_out_what_a_question_released(opened: Open, world: SimpleNamespace) -> None:
+    """That is provisional: a calendar with another clock has the hold still. One that was asked for records it."""
     clock = world.Clock(0)
     one = booked(opened, 0, clock=clock)
     one.hold("room", 1, 2, ttl=10)
     clock.now = 50
     assert len(one) == 0
-    one.checkpoint()
+    one._recorder._checkpoint()
     assert len(one) == 0
     assert len(opened(clock=world.Clock(0))) == 1
+    assert (len(one), one.position) == (0, 2)
+    one.checkpoint()
+    assert (len(one), one.position) == (0, 3)
+    assert len(opened(clock=world.Clock(0))) == 0
     assert len(opened(clock=clock)) == 0
 
 
