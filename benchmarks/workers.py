@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import durable
+from benchmarks import durable, shared
 from benchmarks.data import Dataset, hot, make, windows
 from benchmarks.ours import Ours
 from benchmarks.peers import peer
@@ -216,6 +216,7 @@ def restore(*, path: str, spans: list[tuple[str, str]]) -> dict[str, Any]:
 JOBS: dict[str, Callable[..., Any]] = {
     "book": book, "load": load, "memory": memory, "restore": restore, "snapshot": snapshot,
     "commits": durable.commits, "checkpoints": durable.checkpoints, "reopen": durable.reopen, "replay": durable.replay,
+    "shared commits": shared.commits, "shared visible": shared.visible, "shared questions": shared.questions,
 }  # fmt: skip
 
 

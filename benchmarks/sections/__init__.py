@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SECTIONS", "measure"]
 
-SECTIONS = ("queries", "book", "load", "memory", "snapshot", "composed", "growth", "shapes", "real", "life", "durable")
+SECTIONS = (
+    "queries", "book", "load", "memory", "snapshot", "composed", "growth", "shapes", "real", "life", "durable", "shared",
+)  # fmt: skip
 
 
 def measure(name: str) -> Callable[[Run], None]:

@@ -1,0 +1,44 @@
+"""Calendars that processes share: commits, questions, how soon others see a change, opening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.rows import at_most, faster, under
+from benchmarks.timing import Stat, stat_of
+
+if TYPE_CHECKING:
+    from benchmarks.context import Run
+
+__all__ = ["measure"]
+
+TITLE = "Calendars that processes share"
+
+
+def _stat(found: dict[str, Any]) -> Stat:
+    return Stat(found["median"], found["min"], found["calls"], found["calls"])
+
+
+def measure(run: Run) -> None:
+    """Measure both databases."""
+    n, m = run.size
+    small = n * m < 10_000
+    for kind in ("SQLite", "PostgreSQL"):
+        took = run.work("shared commits", kind=kind, n=n, m=m, clients=[1, 4, 16], total=64 if small else 1600)
+        for name, found in took.items():
+            count, _, together = name.partition(" ")
+            what = f"{kind}: a commit{' of 20 bookings' if together else ''}, {count} process{'es' if count != '1' else ''}"
+            rates = f"{what}; {found['ours']['rate']:,.0f} bookings/s, by hand {found['hand']['rate']:,.0f}"
+            run.add(at_most(TITLE, rates, _stat(found["ours"]), "by hand", _stat(found["hand"]), 2 if name == "1" else None))
+        seen = run.work("shared visible", kind=kind, n=n, m=m, count=20 if small else 200)
+        run.add(under(TITLE, f"{kind}: a booking is seen in another process", stat_of(seen, len(seen)), 20e6))
+        found = {name: _stat(each) for name, each in run.work("shared questions", kind=kind, n=n, m=m, times=40).items()}
+        count = f"{kind}: `len(find_available)` in a follower"
+        run.add(faster(TITLE, count, found["follower, count"], f"SQL of {kind}", found["SQL, count"], 50))
+        loop = found["a query each, count"]
+        run.add(faster(TITLE, count, found["follower, count"], "a query for each resource", loop, 1000))
+        run.add(at_most(TITLE, count, found["follower, count"], "a calendar in memory", found["memory, count"], None))
+        one = f"{kind}: `is_available` in a follower"
+        run.add(at_most(TITLE, one, found["follower, is_available"], "in memory", found["memory, is_available"], 1.2))
+        run.add(faster(TITLE, one, found["follower, is_available"], f"SQL of {kind}", found["SQL, is_available"], None))
+        run.add(under(TITLE, f"{kind}: `open` with {n * m:,} bookings", found["open"], 5e9))
