@@ -46,6 +46,7 @@ from bookcore.stores.protocol import BookingStore
 
 if TYPE_CHECKING:
     from bookcore.hours.opening_hours import Hours
+    from bookcore.persist.journal.copying import Salvaged
     from bookcore.persist.journal.past import History
     from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
@@ -1502,6 +1503,7 @@ class Calendar(Generic[R, K, E]):
         create: bool = True,
         sync: str = "always",
         keep: int = 2,
+        salvage: bool = False,
         as_of: int | datetime | None = None,
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
@@ -1539,6 +1541,9 @@ class Calendar(Generic[R, K, E]):
         to there; `keep` says how far back that goes. It takes no changes, but for those that a `what_if` takes back, and has
         no clock; the directory is only read, and may be open elsewhere.
 
+        With *salvage* a damaged directory is opened too, with all that can be read of it; `salvaged` says what was lost.
+        It takes no changes either, and nothing is repaired: ``bookcore salvage`` puts it into a new directory.
+
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
         in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
         `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
@@ -1555,14 +1560,15 @@ class Calendar(Generic[R, K, E]):
         """
         from bookcore.persist.journal.opening import open_calendar
 
-        if as_of is not None and clock is not UNSET and clock is not None:
-            raise QueryError(clock, "a calendar of the past has no clock: its holds stand as they stood then")
+        is_read_only = as_of is not None or salvage
+        if is_read_only and clock is not UNSET and clock is not None:
+            raise QueryError(clock, "a calendar that is only read has no clock: its holds stand as they stood")
         make = cls._maker(store, clock, resource_key, keys)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, as_of=as_of, key=key,
-            progress=progress, follow=follow, timeout=timeout,
+            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, salvage=salvage, as_of=as_of,
+            key=key, progress=progress, follow=follow, timeout=timeout,
         )  # fmt: skip
-        if as_of is None and clock is UNSET:
+        if not is_read_only and clock is UNSET:
             try:
                 calendar._engine.state.holds.check_clock(directory)
             except BaseException:
@@ -1585,6 +1591,22 @@ class Calendar(Generic[R, K, E]):
         """
         position: int = self._journal().position
         return position
+
+    @property
+    def salvaged(self) -> Salvaged | None:
+        """What was lost, if this calendar was opened with ``salvage=True``; else None. ``is_complete``: nothing was. O(1).
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from bookcore import Calendar, Resource
+        >>> with TemporaryDirectory() as folder:
+        ...     with Calendar.open(folder) as calendar:
+        ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+        ...     with Calendar.open(folder, salvage=True) as calendar:
+        ...         calendar.salvaged.is_complete, len(calendar)
+        (True, 1)
+        """
+        found: Salvaged | None = getattr(self._recorder, "salvaged", None)
+        return found
 
     def checkpoint(self) -> None:
         """Write a snapshot into the directory, and remove older snapshots and records that are not needed any more.

@@ -108,8 +108,8 @@ def show_salvaged(found: Salvaged, *, as_json: bool) -> None:
     if as_json:
         skipped = [{"record": number} | _fault(fault) for number, fault in found.skipped.items()]
         facts = {"directory": found.directory, "to": found.to, "complete": found.is_complete, "start": found.start}
-        facts |= {"applied": found.applied, "position": found.position, "damage": list(map(_fault, found.damage))}
-        print_json(facts | {"missing": found.missing, "skipped": skipped})
+        facts |= {"applied": found.applied, "position": found.position}
+        print_json(facts | {"damage": list(map(_fault, found.damage)), "missing": found.missing, "skipped": skipped})
         return
     console = Console(highlight=False, soft_wrap=True)
     base = "nothing" if found.start is None else f"the snapshot after record {found.start}"

@@ -2,6 +2,7 @@
 
     backup     every snapshot and every record, byte for byte; a directory that is damaged is refused
     salvage    the calendar, from all that can be read of a damaged directory, as one snapshot
+    open_salvaged    the same calendar in memory
 
 The new one is made as every directory is, records before snapshots: what is cut off is refused when it is opened.
 """
@@ -28,16 +29,20 @@ from bookcore.persist.journal.directory import (
     write_clean,
     write_file,
 )
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReadOnlyError
 from bookcore.persist.journal.frames import STORE_ID_SIZE
+from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.journal.reading import (
+    C,
     Loaded,
+    Make,
     Place,
     Progress,
     Reader,
     Record,
     apply,
     blank,
+    check_bounds,
     place,
     read_file,
     reread,
@@ -49,7 +54,7 @@ from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.format import Limits, path_text
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["Salvaged", "backup", "salvage"]
+__all__ = ["Salvaged", "SalvagedRecorder", "backup", "open_salvaged", "salvage"]
 
 
 @contextmanager
@@ -143,7 +148,7 @@ def _copy(reader: Reader, target: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What `salvage` has put into a new directory, and what was lost.
+    """What `salvage` has put into a new directory, or `Calendar.open` into memory (``to`` is None then), and what was lost.
 
     The calendar begins with the snapshot ``start`` (None: with nothing) and ``applied`` records after it; ``position`` is
     the number of the last one. ``damage`` is what could not be read, ``missing`` are pairs of the first and the last number
@@ -151,7 +156,7 @@ class Salvaged:
     """
 
     directory: str
-    to: str
+    to: str | None
     start: int | None
     applied: int
     position: int
@@ -194,22 +199,58 @@ def salvage(
     known = StandIns() if types is None else handed_in(where.folder, types)
     where.reader().check_there_at_all()
     with _new(target, where.fs, where.folder):
-        state, found = reread(
+        _, state, found = reread(
             lambda: where.reader(progress=progress),
-            lambda reader: _read_all(reader, known, target, bounds),
-            lambda found: found[1].is_complete,
+            lambda reader: _read_all(blank, reader, known, target, bounds),
+            lambda found: found[2].is_complete,
         )
         _write(Place(target, where.fs, where.secret), state, found.position)
     return found
 
 
-def _read_all(reader: Reader, known: dict[str, type], to: str, bounds: str) -> tuple[CalendarState, Salvaged]:
+class SalvagedRecorder(PastRecorder):
+    """The journal of a calendar that has what could be read of a damaged directory: it takes no record."""
+
+    __slots__ = ("salvaged",)
+
+    def __init__(self, where: Place, salvaged: Salvaged, known: dict[str, type]) -> None:
+        super().__init__(where, salvaged.position, known)
+        self.salvaged = salvaged
+
+    def checkpoint(self) -> None:
+        """Raise `JournalReadOnlyError`."""
+        reason = "is opened with salvage=True, and takes no changes; `bookcore salvage` puts it into a new directory"
+        raise JournalReadOnlyError(self.salvaged.directory, reason)
+
+
+def open_salvaged(
+    make: Make[C], where: Place, known: dict[str, type], bounds: str | None, progress: Progress | None = None
+) -> tuple[C, SalvagedRecorder]:
+    """Return the calendar from all that can be read, and its journal, which has a `Salvaged` of it. Only reads.
+
+    Raises: as `salvage`; `JournalError` for other *bounds* than it has.
+    """
+    where.reader().check_there_at_all()
+    calendar, state, found = reread(
+        lambda: where.reader(progress=progress),
+        lambda reader: _read_all(make, reader, known, None, bounds or "[)"),
+        lambda found: found[2].is_complete,
+    )
+    check_bounds(where.folder, state, bounds)
+    recorder = SalvagedRecorder(where, found, known)
+    state.log.attach(recorder)
+    return calendar, recorder
+
+
+def _read_all(
+    make: Make[C], reader: Reader, known: dict[str, type], to: str | None, bounds: str
+) -> tuple[C, CalendarState, Salvaged]:
     """Apply every record that can be read and follows."""
     damage: list[BookcoreError] = []
     reader.tell = damage.append
-    loaded = _newest(reader, known, damage)
+    loaded = _newest(make, reader, known, damage)
     start = 0 if loaded is None else loaded.position
-    state = blank(bounds, BookingEvent)[1] if loaded is None else loaded.state
+    calendar, state = make(bounds, BookingEvent) if loaded is None else (loaded.calendar, loaded.state)
     store_id = reader.store_of_files() if loaded is None else loaded.store_id
     missing: list[tuple[int, int]] = []
     skipped: dict[int, BookcoreError] = {}
@@ -236,14 +277,14 @@ def _read_all(reader: Reader, known: dict[str, type], to: str, bounds: str) -> t
     state.log.journal, state.log.active = None, False
     begun = None if loaded is None else start
     found = Salvaged(reader.folder, to, begun, applied, reached, tuple(damage), tuple(missing), skipped)
-    return state, found
+    return calendar, state, found
 
 
-def _newest(reader: Reader, known: dict[str, type], damage: list[BookcoreError]) -> Loaded[None] | None:
+def _newest(make: Make[C], reader: Reader, known: dict[str, type], damage: list[BookcoreError]) -> Loaded[C] | None:
     """Return the newest snapshot that is whole, if there is one."""
     for position in reversed(reader.names.snapshots):
         try:
-            return reader.load(blank, known, [position])
+            return reader.load(make, known, [position])
         except (SnapshotTypeError, SnapshotKeyError):
             raise
         except SnapshotError as exc:

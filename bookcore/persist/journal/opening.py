@@ -21,6 +21,7 @@ from bookcore.model.typecheck import plain_text
 from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
+from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
@@ -189,6 +190,7 @@ def open_calendar(
     create: bool = True,
     sync: str = "always",
     keep: int = 2,
+    salvage: bool = False,
     as_of: object = None,
     key: bytes | None = None,
     progress: Progress | None = None,
@@ -206,6 +208,10 @@ def open_calendar(
         raise QueryError(sync, "sync is 'always' (each change waits for the disk), 'batch' (10 ms may be lost) or 'never'")
     if type(create) is not bool:
         raise QueryError(create, "create is True or False")
+    if type(salvage) is not bool:
+        raise QueryError(salvage, "salvage is True or False")
+    if salvage and as_of is not None:
+        raise QueryError(as_of, "a directory that is salvaged shows its last state alone; leave out as_of")
     if type(keep) is not int or keep < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
@@ -218,7 +224,11 @@ def open_calendar(
     if is_address(folder):
         if sync == "batch":
             raise QueryError(sync, "a database syncs each change or ('never') none")
-        for given, what in ((key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past")):
+        refused = (
+            (key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past"),
+            (salvage or None, "is repaired by its own means"),
+        )  # fmt: skip
+        for given, what in refused:
             if given is not None:
                 raise QueryError(folder, f"is a database, which {what}; that is for a directory")
         options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
@@ -226,6 +236,8 @@ def open_calendar(
     fs = fs or FileSystem()
     if as_of is not None:
         return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
+    if salvage:
+        return open_salvaged(make, Place(folder, fs, secret), known, bounds, progress)
     policy = Policy(sync, keep, secret, threads or Threads())
     calendar, state, files = recover(
         make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress

@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,14 +15,19 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookcoreError, Calendar, Resource, SnapshotError
+from bookcore import BookcoreError, Calendar, QueryError, Resource, SnapshotError
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal import copying, directory
 from bookcore.persist.journal.copying import backup, salvage
 from bookcore.persist.journal.directory import DirectoryJournal
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalVersionError
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalReadOnlyError,
+    JournalVersionError,
+)
 from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header, read_frames
 from bookcore.persist.journal.verify import verify
 
@@ -165,6 +171,13 @@ def test_damage_is_told_with_its_place_and_the_rest_saved(name: str, tmp_path: P
         backup(folder, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
     saved = salvage(folder, tmp_path / "saved")
+    with Calendar.open(folder, salvage=True) as shown, Calendar.open(tmp_path / "saved") as again:
+        assert shown.digest() == again.digest()
+        assert shown.salvaged is not None
+        assert (shown.salvaged.to, repr(replace(shown.salvaged, to=saved.to))) == (None, repr(saved))
+        with pytest.raises(JournalReadOnlyError, match="salvage=True"):
+            shown.add_resource(Resource("new"))
+        shown.check()
     assert contents(folder) == before
     with Calendar.open(tmp_path / "saved") as again:
         again.check()
@@ -200,6 +213,30 @@ def test_without_any_snapshot_the_records_are_saved(tmp_path: Path) -> None:
         path.write_bytes(b"")
     assert verify(tmp_path / "store").position is None
     assert salvage(tmp_path / "store", tmp_path / "three").missing == ((1, 8),)
+
+
+def test_what_is_shown_of_a_damaged_directory_takes_no_changes(tmp_path: Path) -> None:
+    """Nor has it a clock, or a past; bounds that it has not are refused. Databases have means of their own."""
+    with store(tmp_path) as calendar:
+        digest = calendar.digest()
+        assert calendar.salvaged is None
+    assert Calendar().salvaged is None
+    with Calendar.open(tmp_path, salvage=True, bounds="[)") as shown:
+        assert (shown.digest(), shown.position, shown.salvaged and shown.salvaged.is_complete) == (digest, 8, True)
+        for call in (shown.checkpoint, lambda: shown.book("room", 100, 101), lambda: shown.wait_for(9)):
+            with pytest.raises(JournalReadOnlyError, match="salvage=True"):
+                call()
+        with shown.what_if():
+            shown.book("room", 100, 101)
+        assert shown.digest() == digest
+    refused: list[dict[str, Any]] = [{"clock": lambda: 5}, {"as_of": 3}, {"salvage": 1}, {"bounds": "[]"}]
+    for options in refused:
+        with pytest.raises(JournalError if "bounds" in options else QueryError):
+            Calendar.open(tmp_path, **{"salvage": True, **options})
+    with pytest.raises(QueryError, match="own means"):
+        Calendar.open(f"sqlite:///{tmp_path}/rooms.db", salvage=True)
+    with pytest.raises(JournalError):
+        Calendar.open(tmp_path / "nothing", salvage=True)
 
 
 def test_bookings_whose_place_was_given_up_by_a_lost_record_are_left_out(tmp_path: Path) -> None:

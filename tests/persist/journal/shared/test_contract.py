@@ -29,11 +29,10 @@ class TestShared(JournalContract):
 
     @pytest.fixture(autouse=True)
     def _families(self, request: pytest.FixtureRequest) -> None:
-        """Let a server have three families of keys: to it a record is bytes, and the same bytes as in a file, which has all."""
-        given = getattr(request.node, "callspec", None)
-        if given is not None and given.params.get("address") == "postgresql":
-            if str(given.params.get("keys", "int")) not in ("int", "aware", "own"):
-                pytest.skip("the records of this family are tried in a SQLite file")
+        """Let a server have three families of keys: a record is bytes to it, and a file has those of all families."""
+        given = request.node.callspec.params
+        if given["address"] == "postgresql" and str(given.get("keys", "int")) not in ("int", "aware", "own"):
+            pytest.skip("the records of this family are tried in a SQLite file")
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open without a follower and without syncs: nobody cuts the power."""
