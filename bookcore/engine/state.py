@@ -521,12 +521,14 @@ class CalendarState:
         if self.expiry is not None and self.expiry.hidden_count:
             self.vacuum()
         rows = self.store.overlapping(record, None, None)
-        crowded = capacity < record.capacity and not usage_of(record, rows, self.closed).has_room(None, None, capacity)
+        crowded = record.crowded
+        if capacity < record.capacity and not crowded:
+            crowded = not usage_of(record, rows, self.closed).has_room(None, None, capacity)
         self.resizing = record, record.capacity, record.crowded, rows
         self.begun = True
         for row in rows:
             self.store.remove(record, *row[:3])
-        self.resize(record, capacity, crowded or (record.crowded and capacity <= record.capacity), rows)
+        self.resize(record, capacity, crowded, rows)
         self.resizing = None
 
     def resize(self, record: ResourceRecord, capacity: int, crowded: bool, rows: Sequence[Row]) -> None:

@@ -75,7 +75,11 @@ class ResourceRecord:
         self.tally: Any = self
 
     def resize(self, capacity: int, crowded: bool) -> None:
-        """Set the capacity; *crowded*: bookings that were made before may use more units than that. O(1)."""
+        """Set the capacity. O(1).
+
+        *crowded*: bookings that were made before may use more units than that. Once this is so it remains, because a
+        greater capacity may be too small still, and the end of a block may bring back bookings that were removed in it.
+        """
         self.capacity = capacity
         self.crowded = crowded
         # One unit and no turnaround: the bookings never overlap.

@@ -182,6 +182,45 @@ def test_a_snapshot_carries_bookings_that_exceed_the_capacity(store: str, bounds
 
 
 @every_store
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_a_capacity_that_is_raised_may_be_too_small_still(store: str, bounds: Any, tmp_path: Path) -> None:
+    """Then the bookings still use more than there is: for moves and for snapshots."""
+    calendar = made(store, bounds, r=4)
+    big, small = calendar.book("r", 1, 9, quantity=3), calendar.book("r", 5, 12)
+    calendar.set_capacity("r", 1)
+    calendar.set_capacity("r", 2)
+    calendar.check()
+    calendar.snapshot(tmp_path / "a.bks")
+    again = Calendar.restore(tmp_path / "a.bks", types=[Resource], store=STORES[store]())
+    assert again.digest() == calendar.digest() and answers(again) == answers(calendar)
+    for one in (calendar, again):
+        with pytest.raises(ConflictError):
+            one.move(small.id, start=6)  # it is in the way of the other still
+        one.remove_booking(big.id)
+        assert one.move(small.id, start=6).start == 6
+        one.check()
+
+
+@every_store
+def test_a_block_that_has_changed_a_capacity_brings_back_what_it_removed(store: str) -> None:
+    """Also bookings that need more than there was before."""
+    calendar = made(store, r=3)
+    first, second = calendar.book("r", 1, 5), calendar.book("r", 2, 6)
+    calendar.set_capacity("r", 1)
+    before = answers(calendar)
+    for capacity in (2, 5):
+        with calendar.what_if():
+            calendar.remove_booking(second)
+            calendar.set_capacity("r", capacity)
+            calendar.remove_booking(first)
+            calendar.set_capacity("r", 1)
+            calendar.book("r", 1, 9)
+            calendar.check()
+        calendar.check()
+        assert answers(calendar) == before
+
+
+@every_store
 def test_holds_that_run_out_make_room(store: str) -> None:
     """Also those that have run out when the capacity is set."""
     now = [0]

@@ -166,7 +166,7 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
     for calendar, told in zip(calendars, heard, strict=True):
         calendar.subscribe(lambda change, told=told: told.append(facts(change)))  # type: ignore[misc]
     done = 0
-    for number in range(20 * max(settings().max_examples, 40) // 8 + 60):
+    for number in range(max(160, 5 * settings().max_examples)):
         ids = [event.id for event in twin.bookings()]
         step = chance.step(ids)
         at = chance.draw.randrange(3)
@@ -188,6 +188,7 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
             calendars[at].checkpoint()
             newcomer = opened(clock=chance.clock)
             assert newcomer.digest() == twin.digest()
+            newcomer.close()
     assert done > 40
     calendars[0].barrier()
     for calendar in calendars:
