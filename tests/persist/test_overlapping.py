@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,23 @@ def test_field_named_like_a_fact_does_not_change_the_fact(tmp_path: Path) -> Non
     assert (event.start, dict(event.fields)) == (1, {"_start": 77, "_home": 5, "_seq": 9, "price": 0})
     found.remove_booking(event)
     found.check()
+
+
+def test_two_closures_that_list_a_booking_need_not_list_the_same_object() -> None:
+    """A calendar that reads records may have made one for each: the state is the same. What they list counts."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("a"))
+    for at in (1, 4):
+        calendar.book("a", at, at + 3, id=f"x{at}", guest="Ada")
+    calendar.book("a", 9, 12)
+    for start, end in ((2, 5), (3, 6), (0, 10)):
+        calendar.close("a", start, end)
+    for at in (1, 4):
+        calendar.remove_booking(f"x{at}")
+    before = calendar.digest()
+    closures = calendar.closures()
+    for closure in closures[:2]:
+        object.__setattr__(closure, "overlapping", tuple(map(copy, closure.overlapping)))
+    assert calendar.digest() == before
+    object.__setattr__(closures[0], "overlapping", closures[0].overlapping[::-1])
+    assert calendar.digest() != before

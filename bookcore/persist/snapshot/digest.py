@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from operator import itemgetter
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.persist.codec.blob import Unwritable
-from bookcore.persist.codec.columns import encode_column
+from bookcore.persist.codec.columns import KeyColumn, encode_column
 from bookcore.persist.errors import SnapshotValueError
 from bookcore.persist.snapshot.gather import gather
-from bookcore.persist.snapshot.state import Tags, encode_state
+from bookcore.persist.snapshot.state import Bookings, State, Tags, encode_state
 
 __all__ = ["digest"]
 
@@ -25,6 +26,7 @@ def digest(calendar: CalendarState) -> str:
         # the order in which labels were first used decides none either
         labels = zip(state.tags.members, state.tags.labels, strict=True)
         tags = sorted(((members, encode_column([label]), label) for members, label in labels), key=itemgetter(0, 1))
+        _list_apart(state)
         state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
         sections = encode_state(state)
     except Unwritable as exc:
@@ -37,3 +39,31 @@ def digest(calendar: CalendarState) -> str:
             found.update(len(column).to_bytes(8, "little"))
             found.update(column)
     return found.hexdigest()
+
+
+def _list_apart(state: State) -> None:
+    """Give each closure rows of its own for the released bookings that it lists.
+
+    Two closures may list the same object, or two that were read from records; that decides no answer.
+    """
+    rows, first, order = state.released, len(state.bookings.ids), list[int]()
+
+    def place_of(place: int) -> int:
+        if place < first:
+            return place
+        order.append(place - first)
+        return first + len(order) - 1
+
+    overlapping = [list(map(place_of, listed)) for listed in state.closures.overlapping]
+    if not order:
+        return
+    state.closures = replace(state.closures, overlapping=overlapping)
+    keys, count = rows.keys.values, len(rows.ids)
+    state.released = Bookings(
+        [rows.ids[at] for at in order],
+        [rows.kinds[at] for at in order],
+        [rows.resources[at] for at in order],
+        KeyColumn([keys[at] for at in order] + [keys[count + at] for at in order]),
+        [rows.quantities[at] for at in order],
+        [rows.fields[at] and dict(rows.fields[at]) for at in order],  # one that is there twice would be written once
+    )
