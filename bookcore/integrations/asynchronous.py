@@ -16,13 +16,16 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from bookcore.calendar import Calendar
 from bookcore.model.errors import QueryError
 from bookcore.model.generic import Bounds, E, Generic, K, R
 from bookcore.model.typecheck import is_a
 from bookcore.query.selection import Selection
+
+if TYPE_CHECKING:
+    from bookcore.persist.journal.copying import Salvaged
 
 __all__ = ["AsyncCalendar"]
 
@@ -223,6 +226,11 @@ class AsyncCalendar(Generic[R, K, E]):
     def position(self) -> int:
         """See `Calendar.position`."""
         return self.calendar.position
+
+    @property
+    def salvaged(self) -> Salvaged | None:
+        """See `Calendar.salvaged`."""
+        return self.calendar.salvaged
 
     @property
     def resources(self) -> Selection[R]:
