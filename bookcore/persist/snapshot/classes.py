@@ -66,10 +66,12 @@ class ClassNames:
 
 
 def handed_in(path: object, types: object) -> dict[str, type]:
-    """Return the classes of the argument *types* by name.
+    """Return the classes of the argument *types* by name; stand-ins as they are.
 
     Raises: `SnapshotTypeError` if *types* is no iterable of classes, or if two classes have one name.
     """
+    if isinstance(types, StandIns):
+        return types
     try:
         given = list(types)  # type: ignore[call-overload]  # any object may be passed; it is iterated once
     except Exception as exc:

@@ -20,7 +20,7 @@ from bookcore.persist.journal.errors import (
     JournalPositionError,
     JournalReadOnlyError,
 )
-from bookcore.persist.journal.past import read_log
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.reading import Moment, Reader, read_file, reread, time_of
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
