@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from bookcore.persist.journal import past
+from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.reading import Moment, Progress, blank, place
 from bookcore.persist.shared.opening import is_address, journal_at, without_key
@@ -24,8 +25,8 @@ def read_log(
     """Return what happened in a directory or a database, for who has not the program that wrote it.
 
     Its classes are stood in for. *since* is a position, of which only later records are read, or an instant, before which
-    none is; records in a database tell no times. *progress* is called with the number of bytes that were read (of records, if
-    it is a database), and that of all. It is only read, and may be open elsewhere.
+    none is; records in a database tell no times. *progress* is called with the number of bytes that were read (of records,
+    in a database), and that of all. It is only read, and may be open elsewhere.
 
     Raises: `JournalError` and `SnapshotError` for what cannot be read; `QueryError` for a *since* that is neither, or is an
     instant where there are no times.
@@ -42,6 +43,8 @@ def read_log(
     moment = None if since is None else Moment.of(since).earlier()
     address = path_text(where)
     if not is_address(address):
+        if os.path.isfile(address):
+            raise JournalError(address, "is a file: a snapshot tells no history, a directory or a database does")
         there = place(where, key)
         return past.read_history(blank, there, StandIns(), since=moment, wanted=wanted, progress=progress)
     without_key(address, key)

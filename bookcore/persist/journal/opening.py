@@ -185,7 +185,7 @@ def open_calendar(
     make: Make[C],
     directory: str | os.PathLike[str],
     *,
-    types: Iterable[type] = (),
+    types: Iterable[type] | dict[str, type] = (),
     bounds: str | None = None,
     create: bool = True,
     sync: str = "always",

@@ -14,7 +14,7 @@ reading fails, and `reread` does it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -175,9 +175,11 @@ def refuse(error: BookcoreError) -> None:
     raise error
 
 
-def blank(bounds: str, event_type: type[BookingEvent]) -> tuple[None, CalendarState]:
+def blank(
+    bounds: str, event_type: type[BookingEvent], key: Callable[[Any], Hashable] | None = None
+) -> tuple[None, CalendarState]:
     """Make the state of a calendar that nobody calls: to see whether records follow from each other."""
-    state = CalendarState(None, MemoryStore(), bounds, None, event_type)
+    state = CalendarState(None, MemoryStore(), bounds, None, event_type, key)
     state.store.bind(state.closed)
     Mending(state)
     return None, state

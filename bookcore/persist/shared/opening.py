@@ -91,11 +91,13 @@ def without_key(address: str, key: bytes | None) -> None:
 
 
 def shown(address: str) -> str:
-    """Return an address as errors tell it, without a password.
+    """Return an address as errors tell it, without a password; a path as it is.
 
     >>> shown("postgresql://ada:secret@host/rooms?password=secret&calendar=berlin")
     'postgresql://host/rooms?calendar=berlin'
     """
+    if not is_address(address):
+        return address
     scheme, _, rest = address.partition("://")
     where, _, asked = rest.partition("?")
     server, slash, path = where.partition("/")

@@ -1,7 +1,7 @@
 """States of the past of a shared calendar, and what happened between them, from the records of its database.
 
-Records stay for ever, so all of the past is there from the origin of the journal on. They tell no times yet: a moment is named
-by its position.
+Records stay for ever, so all of the past is there from the origin of the journal on. They tell no times yet: a moment is
+named by its position.
 """
 
 from __future__ import annotations

@@ -189,7 +189,8 @@ class PostgresJournal:
                         self._begin_with(connection, begin)
                 elif begin is not None:
                     raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
-        ask = """SELECT format, bounds, (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
+        ask = """SELECT format, bounds,
+                     (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
                  FROM bookcore.calendar WHERE name = %s"""
         found = connection.execute(ask, (self._name,)).fetchone()
         if found is None:

@@ -44,7 +44,8 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
             error = exc
         logging.getLogger("bookcore").error("%s; an older one and all records since are read", error)
     if origin.position:
-        raise JournalDamagedError(name, f"its checkpoints are damaged or gone, also that of record {origin.position}, its first")
+        what = f"its checkpoints are damaged or gone, also that of record {origin.position}, with which it begins"
+        raise JournalDamagedError(name, what)
     calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
     return calendar, state, origin
 

@@ -14,13 +14,13 @@ import pytest
 from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource, changes
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalPositionError,
     JournalReadOnlyError,
 )
-from bookcore.persist.history import read_log
 from bookcore.persist.journal.reading import Moment, Reader, read_file, reread, time_of
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
