@@ -191,6 +191,8 @@ class _Files:
         self.is_file = path.endswith(SUFFIX)
         self.beside = self.path + UNFINISHED
         self._asked, self._secret, self._fs = path, secret, fs
+        self._has_begun = False  # what is beside the place is of this copy
+        self._lock: int | None = None
 
     def check_place(self, source: str | None = None) -> None:
         """Raise `JournalError` if there is something at the place, or its name does not say what it is to be."""
@@ -212,10 +214,9 @@ class _Files:
     def put(self, copy: _Copy) -> None:
         """Write, verify, and give it its name. Raises: `JournalError`, `SnapshotError`; then nothing of it stays."""
         fs, path, beside = self._fs, self.path, self.beside
-        lock: int | None = None
         try:
             with told_as_journal(path, "cannot be written"):
-                lock = self._begin()
+                self._begin()
                 copy.tell("writing", 0, 1)
                 if self.is_file:
                     save(copy.state, beside, key=self._secret or None, fs=fs)
@@ -227,34 +228,32 @@ class _Files:
                 self.check_place()
                 fs.replace(beside, path)
         except BaseException:
-            if lock is not None or self.is_file:
+            if self._has_begun:
                 with suppress(OSError):
                     self._clear(everything=True)
             raise
         finally:
-            if lock is not None:
-                fs.unlock(lock)
+            if self._lock is not None:
+                with suppress(OSError):  # nothing was written through it
+                    fs.unlock(self._lock)
         with told_as_journal(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
             sync_folder(fs, os.path.dirname(path) or os.curdir)
 
-    def _begin(self) -> int | None:
+    def _begin(self) -> None:
         """Remove what an attempt that was cut off has left; make a directory, and lock it against others that copy."""
         fs, beside = self._fs, self.beside
         if self.is_file:
             if fs.exists(beside) and (fs.is_special(beside) or not reading.read_file(fs, beside, 8).startswith(MAGIC)):
                 raise self._foreign()
-            return None
+            self._has_begun = True
+            return
         if not fs.exists(beside):
             fs.make_folder(beside)
         elif not fs.is_folder(beside) or Names.read(fs, beside).foreign:
             raise self._foreign()
-        lock = locked(fs, beside)
-        try:
-            self._clear()
-        except BaseException:
-            fs.unlock(lock)
-            raise
-        return lock
+        self._lock = locked(fs, beside)
+        self._has_begun = True
+        self._clear()
 
     def _foreign(self) -> JournalError:
         return JournalError(self.beside, "is there, and is no copy that was cut off; remove it, or name another place")
