@@ -1,4 +1,4 @@
-"""Copying a calendar from any place to any other: nothing half-done is taken for whole, and nothing that is there is touched."""
+"""Copying a calendar from any place to any other: nothing half-done is taken for whole, nothing that is there is touched."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from hypothesis import settings
 
 from bookcore import Calendar, QueryError, Resource
 from bookcore.model.errors import BookcoreError, SnapshotError
-from bookcore.persist import copying
 from bookcore.persist.copying import UNFINISHED, Copied, copy_calendar
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.copying import write_new
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalInUseError,
     JournalPositionError,
 )
+from bookcore.persist.journal.opening import open_calendar
+from bookcore.persist.snapshot.save_load import load_bytes, load_file
 from bookcore.testing.cutting import cut_off
 
 KINDS = "snapshot", "directory", "sqlite", "postgresql"
@@ -99,17 +101,19 @@ def test_a_copy_is_the_calendar_that_was_copied(
     assert copied.get("named").fields["guest"] == "Bea"
     if to == "snapshot":
         return
-    with Calendar.open(source.path, types=world.TYPES, clock=None) as old:
-        with Calendar.open(second, types=world.TYPES, clock=None, create=False) as new:
-            assert new.position == position
-            for calendar in (old, new):
-                calendar.add_resource(Resource("late"))
-                calendar.book("late", 1, 2)
-                calendar.close("late", 5, 6)
-            assert new.digest() == old.digest()
-            assert new.position == position + 3
-            assert [entry.position for entry in new.history("late")] == [position + 1, position + 2, position + 3]
-            new.checkpoint()
+    old = Calendar.open(source.path, types=world.TYPES, clock=None)
+    new = Calendar.open(second, types=world.TYPES, clock=None, create=False)
+    assert new.position == position
+    for calendar in (old, new):
+        calendar.add_resource(Resource("late"))
+        calendar.book("late", 1, 2)
+        calendar.close("late", 5, 6)
+    assert new.digest() == old.digest()
+    assert new.position == position + 3
+    assert [entry.position for entry in new.history("late")] == [position + 1, position + 2, position + 3]
+    new.checkpoint()
+    for calendar in (old, new):
+        calendar.close()
     assert standing(second, world.TYPES).position == position + 3
 
 
@@ -318,7 +322,7 @@ def test_a_copy_that_does_not_read_back_is_refused(
 ) -> None:
     """What was written is another calendar: it is told by numbers, and is nowhere."""
     target = place(to)
-    load_file, load_bytes, open_calendar = copying.load_file, copying.load_bytes, copying.open_calendar
+    module = "bookcore.persist.copying"
     other = Calendar()
     other.add_resource(Resource("other"))
 
@@ -327,15 +331,15 @@ def test_a_copy_that_does_not_read_back_is_refused(
 
     with monkeypatch.context() as patch:
         if to == "snapshot":
-            patch.setattr(copying, "load_file", lambda *args: made(load_file(*args)))
+            patch.setattr(f"{module}.load_file", lambda *args: made(load_file(*args)))
         elif to == "directory":
             def opened(make: Any, where: str, **options: Any) -> Any:
                 found = open_calendar(make, where, **options)
                 return made(found) if where.endswith(UNFINISHED) else found
 
-            patch.setattr(copying, "open_calendar", opened)
+            patch.setattr(f"{module}.open_calendar", opened)
         else:
-            patch.setattr(copying, "load_bytes", lambda *args: (None, *made(load_bytes(*args)[1:])))
+            patch.setattr(f"{module}.load_bytes", lambda *args: (None, *made(load_bytes(*args)[1:])))
         with pytest.raises(JournalDamagedError, match="does not read back as it was written: 0 bookings of 1 resources"):
             copy_calendar(source.path, target)
     assert digest_at(target, world.TYPES) is None
@@ -348,23 +352,24 @@ def test_two_copies_into_one_directory_are_kept_apart(
 ) -> None:
     """While one is being made, another one is refused and leaves it alone."""
     target = place("directory")
-    write = copying.write_new
     refused: list[BaseException] = []
 
     def slow(*args: Any) -> None:
-        write(*args)
+        write_new(*args)
         with pytest.raises(JournalInUseError) as caught:
             copy_calendar(source.path, target)
         refused.append(caught.value)
 
-    monkeypatch.setattr(copying, "write_new", slow)
+    monkeypatch.setattr("bookcore.persist.copying.write_new", slow)
     assert copy_calendar(source.path, target).digest == source.digest
     assert len(refused) == 1
     assert digest_at(target, world.TYPES) == source.digest
 
 
 @pytest.mark.parametrize("to", ["sqlite", "postgresql"])
-def test_of_many_copies_into_one_database_one_wins(to: str, place: Places, source: SimpleNamespace, world: SimpleNamespace) -> None:
+def test_of_many_copies_into_one_database_one_wins(
+    to: str, place: Places, source: SimpleNamespace, world: SimpleNamespace
+) -> None:
     """The others are refused; what is there is one of them."""
     target = place(to)
     outcomes: list[Any] = []
@@ -391,16 +396,19 @@ def test_of_many_copies_into_one_database_one_wins(to: str, place: Places, sourc
 
 
 def tables(address: str) -> Any:
-    """Return a connection to the database, and the beginning of the names of its tables."""
+    """Return a connection to the database."""
     if address.startswith("sqlite"):
         return sqlite3.connect(address.removeprefix("sqlite:///"), isolation_level=None)
     import psycopg
 
-    return psycopg.connect(address.partition("calendar=")[0].rstrip("&?"), autocommit=True, options="-c search_path=bookcore")
+    database = address.partition("calendar=")[0].rstrip("&?")
+    return psycopg.connect(database, autocommit=True, options="-c search_path=bookcore")
 
 
 @pytest.mark.parametrize("to", ["sqlite", "postgresql"])
-def test_the_checkpoint_that_a_copy_begins_with_stays(to: str, place: Places, source: SimpleNamespace, world: SimpleNamespace) -> None:
+def test_the_checkpoint_that_a_copy_begins_with_stays(
+    to: str, place: Places, source: SimpleNamespace, world: SimpleNamespace
+) -> None:
     """Whatever keep says: with the later ones damaged it is read, and all records since; without it nothing is."""
     target = place(to)
     copy_calendar(source.path, target)
@@ -419,13 +427,13 @@ def test_the_checkpoint_that_a_copy_begins_with_stays(to: str, place: Places, so
         Calendar.open(target, types=world.TYPES, as_of=source.position - 1)
     with tables(target) as connection:
         only = "" if to == "sqlite" else f" AND calendar = '{target.rpartition('=')[2]}'"
-        ask = f"SELECT position FROM checkpoint WHERE position >= 0{only} ORDER BY position"
+        ask = f"SELECT position FROM checkpoint WHERE position >= 0{only} ORDER BY position"  # noqa: S608 - a name of this test
         assert [row[0] for row in connection.execute(ask)] == [source.position, source.position + 4]
-        damage = "UPDATE checkpoint SET snapshot = '{}' WHERE position > {}" + only
-        connection.execute(damage.format("no", source.position))
+        damage = "UPDATE checkpoint SET snapshot = 'no' WHERE position > {}" + only  # noqa: S608
+        connection.execute(damage.format(source.position))
         with Calendar.open(target, types=world.TYPES, clock=None) as again:
             assert again.digest() == digest
-        connection.execute(damage.format("no", 0))
+        connection.execute(damage.format(0))
         with pytest.raises(JournalDamagedError, match=f"also that of record {source.position}, with which it begins"):
             Calendar.open(target, types=world.TYPES, clock=None)
     connection.close()
