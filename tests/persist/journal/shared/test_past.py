@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bookcore import Calendar, QueryError, Resource
+from bookcore import Calendar, QueryError, Resource, copy_calendar
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import JournalError, JournalPositionError, JournalReadOnlyError
+from bookcore.testing.servers import NoServerError, start_postgres
 
 Open = Callable[..., Calendar]
 
@@ -52,7 +53,7 @@ def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> Non
     with pytest.raises(QueryError, match="tell no times; name a position"):
         Calendar.open(address, as_of=datetime(2026, 7, 1, tzinfo=UTC))
     with pytest.raises(QueryError, match="or it is 'now'"):
-        Calendar.open(address, as_of="yesterday")
+        Calendar.open(address, as_of="yesterday")  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="is not sealed by a key"):
         Calendar.open(address, as_of=1, key=b"secret")
     with pytest.raises(JournalError, match=r"has the bounds '\[\)', not '\[\]'"):
@@ -132,3 +133,27 @@ def test_progress_of_a_database_is_told_in_records(opened: Open, address: str) -
     past = Calendar.open(address, as_of=550, progress=lambda done, total: seen.append((done, total)))
     assert len(past) == 549
     assert seen == [(256, 550), (512, 550), (550, 550)] or seen == [(256, 550), (512, 550)]
+
+
+def test_a_standby_that_takes_no_changes_is_read(world: Any, tmp_path: Any) -> None:
+    """As it stands there, also by the command line; a program that would change it is told so."""
+    pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
+    try:
+        server = start_postgres()
+    except NoServerError as error:
+        pytest.skip(str(error))
+    try:
+        standby = server.standby()
+        with Calendar.open(server.dsn()) as calendar:
+            calendar.add_resource(Resource("room"))
+            calendar.book("room", 1, 2)
+            server.execute("SET synchronous_commit = remote_apply; SELECT pg_logical_emit_message(true, 'bookcore', '')")
+            for at in ("now", 2):
+                there = Calendar.open(standby.dsn(), as_of=at)
+                assert (there.position, there.digest()) == (2, calendar.digest())
+            assert len(read_log(standby.dsn())) == 2
+            assert copy_calendar(standby.dsn(), tmp_path / "copy").digest == calendar.digest()
+            with pytest.raises(JournalError, match="takes no changes"):
+                Calendar.open(standby.dsn())
+    finally:
+        server.stop()
