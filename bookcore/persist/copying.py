@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.copying import write_new
 from bookcore.persist.journal.directory import LOCK, Names, told_as_journal
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.recovery import locked
 from bookcore.persist.shared.opening import is_address, journal_at, shown, without_key
@@ -75,7 +75,8 @@ def copy_calendar(
     of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
     *timeout* is how many seconds a database is waited for.
 
-    If it fails, or is cut off, there is nothing at *to*, and calling it again begins anew.
+    If it fails, or is cut off, there is nothing at *to*, and calling it again begins anew. (After an `UnknownOutcomeError`
+    there may be the whole copy: calling it again tells.)
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database.
@@ -177,7 +178,13 @@ def _into_database(address: str, timeout: float, copy: _Copy) -> None:
         copy.verify(name, load_bytes(copy.reader.make, name, copy.reader.known, found)[1])
 
     begin = Beginning(place, copy.state.bounds, data, verify)
-    journal_at(address, create=True, timeout=timeout, begin=begin).close()
+    try:
+        journal_at(address, create=True, timeout=timeout, begin=begin).close()
+    except UnknownOutcomeError:
+        with suppress(JournalError), closing(journal_at(address, create=False, timeout=timeout)) as journal:
+            if journal.origin == place:  # it was committed
+                return
+        raise
 
 
 # -- a file or a directory ---------------------------------------------------------------------------

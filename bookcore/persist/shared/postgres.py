@@ -112,7 +112,7 @@ class PostgresJournal:
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
-            with self._told("cannot be opened"):
+            with self._told("cannot be opened"), self._told_as_unknown(begin):
                 self.bounds, self.origin = self._begin(self._connected("writer"), bounds or "[)", create, begin)
             if bounds not in (None, self.bounds):
                 raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
@@ -199,6 +199,18 @@ class PostgresJournal:
         if version > VERSION:
             raise JournalVersionError(self.name, version, VERSION)
         return bounds, Place(*first)
+
+    @contextmanager
+    def _told_as_unknown(self, begin: Beginning | None) -> Iterator[None]:
+        """Raise `UnknownOutcomeError` if the connection breaks while a copy is made, which may be at its commit."""
+        try:
+            yield
+        except psycopg.OperationalError as exc:
+            writer = self._connections.get("writer")
+            if begin is None or writer is None or not writer.closed:
+                raise
+            what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
+            raise UnknownOutcomeError(self.name, what) from exc
 
     def _begin_with(self, connection: Any, begin: Beginning) -> None:
         """Write the checkpoint that a copy begins with. The transaction is open."""

@@ -26,6 +26,7 @@ from bookcore.persist.journal.errors import (
     JournalError,
     JournalInUseError,
     JournalPositionError,
+    UnknownOutcomeError,
 )
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.snapshot.save_load import load_bytes, load_file
@@ -249,7 +250,7 @@ def killed(call: Callable[[], Any]) -> bool:
     return code == 9
 
 
-def some(number: int, most: int = 24) -> list[int]:
+def some(number: int, most: int = 12) -> list[int]:
     """Return some of the numbers from 1 to *number*, the last eight among them; all where many examples are asked for."""
     if settings().max_examples > 100:
         return list(range(1, number + 1))
@@ -304,7 +305,7 @@ def test_a_call_that_fails_leaves_nothing(
     copy_calendar(source.path, start)
     copy_calendar(start, place(to), fs=files)
     for error in (lambda: OSError(errno.EIO, os.strerror(errno.EIO)), KeyboardInterrupt):
-        for at in some(files.calls, 40):
+        for at in some(files.calls, 25):
             target = place(to)
             try:
                 copy_calendar(start, target, fs=CountedFiles(at, error))
@@ -389,6 +390,38 @@ def test_of_many_copies_into_one_database_one_wins(
         thread.join(60)
     assert outcomes.count(source.digest) == 1, outcomes
     assert all(isinstance(each, JournalError) for each in outcomes if each != source.digest), outcomes
+    assert digest_at(target, world.TYPES) == source.digest
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_connection_that_breaks_at_the_commit_is_looked_after(
+    committed: bool, place: Places, source: SimpleNamespace, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the copy is there, all is well; if not, the error says so, and the same call finishes it."""
+    psycopg = pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
+    target = place("postgresql")
+    ended = psycopg.Transaction.__exit__
+
+    def breaking(self: Any, *exc: Any) -> Any:
+        """Break the connection before or after the commit, once."""
+        monkeypatch.setattr(psycopg.Transaction, "__exit__", ended)
+        if committed:
+            ended(self, *exc)
+        pid = self.connection.info.backend_pid
+        with psycopg.connect(target.partition("calendar=")[0].rstrip("&?"), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        if committed:
+            self.connection.execute("SELECT 1")
+        return ended(self, *exc)
+
+    monkeypatch.setattr(psycopg.Transaction, "__exit__", breaking)
+    if committed:
+        assert copy_calendar(source.path, target).digest == source.digest
+    else:
+        with pytest.raises(UnknownOutcomeError, match="if it is there, it is whole"):
+            copy_calendar(source.path, target)
+        assert digest_at(target, world.TYPES) is None
+        assert copy_calendar(source.path, target).digest == source.digest
     assert digest_at(target, world.TYPES) == source.digest
 
 
