@@ -14,6 +14,7 @@ begins anew. The state is copied, and not the records that led to it: the past o
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import closing, suppress
@@ -42,6 +43,7 @@ __all__ = ["Copied", "copy_calendar"]
 
 SUFFIX = ".bks"
 UNFINISHED = ".unfinished-copy"
+_LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
 Report = Callable[[str, int, int], Any]
 """Is called with what is being done ("reading", "writing", "verifying"), how much of it is done, and how much there is."""
 
@@ -208,8 +210,9 @@ class _Files:
             raise JournalError(path, "is in the directory that is read; name another place")
         with told_as_journal(path, "cannot be written"):
             if not fs.exists(path):
-                if not self.is_file and path == self._asked and os.path.splitext(path)[1]:
-                    what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep}, and a SQLite file is sqlite:///{path}"
+                is_plain = self.is_file or path != self._asked
+                if not is_plain and (os.path.splitext(path)[1] or _LIKE_AN_ADDRESS.match(path)):
+                    what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep}, and a SQLite file is sqlite:///path"
                     raise JournalError(path, f"does not say what it is to be: {what}")
             elif self.is_file or not fs.is_folder(path):
                 raise JournalError(path, "is there already; name another place, or remove it first")
