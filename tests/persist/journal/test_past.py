@@ -64,6 +64,8 @@ def test_every_state_of_the_past_is_as_it_was(name: str, world: SimpleNamespace,
                 past = Calendar.open(tmp_path, types=world.TYPES, as_of=as_of)
                 assert (past.position, past.digest()) == (position, digest)
                 past.check()
+        now = Calendar.open(tmp_path, types=world.TYPES, as_of="now")
+        assert (now.position, now.digest()) == (position, digest)
         assert contents(tmp_path) == before
         if is_open:
             calendar.close()

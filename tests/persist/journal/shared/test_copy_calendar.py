@@ -252,8 +252,8 @@ def killed(call: Callable[[], Any]) -> bool:
 
 
 def some(number: int, most: int = 12) -> list[int]:
-    """Return some of the numbers from 1 to *number*, the last eight among them; 400 where many examples are asked for."""
-    most = 400 if settings().max_examples > 100 else most
+    """Return some of the numbers from 1 to *number*, the last eight among them; 150 where many examples are asked for."""
+    most = 150 if settings().max_examples > 100 else most
     return sorted({*range(1, number + 1, number // most + 1), *range(max(1, number - 7), number + 1)})
 
 
