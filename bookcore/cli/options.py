@@ -81,7 +81,7 @@ NewPlaceArg = Annotated[
     ),
 ]
 KeptArg = Annotated[
-    str, typer.Argument(metavar="DIR", help="The directory of a calendar, or the address of a database.")
+    str, typer.Argument(metavar="PLACE", help="The directory of a calendar, or the address of a database.")
 ]
 KeyOpt = Annotated[
     str | None, typer.Option("--key-file", metavar="FILE", help="The file with the key of a sealed directory or snapshot.")
