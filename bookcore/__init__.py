@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from bookcore.hours import Hours
     from bookcore.integrations.asynchronous import AsyncCalendar
     from bookcore.integrations.ical import read_ics, write_ics
+    from bookcore.persist.copying import copy_calendar
     from bookcore.recurrence import recurring
     from bookcore.stores.sorted import SortedStore
     from bookcore.stores.tree import TreeStore
@@ -77,6 +78,7 @@ else:  # hidden from type checkers, for which it would make every misspelled nam
         "Hours": "bookcore.hours",
         "SortedStore": "bookcore.stores.sorted",
         "TreeStore": "bookcore.stores.tree",
+        "copy_calendar": "bookcore.persist.copying",
         "fill": "bookcore.tables",
         "read_csv": "bookcore.tables",
         "read_ics": "bookcore.integrations.ical",
@@ -150,6 +152,7 @@ __all__ = [
     "UnknownBookingError",
     "UnknownClosureError",
     "UnknownResourceError",
+    "copy_calendar",
     "fill",
     "no",
     "read_csv",

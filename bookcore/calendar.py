@@ -1504,7 +1504,7 @@ class Calendar(Generic[R, K, E]):
         sync: str = "always",
         keep: int = 2,
         salvage: bool = False,
-        as_of: int | datetime | None = None,
+        as_of: int | datetime | Literal["now"] | None = None,
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
@@ -1534,12 +1534,13 @@ class Calendar(Generic[R, K, E]):
 
         ``sqlite:///path`` and ``postgresql://host/database?calendar=name`` in place of a directory open a calendar that many
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
-        many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key*, *progress*
-        and *as_of* are for a directory alone.
+        many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
+        directory alone, and *progress* for one, or for *as_of*: then it is told numbers of records.
 
-        *as_of* is a position, or an instant with its time zone. The calendar is as it stood then, after the last record up
-        to there; `keep` says how far back that goes. It takes no changes, but for those that a `what_if` takes back, and has
-        no clock; the directory is only read, and may be open elsewhere.
+        *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
+        record up to there; `keep` says how far back that goes in a directory. In a database all records stay, and tell no
+        times: there it is a position or ``"now"``. It takes no changes, but for those that a `what_if` takes back, and has
+        no clock; the place is only read, and may be open elsewhere.
 
         With *salvage* a damaged directory is opened too, with all that can be read of it; `salvaged` says what was lost.
         It takes no changes either, and nothing is repaired: ``bookcore salvage`` puts it into a new directory.
@@ -1718,7 +1719,8 @@ class Calendar(Generic[R, K, E]):
         Takes an event, a resource, or an id, also of one that is gone; what happened to bookings on a resource has happened
         to the resource. Entries are read from the records that are kept (see ``keep`` of `open`): ``begins`` of the result
         is the position after which they begin, and ``since`` its time. Objects in the changes are those of a copy of the
-        calendar. Holds that a question released are in the history with the next record.
+        calendar. Holds that a question released are in the history with the next record. In a database no record is ever
+        removed, and none tells a time: it is None.
 
         Raises: `QueryError` for a calendar without a journal; `JournalError` and `SnapshotError` when the directory cannot
         be read.

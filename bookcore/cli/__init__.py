@@ -4,7 +4,8 @@ app.py         the commands
 options.py     the options that commands share
 sources.py     the argument FILE, and the target of ``--save``
 questions.py   loading a file, and the queries
-directories.py the commands about a directory of `Calendar.open`
+directories.py the commands about a calendar that is kept: a directory, a database
+progress.py    progress bars
 show.py        output: tables, plain text, JSON, advice for bad rows
 faults.py      error messages and exit codes
 streams.py     standard streams that print every text

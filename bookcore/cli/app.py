@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated
@@ -15,8 +16,8 @@ import bookcore
 from bookcore.cli.directories import (
     about_resource,
     moment,
-    progress_bar,
     read_key,
+    show_copied,
     show_history,
     show_salvaged,
     show_verified,
@@ -28,20 +29,27 @@ from bookcore.cli.options import (
     EndArg,
     FileArg,
     JsonOpt,
+    KeptArg,
     KeyOpt,
+    NewPlaceArg,
     Options,
+    PlaceArg,
     QuantityOpt,
     StartArg,
     StrictOpt,
     ToArg,
     reads_csv,
 )
+from bookcore.cli.progress import progress_bar, step_bars
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
 from bookcore.cli.sources import check_target
 from bookcore.cli.streams import guarded, visible
-from bookcore.persist.journal import copying, past
+from bookcore.persist.copying import copy_calendar
+from bookcore.persist.history import read_log
+from bookcore.persist.journal import copying
 from bookcore.persist.journal import verify as journal_verify
+from bookcore.persist.shared.opening import is_address, shown
 
 __all__ = ["app", "run"]
 
@@ -134,12 +142,7 @@ def demo(
 @app.command(cls=Command, epilog=_CODES)
 @reads_csv
 def load(
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE.csv", help="The bookings, one a line, gzipped or not; [b]-[/] is standard input."
-        ),
-    ],
+    file: FileArg,
     save: Annotated[
         str | None,
         typer.Option(
@@ -152,11 +155,12 @@ def load(
     show_all: Annotated[
         bool, typer.Option("--show-all", help="Print every bad row, not just the first 20.")
     ] = False,
+    key_file: KeyOpt = None,
     as_json: JsonOpt = False,
     *,
     options: Options,
 ) -> None:
-    r"""Book every row of a CSV, and list the rows that cannot be booked.
+    r"""Book every row of a CSV, and list the rows that cannot be booked; or count what is in a calendar that is kept.
 
     Lines above the one that names the columns are passed over. Of two rows that overlap, the later one is refused.
 
@@ -170,7 +174,7 @@ def load(
         target = check_target(save, file) if save is not None else None
         console = errors()
         bad = BadRows(console, limit=None if show_all else 20, quiet=as_json)
-        loaded = load_file(file, options, console, on_bad=bad, strict=strict, snapshots=False)
+        loaded = load_file(file, options, console, on_bad=bad, strict=strict, key=read_key(key_file))
         if strict and bad.count:
             if as_json:
                 typer.echo(json.dumps(bad.as_json()))
@@ -197,6 +201,7 @@ def available(
         int | None, typer.Option("--first", "-n", metavar="N", min=0, help="No more than so many.")
     ] = None,
     strict: StrictOpt = False,
+    key_file: KeyOpt = None,
     as_json: JsonOpt = False,
     *,
     options: Options,
@@ -211,7 +216,7 @@ def available(
     bookcore available trips.bks 2026-07-04T09:00Z 2026-07-04T17:00Z --first 10[/]
     """
     with user_errors(as_json=as_json):
-        loaded, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+        loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
     with user_errors(as_json=as_json, may_close=loaded.may_close):
         show_free(find_free(loaded, start_, end_, quantity, first), bad_rows, as_json=as_json)
 
@@ -225,6 +230,7 @@ def why(
     end_: EndArg,
     quantity: QuantityOpt = 1,
     strict: StrictOpt = False,
+    key_file: KeyOpt = None,
     as_json: JsonOpt = False,
     *,
     options: Options,
@@ -237,7 +243,7 @@ def why(
     bookcore why trips.bks bike473 2026-07-04T09:00Z - --json[/]
     """
     with user_errors(as_json=as_json):
-        loaded, bad_rows = _load(file, options, strict=strict, as_json=as_json)
+        loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
     with user_errors(as_json=as_json, may_close=loaded.may_close):
         show_reasons(find_reasons(loaded, name, start_, end_, quantity), bad_rows, as_json=as_json)
 
@@ -260,7 +266,7 @@ def verify(directory: DirArg, key_file: KeyOpt = None, as_json: JsonOpt = False)
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
 def log(
-    directory: DirArg,
+    directory: KeptArg,
     resource: Annotated[
         str | None, typer.Option("--resource", metavar="ID", help="Only what is about this resource.")
     ] = None,
@@ -271,17 +277,18 @@ def log(
     key_file: KeyOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
-    """List the changes of a directory, the newest last, as far back as they are kept.
+    """List the changes in a directory or a database, the newest last, as far back as they are kept.
 
     [dim]Examples:[/]
 
     [dim]bookcore log rooms --resource loft
-    bookcore log rooms --since 2026-07-04T09:00Z --json[/]
+    bookcore log rooms --since 2026-07-04T09:00Z --json
+    bookcore log sqlite:///rooms.db --since 120[/]
     """
     with user_errors(as_json=as_json):
-        with progress_bar(f"Reading {directory}") as progress:
+        with progress_bar(f"Reading {shown(directory)}", of_bytes=not is_address(directory)) as progress:
             when, wanted = moment(since), about_resource(resource)
-            history = past.read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
+            history = read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
         show_history(history, as_json=as_json)
 
 
@@ -295,6 +302,36 @@ def backup(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonO
         with progress_bar(f"Copying {directory}") as progress:
             found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
         show_verified(found, as_json=as_json)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done, and the copy is verified; 2 it cannot be done as asked.")
+def copy(
+    source: PlaceArg,
+    to: NewPlaceArg,
+    key_file: KeyOpt = None,
+    to_key_file: Annotated[
+        str | None, typer.Option("--to-key-file", metavar="FILE", help="The file with the key that is to seal the copy.")
+    ] = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Copy a calendar to another place, and verify the copy: as many bookings, the same digest.
+
+    The copy has what FROM has now; the records that led to it stay behind. If it is cut off, the same command begins anew.
+
+    [dim]Examples:[/]
+
+    [dim]bookcore copy rooms sqlite:///rooms.db
+    bookcore copy sqlite:///rooms.db "postgresql://ada@host/bookings?calendar=rooms"[/]
+    """
+    with user_errors(as_json=as_json):
+        if "-" in (source, to):
+            stop("a calendar is copied from a place to a place, not by way of standard input or output", as_json=as_json)
+        key, to_key = read_key(key_file), read_key(to_key_file, "--to-key-file")
+        names = {"reading": f"Reading {shown(source)}", "writing": f"Writing {shown(to)}", "verifying": "Verifying"}
+        with step_bars(names) as progress:
+            copied = copy_calendar(source, to, key=key, to_key=to_key, progress=progress)
+        with_backup = os.path.isdir(source) and os.path.isdir(to)
+        show_copied(copied, with_backup=with_backup, as_json=as_json)
 
 
 @app.command(cls=Command, epilog="Exit code: 0 nothing was lost; 1 something was; 2 it cannot be done as asked.")
@@ -313,11 +350,11 @@ def salvage(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: Json
         raise typer.Exit(BAD)
 
 
-def _load(file: str, options: Options, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:
+def _load(file: str, options: Options, key_file: str | None, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:
     """Load a file for a query; print (except under --json) and return the number of bad rows."""
     console = errors()
     bad = BadRows(console, quiet=True)
-    loaded = load_file(file, options, console, on_bad=bad, strict=strict)
+    loaded = load_file(file, options, console, on_bad=bad, strict=strict, key=read_key(key_file))
     if not bad.count:
         return loaded, 0
     if strict:

@@ -1,57 +1,38 @@
-"""The commands about a directory that `Calendar.open` keeps: ``verify``, ``log``, ``backup``, ``salvage``."""
+"""The commands about a calendar that is kept: ``verify``, ``log``, ``backup``, ``salvage``, ``copy``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from bookcore import changes
-from bookcore.cli.faults import errors
 from bookcore.cli.show import bare_table, count, plain, print_json, words
 from bookcore.cli.sources import UsageError
 from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError
 from bookcore.model.typecheck import plain_text
+from bookcore.persist.copying import Copied
 from bookcore.persist.journal.copying import Salvaged
 from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.verify import Verified
 from bookcore.tables.filling import sentence
 
-__all__ = ["about_resource", "moment", "progress_bar", "read_key", "show_history", "show_salvaged", "show_verified"]
+__all__ = ["about_resource", "moment", "read_key", "show_copied", "show_history", "show_salvaged", "show_verified"]
 
 
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on the error output if that is a terminal; yield the function that moves it."""
-    console = errors()
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(escape(visible(what)))
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def read_key(path: str | None) -> bytes | None:
+def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:
     """Return the key in a file; None without one. Raises: `UsageError`."""
     if path is None:
         return None
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as fault:
-        raise UsageError(f"--key-file {path}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+        raise UsageError(f"{flag} {path}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
 
 
 def moment(typed: str | None) -> int | datetime | None:
@@ -124,6 +105,20 @@ def show_salvaged(found: Salvaged, *, as_json: bool) -> None:
         console.print("[bold green]nothing was lost[/]")
 
 
+def show_copied(copied: Copied, *, with_backup: bool, as_json: bool) -> None:
+    """Print what was copied: the answer of ``copy``. *with_backup*: ``backup`` would have copied the records as well."""
+    if as_json:
+        facts = {"from": copied.source, "to": copied.to, "position": copied.position}
+        print_json(facts | {"resources": copied.resources, "bookings": copied.bookings, "digest": copied.digest})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    what = f"[bold green]{count(copied.bookings, 'booking')}[/] of [bold]{count(copied.resources, 'resource')}[/]"
+    where = f"[bold]{escape(visible(copied.to))}[/]"
+    console.print(f"{where} holds {what}, as after record {copied.position}; it was read back and is the same")
+    rest = "; bookcore backup copies a directory with them" if with_backup else ""
+    console.print(f"[dim]what stands was copied, and the records that led to it were not{rest}[/]")
+
+
 # -- log ---------------------------------------------------------------------------------------------
 
 
@@ -138,13 +133,14 @@ def show_history(history: History, *, as_json: bool) -> None:
         shown = bare_table("record", "time", "what", "", right=(0,))
         for entry in history:
             what, details = _told(entry)
-            shown.add_row(str(entry.position), words(entry.time)[:19], what, escape(details))
+            shown.add_row(str(entry.position), words(entry.time, "")[:19], what, escape(details))
         console.print(shown)
-        since = f"records up to {history.begins}, of {words(history.since)[:19]}, were not read"
-        console.print(f"[dim]{since}; times are UTC[/]")
+        of = "" if history.since is None else f", of {words(history.since)[:19]},"
+        note = "a database tells no times" if history.since is None else "times are UTC"
+        console.print(f"[dim]records up to {history.begins}{of} were not read; {note}[/]")
         return
     for entry in history:
-        print("\t".join((str(entry.position), plain(entry.time), *_told(entry))))
+        print("\t".join((str(entry.position), plain(entry.time) or "", *_told(entry))))
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

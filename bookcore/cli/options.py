@@ -22,8 +22,11 @@ __all__ = [
     "EndArg",
     "FileArg",
     "JsonOpt",
+    "KeptArg",
     "KeyOpt",
+    "NewPlaceArg",
     "Options",
+    "PlaceArg",
     "QuantityOpt",
     "StartArg",
     "StrictOpt",
@@ -57,7 +60,9 @@ class Command(TyperCommand):
 FileArg = Annotated[
     str,
     typer.Argument(
-        metavar="FILE", help="A CSV file (gzipped or not), a calendar file (.ics) or a snapshot; [b]-[/] is standard input."
+        metavar="FILE",
+        help="A CSV file (gzipped or not), a calendar file (.ics), a snapshot, a directory or the address of a database "
+        "(sqlite:///path, postgresql://...); [b]-[/] is standard input.",
     ),
 ]
 StartArg = Annotated[str, typer.Argument(metavar="START", help="From when; [b]-[/] means from ever.")]
@@ -68,8 +73,18 @@ QuantityOpt = Annotated[
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; errors as well.")]
 DirArg = Annotated[str, typer.Argument(metavar="DIR", help="The directory of a calendar, as Calendar.open keeps it.")]
 ToArg = Annotated[str, typer.Argument(metavar="TO", help="A new directory.")]
+PlaceArg = Annotated[str, typer.Argument(metavar="FROM", help="A snapshot, a directory or the address of a database.")]
+NewPlaceArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="TO", help="A snapshot (a path that ends in .bks), a directory, sqlite:///path or postgresql://..., new."
+    ),
+]
+KeptArg = Annotated[
+    str, typer.Argument(metavar="PLACE", help="The directory of a calendar, or the address of a database.")
+]
 KeyOpt = Annotated[
-    str | None, typer.Option("--key-file", metavar="FILE", help="The file with the key of a sealed directory.")
+    str | None, typer.Option("--key-file", metavar="FILE", help="The file with the key of a sealed directory or snapshot.")
 ]
 StrictOpt = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row, with exit code 1.")]
 
@@ -169,7 +184,7 @@ class Options(NamedTuple):
         return [words[0] for words in self.given if words[0] not in ("--zone", "--until", "--capacity", "--keys")]
 
     def for_csv_only(self) -> list[str]:
-        """Return the given flags that do not apply to a snapshot; the flags for START and END apply to both."""
+        """Return the given flags that do not apply to what holds a calendar; those for START and END do."""
         return [words[0] for words in self.given if words[0] not in ("--keys", "--date-format")]
 
     def as_typed(self, file: str) -> str:

@@ -10,17 +10,10 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from bookcore.calendar import Calendar
 from bookcore.cli.options import Options
+from bookcore.cli.progress import bars
 from bookcore.cli.sources import Source, UsageError, open_source
 from bookcore.cli.streams import visible
 from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
@@ -31,7 +24,6 @@ from bookcore.tables import (
     CsvTable,
     KeyKind,
     KeyReader,
-    TableError,
     UnreadableKeyError,
     fill,
     read_csv,
@@ -47,7 +39,7 @@ class Loaded(NamedTuple):
     """A file that has been loaded into a calendar.
 
     ``keys`` reads further keys in the same way as those of the file; None if the file and the options have no keys.
-    ``table`` is the table that was read; None for a snapshot or a calendar file.
+    ``table`` is the table that was read; None for everything else.
     """
 
     source: Source
@@ -58,7 +50,7 @@ class Loaded(NamedTuple):
     @property
     def may_close(self) -> bool:
         """Whether ``--bounds "[]"`` applies to the file and was not given."""
-        return not self.source.is_snapshot and self.calendar.bounds == "[)"
+        return self.source.holder is None and self.calendar.bounds == "[)"
 
 
 class Free(NamedTuple):
@@ -110,22 +102,25 @@ def load_file(
     *,
     on_bad: Callable[[BadRow], None],
     strict: bool = False,
-    snapshots: bool = True,
+    key: bytes | None = None,
 ) -> Loaded:
-    """Load *file*, a CSV, a calendar file or a snapshot. *on_bad* receives bad rows; *strict* stops at the first.
+    """Load *file*: a CSV, a calendar file, a snapshot, a directory or a database, which *key* may be the key of.
 
+    *on_bad* receives bad rows; *strict* stops at the first.
     Shows a progress bar on *console* if that is a terminal; *on_bad* must print to the same console.
-    Raises: `TableError` and its subclasses, `SnapshotError`, `UsageError`.
+    Raises: `TableError` and its subclasses, `SnapshotError`, `JournalError`, `UsageError`.
     """
     with open_source(file) as source:
-        if source.is_snapshot:
-            return _restored(source, options, snapshots)
+        if source.holder is not None:
+            return _restored(source, options, key)
+        if key is not None:
+            raise UsageError(f"{source.name} is not sealed by a key, as a snapshot or a directory may be")
         if source.is_calendar:
             return _from_calendar_file(source, options, console, on_bad, strict)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
         any_bad = False
-        with table, _progress(console) as progress:
+        with table, bars(console) as progress:
             task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
             rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
             for number, row in enumerate(rows):
@@ -140,12 +135,6 @@ def load_file(
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
 
 
-def _progress(console: Console) -> Progress:
-    """Return progress bars that disappear at the end; none if the console is no terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-
-
 def _from_calendar_file(
     source: Source, options: Options, console: Console, on_bad: Callable[[BadRow], None], strict: bool
 ) -> Loaded:
@@ -158,7 +147,7 @@ def _from_calendar_file(
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")
     calendar = Calendar()
-    with _progress(console) as progress:
+    with bars(console) as progress:
         rows = occurrences(source, options.zone, options.until, progress)
         task = progress.add_task("Booking its occurrences", total=None)
         for number, row in enumerate(fill(calendar, rows, capacity=options.capacity)):
@@ -174,15 +163,13 @@ def _from_calendar_file(
     return Loaded(source, calendar, keys)
 
 
-def _restored(source: Source, options: Options, snapshots: bool) -> Loaded:
-    if not snapshots:
-        raise TableError(source.name, "that is a snapshot already; ask it with 'bookcore available' or 'bookcore why'")
+def _restored(source: Source, options: Options, key: bytes | None) -> Loaded:
     if wrong := options.for_csv_only():
         verb = "says" if len(wrong) == 1 else "say"
         raise UsageError(
-            f"{source.name} is a snapshot; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with one"
+            f"{source.name} is a {source.holder}; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with one"
         )
-    calendar = source.restore()
+    calendar = source.restore(key)
     return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 

@@ -20,6 +20,7 @@ from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
 from bookcore.cli.streams import visible
 from bookcore.model.errors import brief
+from bookcore.persist.shared.opening import shown
 from bookcore.tables import BadRow, CsvTable, KeyKind, KeyReader, Reason
 from bookcore.tables.date_formats import formats_of
 
@@ -115,7 +116,8 @@ def show_loaded(loaded: Loaded, options: Options, bad: BadRows, saved: Path | No
     resources, bookings = len(calendar.resources), len(calendar)
     kind = loaded.keys.kind.plural if loaded.keys is not None else "nothing"
     if as_json:
-        facts: dict[str, Any] = {"file": loaded.source.typed, "bookings": bookings, "resources": resources, "keys": kind}
+        facts: dict[str, Any] = {"file": shown(loaded.source.typed), "bookings": bookings, "resources": resources}
+        facts["keys"] = kind
         if table is not None:
             facts |= {"left_out": table.left_out, "unseen": [f"{name}={value}" for name, value in table.unseen()]}
             facts |= {"states": table.states}

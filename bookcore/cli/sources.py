@@ -1,4 +1,4 @@
-"""The argument FILE: a path, or a stream, which is copied first because it can be read only once."""
+"""The argument FILE: a path, an address, or a stream, which is copied first because it can be read only once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from bookcore.calendar import Calendar
+from bookcore.cli.progress import progress_bar
 from bookcore.cli.streams import visible
 from bookcore.model.errors import BookcoreError, SnapshotError
+from bookcore.persist.shared.opening import is_address, shown
+from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
 
@@ -28,6 +31,7 @@ __all__ = ["Source", "UsageError", "check_target", "open_source"]
 
 STDIN = "-"
 _PACKED = b"\x1f\x8b"
+_SQLITE = b"SQLite format 3\0"
 _LOOKED_AT = 64
 """How many bytes tell a snapshot and a calendar from a table."""
 
@@ -41,14 +45,15 @@ class UsageError(BookcoreError):
 
 
 class Source(NamedTuple):
-    """A file to be read: ``typed`` is the argument, ``name`` is for messages, ``copy`` is the copy of a stream.
+    """What is to be read: ``typed`` is the argument, ``name`` is for messages, ``copy`` is the copy of a stream.
 
-    ``is_snapshot`` and ``is_calendar`` tell what it is; neither: a table.
+    ``holder`` says what it is if it holds a calendar: ``"snapshot"``, ``"directory"`` or ``"database"``. If not, it is a
+    calendar file, as ``is_calendar`` tells, or a table.
     """
 
     typed: str
     name: str
-    is_snapshot: bool
+    holder: str | None
     copy: IO[bytes] | None = None
     is_calendar: bool = False
 
@@ -71,18 +76,29 @@ class Source(NamedTuple):
                 raise TableError(self.name, f"cannot be read ({fault.strerror or fault})") from fault
             yield gzip.GzipFile(fileobj=file) if packed else file
 
-    def restore(self) -> Calendar:
-        """Return the calendar in the snapshot. Raises: `SnapshotError`."""
+    def restore(self, key: bytes | None) -> Calendar:
+        """Return the calendar that the source holds; classes of the program are stood in for.
+
+        Raises: `SnapshotError`, `JournalError`.
+        """
+        if self.holder != "snapshot":
+            with progress_bar(f"Reading {self.name}", of_bytes=self.holder == "directory") as progress:
+                return Calendar.open(self.typed, as_of="now", types=_stand_ins(), key=key, progress=progress)
         if self.copy is None:
-            return Calendar.restore(self.typed, clock=None)
+            return Calendar.restore(self.typed, clock=None, types=_stand_ins(), key=key)
         with TemporaryDirectory(prefix="bookcore-") as folder:
             path = Path(folder, "snapshot")
             with path.open("wb") as file:
                 shutil.copyfileobj(self.copy, file)
             try:
-                return Calendar.restore(path, clock=None)
+                return Calendar.restore(path, clock=None, types=_stand_ins(), key=key)
             except SnapshotError as fault:
                 raise SnapshotError(self.name, fault.reason, offset=fault.offset) from fault
+
+
+def _stand_ins() -> Any:
+    """Return stand-ins for all classes, which the command line has not."""
+    return StandIns()
 
 
 @contextmanager
@@ -93,11 +109,16 @@ def open_source(typed: str) -> Iterator[Source]:
     """
     if not typed:
         raise UsageError(f"FILE is empty; name a file, or {STDIN} for standard input")
+    if is_address(typed) or os.path.isdir(typed):
+        yield Source(typed, shown(typed), "database" if is_address(typed) else "directory")
+        return
     if not _is_stream(typed):
         begin = _begin(typed)
+        if begin.startswith(_SQLITE):
+            raise UsageError(f"{typed} is a SQLite file; if a calendar is in it, write sqlite:///{typed}")
         suffix = Path(typed).suffix.lower()
-        is_snapshot = suffix == ".bks" or begin.startswith(MAGIC)
-        yield Source(typed, typed, is_snapshot, None, suffix == ".ics" or _is_calendar(begin, typed))
+        holder = "snapshot" if suffix == ".bks" or begin.startswith(MAGIC) else None
+        yield Source(typed, typed, holder, None, suffix == ".ics" or _is_calendar(begin, typed))
         return
     name = "standard input" if typed in (STDIN, "/dev/stdin") else typed
     with TemporaryFile(prefix="bookcore-") as copy:
@@ -116,7 +137,7 @@ def open_source(typed: str) -> Iterator[Source]:
         os.lseek(copy.fileno(), 0, os.SEEK_SET)
         # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
-            yield Source(typed, name, begin.startswith(MAGIC), named, is_calendar)
+            yield Source(typed, name, "snapshot" if begin.startswith(MAGIC) else None, named, is_calendar)
 
 
 def check_target(target: str, source: str) -> Path:

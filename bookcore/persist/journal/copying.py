@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
@@ -31,7 +32,7 @@ from bookcore.persist.journal.directory import (
 )
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReadOnlyError
 from bookcore.persist.journal.frames import STORE_ID_SIZE
-from bookcore.persist.journal.past import PastRecorder
+from bookcore.persist.journal.past import PastRecorder, read_history
 from bookcore.persist.journal.reading import (
     C,
     Loaded,
@@ -54,7 +55,7 @@ from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.format import Limits, path_text
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["Salvaged", "SalvagedRecorder", "backup", "open_salvaged", "salvage"]
+__all__ = ["Salvaged", "SalvagedRecorder", "backup", "open_salvaged", "salvage", "write_new"]
 
 
 @contextmanager
@@ -204,7 +205,7 @@ def salvage(
             lambda reader: _read_all(blank, reader, known, target, bounds),
             lambda found: found[2].is_complete,
         )
-        _write(Place(target, where.fs, where.secret), state, found.position)
+        write_new(Place(target, where.fs, where.secret), state, found.position)
     return found
 
 
@@ -214,7 +215,7 @@ class SalvagedRecorder(PastRecorder):
     __slots__ = ("salvaged",)
 
     def __init__(self, where: Place, salvaged: Salvaged, known: dict[str, type]) -> None:
-        super().__init__(where, salvaged.position, known)
+        super().__init__(where.folder, salvaged.position, partial(read_history, where=where, known=known))
         self.salvaged = salvaged
 
     def checkpoint(self) -> None:
@@ -324,8 +325,8 @@ class _Checked:
         """Do nothing."""
 
 
-def _write(where: Place, state: CalendarState, position: int) -> None:
-    """Write a calendar into a new directory, as its snapshot after a record."""
+def write_new(where: Place, state: CalendarState, position: int) -> None:
+    """Write a calendar into an empty directory, as its snapshot after a record; it is one that was shut down."""
     folder, fs, secret = where
     store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
     begin_file(fs, folder, file_path(folder, position + 1), store_id, position + 1, fs.now(), secret)

@@ -28,7 +28,7 @@ from bookcore.persist.journal.past import History, about, open_past, read_histor
 from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
-from bookcore.persist.shared.opening import is_address, open_shared
+from bookcore.persist.shared.opening import is_address, open_shared, open_shared_past, shown, without_key
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -185,7 +185,7 @@ def open_calendar(
     make: Make[C],
     directory: str | os.PathLike[str],
     *,
-    types: Iterable[type] = (),
+    types: Iterable[type] | dict[str, type] = (),
     bounds: str | None = None,
     create: bool = True,
     sync: str = "always",
@@ -224,13 +224,14 @@ def open_calendar(
     if is_address(folder):
         if sync == "batch":
             raise QueryError(sync, "a database syncs each change or ('never') none")
-        refused = (
-            (key, "is not sealed by a key"), (progress, "has no progress"), (as_of, "shows no past"),
-            (salvage or None, "is repaired by its own means"),
-        )  # fmt: skip
-        for given, what in refused:
-            if given is not None:
-                raise QueryError(folder, f"is a database, which {what}; that is for a directory")
+        without_key(folder, key)
+        if salvage:
+            raise QueryError(shown(folder), "is a database, which is repaired by its own means; that is for a directory")
+        if as_of is not None:
+            moment = Moment.of(as_of)
+            return open_shared_past(make, folder, known, moment, bounds=bounds, timeout=timeout, progress=progress)
+        if progress is not None:
+            raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
         options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     fs = fs or FileSystem()

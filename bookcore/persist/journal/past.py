@@ -8,10 +8,10 @@ The lock of the directory is not taken: another calendar may have it open, and g
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -22,7 +22,6 @@ from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
 from bookcore.persist.journal.reading import (
     C,
-    Loaded,
     Make,
     Moment,
     Place,
@@ -30,26 +29,24 @@ from bookcore.persist.journal.reading import (
     Reader,
     Record,
     apply,
-    blank,
     check_bounds,
-    place,
     replay,
     reread,
     time_of,
 )
 from bookcore.persist.journal.records import UNRECORDED, Replay
-from bookcore.persist.snapshot.classes import StandIns
 
-__all__ = ["Entry", "History", "PastRecorder", "about", "open_past", "read_history", "read_log", "steps"]
+__all__ = ["Entry", "History", "PastRecorder", "about", "entries_of", "open_past", "read_history"]
 
 
 class PastRecorder:
     """The journal of a calendar that shows the past: it takes no record."""
 
-    __slots__ = ("_known", "_place", "position")
+    __slots__ = ("_name", "_read", "position")
 
-    def __init__(self, where: Place, position: int, known: dict[str, type]) -> None:
-        self._place, self.position, self._known = where, position, known
+    def __init__(self, name: str, position: int, read: Callable[..., History]) -> None:
+        """*read* is `read_history` of the place."""
+        self._name, self.position, self._read = name, position, read
 
     def append(self, noted: Sequence[Change]) -> None:
         """Refuse changes, but for those of indexes, which are in no record. Raises: `JournalReadOnlyError`."""
@@ -59,7 +56,7 @@ class PastRecorder:
     def checkpoint(self) -> None:
         """Raise `JournalReadOnlyError`."""
         reason = f"is shown as it was after record {self.position}, and takes no changes; open it without as_of"
-        raise JournalReadOnlyError(self._place.folder, reason)
+        raise JournalReadOnlyError(self._name, reason)
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
@@ -77,7 +74,7 @@ class PastRecorder:
 
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
-        return read_history(make, self._place, self._known, until=Moment(self.position), wanted=about(what, id))
+        return self._read(make, until=Moment(self.position), wanted=about(what, id))
 
 
 def open_past(
@@ -103,7 +100,7 @@ def open_past(
         last = max(where.fs.now(), reader.end.time) if reader.end.position == reached[0] else moment.time
         if moment.is_after(reached[0], last):
             raise JournalPositionError(where.folder, moment.given, f"the last record is {reached[0]}; that is yet to come")
-        past = PastRecorder(where, reached[0], known)
+        past = PastRecorder(where.folder, reached[0], partial(read_history, where=where, known=known))
         state.log.attach(past)
         return calendar, past
 
@@ -131,11 +128,11 @@ class Entry:
     """One change, the position and the time of its record, and whom it is about.
 
     ``resources`` are the ids of its resources: two if a booking moved from one to another. ``booking`` is the id of its
-    booking, or None.
+    booking, or None. ``time`` is None for a record in a database, which tells none.
     """
 
     position: int
-    time: datetime
+    time: datetime | None
     change: Change
     resources: tuple[Hashable, ...]
     booking: Hashable
@@ -153,13 +150,13 @@ def about(what: object, id: object) -> Callable[[Entry], bool]:
 
 
 class History(tuple[Entry, ...]):
-    """What happened, in order. It begins after the record ``begins``, which was made at ``since``."""
+    """What happened, in order. It begins after the record ``begins``, which was made at ``since``, if its time is known."""
 
     begins: int
-    since: datetime
+    since: datetime | None
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], begins: int, since: datetime) -> History:
+    def of(cls, entries: Sequence[Entry], begins: int, since: datetime | None) -> History:
         """Return a history of these entries."""
         made = cls(entries)
         made.begins, made.since = begins, since
@@ -180,16 +177,20 @@ class _Taken:
         """Do nothing."""
 
 
-def steps(
-    loaded: Loaded[Any], known: dict[str, type], records: Iterator[Record]
-) -> Iterator[tuple[Record, Sequence[Change]]]:
-    """Apply records to the calendar of a snapshot, and yield each with what it has changed."""
-    state, taken = loaded.state, _Taken()
+def entries_of(
+    state: CalendarState, known: dict[str, type], records: Iterable[Record], since: Moment | None,
+    wanted: Callable[[Entry], bool],
+) -> list[Entry]:  # fmt: skip
+    """Apply records to a calendar, and return the entries that are *wanted* of those after the moment *since*."""
+    taken, ids, found = _Taken(), _Ids(state), list[Entry]()
     state.log.attach(taken)
     applied = Replay(state, known)
     for record in records:
         state.gate.run(state.undoing, True, apply, applied, record)
-        yield record, taken.changes
+        entries = ids.entries(record, taken.changes)
+        if since is None or not since.includes(record.position, record.time):
+            found += filter(wanted, entries)
+    return found
 
 
 def read_history(
@@ -207,37 +208,11 @@ def read_history(
         reader.check_there()
         order = (reader.before(since) if since is not None else []) or reader.names.snapshots
         loaded = reader.load(make, known, order)
-        found: list[Entry] = []
-        ids = _Ids(loaded.state)
         records = _until(until or Moment(), reader, loaded.store_id, [loaded.position])
-        for record, noted in steps(loaded, known, records):
-            entries = ids.entries(record, noted)
-            if since is None or not since.includes(record.position, record.time):
-                found += filter(wanted, entries)
+        found = entries_of(loaded.state, known, records, since, wanted)
         return History.of(found, loaded.position, time_of(reader.time_at(loaded.position)))
 
     return reread(lambda: where.reader(progress=progress), read)
-
-
-def read_log(
-    directory: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,
-    key: bytes | None = None, progress: Progress | None = None,
-) -> History:  # fmt: skip
-    """Return what happened in a directory, for who has not the program that wrote it: its classes are stood in for.
-
-    *since* is a position, of which only later records are read, or an instant, before which none is.
-    Raises: as `read_history`; `QueryError` for a *since* that is neither.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> from bookcore import Calendar, Resource
-    >>> with TemporaryDirectory() as folder:
-    ...     with Calendar.open(folder) as calendar:
-    ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="stay")
-    ...     [(each.position, type(each.change).__name__, each.resources, each.booking) for each in read_log(folder)]
-    [(1, 'ResourceAdded', ('room',), None), (2, 'Booked', ('room',), 'stay')]
-    """
-    moment = None if since is None else Moment.of(since).earlier()
-    return read_history(blank, place(directory, key), StandIns(), since=moment, wanted=wanted, progress=progress)
 
 
 class _Ids:
@@ -248,7 +223,7 @@ class _Ids:
 
     def entries(self, record: Record, noted: Sequence[Change]) -> list[Entry]:
         """Return an entry for each change of a record."""
-        found, time = [], time_of(record.time)
+        found, time = [], None if record.time is None else time_of(record.time)
         for change in noted:
             if isinstance(change, changes.ResourceAdded):
                 self._by_object[id(change.resource)] = change.id, change.resource

@@ -14,7 +14,7 @@ reading fails, and `reread` does it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
 from bookcore.model.event import BookingEvent
+from bookcore.model.typecheck import plain_text
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
 from bookcore.persist.fs import FileSystem, read_all
@@ -90,10 +91,10 @@ _AT_ONCE = 1 << 18  # and the most of them
 
 
 class Record(NamedTuple):
-    """A record, and where it is."""
+    """A record, and where it is. ``time`` is None for a record in a database, which tells none."""
 
     position: int
-    time: int
+    time: int | None
     path: str
     at: int | None
     data: bytes
@@ -133,12 +134,19 @@ class Moment(NamedTuple):
 
     @classmethod
     def of(cls, given: object) -> Moment:
-        """Return the moment that a program names by a position or an instant. Raises: `QueryError`."""
+        """Return the moment that a program names by a position, an instant, or ``"now"``. Raises: `QueryError`."""
         if type(given) is int and given >= 0:
             return cls(position=min(given, _FOR_EVER - 1), given=given)
         if isinstance(given, datetime) and given.tzinfo is not None:
             return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
-        raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone")
+        if plain_text(given) == "now":
+            return cls(given=given)
+        raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone; or it is 'now'")
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether it was named by an instant, which only records with times can answer."""
+        return self.time != _FOR_EVER
 
     def earlier(self) -> Moment:
         """Return the moment of all records that were made before this instant; for a position itself."""
@@ -148,9 +156,9 @@ class Moment(NamedTuple):
         """Tell whether this is a later position than the last one, or a later instant than the last one."""
         return position < self.position < _FOR_EVER or time < self.time < _FOR_EVER
 
-    def includes(self, position: int, time: int) -> bool:
+    def includes(self, position: int, time: int | None) -> bool:
         """Tell whether a record of this position and time had been made then."""
-        return position <= self.position and time <= self.time
+        return position <= self.position and (time is None or time <= self.time)
 
 
 def time_of(time: int) -> datetime:
@@ -167,9 +175,11 @@ def refuse(error: BookcoreError) -> None:
     raise error
 
 
-def blank(bounds: str, event_type: type[BookingEvent]) -> tuple[None, CalendarState]:
+def blank(
+    bounds: str, event_type: type[BookingEvent], key: Callable[[Any], Hashable] | None = None
+) -> tuple[None, CalendarState]:
     """Make the state of a calendar that nobody calls: to see whether records follow from each other."""
-    state = CalendarState(None, MemoryStore(), bounds, None, event_type)
+    state = CalendarState(None, MemoryStore(), bounds, None, event_type, key)
     state.store.bind(state.closed)
     Mending(state)
     return None, state

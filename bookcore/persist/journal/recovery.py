@@ -24,7 +24,7 @@ from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
 from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["recover"]
+__all__ = ["locked", "recover"]
 
 
 def recover(
@@ -38,7 +38,7 @@ def recover(
     opening.
     """
     _check_folder(fs, folder, create)
-    lock = _locked(fs, folder)
+    lock = locked(fs, folder)
     try:
         reader = Reader(folder, fs, progress=progress, secret=policy.secret)
         begins = _begins(reader)
@@ -83,7 +83,7 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
         raise JournalError(folder, "there is no calendar in it, and create is false")
 
 
-def _locked(fs: FileSystem, folder: str) -> int:
+def locked(fs: FileSystem, folder: str) -> int:
     """Lock the directory and note who holds it."""
     path = os.path.join(folder, LOCK)
     try:

@@ -104,10 +104,10 @@ class _Look:
         else:
             records = sum(1 for _ in reader.records(store_id, names.files[0] - 1 if names.files else 0))
         self._note()
-        begins, position, time = (starts[-1], *walks[0][1:]) if walks else (None, None, 0)
+        begins, position, time = (starts[-1], *walks[0][1:]) if walks else (None, None, None)
         return Verified(
             reader.folder, tuple(names.snapshots), tuple(names.files), records, begins, position,
-            None if position is None else time_of(time), tuple(self.damage.values()), tuple(self.notes),
+            None if time is None else time_of(time), tuple(self.damage.values()), tuple(self.notes),
         )  # fmt: skip
 
     def _stores(self) -> dict[int, bytes]:
@@ -126,7 +126,7 @@ class _Look:
             self.tell(error)
         return found
 
-    def _walk(self, store_id: bytes, start: int) -> tuple[int, int, int]:
+    def _walk(self, store_id: bytes, start: int) -> tuple[int, int, int | None]:
         """Apply all records to a snapshot; return how many can be read, and position and time of the last that follows."""
         try:
             state: CalendarState | None = self.reader.load(blank, StandIns(), [start]).state
@@ -140,8 +140,9 @@ class _Look:
             return self._apply(None, store_id, start)
         return state.gate.run(self._apply, Replay(state, StandIns()), store_id, start)
 
-    def _apply(self, applied: Replay | None, store_id: bytes, start: int) -> tuple[int, int, int]:
-        count, reached, time, follows = 0, start, self.reader.time_at(start), True
+    def _apply(self, applied: Replay | None, store_id: bytes, start: int) -> tuple[int, int, int | None]:
+        count, reached, follows = 0, start, True
+        time: int | None = self.reader.time_at(start)
         for record in self.reader.records(store_id, start):
             count += 1
             follows = follows and record.position == reached + 1

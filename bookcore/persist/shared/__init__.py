@@ -22,6 +22,8 @@ decided. The command releases them anew, in its own record, by the clock at that
 
     seam         what a database has to do: `SharedJournal`
     sqlite       a SQLite file, for the processes of one machine
+    replaying    from a database to a calendar
+    past         states of the past
     turns        `SharedGate`: how commands take their turn
     recorder     `SharedRecorder`: the journal as the calendar sees it
     follower     the thread

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bookcore.engine.state import CalendarState
-from bookcore.model.errors import MissingExtraError, SnapshotError
-from bookcore.model.event import BookingEvent
-from bookcore.persist.errors import SnapshotDamagedError
+from bookcore.model.errors import MissingExtraError, QueryError
 from bookcore.persist.journal.errors import JournalError
-from bookcore.persist.journal.reading import C, Make
-from bookcore.persist.journal.records import Replay
+from bookcore.persist.journal.past import PastRecorder
+from bookcore.persist.journal.reading import C, Make, Moment, Progress, replay
 from bookcore.persist.shared.follower import Follower
-from bookcore.persist.shared.recorder import AT_ONCE, SharedRecorder, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Place, SharedJournal
+from bookcore.persist.shared.past import open_past
+from bookcore.persist.shared.recorder import SharedRecorder
+from bookcore.persist.shared.replaying import Records, begin
+from bookcore.persist.shared.seam import Beginning, SharedJournal
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
-from bookcore.persist.snapshot.save_load import load_bytes
 
-__all__ = ["is_address", "open_shared"]
+__all__ = ["is_address", "journal_at", "open_shared", "open_shared_past", "shown", "without_key"]
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 
@@ -50,11 +47,12 @@ def open_shared(
     timeout: float,
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
-    journal = _journal(address, bounds=bounds, create=create, sync=sync, timeout=timeout)
+    journal = journal_at(address, bounds=bounds, create=create, sync=sync, timeout=timeout)
     try:
-        calendar, state, place = _begin(make, journal, known)
-        place = state.gate.run(_replay, state, journal, known, place)
-        recorder = SharedRecorder(state, journal, known, place, patience=timeout, keep=keep)
+        calendar, state, place = begin(make, journal, known)
+        records = Records(journal, place)
+        state.gate.run(replay, state, known, records)
+        recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep)
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:
             state.holds.clock = partial(_instant, state.holds.clock, journal)
@@ -77,7 +75,45 @@ def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
     return now + skew if type(now) is float else now
 
 
-def _journal(address: str, **options: Any) -> SharedJournal:
+def open_shared_past(
+    make: Make[C], address: str, known: dict[str, type], moment: Moment, *,
+    bounds: str | None, timeout: float, progress: Progress | None,
+) -> tuple[C, PastRecorder]:  # fmt: skip
+    """See `Calendar.open`: a calendar that shows the past, or the present, and takes no changes."""
+    reopen = partial(journal_at, address, bounds=bounds, create=False, timeout=timeout)
+    return open_past(make, reopen, known, moment, progress)
+
+
+def without_key(address: str, key: bytes | None) -> None:
+    """Raise `QueryError` if a key is given for a database."""
+    if key is not None:
+        raise QueryError(shown(address), "is a database, which is not sealed by a key; that is for a directory")
+
+
+def shown(address: str) -> str:
+    """Return an address as errors tell it, without a password; a path as it is.
+
+    >>> shown("postgresql://ada:secret@host/rooms?password=secret&calendar=berlin")
+    'postgresql://host/rooms?calendar=berlin'
+    """
+    if not is_address(address):
+        return address
+    scheme, _, rest = address.partition("://")
+    where, _, asked = rest.partition("?")
+    server, slash, path = where.partition("/")
+    names = [each for each in asked.split("&") if each.startswith("calendar=")]
+    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
+
+
+def journal_at(
+    address: str, *, bounds: str | None = None, create: bool, sync: bool = True, timeout: float = 10.0,
+    begin: Beginning | None = None,
+) -> SharedJournal:  # fmt: skip
+    """Return the journal at an address, or make it. *begin*: it has to be new, and begins with this.
+
+    Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
+    """
+    options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
     scheme, _, rest = address.partition("://")
     if scheme.lower() in ("postgresql", "postgres"):
         try:
@@ -87,34 +123,9 @@ def _journal(address: str, **options: Any) -> SharedJournal:
         return PostgresJournal(address, **options)
     if scheme.lower() != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, or a directory"
-        raise JournalError(address, f"there is no journal of the kind {scheme!r}; {what}")
+        raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     path, _, asked = rest[1:].partition("?")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
-        raise JournalError(address, what)
+        raise JournalError(shown(address), what)
     return SqliteJournal(path, **options)
-
-
-def _begin(make: Make[C], journal: SharedJournal, known: dict[str, type]) -> tuple[C, CalendarState, Place]:
-    """Return the calendar of the newest snapshot that is whole, or an empty one, and its place."""
-    name, origin = journal.name, journal.origin
-    for place, data in journal.checkpoints():
-        try:
-            calendar, state, facts = load_bytes(make, f"{name}, checkpoint {place.position}", known, data)
-            if facts.store_id == snapshot_id(origin, place):
-                return calendar, state, place
-            error: SnapshotError = SnapshotDamagedError(name, f"checkpoint {place.position} is of another place")
-        except SnapshotDamagedError as exc:
-            error = exc
-        logging.getLogger("bookcore").error("%s; an older one and all records since are read", error)
-    calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
-    return calendar, state, origin
-
-
-def _replay(state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place) -> Place:
-    """Apply all records after a place, and return the last place. The calendar's lock is held for writing."""
-    replay = Replay(state, known)
-    while entries := journal.read(place, AT_ONCE):
-        replay_all(replay, journal.name, entries)
-        place = entries[-1].place
-    return place

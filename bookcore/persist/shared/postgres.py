@@ -33,7 +33,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared.seam import Entry, Place, after, entries, newest_first
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, newest_first
 
 __all__ = ["PostgresJournal"]
 
@@ -74,7 +74,8 @@ _CHECKPOINT = """
 BEGIN;
 INSERT INTO bookcore.checkpoint VALUES (%(name)s, %(position)s, %(mark)s, %(snapshot)s) ON CONFLICT DO NOTHING;
 DELETE FROM bookcore.checkpoint WHERE calendar = %(name)s AND position NOT IN
-    (SELECT position FROM bookcore.checkpoint WHERE calendar = %(name)s ORDER BY position DESC LIMIT %(keep)s);
+    (SELECT position FROM bookcore.checkpoint WHERE calendar = %(name)s ORDER BY position DESC LIMIT %(keep)s)
+    AND position > (SELECT min(position) FROM bookcore.change WHERE calendar = %(name)s);
 COMMIT
 """
 _OUTGROWN = """
@@ -91,7 +92,9 @@ _forked: list[Any] = []
 class PostgresJournal:
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
-    def __init__(self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float) -> None:
+    def __init__(
+        self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None
+    ) -> None:
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`."""
         parts = urlsplit(address)
         options = parse_qsl(parts.query, keep_blank_values=True)
@@ -109,14 +112,13 @@ class PostgresJournal:
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
-            with self._told("cannot be opened"):
-                self.bounds, origin = self._begin(self._connected("writer"), bounds or "[)", create)
+            with self._told("cannot be opened"), self._told_as_unknown(begin):
+                self.bounds, self.origin = self._begin(self._connected("writer"), bounds or "[)", create, begin)
             if bounds not in (None, self.bounds):
                 raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
         except BaseException:
             self.close()
             raise
-        self.origin = Place(0, origin)
 
     # -- connections, errors -----------------------------------------------------------------------
 
@@ -166,8 +168,8 @@ class PostgresJournal:
             return JournalTimeoutError(self.name, reason, timeout)
         return JournalError(self.name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")
 
-    def _begin(self, connection: Any, bounds: str, create: bool) -> tuple[str, int]:
-        """Make what is not there; return the bounds, and the mark of the origin."""
+    def _begin(self, connection: Any, bounds: str, create: bool, begin: Beginning | None) -> tuple[str, Place]:
+        """Make what is not there; return the bounds, and the origin."""
         begun = self.machine_clock()
         self._compare_clocks(begun, connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0])
         known = connection.execute("SELECT to_regclass('bookcore.calendar') IS NOT NULL").fetchone()[0]
@@ -178,19 +180,49 @@ class PostgresJournal:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
                 connection.execute(_TABLES)
             if create:
-                origin = secrets.randbits(32)
-                row = self._name, VERSION, bounds, origin, origin
-                made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, 0, %s) ON CONFLICT DO NOTHING"
+                origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
+                row = self._name, VERSION, bounds if begin is None else begin.bounds, origin.mark, *origin
+                made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
                 if connection.execute(made, row).rowcount:
-                    connection.execute("INSERT INTO bookcore.change VALUES (%s, 0, %s, '')", (self._name, origin))
-        ask = "SELECT format, bounds, origin FROM bookcore.calendar WHERE name = %s"
+                    connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '')", (self._name, *origin))
+                    if begin is not None:
+                        self._begin_with(connection, begin)
+                elif begin is not None:
+                    raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
+        ask = """SELECT format, bounds,
+                     (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
+                 FROM bookcore.calendar WHERE name = %s"""
         found = connection.execute(ask, (self._name,)).fetchone()
         if found is None:
             raise JournalError(self.name, f"there is no calendar {self._name!r} in it, and create is false")
-        version, bounds, origin = found
+        version, bounds, *first = found
         if version > VERSION:
             raise JournalVersionError(self.name, version, VERSION)
-        return bounds, origin
+        return bounds, Place(*first)
+
+    @contextmanager
+    def _told_as_unknown(self, begin: Beginning | None) -> Iterator[None]:
+        """Raise `UnknownOutcomeError` if the connection breaks while a copy is made, which may be at its commit."""
+        try:
+            yield
+        except psycopg.OperationalError as exc:
+            writer = self._connections.get("writer")
+            if begin is None or writer is None or not writer.closed:
+                raise
+            what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
+            raise UnknownOutcomeError(self.name, what) from exc
+
+    def _begin_with(self, connection: Any, begin: Beginning) -> None:
+        """Write the checkpoint that a copy begins with. The transaction is open."""
+        self._check_size(begin.snapshot)
+        values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
+        connection.execute(values, (self._name, *begin.place, begin.snapshot))
+        ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
+        begin.verify(connection.execute(ask, (self._name,)).fetchone()[0])
+
+    def _check_size(self, snapshot: bytes) -> None:
+        if len(snapshot) > MOST:
+            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -306,8 +338,7 @@ class PostgresJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        if len(snapshot) > MOST:
-            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+        self._check_size(snapshot)
         self.read(place, 0)
         values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:
@@ -317,7 +348,7 @@ class PostgresJournal:
                 reader.close()
                 raise
 
-    def checkpoints(self) -> Iterator[Entry]:
+    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
         """See `SharedJournal.checkpoints`."""
         ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
@@ -326,7 +357,7 @@ class PostgresJournal:
             with self._to_read("cannot be read") as reader:
                 return reader.execute(ask, (self._name, below)).fetchone()
 
-        return newest_first(newest)
+        return newest_first(newest, below)
 
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""

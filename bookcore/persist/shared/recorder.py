@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import logging
 import os
-import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from time import monotonic
-from typing import Any, NoReturn
+from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import QueryError, SnapshotError, TransactionError
+from bookcore.model.errors import SnapshotError, TransactionError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
     JournalTimeoutError,
 )
-from bookcore.persist.journal.reading import Record, apply
+from bookcore.persist.journal.past import History, about
+from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.shared.past import read_history
+from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
 from bookcore.persist.shared.seam import Entry, Place, SharedJournal
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
-__all__ = ["AT_ONCE", "SharedRecorder", "replay_all", "snapshot_id"]
-
-AT_ONCE = 256
-"""How many records of others are applied while questions wait."""
+__all__ = ["SharedRecorder"]
 
 
 class SharedRecorder:
@@ -38,7 +37,7 @@ class SharedRecorder:
         self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
         patience: float, keep: int,
     ) -> None:  # fmt: skip
-        self.state, self.journal, self.place = state, journal, place
+        self.state, self.journal, self.place, self._known = state, journal, place, known
         self.turn = threading.RLock()
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
@@ -185,9 +184,10 @@ class SharedRecorder:
             state.tick()
         state.undoing(True, tuple)
 
-    def history(self, *_: object) -> NoReturn:
-        """Raise `QueryError`: records in a database have no times yet."""
-        raise QueryError(self.journal.name, "is a database, which tells no history; that is for a directory")
+    def history(self, make: Make[Any], what: object, id: object) -> History:
+        """See `Calendar.history`."""
+        self.check_open()
+        return read_history(make, self.journal, self._known, until=Moment(self.position), wanted=about(what, id))
 
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""
@@ -248,14 +248,3 @@ class SharedRecorder:
     def _close(self) -> None:
         self._closed = True
         self.journal.wake()
-
-
-def snapshot_id(origin: Place, place: Place) -> bytes:
-    """Return what the header of a snapshot has as its store id: the mark of the journal, and its place."""
-    return struct.pack("<IIQ", origin.mark, place.mark, place.position)
-
-
-def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
-    """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
-    for (position, _), data in entries:
-        apply(replay, Record(position, 0, f"{name}, record {position}", None, data))

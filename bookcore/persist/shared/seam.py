@@ -11,7 +11,10 @@ from zlib import crc32
 
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
 
-__all__ = ["Entry", "Place", "SharedJournal", "after", "entries", "newest_first"]
+__all__ = ["LAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "newest_first"]
+
+LAST = (1 << 62) - 1
+"""A position after all others."""
 
 
 class Place(NamedTuple):
@@ -28,6 +31,18 @@ class Entry(NamedTuple):
     data: bytes
 
 
+class Beginning(NamedTuple):
+    """What a new journal begins with in place of an empty calendar: one that was elsewhere before.
+
+    The journal makes its tables, writes ``snapshot`` as the checkpoint at ``place``, which is its origin then, calls
+    ``verify`` with the snapshot as it reads back, and commits, all in one transaction. Where there is a calendar already it
+    raises a `JournalError`, and changes nothing. The checkpoint at the origin is never dropped.
+    """
+
+    place: Place
+    bounds: str
+    snapshot: bytes
+    verify: Callable[[bytes], object]
 
 
 def after(place: Place, record: bytes) -> Place:
@@ -56,9 +71,8 @@ def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes]]) -> 
     return found
 
 
-def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None]) -> Iterator[Entry]:
-    """Return all snapshots, the newest first, one at a time: *ask* returns the newest before a position, or None."""
-    below = 1 << 62
+def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Entry]:
+    """Return all snapshots before a position, the newest first, one at a time: *ask* returns the newest, or None."""
     while (row := ask(below)) is not None:
         below, mark, snapshot = row
         yield Entry(Place(below, mark), snapshot)
@@ -75,6 +89,7 @@ class SharedJournal(Protocol):
     """The address, as errors tell it; without a password."""
     bounds: str
     origin: Place
+    """Where it begins: with an empty calendar at position 0, or with a checkpoint at a later one, see `Beginning`."""
     skew: float
     """How many seconds the clock of the database is ahead of that of this machine, as was found when it was last locked."""
 
@@ -106,10 +121,10 @@ class SharedJournal(Protocol):
         """Let others append, if they may not yet."""
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
-        """Keep a snapshot of the calendar at a place, and of older ones all but *keep* - 1."""
+        """Keep a snapshot of the calendar at a place, and of older ones *keep* - 1, and that at the origin."""
 
-    def checkpoints(self) -> Iterator[Entry]:
-        """Return the snapshots, the newest first."""
+    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+        """Return the snapshots before a position, the newest first."""
 
     def outgrown(self) -> bool:
         """Tell whether the records after the newest snapshot are more bytes than it is, so that a new one is due."""

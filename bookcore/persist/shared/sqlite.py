@@ -1,7 +1,7 @@
 """`SqliteJournal`: a SQLite file that the processes of one machine share.
 
     calendar      one row: the bounds, and the mark of the origin
-    change        position, mark, record; row 0 is the origin, without a record
+    change        position, mark, record; the first row is the origin, without a record: 0, or where a copy begins
     checkpoint    position, mark, snapshot
 
 The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite
@@ -31,7 +31,7 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     JournalVersionError,
 )
-from bookcore.persist.shared.seam import Entry, Place, after, entries, newest_first
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, newest_first
 
 __all__ = ["SqliteJournal"]
 
@@ -63,7 +63,9 @@ SELECT coalesce((SELECT sum(length(record)) FROM change
 """
 _DROP = """
 DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?)
+                         AND position > (SELECT min(position) FROM change)
 """
+_ORIGIN = "SELECT bounds, (SELECT coalesce(min(position), 0) FROM change), origin FROM calendar"
 _forked: list[sqlite3.Connection] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
 
@@ -73,7 +75,9 @@ class SqliteJournal:
 
     skew = 0.0
 
-    def __init__(self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float) -> None:
+    def __init__(
+        self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None
+    ) -> None:
         """Open the file, or make it. Raises: `JournalError`."""
         self.name, self._path = path, os.path.abspath(path)
         self._sync, self._timeout = sync, timeout
@@ -86,16 +90,16 @@ class SqliteJournal:
         try:
             with self._told("cannot be opened"):
                 self._writer = self._connect(create)
-                self._begin(self._writer, bounds or "[)", create)
+                self._begin(self._writer, bounds or "[)", create, begin)
                 self._reader = self._connect()
                 self._file = self._file_there()
-                self.bounds, origin = self._writer.execute("SELECT bounds, origin FROM calendar").fetchone()
+                self.bounds, *origin = self._writer.execute(_ORIGIN).fetchone()
             if bounds not in (None, self.bounds):
                 raise JournalError(path, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
         except BaseException:
             self.close()
             raise
-        self.origin = Place(0, origin)
+        self.origin = Place(*origin)
 
     # -- opening -----------------------------------------------------------------------------------
 
@@ -120,27 +124,39 @@ class SqliteJournal:
             raise
         return connection
 
-    def _begin(self, connection: sqlite3.Connection, bounds: str, create: bool) -> None:
+    def _begin(self, connection: sqlite3.Connection, bounds: str, create: bool, begin: Beginning | None) -> None:
         """Make the tables unless they are there; refuse a database of others before anything is changed."""
         until = monotonic() + self._timeout
-        self._is_made(connection, create)
+        is_made = self._is_made(connection, create)
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
+        if is_made and begin is None:  # so a reader waits for nobody
+            return
         _patiently(connection, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
-                for table in _TABLES:
-                    connection.execute(table)
-                origin = secrets.randbits(32)
-                connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds, origin))
-                connection.execute("INSERT INTO change VALUES (0, ?, ?)", (origin, b""))
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+                self._make(connection, bounds, begin)
+            elif begin is not None:
+                raise JournalError(self.name, "holds a calendar already; name another file")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    def _make(self, connection: sqlite3.Connection, bounds: str, begin: Beginning | None) -> None:
+        """Make the tables, and what the journal begins with. The transaction is open."""
+        for table in _TABLES:
+            connection.execute(table)
+        origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
+        connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds if begin is None else begin.bounds, origin.mark))
+        connection.execute("INSERT INTO change VALUES (?, ?, ?)", (*origin, b""))
+        if begin is not None:
+            self._check_size(begin.snapshot)
+            connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*origin, begin.snapshot))
+            begin.verify(connection.execute("SELECT snapshot FROM checkpoint").fetchone()[0])
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _is_made(self, connection: sqlite3.Connection, create: bool) -> bool:
         """Tell whether the file has a calendar; refuse it if it has something else."""
@@ -286,8 +302,7 @@ class SqliteJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        if len(snapshot) > MOST:
-            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+        self._check_size(snapshot)
         self._check_file()
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
@@ -295,7 +310,11 @@ class SqliteJournal:
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
 
-    def checkpoints(self) -> Iterator[Entry]:
+    def _check_size(self, snapshot: bytes) -> None:
+        if len(snapshot) > MOST:
+            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+
+    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
         """See `SharedJournal.checkpoints`."""
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
 
@@ -303,7 +322,7 @@ class SqliteJournal:
             with self._to_read("cannot be read") as reader:
                 return reader.execute(ask, (below,)).fetchone()
 
-        return newest_first(newest)
+        return newest_first(newest, below)
 
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""

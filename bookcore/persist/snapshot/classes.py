@@ -30,6 +30,10 @@ def name_of(cls: type) -> str:
     return _BUILT_IN.get(cls) or cls.__qualname__
 
 
+class Known(dict[str, type]):
+    """Classes by name."""
+
+
 class ClassNames:
     """The names of the classes in a calendar; a file refers to a class by the place of its name in this list."""
 
@@ -66,15 +70,17 @@ class ClassNames:
 
 
 def handed_in(path: object, types: object) -> dict[str, type]:
-    """Return the classes of the argument *types* by name.
+    """Return the classes of the argument *types* by name; what was returned before as it is.
 
     Raises: `SnapshotTypeError` if *types* is no iterable of classes, or if two classes have one name.
     """
+    if isinstance(types, Known):
+        return types
     try:
         given = list(types)  # type: ignore[call-overload]  # any object may be passed; it is iterated once
     except Exception as exc:
         raise SnapshotTypeError(path, "types is a list of classes, such as [Flat, Car]", []) from exc
-    by_name: dict[str, type] = {}
+    by_name = Known()
     for cls in given:
         if not is_a(cls, type):
             raise SnapshotTypeError(path, f"types is a list of classes, it holds a {type(cls).__name__}", [])
@@ -85,7 +91,7 @@ def handed_in(path: object, types: object) -> dict[str, type]:
     return by_name
 
 
-class StandIns(dict[str, type]):
+class StandIns(Known):
     """Classes by name for who has not the program that wrote a file: one is made for each name that is asked for."""
 
     def __init__(self) -> None:

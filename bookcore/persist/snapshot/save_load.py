@@ -84,7 +84,7 @@ def save(
         return write_file(name, facts, sections, key, fs or FileSystem(), allowed)
 
 
-def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Rows) -> bytes:
+def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Rows | None = None) -> bytes:
     """Return what `save` would write to a file. Raises: as `save`, with *name* for the path."""
     with _enough_memory(name, "write"):
         return to_bytes(*_encoded(calendar, name, store_id, rows))

@@ -14,13 +14,13 @@ import pytest
 from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource, changes
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalPositionError,
     JournalReadOnlyError,
 )
-from bookcore.persist.journal.past import read_log
 from bookcore.persist.journal.reading import Moment, Reader, read_file, reread, time_of
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
@@ -64,6 +64,8 @@ def test_every_state_of_the_past_is_as_it_was(name: str, world: SimpleNamespace,
                 past = Calendar.open(tmp_path, types=world.TYPES, as_of=as_of)
                 assert (past.position, past.digest()) == (position, digest)
                 past.check()
+        now = Calendar.open(tmp_path, types=world.TYPES, as_of="now")
+        assert (now.position, now.digest()) == (position, digest)
         assert contents(tmp_path) == before
         if is_open:
             calendar.close()

@@ -769,13 +769,6 @@ def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -
             getattr(Calendar(), call)()
 
 
-def test_a_history_is_refused_by_name(opened: Open) -> None:
-    """It is not read from a database yet."""
-    one, _ = pair(opened)
-    with pytest.raises(QueryError, match="is a database"):
-        one.history("room")
-
-
 # -- closing, forks ------------------------------------------------------------------------------------
 
 

@@ -381,15 +381,16 @@ def test_records_that_were_taken_back_are_noticed(opened: Open, tmp_path: Path) 
 
 
 def test_a_file_that_is_locked_by_another_program_is_told_in_time(opened: Open, tmp_path: Path) -> None:
-    """To a command, a checkpoint and to who opens it; questions are answered."""
+    """To a command and a checkpoint; questions are answered, and who opens it reads."""
     one = booked(opened, 1, timeout=0.05)
     other = sqlite3.connect(tmp_path / "rooms.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    for call in (lambda: one.book("room", 8, 9), one.checkpoint, lambda: opened(timeout=0.05)):
+    for call in (lambda: one.book("room", 8, 9), one.checkpoint):
         with pytest.raises(JournalTimeoutError, match="another process kept it locked"):
             call()
     one.catch_up()
     assert not one.is_available("room", 0, 1)
+    assert not opened(timeout=0.05).is_available("room", 0, 1)
     other.execute("ROLLBACK")
     other.close()
     one.book("room", 8, 9)

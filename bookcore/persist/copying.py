@@ -1,0 +1,281 @@
+"""`copy_calendar`: the calendar of one place into a new one. A place is a snapshot file, a directory or a database.
+
+    read      the source as it stands, which is only read      ->  a calendar, its position, its digest
+    write     a snapshot of it, where nobody takes it for whole
+                  file, directory    under another name, beside the place
+                  database           in a transaction
+    verify    what reads back, loaded anew: as many resources and bookings, the same digest
+    finish    the name of the place, or the commit: one step
+
+Cut off before the last step, there is nothing at the place. What is left beside it is removed by the next attempt, which
+begins anew. The state is copied, and not the records that led to it: the past of the copy begins at its position.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.event import BookingEvent
+from bookcore.persist.fs import FileSystem, sync_folder
+from bookcore.persist.journal import reading
+from bookcore.persist.journal.copying import write_new
+from bookcore.persist.journal.directory import LOCK, Names, told_as_journal
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
+from bookcore.persist.journal.opening import open_calendar
+from bookcore.persist.journal.recovery import locked
+from bookcore.persist.shared.opening import is_address, journal_at, shown, without_key
+from bookcore.persist.shared.replaying import snapshot_id
+from bookcore.persist.shared.seam import Beginning, Place
+from bookcore.persist.snapshot.classes import StandIns, handed_in
+from bookcore.persist.snapshot.digest import digest
+from bookcore.persist.snapshot.format import MAGIC, Limits, check_key, path_text
+from bookcore.persist.snapshot.save_load import load_bytes, load_file, save, save_bytes
+
+__all__ = ["Copied", "copy_calendar"]
+
+SUFFIX = ".bks"
+UNFINISHED = ".unfinished-copy"
+_LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
+Report = Callable[[str, int, int], Any]
+"""Is called with what is being done ("reading", "writing", "verifying"), how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What `copy_calendar` has copied. ``position`` is that of the copy; ``source`` and ``to`` tell no password."""
+
+    source: str
+    to: str
+    position: int
+    resources: int
+    bookings: int
+    digest: str
+
+
+def copy_calendar(
+    source: str | os.PathLike[str], to: str | os.PathLike[str], *, types: Iterable[type] | None = None,
+    key: bytes | None = None, to_key: bytes | None = None, resource_key: Callable[[Any], Hashable] | None = None,
+    timeout: float = 30.0, progress: Report | None = None, fs: FileSystem | None = None,
+) -> Copied:  # fmt: skip
+    """Copy a calendar to another place, and verify the copy. Both are a snapshot file, a directory or a database.
+
+    *to* is ``sqlite:///path`` or ``postgresql://...?calendar=name``, a path that ends in ``.bks``, or a new or empty
+    directory. There must be no calendar yet. The source is only read, and may be open elsewhere: the copy has what it had at
+    ``position`` of the result; what is changed later is not in it. Its numbers and positions go on from there. What led to
+    it stays behind: `history` and ``as_of`` of the copy begin at its position. (`bookcore.persist.journal.copying.backup`
+    copies a directory with all its records.)
+
+    Without *types* the classes of the program are stood in for, which changes nothing of what is written. *key* is the key
+    of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
+    *timeout* is how many seconds a database is waited for.
+
+    If it fails, or is cut off, there is nothing at *to*, and calling it again begins anew. (After an `UnknownOutcomeError`
+    there may be the whole copy: calling it again tells.)
+
+    Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
+    something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database.
+    Complexity: linear in the size of the calendar and of the records after its newest snapshot.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bookcore import Calendar, Resource
+    >>> with TemporaryDirectory() as folder, Calendar.open(f"{folder}/rooms") as calendar:
+    ...     stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
+    ...     copy = copy_calendar(f"{folder}/rooms", f"sqlite:///{folder}/rooms.db")
+    ...     with Calendar.open(f"sqlite:///{folder}/rooms.db") as shared:
+    ...         copy.bookings, shared.position, shared.digest() == calendar.digest()
+    (1, 2, True)
+    """
+    start, target, fs = path_text(source), path_text(to), fs or FileSystem()
+    tell: Report = progress or (lambda what, done, total: None)
+    reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
+    put: Callable[[_Copy], None]
+    if is_address(target):
+        without_key(target, to_key)
+        put = partial(_into_database, target, timeout)
+    else:
+        files = _Files(target, check_key(target, to_key), fs)
+        files.check_place(start)
+        put = files.put
+    state, position = reader.read(start, key, partial(tell, "reading"))
+    # An empty calendar is at position 0, and a database that has lost what it began with must not be taken for one.
+    copy = _Copy(reader, state, max(1, position), _Facts.of(state), tell)
+    put(copy)
+    return Copied(shown(start), shown(target), copy.position, *copy.facts)
+
+
+class _Facts(NamedTuple):
+    """By what a copy is compared."""
+
+    resources: int
+    bookings: int
+    digest: str
+
+    @classmethod
+    def of(cls, state: CalendarState) -> _Facts:
+        """Return the facts of a calendar. Raises: `SnapshotError`."""
+        return cls(len(state.registry), len(state.ledger), digest(state))
+
+
+class _Source(NamedTuple):
+    """How a calendar is read: the classes by name, what makes the ids of resources."""
+
+    known: dict[str, type]
+    resource_key: Callable[[Any], Hashable] | None
+    timeout: float
+    fs: FileSystem
+
+    def make(self, bounds: str, event_type: type[BookingEvent]) -> tuple[CalendarState, CalendarState]:
+        """Make the state of a calendar that nobody calls."""
+        _, state = reading.blank(bounds, event_type, self.resource_key)
+        return state, state
+
+    def read(self, place: str, key: bytes | None, progress: reading.Progress | None = None) -> tuple[CalendarState, int]:
+        """Return what is at a place, and its position: 0 for a snapshot file, which has none."""
+        if is_address(place) or self.fs.is_folder(place):
+            state, past = open_calendar(
+                self.make, place, types=self.known, as_of="now", key=key, progress=progress, timeout=self.timeout, fs=self.fs
+            )  # fmt: skip
+            return state, past.position
+        return load_file(self.make, place, self.known, key, Limits(), self.fs)[0], 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A calendar on its way: what is written, and by what it is verified."""
+
+    reader: _Source
+    state: CalendarState
+    position: int
+    facts: _Facts
+    tell: Report
+
+    def verify(self, name: str, found: CalendarState) -> None:
+        """Raise `JournalDamagedError` unless what reads back is the calendar that was written."""
+        facts = _Facts.of(found)
+        if facts != self.facts:
+            told, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
+            raise JournalDamagedError(name, f"does not read back as it was written: {told}, and {written} were written")
+        self.tell("verifying", 1, 1)
+
+
+# -- a database --------------------------------------------------------------------------------------
+
+
+def _into_database(address: str, timeout: float, copy: _Copy) -> None:
+    name, place = shown(address), Place(copy.position, secrets.randbits(32))
+    copy.tell("writing", 0, 1)
+    data = save_bytes(copy.state, name, store_id=snapshot_id(place, place))
+
+    def verify(found: bytes) -> None:
+        copy.tell("writing", 1, 1)
+        copy.tell("verifying", 0, 1)
+        copy.verify(name, load_bytes(copy.reader.make, name, copy.reader.known, found)[1])
+
+    begin = Beginning(place, copy.state.bounds, data, verify)
+    try:
+        journal_at(address, create=True, timeout=timeout, begin=begin).close()
+    except UnknownOutcomeError:
+        with suppress(JournalError), closing(journal_at(address, create=False, timeout=timeout)) as journal:
+            if journal.origin == place:  # it was committed
+                return
+        raise
+
+
+# -- a file or a directory ---------------------------------------------------------------------------
+
+
+class _Files:
+    """A snapshot file or a directory, which is made beside its place and then put there."""
+
+    def __init__(self, path: str, secret: bytes, fs: FileSystem) -> None:
+        self.path = path.rstrip(os.sep) or path
+        self.is_file = path.endswith(SUFFIX)
+        self.beside = self.path + UNFINISHED
+        self._asked, self._secret, self._fs = path, secret, fs
+        self._has_begun = False  # what is beside the place is of this copy
+        self._lock: int | None = None
+
+    def check_place(self, source: str | None = None) -> None:
+        """Raise `JournalError` if there is something at the place, or its name does not say what it is to be."""
+        path, fs = self.path, self._fs
+        if source is not None and os.path.realpath(os.path.dirname(path) or os.curdir) == os.path.realpath(source):
+            raise JournalError(path, "is in the directory that is read; name another place")
+        with told_as_journal(path, "cannot be written"):
+            if not fs.exists(path):
+                is_plain = self.is_file or path != self._asked
+                if not is_plain and (os.path.splitext(path)[1] or _LIKE_AN_ADDRESS.match(path)):
+                    what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep}, and a SQLite file is sqlite:///path"
+                    raise JournalError(path, f"does not say what it is to be: {what}")
+            elif self.is_file or not fs.is_folder(path):
+                raise JournalError(path, "is there already; name another place, or remove it first")
+            elif fs.names(path):
+                names = Names.read(fs, path)
+                what = "holds a calendar already" if names.snapshots or names.files else "is there and not empty"
+                raise JournalError(path, f"{what}; name a new directory")
+
+    def put(self, copy: _Copy) -> None:
+        """Write, verify, and give it its name. Raises: `JournalError`, `SnapshotError`; then nothing of it stays."""
+        fs, path, beside = self._fs, self.path, self.beside
+        try:
+            with told_as_journal(path, "cannot be written"):
+                self._begin()
+                copy.tell("writing", 0, 1)
+                if self.is_file:
+                    save(copy.state, beside, key=self._secret or None, fs=fs)
+                else:
+                    write_new(reading.Place(beside, fs, self._secret), copy.state, copy.position)
+                copy.tell("writing", 1, 1)
+                copy.tell("verifying", 0, 1)
+                copy.verify(path, copy.reader.read(beside, self._secret or None)[0])
+                self.check_place()
+                fs.replace(beside, path)
+        except BaseException:
+            if self._has_begun:
+                with suppress(OSError):
+                    self._clear(everything=True)
+            raise
+        finally:
+            if self._lock is not None:
+                with suppress(OSError):  # nothing was written through it
+                    fs.unlock(self._lock)
+        with told_as_journal(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
+            sync_folder(fs, os.path.dirname(path) or os.curdir)
+
+    def _begin(self) -> None:
+        """Remove what an attempt that was cut off has left; make a directory, and lock it against others that copy."""
+        fs, beside = self._fs, self.beside
+        if self.is_file:
+            if fs.exists(beside) and (fs.is_special(beside) or not reading.read_file(fs, beside, 8).startswith(MAGIC)):
+                raise self._foreign()
+            self._has_begun = True
+            return
+        if not fs.exists(beside):
+            fs.make_folder(beside)
+        elif not fs.is_folder(beside) or Names.read(fs, beside).foreign:
+            raise self._foreign()
+        self._lock = locked(fs, beside)
+        self._has_begun = True
+        self._clear()
+
+    def _foreign(self) -> JournalError:
+        return JournalError(self.beside, "is there, and is no copy that was cut off; remove it, or name another place")
+
+    def _clear(self, everything: bool = False) -> None:
+        """Remove what is beside the place; all but the lock if there is more to come. Raises: OSError."""
+        fs, beside = self._fs, self.beside
+        if self.is_file:
+            fs.unlink(beside)
+            return
+        for name in fs.names(beside):
+            if everything or name != LOCK:
+                fs.unlink(os.path.join(beside, name))
+        if everything:
+            fs.remove_folder(beside)

@@ -1,0 +1,52 @@
+"""`read_log`: what happened in a calendar, wherever its records are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+
+from bookcore.persist.journal import past
+from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.past import Entry, History
+from bookcore.persist.journal.reading import Moment, Progress, blank, place
+from bookcore.persist.shared.opening import is_address, journal_at, without_key
+from bookcore.persist.shared.past import read_history
+from bookcore.persist.snapshot.classes import StandIns
+from bookcore.persist.snapshot.format import path_text
+
+__all__ = ["read_log"]
+
+
+def read_log(
+    where: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,
+    key: bytes | None = None, progress: Progress | None = None,
+) -> History:  # fmt: skip
+    """Return what happened in a directory or a database, for who has not the program that wrote it.
+
+    Its classes are stood in for. *since* is a position, of which only later records are read, or an instant, before which
+    none is; records in a database tell no times. *progress* is called with the number of bytes that were read (of records,
+    in a database), and that of all. It is only read, and may be open elsewhere.
+
+    Raises: `JournalError` and `SnapshotError` for what cannot be read; `QueryError` for a *since* that is neither, or is an
+    instant where there are no times.
+    Complexity: linear in the size of all that is kept, or of what came after the newest snapshot before *since*.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bookcore import Calendar, Resource
+    >>> with TemporaryDirectory() as folder:
+    ...     with Calendar.open(folder) as calendar:
+    ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="stay")
+    ...     [(each.position, type(each.change).__name__, each.resources, each.booking) for each in read_log(folder)]
+    [(1, 'ResourceAdded', ('room',), None), (2, 'Booked', ('room',), 'stay')]
+    """
+    moment = None if since is None else Moment.of(since).earlier()
+    address = path_text(where)
+    if not is_address(address):
+        if os.path.isfile(address):
+            raise JournalError(address, "is a file: a snapshot tells no history, a directory or a database does")
+        there = place(where, key)
+        return past.read_history(blank, there, StandIns(), since=moment, wanted=wanted, progress=progress)
+    without_key(address, key)
+    with closing(journal_at(address, create=False)) as journal:
+        return read_history(blank, journal, StandIns(), since=moment, wanted=wanted, progress=progress)

@@ -1,0 +1,80 @@
+"""From a database to a calendar: the newest checkpoint that is whole, then the records after it."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import SnapshotError
+from bookcore.model.event import BookingEvent
+from bookcore.persist.errors import SnapshotDamagedError
+from bookcore.persist.journal.errors import JournalDamagedError
+from bookcore.persist.journal.reading import C, Make, Record, apply
+from bookcore.persist.journal.records import Replay
+from bookcore.persist.shared.seam import LAST, Entry, Place, SharedJournal
+from bookcore.persist.snapshot.save_load import load_bytes
+
+__all__ = ["AT_ONCE", "Records", "begin", "replay_all", "snapshot_id"]
+
+AT_ONCE = 256
+"""How many records of others are read, and applied while questions wait."""
+
+
+def snapshot_id(origin: Place, place: Place) -> bytes:
+    """Return what the header of a snapshot has as its store id: the mark of the journal, and its place."""
+    return struct.pack("<IIQ", origin.mark, place.mark, place.position)
+
+
+def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: int = LAST) -> tuple[C, CalendarState, Place]:
+    """Return the calendar of the newest checkpoint up to position *most* that is whole, or an empty one, and its place.
+
+    Raises: `JournalDamagedError` if none is whole and the journal did not begin with an empty calendar.
+    """
+    name, origin = journal.name, journal.origin
+    for place, data in journal.checkpoints(most + 1):
+        try:
+            calendar, state, facts = load_bytes(make, f"{name}, checkpoint {place.position}", known, data)
+            if facts.store_id == snapshot_id(origin, place):
+                return calendar, state, place
+            error: SnapshotError = SnapshotDamagedError(name, f"checkpoint {place.position} is of another place")
+        except SnapshotDamagedError as exc:
+            error = exc
+        logging.getLogger("bookcore").error("%s; an older one and all records since are read", error)
+    if origin.position:
+        what = f"its checkpoints are damaged or gone, also that of record {origin.position}, with which it begins"
+        raise JournalDamagedError(name, what)
+    calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
+    return calendar, state, origin
+
+
+class Records:
+    """The records of a journal after a place, up to a position; ``place`` is that of the last one that was taken."""
+
+    def __init__(
+        self, journal: SharedJournal, place: Place, most: int = LAST, progress: Callable[[int, int], Any] | None = None
+    ) -> None:
+        """*progress* is called with the number of records that were read, and that of all."""
+        self.place = self._start = place
+        self._journal, self._most, self._progress = journal, most, progress
+        self._end = 0 if progress is None else min(most, journal.head())
+
+    def __iter__(self) -> Iterator[Record]:
+        journal, most = self._journal, self._most
+        while self.place.position < most and (news := journal.read(self.place, AT_ONCE)):
+            for place, data in news:
+                if place.position > most:
+                    return
+                self.place = place
+                yield Record(place.position, None, f"{journal.name}, record {place.position}", None, data)
+            if self._progress is not None:
+                done = self.place.position - self._start.position
+                self._progress(done, max(done, self._end - self._start.position))
+
+
+def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
+    """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
+    for (position, _), data in entries:
+        apply(replay, Record(position, None, f"{name}, record {position}", None, data))

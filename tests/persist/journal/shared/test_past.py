@@ -1,0 +1,159 @@
+"""The past of a shared calendar: as it stood after a record, what happened to a booking, the log of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bookcore import Calendar, QueryError, Resource, copy_calendar
+from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.history import read_log
+from bookcore.persist.journal.errors import JournalError, JournalPositionError, JournalReadOnlyError
+from bookcore.testing.servers import NoServerError, start_postgres
+
+Open = Callable[..., Calendar]
+
+
+def lived(opened: Open, world: Any) -> tuple[Calendar, dict[int, str]]:
+    """Return a calendar with every kind of change, in the midst of which a checkpoint was written; and its states."""
+    clock = world.Clock(0)
+    calendar = opened(clock=clock, keep=1)
+    states = {0: calendar.digest()}
+    for number, _ in enumerate(world.history(calendar, clock, int)):
+        calendar.barrier()  # holds that a question found to have run out are in a record
+        states[calendar.position] = calendar.digest()
+        if number == 12:
+            calendar.checkpoint()
+    return calendar, states
+
+
+def test_every_state_of_the_past_can_be_opened(opened: Open, address: str, world: Any) -> None:
+    """By its position, before and after the only checkpoint that stays, while the calendar is open."""
+    calendar, states = lived(opened, world)
+    assert len(states) > 20
+    for position, digest in states.items():
+        past = Calendar.open(address, as_of=position, types=world.TYPES)
+        assert (past.position, past.digest()) == (position, digest)
+        past.check()
+    now = Calendar.open(address, as_of="now", types=world.TYPES)
+    assert (now.position, now.digest()) == (calendar.position, calendar.digest())
+    with pytest.raises(JournalReadOnlyError):
+        now.add_resource(Resource("late"))
+    now.close()
+
+
+def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> None:
+    """One that is yet to come, and an instant, which no record tells."""
+    opened().add_resource(Resource("room"))
+    with pytest.raises(JournalPositionError, match="the last record is 1; that is yet to come"):
+        Calendar.open(address, as_of=2)
+    with pytest.raises(QueryError, match="tell no times; name a position"):
+        Calendar.open(address, as_of=datetime(2026, 7, 1, tzinfo=UTC))
+    with pytest.raises(QueryError, match="or it is 'now'"):
+        Calendar.open(address, as_of="yesterday")  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="is not sealed by a key"):
+        Calendar.open(address, as_of=1, key=b"secret")
+    with pytest.raises(JournalError, match=r"has the bounds '\[\)', not '\[\]'"):
+        Calendar.open(address, as_of=1, bounds="[]")
+    with pytest.raises(JournalError, match="create is false"):
+        Calendar.open(address.replace("rooms.db", "other.db").replace("calendar=", "calendar=other-"), as_of="now")
+
+
+def test_a_history_is_that_of_a_directory_without_times(opened: Open, tmp_path: Any, world: Any) -> None:
+    """Of each booking and each resource: the same changes, by the same records."""
+    calendar, _ = lived(opened, world)
+    clock = world.Clock(0)
+    with Calendar.open(tmp_path / "twin", clock=clock, types=world.TYPES) as twin:
+        for _ in world.history(twin, clock, int):
+            twin.barrier()
+        ids = {event.id for event in twin.bookings()} | {resource.id for resource in twin.resources}
+        assert len(ids) > 20
+        for id in ids:
+            found = calendar.history(id)
+            assert (found.begins, found.since) == (0, None)
+            told = [(entry.position, type(entry.change), entry.resources, entry.booking) for entry in found]
+            assert told == [(e.position, type(e.change), e.resources, e.booking) for e in twin.history(id)]
+            assert {entry.time for entry in found} <= {None}
+
+
+def test_a_history_goes_up_to_what_the_calendar_has(opened: Open, address: str) -> None:
+    """One of the past, and one that does not follow, know no more than that."""
+    one, other = opened(), opened()
+    one.add_resource(Resource("room"))
+    one.book("room", 1, 2, id="stay")
+    other.catch_up()
+    one.move("stay", start=3, end=4)
+    kinds = {len(calendar.history("stay")) for calendar in (other, Calendar.open(address, as_of=2))}
+    assert kinds == {1}
+    assert [type(entry.change).__name__ for entry in one.history("stay")] == ["Booked", "Moved"]
+
+
+def test_a_log_tells_what_happened_to_who_has_not_the_program(opened: Open, address: str, world: Any) -> None:
+    """All of it, or what came after a position; records are read from the newest checkpoint before that on."""
+    calendar, states = lived(opened, world)
+    seen: list[tuple[int, int]] = []
+    log = read_log(address, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (calendar.position, calendar.position)
+    assert (log.begins, log[0].position, log[-1].position) == (0, 1, calendar.position)
+    last = calendar.position - 1
+    later = read_log(address, since=last)
+    assert 0 < later.begins <= last
+    assert {entry.position for entry in later} == {calendar.position}
+    assert len(read_log(address, wanted=lambda entry: entry.booking == "named")) > 1
+    for wrong in (datetime(2026, 7, 1, tzinfo=UTC), "yesterday"):
+        with pytest.raises(QueryError):
+            read_log(address, since=wrong)
+    assert len(states) > 20
+
+
+def test_a_value_of_the_program_is_told_by_its_codec(opened: Open, address: str, world: Any) -> None:
+    """What cannot be stood in for is refused by name."""
+    from bookcore.persist import registry
+
+    calendar, _ = lived(opened, world)
+    names, classes = dict(registry._by_name), dict(registry._by_class)
+    registry._by_name.clear()
+    with pytest.raises(SnapshotTypeError, match="Boat"):
+        read_log(address)
+    registry._by_name.update(names)
+    registry._by_class.update(classes)
+    calendar.close()
+
+
+def test_progress_of_a_database_is_told_in_records(opened: Open, address: str) -> None:
+    """Up to the state that is asked for."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    for at in range(600):
+        calendar.book("room", at, at + 1)
+    seen: list[tuple[int, int]] = []
+    past = Calendar.open(address, as_of=550, progress=lambda done, total: seen.append((done, total)))
+    assert len(past) == 549
+    assert seen == [(256, 550), (512, 550), (550, 550)] or seen == [(256, 550), (512, 550)]
+
+
+def test_a_standby_that_takes_no_changes_is_read(world: Any, tmp_path: Any) -> None:
+    """As it stands there, also by the command line; a program that would change it is told so."""
+    pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
+    try:
+        server = start_postgres()
+    except NoServerError as error:
+        pytest.skip(str(error))
+    try:
+        standby = server.standby()
+        with Calendar.open(server.dsn()) as calendar:
+            calendar.add_resource(Resource("room"))
+            calendar.book("room", 1, 2)
+            server.execute("SET synchronous_commit = remote_apply; SELECT pg_logical_emit_message(true, 'bookcore', '')")
+            for at in ("now", 2):
+                there = Calendar.open(standby.dsn(), as_of=at)
+                assert (there.position, there.digest()) == (2, calendar.digest())
+            assert len(read_log(standby.dsn())) == 2
+            assert copy_calendar(standby.dsn(), tmp_path / "copy").digest == calendar.digest()
+            with pytest.raises(JournalError, match="takes no changes"):
+                Calendar.open(standby.dsn())
+    finally:
+        server.stop()
