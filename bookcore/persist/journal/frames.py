@@ -30,6 +30,7 @@ two apart: a valid frame after the place which says that the record there was on
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -60,6 +61,7 @@ _CHECK = struct.Struct("<I")
 _FRAME = struct.Struct("<IIQQQ")
 _REST = struct.Struct("<IQQQ")
 _NUMBERS = struct.Struct("<QQQQ")
+_MOST = 1 << 26  # more records than there are in a file that is read
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
 """The size of a frame without its record."""
@@ -160,8 +162,8 @@ def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -
         at = found.end
         sequence += 1
     proof = None
-    for later in _frames_from(view, at, salt):
-        if later.sequence == sequence or (later.sequence > sequence and later.synced >= sequence):
+    for later in _frames_from(view, at, salt, sequence, _last_time(data, records)):
+        if later.sequence == sequence or later.synced >= sequence:
             proof = later.at - FRAME_SIZE
             break
     return Frames(records, at, proof)
@@ -170,8 +172,8 @@ def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -
 def frames_after(data: bytes, found: Frames, store_id: bytes, first: int, secret: bytes = b"") -> list[Frame]:
     """Return the frames that can be read after the place where *found* ends, those of later records only, in order."""
     sequence, later = found.records[-1].sequence if found.records else first - 1, []
-    view = memoryview(data)
-    for each in _frames_from(view, found.end, _salt(store_id, first)):
+    view, salt = memoryview(data), _salt(store_id, first)
+    for each in _frames_from(view, found.end, salt, sequence + 1, _last_time(data, found.records)):
         record = _unsealed(view, each, store_id, first, secret)
         if each.sequence > sequence and record is not None:
             later.append(record)
@@ -202,15 +204,32 @@ def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
     return Frame(start, length, sequence, synced, time)
 
 
-def _frames_from(view: memoryview, at: int, salt: int) -> Iterator[Frame]:
-    """Yield all valid frames from an offset on, wherever they begin."""
+def _last_time(data: bytes, records: list[Frame]) -> int:
+    """Return the time of the last record that was read, or of the one before the file."""
+    head = None if records else read_header(data)
+    return records[-1].time if records else 0 if head is None else head.time
+
+
+def _frames_from(view: memoryview, at: int, salt: int, least: int, since: int) -> Iterator[Frame]:
+    """Yield all valid frames from an offset on, wherever they begin, of records from the number *least* and a time on.
+
+    The rest of a record that was cut off, of a large `load` say, holds numbers of all kinds. If a checksum were made
+    wherever one of them might be a length, opening would take hours: it is made where all numbers may be those of a frame.
+    """
     rest = bytes(view[at:])
     if rest.count(0) == len(rest):  # most often there is nothing, or a file was made longer before its bytes were written
         return
-    while at < len(view) - FRAME_SIZE:
-        found = _valid(view, at, salt)
+    end, place = least + _MOST, 0
+    # the number of a record is from *least* to *end*, so its upper half is one of two
+    upper = b"|".join(re.escape((number >> 32).to_bytes(4, "little")) for number in {least, end})
+    find = re.compile(rb"(?=.{8}(?!\0{8}).{4}(?:" + upper + rb"))", re.DOTALL).search
+    while (match := find(rest, place)) is not None and match.start() < len(rest) - FRAME_SIZE:
+        place = match.start()
+        _, _, sequence, synced, time = _FRAME.unpack_from(rest, place)
+        is_likely = least <= sequence < end and synced < sequence and time >= since
+        found = _valid(view, at + place, salt) if is_likely else None
         if found is None:
-            at += 1
+            place += 1
         else:
             yield found
-            at = found.end
+            place = found.end - at

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from zlib import crc32
 
 import pytest
 
+from bookcore.persist.journal import frames
 from bookcore.persist.journal.frames import (
     FRAME_SIZE,
     HEADER_SIZE,
@@ -122,3 +124,32 @@ def test_what_can_be_read_after_damage_is_found() -> None:
         assert [bytes(damaged[each.at : each.end]) for each in later] == RECORDS[hit + 1 :]
     repeated = data + data[STARTS[0] :]
     assert frames_after(repeated, read_frames(repeated, STORE, FIRST), STORE, FIRST) == []
+
+
+def test_the_rest_of_a_large_record_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of a hundred thousand bookings that was cut off holds numbers, of which every one could be a length."""
+    rng = random.Random(1)
+    numbers = [rng.choice((n, rng.randrange(1 << 20), FIRST + 5, 0)) for n in range(20_000)]
+    cut_off = b"".join(number.to_bytes(rng.choice((4, 8)), "little") for number in numbers)
+    looked = 0
+
+    def counted(data: bytes, start: int = 0) -> int:
+        nonlocal looked
+        looked += len(data)
+        return crc32(data, start)
+
+    monkeypatch.setattr(frames, "crc32", counted)
+    data = header(STORE, FIRST, 1_700_000_000_000_000)
+    found = read_frames(data + cut_off, STORE, FIRST)
+    assert (found.records, found.proof) == ([], None)
+    assert looked < 20 * len(cut_off)
+
+
+@pytest.mark.parametrize("first", [1, (1 << 32) - 3, (1 << 32) - 1, 1 << 32, 1 << 40, (1 << 62) + 5])
+def test_frames_are_found_whatever_their_numbers_are(first: int) -> None:
+    """Also where the upper half of a number changes from one record to the next."""
+    whole = [frame(STORE, first, first + n, first + n - 1, 0, b"record") for n in range(6)]
+    data = header(STORE, first, 0) + whole[0] + bytes([255] * len(whole[1])) + b"".join(whole[2:])
+    found = read_frames(data, STORE, first)
+    assert found.proof == HEADER_SIZE + 2 * len(whole[0])
+    assert [each.sequence - first for each in frames_after(data, found, STORE, first)] == [2, 3, 4, 5]
