@@ -19,7 +19,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileSystem", "read_all", "sync_folder", "words", "write_all"]
+__all__ = ["FileSystem", "read_all", "sync_folder", "sync_parent", "words", "write_all"]
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 # opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
@@ -32,6 +32,10 @@ _TEMPORARY = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp")
 
 class FileSystem:
     """The files of the operating system. Methods raise its `OSError`; no call is repeated."""
+
+    def absolute(self, path: str) -> str:
+        """Return a path that stays right when the program changes its current folder."""
+        return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # "a/../b" may lead elsewhere than "b"
 
     def follow(self, path: str) -> str:
         """Return the path that a symbolic link leads to, whether or not there is a file; any other path as it is."""
@@ -232,6 +236,12 @@ def sync_folder(fs: FileSystem, folder: str) -> None:
             fs.sync(fd)
         finally:
             fs.close(fd)
+
+
+def sync_parent(fs: FileSystem, folder: str) -> None:
+    """Wait until the name of a folder is on the disk. Raises: OSError."""
+    named = os.path.dirname(os.path.join(folder, ""))  # without the slashes at its end
+    sync_folder(fs, os.path.dirname(named) or os.curdir)
 
 
 def words(exc: BaseException) -> str:

@@ -161,6 +161,10 @@ class SimulatedFiles(FileSystem):
         assert isinstance(file, _File)
         return file
 
+    def absolute(self, path: str) -> str:
+        """Return *path*: there is no current folder."""
+        return path
+
     def follow(self, path: str) -> str:
         """Return *path*: there are no links."""
         return path

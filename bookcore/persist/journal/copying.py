@@ -21,7 +21,7 @@ from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
-from bookcore.persist.fs import FileSystem, sync_folder
+from bookcore.persist.fs import FileSystem, sync_folder, sync_parent
 from bookcore.persist.journal.directory import (
     begin_file,
     file_path,
@@ -72,7 +72,7 @@ def _new(folder: str, fs: FileSystem, source: str) -> Iterator[None]:
             raise JournalError(folder, "is there and not empty; name a new directory")
     try:
         with told_as_journal(folder, "cannot be written"):
-            sync_folder(fs, os.path.dirname(folder) or os.curdir)
+            sync_parent(fs, folder)
             yield
     except BaseException:
         with suppress(OSError):

@@ -22,7 +22,7 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.copying import open_salvaged
-from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
@@ -235,6 +235,8 @@ def open_calendar(
         options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     fs = fs or FileSystem()
+    with told_as_journal(folder, "cannot be opened"):
+        folder = fs.absolute(folder)
     if as_of is not None:
         return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
     if salvage:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
-from bookcore.persist.fs import FileSystem, sync_folder, words
+from bookcore.persist.fs import FileSystem, sync_parent, words
 from bookcore.persist.journal.behind import Policy
 from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
@@ -72,7 +72,7 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
             if not create:
                 raise JournalError(folder, "there is no such directory, and create is false")
             fs.make_folder(folder)
-            sync_folder(fs, os.path.dirname(folder) or os.curdir)
+            sync_parent(fs, folder)
             return
         names = Names.read(fs, folder)
     if names.snapshots or names.files:

@@ -1,0 +1,69 @@
+"""Where the directory of a calendar is: it is found again wherever the program goes, and its name is on the disk as well."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bookcore import Calendar, Resource
+from bookcore.persist import fs as file_systems
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.copying import backup
+from bookcore.persist.journal.errors import JournalError
+
+
+def test_a_program_that_changes_its_folder_keeps_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoint and close go to the directory that was opened, and not to one of the same name in the new folder."""
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Calendar.open("rooms") as calendar:
+        room = calendar.add_resource(Resource("room"))
+        monkeypatch.chdir(tmp_path / "there")
+        with Calendar.open("rooms") as other:
+            other.add_resource(Resource("other"))
+        stay = calendar.book(room, 9, 12)
+        calendar.checkpoint()
+        calendar.book(room, 12, 13)
+        assert len(calendar.history(stay)) == 1
+        digest = calendar.digest()
+    with Calendar.open("rooms") as other:
+        assert other.resources.ids() == ["other"]
+    with Calendar.open(tmp_path / "rooms") as again:
+        assert again.digest() == digest
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no place to which a relative path could lead."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Calendar.open("rooms")
+
+
+@pytest.mark.parametrize("end", ["", "/", "//"])
+def test_the_name_of_a_new_directory_is_synced(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder around it, however it is written; else all of it could be gone after a power cut."""
+    synced: list[str] = []
+    monkeypatch.setattr(file_systems, "sync_folder", lambda fs, folder: synced.append(folder))
+    Calendar.open(f"{tmp_path}/rooms{end}").close()
+    assert synced == [str(tmp_path)]
+    synced.clear()
+    backup(tmp_path / "rooms", f"{tmp_path}/copy{end}")
+    assert synced == [str(tmp_path)]
+    monkeypatch.chdir(tmp_path)
+    backup("rooms", f"again{end}")
+    assert synced == [str(tmp_path), os.curdir]
+
+
+def test_a_path_over_a_link_is_not_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder around the one that a link leads to is not the one that the link is in."""
+    (tmp_path / "far" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "folder")
+    monkeypatch.chdir(tmp_path)
+    Calendar.open("link/../rooms").close()
+    assert (tmp_path / "far" / "rooms").is_dir()
+    assert FileSystem().absolute("/rooms") == "/rooms"
