@@ -26,7 +26,8 @@ class Follower:
     """Follows for one recorder."""
 
     def __init__(self, recorder: Any) -> None:
-        self._ended = threading.Event()
+        self._ended = threading.Lock()  # held until it is to end: Ctrl-C amidst the `set` of an `Event` would lock that
+        self._ended.acquire()
         self._thread = threading.Thread(
             target=_follow, args=(ref(recorder), recorder.journal, self._ended), name="bookcore follower", daemon=True
         )
@@ -38,15 +39,18 @@ class Follower:
 
     def join(self) -> None:
         """Wait for its end, which has been asked for; not long, because a subscriber of it may wait for the caller."""
-        self._ended.set()
+        try:
+            self._ended.release()
+        except RuntimeError:  # it was called before
+            pass
         if not self.is_here():
             self._thread.join(_ENDING)
 
 
-def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Event) -> None:
+def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) -> None:
     pause, longest = PAUSES
     told = False
-    while not ended.is_set():
+    while ended.locked():
         recorder = recorder_there()
         if recorder is None:
             journal.close()
@@ -59,16 +63,18 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Event)
             if recorder is not None and recorder.is_open():
                 if came:
                     recorder.catch_up()
+                recorder.end_lost_block()
                 recorder.checkpoint_if_due()
             recorder = None
             pause, told = PAUSES[0], False
         except Exception as exc:
             recorder = None
-            if ended.is_set():
+            if not ended.locked():
                 return
             if not told:  # questions are answered from memory, and commands tell what is wrong
                 trace = None if isinstance(exc, BookcoreError) else exc
                 logging.getLogger("bookcore").warning("a shared calendar does not follow: %s", exc, exc_info=trace)
                 told = True
-            ended.wait(pause)
+            if ended.acquire(timeout=pause):
+                ended.release()
             pause = min(2 * pause, longest)

@@ -53,6 +53,7 @@ def open_shared(
         records = Records(journal, place)
         state.gate.run(replay, state, known, records)
         recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep)
+        recorder.grown = records.size
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:
             state.holds.clock = partial(_instant, state.holds.clock, journal)

@@ -107,7 +107,7 @@ class PostgresJournal:
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
-        self._ended = threading.Event()
+        self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
         self._reading, self._listening = threading.Lock(), threading.Lock()
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
@@ -126,7 +126,7 @@ class PostgresJournal:
         """Return the connection of a use; a new one if there is none, or if it is broken."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
-        if self._ended.is_set():
+        if self._ended:
             raise JournalClosedError.after_close(self.name)
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
@@ -152,7 +152,7 @@ class PostgresJournal:
         try:
             yield
         except psycopg.Error as exc:
-            if self._ended.is_set():
+            if self._ended:
                 raise JournalClosedError.after_close(self.name) from exc
             raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
 
@@ -262,7 +262,7 @@ class PostgresJournal:
             listener = self._connected("listener")
             while self.head() <= position:
                 left = until - monotonic()
-                if left <= 0 or self._ended.is_set():
+                if left <= 0 or self._ended:
                     return False
                 for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
                     pass
@@ -270,7 +270,7 @@ class PostgresJournal:
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""
-        self._ended.set()
+        self._ended = True
 
     # -- appending ---------------------------------------------------------------------------------
 
@@ -372,7 +372,7 @@ class PostgresJournal:
 
     def close(self) -> None:
         """See `SharedJournal.close`."""
-        self._ended.set()
+        self._ended = True
         connections, self._connections = list(self._connections.values()), {}
         if os.getpid() != self._pid:
             _forked.extend(connections)

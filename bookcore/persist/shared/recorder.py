@@ -29,6 +29,9 @@ from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
 __all__ = ["SharedRecorder"]
 
+ASKING = 1 << 20
+"""After how many bytes of records the database is asked whether a checkpoint is due: it adds up all since the last one."""
+
 
 class SharedRecorder:
     """What a shared calendar does with its journal. ``place`` is that of the last record that memory has."""
@@ -45,7 +48,8 @@ class SharedRecorder:
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
         self._closed = False
-        self.swelling = False  # a record was appended since somebody looked whether a checkpoint is due
+        self.swelling = False  # a record was appended since the database was asked whether a checkpoint is due
+        self.grown = 0  # the bytes of all records that were read and appended since then, or at opening
 
     @property
     def position(self) -> int:
@@ -74,6 +78,7 @@ class SharedRecorder:
         # and read as a record of others.
         self.place = place
         self.swelling = True
+        self.grown += len(record)
         kept[:0] = told
         log.pending = []
 
@@ -136,6 +141,7 @@ class SharedRecorder:
             return
         state.renumber()  # which is put off in a block
         self._applied = news[-1].place
+        self.grown += sum(len(entry.data) for entry in news)
         try:
             state.undoing(True, replay_all, self._replay, self.journal.name, news)
         finally:
@@ -215,31 +221,40 @@ class SharedRecorder:
         self.state.take_back_pending()
         return self.place, read(self.state, self.journal.name)
 
-    def checkpoint_if_due(self) -> None:
+    def checkpoint_if_due(self, *, closing: bool = False) -> None:
         """Write a checkpoint if the records have outgrown the last one, in the follower's thread if there is one.
 
-        What goes wrong is logged.
+        *closing*: in any thread; many processes that each end too soon would never write one. What goes wrong is logged.
         """
         gate: Any = self.state.gate
-        if not self.swelling or not (self.follower is None or self.follower.is_here()) or gate.is_within():
+        if not self.swelling or self.grown < ASKING:
             return
-        self.swelling = False
+        if not (closing or self.follower is None or self.follower.is_here()) or gate.is_within():
+            return
+        self.swelling, self.grown = False, 0
         try:
             if self.journal.outgrown():
                 self._checkpoint()
         except (JournalError, SnapshotError) as exc:
             logging.getLogger("bookcore").warning("no checkpoint was written: %s", exc)
 
+    def end_lost_block(self) -> None:
+        """Undo a transaction that nobody will end, because until then no other process can append."""
+        gate: SharedGate = self.state.gate  # type: ignore[assignment]
+        gate.is_within()
+
     def close(self) -> None:
         """See `Calendar.close`."""
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         if gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before close")
-        if self._closed or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
             return
         try:
-            self._record_what_is_pending()
-        finally:
+            if not self._closed:
+                self._record_what_is_pending()
+                self.checkpoint_if_due(closing=True)
+        finally:  # also called again, should it have been cut off
             gate.follow(self._close)
             if self.follower is not None:
                 self.follower.join()

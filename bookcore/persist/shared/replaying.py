@@ -51,13 +51,17 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
 
 
 class Records:
-    """The records of a journal after a place, up to a position; ``place`` is that of the last one that was taken."""
+    """The records of a journal after a place, up to a position.
+
+    ``place`` is that of the last one that was taken, ``size`` the bytes of all that were.
+    """
 
     def __init__(
         self, journal: SharedJournal, place: Place, most: int = LAST, progress: Callable[[int, int], Any] | None = None
     ) -> None:
         """*progress* is called with the number of records that were read, and that of all."""
         self.place = self._start = place
+        self.size = 0
         self._journal, self._most, self._progress = journal, most, progress
         self._end = 0 if progress is None else min(most, journal.head())
 
@@ -68,6 +72,7 @@ class Records:
                 if place.position > most:
                     return
                 self.place = place
+                self.size += len(data)
                 yield Record(place.position, None, f"{journal.name}, record {place.position}", None, data)
             if self._progress is not None:
                 done = self.place.position - self._start.position

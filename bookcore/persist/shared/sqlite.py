@@ -23,6 +23,7 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
+from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -82,7 +83,7 @@ class SqliteJournal:
         self.name, self._path = path, os.path.abspath(path)
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
-        self._ended = threading.Event()
+        self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
         self._reading = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -247,13 +248,14 @@ class SqliteJournal:
         until = monotonic() + timeout
         while self.head() <= position:
             left = until - monotonic()
-            if left <= 0 or self._ended.wait(min(NOTICING, left)):
+            if left <= 0 or self._ended:
                 return False
+            sleep(min(NOTICING, left))
         return True
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""
-        self._ended.set()
+        self._ended = True
 
     # -- appending ---------------------------------------------------------------------------------
 
@@ -330,14 +332,24 @@ class SqliteJournal:
             return bool(reader.execute(_OUTGROWN, (LEAST,)).fetchone()[0])
 
     def barrier(self) -> None:
-        """See `SharedJournal.barrier`."""
-        if not self._sync:
-            with self._to_read("may not be on the disk") as reader:
-                reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """See `SharedJournal.barrier`: what was committed is in this file, or SQLite has synced it before it left there.
+
+        A checkpoint of SQLite would not do: it syncs nothing while somebody reads what was there before.
+        """
+        if self._sync:
+            return
+        self._check_file()
+        with self._told("may not be on the disk"):
+            fd = os.open(f"{self._path}-wal", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            sync_folder(FileSystem(), os.path.dirname(self._path))
 
     def close(self) -> None:
         """See `SharedJournal.close`."""
-        self._ended.set()
+        self._ended = True
         if os.getpid() != self._pid:
             _forked.extend(each for each in (self._writer, self._reader) if each is not None)
             self._writer = self._reader = None

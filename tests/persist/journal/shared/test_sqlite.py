@@ -26,7 +26,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared import sqlite
+from bookcore.persist.shared import recorder, sqlite
 from bookcore.persist.shared.seam import after
 
 Open = Callable[..., Calendar]
@@ -90,6 +90,7 @@ def test_records_that_outgrow_the_checkpoint_bring_a_new_one(
 ) -> None:
     """Written by whoever has appended, and not by those who only read."""
     monkeypatch.setattr(sqlite, "LEAST", 2000)
+    monkeypatch.setattr(recorder, "ASKING", 0)
     written: list[tuple[str, int]] = []
     came = threading.Event()
     checkpoint = sqlite.SqliteJournal.checkpoint
@@ -115,6 +116,7 @@ def test_a_checkpoint_that_fails_does_not_fail_the_command(
 ) -> None:
     """It is logged, and tried again after the next record."""
     monkeypatch.setattr(sqlite, "LEAST", 0)
+    monkeypatch.setattr(recorder, "ASKING", 0)
 
     def fail(*_: Any) -> None:
         raise JournalError("here", "the disk is full")
