@@ -22,8 +22,9 @@ Open = Callable[..., Calendar]
 
 def test_a_transaction_that_nobody_ends_keeps_no_other_process_waiting(opened: Open) -> None:
     """The follower undoes it, though the process does nothing any more."""
-    idle, other = opened(follow=True), opened(timeout=30)
+    idle, other = opened(follow=True), opened(timeout=15)
     idle.add_resource(Resource("room"))
+    idle._recorder.swelling = False  # then the follower has nothing else to do
     forgotten = idle.transaction()
     forgotten.__enter__()
     idle.book("room", 1, 2)
