@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, time
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS bookcore.checkpoint (calendar text REFERENCES bookcor
     mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
 """
 _LOCK = """
-BEGIN; SET LOCAL lock_timeout = %(wait)s;
+BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s;
 SELECT position, mark, extract(epoch FROM clock_timestamp())::float8 FROM bookcore.calendar
 WHERE name = %(name)s FOR UPDATE
 """
@@ -97,12 +97,12 @@ class PostgresJournal:
     ) -> None:
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`."""
         parts = urlsplit(address)
-        options = parse_qsl(parts.query, keep_blank_values=True)
+        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
         names = [value for name, value in options if name == "calendar"]
         self._name = names[-1] if names else "calendar"
         server = parts.netloc.rpartition("@")[2]
-        self.name = urlunsplit((parts.scheme, server, parts.path, urlencode([("calendar", self._name)]), ""))
-        rest = urlencode([option for option in options if option[0] != "calendar"])
+        self.name = urlunsplit((parts.scheme, server, parts.path, urlencode([("calendar", self._name)], quote_via=quote), ""))
+        rest = urlencode([option for option in options if option[0] != "calendar"], quote_via=quote)
         self._address = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()

@@ -20,6 +20,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
+from bookcore.testing.contract_threads import run_together
 from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
@@ -69,6 +70,33 @@ def test_calendars_of_one_database_are_told_apart_by_name(postgres_server: Postg
     for number, address in enumerate(addresses, 1):
         with Calendar.open(address, create=False) as again:
             assert len(again.resources) == number
+
+
+def test_options_for_the_server_come_to_it_as_they_are(postgres_server: PostgresServer) -> None:
+    """Blanks and plus signs as well, as libpq reads them."""
+    database = postgres_server.dsn()
+    asked = "&options=-c%20work_mem%3D5MB%20-c%20application_name%3Da+b&calendar=c+d"
+    with Calendar.open(database + asked) as calendar:
+        ask = "SELECT current_setting('work_mem'), current_setting('application_name')"
+        assert calendar._recorder.journal._connections["writer"].execute(ask).fetchone() == ("5MB", "a+b")
+    with Calendar.open(f"{database}&calendar=c%2Bd", create=False):
+        pass
+
+
+def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -> None:
+    """A stricter one would refuse to lock a row that was changed while the lock was waited for."""
+    calendars = [Calendar.open(f"{address}&options=-c%20default_transaction_isolation%3Dserializable") for _ in range(3)]
+    calendars[0].add_resource(Resource("room"))
+
+    def work(number: int) -> None:
+        for at in range(15):
+            calendars[number].book("room", 100 * number + at, 100 * number + at + 1)
+
+    run_together(len(calendars), work)
+    for calendar in calendars:
+        calendar.catch_up()
+        assert len(calendar) == 45
+        calendar.close()
 
 
 @pytest.mark.parametrize(
