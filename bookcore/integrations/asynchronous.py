@@ -71,8 +71,9 @@ class AsyncCalendar(Generic[R, K, E]):
     Subscribers are called in the thread of the command; ``loop.call_soon_threadsafe`` leads back to the loop.
 
     If an awaiting task is cancelled before a thread was free, nothing happens; after that, the command is carried out, and
-    only its answer is lost. A question waits for the lock like any other thread, which is long only while another one loads
-    or copies very many bookings; ask with `run` then.
+    only its answer is lost. A question waits like any other thread, and the loop with it: while another thread loads or
+    copies very many bookings, and until a transaction of another thread ends. Keep these short, have them not wait for the
+    loop, or ask with `run`.
 
     Raises: `QueryError` for anything that is no calendar, and for a number of threads below 1.
 
@@ -87,7 +88,7 @@ class AsyncCalendar(Generic[R, K, E]):
     (3, False)
     """
 
-    __slots__ = ("_closes", "_pool", "calendar")
+    __slots__ = ("_closes", "_ended", "_pool", "calendar")
 
     calendar: Calendar[R, K, E]
     """The calendar itself. A call of its commands blocks the loop until the journal has the change."""
@@ -98,7 +99,7 @@ class AsyncCalendar(Generic[R, K, E]):
         if type(threads) is not int or threads < 1:
             raise QueryError(threads, "threads is how many commands may wait at the same time, at least 1")
         self.calendar = calendar
-        self._closes = False
+        self._closes = self._ended = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bookcore")
 
     @classmethod
@@ -140,16 +141,23 @@ class AsyncCalendar(Generic[R, K, E]):
         return await self._in_thread(partial(function, self.calendar, *args, **options))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
+        if self._ended:
+            raise QueryError(self, "takes no commands after aclose; make another one")
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(copy_context().run, call))
 
     async def aclose(self) -> None:
         """Wait for the commands under way, then close the calendar if `open` opened it. May be called again.
 
-        Afterwards no command is accepted (`RuntimeError`). Raises: as `Calendar.close`.
+        Afterwards a command raises `QueryError`. A task that is cancelled here waits no longer, and the calendar is closed
+        still. Raises: as `Calendar.close`.
         """
-        await asyncio.to_thread(self._pool.shutdown)
+        self._ended = True
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
+
+    def _end(self) -> None:
+        self._pool.shutdown()
         if self._closes:
-            await asyncio.to_thread(self.calendar.close)
+            self.calendar.close()
 
     # -- as `Calendar` has them ----------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def test_it_closes_what_it_opened_and_nothing_else(tmp_path: Path) -> None:
         await mine.aclose()
         with pytest.raises(JournalClosedError):
             mine.calendar.book("room", 9, 12)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(QueryError, match="after aclose"):
             await mine.book("room", 9, 12)
         with Calendar.open(tmp_path / "rooms") as calendar:
             async with AsyncCalendar(calendar) as again:
@@ -173,6 +173,32 @@ def test_it_closes_what_it_opened_and_nothing_else(tmp_path: Path) -> None:
             assert repr(again) == f"AsyncCalendar({calendar!r})"
 
     asyncio.run(main())
+
+
+def test_a_cancelled_end_closes_the_calendar_still(tmp_path: Path) -> None:
+    """Once the commands under way have ended."""
+    inside, goes_on = threading.Event(), threading.Event()
+
+    def block(_: Any) -> None:
+        inside.set()
+        assert goes_on.wait(60)
+
+    async def main() -> None:
+        calendar = await opened(tmp_path)
+        first = asyncio.create_task(calendar.run(block))
+        await asyncio.to_thread(inside.wait, 60)
+        end = asyncio.create_task(calendar.aclose())
+        while not calendar._ended:
+            await asyncio.sleep(0)
+        end.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await end
+        goes_on.set()
+        await first
+        await calendar.aclose()
+
+    asyncio.run(main())
+    Calendar.open(tmp_path / "rooms").close()
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ class PostgresJournal:
         names = [value for name, value in options if name == "calendar"]
         self._name = names[-1] if names else "calendar"
         server = parts.netloc.rpartition("@")[2]
-        self.name = urlunsplit((parts.scheme, server, parts.path, urlencode([("calendar", self._name)], quote_via=quote), ""))
+        own = urlencode([("calendar", self._name)], quote_via=quote)
+        self.name = urlunsplit((parts.scheme, server, parts.path, own, ""))
         rest = urlencode([option for option in options if option[0] != "calendar"], quote_via=quote)
         self._address = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
         self._sync, self._timeout = sync, timeout
