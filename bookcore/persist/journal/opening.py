@@ -83,6 +83,9 @@ class Recorder:
                 files.threads.start(self._checkpoint_behind)
             except RuntimeError as exc:
                 self._give_up(exc)
+            except BaseException:  # Ctrl-C must not leave it without checkpoints for good
+                self._is_writing = False
+                raise
 
     def catch_up(self) -> None:
         """See `Calendar.catch_up`: nobody else writes a directory."""
@@ -125,11 +128,9 @@ class Recorder:
     def _checkpoint_behind(self) -> None:
         """Write a checkpoint for nobody who waits for it. Whatever goes wrong is logged, and the journal goes on."""
         try:
-            if self._turn.acquire(blocking=False):  # else somebody is writing one, or closes the journal
-                try:
+            with self._turn:
+                if self.files.has_outgrown():  # else somebody has written one meanwhile
                     self._checkpoint()
-                finally:
-                    self._turn.release()
             self._is_writing = False
         except Exception as exc:
             self._give_up(exc)

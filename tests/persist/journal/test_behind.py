@@ -68,6 +68,18 @@ class Held(Threads):
         return True
 
 
+class CutOff(AtOnce):
+    """Ctrl-C comes when the first thread is started."""
+
+    comes = True
+
+    def start(self, work: Callable[[], None]) -> Callable[[], None]:
+        if self.comes:
+            self.comes = False
+            raise KeyboardInterrupt
+        return super().start(work)
+
+
 class Refused(Threads):
     """There can be no more threads."""
 
@@ -353,16 +365,31 @@ def test_without_threads_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.usefixtures("_low_floor")
+def test_after_ctrl_c_another_one_is_begun() -> None:
+    """A program that goes on is not without checkpoints from then on."""
+    calendar = opened(SimulatedFiles(), CutOff())
+    with pytest.raises(KeyboardInterrupt):
+        grow(calendar, 100)
+    grow(calendar, 1, 100)
+    assert files_of(calendar).newest == calendar.position
+
+
+@pytest.mark.usefixtures("_low_floor")
 def test_one_that_comes_too_late_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """The calendar was closed meanwhile, or another thread is writing one."""
+    """Another thread has written one, or the calendar was closed meanwhile. Until then it waits, and no other one is started."""
     fs, threads = SimulatedFiles(), Stopped()
     calendar = opened(fs, threads)
     grow(calendar, 100)
     with calendar._recorder._turn:
         thread = threading.Thread(target=threads.works[0])
         thread.start()
-        thread.join()
-    grow(calendar, 1, 100)
+        grow(calendar, 1, 100)
+        calendar.checkpoint()
+        before = fs.contents()
+    thread.join()
+    assert fs.contents() == before
+    assert len(threads.works) == 1
+    grow(calendar, 200, 101)
     assert len(threads.works) == 2
     calendar.close()
     before = fs.contents()
