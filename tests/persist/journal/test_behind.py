@@ -376,7 +376,7 @@ def test_after_ctrl_c_another_one_is_begun() -> None:
 
 @pytest.mark.usefixtures("_low_floor")
 def test_one_that_comes_too_late_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Another thread has written one, or the calendar was closed meanwhile. Until then it waits, and no other one is started."""
+    """Another thread has written one, or the calendar was closed. Until then it waits, and no other one is started."""
     fs, threads = SimulatedFiles(), Stopped()
     calendar = opened(fs, threads)
     grow(calendar, 100)
