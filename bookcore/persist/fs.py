@@ -146,6 +146,13 @@ class FileSystem:
         """Tell whether there is anything at *path*."""
         return os.path.lexists(path)
 
+    def is_at(self, fd: int, path: str) -> bool:
+        """Tell whether a path leads to a file that is open."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.stat(path))
+        except OSError:
+            return False
+
     def make_folder(self, path: str) -> None:
         """Make a folder that only its owner may use."""
         os.mkdir(path, 0o700)

@@ -214,6 +214,10 @@ class SimulatedFiles(FileSystem):
         """As `FileSystem.exists`."""
         return path == self.folder or path in self.seen
 
+    def is_at(self, fd: int, path: str) -> bool:
+        """As `FileSystem.is_at`."""
+        return path in self.seen and self._open[fd][0] is self.seen[path]
+
     def names(self, folder: str) -> list[str]:
         """As `FileSystem.names`."""
         self._call(folder)

@@ -184,6 +184,15 @@ class DirectoryJournal:
         if reason:
             raise JournalClosedError(self.folder, f"takes no more changes: {reason}")
 
+    def _check_place(self) -> None:
+        """Raise `JournalClosedError` if another directory is in the place of the one that was opened.
+
+        A backup, say, which another calendar may have open: what is done by names would be done there.
+        """
+        if self._lock is not None and not self.fs.is_at(self._lock, os.path.join(self.folder, LOCK)):
+            self._closed = self._closed or "the directory was moved or replaced while it was open; open it anew"
+            raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
+
     def _file(self) -> int:
         if self._fd is None:
             raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
@@ -294,6 +303,7 @@ class DirectoryJournal:
         Raises: `JournalClosedError`.
         """
         self.check_open()
+        self._check_place()
         if self.position + 1 == self._first:
             return
         with self._syncing:
@@ -336,6 +346,7 @@ class DirectoryJournal:
         """
         if self._lock is None:  # closed meanwhile, so that the directory may be another calendar's
             return
+        self._check_place()
         if position > self.newest:
             self._grown -= grown
             self._enough = max(self.floor, size)
@@ -363,6 +374,7 @@ class DirectoryJournal:
         try:
             if not self.is_forked() and self._closed is None:
                 self.sync(self.position)
+                self._check_place()
                 with told_as_journal(self.folder, "all is written, but not that it was shut down"):
                     write_clean(self.fs, self.folder, self.store_id, self.position, self.secret)
         finally:

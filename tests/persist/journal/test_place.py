@@ -11,7 +11,8 @@ from bookcore import Calendar, Resource
 from bookcore.persist import fs as file_systems
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.copying import backup
-from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.errors import JournalClosedError, JournalError
 
 
 def test_a_program_that_changes_its_folder_keeps_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +58,50 @@ def test_the_name_of_a_new_directory_is_synced(end: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     backup("rooms", f"again{end}")
     assert synced == [str(tmp_path), os.curdir]
+
+
+@pytest.mark.parametrize("call", ["checkpoint", "close"])
+def test_a_directory_that_was_replaced_is_left_alone(call: str, tmp_path: Path) -> None:
+    """A backup was put in its place, and is open: not a file of it is removed or added. The records are in the old one."""
+    calendar = Calendar.open(tmp_path / "rooms")
+    room = calendar.add_resource(Resource("room"))
+    backup(tmp_path / "rooms", tmp_path / "backup")
+    calendar.book(room, 9, 12)
+    (tmp_path / "rooms").rename(tmp_path / "old")
+    (tmp_path / "backup").rename(tmp_path / "rooms")
+    with Calendar.open(tmp_path / "rooms") as other:
+        for at in range(5):
+            other.book("room", at, at + 1)
+        before = sorted(path.name for path in (tmp_path / "rooms").iterdir())
+        with pytest.raises(JournalClosedError, match="moved or replaced"):
+            getattr(calendar, call)()
+        with pytest.raises(JournalClosedError):
+            calendar.book(room, 12, 13)
+        assert not calendar.is_available(room, 9, 12)
+        calendar.close()
+        assert sorted(path.name for path in (tmp_path / "rooms").iterdir()) == before
+        digest = other.digest()
+    with Calendar.open(tmp_path / "rooms") as again:
+        assert again.digest() == digest
+    with Calendar.open(tmp_path / "old") as old:
+        assert (old.position, old.digest()) == (2, calendar.digest())
+
+
+def test_a_checkpoint_is_not_followed_by_a_removal_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory is replaced while the snapshot is written."""
+    calendar = Calendar.open(tmp_path / "rooms")
+    calendar.add_resource(Resource("room"))
+    (tmp_path / "new").mkdir()
+    rotate = DirectoryJournal.rotate
+
+    def replaced(files: DirectoryJournal) -> None:
+        rotate(files)
+        (tmp_path / "rooms").rename(tmp_path / "old")
+        (tmp_path / "new").rename(tmp_path / "rooms")
+
+    monkeypatch.setattr(DirectoryJournal, "rotate", replaced)
+    with pytest.raises(JournalClosedError, match="moved or replaced"):
+        calendar.checkpoint()
 
 
 def test_a_path_over_a_link_is_not_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
