@@ -36,7 +36,7 @@ ROOMS: list[set[str]] = [
 """The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
 
 OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
-OPTIONAL |= {"psycopg", "psycopg_pool", "typing_extensions"}
+OPTIONAL |= {"psycopg", "typing_extensions"}
 EXTRA_OF = {  # where an optional package may be imported at all
     "cli": {"typer", "rich"},
     "demo": {"rich"},
