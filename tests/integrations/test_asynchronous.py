@@ -36,8 +36,8 @@ def test_what_is_awaited_and_what_is_not() -> None:
     questions = {
         "booking_index", "bookings", "bounds", "calendar", "closures", "closures_of", "common_gaps", "conflicts",
         "explain", "find", "find_available", "find_booked", "find_slots", "free_busy", "gaps", "get", "hours_of", "index",
-        "is_available", "nearest", "next_available", "occupancy", "position", "resource", "resources", "salvaged", "subscribe",
-        "tagged", "tags_of",
+        "is_available", "nearest", "next_available", "occupancy", "position", "resource", "resources", "salvaged",
+        "subscribe", "tagged", "tags_of",
     }  # fmt: skip
     found = {name for name in dir(AsyncCalendar) if not name.startswith("_")}
     assert {name for name in found if not iscoroutinefunction(getattr(AsyncCalendar, name))} == questions
