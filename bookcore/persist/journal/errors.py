@@ -82,10 +82,10 @@ class JournalReplacedError(JournalError):
 
 
 class UnknownOutcomeError(JournalError):
-    """The connection broke while a change was committed: nobody knows yet whether it stands.
+    """The server did not say that a change is committed, and may have it or not; or it has it, and its standby may not.
 
     The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
-    the same id settles it.
+    the same id settles it. Looking for the booking does not: a primary that has lost its standby shows what may yet be lost.
     """
 
 

@@ -55,10 +55,10 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
         if recorder is None:
             journal.close()
             return
-        position = recorder.position
+        place = recorder.place
         del recorder  # while this waits, the calendar may be collected
         try:
-            came = journal.wait(position, LOOKING)
+            came = journal.wait(place, LOOKING)
             recorder = recorder_there()
             if recorder is not None and recorder.is_open():
                 if came:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, time
 from typing import Any
@@ -33,7 +33,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, newest_first
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["PostgresJournal"]
 
@@ -42,6 +42,9 @@ MOST = 400_000_000
 """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 LEAST = 1 << 22
 """How many bytes of records there are before a checkpoint is due, at least."""
+LEAST_PATIENCE = 2.0
+CANCELLING = 1.0
+"""How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
 _MAKING = 0x424B434A
@@ -72,7 +75,8 @@ NOTIFY bookcore; COMMIT
 """
 _CHECKPOINT = """
 BEGIN;
-INSERT INTO bookcore.checkpoint VALUES (%(name)s, %(position)s, %(mark)s, %(snapshot)s) ON CONFLICT DO NOTHING;
+INSERT INTO bookcore.checkpoint SELECT calendar, position, mark, %(snapshot)s FROM bookcore.change
+    WHERE calendar = %(name)s AND position = %(position)s AND mark = %(mark)s ON CONFLICT DO NOTHING;
 DELETE FROM bookcore.checkpoint WHERE calendar = %(name)s AND position NOT IN
     (SELECT position FROM bookcore.checkpoint WHERE calendar = %(name)s ORDER BY position DESC LIMIT %(keep)s)
     AND position > (SELECT min(position) FROM bookcore.change WHERE calendar = %(name)s);
@@ -87,6 +91,38 @@ SELECT coalesce((SELECT sum(length(record)) FROM bookcore.change WHERE calendar 
 """
 _forked: list[Any] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that cancels a statement when the server has said nothing for ``patience`` seconds.
+
+    The server's own ``statement_timeout`` is not for a commit, which waits for a standby as long as there is none.
+    """
+
+    patience = LEAST_PATIENCE
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """See `psycopg.Connection.wait`."""
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
+        """Yield what *gen* yields. Whoever waits for the server says every tenth of a second that nothing came."""
+        until, given_up, ready = monotonic() + self.patience, False, None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as end:
+                return end.value
+            ready = yield wanted
+            if ready:
+                until = monotonic() + self.patience
+            elif monotonic() >= until:
+                if given_up:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:g} seconds")
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=CANCELLING)
+                until, given_up = monotonic() + CANCELLING, True
 
 
 class PostgresJournal:
@@ -134,13 +170,15 @@ class PostgresJournal:
             if _is_usable(connection, within=use == "writer"):
                 return connection
             connection.close()
-        patience = max(2, round(self._timeout))
-        connection = psycopg.connect(
-            self._address, autocommit=True, cursor_factory=psycopg.ClientCursor, connect_timeout=patience,
-            tcp_user_timeout=patience * 1000, keepalives_idle=patience, keepalives_interval=1, keepalives_count=3,
-        )  # fmt: skip
+        patience = max(LEAST_PATIENCE, self._timeout)
+        seconds = max(2, round(patience))
+        options: dict[str, Any] = {
+            "connect_timeout": seconds, "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds,
+            "keepalives_interval": 1, "keepalives_count": 3, **psycopg.conninfo.conninfo_to_dict(self._address),
+        }  # fmt: skip
+        connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
+        connection.patience = patience
         self._connections[use] = connection
-        connection.execute(f"SET statement_timeout = {patience * 1000}")
         if not self._sync:
             connection.execute("SET synchronous_commit = off")
         if use == "listener":
@@ -246,22 +284,21 @@ class PostgresJournal:
                 rows = reader.execute(_READ, asked).fetchall()
         return entries(self.name, place, rows)
 
-    def head(self) -> int:
+    def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
-            ask = "SELECT position FROM bookcore.calendar WHERE name = %s"
+            ask = "SELECT position, mark FROM bookcore.calendar WHERE name = %s"
             found = reader.execute(ask, (self._name,)).fetchone()
         if found is None:
             raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
-        position: int = found[0]
-        return position
+        return Place(*found)
 
-    def wait(self, position: int, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
         with self._listening, self._told("cannot be read"):
             listener = self._connected("listener")
-            while self.head() <= position:
+            while not lag(self, place):
                 left = until - monotonic()
                 if left <= 0 or self._ended:
                     return False
@@ -297,11 +334,23 @@ class PostgresJournal:
         """See `SharedJournal.append`."""
         if len(record) > MOST:
             raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
-        new, head, self._head = after(place, record), self._head, None
-        writer = self._connected("writer")
+        new, head = after(place, record), self._head
         if head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
-        values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
+        self._commit(_APPEND, {"name": self._name, "position": new.position, "mark": new.mark, "record": record})
+        return new
+
+    def confirm(self) -> None:
+        """See `SharedJournal.confirm`: locking a row has to be committed as well."""
+        self._commit("COMMIT", {})
+
+    def _commit(self, statements: str, values: Any) -> None:
+        """Commit the transaction in which the calendar is locked. Raises: as `SharedJournal.append`."""
+        self._head, writer = None, self._connections.get("writer")
+        if os.getpid() != self._pid:
+            raise JournalClosedError.in_fork(self.name, self._pid)
+        if writer is None or writer.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            raise JournalError(self.name, "its lock was lost, so nothing was changed")
         doubts: list[str] = []
 
         def hear(notice: Any) -> None:
@@ -311,18 +360,19 @@ class PostgresJournal:
         writer.add_notice_handler(hear)
         try:
             with self._told("the change was not made"):
-                writer.execute(_APPEND, values)
-        except BaseException as exc:
-            if writer.closed:
-                doubts.append(str(exc))
-            else:
+                writer.execute(statements, values)
+        except JournalError as exc:
+            if not writer.closed:
                 self.unlock()
                 raise
+            doubts.append(" ".join(str(exc.__cause__).split()))
+        except BaseException:
+            self.unlock()
+            raise
         finally:
             writer.remove_notice_handler(hear)
         if doubts:
             raise UnknownOutcomeError(self.name, f"nobody knows whether the change stands ({doubts[0]}); repeat the call")
-        return new
 
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""

@@ -22,7 +22,7 @@ from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Entry, Place, SharedJournal
+from bookcore.persist.shared.seam import Entry, Place, SharedJournal, lag
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -45,6 +45,7 @@ class SharedRecorder:
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep = patience, keep
+        self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
         self._closed = False
@@ -69,7 +70,10 @@ class SharedRecorder:
             return
         with told_as_unwritable(self.journal.name):
             record = self._encoder.encode([*log.pending, *changes])
-        if not record:
+        if not record:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
+            if self.position > self._certain:
+                self.journal.confirm()
+                self._certain = self.position
             return
         told: Any = [(change, log.subscribers) for change in log.pending]
         kept: Any = log.changes
@@ -77,6 +81,7 @@ class SharedRecorder:
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, the changes are undone here,
         # and read as a record of others.
         self.place = place
+        self._certain = place.position
         self.swelling = True
         self.grown += len(record)
         kept[:0] = told
@@ -164,7 +169,7 @@ class SharedRecorder:
     def lag(self) -> int:
         """See `Calendar.lag`."""
         self.check_open()
-        return max(0, self.journal.head() - self.position)
+        return lag(self.journal, self.place)
 
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""
@@ -172,9 +177,9 @@ class SharedRecorder:
         patience = self._patience if timeout is None else timeout
         until = monotonic() + patience
         while self.position < position:
-            if not self.journal.wait(position - 1, self.left(until)):
+            if not self.journal.wait(self.place, self.left(until)):
                 self.check_open()
-                what = f"has {self.journal.head()} records, and record {position} did not come within {patience:g} seconds"
+                what = f"has {self.position} records, and record {position} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.name, what, patience)
             self.catch_up()
 

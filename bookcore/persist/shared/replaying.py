@@ -63,7 +63,7 @@ class Records:
         self.place = self._start = place
         self.size = 0
         self._journal, self._most, self._progress = journal, most, progress
-        self._end = 0 if progress is None else min(most, journal.head())
+        self._end = 0 if progress is None else min(most, journal.head().position)
 
     def __iter__(self) -> Iterator[Record]:
         journal, most = self._journal, self._most

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
 
-__all__ = ["LAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "newest_first"]
+__all__ = ["LAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "lag", "newest_first"]
 
 LAST = (1 << 62) - 1
 """A position after all others."""
@@ -78,6 +78,14 @@ def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int
         yield Entry(Place(below, mark), snapshot)
 
 
+def lag(journal: SharedJournal, place: Place) -> int:
+    """Return how many records there are after *place*. Raises: `JournalReplacedError` if there is none at it (any more)."""
+    head = journal.head()
+    if head != place and head.position <= place.position:
+        journal.read(place, 0)  # raises, unless it has come since the head was read
+    return max(0, head.position - place.position)
+
+
 class SharedJournal(Protocol):
     """A journal that many processes append to.
 
@@ -99,22 +107,32 @@ class SharedJournal(Protocol):
         Raises: `JournalReplacedError` if there is no record at this place, `JournalDamagedError` if they do not follow.
         """
 
-    def head(self) -> int:
-        """Return the position of the last record."""
+    def head(self) -> Place:
+        """Return the place of the last record."""
 
-    def wait(self, position: int, timeout: float) -> bool:
-        """Wait until there is a record after *position*, and tell whether one came in time; `wake` ends all waiting."""
+    def wait(self, place: Place, timeout: float) -> bool:
+        """Wait until there is a record after *place*, and tell whether one came in time; `wake` ends all waiting.
+
+        Raises: as `lag`.
+        """
 
     def wake(self) -> None:
         """End all waiting, now and later: the calendar is being closed."""
 
     def lock(self, timeout: float) -> None:
-        """Keep others from appending until `append` or `unlock`. Raises: `JournalTimeoutError`."""
+        """Keep others from appending until `append`, `confirm` or `unlock`. Raises: `JournalTimeoutError`."""
 
     def append(self, place: Place, record: bytes) -> Place:
         """Append a record after the last one, whose place is given, commit, and unlock. Returns the new place.
 
         If it raises, the record is not there; unless that is an `UnknownOutcomeError`. The last call is the commit.
+        """
+
+    def confirm(self) -> None:
+        """Do for the records that `lock` found what `append` does for its own before it returns, and unlock.
+
+        Others, or this process before its connection broke, may have been cut off in the midst of that: such a record can
+        be read, and may be lost yet. Raises: `UnknownOutcomeError`.
         """
 
     def unlock(self) -> None:

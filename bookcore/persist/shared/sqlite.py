@@ -32,7 +32,7 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     JournalVersionError,
 )
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, newest_first
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["SqliteJournal"]
 
@@ -237,16 +237,15 @@ class SqliteJournal:
                 rows = reader.execute(_READ, asked).fetchall()
         return entries(self.name, place, rows)
 
-    def head(self) -> int:
+    def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
-            found: int = reader.execute("SELECT max(position) FROM change").fetchone()[0]
-        return found
+            return Place(*reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone())
 
-    def wait(self, position: int, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
-        while self.head() <= position:
+        while not lag(self, place):
             left = until - monotonic()
             if left <= 0 or self._ended:
                 return False
@@ -292,6 +291,17 @@ class SqliteJournal:
             self.unlock()
             raise
         return new
+
+    def confirm(self) -> None:
+        """See `SharedJournal.confirm`."""
+        writer = self._locked()
+        try:
+            if self._sync:
+                with self._told("the change may not be on the disk"):
+                    writer.execute("UPDATE calendar SET origin = origin")  # a commit of nothing does not wait for the disk
+                    writer.execute("COMMIT")
+        finally:
+            self.unlock()
 
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""

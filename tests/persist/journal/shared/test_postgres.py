@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -116,6 +121,19 @@ def test_what_cannot_be_reached_says_why(change: Callable[[str], str], reason: s
     assert "secret" not in str(vars(refused.value))
 
 
+def test_a_wrong_password_is_refused_and_not_told(postgres_server: PostgresServer, address: str, admin: Any) -> None:
+    """The right one opens the calendar."""
+    rules = postgres_server.data / "pg_hba.conf"
+    rules.write_text(f"local all locked scram-sha-256\n{rules.read_text()}")
+    admin.execute("CREATE ROLE locked LOGIN SUPERUSER PASSWORD 'secret'")
+    admin.execute("SELECT pg_reload_conf()")
+    wrong, right = (address.replace("postgres@", f"locked:{word}@") for word in ("hushed", "secret"))
+    Calendar.open(right, timeout=5).close()
+    with pytest.raises(JournalError, match="password authentication failed") as refused:
+        Calendar.open(wrong, timeout=5)
+    assert "hushed" not in f"{refused.value} {vars(refused.value)}"
+
+
 def test_create_false_makes_nothing(address: str, admin: Any, name: str) -> None:
     """The error names the calendar."""
     Calendar.open(address.replace(name.replace(" ", "%20"), "another")).close()  # the tables are there
@@ -185,7 +203,7 @@ def test_damage_and_records_taken_back_are_noticed(opened: Open, admin: Any, nam
     newcomer = opened()
     for _ in range(3):
         for calendar in (one, other):
-            for call in (calendar.catch_up, lambda calendar=calendar: calendar.book("room", 20, 21)):
+            for call in (calendar.catch_up, calendar.lag, lambda calendar=calendar: calendar.book("room", 20, 21)):
                 with pytest.raises(JournalReplacedError, match="open the calendar anew"):
                     call()
         newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)
@@ -277,6 +295,83 @@ def test_a_server_that_is_gone_for_a_while_is_caught_up_with(postgres_server: Po
     one.book("room", 8, 9)
     assert came.wait(30)
     assert other.digest() == one.digest()
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """Stop all processes of a server for a while, as a machine does that hangs: its sockets stay open."""
+    processes = server.processes()
+    try:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("when", ["before", "commit"])
+def test_a_server_that_hangs_is_not_waited_for(
+    when: str, postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call raises in bounded time, and says whether its outcome is known; afterwards all is as if nothing had been."""
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    one = booked(opened, timeout=0.5)
+    with ExitStack() as stack, monkeypatch.context() as patch:
+        if when == "before":
+            stack.enter_context(frozen(postgres_server))
+        else:
+            commit = postgres.PostgresJournal._commit
+            patch.setattr(postgres.PostgresJournal, "_commit", lambda *values: (
+                stack.enter_context(frozen(postgres_server)), commit(*values),
+            ))  # fmt: skip
+        with pytest.raises(JournalError, match=r"did not answer within 0\.5 seconds") as caught:
+            one.book("room", 8, 9, id="once")
+        assert isinstance(caught.value, UnknownOutcomeError) is (when == "commit")
+        assert "once" not in one
+    again = opened(timeout=20)
+    for calendar in (again, opened(timeout=20)):
+        assert calendar.book("room", 8, 9, id="once", if_exists="return").id == "once"
+        assert calendar.position == 4
+
+
+@pytest.fixture
+def full(postgres_server: PostgresServer, admin: Any) -> Iterator[str]:
+    """Return the name of a tablespace of 2 MB."""
+    place = postgres_server.folder / "small"
+    place.mkdir(exist_ok=True)
+    try:
+        mount: list[Any] = ["/bin/mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "small", place]
+        done = subprocess.run(mount, check=False, capture_output=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    if done.returncode:
+        pytest.skip(f"no small disk can be made here: {done.stderr.decode().strip()}")
+    try:
+        os.chown(place, postgres_server.account["user"], postgres_server.account["group"])
+        admin.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        yield "small"
+        admin.execute("ALTER TABLE bookcore.change SET TABLESPACE pg_default")
+        admin.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["/bin/umount", place], check=True)
+
+
+def test_a_full_disk_of_the_server_changes_nothing(opened: Open, admin: Any, full: str) -> None:
+    """The call says so; when there is room again, the same call is taken."""
+    one = booked(opened)
+    admin.execute(f"ALTER TABLE bookcore.change SET TABLESPACE {full}")
+    found = one.position, one.digest()
+    with pytest.raises(JournalError, match="the disk of the server is full"):
+        one.book("room", 8, 9, id="large", note=random.Random(7).randbytes(4 << 20))
+    assert (one.position, one.digest()) == found
+    one.book("room", 8, 9, id="small")
+    admin.execute("ALTER TABLE bookcore.change SET TABLESPACE pg_default")
+    one.book("room", 9, 10, id="large", note=random.Random(7).randbytes(4 << 20))
+    assert opened().digest() == one.digest()
 
 
 def test_holds_run_out_by_the_clock_of_the_database(opened: Open, world: SimpleNamespace) -> None:

@@ -699,7 +699,7 @@ def test_a_follower_waits_for_the_end_of_a_block(opened: Open) -> None:
     other.wait_for(1)
     with other.what_if():
         one.book("room", 1, 2)
-        thread = in_thread(lambda: one._recorder.journal.wait(1, 20))
+        thread = in_thread(lambda: one._recorder.journal.wait(one._recorder.place, 20))
         thread.join(20)
         assert other.is_available("room", 1, 2)
     other.wait_for(2)

@@ -376,7 +376,7 @@ def test_records_that_were_taken_back_are_noticed(opened: Open, tmp_path: Path) 
     newcomer = opened()
     for _ in range(3):
         for calendar in (one, other):
-            for call in (calendar.catch_up, lambda calendar=calendar: calendar.book("room", 20, 21)):
+            for call in (calendar.catch_up, calendar.lag, lambda calendar=calendar: calendar.book("room", 20, 21)):
                 with pytest.raises(JournalReplacedError, match="is not the one that was read before"):
                     call()
         newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)

@@ -1,0 +1,267 @@
+"""A primary of PostgreSQL and its standby: the one is killed, or cut off, and the other takes over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from bookcore import Calendar, ConflictError, Resource
+from bookcore.persist.journal.errors import JournalError, JournalReplacedError, UnknownOutcomeError
+from bookcore.testing.servers import NoServerError, PostgresServer, start_postgres
+
+pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
+
+ROUNDS = 5 if settings().max_examples > 1000 else 1
+WORKERS = 4
+Pair = tuple[PostgresServer, PostgresServer]
+Open = Callable[..., Calendar]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Start a primary and its synchronous standby, for one test that ends them as it likes."""
+    try:
+        primary = start_postgres()
+    except NoServerError as error:
+        pytest.skip(str(error))
+    try:
+        yield primary, primary.standby()
+    finally:
+        primary.stop()
+
+
+@pytest.fixture
+def opened(pair: Pair) -> Iterator[Open]:
+    """Return a function that opens one more calendar, closed at the end if its server is there still."""
+    calendars: list[Calendar] = []
+
+    def open_one(address: str, **options: Any) -> Calendar:
+        calendars.append(Calendar.open(address, **{"follow": False, "timeout": 2, **options}))
+        return calendars[-1]
+
+    yield open_one
+    for calendar in calendars:
+        calendar.check()
+        calendar.close()
+
+
+def of(server: PostgresServer) -> str:
+    """Return the address of a calendar on one of the two."""
+    return f"{server.dsn()}&calendar=berlin"
+
+
+def both(pair: Pair) -> str:
+    """Return its address on the one that takes changes."""
+    folders = ",".join(str(server.folder) for server in pair)
+    return f"postgresql://postgres@/postgres?host={folders}&target_session_attrs=read-write&connect_timeout=2&calendar=berlin"
+
+
+class Worker:
+    """Books one slot after the other, in a thread, with a calendar of its own; repeats what was not acknowledged."""
+
+    def __init__(self, number: int, address: str) -> None:
+        self.number, self.calendar = number, Calendar.open(address, timeout=5, follow=number % 2 == 0)
+        self.acknowledged: list[str] = []
+        self.unknown = self.failed = 0
+        self.error: BaseException | None = None
+        self._enough, self._more, self._ends = 0, threading.Condition(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"worker {number}")
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            for number in count():
+                if self._ends.is_set():
+                    return
+                self._book(f"{self.number}-{number}", number)
+                with self._more:
+                    self.acknowledged.append(f"{self.number}-{number}")
+                    self._more.notify()
+        except BaseException as error:
+            with self._more:
+                self.error = error
+                self._more.notify()
+
+    def _book(self, id: str, at: int) -> None:
+        """Book, until it is acknowledged."""
+        while True:
+            try:
+                booking = self.calendar.book(f"room {self.number}", at, at + 1, id=id, if_exists="return")
+                assert booking.id == id
+                return
+            except UnknownOutcomeError:
+                self.unknown += 1
+            except (JournalReplacedError, ConflictError):
+                raise
+            except JournalError:
+                self.failed += 1
+
+    def wait_for(self, number: int) -> None:
+        """Return when that many more have been acknowledged."""
+        with self._more:
+            enough = len(self.acknowledged) + number
+            assert self._more.wait_for(lambda: self.error or len(self.acknowledged) >= enough, timeout=60)
+        if self.error:
+            raise self.error
+
+    def end(self) -> None:
+        self._ends.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+def catch_up(calendar: Calendar) -> None:
+    """Bring a calendar up to the present; the first call may find that its connection for reading is broken."""
+    try:
+        calendar.catch_up()
+    except JournalReplacedError:
+        raise
+    except JournalError:
+        calendar.catch_up()
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_a_synchronous_standby_that_takes_over_has_all_that_was_acknowledged(pair: Pair, number: int) -> None:
+    """The primary is killed under load. What was unknown is settled by the same call again, and is there once."""
+    primary, standby = pair
+    with ExitStack() as stack:
+        calendar = stack.enter_context(Calendar.open(both(pair), follow=False))
+        for room in range(WORKERS):
+            calendar.add_resource(Resource(f"room {room}"))
+        workers = [Worker(room, both(pair)) for room in range(WORKERS)]
+        for worker in workers:
+            stack.callback(worker.calendar.close)
+        for worker in workers:
+            stack.callback(worker.end)
+        for worker in workers:
+            worker.wait_for(20 + 10 * number)
+        primary.kill()
+        standby.promote()
+        for worker in workers:
+            worker.wait_for(20)
+        for worker in workers:
+            worker.end()
+        acknowledged = {id for worker in workers for id in worker.acknowledged}
+        with Calendar.open(of(standby), follow=False) as newcomer:
+            assert {event.id for event in newcomer.bookings()} == acknowledged
+            assert newcomer.position == len(acknowledged) + WORKERS
+            newcomer.check()
+            for worker in workers:
+                catch_up(worker.calendar)
+                assert worker.calendar.digest() == newcomer.digest()
+    print([(len(worker.acknowledged), worker.unknown, worker.failed) for worker in workers])  # noqa: T201
+
+
+def cut_off(server: PostgresServer) -> None:
+    """Have a standby hear nothing more from its primary, and return when it does not."""
+    server.execute("ALTER SYSTEM SET primary_conninfo = ''")
+    server.execute("SELECT pg_reload_conf()")
+    server.execute("""DO $$ BEGIN
+        WHILE EXISTS (SELECT 1 FROM pg_stat_wal_receiver) LOOP
+            PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot();
+        END LOOP; END $$""")
+
+
+def test_a_primary_without_its_standby_acknowledges_nothing(
+    pair: Pair, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it when the call is repeated there: the commit was cancelled, which PostgreSQL calls a success.
+
+    When the standby is back, the same call is acknowledged; when that was made a primary, never.
+    """
+    monkeypatch.setattr("bookcore.persist.shared.postgres.LEAST_PATIENCE", 0.5)
+    primary, standby = pair
+    old, third = (opened(of(primary), timeout=0.5) for _ in range(2))
+    old.add_resource(Resource("room"))
+    standby.run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")
+    with pytest.raises(UnknownOutcomeError, match="nobody knows whether the change stands"):
+        old.book("room", 0, 1, id="before")
+    assert "before" not in old
+    standby.start()
+    for calendar in (old, third):
+        booking = calendar.book("room", 0, 1, id="before", if_exists="return")
+        assert (booking.id, calendar.position) == ("before", 2)
+    standby.promote()
+    new = opened(of(standby))
+    assert "before" in new
+    for _ in range(2):
+        with pytest.raises(UnknownOutcomeError):
+            old.book("room", 1, 2, id="split", if_exists="return")
+    other = opened(of(primary), timeout=0.5)  # which was not told of any failure
+    assert "split" in other
+    with pytest.raises(UnknownOutcomeError):
+        other.book("room", 1, 2, id="split", if_exists="return")
+    with pytest.raises(UnknownOutcomeError), other.transaction():
+        other.book("room", 1, 2, id="split", if_exists="return")
+    with pytest.raises(UnknownOutcomeError):
+        other.barrier()
+    with pytest.raises(ConflictError):  # a refusal is final anywhere
+        other.book("room", 0, 1)
+    new.book("room", 1, 2, id="elsewhere")
+    for calendar in (old, other):
+        assert not calendar.is_available("room", 1, 2)
+
+
+def test_who_is_ahead_of_the_new_primary_does_not_go_on(
+    pair: Pair, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A standby that was not synchronous lacks the last records: at once, and also when others are in their places."""
+    primary, standby = pair
+    calendars = [opened(both(pair)) for _ in range(3)]
+    one, other, _ = calendars
+    one.add_resource(Resource("room"))
+    one.book("room", 0, 1)
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+    primary.execute("SELECT pg_reload_conf()")
+    cut_off(standby)
+    one.book("room", 1, 2)
+    one.book("room", 2, 3)
+    for calendar in calendars:
+        calendar.catch_up()
+    digest = one.digest()
+    follower = opened(both(pair), follow=True)
+    late = f"{both(pair)}-late"  # a calendar that the new primary does not have at all
+    alone = opened(late)
+    alone.add_resource(Resource("room"))
+    primary.kill()
+    standby.promote()
+    calls: list[Callable[[Calendar], Any]] = [
+        lambda c: c.catch_up(),
+        lambda c: c.lag(),
+        lambda c: c.wait_for(9),
+        lambda c: c.checkpoint(),
+        lambda c: c.book("room", 7, 8),
+        lambda c: c.book("room", 2, 3, id=3, if_exists="return"),
+        lambda c: c.transaction().__enter__(),
+    ]
+    newcomer = opened(both(pair))
+    assert newcomer.position == 2
+    for at in range(10, 13):
+        for calendar in (*calendars, follower):
+            for call in calls:
+                for _ in range(2):  # the first call may find that its connection is broken
+                    with pytest.raises(JournalError) as caught:
+                        call(calendar)
+                assert type(caught.value) is JournalReplacedError, call
+                assert "open the calendar anew" in str(caught.value)
+            assert (calendar.position, calendar.digest()) == (4, digest)
+        newcomer.book("room", at, at + 1)
+    again = opened(both(pair))
+    assert (again.position, again.digest()) == (5, newcomer.digest())
+    assert other.digest() == digest
+    assert any("does not follow" in record.message for record in caplog.records)
+    with pytest.raises(JournalError, match="no calendar 'berlin-late'"):
+        opened(late, create=False)
+    for _ in range(2):
+        for call in calls:
+            for _ in range(2):
+                with pytest.raises(JournalError) as caught:
+                    call(alone)
+            assert type(caught.value) is JournalReplacedError, call
+        opened(late)
