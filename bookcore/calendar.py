@@ -1536,6 +1536,7 @@ class Calendar(Generic[R, K, E]):
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
         many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
         directory alone, and *progress* for one, or for *as_of*: then it is told numbers of records.
+        ``dbzero:///path?prefix=name`` is for one process at a time.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
         record up to there; `keep` says how far back that goes in a directory. In a database all records stay, and tell no

@@ -36,7 +36,7 @@ ROOMS: list[set[str]] = [
 """The rooms from left to right; each may import those before it, and itself. Two in one set do not import each other."""
 
 OPTIONAL = {"typer", "rich", "dateutil", "icalendar", "numpy", "pandas", "hypothesis", "pytest", "matplotlib", "duckdb"}
-OPTIONAL |= {"psycopg", "typing_extensions"}
+OPTIONAL |= {"dbzero", "psycopg", "typing_extensions"}
 EXTRA_OF = {  # where an optional package may be imported at all
     "cli": {"typer", "rich"},
     "demo": {"rich"},
@@ -44,7 +44,7 @@ EXTRA_OF = {  # where an optional package may be imported at all
     "integrations": {"icalendar"},
     "hours": {"dateutil"},
     "testing": {"hypothesis", "pytest", "numpy", "pandas", "psycopg"},
-    "persist": {"numpy", "pandas", "psycopg"},
+    "persist": {"dbzero", "numpy", "pandas", "psycopg"},
 }
 
 

@@ -83,9 +83,9 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
         raise JournalError(folder, "there is no calendar in it, and create is false")
 
 
-def locked(fs: FileSystem, folder: str) -> int:
-    """Lock the directory and note who holds it."""
-    path = os.path.join(folder, LOCK)
+def locked(fs: FileSystem, folder: str, name: str = LOCK) -> int:
+    """Lock a file of the directory, and note in it who holds it. Returns its descriptor, for `FileSystem.unlock`."""
+    path = os.path.join(folder, name)
     try:
         lock = fs.lock(path)
     except BlockingIOError:

@@ -102,7 +102,7 @@ def shown(address: str) -> str:
     scheme, _, rest = address.partition("://")
     where, _, asked = rest.partition("?")
     server, slash, path = where.partition("/")
-    names = [each for each in asked.split("&") if each.startswith("calendar=")]
+    names = [each for each in asked.split("&") if each.startswith(("calendar=", "prefix="))]
     return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
 
 
@@ -122,11 +122,30 @@ def journal_at(
         except ImportError as exc:
             raise MissingExtraError("psycopg", "postgres") from exc
         return PostgresJournal(address, **options)
-    if scheme.lower() != "sqlite":
-        what = "take sqlite:///path, postgresql://host/database, or a directory"
-        raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     path, _, asked = rest[1:].partition("?")
+    if scheme.lower() == "dbzero":
+        if not rest.startswith("/") or not path:
+            what = "the address of a directory is dbzero:///path?prefix=name, or dbzero:////path from the root"
+            raise JournalError(shown(address), what)
+        prefix = _prefix(address, asked)
+        try:
+            from bookcore.persist.shared.dbzero import DbzeroJournal
+        except ImportError as exc:
+            raise MissingExtraError("dbzero", "dbzero") from exc
+        return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin)
+    if scheme.lower() != "sqlite":
+        what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
+        raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
         raise JournalError(shown(address), what)
     return SqliteJournal(path, **options)
+
+
+def _prefix(address: str, asked: str) -> str:
+    """Return the name of a prefix of dbzero, which is also that of files."""
+    name, _, prefix = (asked or "prefix=calendar").partition("=")
+    if name != "prefix" or not re.fullmatch(r"[\w.-]{1,100}", prefix):
+        what = "after the path comes ?prefix=name and nothing else; a name has letters, digits, _ . and -"
+        raise JournalError(shown(address), what)
+    return prefix

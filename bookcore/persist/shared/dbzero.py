@@ -1,0 +1,440 @@
+"""`DbzeroJournal`: a directory of dbzero, where one calendar at a time keeps its records.
+
+    NAME.LOCK      who has the calendar open
+    NAME-1.db0     two prefixes of dbzero with the same content: one object, with the bounds, the place of the origin,
+    NAME-2.db0     all records (each after its mark, 4 bytes) and the last checkpoints (position, mark, parts)
+
+dbzero writes parts of a file in place, and cannot open one whose writer was killed amidst that. So there are two copies, of
+which one at a time is written: at any instant the other one has every acknowledged record. A copy that cannot be opened is
+put aside and made anew.
+
+    append    copy 1: stage, commit      copy 2: stage, commit      acknowledged
+              killed: 2 is whole         killed: 1 is whole
+
+dbzero has one directory and one `dbzero.atomic` for all threads of a process, so all journals of a process take turns.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import dbzero
+
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalDamagedError,
+    JournalError,
+    JournalInUseError,
+    JournalVersionError,
+    UnknownOutcomeError,
+)
+from bookcore.persist.journal.recovery import locked
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+
+__all__ = ["DbzeroJournal"]
+
+VERSION = 1
+MARK = 4
+MOST = 60_000_000
+"""The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
+PART = 1 << 24
+"""The size in bytes of the parts of a snapshot."""
+LEAST = 1 << 22
+"""How many bytes of records there are before a checkpoint is due, at least."""
+AT_ONCE = 1000
+"""How many records are copied in one commit."""
+
+_turn = threading.RLock()
+
+
+@dbzero.memo(singleton=True, id="bookcore.journal")
+class _Copy:
+    """All that a prefix holds: dbzero drops what nothing refers to."""
+
+    def __init__(self, prefix: str, bounds: str, origin: Place) -> None:
+        dbzero.set_prefix(self, prefix)
+        self.version = VERSION
+        self.bounds = bounds
+        self.position, self.mark = origin
+        self.records: list[bytes] = []
+        self.checkpoints: list[tuple[int, int, list[bytes]]] = []
+
+
+class DbzeroJournal:
+    """See `bookcore.persist.shared.seam.SharedJournal`. There are no others, so nobody is waited for.
+
+    It has to be closed: a collector that closed it might run in the midst of a call of dbzero.
+    """
+
+    skew = 0.0
+    _given = False  # a journal gave dbzero its directory; the last one that is closed takes it back
+
+    def __init__(
+        self, path: str, prefix: str, *, bounds: str | None, create: bool, begin: Beginning | None
+    ) -> None:
+        """Open the two copies, or make them. Raises: `JournalError`."""
+        self.name, self._path = f"{path}, prefix {prefix}", os.path.abspath(path)
+        self._prefixes = f"{prefix}-1", f"{prefix}-2"
+        self._fs, self._lock = FileSystem(), -1
+        self._pid = os.getpid()
+        self._ended = threading.Event()
+        self._copies: tuple[Any, ...] = ()
+        self._equal = False  # both copies have all records, committed
+        self._failed = ""
+        self._swollen: int | None = None  # bytes of records after the newest checkpoint
+        self._check_path(create)
+        try:
+            if create:
+                with self._told("cannot be made"):
+                    os.makedirs(self._path, exist_ok=True)
+            try:
+                self._lock = locked(self._fs, self._path, f"{prefix}.LOCK")
+            except JournalInUseError as exc:
+                raise JournalInUseError(self.name, exc.pid, exc.host) from None
+            with _turn, self._told("cannot be opened"):
+                if _enter(self._path, self.name):
+                    DbzeroJournal._given = True
+                origin = Place(0, secrets.randbits(32))
+                self._open(begin or Beginning(origin, bounds or "[)", b"", bool), create, new=begin is not None)
+                first = self._equalized()
+                self.bounds, self.origin = first.bounds, _origin(first)
+            if bounds not in (None, self.bounds):
+                raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+        except BaseException:
+            self.close()
+            raise
+
+    # -- opening -----------------------------------------------------------------------------------
+
+    def _file(self, prefix: str) -> str:
+        return os.path.join(self._path, f"{prefix}.db0")
+
+    def _check_path(self, create: bool) -> None:
+        if os.path.exists(self._path) and not os.path.isdir(self._path):
+            raise JournalError(self.name, "is not a directory, as dbzero needs it")
+        if not create and not any(map(os.path.exists, map(self._file, self._prefixes))):
+            raise JournalError(self.name, "there is no calendar in it, and create is false")
+
+    def _open(self, begin: Beginning, create: bool, new: bool) -> None:
+        """Open the copies that can be opened; put aside one that cannot, and make what lacks. *new*: none may be there."""
+        there: dict[str, Any] = {}
+        damaged: dict[str, Exception] = {}
+        for prefix in self._prefixes:
+            if os.path.exists(self._file(prefix)):
+                try:
+                    there[prefix] = self._open_prefix(prefix)
+                except (RuntimeError, SystemError) as exc:
+                    damaged[prefix] = exc
+        found = [copy for copy in there.values() if copy is not None]
+        for copy in found:
+            if copy.version > VERSION:
+                raise JournalVersionError(self.name, copy.version, VERSION)
+        if new and (found or damaged):
+            raise JournalError(self.name, "holds a calendar already; name another prefix")
+        if not found and (damaged or not create):
+            reason = "; ".join(map(_words, damaged.values())) or "there is no calendar in it, and create is false"
+            raise (JournalDamagedError if damaged else JournalError)(self.name, f"neither copy can be opened: {reason}")
+        bounds, origin = (found[0].bounds, _origin(found[0])) if found else (begin.bounds, begin.place)
+        copies = []
+        for prefix in self._prefixes:
+            if prefix in damaged:
+                _close(prefix)
+                os.replace(self._file(prefix), f"{self._file(prefix)}.damaged")
+            copy = there.get(prefix) or self._open_prefix(prefix)
+            if copy is None:
+                with dbzero.atomic():
+                    copy = _Copy(prefix, bounds, origin)
+                    if begin.snapshot and not found:
+                        copy.checkpoints.append((*origin, _parts(begin.snapshot)))
+                        begin.verify(_whole(copy.checkpoints[0][2]))
+                dbzero.commit(prefix)
+            copies.append(copy)
+        self._copies = tuple(copies)
+
+    def _open_prefix(self, prefix: str) -> Any:
+        """Open a prefix, and return its copy, or None if it has none. The default prefix of the program stays what it is."""
+        with suppress(RuntimeError):
+            before = dbzero.get_current_prefix().name
+            mode = "rw" if before in {each.name for each in dbzero.get_mutable_prefixes()} else "r"
+            try:
+                return self._open_new_default(prefix)
+            finally:
+                dbzero.open(before, mode)
+        return self._open_new_default(prefix)
+
+    def _open_new_default(self, prefix: str) -> Any:
+        dbzero.open(prefix, "rw", autocommit=False)
+        return dbzero.fetch(_Copy, prefix=prefix) if dbzero.exists(_Copy, prefix=prefix) else None
+
+    # -- both copies -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Raise what dbzero or the system raises as an error of ours; *what* was not done."""
+        try:
+            yield
+        except (RuntimeError, SystemError) as exc:
+            raise JournalError(self.name, f"{what}: {_words(exc)}") from exc
+        except OSError as exc:
+            raise JournalError(self.name, f"{what}: {exc.strerror or exc}") from exc
+
+    @contextmanager
+    def _to_read(self, what: str) -> Iterator[Any]:
+        """Give one of the copies, when both are equal."""
+        if os.getpid() != self._pid:
+            raise JournalClosedError.in_fork(self.name, self._pid)
+        with _turn, self._told(what):
+            if not self._copies:
+                raise JournalClosedError.after_close(self.name)
+            yield self._equalized()
+
+    def _equalized(self) -> Any:
+        """Return one of the copies. If writing was cut off, commit what the one has, and have the other follow."""
+        if self._equal or self._failed:
+            return self._copies[0]
+        (good, good_prefix), (other, prefix) = sorted(
+            zip(self._copies, self._prefixes, strict=True), key=lambda each: _reach(each[0]), reverse=True
+        )
+        there = len(other.records)
+        if _origin(other) != _origin(good) or (there and other.records[there - 1] != good.records[there - 1]):
+            raise JournalDamagedError(self.name, "its two copies tell of different calendars; move one of them away")
+        dbzero.commit(good_prefix)
+        for at in range(there, len(good.records), AT_ONCE):
+            with dbzero.atomic():
+                for record in good.records[at : at + AT_ONCE]:
+                    other.records.append(record)
+            dbzero.commit(prefix)
+        if [each[0] for each in good.checkpoints] != [each[0] for each in other.checkpoints]:
+            with dbzero.atomic():
+                while len(other.checkpoints):
+                    other.checkpoints.pop()
+                for position, mark, parts in good.checkpoints:
+                    other.checkpoints.append((position, mark, list(parts)))
+        dbzero.commit(prefix)
+        self._equal = True
+        return good
+
+    def _change(self, change: Any) -> None:
+        """Do the same to both copies, one after the other. What a first one takes stands, and the second one follows."""
+        dbzero.commit(self._prefixes[0])  # of nothing: it is refused within a `dbzero.atomic` of the program
+        self._equal = False
+        for number, (copy, prefix) in enumerate(zip(self._copies, self._prefixes, strict=True)):
+            try:
+                with dbzero.atomic():
+                    change(copy)
+            except RuntimeError as exc:
+                if number:
+                    self._fail(exc)
+                self._equal = True  # as they were
+                raise
+            try:
+                dbzero.commit(prefix)
+            except RuntimeError as exc:
+                self._fail(exc)
+        self._equal = True
+
+    def _fail(self, exc: Exception) -> None:
+        """Take no more changes, since nobody knows what is in the files."""
+        self._failed = _words(exc)
+        what = f"nobody knows whether the change stands ({self._failed}); open the calendar anew and repeat the call"
+        raise UnknownOutcomeError(self.name, what) from exc
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+        """See `SharedJournal.read`."""
+        with self._to_read("cannot be read") as copy:
+            begin, end = place.position - copy.position, len(copy.records)
+            if not 0 <= begin <= end:
+                return entries(self.name, place, [])
+            items = copy.records[begin : end if most < 0 else min(end, begin + most)]
+            rows = [(*_place(copy, begin), b"")]
+            rows += [(place.position + at, _number(item), bytes(item[MARK:])) for at, item in enumerate(items, 1)]
+        return entries(self.name, place, rows)
+
+    def head(self) -> Place:
+        """See `SharedJournal.head`."""
+        with self._to_read("cannot be read") as copy:
+            return _place(copy, len(copy.records))
+
+    def wait(self, place: Place, timeout: float) -> bool:
+        """See `SharedJournal.wait`. Something comes only of a call that was cut off."""
+        if not lag(self, place):
+            self._ended.wait(timeout)
+        return not self._ended.is_set() and lag(self, place) > 0
+
+    def wake(self) -> None:
+        """See `SharedJournal.wake`."""
+        self._ended.set()
+
+    # -- appending ---------------------------------------------------------------------------------
+
+    def lock(self, timeout: float) -> None:
+        """See `SharedJournal.lock`. It was locked when it was opened."""
+        with self._to_read("the change was not made"):
+            if self._failed:
+                raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+
+    def append(self, place: Place, record: bytes) -> Place:
+        """See `SharedJournal.append`."""
+        if len(record) > MOST:
+            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
+        new = after(place, record)
+        data = new.mark.to_bytes(MARK, "little") + record
+        with self._to_read("the change was not made"):
+            self._change(lambda copy: copy.records.append(data))
+            if self._swollen is not None:
+                self._swollen += len(data)
+        return new
+
+    def confirm(self) -> None:
+        """See `SharedJournal.confirm`. What can be read is in both copies."""
+
+    def unlock(self) -> None:
+        """See `SharedJournal.unlock`."""
+
+    # -- checkpoints, the end ----------------------------------------------------------------------
+
+    def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
+        """See `SharedJournal.checkpoint`."""
+        parts = _parts(snapshot)
+
+        def write(copy: Any) -> None:
+            if not any(position == place.position for position, _, _ in copy.checkpoints):
+                copy.checkpoints.append((*place, parts))
+            oldest = int(len(copy.checkpoints) > 0 and copy.checkpoints[0][0] == copy.position > 0)  # a copy begins with it
+            while len(copy.checkpoints) > max(keep, 1 + oldest):
+                copy.checkpoints.pop(oldest)
+
+        with self._to_read("no checkpoint was written"):
+            if self._failed:
+                raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+            self._change(write)
+            self._swollen = None
+
+    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+        """See `SharedJournal.checkpoints`."""
+
+        def newest(below: int) -> Any:
+            with self._to_read("cannot be read") as copy:
+                for position, mark, parts in reversed(list(copy.checkpoints)):
+                    if position < below:
+                        return position, mark, _whole(parts)
+            return None
+
+        return newest_first(newest, below)
+
+    def outgrown(self) -> bool:
+        """See `SharedJournal.outgrown`. O(1), but for the first time and after a checkpoint."""
+        with self._to_read("cannot be read") as copy:
+            newest = copy.checkpoints[-1] if len(copy.checkpoints) else (copy.position, copy.mark, ())
+            if self._swollen is None:
+                records = copy.records[newest[0] - copy.position : len(copy.records)]
+                self._swollen = sum(map(len, records))
+            return self._swollen > max(LEAST, sum(map(len, newest[2])))
+
+    def barrier(self) -> None:
+        """See `SharedJournal.barrier`. Each commit of dbzero waits for the disk."""
+
+    def close(self) -> None:
+        """See `SharedJournal.close`. The one copy is closed, and on the disk, before the other."""
+        self._ended.set()
+        if os.getpid() != self._pid:  # dbzero's threads are not in this process
+            return
+        with _turn:
+            self._copies = ()
+            lock, self._lock = self._lock, -1
+            if lock < 0:  # the prefixes are those of another calendar
+                return
+            for prefix in self._prefixes:
+                if _is_open(prefix):
+                    _close(prefix)
+                    with suppress(OSError):
+                        _sync(self._file(prefix))
+            with suppress(RuntimeError):
+                if DbzeroJournal._given and not list(dbzero.get_mutable_prefixes()):
+                    DbzeroJournal._given = False
+                    dbzero.close()
+            with suppress(OSError):
+                self._fs.unlock(lock)
+
+
+def _enter(path: str, name: str) -> bool:
+    """Give dbzero its directory; return whether it had none. Raises: `JournalError` if it has another one."""
+    try:
+        dbzero.init(path, autocommit=False)
+    except RuntimeError as exc:
+        if "already initialized" not in str(exc):
+            raise
+        if not _has_open(path):
+            reason = "this process has dbzero open with another directory, or with no prefix yet; it takes one directory"
+            raise JournalError(name, reason) from exc
+        return False
+    return True
+
+
+def _has_open(path: str) -> bool:
+    """Tell whether this process has a file of dbzero open in a directory. dbzero itself does not tell which one it has."""
+    here = os.path.realpath(path)
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            folder, file = os.path.split(os.readlink(f"/proc/self/fd/{number}"))
+            if folder == here and file.endswith((".db0", ".db0.lock")):
+                return True
+    return False
+
+
+def _is_open(prefix: str) -> bool:
+    with suppress(RuntimeError):
+        return prefix in {each.name for each in dbzero.get_mutable_prefixes()}
+    return False
+
+
+def _close(prefix: str) -> None:
+    with suppress(RuntimeError, SystemError):
+        dbzero.close(prefix)
+
+
+def _sync(path: str) -> None:
+    """Wait until a file is on the disk: dbzero writes when it closes one, and does not wait."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _words(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def _number(item: bytes) -> int:
+    return int.from_bytes(item[:MARK], "little")
+
+
+def _origin(copy: Any) -> Place:
+    return Place(copy.position, copy.mark)
+
+
+def _reach(copy: Any) -> tuple[int, int]:
+    """Return how far a copy reaches: how many records it has, and which checkpoint."""
+    return len(copy.records), copy.checkpoints[-1][0] if len(copy.checkpoints) else -1
+
+
+def _place(copy: Any, number: int) -> Place:
+    """Return the place of the record with a number in this copy, from 1; that of the origin for 0."""
+    return Place(copy.position + number, _number(copy.records[number - 1])) if number else _origin(copy)
+
+
+def _parts(snapshot: bytes) -> list[bytes]:
+    return [snapshot[at : at + PART] for at in range(0, len(snapshot), PART)]
+
+
+def _whole(parts: Any) -> bytes:
+    return b"".join(map(bytes, parts))
