@@ -766,11 +766,14 @@ class Calendar(Generic[R, K, E]):
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def change(self, /, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+    def change(
+        self, /, event_or_id: Hashable, *, quantity: int = UNSET, remove: Iterable[str] = (), **fields: Any
+    ) -> E:
         """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
 
-        The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
-        checks the fields, as in `book`. More units are checked as a move is: the booking does not conflict with
+        The change is atomic. Fields that are not given stay as they are, and those that ``remove`` names are gone. The
+        event's class makes the new event, and so checks the fields, as in `book`; a field that its constructor would not
+        keep under its name is refused, and so is removing one that the class declares. More units are checked as a move is: the booking does not conflict with
         itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
         hold stays a hold with its deadline.
 
@@ -783,8 +786,10 @@ class Calendar(Generic[R, K, E]):
         >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
         >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
         (BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada', paid=True), False)
+        >>> calendar.change("trip", remove=["paid"])
+        BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada')
         """
-        return self._gate.run(self._engine.change, event_or_id, quantity, fields)  # type: ignore[return-value]
+        return self._gate.run(self._engine.change, event_or_id, quantity, remove, fields)  # type: ignore[return-value]
 
     def split(self, event_or_id: Hashable, at: K) -> tuple[E, E]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.

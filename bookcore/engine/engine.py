@@ -467,15 +467,16 @@ class Engine:
         state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
         return new
 
-    def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
+    def change(self, event_or_id: Any, quantity: Any, remove: Any, fields: dict[str, Any]) -> BookingEvent:
         """See `Calendar.change`."""
         state = self.state
-        if quantity is UNSET and not (fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
-            raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
+        removed = _names(remove)
+        if quantity is UNSET and not (removed or fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
+            raise QueryError(event_or_id, "change takes quantity=..., fields or remove=...: nothing was given to change")
         seq = self._find(event_or_id)
         old, record = state.ledger.event(seq), state.ledger.record(seq)
         units = old._quantity if quantity is UNSET else check_quantity(quantity)
-        return self._change(old, record, changed_event(old, units, fields), by_bookings_alone=False)
+        return self._change(old, record, changed_event(old, units, fields, removed), by_bookings_alone=False)
 
     def _change(
         self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, by_bookings_alone: bool
@@ -855,6 +856,19 @@ def listed(events: Iterable[Any]) -> list[Any]:
         raise
     except Exception as exc:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
+
+
+def _names(remove: Any) -> list[str]:
+    """Return the names of the fields that `Calendar.change` removes. Raises: `QueryError`."""
+    try:
+        names = [plain_text(name) for name in remove] if plain_text(remove) is None else [None]
+    except LACKING:
+        raise
+    except Exception:  # no iterable, or the object's own code
+        names = [None]
+    if None in names:
+        raise QueryError(remove, "remove is an iterable of names of fields: remove=[...]")
+    return [name for name in names if name is not None]
 
 
 def skipped(on_conflict: Any) -> tuple[type[BookcoreError], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
@@ -38,6 +38,15 @@ def make_event(
 
     A class with an ``__init__`` of its own gets all fields by name; it may pass on any as ``fields`` to `BookingEvent`.
     """
+    event = _made(cls, resource, start, end, quantity, fields)
+    if event._fields and cls is not BookingEvent:
+        _check_hidden(event, event._fields)
+    return event
+
+
+def _made(
+    cls: type[BookingEvent], resource: Any, start: Any, end: Any, quantity: Any, fields: Mapping[str, Any]
+) -> BookingEvent:
     if "fields" in fields and cls.__init__ is not BookingEvent.__init__:
         fields = unpacked(cls, fields)
     try:
@@ -61,25 +70,101 @@ def make_event(
     return event
 
 
-def changed_event(event: BookingEvent, quantity: Any, fields: Mapping[str, Any]) -> BookingEvent:
-    """Return an unbooked copy of an event with another quantity and other fields. Raises: as `make_event`.
+def changed_event(
+    event: BookingEvent, quantity: Any, fields: Mapping[str, Any], removed: Collection[str] = ()
+) -> BookingEvent:
+    """Return an unbooked copy of an event with another quantity, other fields, and without some. Raises: as `make_event`.
 
     Its class makes the copy from the fields that its constructor takes, so that it checks them and computes what follows
-    from them; what the program has set on the event besides is copied.
+    from them; what the program has set on the event besides is copied. Where the class would lose a field, or keep one
+    under another name, because its constructor takes other arguments than its events have fields, it is refused:
+
+        __init__(..., **more)   self.more = more         change(event, note=...)    would nest one ``more`` in the other
+        __init__(..., rate=1)   self.price = 90 * rate   change(event, guest=...)   would compute the price with rate 1
     """
     cls: Any = type(event)
     if not _FACTS.isdisjoint(fields):
         raise FieldError(cls, sorted(_FACTS.intersection(fields)), "Calendar.move gives another span or resource; ids stay")
-    old = event.fields
-    taken = {name: value for name, value in old.items() if _takes(cls, name)}
+    old = dict(event.fields)
     named = (checked if cls.__init__ is BookingEvent.__init__ else unpacked)(cls, fields)
-    new = make_event(cls, event._resource, event._start, event._end, quantity, {"fields": {**taken, **named}})
-    for name in old.keys() - taken.keys() - new.fields.keys():
+    if missing := sorted(set(removed) - old.keys()):
+        raise FieldError(cls, missing, f"the booking has no such field to remove{_nearest(missing[0], old)}")
+    if both := sorted(named.keys() & removed):
+        raise FieldError(cls, both, "given and removed")
+    declared, takes_any = _parameters(cls)
+    if needed := sorted(declared.intersection(removed)):
+        raise FieldError(cls, needed, "declared by its class, so it can be given another value and not be removed")
+    taken = {name: value for name, value in old.items() if name not in removed and (takes_any or name in declared)}
+    facts = cls, event._resource, event._start, event._end, quantity
+    new = _made(*facts, {"fields": {**taken, **named}})
+    if cls is BookingEvent:
+        return new
+    has = new.fields
+    if kept := sorted(has.keys() & removed):
+        raise FieldError(cls, kept, "its class sets it anew")
+    _check_hidden(new, named)
+    if nowhere := sorted(named.keys() - has.keys() - declared):
+        raise FieldError(cls, nowhere, "its class takes it and keeps no field of that name: remove the booking and book anew")
+    if made_of := [name for name in named.keys() - declared if not _is_same(has[name], named[name])]:
+        again = _made(*facts, {"fields": {**taken, **named, **{name: has[name] for name in made_of}}}).fields
+        if others := sorted(name for name in made_of if not _is_same(again.get(name, _MISSING), has[name])):
+            reason = f"its class keeps {brief(has[others[0]])} for it: remove the booking and book anew"
+            raise FieldError(cls, others, reason)
+    others = [name for name in old if name not in named and name not in removed]
+    differing = [name for name in others if name in has and not _is_same(has[name], old[name])]
+    if differing:
         try:
-            object.__setattr__(new, name, old[name])
-        except AttributeError:  # no such slot and no __dict__
-            new._fields = {**(new._fields or {}), name: old[name]}
+            unchanged = _made(*facts, {"fields": taken}).fields
+        except FieldError:  # its class needs what is given now, and makes of it what is no argument
+            unchanged = has
+        for name in differing:
+            before = unchanged.get(name, _MISSING)
+            if _is_same(before, has[name]) and unchanged is not has:  # set after the event was made
+                _set(new, name, old[name])
+            elif not _is_same(before, old[name]) and unchanged is not has:
+                reason = f"its class makes it of arguments that are no fields, and would change {brief(old[name])} to "
+                raise FieldError(cls, [name], f"{reason}{brief(has[name])}: remove the booking and book anew")
+    for name in others:
+        if name not in has:
+            _set(new, name, old[name])
     return new
+
+
+def _set(event: BookingEvent, name: str, value: Any) -> None:
+    """Set a field of an unbooked event of any class."""
+    try:
+        object.__setattr__(event, name, value)
+    except AttributeError:  # no such slot and no __dict__
+        event._fields = {**(event._fields or {}), name: value}
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Tell whether two values of a field are the same object, or equal; a comparison that fails tells that they are not."""
+    if value is other:
+        return True
+    try:
+        return bool(value == other)
+    except LACKING:
+        raise
+    except Exception:  # the value's own code, or an array
+        return False
+
+
+def _check_hidden(event: BookingEvent, given: Iterable[str]) -> None:
+    """Raise `FieldError` where an event was given a field, and its class has set an attribute that hides it."""
+    loose = event._fields
+    for name in given if loose else ():
+        if name in loose and not _is_same(now := event.fields[name], loose[name]):
+            raise FieldError(type(event), [name], f"its class keeps {brief(now)}, whatever is given")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """Return what a name may have been meant for, as the end of a sentence."""
+    from difflib import get_close_matches  # here, because most programs need it never
+
+    known = sorted(names)
+    near = get_close_matches(name, known, 1)
+    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}" if known else ""
 
 
 def field_reader(name: str) -> Callable[[BookingEvent], Any]:
@@ -89,15 +174,18 @@ def field_reader(name: str) -> Callable[[BookingEvent], Any]:
     return lambda event: event.fields[name]
 
 
-def _takes(cls: type, name: str) -> bool:
-    """Tell whether the constructor of a class takes a keyword argument, as far as it says."""
+def _parameters(cls: type) -> tuple[frozenset[str], bool]:
+    """Return the arguments that the constructor of a class takes by name, and whether it takes any, as far as it says."""
     if cls is BookingEvent:
-        return True
+        return frozenset(), True
     try:
-        parameters = inspect.signature(cls).parameters
+        parameters = inspect.signature(cls).parameters.values()
+    except LACKING:
+        raise
     except Exception:  # the class's own code
-        return True
-    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        return frozenset(), True
+    named = frozenset(each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY))
+    return named, any(each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def check_event(event: Any) -> None:

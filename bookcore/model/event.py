@@ -50,12 +50,12 @@ _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 
 _CALLS = {
     "after": "add_resource", "before": "add_resource", "capacity": "add_resource", "held": "hold", "hold": "hold",
-    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "requests": "book_all", "selection": "book_any",
+    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "remove": "change", "requests": "book_all", "selection": "book_any",
     "strategy": "book_any", "ttl": "hold", "until": "hold",
 }  # fmt: skip
 """Names that ask something of a booking call, and the call of `Calendar` that takes them."""
 
-_WORDS = frozenset({"held", "hold", "requests", "selection"})
+_WORDS = frozenset({"held", "hold", "remove", "requests", "selection"})
 """Those of `_CALLS` that are refused only if written exactly so: a field may well be called something like them."""
 
 
@@ -109,6 +109,14 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
     if hidden := sorted(NO_FIELDS.intersection(named)):
         raise FieldError(cls, hidden, "that is what an event says itself")
     return named
+
+
+def _loose(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what its class hides."""
+    fields = checked(cls, keywords)
+    if cls is not BookingEvent and (hidden := sorted(name for name in fields if hasattr(cls, name))):
+        raise FieldError(cls, hidden, "its class has an attribute of that name, which would hide it")
+    return fields or None
 
 
 @dataclass(eq=False, init=False)
@@ -209,7 +217,7 @@ class BookingEvent(_EventFields):
             _put_end(self, end)
             _put_id(self, id)
             _put_quantity(self, quantity)
-            _put_fields(self, (checked(type(self), fields) or None) if fields else None)
+            _put_fields(self, _loose(type(self), fields) if fields else None)
             _put_seq(self, None)
             _put_lock(self, None)
             _put_home(self, None)
@@ -219,7 +227,7 @@ class BookingEvent(_EventFields):
         self._end = end
         self._id = id
         self._quantity = quantity
-        self._fields = (checked(type(self), fields) or None) if fields else None
+        self._fields = _loose(BookingEvent, fields) if fields else None
         self._seq: int | None = None
         self._lock: int | None = None
         self._home: Home | None = None
