@@ -30,6 +30,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
 from bookcore.model.keys import StatedKeys
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
@@ -174,7 +175,8 @@ class Calendar(Generic[R, K, E]):
         ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
         take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
         replace the values of a `Resource`, and give an object of another class these values. If such an object has a
-        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. The key
+        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. So is one whose own
+        ``before`` or ``after`` is a length, unless that is given; 0 means no turnaround, for keys of every type. The key
         function of every index is called with the resource, under the calendar's lock.
 
         Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
@@ -773,9 +775,9 @@ class Calendar(Generic[R, K, E]):
 
         The change is atomic. Fields that are not given stay as they are, and those that ``remove`` names are gone. The
         event's class makes the new event, and so checks the fields, as in `book`; a field that its constructor would not
-        keep under its name is refused, and so is removing one that the class declares. More units are checked as a move is: the booking does not conflict with
-        itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
-        hold stays a hold with its deadline.
+        keep under its name is refused, and so is removing one that the class declares. More units are checked as a move is:
+        the booking does not conflict with itself. Where the quantity stays or becomes less, nothing can be in the way. The
+        old event owns no lock any more; a hold stays a hold with its deadline.
 
         Raises: `ConflictError`, `UnknownBookingError`, `InvalidQuantityError`; `FieldError` for what the class does not
         take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
@@ -1001,7 +1003,8 @@ class Calendar(Generic[R, K, E]):
     def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> BookingIndexView:
         """Keep the active bookings in order of ``key(event)``, to look them up by; return the index.
 
-        Without *key*, the values are those of the field called *name*. *key* is called under the calendar's lock: now, once
+        Without *key*, the values are those of the field called *name*, which has to be a field of the calendar's
+        ``event_type`` where that is a dataclass, or of a booking. *key* is called under the calendar's lock: now, once
         for each booking; later, for each booking that is made, moved or changed. A booking has no value, and is in no
         answer, if *key* raises AttributeError or LookupError for it, or returns None, NaN or a tuple that contains NaN. What
         *key* reads should change by `move` and `change` alone: an assignment to an attribute of an event is not noticed.
@@ -1693,11 +1696,12 @@ class Calendar(Generic[R, K, E]):
         ...         len(other.resources)
         1
         """
-        if type(position) is not int or position < 0:
+        number = python_int(position)
+        if number is None or number < 0:
             raise QueryError(position, "a position is a whole number from 0")
         if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
             raise QueryError(timeout, "timeout is a number of seconds, from 0")
-        self._journal().wait_for(position, timeout)
+        self._journal().wait_for(number, timeout)
 
     @contextmanager
     def fresh(self) -> Iterator[Self]:

@@ -146,7 +146,7 @@ class Engine:
         self._tick()
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, record, low, high, quantity, fields)
         if active is not None:
             return active
@@ -322,7 +322,7 @@ class Engine:
             raise DuplicateBookingError(event, event)
         record = self.state.registry.record(event._resource)
         low, high = self.state.keys.admit(event._start, event._end)
-        check_quantity(event._quantity)
+        event._quantity = check_quantity(event._quantity)
         return low, high, record
 
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
@@ -380,7 +380,7 @@ class Engine:
                 raise HoldExpiredError(id, until, now)
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, record, low, high, quantity, fields, or_hold=True)
         if active is not None:
             return active
@@ -553,7 +553,7 @@ class Engine:
         state = self.state
         self._tick()
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, None, low, high, quantity, fields)
         if active is not None:
             return active
@@ -642,7 +642,8 @@ class Engine:
         state = self.state
         self._tick()
         record = state.registry.record(resource)
-        if check_capacity(capacity) != record.capacity:
+        capacity = check_capacity(capacity)
+        if capacity != record.capacity:
             state.commit(changes.CapacitySet(record.resource, capacity, record.capacity))
 
     def _each(self, resources: Any) -> list[ResourceRecord]:
@@ -702,7 +703,7 @@ class Engine:
         if text is None or not (key is None or callable(key)):
             raise QueryError(name if text is None else key, "create_booking_index takes a name and key=a function")
         if key is None:
-            key = field_reader(text)
+            key = field_reader(text, self.state.event_type, self.state.ledger.all)
         self._tick()
         self.state.commit(changes.IndexCreated(text, key, of_bookings=True))
         return text
@@ -761,7 +762,7 @@ class Engine:
             case changes.Changed(before, after):
                 seq = ledger.find(before._id)
                 copy = after._with(resource=ledger.record(seq).resource)
-                check_quantity(copy._quantity)
+                copy._quantity = check_quantity(copy._quantity)
                 # the leader's closures and hours do not count, as for `Booked`
                 self._change(ledger.event(seq), ledger.record(seq), copy, by_bookings_alone=True)
             case changes.Closed(closure):
@@ -797,7 +798,8 @@ class Engine:
     def _apply_resource(
         self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, labels: Any
     ) -> None:
-        self.add_resource(resource, capacity, before, after, id)
+        # None would ask the object itself
+        self.add_resource(resource, capacity, 0 if before is None else before, 0 if after is None else after, id)
         if labels:
             self.tag(resource, labels, True)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, cast
 
 from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
 from bookcore.model.event import NO_FIELDS, BookingEvent, checked, unpacked
@@ -104,7 +105,7 @@ def changed_event(
         raise FieldError(cls, kept, "its class sets it anew")
     _check_hidden(new, named)
     if nowhere := sorted(named.keys() - has.keys() - declared):
-        raise FieldError(cls, nowhere, "its class takes it and keeps no field of that name: remove the booking and book anew")
+        raise FieldError(cls, nowhere, "its class keeps no field of that name: remove the booking and book anew")
     if made_of := [name for name in named.keys() - declared if not _is_same(has[name], named[name])]:
         again = _made(*facts, {"fields": {**taken, **named, **{name: has[name] for name in made_of}}}).fields
         if others := sorted(name for name in made_of if not _is_same(again.get(name, _MISSING), has[name])):
@@ -152,8 +153,8 @@ def _is_same(value: Any, other: Any) -> bool:
 
 def _check_hidden(event: BookingEvent, given: Iterable[str]) -> None:
     """Raise `FieldError` where an event was given a field, and its class has set an attribute that hides it."""
-    loose = event._fields
-    for name in given if loose else ():
+    loose = event._fields or {}
+    for name in given:
         if name in loose and not _is_same(now := event.fields[name], loose[name]):
             raise FieldError(type(event), [name], f"its class keeps {brief(now)}, whatever is given")
 
@@ -164,13 +165,25 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
     known = sorted(names)
     near = get_close_matches(name, known, 1)
-    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}" if known else ""
+    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}." if known else "."
 
 
-def field_reader(name: str) -> Callable[[BookingEvent], Any]:
-    """Return the function that reads a field of an event by name, or raises LookupError. Raises: `QueryError`."""
+def field_reader(
+    name: str, cls: type[BookingEvent], booked: Callable[[], Iterable[BookingEvent]]
+) -> Callable[[BookingEvent], Any]:
+    """Return the function that reads a field of an event by name, or raises LookupError. Raises: `QueryError`.
+
+    Where *cls*, the class of the events that a calendar makes, declares its fields as a dataclass, the name is that of one
+    of these, or of a field that a booking has: *booked* iterates over these.
+    """
     if name in NO_FIELDS:
         raise QueryError(name, f"is no field, but said by every event: give key=lambda event: event.{name}")
+    maker = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    if maker is not BookingEvent and "__dataclass_fields__" in vars(maker):
+        known = {each.name for each in fields(cast(Any, cls))} - NO_FIELDS
+        if name not in known and not any(name in event.fields for event in booked()):
+            reason = f"is no field of {cls.__name__}{_nearest(name, known)}"
+            raise QueryError(name, f"{reason} A value of another kind is given as key=lambda event: ...")
     return lambda event: event.fields[name]
 
 

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, TypeAlias
 
 from bookcore.index.attribute_index import AttributeIndex, Position, called
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
+    LACKING,
     DuplicateResourceError,
     IndexNameError,
     QueryError,
@@ -30,7 +32,7 @@ from bookcore.model.errors import (
     brief,
     brief_key,
 )
-from bookcore.model.lengths import wrong_with
+from bookcore.model.lengths import is_nothing, wrong_with
 from bookcore.model.numpy_scalars import python_number
 from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
@@ -156,13 +158,19 @@ class Registry:
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
             after = resource.after if after is None else after
-        elif capacity is None and (units := _own_units(resource)) > 1:
-            reason = f"its capacity is {brief(units)}, which may count seats: give capacity={brief(units)}, or 1"
-            raise ResourceError(resource, reason)
+        else:
+            if capacity is None and (units := _own_units(resource)) > 1:
+                reason = f"its capacity is {brief(units)}, which may count seats: give capacity={brief(units)}, or 1"
+                raise ResourceError(resource, reason)
+            for name, length in ("before", before), ("after", after):
+                if length is None and (own := _own_length(resource, name)) is not None:
+                    reason = f"its {name} is {brief_key(own)}, which may be something else than turnaround"
+                    raise ResourceError(resource, f"{reason}: give {name}={brief(own)}, or {name}=0 for none")
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
         units = check_capacity(1 if capacity is None else capacity)
+        before, after = (None if is_nothing(length) else length for length in (before, after))
         return ResourceRecord(id, resource, self.size, units, before, after)
 
     def add(
@@ -449,6 +457,17 @@ def _own_units(resource: Any) -> int:
     except Exception:  # it has none, or the object's own code
         return 1
     return units if type(units) is int else 1
+
+
+def _own_length(resource: Any, name: str) -> Any:
+    """Return the attribute of an object of another class than `Resource` if it is a length, but none of zero; else None."""
+    try:
+        length = getattr(resource, name)
+    except LACKING:
+        raise
+    except Exception:  # it has none, or the object's own code
+        return None
+    return None if length is None or is_a(length, date) or wrong_with(length) or is_nothing(length) else length
 
 
 def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bookcore.model.errors import AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
@@ -50,8 +50,8 @@ _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 
 _CALLS = {
     "after": "add_resource", "before": "add_resource", "capacity": "add_resource", "held": "hold", "hold": "hold",
-    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "remove": "change", "requests": "book_all", "selection": "book_any",
-    "strategy": "book_any", "ttl": "hold", "until": "hold",
+    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "remove": "change", "requests": "book_all",
+    "selection": "book_any", "strategy": "book_any", "ttl": "hold", "until": "hold",
 }  # fmt: skip
 """Names that ask something of a booking call, and the call of `Calendar` that takes them."""
 
@@ -196,9 +196,11 @@ class BookingEvent(_EventFields):
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the
     # booking is moved; it is None if the ledger keeps this event object itself.
     __slots__ = ("_end", "_fields", "_home", "_id", "_lock", "_quantity", "_resource", "_seq", "_start")
+    _computed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._computed = _computed(cls)
         for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes slots for inherited fields too
             delattr(cls, name)
         # not in this class, where it would make each booking without fields slower
@@ -266,7 +268,10 @@ class BookingEvent(_EventFields):
             for slot in _slots_of(cls):
                 if slot not in _OWN and hasattr(self, slot):
                     fields[slot] = getattr(self, slot)
-        fields.update(getattr(self, "__dict__", ()))
+        held = getattr(self, "__dict__", None)
+        if held:
+            computed = self._computed
+            fields.update({name: held[name] for name in held if name not in computed} if computed else held)
         return MappingProxyType(fields)
 
     def __eq__(self, other: object) -> bool:
@@ -327,6 +332,19 @@ _put_resource, _put_start, _put_end, _put_id, _put_quantity, _put_fields, _put_s
 
 NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
 """Names that a field cannot have, because it could not be read as an attribute."""
+
+
+def _computed(cls: type) -> frozenset[str]:
+    """Return the attributes of a class that are computed, and of which its objects may keep the value: no fields of theirs.
+
+    ``functools.cached_property`` and those of Django and Werkzeug are of this kind: the function, or a property.
+    """
+    seen = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+    return frozenset(
+        name
+        for name, value in seen.items()
+        if isinstance(value, property) or (hasattr(type(value), "__get__") and "func" in getattr(value, "__dict__", ()))
+    )
 
 
 def _slots_of(cls: type) -> tuple[str, ...]:

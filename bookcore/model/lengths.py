@@ -26,14 +26,14 @@ from numbers import Number
 from typing import Any
 
 from bookcore.model.arithmetic import OWN, minus, plus
-from bookcore.model.errors import KeyTypeError, brief, brief_key
+from bookcore.model.errors import LACKING, KeyTypeError, brief, brief_key
 from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
 
 __all__ = [
-    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_too_far",
-    "later", "reach", "sooner", "wrong_with",
+    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_nothing",
+    "is_too_far", "later", "reach", "sooner", "wrong_with",
 ]  # fmt: skip
 
 
@@ -137,6 +137,20 @@ def wrong_with(length: Any) -> str:
         return "which is negative" if length < nothing else ""
     except Exception:  # a length that cannot be compared, as one in months cannot
         return ""
+
+
+def is_nothing(length: Any) -> bool:
+    """Tell whether a length is zero, by which every key stays where it is.
+
+    >>> is_nothing(timedelta(0)), is_nothing(0.5), is_nothing(None)
+    (True, False, False)
+    """
+    try:
+        return length is not None and bool(length == _nothing(length))
+    except LACKING:
+        raise
+    except Exception:  # the length's own code
+        return False
 
 
 def _nothing(length: Any) -> Any:

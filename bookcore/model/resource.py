@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
+from bookcore.model.numpy_scalars import python_int
 
 __all__ = ["Binding", "Resource", "check_capacity"]
 
@@ -122,7 +123,8 @@ _set_capacity, _set_before, _set_after = _slots.capacity.__set__, _slots.before.
 
 
 def check_capacity(capacity: object) -> int:
-    """Return *capacity* if it is an int of at least 1, else raise `InvalidQuantityError`."""
-    if type(capacity) is not int or capacity < 1:
+    """Return *capacity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
+    units = python_int(capacity)
+    if units is None or units < 1:
         raise InvalidQuantityError(capacity, "capacity")
-    return capacity
+    return units

@@ -16,6 +16,7 @@ from typing import Any
 from bookcore.model.closure import Closure
 from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.event import BookingEvent
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -426,7 +427,8 @@ def _id_of(item: Any, calendar: Any) -> Any:
 
 
 def check_quantity(quantity: Any) -> int:
-    """Return *quantity* if it is an int of at least 1 (and not a bool), else raise `InvalidQuantityError`."""
-    if type(quantity) is not int or quantity < 1:
+    """Return *quantity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
+    units = python_int(quantity)
+    if units is None or units < 1:
         raise InvalidQuantityError(quantity)
-    return quantity
+    return units

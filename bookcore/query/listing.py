@@ -30,7 +30,7 @@ def conflicts(
     """See `Calendar.conflicts`."""
     record = state.registry.record(resource)
     low, high = state.keys.admit(start, end)
-    check_quantity(quantity)
+    quantity = check_quantity(quantity)
     return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
 
 

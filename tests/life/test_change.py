@@ -302,7 +302,7 @@ def test_what_the_class_would_not_keep_is_not_booked_either(name: str) -> None:
     calendar = some(event_type=Fixed)
     for given in ({name: "Joe"}, {"fields": {name: "Joe"}}):
         with pytest.raises(FieldError, match=name):
-            calendar.book("room", 1, 3, **given)  # type: ignore[arg-type]
+            calendar.book("room", 1, 3, **given)
     assert len(calendar) == 0
     calendar.book("room", 1, 3, paid=False)
 
@@ -403,7 +403,7 @@ def test_a_field_called_remove_is_given_in_fields() -> None:
     """By name it would be taken for the argument."""
     calendar = some()
     with pytest.raises(FieldError, match=r"remove.*Calendar\.change.*fields="):
-        calendar.book("room", 1, 3, remove=True)  # type: ignore[call-arg]
+        calendar.book("room", 1, 3, remove=True)
     event = calendar.book("room", 1, 3, fields={"remove": True}, removed=False)
     assert dict(calendar.change(event, fields={"remove": 5}).fields) == {"remove": 5, "removed": False}
 
