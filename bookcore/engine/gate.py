@@ -73,14 +73,27 @@ class Mark:
     """The state when a block began: how many changes and handed events the log had, the last booking and closure.
 
     ``orphaned`` is true unless somebody will end the block: until it has begun, when its context manager was collected, and
-    from the beginning of its end, which may be cut off. Two marks may have equal numbers, so they are compared by identity.
+    from the beginning of its end, which may be cut off. *manager* is a weak reference to the context manager, if it has one:
+    a finalizer of ours would be code, and Ctrl-C may come before its first line. Two marks may have equal numbers, so they
+    are compared by identity.
     """
 
-    __slots__ = ("changes", "handed", "last", "last_closure", "orphaned")
+    __slots__ = ("_left", "_manager", "changes", "handed", "last", "last_closure")
 
-    def __init__(self, changes: int, handed: int, last: int, last_closure: int) -> None:
+    def __init__(
+        self, changes: int, handed: int, last: int, last_closure: int, manager: Callable[[], Any] | None = None
+    ) -> None:
         self.changes, self.handed, self.last, self.last_closure = changes, handed, last, last_closure
-        self.orphaned = True
+        self._left, self._manager = True, manager
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether nobody will end the block."""
+        return self._left or (self._manager is not None and self._manager() is None)
+
+    @orphaned.setter
+    def orphaned(self, orphaned: bool) -> None:
+        self._left = orphaned
 
 
 class Block:

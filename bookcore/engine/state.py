@@ -655,10 +655,10 @@ class CalendarState:
         block.marks.append(mark)
         mark.orphaned = False
 
-    def mark(self) -> Mark:
-        """Return what is before a block."""
+    def mark(self, manager: Callable[[], Any] | None = None) -> Mark:
+        """Return what is before a block, of which *manager* is a weak reference to what will end it."""
         log = self.log
-        return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id)
+        return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id, manager)
 
     def undoing(self, keep: bool, command: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a command; undo all its changes if it raises, or if *keep* is false. The lock is held for writing."""
