@@ -25,7 +25,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
-from bookcore.model.errors import BookcoreError, QueryError, StoreError
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
@@ -940,6 +940,8 @@ class Calendar(Generic[R, K, E]):
         """
         try:
             hash(label)
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(label, "a label must be hashable") from exc
         return Selection(self._planner, Tagged(label))
@@ -1826,5 +1828,7 @@ def _is_store(value: Any) -> bool:
     """Tell whether *value* has the methods of a store; a wrapper may get them from the object that it wraps."""
     try:
         return isinstance(value, BookingStore)
+    except LACKING:
+        raise
     except Exception:  # the object's own code
         return False

@@ -283,6 +283,8 @@ class Engine:
         state = self.state
         try:
             seq = state.ledger.number_of(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code
             seq = None
         if seq is None:
@@ -298,7 +300,7 @@ class Engine:
                 and dict(active.fields)
                 == dict(make_event(state.event_type, owner.resource, active._start, active._end, quantity, fields).fields)
             )
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception:  # a field whose comparison fails
             same = False
@@ -559,6 +561,8 @@ class Engine:
             return active
         try:
             taken = None if id is None else state.ledger.number_of(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code: `_book` raises the error
             taken = None
         if taken is not None:
@@ -674,6 +678,8 @@ class Engine:
         for label in labels:
             try:
                 hash(label)
+            except LACKING:
+                raise
             except Exception as exc:
                 raise QueryError(label, "a label must be hashable") from exc
         new: dict[Hashable, None] = {}
@@ -681,7 +687,7 @@ class Engine:
             try:
                 if state.registry.has_label(record, label) is not on:
                     new[label] = None
-            except BookcoreError:
+            except (BookcoreError, *LACKING):
                 raise
             except Exception as exc:
                 raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
@@ -928,6 +934,8 @@ def _id_of(event_or_id: Any) -> Any:
     id = getattr(event_or_id, "_id", None) if is_a(event_or_id, BookingEvent) else event_or_id
     try:
         hash(id)
+    except LACKING:
+        raise
     except Exception:
         return None
     return id

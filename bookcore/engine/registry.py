@@ -89,6 +89,8 @@ class Registry:
             record = self.by_id.get(id_)
             if record is not None and (record.resource is resource or id_ is resource):
                 return record
+        except LACKING:
+            raise
         except Exception:  # noqa: S110 - unhashable, or the object's own code
             pass
         record = self.renamed.get(id(resource)) or self.with_id(resource)  # an id may happen to have an `id` itself
@@ -96,6 +98,8 @@ class Registry:
             try:
                 if namesake.resource == resource:
                     return namesake
+            except LACKING:
+                raise
             except Exception:  # noqa: S110 - the object's own code
                 pass
         return record
@@ -118,6 +122,8 @@ class Registry:
             return resource
         try:
             return self.key(resource)
+        except LACKING:
+            raise
         except Exception:  # an id of which there is no resource
             return resource
 
@@ -125,6 +131,8 @@ class Registry:
         """Return the record with this id, or None. Raises nothing. O(1)."""
         try:
             return self.by_id.get(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code
             return None
 
@@ -132,6 +140,8 @@ class Registry:
         """Return the record that has the id of an object, whatever its resource."""
         try:
             return self.with_id(self.id_of(resource))
+        except LACKING:
+            raise
         except Exception:  # the object's own code
             return None
 
@@ -142,11 +152,15 @@ class Registry:
         try:
             if id is None:
                 id = resource.id if self.key is None else self.key(resource)
+        except LACKING:
+            raise
         except Exception as exc:
             reason = "it has no id" if self.key is None else "the calendar's key makes no id of it"
             raise ResourceError(resource, f"{reason} ({type(exc).__name__})") from exc
         try:
             known = id in self.by_id
+        except LACKING:
+            raise
         except Exception as exc:
             raise ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})") from exc
         if id is None:
@@ -320,6 +334,8 @@ class Registry:
         except Exception as exc:
             for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
                 tags.popitem()
+            if isinstance(exc, LACKING):
+                raise
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
         for bits in bitmaps:
             bits.add(record.number)
@@ -347,6 +363,8 @@ class Registry:
     def _tagged(self, label: Hashable) -> Bitmap | None:
         try:
             return self.tags.get(label)
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
 
@@ -379,6 +397,8 @@ class Registry:
             for kind, bits in list(self.classes.items()):
                 if issubclass(kind, cls):
                     result |= bits.value()
+        except LACKING:
+            raise
         except Exception as exc:  # a protocol that is not a runtime protocol, or the class's own code
             raise QueryError(cls, "cannot be used as a class of resources") from exc
         return result & within
@@ -446,6 +466,8 @@ def _is_renamed(record: ResourceRecord) -> bool:
     try:
         own = getattr(record.resource, "id", None)
         return own is not record.id and bool(own != record.id)
+    except LACKING:
+        raise
     except Exception:  # the object's own code
         return True
 
@@ -454,6 +476,8 @@ def _own_units(resource: Any) -> int:
     """Return the capacity that an object of another class than `Resource` has itself; 1 if it has none that is a number."""
     try:
         units = python_number(resource.capacity)
+    except LACKING:
+        raise
     except Exception:  # it has none, or the object's own code
         return 1
     return units if type(units) is int else 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
@@ -220,8 +221,8 @@ class CalendarState:
         """Apply a change without noting it, and without knowing what was before: for `bookcore.engine.mending`."""
         self._apply[type(change)](change)
 
-    def _apply_whole(self, change: changes.Change) -> None:
-        """Apply a change. If it is cut off half-way, `settle` will mend that before the next call."""
+    def _apply_whole(self, change: changes.Change, apply: Callable[[Any], None] | None = None) -> None:
+        """Apply a change, by *apply* if given. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
         self._settle_refusals()
         gate.mode = CHANGING
@@ -229,7 +230,7 @@ class CalendarState:
         self.indexed = None
         self.counted = self.ledger.last, self.closures.last_id
         try:
-            self._apply[type(change)](change)
+            (apply or self._apply[type(change)])(change)
             self.set_whole()
         except BaseException as exc:
             if self._is_torn(change, exc):
@@ -731,8 +732,7 @@ class CalendarState:
         """Release a booking without comparing a key, if the store can do that and no change is half done."""
         if type(undo) is not changes.Released or self.gate.torn or self.expiry is None:
             return False
-        self._released(undo, hide=True)
-        self.begun = False  # as after any other change that is complete
+        self._apply_whole(undo, partial(self._released, hide=True))
         self.watch()
         return True
 
@@ -865,6 +865,8 @@ class CalendarState:
             candidate = self.registry.find(resource)
             if candidate is not None and candidate.resource is resource:
                 return candidate
+        except LACKING:
+            raise
         except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass
         return next(record for record in self.registry.by_id.values() if record.resource is resource)

@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bookcore.model.errors import AssignmentError, FieldError, brief
+from bookcore.model.errors import LACKING, AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
 __all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "make_event", "unpacked"]
@@ -99,6 +99,8 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
     if given is not None:
         try:
             more = dict(given) if is_a(given, (Mapping,)) else None
+        except LACKING:
+            raise
         except Exception:  # the mapping's own code
             more = None
         if more is None or not all(type(name) is str for name in more):
@@ -288,6 +290,8 @@ class BookingEvent(_EventFields):
         try:
             resource = self._resource
             return hash((getattr(resource, "id", resource), self._start, self._end))
+        except LACKING:
+            raise
         except Exception:  # keys that cannot be hashed, or slots that are not set yet
             return hash(BookingEvent)
 

@@ -383,6 +383,8 @@ def _is_term(value: Any) -> bool:
         return True
     try:
         return hasattr(kind, "__next__") and not hasattr(value, "id")
+    except LACKING:
+        raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
 
@@ -391,6 +393,8 @@ def _is_selection(value: Any) -> bool:
     """Tell whether *value* is a `Selection`, which this module cannot import."""
     try:
         return bool(getattr(type(value), "_is_selection", False))
+    except LACKING:
+        raise
     except Exception:  # the code of a metaclass
         return False
 

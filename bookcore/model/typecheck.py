@@ -32,6 +32,8 @@ def is_a(value: Any, cls: Any) -> bool:
     """
     try:
         return issubclass(type(value), cls)
+    except (MemoryError, RecursionError):  # `LACKING`, which needs this file
+        raise
     except Exception:  # an abstract class inspects the type, whose metaclass may have code of the user's own
         return False
 

@@ -129,6 +129,8 @@ class FreeTime:
             if self._state.rules.allows(record, low, high, quantity):
                 return window.tell(low, high), window.tell(low, high)
             raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
         length = self._length(low, length)
@@ -237,11 +239,15 @@ class FreeTime:
             if is_too_far(exc):
                 return normal(length)  # a valid length, too long for any span
             raise
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         self._state.keys.point(until)
         try:
             positive = bool(key < until)
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not positive and not empty and (always or not self._state.closed):
@@ -341,6 +347,8 @@ def _stride(key: Any) -> Any:
         return 1
     try:
         return minus(following(key), key)
+    except LACKING:
+        raise
     except Exception:  # the last key of its type, or keys without neighbours
         return None
 
