@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, cast
 
 from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
-from bookcore.model.event import NO_FIELDS, BookingEvent, checked, unpacked
+from bookcore.model.event import NO_FIELDS, BookingEvent, checked, complete, unpacked
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
@@ -60,7 +60,7 @@ def _made(
         return event
     if not is_a(event, cls):
         raise FieldError(cls, fields, f"its __new__ makes {brief(event)}")
-    _complete(event)
+    complete(event)
     if event._seq is not None:
         raise FieldError(cls, fields, f"its __new__ returns {brief(event)}, which has been booked")
     # the arguments have been checked and are booked, so the event must have the same values
@@ -205,18 +205,12 @@ def check_event(event: Any) -> None:
     """Raise `QueryError` unless an object given by the caller is an event with all fields."""
     if not issubclass(type(event), BookingEvent):  # not isinstance: an object may pretend another class
         raise QueryError(event, "is no BookingEvent")
-    _complete(event)
+    complete(event)
     for slot in ("_start", "_end", "_resource", "_quantity", "_id"):
         try:
             getattr(event, slot)
         except AttributeError as exc:
             raise QueryError(event, f"lacks a field ({exc})") from None
-
-
-def _complete(event: BookingEvent) -> None:
-    """Set the slots of an event that the generated ``__init__`` of a dataclass does not set."""
-    if not hasattr(event, "_home"):
-        event._seq = event._lock = event._home = event._fields = None
 
 
 def _is_still(value: Any, given: Any) -> bool:

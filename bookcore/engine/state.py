@@ -698,7 +698,7 @@ class CalendarState:
             self._roll_back(mark)
         if mark in marks:  # else it was cut off as it began
             at = marks.index(mark)
-            if all(inner.orphaned for inner in marks[at:]):
+            if all(inner.is_lost for inner in marks[at:]):
                 del marks[at:]
         if not marks:
             log.close()

@@ -62,7 +62,7 @@ class Transaction(AbstractContextManager[None]):
                 gate.version += 1
                 try:
                     mark.orphaned = True  # until it has ended: this may be cut off at any call
-                    first = next(around for around in block.marks if around.orphaned)
+                    first = next(around for around in block.marks if around.is_lost)
                     if not block.is_owned():
                         error = TransactionError("this block was ended by another thread or task, and was undone")
                     elif first is not mark:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from bookcore.model.errors import LACKING, AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
-__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "make_event", "unpacked"]
+__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "complete", "make_event", "unpacked"]
 
 
 class Status(str, Enum):
@@ -155,13 +155,22 @@ def _is_booked(event: Any) -> bool:
 
 def _set_field(self: Any, name: str, value: Any) -> None:
     """Assign an attribute of a subclass of `BookingEvent`; fields only before the event is booked."""
+    # as few calls as there can be: this runs for every field of every event that a constructor of the program's own makes
     put = _PUT.get(name)
-    if put is not None:
-        put(self, value)
-    elif name not in _OWN and name[:1] != "_" and _is_booked(self):
-        raise AssignmentError(self, name, f"the event has been booked; Calendar.change(event, {name}=...) gives a new one")
+    if put is None:
+        try:
+            booked = _seq_of(self) is not None
+        except AttributeError:  # the ``__init__`` of a dataclass leaves the slot out
+            _put_seq(self, None)
+            booked = False
+        if not booked:
+            put = self._puts.get(name)
+        elif name not in _OWN and name[:1] != "_":
+            raise AssignmentError(self, name, f"the event has been booked; Calendar.change(event, {name}=...) gives a new one")
+    if put is None:
+        _assign(self, name, value)
     else:
-        object.__setattr__(self, name, value)
+        put(self, value)
 
 
 def _delete_field(self: Any, name: str) -> None:
@@ -199,12 +208,14 @@ class BookingEvent(_EventFields):
     # booking is moved; it is None if the ledger keeps this event object itself.
     __slots__ = ("_end", "_fields", "_home", "_id", "_lock", "_quantity", "_resource", "_seq", "_start")
     _computed: ClassVar[frozenset[str]] = frozenset()
+    _puts: ClassVar[dict[str, Any]] = {}  # writes what every event has into an event that is not booked
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._computed = _computed(cls)
         for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes slots for inherited fields too
             delattr(cls, name)
+        cls._puts = {name: _PUT[f"_{name}"] for name in _OWN if getattr(cls, name) is getattr(BookingEvent, name)}
         # not in this class, where it would make each booking without fields slower
         if cls.__setattr__ is object.__setattr__:
             cls.__setattr__ = _set_field  # type: ignore[method-assign]
@@ -221,11 +232,10 @@ class BookingEvent(_EventFields):
             _put_end(self, end)
             _put_id(self, id)
             _put_quantity(self, quantity)
-            _put_fields(self, _loose(type(self), fields) if fields else None)
             _put_seq(self, None)
-            _put_lock(self, None)
-            _put_home(self, None)
-            return
+            if fields:
+                _put_fields(self, _loose(type(self), fields))
+            return  # `complete` writes the others
         self._resource = resource
         self._start = start
         self._end = end
@@ -326,6 +336,7 @@ class BookingEvent(_EventFields):
         return make_event(type(self), resource, start, end, self.id, self.quantity, self.fields)
 
 
+_assign = object.__setattr__
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _seq_of = _slots._seq.__get__
 _PUT: dict[str, Any] = {slot: getattr(_slots, slot).__set__ for slot in BookingEvent.__slots__}
@@ -356,6 +367,16 @@ def _slots_of(cls: type) -> tuple[str, ...]:
     return (slots,) if isinstance(slots, str) else tuple(s for s in slots if not s.startswith("__"))
 
 
+def complete(event: BookingEvent) -> None:
+    """Write the slots that the ``__init__`` of a subclass has left out: its own, or ours, which saves the time. O(1)."""
+    if not hasattr(event, "_home"):
+        _put_seq(event, None)
+        _put_lock(event, None)
+        _put_home(event, None)
+        if not hasattr(event, "_fields"):
+            _put_fields(event, None)
+
+
 def make_event(
     cls: type[BookingEvent], resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: Mapping[str, Any]
 ) -> BookingEvent:
@@ -365,6 +386,7 @@ def make_event(
     if cls is BookingEvent:
         event._fields = dict(fields) or None
         return event
+    complete(event)
     extra = {}
     for name, value in fields.items():
         try:
