@@ -166,7 +166,8 @@ def _set_field(self: Any, name: str, value: Any) -> None:
         if not booked:
             put = self._puts.get(name)
         elif name not in _OWN and name[:1] != "_":
-            raise AssignmentError(self, name, f"the event has been booked; Calendar.change(event, {name}=...) gives a new one")
+            way = f"Calendar.change(event, {name}=...) gives a new one"
+            raise AssignmentError(self, name, f"the event has been booked; {way}")
     if put is None:
         _assign(self, name, value)
     else:
