@@ -75,6 +75,8 @@ def _mistaken(name: str) -> str | None:
         also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
         return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
+    if lower == "qty":
+        return f"did you mean quantity? A {told}"
     if lower.rstrip("_") == "id":  # Python itself tells that the resource, the start or the end is not given
         return f"did you mean id? A {told}"
     for word in sorted({*_CALLS, "fields"} - _WORDS):

@@ -17,6 +17,7 @@ import pytest
 from bookcore import (
     BookingEvent,
     Calendar,
+    FieldError,
     QueryError,
     Resource,
     ResourceError,
@@ -312,3 +313,13 @@ def test_what_is_computed_is_no_field(cls: Any, tmp_path: Path) -> None:
     assert (after.loud, after.initial, after.kept, dict(after.fields)) == ("BOB", "b", "bobbob", {"guest": "bob"})
     moved: Any = calendar.move(after, start=0)
     assert (moved.loud, dict(moved.fields)) == ("BOB", {"guest": "bob"})
+
+
+def test_an_abbreviation_of_an_argument_is_not_taken_for_a_field() -> None:
+    """One unit would be taken, whatever was asked for."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("x", 9))
+    for given in ({"qty": 3}, {"Qty": 3}):
+        with pytest.raises(FieldError, match="did you mean quantity"):
+            calendar.book("x", 1, 2, **given)  # type: ignore[arg-type]
+    assert calendar.book("x", 1, 2, fields={"qty": 3}).fields == {"qty": 3}
