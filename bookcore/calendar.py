@@ -34,7 +34,7 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.query import listing
 from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.choice import Choice, Strategy
@@ -121,8 +121,8 @@ class Calendar(Generic[R, K, E]):
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
             raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
-        if clock is not None and not callable(clock):
-            raise QueryError(clock, "a clock is a function that returns the present instant")
+        if clock is not None and (not callable(clock) or is_async(clock)):
+            raise QueryError(clock, "a clock is a function, not async, that returns the present instant")
         if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         if key is not None and not callable(key):
@@ -1388,7 +1388,7 @@ class Calendar(Generic[R, K, E]):
         other subscribers are notified; the logger ``bookcore`` logs the exception as an error. After Ctrl-C in a callback,
         they are notified by the next call. The returned function may be called at any time.
 
-        Raises: `QueryError` when *callback* is not callable.
+        Raises: `QueryError` when *callback* is not callable, or async.
         Complexity: O(subscribers); each change then costs one call for each subscriber.
 
         >>> from bookcore import Calendar, Resource

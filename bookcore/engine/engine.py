@@ -57,7 +57,7 @@ from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import check_capacity
 from bookcore.model.term import check_quantity, has_id
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed", "skipped"]
@@ -726,6 +726,8 @@ class Engine:
         """See `Calendar.subscribe`."""
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
+        if is_async(callback):
+            raise QueryError(callback, "is async, and nobody would await it: a subscriber may put the change into a queue")
         gate, log, subscription = self.state.gate, self.state.log, Subscription(callback)
         gate.ask(False, log.subscribe, subscription)
 

@@ -6,7 +6,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -323,3 +323,28 @@ def test_an_abbreviation_of_an_argument_is_not_taken_for_a_field() -> None:
         with pytest.raises(FieldError, match="did you mean quantity"):
             calendar.book("x", 1, 2, **given)  # type: ignore[arg-type]
     assert calendar.book("x", 1, 2, fields={"qty": 3}).fields == {"qty": 3}
+
+
+class Awaited:
+    """An object whose calls are async."""
+
+    async def __call__(self, *given: Any) -> Any:
+        """Do nothing."""
+
+    async def heard(self, change: Any) -> None:
+        """Do nothing."""
+
+
+async def heard(*given: Any) -> Any:
+    """Do nothing."""
+
+
+@pytest.mark.parametrize("function", [heard, Awaited(), Awaited().heard, partial(heard, 1)], ids=repr)
+def test_an_async_function_is_refused_where_nobody_would_await_it(function: Any) -> None:
+    """It would be called, and do nothing."""
+    calendar = Calendar()
+    with pytest.raises(QueryError, match=r"async.*queue"):
+        calendar.subscribe(function)
+    with pytest.raises(QueryError, match="clock"):
+        Calendar(clock=function)
+    calendar.subscribe(lambda change: None)()
