@@ -157,6 +157,8 @@ class Registry:
         except Exception as exc:
             reason = "it has no id" if self.key is None else "the calendar's key makes no id of it"
             raise ResourceError(resource, f"{reason} ({type(exc).__name__})") from exc
+        if is_a(resource, type) and hasattr(type(id), "__get__"):  # the descriptor that its objects have for their ids
+            raise ResourceError(resource, "it is a class: add objects of it")
         try:
             known = id in self.by_id
         except LACKING:

@@ -348,3 +348,17 @@ def test_an_async_function_is_refused_where_nobody_would_await_it(function: Any)
     with pytest.raises(QueryError, match="clock"):
         Calendar(clock=function)
     calendar.subscribe(lambda change: None)()
+
+
+PROPERTY = type("Shed", (), {"id": property(lambda self: 1)})
+
+
+@pytest.mark.parametrize("cls", [Resource, type("Flat", (Resource,), {}), PROPERTY, Row])
+def test_a_class_is_no_resource(cls: Any) -> None:
+    """Its id would be the descriptor of the ids of its objects. A class with an id of its own may be one."""
+    calendar = Calendar()
+    with pytest.raises(ResourceError, match="is a class"):
+        calendar.add_resource(cls)
+    assert not len(calendar.resources)
+    lobby = calendar.add_resource(type("Lobby", (), {"id": "lobby"}))
+    assert calendar.resource("lobby") is lobby
