@@ -48,7 +48,7 @@ class Mending:
         try:
             self._mend()
             state.check_parts()
-        except LACKING:
+        except LACKING:  # the next call tries again
             raise
         except Exception as exc:
             self._broken = f"a change was cut off and could not be mended ({type(exc).__name__}: {exc})"

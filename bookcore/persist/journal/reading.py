@@ -136,11 +136,6 @@ class Moment(NamedTuple):
     @classmethod
     def of(cls, given: object) -> Moment:
         """Return the moment that a program names by a position, an instant, or ``"now"``. Raises: `QueryError`."""
-        if type(given) is int and given >= 0:
-            return cls(position=min(given, _FOR_EVER - 1), given=given)
-
-#CHECK
-        """Return the moment that a program names by a position or an instant. Raises: `QueryError`."""
         position = python_int(given)
         if position is not None and position >= 0:
             return cls(position=min(position, _FOR_EVER - 1), given=position)
