@@ -45,7 +45,7 @@ from bookcore.model.errors import (
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
-from bookcore.model.resource import Resource, set_capacity
+from bookcore.model.resource import Resource, overwrite
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
     BookingStore,
@@ -546,7 +546,7 @@ class CalendarState:
         self.registry.resized(record)
         resource = record.resource
         if issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == before:
-            set_capacity(resource, capacity)
+            overwrite(resource, "capacity", capacity)
 
     def _tagged(self, change: changes.Tagged) -> None:
         self.registry.tag(self.record_of_resource(change.resource), change.label)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
 from bookcore.model.numpy_scalars import python_int
 
-__all__ = ["Binding", "Resource", "check_capacity", "set_capacity"]
+__all__ = ["Binding", "Resource", "check_capacity", "overwrite"]
 
 
 class Binding(Protocol):
@@ -134,12 +134,12 @@ for _name in ("id", "capacity", "before", "after"):
     setattr(Resource, _name, _read_once(getattr(_Slots, _name)))
 
 
-def set_capacity(resource: Resource, capacity: int) -> None:
-    """Write the capacity of a resource that is in a calendar, as the calendar does."""
-    if type(resource).capacity is Resource.capacity:
-        _slots.capacity.__set__(resource, capacity)
+def overwrite(resource: Resource, name: str, value: Any) -> None:
+    """Write an attribute of a resource past what refuses it, as a calendar does whose resource gets another capacity."""
+    if getattr(type(resource), name) is getattr(Resource, name):
+        getattr(_slots, name).__set__(resource, value)
     else:  # an attribute of a subclass
-        object.__setattr__(resource, "capacity", capacity)
+        object.__setattr__(resource, name, value)
 
 
 def check_capacity(capacity: object) -> int:
