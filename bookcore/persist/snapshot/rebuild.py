@@ -22,7 +22,7 @@ from bookcore.hours.opening_hours import Hours
 from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model.change import CapacitySet, Closed, Held, HoursSet
 from bookcore.model.closure import Closure
-from bookcore.model.event import BookingEvent, complete
+from bookcore.model.event import BookingEvent
 from bookcore.model.keys import OWN_KEYS, is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
@@ -238,7 +238,6 @@ def event_maker(cls: type) -> Callable[..., Any]:
     def make(resource: Any, start: Any, end: Any, id: Any, quantity: int, fields: dict[str, Any] | None) -> Any:
         event: Any = new(cls)
         initialize(event, resource, start, end, id=id, quantity=quantity)
-        complete(event)
         if fields and plain:
             event._fields = dict(fields)
         elif fields:
