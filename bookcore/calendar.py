@@ -25,15 +25,16 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
-from bookcore.model.errors import BookcoreError, QueryError, StoreError
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, StoreError
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
 from bookcore.model.keys import StatedKeys
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.query import listing
 from bookcore.query.booking_view import BookingIndexView
 from bookcore.query.choice import Choice, Strategy
@@ -120,8 +121,8 @@ class Calendar(Generic[R, K, E]):
         sort = plain_text(bounds)
         if sort not in ("[)", "[]"):
             raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
-        if clock is not None and not callable(clock):
-            raise QueryError(clock, "a clock is a function that returns the present instant")
+        if clock is not None and (not callable(clock) or is_async(clock)):
+            raise QueryError(clock, "a clock is a function, not async, that returns the present instant")
         if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
             raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
         if key is not None and not callable(key):
@@ -174,7 +175,8 @@ class Calendar(Generic[R, K, E]):
         ``id`` gives the resource another id in this calendar than its own, or than the calendar's ``key`` makes; calls then
         take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
         replace the values of a `Resource`, and give an object of another class these values. If such an object has a
-        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. The key
+        ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. So is one whose own
+        ``before`` or ``after`` is a length, unless that is given; 0 means no turnaround, for keys of every type. The key
         function of every index is called with the resource, under the calendar's lock.
 
         Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
@@ -766,13 +768,16 @@ class Calendar(Generic[R, K, E]):
         """
         return self._gate.run(self._engine.move, event_or_id, start, end, resource)  # type: ignore[return-value]
 
-    def change(self, /, event_or_id: Hashable, *, quantity: int = UNSET, **fields: Any) -> E:
+    def change(
+        self, /, event_or_id: Hashable, *, quantity: int = UNSET, remove: Iterable[str] = (), **fields: Any
+    ) -> E:
         """Give a booking another quantity, other fields or both; return the new event, which keeps the id.
 
-        The change is atomic. Fields that are not given stay as they are. The event's class makes the new event, and so
-        checks the fields, as in `book`. More units are checked as a move is: the booking does not conflict with
-        itself. Where the quantity stays or becomes less, nothing can be in the way. The old event owns no lock any more; a
-        hold stays a hold with its deadline.
+        The change is atomic. Fields that are not given stay as they are, and those that ``remove`` names are gone. The
+        event's class makes the new event, and so checks the fields, as in `book`; a field that its constructor would not
+        keep under its name is refused, and so is removing one that the class declares. More units are checked as a move is:
+        the booking does not conflict with itself. Where the quantity stays or becomes less, nothing can be in the way. The
+        old event owns no lock any more; a hold stays a hold with its deadline.
 
         Raises: `ConflictError`, `UnknownBookingError`, `InvalidQuantityError`; `FieldError` for what the class does not
         take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
@@ -783,8 +788,10 @@ class Calendar(Generic[R, K, E]):
         >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
         >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
         (BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada', paid=True), False)
+        >>> calendar.change("trip", remove=["paid"])
+        BookingEvent('van', 9, 12, id='trip', quantity=5, guest='Ada')
         """
-        return self._gate.run(self._engine.change, event_or_id, quantity, fields)  # type: ignore[return-value]
+        return self._gate.run(self._engine.change, event_or_id, quantity, remove, fields)  # type: ignore[return-value]
 
     def split(self, event_or_id: Hashable, at: K) -> tuple[E, E]:
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
@@ -933,6 +940,8 @@ class Calendar(Generic[R, K, E]):
         """
         try:
             hash(label)
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(label, "a label must be hashable") from exc
         return Selection(self._planner, Tagged(label))
@@ -996,7 +1005,8 @@ class Calendar(Generic[R, K, E]):
     def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> BookingIndexView:
         """Keep the active bookings in order of ``key(event)``, to look them up by; return the index.
 
-        Without *key*, the values are those of the field called *name*. *key* is called under the calendar's lock: now, once
+        Without *key*, the values are those of the field called *name*, which has to be a field of the calendar's
+        ``event_type`` where that is a dataclass, or of a booking. *key* is called under the calendar's lock: now, once
         for each booking; later, for each booking that is made, moved or changed. A booking has no value, and is in no
         answer, if *key* raises AttributeError or LookupError for it, or returns None, NaN or a tuple that contains NaN. What
         *key* reads should change by `move` and `change` alone: an assignment to an attribute of an event is not noticed.
@@ -1378,7 +1388,7 @@ class Calendar(Generic[R, K, E]):
         other subscribers are notified; the logger ``bookcore`` logs the exception as an error. After Ctrl-C in a callback,
         they are notified by the next call. The returned function may be called at any time.
 
-        Raises: `QueryError` when *callback* is not callable.
+        Raises: `QueryError` when *callback* is not callable, or async.
         Complexity: O(subscribers); each change then costs one call for each subscriber.
 
         >>> from bookcore import Calendar, Resource
@@ -1689,11 +1699,12 @@ class Calendar(Generic[R, K, E]):
         ...         len(other.resources)
         1
         """
-        if type(position) is not int or position < 0:
+        number = python_int(position)
+        if number is None or number < 0:
             raise QueryError(position, "a position is a whole number from 0")
         if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
             raise QueryError(timeout, "timeout is a number of seconds, from 0")
-        self._journal().wait_for(position, timeout)
+        self._journal().wait_for(number, timeout)
 
     @contextmanager
     def fresh(self) -> Iterator[Self]:
@@ -1818,5 +1829,7 @@ def _is_store(value: Any) -> bool:
     """Tell whether *value* has the methods of a store; a wrapper may get them from the object that it wraps."""
     try:
         return isinstance(value, BookingStore)
+    except LACKING:
+        raise
     except Exception:  # the object's own code
         return False

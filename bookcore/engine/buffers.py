@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap
+from bookcore.model.errors import LACKING
 from bookcore.model.lengths import is_movable
 
 __all__ = ["BufferIndex", "token_of"]
@@ -89,6 +90,8 @@ def token_of(length: Any) -> Any:
     """Return what `BufferIndex` keeps a length under. It contains the type: 1 and 1.0 are equal, and fit different keys."""
     try:
         hash(length)
+    except LACKING:
+        raise
     except Exception:
         return id(length)
     return type(length), length

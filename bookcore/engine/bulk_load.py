@@ -127,8 +127,8 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         spans = spans_of(state.keys, starts, ends)
         if spans is None:
             return False
-        quantities = set(map(attrgetter("_quantity"), events))
-        if quantities != {1} or set(map(type, quantities)) != {int}:
+        quantities = list(map(attrgetter("_quantity"), events))
+        if set(quantities) != {1} or set(map(type, quantities)) != {int}:
             return False
         ids = _ids(state, events)
         if ids is None or not state.holds.expired.keys().isdisjoint(ids):  # booked one by one, they are forgotten

@@ -57,7 +57,7 @@ from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import check_capacity
 from bookcore.model.term import check_quantity, has_id
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed", "skipped"]
@@ -146,7 +146,7 @@ class Engine:
         self._tick()
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, record, low, high, quantity, fields)
         if active is not None:
             return active
@@ -283,6 +283,8 @@ class Engine:
         state = self.state
         try:
             seq = state.ledger.number_of(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code
             seq = None
         if seq is None:
@@ -298,7 +300,7 @@ class Engine:
                 and dict(active.fields)
                 == dict(make_event(state.event_type, owner.resource, active._start, active._end, quantity, fields).fields)
             )
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception:  # a field whose comparison fails
             same = False
@@ -322,7 +324,7 @@ class Engine:
             raise DuplicateBookingError(event, event)
         record = self.state.registry.record(event._resource)
         low, high = self.state.keys.admit(event._start, event._end)
-        check_quantity(event._quantity)
+        event._quantity = check_quantity(event._quantity)
         return low, high, record
 
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
@@ -380,7 +382,7 @@ class Engine:
                 raise HoldExpiredError(id, until, now)
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, record, low, high, quantity, fields, or_hold=True)
         if active is not None:
             return active
@@ -467,15 +469,16 @@ class Engine:
         state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
         return new
 
-    def change(self, event_or_id: Any, quantity: Any, fields: dict[str, Any]) -> BookingEvent:
+    def change(self, event_or_id: Any, quantity: Any, remove: Any, fields: dict[str, Any]) -> BookingEvent:
         """See `Calendar.change`."""
         state = self.state
-        if quantity is UNSET and not (fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
-            raise QueryError(event_or_id, "change takes quantity=... or fields: nothing was given to change")
+        removed = _names(remove)
+        if quantity is UNSET and not (removed or fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
+            raise QueryError(event_or_id, "change takes quantity=..., fields or remove=...: nothing was given to change")
         seq = self._find(event_or_id)
         old, record = state.ledger.event(seq), state.ledger.record(seq)
         units = old._quantity if quantity is UNSET else check_quantity(quantity)
-        return self._change(old, record, changed_event(old, units, fields), by_bookings_alone=False)
+        return self._change(old, record, changed_event(old, units, fields, removed), by_bookings_alone=False)
 
     def _change(
         self, old: BookingEvent, record: ResourceRecord, new: BookingEvent, *, by_bookings_alone: bool
@@ -552,12 +555,14 @@ class Engine:
         state = self.state
         self._tick()
         low, high = state.keys.admit(start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         active = self._same(if_exists, id, None, low, high, quantity, fields)
         if active is not None:
             return active
         try:
             taken = None if id is None else state.ledger.number_of(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code: `_book` raises the error
             taken = None
         if taken is not None:
@@ -641,7 +646,8 @@ class Engine:
         state = self.state
         self._tick()
         record = state.registry.record(resource)
-        if check_capacity(capacity) != record.capacity:
+        capacity = check_capacity(capacity)
+        if capacity != record.capacity:
             state.commit(changes.CapacitySet(record.resource, capacity, record.capacity))
 
     def _each(self, resources: Any) -> list[ResourceRecord]:
@@ -672,6 +678,8 @@ class Engine:
         for label in labels:
             try:
                 hash(label)
+            except LACKING:
+                raise
             except Exception as exc:
                 raise QueryError(label, "a label must be hashable") from exc
         new: dict[Hashable, None] = {}
@@ -679,7 +687,7 @@ class Engine:
             try:
                 if state.registry.has_label(record, label) is not on:
                     new[label] = None
-            except BookcoreError:
+            except (BookcoreError, *LACKING):
                 raise
             except Exception as exc:
                 raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
@@ -701,7 +709,7 @@ class Engine:
         if text is None or not (key is None or callable(key)):
             raise QueryError(name if text is None else key, "create_booking_index takes a name and key=a function")
         if key is None:
-            key = field_reader(text)
+            key = field_reader(text, self.state.event_type, self.state.ledger.all)
         self._tick()
         self.state.commit(changes.IndexCreated(text, key, of_bookings=True))
         return text
@@ -718,6 +726,8 @@ class Engine:
         """See `Calendar.subscribe`."""
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
+        if is_async(callback):
+            raise QueryError(callback, "is async, and nobody would await it: a subscriber may put the change into a queue")
         gate, log, subscription = self.state.gate, self.state.log, Subscription(callback)
         gate.ask(False, log.subscribe, subscription)
 
@@ -760,7 +770,7 @@ class Engine:
             case changes.Changed(before, after):
                 seq = ledger.find(before._id)
                 copy = after._with(resource=ledger.record(seq).resource)
-                check_quantity(copy._quantity)
+                copy._quantity = check_quantity(copy._quantity)
                 # the leader's closures and hours do not count, as for `Booked`
                 self._change(ledger.event(seq), ledger.record(seq), copy, by_bookings_alone=True)
             case changes.Closed(closure):
@@ -796,7 +806,8 @@ class Engine:
     def _apply_resource(
         self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, labels: Any
     ) -> None:
-        self.add_resource(resource, capacity, before, after, id)
+        # None would ask the object itself
+        self.add_resource(resource, capacity, 0 if before is None else before, 0 if after is None else after, id)
         if labels:
             self.tag(resource, labels, True)
 
@@ -857,6 +868,19 @@ def listed(events: Iterable[Any]) -> list[Any]:
         raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
 
 
+def _names(remove: Any) -> list[str]:
+    """Return the names of the fields that `Calendar.change` removes. Raises: `QueryError`."""
+    try:
+        names = [plain_text(name) for name in remove] if plain_text(remove) is None else [None]
+    except LACKING:
+        raise
+    except Exception:  # no iterable, or the object's own code
+        names = [None]
+    if None in names:
+        raise QueryError(remove, "remove is an iterable of names of fields: remove=[...]")
+    return [name for name in names if name is not None]
+
+
 def skipped(on_conflict: Any) -> tuple[type[BookcoreError], ...]:
     """Return the classes of errors whose requests `Calendar.book_all` leaves out. Raises: `QueryError`."""
     how = plain_text(on_conflict)
@@ -912,6 +936,8 @@ def _id_of(event_or_id: Any) -> Any:
     id = getattr(event_or_id, "_id", None) if is_a(event_or_id, BookingEvent) else event_or_id
     try:
         hash(id)
+    except LACKING:
+        raise
     except Exception:
         return None
     return id

@@ -72,15 +72,24 @@ def _task() -> Any:
 class Mark:
     """The state when a block began: how many changes and handed events the log had, the last booking and closure.
 
-    ``orphaned`` is true unless somebody will end the block: until it has begun, when its context manager was collected, and
-    from the beginning of its end, which may be cut off. Two marks may have equal numbers, so they are compared by identity.
+    ``orphaned`` is true until the block has begun, and from the beginning of its end, which may be cut off; it is written
+    without a call, before which Ctrl-C might come. *manager* is a weak reference to the context manager, if it has one: a
+    finalizer of ours would be code, and Ctrl-C may come before its first line. Two marks may have equal numbers, so they are
+    compared by identity.
     """
 
-    __slots__ = ("changes", "handed", "last", "last_closure", "orphaned")
+    __slots__ = ("_manager", "changes", "handed", "last", "last_closure", "orphaned")
 
-    def __init__(self, changes: int, handed: int, last: int, last_closure: int) -> None:
+    def __init__(
+        self, changes: int, handed: int, last: int, last_closure: int, manager: Callable[[], Any] | None = None
+    ) -> None:
         self.changes, self.handed, self.last, self.last_closure = changes, handed, last, last_closure
-        self.orphaned = True
+        self.orphaned, self._manager = True, manager
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody will end the block."""
+        return self.orphaned or (self._manager is not None and self._manager() is None)
 
 
 class Block:
@@ -120,7 +129,7 @@ class Block:
     @property
     def is_lost(self) -> bool:
         """Whether nobody will end the block, so that the next call undoes it. O(nested blocks)."""
-        return all(mark.orphaned for mark in self.marks)
+        return all(mark.is_lost for mark in self.marks)
 
     def is_owned(self) -> bool:
         """Tell whether the caller opened the block."""

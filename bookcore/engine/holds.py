@@ -20,7 +20,7 @@ from itertools import chain, filterfalse, islice, pairwise
 from operator import is_, itemgetter
 from typing import Any, TypeAlias
 
-from bookcore.model.errors import InvalidKeyError, KeyTypeError, QueryError, brief_key
+from bookcore.model.errors import LACKING, InvalidKeyError, KeyTypeError, QueryError, brief_key
 from bookcore.model.keys import KeyFamily, incomparable
 
 __all__ = ["Holds"]
@@ -95,6 +95,8 @@ class Holds:
         try:
             high = bisect_right(self.deadlines, until, self.passed, key=_deadline_of)
             low = bisect_left(self.deadlines, until, self.passed, high, key=_deadline_of)
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})") from exc
         at = bisect_right(self.deadlines, seq, low, high, key=_number_of)
@@ -140,6 +142,8 @@ class Holds:
             if passed == len(deadlines) or now < deadlines[passed][0]:
                 return []
             return deadlines[passed : bisect_right(deadlines, now, passed, key=_deadline_of)]
+        except LACKING:
+            raise
         except Exception as exc:
             reason = f"the clock's instant cannot be compared with deadlines ({type(exc).__name__})"
             raise KeyTypeError(now, reason) from exc

@@ -27,7 +27,7 @@ from bookcore.engine.holds import Holds
 from bookcore.engine.registry import Registry
 from bookcore.index.id_table import IdTable
 from bookcore.index.sequence_table import SequenceTable
-from bookcore.model.errors import BookcoreError, UnknownBookingError
+from bookcore.model.errors import LACKING, BookcoreError, UnknownBookingError
 from bookcore.model.event import BookingEvent, Status
 from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
@@ -121,7 +121,7 @@ class Ledger:
                     why += "; another booking has its id (was it moved, or booked again?)"
                 raise UnknownBookingError(event_or_id, why)
             seq = self.number_of(event_or_id)
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception:  # unhashable, or the object's own code
             seq = None

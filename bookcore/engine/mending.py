@@ -19,7 +19,7 @@ from bookcore.engine.log import this_thread
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
-from bookcore.model.errors import CalendarBrokenError, TransactionError
+from bookcore.model.errors import LACKING, CalendarBrokenError, TransactionError
 from bookcore.stores.record import unbind
 
 __all__ = ["Mending"]
@@ -48,6 +48,8 @@ class Mending:
         try:
             self._mend()
             state.check_parts()
+        except LACKING:  # the next call tries again
+            raise
         except Exception as exc:
             self._broken = f"a change was cut off and could not be mended ({type(exc).__name__}: {exc})"
             raise CalendarBrokenError(self._broken) from exc

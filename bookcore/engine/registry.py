@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, TypeAlias
 
 from bookcore.index.attribute_index import AttributeIndex, Position, called
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
+    LACKING,
     DuplicateResourceError,
     IndexNameError,
     QueryError,
@@ -30,7 +32,7 @@ from bookcore.model.errors import (
     brief,
     brief_key,
 )
-from bookcore.model.lengths import wrong_with
+from bookcore.model.lengths import is_nothing, wrong_with
 from bookcore.model.numpy_scalars import python_number
 from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
@@ -87,6 +89,8 @@ class Registry:
             record = self.by_id.get(id_)
             if record is not None and (record.resource is resource or id_ is resource):
                 return record
+        except LACKING:
+            raise
         except Exception:  # noqa: S110 - unhashable, or the object's own code
             pass
         record = self.renamed.get(id(resource)) or self.with_id(resource)  # an id may happen to have an `id` itself
@@ -94,6 +98,8 @@ class Registry:
             try:
                 if namesake.resource == resource:
                     return namesake
+            except LACKING:
+                raise
             except Exception:  # noqa: S110 - the object's own code
                 pass
         return record
@@ -116,6 +122,8 @@ class Registry:
             return resource
         try:
             return self.key(resource)
+        except LACKING:
+            raise
         except Exception:  # an id of which there is no resource
             return resource
 
@@ -123,6 +131,8 @@ class Registry:
         """Return the record with this id, or None. Raises nothing. O(1)."""
         try:
             return self.by_id.get(id)
+        except LACKING:
+            raise
         except Exception:  # unhashable, or the object's own code
             return None
 
@@ -130,6 +140,8 @@ class Registry:
         """Return the record that has the id of an object, whatever its resource."""
         try:
             return self.with_id(self.id_of(resource))
+        except LACKING:
+            raise
         except Exception:  # the object's own code
             return None
 
@@ -140,11 +152,17 @@ class Registry:
         try:
             if id is None:
                 id = resource.id if self.key is None else self.key(resource)
+        except LACKING:
+            raise
         except Exception as exc:
             reason = "it has no id" if self.key is None else "the calendar's key makes no id of it"
             raise ResourceError(resource, f"{reason} ({type(exc).__name__})") from exc
+        if is_a(resource, type) and hasattr(type(id), "__get__"):  # the descriptor that its objects have for their ids
+            raise ResourceError(resource, "it is a class: add objects of it")
         try:
             known = id in self.by_id
+        except LACKING:
+            raise
         except Exception as exc:
             raise ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})") from exc
         if id is None:
@@ -156,13 +174,19 @@ class Registry:
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before
             after = resource.after if after is None else after
-        elif capacity is None and (units := _own_units(resource)) > 1:
-            reason = f"its capacity is {brief(units)}, which may count seats: give capacity={brief(units)}, or 1"
-            raise ResourceError(resource, reason)
+        else:
+            if capacity is None and (units := _own_units(resource)) > 1:
+                reason = f"its capacity is {brief(units)}, which may count seats: give capacity={brief(units)}, or 1"
+                raise ResourceError(resource, reason)
+            for name, length in ("before", before), ("after", after):
+                if length is None and (own := _own_length(resource, name)) is not None:
+                    reason = f"its {name} is {brief_key(own)}, which may be something else than turnaround"
+                    raise ResourceError(resource, f"{reason}: give {name}={brief(own)}, or {name}=0 for none")
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
         units = check_capacity(1 if capacity is None else capacity)
+        before, after = (None if is_nothing(length) else length for length in (before, after))
         return ResourceRecord(id, resource, self.size, units, before, after)
 
     def add(
@@ -312,6 +336,8 @@ class Registry:
         except Exception as exc:
             for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
                 tags.popitem()
+            if isinstance(exc, LACKING):
+                raise
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
         for bits in bitmaps:
             bits.add(record.number)
@@ -339,6 +365,8 @@ class Registry:
     def _tagged(self, label: Hashable) -> Bitmap | None:
         try:
             return self.tags.get(label)
+        except LACKING:
+            raise
         except Exception as exc:
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
 
@@ -371,6 +399,8 @@ class Registry:
             for kind, bits in list(self.classes.items()):
                 if issubclass(kind, cls):
                     result |= bits.value()
+        except LACKING:
+            raise
         except Exception as exc:  # a protocol that is not a runtime protocol, or the class's own code
             raise QueryError(cls, "cannot be used as a class of resources") from exc
         return result & within
@@ -438,6 +468,8 @@ def _is_renamed(record: ResourceRecord) -> bool:
     try:
         own = getattr(record.resource, "id", None)
         return own is not record.id and bool(own != record.id)
+    except LACKING:
+        raise
     except Exception:  # the object's own code
         return True
 
@@ -446,9 +478,22 @@ def _own_units(resource: Any) -> int:
     """Return the capacity that an object of another class than `Resource` has itself; 1 if it has none that is a number."""
     try:
         units = python_number(resource.capacity)
+    except LACKING:
+        raise
     except Exception:  # it has none, or the object's own code
         return 1
     return units if type(units) is int else 1
+
+
+def _own_length(resource: Any, name: str) -> Any:
+    """Return the attribute of an object of another class than `Resource` if it is a length, but none of zero; else None."""
+    try:
+        length = getattr(resource, name)
+    except LACKING:
+        raise
+    except Exception:  # it has none, or the object's own code
+        return None
+    return None if length is None or is_a(length, date) or wrong_with(length) or is_nothing(length) else length
 
 
 def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:

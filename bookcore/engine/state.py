@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
@@ -44,7 +45,7 @@ from bookcore.model.errors import (
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
-from bookcore.model.resource import Resource
+from bookcore.model.resource import Resource, overwrite
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
     BookingStore,
@@ -220,8 +221,8 @@ class CalendarState:
         """Apply a change without noting it, and without knowing what was before: for `bookcore.engine.mending`."""
         self._apply[type(change)](change)
 
-    def _apply_whole(self, change: changes.Change) -> None:
-        """Apply a change. If it is cut off half-way, `settle` will mend that before the next call."""
+    def _apply_whole(self, change: changes.Change, apply: Callable[[Any], None] | None = None) -> None:
+        """Apply a change, by *apply* if given. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
         self._settle_refusals()
         gate.mode = CHANGING
@@ -229,7 +230,7 @@ class CalendarState:
         self.indexed = None
         self.counted = self.ledger.last, self.closures.last_id
         try:
-            self._apply[type(change)](change)
+            (apply or self._apply[type(change)])(change)
             self.set_whole()
         except BaseException as exc:
             if self._is_torn(change, exc):
@@ -545,7 +546,7 @@ class CalendarState:
         self.registry.resized(record)
         resource = record.resource
         if issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == before:
-            object.__setattr__(resource, "capacity", capacity)
+            overwrite(resource, "capacity", capacity)
 
     def _tagged(self, change: changes.Tagged) -> None:
         self.registry.tag(self.record_of_resource(change.resource), change.label)
@@ -655,10 +656,10 @@ class CalendarState:
         block.marks.append(mark)
         mark.orphaned = False
 
-    def mark(self) -> Mark:
-        """Return what is before a block."""
+    def mark(self, manager: Callable[[], Any] | None = None) -> Mark:
+        """Return what is before a block, of which *manager* is a weak reference to what will end it."""
         log = self.log
-        return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id)
+        return Mark(len(log.changes or ()), len(log.handed), self.ledger.last, self.closures.last_id, manager)
 
     def undoing(self, keep: bool, command: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a command; undo all its changes if it raises, or if *keep* is false. The lock is held for writing."""
@@ -697,7 +698,7 @@ class CalendarState:
             self._roll_back(mark)
         if mark in marks:  # else it was cut off as it began
             at = marks.index(mark)
-            if all(inner.orphaned for inner in marks[at:]):
+            if all(inner.is_lost for inner in marks[at:]):
                 del marks[at:]
         if not marks:
             log.close()
@@ -731,8 +732,7 @@ class CalendarState:
         """Release a booking without comparing a key, if the store can do that and no change is half done."""
         if type(undo) is not changes.Released or self.gate.torn or self.expiry is None:
             return False
-        self._released(undo, hide=True)
-        self.begun = False  # as after any other change that is complete
+        self._apply_whole(undo, partial(self._released, hide=True))
         self.watch()
         return True
 
@@ -865,6 +865,8 @@ class CalendarState:
             candidate = self.registry.find(resource)
             if candidate is not None and candidate.resource is resource:
                 return candidate
+        except LACKING:
+            raise
         except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass
         return next(record for record in self.registry.by_id.values() if record.resource is resource)

@@ -12,7 +12,7 @@ is undone when Python collects its context manager, or at the end of the block a
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from weakref import ref
 
 from bookcore.engine.gate import CHANGING, IDLE, Block, Mark
 from bookcore.engine.log import deliver_all
@@ -24,8 +24,6 @@ __all__ = ["Transaction"]
 
 class Transaction(AbstractContextManager[None]):
     """A block of changes that are kept or undone together. It is entered once."""
-
-    __slots__ = ("_block", "_keep", "_mark", "_state")
 
     def __init__(self, state: CalendarState, keep: bool) -> None:
         self._state, self._keep = state, keep
@@ -41,8 +39,7 @@ class Transaction(AbstractContextManager[None]):
         if self._state.gate.waiting:
             self._state.tick()  # before the block begins, because the clock may raise
         self._state.renumber()
-        # set first, so that `__del__` finds the block if Ctrl-C comes before `__enter__` returns
-        self._block, self._mark = self._state.gate.block or Block(), self._state.mark()
+        self._block, self._mark = self._state.gate.block or Block(), self._state.mark(ref(self))
         self._state.begin(self._block, self._mark)
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
@@ -65,7 +62,7 @@ class Transaction(AbstractContextManager[None]):
                 gate.version += 1
                 try:
                     mark.orphaned = True  # until it has ended: this may be cut off at any call
-                    first = next(around for around in block.marks if around.orphaned)
+                    first = next(around for around in block.marks if around.is_lost)
                     if not block.is_owned():
                         error = TransactionError("this block was ended by another thread or task, and was undone")
                     elif first is not mark:
@@ -88,8 +85,3 @@ class Transaction(AbstractContextManager[None]):
             deliver_all()  # also of other calendars, which were called in the block
         if error is not None and exc is None:  # else that exception goes on, and the block is undone, as the program expects
             raise error
-
-    def __del__(self) -> None:
-        mark: Any = getattr(self, "_mark", None)
-        if mark is not None:
-            mark.orphaned = True  # this may run in the midst of another call, so it only notes that

@@ -30,7 +30,7 @@ from bookcore.hours.rules import (
 )
 from bookcore.hours.wall_clock import AMBIGUOUS, EPOCH, EPOCH_UTC, NONEXISTENT, Piece, choice, load_zone
 from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
-from bookcore.model.errors import HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
+from bookcore.model.errors import LACKING, HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.model.window import Window
 
@@ -291,6 +291,8 @@ class Hours:
         try:
             point: timedelta = key - self._epoch
             is_nat = bool(point != point)  # pandas.NaT is a datetime, and not equal to itself
+        except LACKING:
+            raise
         except Exception as exc:  # the class of the key may raise any error
             raise self._key_error(key) from exc
         if is_nat:

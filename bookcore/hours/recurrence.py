@@ -35,6 +35,7 @@ from bookcore.model.errors import (
     InvalidSpanError,
     KeyTypeError,
 )
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def recurring(
         choice("keep", keep, KEEP)
     choice("nonexistent", nonexistent, NONEXISTENT)
     choice("ambiguous", ambiguous, AMBIGUOUS)
-    if limit is not None and (not is_a(limit, int) or is_a(limit, bool) or int.__index__(limit) < 0):
+    count = None if limit is None else python_int(limit)
+    if limit is not None and (count is None or count < 0):
         raise HoursError(limit, "a limit is a whole number of spans, or None")
     axis = axis_of(start, zone, nonexistent, ambiguous)
     first, last = axis.instant(start), axis.instant(end)
@@ -181,7 +183,7 @@ def recurring(
                 raise HoursError(axis.zone, f"the code of this zone raised {type(exc).__name__}") from exc
             yield pair
 
-    return pairs() if limit is None else islice(pairs(), min(int.__index__(limit), sys.maxsize))
+    return pairs() if count is None else islice(pairs(), min(count, sys.maxsize))
 
 
 def _in_order(points: Iterable[Any], axis: Axis, skipped: dict[timedelta, timedelta]) -> Iterator[timedelta]:

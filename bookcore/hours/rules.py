@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
 __all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
@@ -70,8 +71,9 @@ def read_pairs(value: Any, reason: str) -> Iterator[tuple[Any, Any]]:
 
 
 def _read_weekdays(key: Any) -> list[int]:
-    if is_a(key, int) and not is_a(key, bool) and 0 <= int.__index__(key) <= 6:
-        return [int.__index__(key)]
+    day = python_int(key)
+    if day is not None and 0 <= day <= 6:
+        return [day]
     text = plain_text(key)
     if text is not None:
         days: list[int] = []

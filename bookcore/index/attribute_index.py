@@ -133,6 +133,8 @@ class AttributeIndex:
             chunk = self.chunks[at]
             high = bisect_right(chunk.values, value)
             return at, bisect_left(chunk.ordinals, number, bisect_left(chunk.values, value, 0, high), high)
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(value, f"cannot be ordered among {self.family.others}") from exc
 
@@ -306,7 +308,7 @@ class AttributeIndex:
                 start = 0 if low is None or low < values[0] else bisect_left(values, low)
                 stop = len(values) if high is None or values[-1] < high else bisect_right(values, high)
                 found.append((chunk, start, stop))
-        except BookcoreError:
+        except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise KeyTypeError(
@@ -328,6 +330,8 @@ class AttributeIndex:
         """Tell whether a value is neither None nor NaN, which equal nothing. Raises: `KeyTypeError`."""
         try:
             return value is not None and not is_nan(value)
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
 
@@ -369,6 +373,8 @@ def called(indexes: Mapping[str, AttributeIndex], name: object, what: str, make:
     """
     try:
         index = indexes.get(name)  # type: ignore[call-overload]
+    except LACKING:
+        raise
     except Exception:  # unhashable, or the object's own code
         index = None
     if index is None:

@@ -27,7 +27,7 @@ from numbers import Integral, Number
 from typing import Any, TypeAlias
 
 from bookcore.model.arithmetic import OWN, minus, plus
-from bookcore.model.errors import BookcoreError, KeyTypeError
+from bookcore.model.errors import LACKING, BookcoreError, KeyTypeError
 
 __all__ = [
     "Place",
@@ -134,6 +134,8 @@ def _neighbour(key: Any, up: bool) -> Any:
         further = bool(key < moved if up else moved < key)
     except OverflowError as exc:
         raise LookupError(key) from exc
+    except LACKING:
+        raise
     except Exception as exc:
         raise KeyTypeError(
             key,
@@ -315,7 +317,7 @@ def fits(start: Any, length: Any, end: Any, rounded: bool = False) -> Any:
         return None if end < until else until
     except OverflowError:
         return None
-    except BookcoreError:
+    except (BookcoreError, *LACKING):
         raise
     except Exception as exc:
         raise KeyTypeError(start, f"cannot be moved by a length ({type(exc).__name__}: {exc})") from exc

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from bookcore.calendar import Calendar
 from bookcore.model.errors import QueryError
 from bookcore.model.generic import Bounds, E, Generic, K, R
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 from bookcore.query.selection import Selection
 
@@ -96,11 +97,12 @@ class AsyncCalendar(Generic[R, K, E]):
     def __init__(self, calendar: Calendar[R, K, E], *, threads: int = 32) -> None:
         if not is_a(calendar, Calendar):
             raise QueryError(calendar, "is no Calendar")
-        if type(threads) is not int or threads < 1:
+        workers = python_int(threads) or 0
+        if workers < 1:
             raise QueryError(threads, "threads is how many commands may wait at the same time, at least 1")
         self.calendar = calendar
         self._closes = self._ended = False
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bookcore")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="bookcore")
 
     @classmethod
     async def open(cls, *args: Any, threads: int = 32, **options: Any) -> AsyncCalendar[Calendar[Any, Any, Any]]:

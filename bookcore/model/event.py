@@ -13,12 +13,12 @@ from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bookcore.model.errors import AssignmentError, FieldError, brief
+from bookcore.model.errors import LACKING, AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
-__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "make_event", "unpacked"]
+__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "complete", "make_event", "unpacked"]
 
 
 class Status(str, Enum):
@@ -50,12 +50,12 @@ _OWN = frozenset({"end", "id", "quantity", "resource", "start"})
 
 _CALLS = {
     "after": "add_resource", "before": "add_resource", "capacity": "add_resource", "held": "hold", "hold": "hold",
-    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "requests": "book_all", "selection": "book_any",
-    "strategy": "book_any", "ttl": "hold", "until": "hold",
+    "if_exists": "book", "on_conflict": "book_all", "quantity": "book", "remove": "change", "requests": "book_all",
+    "selection": "book_any", "strategy": "book_any", "ttl": "hold", "until": "hold",
 }  # fmt: skip
 """Names that ask something of a booking call, and the call of `Calendar` that takes them."""
 
-_WORDS = frozenset({"held", "hold", "requests", "selection"})
+_WORDS = frozenset({"held", "hold", "remove", "requests", "selection"})
 """Those of `_CALLS` that are refused only if written exactly so: a field may well be called something like them."""
 
 
@@ -75,6 +75,8 @@ def _mistaken(name: str) -> str | None:
         also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
         return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
+    if lower == "qty":
+        return f"did you mean quantity? A {told}"
     if lower.rstrip("_") == "id":  # Python itself tells that the resource, the start or the end is not given
         return f"did you mean id? A {told}"
     for word in sorted({*_CALLS, "fields"} - _WORDS):
@@ -99,6 +101,8 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
     if given is not None:
         try:
             more = dict(given) if is_a(given, (Mapping,)) else None
+        except LACKING:
+            raise
         except Exception:  # the mapping's own code
             more = None
         if more is None or not all(type(name) is str for name in more):
@@ -109,6 +113,14 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
     if hidden := sorted(NO_FIELDS.intersection(named)):
         raise FieldError(cls, hidden, "that is what an event says itself")
     return named
+
+
+def _loose(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what its class hides."""
+    fields = checked(cls, keywords)
+    if cls is not BookingEvent and (hidden := sorted(name for name in fields if hasattr(cls, name))):
+        raise FieldError(cls, hidden, "its class has an attribute of that name, which would hide it")
+    return fields or None
 
 
 @dataclass(eq=False, init=False)
@@ -145,13 +157,23 @@ def _is_booked(event: Any) -> bool:
 
 def _set_field(self: Any, name: str, value: Any) -> None:
     """Assign an attribute of a subclass of `BookingEvent`; fields only before the event is booked."""
+    # as few calls as there can be: this runs for every field of every event that a constructor of the program's own makes
     put = _PUT.get(name)
-    if put is not None:
-        put(self, value)
-    elif name not in _OWN and name[:1] != "_" and _is_booked(self):
-        raise AssignmentError(self, name, f"the event has been booked; Calendar.change(event, {name}=...) gives a new one")
+    if put is None:
+        try:
+            booked = _seq_of(self) is not None
+        except AttributeError:  # the ``__init__`` of a dataclass leaves the slot out
+            _put_seq(self, None)
+            booked = False
+        if not booked:
+            put = self._puts.get(name)
+        elif name not in _OWN and name[:1] != "_":
+            way = f"Calendar.change(event, {name}=...) gives a new one"
+            raise AssignmentError(self, name, f"the event has been booked; {way}")
+    if put is None:
+        _assign(self, name, value)
     else:
-        object.__setattr__(self, name, value)
+        put(self, value)
 
 
 def _delete_field(self: Any, name: str) -> None:
@@ -188,11 +210,15 @@ class BookingEvent(_EventFields):
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the
     # booking is moved; it is None if the ledger keeps this event object itself.
     __slots__ = ("_end", "_fields", "_home", "_id", "_lock", "_quantity", "_resource", "_seq", "_start")
+    _computed: ClassVar[frozenset[str]] = frozenset()
+    _puts: ClassVar[dict[str, Any]] = {}  # writes what every event has into an event that is not booked
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._computed = _computed(cls)
         for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes slots for inherited fields too
             delattr(cls, name)
+        cls._puts = {name: _PUT[f"_{name}"] for name in _OWN if getattr(cls, name) is getattr(BookingEvent, name)}
         # not in this class, where it would make each booking without fields slower
         if cls.__setattr__ is object.__setattr__:
             cls.__setattr__ = _set_field  # type: ignore[method-assign]
@@ -209,7 +235,7 @@ class BookingEvent(_EventFields):
             _put_end(self, end)
             _put_id(self, id)
             _put_quantity(self, quantity)
-            _put_fields(self, (checked(type(self), fields) or None) if fields else None)
+            _put_fields(self, _loose(type(self), fields) if fields else None)
             _put_seq(self, None)
             _put_lock(self, None)
             _put_home(self, None)
@@ -219,7 +245,7 @@ class BookingEvent(_EventFields):
         self._end = end
         self._id = id
         self._quantity = quantity
-        self._fields = (checked(type(self), fields) or None) if fields else None
+        self._fields = _loose(BookingEvent, fields) if fields else None
         self._seq: int | None = None
         self._lock: int | None = None
         self._home: Home | None = None
@@ -258,7 +284,10 @@ class BookingEvent(_EventFields):
             for slot in _slots_of(cls):
                 if slot not in _OWN and hasattr(self, slot):
                     fields[slot] = getattr(self, slot)
-        fields.update(getattr(self, "__dict__", ()))
+        held = getattr(self, "__dict__", None)
+        if held:
+            computed = self._computed
+            fields.update({name: held[name] for name in held if name not in computed} if computed else held)
         return MappingProxyType(fields)
 
     def __eq__(self, other: object) -> bool:
@@ -275,6 +304,8 @@ class BookingEvent(_EventFields):
         try:
             resource = self._resource
             return hash((getattr(resource, "id", resource), self._start, self._end))
+        except LACKING:
+            raise
         except Exception:  # keys that cannot be hashed, or slots that are not set yet
             return hash(BookingEvent)
 
@@ -309,6 +340,7 @@ class BookingEvent(_EventFields):
         return make_event(type(self), resource, start, end, self.id, self.quantity, self.fields)
 
 
+_assign = object.__setattr__
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _seq_of = _slots._seq.__get__
 _PUT: dict[str, Any] = {slot: getattr(_slots, slot).__set__ for slot in BookingEvent.__slots__}
@@ -321,9 +353,29 @@ NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isin
 """Names that a field cannot have, because it could not be read as an attribute."""
 
 
+def _computed(cls: type) -> frozenset[str]:
+    """Return the attributes of a class that are computed, and of which its objects may keep the value: no fields of theirs.
+
+    ``functools.cached_property`` and those of Django and Werkzeug are of this kind: the function, or a property.
+    """
+    seen = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+    return frozenset(
+        name
+        for name, value in seen.items()
+        if isinstance(value, property) or (hasattr(type(value), "__get__") and "func" in getattr(value, "__dict__", ()))
+    )
+
+
 def _slots_of(cls: type) -> tuple[str, ...]:
     slots = cls.__dict__.get("__slots__", ())
     return (slots,) if isinstance(slots, str) else tuple(s for s in slots if not s.startswith("__"))
+
+
+def complete(event: BookingEvent) -> None:
+    """Write the slots that the ``__init__`` of a dataclass leaves out. O(1)."""
+    if not hasattr(event, "_home"):
+        for put in (_put_seq, _put_lock, _put_home, _put_fields):
+            put(event, None)
 
 
 def make_event(

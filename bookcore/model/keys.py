@@ -38,7 +38,7 @@ from numbers import Number
 from operator import is_
 from typing import Any
 
-from bookcore.model.errors import InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
+from bookcore.model.errors import LACKING, InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
 from bookcore.model.numpy_scalars import Grain, grain, is_array, python_number
 from bookcore.model.pandas_scalars import is_timestamp, python_time
 from bookcore.model.typecheck import is_a, plain_text
@@ -118,14 +118,21 @@ def normal(key: Any) -> Any:
             return key if all(map(is_, key, held)) else row(held)
     except KeyTypeError:
         raise
-    except RecursionError:
-        raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
+    except LACKING as exc:
+        _refuse_nested(key, exc)
+        raise
     except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
         raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
     try:
         return python_number(python_time(key))
     except ValueError as exc:
         raise KeyTypeError(key, str(exc)) from None
+
+
+def _refuse_nested(key: Any, error: BaseException) -> None:
+    """Raise `KeyTypeError` for a tuple whose depth is the reason of a RecursionError; other keys have code of their own."""
+    if isinstance(error, RecursionError) and row_of(key) is not None:
+        raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
 
 
 def row_of(key: Any) -> Any:
@@ -179,10 +186,11 @@ def _is_point(key: Any) -> bool:
         if type(key) in _NEVER_NAN:  # raises for a class that cannot be hashed
             return True
         return all(bool(atom == atom) for atom in _atoms(key))
-    except RecursionError:
-        raise KeyTypeError(None, "a tuple nested too deeply to compare") from None
     except ArithmeticError:  # decimal's signalling NaN raises this
         return False
+    except LACKING as exc:
+        _refuse_nested(key, exc)
+        raise
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be compared with itself ({type(exc).__name__})") from exc
 
@@ -242,6 +250,8 @@ def _held_as(cls: type) -> type:
     if cls.__module__.partition(".")[0] in ("numpy", "pandas"):
         try:
             return type(normal(cls(0)))
+        except LACKING:
+            raise
         except Exception:  # a time of NumPy, which has no unit
             return cls
     return cls
@@ -292,6 +302,8 @@ class KeyFamily:
             return False
         try:
             return bool(start < end)
+        except LACKING:
+            raise
         except Exception:
             return False
 
@@ -343,6 +355,8 @@ class KeyFamily:
         try:
             kind = kind_of(key)
             known = self._kinds.get(kind)  # a class need not be hashable
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
         # two keys of a class of the user's own need not be comparable; two times of NumPy's of one grain are
@@ -451,6 +465,8 @@ def incomparable(one: Any, other: Any) -> str | None:
             return None
         below, above = bool(one < other), bool(other < one)
         left, right = (None, None) if own else (grain(one), grain(other))
+    except LACKING:
+        raise
     except Exception as exc:  # the user's own class may raise anything
         return type(exc).__name__
     if below and above:

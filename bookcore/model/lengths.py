@@ -26,14 +26,14 @@ from numbers import Number
 from typing import Any
 
 from bookcore.model.arithmetic import OWN, minus, plus
-from bookcore.model.errors import KeyTypeError, brief, brief_key
+from bookcore.model.errors import LACKING, KeyTypeError, brief, brief_key
 from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
 
 __all__ = [
-    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_too_far",
-    "later", "reach", "sooner", "wrong_with",
+    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_nothing",
+    "is_too_far", "later", "reach", "sooner", "wrong_with",
 ]  # fmt: skip
 
 
@@ -53,6 +53,8 @@ def later(key: Any, length: Any) -> Any:
         moved = low + length if type(low) in OWN and type(length) in OWN else _forward(low, length)
         backwards = bool(moved < low)
         whole = _is_whole(low, moved, length)
+    except LACKING:
+        raise
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
     if backwards:
@@ -81,6 +83,8 @@ def sooner(key: Any, length: Any) -> Any:
         moved = high - length if type(high) in OWN and type(length) in OWN else minus(high, length)
         forwards = bool(high < moved)
         whole = _is_whole(moved, high, length)
+    except LACKING:
+        raise
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
     if forwards:
@@ -127,6 +131,8 @@ def wrong_with(length: Any) -> str:
         nothing = _nothing(length) if _has_addition(type(length)) else None
     except ArithmeticError:  # a signalling NaN
         return "which is no number"
+    except LACKING:
+        raise
     except Exception:
         nothing = None
     if nothing is None:
@@ -135,8 +141,24 @@ def wrong_with(length: Any) -> str:
         if nothing != nothing:
             return "which is without end"
         return "which is negative" if length < nothing else ""
+    except LACKING:
+        raise
     except Exception:  # a length that cannot be compared, as one in months cannot
         return ""
+
+
+def is_nothing(length: Any) -> bool:
+    """Tell whether a length is zero, by which every key stays where it is.
+
+    >>> is_nothing(timedelta(0)), is_nothing(0.5), is_nothing(None)
+    (True, False, False)
+    """
+    try:
+        return length is not None and bool(length == _nothing(length))
+    except LACKING:
+        raise
+    except Exception:  # the length's own code
+        return False
 
 
 def _nothing(length: Any) -> Any:
@@ -152,6 +174,8 @@ def _nothing(length: Any) -> Any:
 def _has_addition(cls: type) -> bool:
     try:
         return hasattr(cls, "__add__") or hasattr(cls, "__radd__")
+    except LACKING:
+        raise
     except Exception:  # code of a metaclass
         return False
 

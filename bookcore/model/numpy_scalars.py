@@ -16,7 +16,7 @@ import sys
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
-__all__ = ["Grain", "grain", "is_array", "python_number", "unit_of"]
+__all__ = ["Grain", "grain", "is_array", "python_int", "python_number", "unit_of"]
 
 _DAY = 86400
 _SECONDS = {"Y": 366 * _DAY, "M": 31 * _DAY, "W": 7 * _DAY, "D": _DAY, "h": 3600, "m": 60, "s": 1}
@@ -94,6 +94,19 @@ def python_number(value: Any) -> Any:
     if letter in "mM" and value.dtype.str.endswith("8"):
         raise ValueError("has no unit")
     return value
+
+
+def python_int(value: Any) -> int | None:
+    """Return an int, or the equal one for an integer of NumPy or of a subclass of int; None for all else, and truth values.
+
+    >>> python_int(9), python_int(True), python_int(9.0)
+    (9, None, None)
+    """
+    if type(value) is int:
+        return value
+    if issubclass(type(value), int):
+        return None if type(value) is bool else int.__index__(value)
+    return int(value) if _is_numpy(value, "integer") and value.dtype.kind in "iu" else None
 
 
 def unit_of(value: Any) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
+from bookcore.model.numpy_scalars import python_int
 
-__all__ = ["Binding", "Resource", "check_capacity"]
+__all__ = ["Binding", "Resource", "check_capacity", "overwrite"]
 
 
 class Binding(Protocol):
@@ -18,12 +19,27 @@ class Binding(Protocol):
         """Return these calendars."""
 
 
-_READ_ONCE = frozenset({"after", "before", "capacity", "id"})
-"""What a calendar reads of a resource when it is added."""
-
-
 @dataclass(eq=False, init=False, slots=True, weakref_slot=True)
-class Resource:
+class _Slots:
+    """The slots of `Resource`, which has a property of the same name for each of the first four, to refuse assignments.
+
+    `Resource` writes the slots by names of its own, because the properties, like a ``__setattr__``, take several times as
+    long: a program makes a resource for each row of a table.
+    """
+
+    id: Hashable
+    capacity: int = field(default=1, kw_only=True, repr=False)
+    before: Any = field(default=None, kw_only=True, repr=False)
+    after: Any = field(default=None, kw_only=True, repr=False)
+    # The calendar finds its index of the resource through this slot, see `bookcore.stores.record`. Looking the id up in a
+    # dict instead takes twice as long for a random one of 100,000 resources.
+    _binding: Any = field(default=None, init=False, repr=False, compare=False)
+
+
+_slots: Any = _Slots  # to a type checker, a slot of a class is its value and not the descriptor
+
+
+class Resource(_Slots):
     """A bookable object, identified by a hashable ``id`` that does not change. Subclass it for flats, cars, seats.
 
     ``capacity`` is the number of units that can be used at the same time. ``before`` and ``after`` are the turnaround:
@@ -51,33 +67,16 @@ class Resource:
     Car(id='AB-123', seats=7)
     """
 
-    id: Hashable
-    capacity: int = field(default=1, kw_only=True, repr=False)
-    before: Any = field(default=None, kw_only=True, repr=False)
-    after: Any = field(default=None, kw_only=True, repr=False)
-    # The calendar finds its index of the resource through this slot, see `bookcore.stores.record`. Looking the id up in a
-    # dict instead takes twice as long for a random one of 100,000 resources.
-    _binding: Any = field(default=None, init=False, repr=False, compare=False)
+    __slots__ = ()
+    # Python puts the name of the class before these, so that no subclass has them by chance
+    __id, __capacity, __before, __after = _slots.id, _slots.capacity, _slots.before, _slots.after
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
-        # past our `__setattr__`, which takes several times as long
-        _set_binding(self, None)
-        _set_id(self, id)
-        _set_capacity(self, capacity)
-        _set_before(self, before)
-        _set_after(self, after)
-
-    if not TYPE_CHECKING:  # a type checker that sees them accepts an assignment to any name
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            if name in _READ_ONCE:
-                self._check_free(name)
-            object.__setattr__(self, name, value)
-
-        def __delattr__(self, name: str) -> None:
-            if name in _READ_ONCE:
-                self._check_free(name)
-            object.__delattr__(self, name)
+        self._binding = None
+        self.__id = id
+        self.__capacity = capacity
+        self.__before = before
+        self.__after = after
 
     def _check_free(self, name: str) -> None:
         """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""
@@ -116,13 +115,36 @@ class Resource:
         return answer
 
 
-_slots: Any = Resource  # to a type checker, a slot of a class is its value and not the descriptor
-_set_binding, _set_id = _slots._binding.__set__, _slots.id.__set__
-_set_capacity, _set_before, _set_after = _slots.capacity.__set__, _slots.before.__set__, _slots.after.__set__
+def _read_once(slot: Any) -> property:
+    """Return a property for a slot that a calendar reads once, when a resource is added."""
+    name = slot.__name__
+
+    def write(self: Resource, value: Any) -> None:
+        self._check_free(name)
+        slot.__set__(self, value)
+
+    def delete(self: Resource) -> None:
+        self._check_free(name)
+        slot.__delete__(self)
+
+    return property(slot.__get__, write, delete)
+
+
+for _name in ("id", "capacity", "before", "after"):
+    setattr(Resource, _name, _read_once(getattr(_Slots, _name)))
+
+
+def overwrite(resource: Resource, name: str, value: Any) -> None:
+    """Write an attribute of a resource past what refuses it, as a calendar does whose resource gets another capacity."""
+    if getattr(type(resource), name) is getattr(Resource, name):
+        getattr(_slots, name).__set__(resource, value)
+    else:  # an attribute of a subclass
+        object.__setattr__(resource, name, value)
 
 
 def check_capacity(capacity: object) -> int:
-    """Return *capacity* if it is an int of at least 1, else raise `InvalidQuantityError`."""
-    if type(capacity) is not int or capacity < 1:
+    """Return *capacity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
+    units = python_int(capacity)
+    if units is None or units < 1:
         raise InvalidQuantityError(capacity, "capacity")
-    return capacity
+    return units

@@ -16,6 +16,7 @@ from typing import Any
 from bookcore.model.closure import Closure
 from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
 from bookcore.model.event import BookingEvent
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
 __all__ = [
@@ -382,6 +383,8 @@ def _is_term(value: Any) -> bool:
         return True
     try:
         return hasattr(kind, "__next__") and not hasattr(value, "id")
+    except LACKING:
+        raise
     except Exception as exc:  # the object's own code
         raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
 
@@ -390,6 +393,8 @@ def _is_selection(value: Any) -> bool:
     """Tell whether *value* is a `Selection`, which this module cannot import."""
     try:
         return bool(getattr(type(value), "_is_selection", False))
+    except LACKING:
+        raise
     except Exception:  # the code of a metaclass
         return False
 
@@ -426,7 +431,8 @@ def _id_of(item: Any, calendar: Any) -> Any:
 
 
 def check_quantity(quantity: Any) -> int:
-    """Return *quantity* if it is an int of at least 1 (and not a bool), else raise `InvalidQuantityError`."""
-    if type(quantity) is not int or quantity < 1:
+    """Return *quantity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
+    units = python_int(quantity)
+    if units is None or units < 1:
         raise InvalidQuantityError(quantity)
-    return quantity
+    return units

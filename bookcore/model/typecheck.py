@@ -8,9 +8,10 @@ return.
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import Any, TypeGuard, TypeVar, overload
 
-__all__ = ["is_a", "plain_text"]
+__all__ = ["is_a", "is_async", "plain_text"]
 
 
 T = TypeVar("T")
@@ -32,7 +33,24 @@ def is_a(value: Any, cls: Any) -> bool:
     """
     try:
         return issubclass(type(value), cls)
+    except (MemoryError, RecursionError):  # `LACKING`, which needs this file
+        raise
     except Exception:  # an abstract class inspects the type, whose metaclass may have code of the user's own
+        return False
+
+
+def is_async(function: Any) -> bool:
+    """Tell whether a function is ``async``, so that a call of it does nothing until somebody awaits it.
+
+    >>> async def tell(change): ...
+    >>> is_async(tell), is_async(print)
+    (True, False)
+    """
+    try:
+        return iscoroutinefunction(function) or iscoroutinefunction(function.__call__)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # the object's own code
         return False
 
 

@@ -86,6 +86,8 @@ def _alike(model: Any, *keys: Any) -> tuple[Any, ...]:
     """Return keys as *model* is: in its zone. If one of them cannot be, all are in UTC."""
     try:
         return tuple(_told(key, model) for key in keys)
+    except LACKING:
+        raise
     except Exception:  # beyond the years of datetime in that zone, or code of the zone
         return tuple(map(normal, keys))
 

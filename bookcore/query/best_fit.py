@@ -18,7 +18,7 @@ from typing import Any
 from bookcore.engine.rules import Rules
 from bookcore.index.span_algebra import Place, following
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import KeyTypeError
+from bookcore.model.errors import LACKING, KeyTypeError
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["DOUBLINGS", "tightest"]
@@ -131,6 +131,8 @@ def _before(key: Any, length: Any) -> Any:
     try:
         earlier = minus(key, length)
         return earlier if earlier < key else None
+    except LACKING:
+        raise
     except Exception:  # the length is None, or the key would be before the first of its type
         return None
 
@@ -140,6 +142,8 @@ def _minus(later: Any, earlier: Any) -> Any:
     try:
         return difference(later, earlier)
     except OverflowError:
+        raise
+    except LACKING:
         raise
     except Exception as exc:
         raise KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc

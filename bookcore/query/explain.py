@@ -66,7 +66,7 @@ def explain(state: CalendarState, resource: Any, start: Any, end: Any, quantity:
     """See `Calendar.explain`."""
     record = state.registry.record(resource)
     low, high = state.keys.admit(start, end)
-    check_quantity(quantity)
+    quantity = check_quantity(quantity)
     causes: list[Cause] = []
     if not state.rules.allows(record, low, high, quantity):
         causes = list(state.rules.causes(record, low, high, quantity, start, end))

@@ -41,6 +41,7 @@ from bookcore.model.errors import (
 )
 from bookcore.model.keys import normal
 from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import All, And, as_term, check_quantity, has_id
 from bookcore.model.typecheck import is_a
 from bookcore.model.window import Window
@@ -90,7 +91,7 @@ class FreeTime:
     ) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.gaps`."""
         record, low, high = self._asked(resource, start, end)
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         at_least = self._apart(high if low is None else low, at_least)
         if quantity > record.capacity or is_shorter(record.hours, at_least):
             return iter(())
@@ -107,7 +108,7 @@ class FreeTime:
         record, low, _ = self._asked(resource, after, None)
         if low is None:
             raise KeyTypeError(None, "there is no earliest span in time without a beginning; say after when")
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         length = self._apart(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
         return None if span is None else Window(after, None, low, None).tell(*span)
@@ -120,7 +121,7 @@ class FreeTime:
         record, low, high = self._asked(resource, start, end)
         if low is None or high is None:
             raise InvalidSpanError(start, end, "a span without bound has no length to look for")
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         window = Window(start, end, low, high)
         try:
             length = difference(high, low)
@@ -128,6 +129,8 @@ class FreeTime:
             if self._state.rules.allows(record, low, high, quantity):
                 return window.tell(low, high), window.tell(low, high)
             raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
         length = self._length(low, length)
@@ -143,9 +146,10 @@ class FreeTime:
         self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.common_gaps`."""
-        if quorum is not None and (type(quorum) is not int or quorum < 1):
+        least = None if quorum is None else python_int(quorum) or 0
+        if least is not None and least < 1:
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
-        return self._common_gaps(_members(resources), start, end, at_least, quorum)
+        return self._common_gaps(_members(resources), start, end, at_least, least)
 
     @question
     def _common_gaps(
@@ -185,7 +189,7 @@ class FreeTime:
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any, Any]]:
         """See `Calendar.find_slots`."""
-        check_quantity(quantity)
+        quantity = check_quantity(quantity)
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
         length, step, window = self._window(length, start, end, step)
@@ -235,11 +239,15 @@ class FreeTime:
             if is_too_far(exc):
                 return normal(length)  # a valid length, too long for any span
             raise
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         self._state.keys.point(until)
         try:
             positive = bool(key < until)
+        except LACKING:
+            raise
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not positive and not empty and (always or not self._state.closed):
@@ -339,6 +347,8 @@ def _stride(key: Any) -> Any:
         return 1
     try:
         return minus(following(key), key)
+    except LACKING:
+        raise
     except Exception:  # the last key of its type, or keys without neighbours
         return None
 

@@ -10,7 +10,7 @@ from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
-from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, UnknownBookingError
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
 from bookcore.model.window import Window
@@ -30,7 +30,7 @@ def conflicts(
     """See `Calendar.conflicts`."""
     record = state.registry.record(resource)
     low, high = state.keys.admit(start, end)
-    check_quantity(quantity)
+    quantity = check_quantity(quantity)
     return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
 
 
@@ -65,6 +65,8 @@ def get(state: CalendarState, booking_id: Hashable) -> BookingEvent:
     """See `Calendar.get`."""
     try:
         seq = state.ledger.number_of(booking_id)
+    except LACKING:
+        raise
     except Exception:  # unhashable, or the object's own code
         seq = None
     if seq is None:
@@ -108,7 +110,7 @@ def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
     labels = state.registry.labels(state.registry.record(resource))
     try:
         return frozenset(labels)
-    except BookcoreError:
+    except (BookcoreError, *LACKING):
         raise
     except Exception as exc:  # the object's own code
         raise QueryError(labels, f"cannot be put into a set ({type(exc).__name__})") from exc

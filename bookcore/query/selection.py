@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from bookcore.engine.engine import UNSET
 from bookcore.model.errors import LACKING, QueryError
 from bookcore.model.generic import Generic, R
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.planner import Planner
@@ -111,9 +112,10 @@ class Selection(Generic[R]):
         """
         if n is UNSET:
             return next(iter(self._planner.select(self._term, self._order, 1)), None)
-        if type(n) is not int or n < 0:
+        count = python_int(n)
+        if count is None or count < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
-        return self._planner.select(self._term, self._order, n)
+        return self._planner.select(self._term, self._order, count)
 
     if not TYPE_CHECKING:  # a type checker refuses ``selection[0]`` by itself
         __reversed__ = None

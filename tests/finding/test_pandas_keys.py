@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pytest
 from bookcore import BookingEvent, Calendar, ConflictError, MemoryStore, Resource
 from bookcore.model.arithmetic import minus, plus
 from bookcore.model.keys import normal
+from bookcore.model.pandas_scalars import python_time
 from bookcore.testing import ListStore
 
 pd = pytest.importorskip("pandas", reason="pandas is not installed")
@@ -121,3 +123,21 @@ def test_a_question_with_timestamps_is_answered_with_timestamps(zone: Any) -> No
         assert {str(key.tzinfo) for key in gap} == {str(zone)}
     plain = start.to_pydatetime()
     assert {type(key) for gap in calendar.gaps("room", plain, plain + 9 * hour) for key in gap} == {datetime}
+
+
+@pytest.mark.parametrize("zone", [None, UTC, BERLIN, ZoneInfo("Australia/Lord_Howe")])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_what_is_held_is_what_pandas_makes_of_it(unit: str, zone: Any) -> None:
+    """At random times, in and out of the years of datetime, with the fold of each."""
+    for seed in range(500):
+        seconds = random.Random(seed).randrange(-10**11, 4 * 10**11) if unit != "ns" else seed * 10**7 - 10**9
+        stamp = pd.Timestamp(np.datetime64(seconds, "s").astype(f"datetime64[{unit}]"))
+        if zone is not None and 1700 < stamp.year < 2200:
+            stamp = stamp.tz_localize("UTC").tz_convert(zone)
+        held = python_time(stamp)
+        if 1 <= stamp.year <= 9999:
+            expected = stamp.to_pydatetime()
+            facts = type(expected), expected, expected.fold, expected.tzinfo
+            assert (type(held), held, held.fold, held.tzinfo) == facts, seed
+        else:
+            assert held is stamp, seed

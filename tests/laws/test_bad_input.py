@@ -66,6 +66,7 @@ GOOD: dict[str, Callable[[Calendar], list[Any]]] = {
     "name": lambda c: ["value", "new"],
     "key": lambda c: [len, lambda resource: 3],
     "fields": lambda c: ["Ada"],
+    "remove": lambda c: [[], ["fields"]],
     "by": lambda c: ["value", lambda resource: resource.id],
     "n": lambda c: [0, 3],
     "low": lambda c: [1, None],

@@ -12,6 +12,7 @@ import pytest
 
 from bookcore import BookingEvent, Calendar, ConflictError, DuplicateBookingError, KeyTypeError, Resource
 from bookcore.model.generic import Bounds
+from bookcore.model.resource import overwrite
 
 
 def test_slots_of_many_begin_after_what_holds_its_end() -> None:
@@ -68,7 +69,7 @@ def test_copy_of_a_resource_stands_for_itself() -> None:
     calendar = Calendar()
     resource = calendar.add_resource(Resource("r"))
     twin = copy.copy(resource)
-    object.__setattr__(twin, "id", "twin")
+    overwrite(twin, "id", "twin")
     with pytest.raises(LookupError):
         calendar.book(twin, 1, 2)
     calendar.add_resource(twin)

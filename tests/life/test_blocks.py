@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -246,6 +247,34 @@ def test_a_body_that_goes_on_after_a_cut_off_call_is_kept_as_a_whole_or_not_at_a
         outcomes.add(1 in found)
         calendar.check()
     assert True in outcomes
+
+
+@pytest.mark.parametrize("forget", FORGETTING)
+def test_ctrl_c_while_a_block_is_collected_loses_no_block(forget: Callable[[Calendar], None]) -> None:
+    """Python drops what is raised at the start of a finalizer, and with it all that the finalizer would have done."""
+
+    def interrupt(frame: Any, event: str, argument: Any) -> None:
+        if frame.f_code.co_name == "__del__":
+            raise KeyboardInterrupt
+
+    calendar = numbers()
+    before, hook = sys.getprofile(), sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: None
+    try:
+        sys.setprofile(interrupt)
+        forget(calendar)
+        gc.collect()
+    finally:
+        sys.setprofile(before)
+        sys.unraisablehook = hook
+    calendar.book("r", 8, 9)
+    usual = numbers()
+    forget(usual)
+    gc.collect()
+    usual.book("r", 8, 9)
+    assert starts(calendar) == starts(usual)
+    assert calendar._engine.state.gate.block is None
+    calendar.check()
 
 
 @pytest.mark.parametrize("act", [several, refused, nested, asked])

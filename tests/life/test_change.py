@@ -226,6 +226,188 @@ def test_an_event_that_was_handed_in_stays_as_it_was() -> None:
     assert calendar.get("v") is after
 
 
+class Nested(BookingEvent):
+    """Keeps all that it is given in one field."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, quantity: int = 1, **more: Any) -> None:
+        super().__init__(resource, start, end, quantity=quantity)
+        self.more = more
+
+
+class Priced(BookingEvent):
+    """Has a field that follows from two arguments, of which it keeps one."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, guest: str = "", rate: int = 1, quantity: int = 1) -> None:
+        super().__init__(resource, start, end, quantity=quantity)
+        self.guest, self.label = guest, f"{guest} pays {rate}"
+
+
+class Renaming(BookingEvent):
+    """Keeps an argument under another name."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, who: str = "", quantity: int = 1, **more: Any) -> None:
+        super().__init__(resource, start, end, quantity=quantity, **more)
+        self.guest = who
+
+
+class Popping(BookingEvent):
+    """Takes an argument out of those that it passes on."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, **more: Any) -> None:
+        self.guest = more.pop("guest", "").title()
+        super().__init__(resource, start, end, **more)
+
+
+class Fixed(BookingEvent):
+    """Sets a field itself, whatever it is given."""
+
+    guide = "Eve"
+
+    def __init__(self, resource: Any, start: Any, end: Any, **more: Any) -> None:
+        super().__init__(resource, start, end, **more)
+        self.paid = False
+
+
+LOST: dict[str, tuple[Any, dict[str, Any], dict[str, Any], str]] = {
+    "a keyword that is nested": (Nested, {"note": 1}, {"note": 5}, "note.*no field of that name"),
+    "a new keyword that is nested": (Nested, {"note": 1}, {"door": 5}, "door.*no field of that name"),
+    "what it is nested in": (Nested, {"note": 1}, {"more": {"note": 5}}, "more.*keeps"),
+    "what it is nested in, with more": (Nested, {}, {"more": 5}, "more.*keeps"),
+    "an argument that is not kept": (Priced, {"guest": "Ada", "rate": 7}, {"guest": "Bob"}, "label.*arguments"),
+    "an argument under another name": (Renaming, {"who": "Ada", "note": 1}, {"who": "Bob"}, "guest.*arguments"),
+    "its other name": (Renaming, {"who": "Ada"}, {"guest": "Bob"}, "guest.*keeps ''"),
+    "what the class sets": (Fixed, {}, {"paid": True}, "paid.*keeps False"),
+    "what the class has": (Fixed, {}, {"guide": "Joe"}, "guide.*attribute"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_what_the_class_would_not_keep_is_refused(how: str) -> None:
+    """The constructor takes other arguments than the event has fields, so that a change cannot say what it is to be."""
+    cls, booked, given, told = LOST[how]
+    calendar = some(event_type=cls)
+    event = calendar.book("van", 1, 3, **booked)
+    before = dict(event.fields)
+    with pytest.raises(FieldError, match=told):
+        calendar.change(event, **given)
+    assert (calendar.get(event.id) is event, dict(event.fields)) == (True, before)
+    after = calendar.change(event, quantity=2)
+    assert (dict(after.fields), after.quantity) == (before, 2)
+    calendar.check()
+
+
+@pytest.mark.parametrize("name", ["paid", "guide"])
+def test_what_the_class_would_not_keep_is_not_booked_either(name: str) -> None:
+    """Nobody could read it."""
+    calendar = some(event_type=Fixed)
+    for given in ({name: "Joe"}, {"fields": {name: "Joe"}}):
+        with pytest.raises(FieldError, match=name):
+            calendar.book("room", 1, 3, **given)
+    assert len(calendar) == 0
+    calendar.book("room", 1, 3, paid=False)
+
+
+def test_what_the_class_makes_of_its_arguments_is_changed_by_them() -> None:
+    """If it makes the same of its own fields again."""
+    calendar = some(event_type=Popping)
+    event = calendar.book("van", 1, 3, guest="ada", note=1)
+    after = calendar.change(event, guest="bob")
+    assert dict(after.fields) == {"guest": "Bob", "note": 1}
+    assert dict(calendar.change(after, note=2).fields) == {"guest": "Bob", "note": 2}
+    renamed: Any = Renaming("van", 1, 3, who="Ada")
+    other = calendar.change(calendar.add_booking(renamed), note=1)
+    assert dict(other.fields) == {"guest": "Ada", "note": 1}
+
+
+def test_what_was_set_on_an_event_after_it_was_made_stays() -> None:
+    """Though its class sets something else at first; a change of what that follows from computes it anew."""
+    calendar = some()
+    event: Any = Fixed("van", 1, 3, note=1)
+    event.paid = True
+    calendar.add_booking(event)
+    assert dict(calendar.change(event, note=2).fields) == {"note": 2, "paid": True}
+    stay: Any = Stay("room", 1, 3, guest="Ada", nights=2)
+    stay.price = 50
+    calendar.add_booking(stay)
+    assert calendar.change(stay, guest="Bob").fields["price"] == 50
+    with pytest.raises(FieldError, match="price"):
+        calendar.change(calendar.get(stay.id), nights=3)
+
+
+# -- fields that go ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_field_is_removed(store: Any, tmp_path: Path) -> None:
+    """Undone and redone, followed, found no more in an index, in a snapshot and a journal."""
+    leader, follower = some(store), some()
+    leader.subscribe(follower.apply)
+    index = leader.create_booking_index("guest")
+    event = leader.book("van", 1, 3, id="v", guest="Ada", note=1)
+    digest = leader.digest()
+    with leader.what_if():
+        assert dict(leader.change("v", remove=["guest"]).fields) == {"note": 1}
+        assert list(index.equal("Ada")) == []
+    assert (leader.digest(), event.owns_lock, list(index.equal("Ada"))) == (digest, True, [event])
+    after = leader.change("v", remove=("guest",), quantity=2, door=3)
+    assert (dict(after.fields), after.quantity) == ({"note": 1, "door": 3}, 2)
+    assert dict(leader.change("v", remove={"note", "door"}).fields) == {}
+    assert follower.digest() == leader.digest()
+    leader.check()
+    with Calendar.open(tmp_path / "kept") as kept:
+        kept.add_resource(Resource("van"))
+        kept.book("van", 1, 3, id="v", guest="Ada", note=1)
+        kept.change("v", remove=["guest"])
+        digest = kept.digest()
+    with Calendar.open(tmp_path / "kept") as kept:
+        assert (kept.digest(), dict(kept.get("v").fields)) == (digest, {"note": 1})
+
+
+REMOVALS: dict[str, tuple[Any, dict[str, Any], dict[str, Any], type[BookcoreError], str]] = {
+    "no such field": (BookingEvent, {"guest": "Ada"}, {"remove": ["gest"]}, FieldError, "did you mean guest"),
+    "no field at all": (BookingEvent, {}, {"remove": ["guest"]}, FieldError, "no such field"),
+    "what every event has": (BookingEvent, {"guest": "Ada"}, {"remove": ["start"]}, FieldError, "no such field"),
+    "given as well": (BookingEvent, {"guest": "Ada"}, {"remove": ["guest"], "guest": "Bob"}, FieldError, "given and"),
+    "a text": (BookingEvent, {"a": 1, "b": 2}, {"remove": "ab"}, QueryError, "iterable of names"),
+    "no names": (BookingEvent, {"a": 1}, {"remove": [1]}, QueryError, "iterable of names"),
+    "no iterable": (BookingEvent, {"a": 1}, {"remove": 1}, QueryError, "iterable of names"),
+    "nothing": (BookingEvent, {"a": 1}, {"remove": []}, QueryError, "nothing was given"),
+    "declared": (Stay, {"guest": "Ada"}, {"remove": ["guest"]}, FieldError, "declared by its class"),
+    "computed": (Stay, {"guest": "Ada"}, {"remove": ["price"]}, FieldError, "sets it anew"),
+    "set by the class": (Fixed, {}, {"remove": ["paid"]}, FieldError, "sets it anew"),
+}
+
+
+@pytest.mark.parametrize("how", REMOVALS)
+def test_a_field_that_cannot_be_removed_is_named(how: str) -> None:
+    """And nothing changes."""
+    cls, booked, given, error, told = REMOVALS[how]
+    calendar = some(event_type=cls)
+    event = calendar.book("van", 1, 3, **booked)
+    with pytest.raises(error, match=told):
+        calendar.change(event, **given)
+    assert event.owns_lock
+    calendar.check()
+
+
+def test_fields_besides_those_of_the_class_are_removed() -> None:
+    """Those that its constructor passes on, and those that were set on the event."""
+    calendar = some()
+    visit: Any = Visit("room", 1, 3, host="ada", door=3)
+    visit.note = "late"
+    calendar.add_booking(visit)
+    assert dict(calendar.change(visit, remove=["door", "note"]).fields) == {"host": "Ada"}
+
+
+def test_a_field_called_remove_is_given_in_fields() -> None:
+    """By name it would be taken for the argument."""
+    calendar = some()
+    with pytest.raises(FieldError, match=r"remove.*Calendar\.change.*fields="):
+        calendar.book("room", 1, 3, remove=True)
+    event = calendar.book("room", 1, 3, fields={"remove": True}, removed=False)
+    assert dict(calendar.change(event, fields={"remove": 5}).fields) == {"remove": 5, "removed": False}
+
+
 # -- undone, followed, saved ---------------------------------------------------------------------------
 
 

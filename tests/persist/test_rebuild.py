@@ -14,6 +14,7 @@ import pytest
 from bookcore import BookcoreError, BookingEvent, Calendar, Resource
 from bookcore.engine.registry import Registry
 from bookcore.hours import Hours
+from bookcore.model.resource import overwrite
 from bookcore.persist import registry
 from bookcore.persist.registry import register_key_codec
 from bookcore.persist.snapshot import rebuild
@@ -165,8 +166,8 @@ def test_resource_keeps_what_it_was_registered_with(tmp_path: Path) -> None:
     """What was changed on the object after it was added was not asked for, and is not when it comes back."""
     calendar = Calendar()
     resource = calendar.add_resource(Resource("a"))
-    object.__setattr__(resource, "capacity", 5)  # past what refuses it
-    object.__setattr__(resource, "before", 1)
+    overwrite(resource, "capacity", 5)  # past what refuses it
+    overwrite(resource, "before", 1)
     calendar.book("a", 1, 2)
     calendar.snapshot(tmp_path / "a.bks")
     again = Calendar.restore(tmp_path / "a.bks")

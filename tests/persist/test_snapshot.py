@@ -34,7 +34,7 @@ from bookcore.errors import (
 )
 from bookcore.hours import Hours
 from bookcore.model.event import BookingEvent
-from bookcore.model.resource import Resource
+from bookcore.model.resource import Resource, overwrite
 from bookcore.persist import registry
 from bookcore.persist.errors import (
     SnapshotDamagedError,
@@ -318,7 +318,7 @@ def test_overridden_capacity_and_turnaround_come_back(tmp_path: Path) -> None:
     calendar = Calendar()
     pool = Resource("pool", 3)
     calendar.add_resource(pool, capacity=8, after=2)
-    object.__setattr__(pool, "capacity", 99)  # past what refuses it
+    overwrite(pool, "capacity", 99)  # past what refuses it
     assert portrait(there_and_back(calendar, tmp_path / "a.bks")) == portrait(calendar)
 
 

@@ -157,6 +157,8 @@ def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
     out.raw(codec.name.encode())
     try:
         plain = list(map(codec.encode, values))
+    except MemoryError:
+        raise
     except Exception as exc:
         raise Unwritable(
             values[0], f"the encode of key codec {codec.name!r} failed ({failure(exc)})"
@@ -175,6 +177,8 @@ def _read_registered(src: ColumnReader, count: int) -> list[Any]:
     plain = src.column(count)
     try:
         values = list(map(codec.decode, plain))
+    except MemoryError:
+        raise
     except Exception as exc:
         raise Unreadable(f"the decode of key codec {name!r} failed ({failure(exc)})") from exc
     if any(type(value) is not codec.cls for value in values):

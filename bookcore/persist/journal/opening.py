@@ -17,6 +17,7 @@ from typing import Any
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
 from bookcore.model.errors import QueryError, TransactionError
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
@@ -213,7 +214,8 @@ def open_calendar(
         raise QueryError(salvage, "salvage is True or False")
     if salvage and as_of is not None:
         raise QueryError(as_of, "a directory that is salvaged shows its last state alone; leave out as_of")
-    if type(keep) is not int or keep < 1:
+    kept = python_int(keep) or 0
+    if kept < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
@@ -233,7 +235,7 @@ def open_calendar(
             return open_shared_past(make, folder, known, moment, bounds=bounds, timeout=timeout, progress=progress)
         if progress is not None:
             raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
-        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": keep}
+        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     fs = fs or FileSystem()
     with told_as_journal(folder, "cannot be opened"):
@@ -242,7 +244,7 @@ def open_calendar(
         return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
     if salvage:
         return open_salvaged(make, Place(folder, fs, secret), known, bounds, progress)
-    policy = Policy(sync, keep, secret, threads or Threads())
+    policy = Policy(sync, kept, secret, threads or Threads())
     calendar, state, files = recover(
         make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
     )

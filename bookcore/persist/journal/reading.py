@@ -24,6 +24,7 @@ from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
 from bookcore.model.event import BookingEvent
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
@@ -135,8 +136,9 @@ class Moment(NamedTuple):
     @classmethod
     def of(cls, given: object) -> Moment:
         """Return the moment that a program names by a position, an instant, or ``"now"``. Raises: `QueryError`."""
-        if type(given) is int and given >= 0:
-            return cls(position=min(given, _FOR_EVER - 1), given=given)
+        position = python_int(given)
+        if position is not None and position >= 0:
+            return cls(position=min(position, _FOR_EVER - 1), given=position)
         if isinstance(given, datetime) and given.tzinfo is not None:
             return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
         if plain_text(given) == "now":

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
+from bookcore.model.errors import LACKING
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
@@ -78,6 +79,8 @@ def handed_in(path: object, types: object) -> dict[str, type]:
         return types
     try:
         given = list(types)  # type: ignore[call-overload]  # any object may be passed; it is iterated once
+    except LACKING:
+        raise
     except Exception as exc:
         raise SnapshotTypeError(path, "types is a list of classes, such as [Flat, Car]", []) from exc
     by_name = Known()

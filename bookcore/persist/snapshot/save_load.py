@@ -196,6 +196,8 @@ def _told_as_damage(name: str) -> Iterator[None]:
         raise
     except BookcoreError as exc:
         raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
+    except MemoryError:
+        raise
     except Exception as exc:
         # the user's classes and keys may fail in any way on data of another's making
         reason = f"its objects cannot be made ({failure(exc)})"
