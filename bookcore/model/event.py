@@ -116,9 +116,10 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
 
 
 def _loose(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what its class hides."""
+    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what a class of the user's hides."""
     fields = checked(cls, keywords)
-    if cls is not BookingEvent and (hidden := sorted(name for name in fields if hasattr(cls, name))):
+    hidden = sorted(name for name in fields if hasattr(cls, name) and not hasattr(BookingEvent, name))
+    if hidden:
         raise FieldError(cls, hidden, "its class has an attribute of that name, which would hide it")
     return fields or None
 
