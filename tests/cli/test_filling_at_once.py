@@ -50,7 +50,7 @@ def random_table(rng: random.Random) -> tuple[str, dict[str, Any]]:
     ids, many = rng.choice([None, "all", "all", "some"]), rng.random() < 0.2
     kind, rooms = rng.choice(["int", "date", "time", "zone", "offset"]), rng.choice([1, 3, 8])
     lines = ["resource,start,end" + (",id" if ids else "") + (",quantity" if many else "")]
-    for number in range(rng.randrange(2, 90)):
+    for _ in range(rng.randrange(2, 90)):
         low = rng.randrange(rng.choice([40, 400]))
         high = low + rng.choice([-1, 0, 1, 1, 1, 2, 2, 3, 30])
         cells = [f"room {rng.randrange(rooms)}", shown(kind, low), shown(kind, high)]
@@ -107,7 +107,8 @@ def test_tables_give_the_same_report_at_once_as_row_by_row() -> None:
                 report = list(fill(calendar, rows, capacity=capacity, name_by_line=by_line))
             at_once += store.load_count - before
             refused += sum(isinstance(row, BadRow) and row.reason is Reason.OVERLAP for row in report)
-            said.append((report, calendar.digest(), calendar.resources.ids(), [str(each.id) for each in calendar.bookings()]))
+            ids = [str(each.id) for each in calendar.bookings()]
+            said.append((report, calendar.digest(), calendar.resources.ids(), ids))
             calendar.check()
         assert said[0] == said[1], seed
     assert at_once > 5 * MANY and refused > 5 * MANY
