@@ -15,7 +15,8 @@ import pytest
 from bookcore.errors import BookcoreError
 from bookcore.integrations.ical import read_ics
 
-ROUNDS = int(os.environ.get("BOOKCORE_DAMAGE", 2000 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else 25))
+ROUNDS = 2000 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else 25
+MARKS = [bytes([mark]) for mark in b";:,-Z\0\r\xff"]
 FOLDER = os.environ.get("BOOKCORE_DAMAGE_FOLDER")  # of further calendar files
 BUSY = """BEGIN:VCALENDAR
 BEGIN:VTIMEZONE
@@ -114,12 +115,12 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
                 lines[place] = lines[place][: rng.randrange(len(lines[place]) + 1)]
                 data = b"\n".join(lines)
             case 7:
-                words = [b"DAILY", b"SECONDLY", b"BYDAY=", b"COUNT=", b"TZID=", *(bytes([mark]) for mark in b";:,-Z\0\r\xff")]
+                words = [b"DAILY", b"SECONDLY", b"BYDAY=", b"COUNT=", b"TZID=", *MARKS]
                 at = rng.randrange(len(data) + 1)
                 data = data[:at] + rng.choice(words) + data[at:]
             case _:  # a word of another line
-                other = lines[rng.randrange(len(lines))]
-                lines[place] = lines[place].partition(b":")[0] + b":" + other.partition(b":")[2]
+                value = rng.choice(lines).partition(b":")[2]
+                lines[place] = lines[place].partition(b":")[0] + b":" + value
                 data = b"\n".join(lines)
     return data
 

@@ -199,7 +199,7 @@ class _Writer:
         """Return a time in UTC."""
         _, text = self.value(key)
         if not text.endswith("Z"):
-            raise CalendarFileError(key, "what is written here is in UTC: zone=... says the zone of dates and naive datetimes")
+            raise CalendarFileError(key, "this is written in UTC: zone=... says the zone of dates and naive datetimes")
         return text
 
     def value(self, key: Any) -> tuple[str, str]:
