@@ -63,7 +63,7 @@ class IcsEvents(list[IcsEvent]):
         >>> for low, high, kind in events.unavailable(monday, monday.replace(day=5)):
         ...     print(f"{low:%d %B %H:%M} to {high:%d %B %H:%M}", kind)
         04 May 08:00 to 04 May 09:00 BUSY-UNAVAILABLE
-        04 May 17:00 to 05 May 09:00 BUSY-UNAVAILABLE
+        04 May 17:00 to 05 May 08:00 BUSY-UNAVAILABLE
         """
         return unavailable(self.availability, start, end)
 
