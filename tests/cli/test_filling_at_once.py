@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,3 +203,13 @@ def test_calendar_that_cannot_book_raises_at_the_rows() -> None:
             except BookcoreError as fault:
                 said.append(str(fault))
     assert said[0] == said[1]
+
+
+def test_progress_of_a_long_table_is_shown_on_a_terminal(run: Any, tmp_path: Path) -> None:
+    """While it is read, before the first of its rows is booked; the answer is the same without a terminal."""
+    path = tmp_path / "long.csv"
+    path.write_text("resource,start,end\n" + "".join(f"room,{n},{n + 1 + (n % 500 == 0)}\n" for n in range(3000)))
+    shown, plain = run("load", path, terminal=True), run("load", path)
+    assert "Loading" in shown.stderr and "Loading" not in plain.stderr
+    assert shown.exit_code == plain.exit_code == 0
+    assert "line 3: overlap: 'room' 1 to 2 is taken by 'line 2' (0 to 2)" in plain.stderr

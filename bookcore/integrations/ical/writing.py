@@ -123,7 +123,7 @@ class _Writer:
             kind, summary = "closure", each.reason
             facts = ["STATUS:CONFIRMED", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"]
         else:
-            raise CalendarFileError(each, "is no booking and no closure; what was read from a file is written once it is booked")
+            raise CalendarFileError(each, "is no booking and no closure; what was read is written once it is booked")
         end = self.after(each.end, bounds)
         self.check(each.start, end)
         self.lines += [
