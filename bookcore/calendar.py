@@ -1784,6 +1784,11 @@ class Calendar(Generic[R, K, E]):
         """``"[)"`` or ``"[]"``."""
         return self._engine.state.bounds  # type: ignore[return-value]
 
+    @property
+    def event_type(self) -> type[E]:
+        """The class of the events that `book` makes."""
+        return self._engine.state.event_type  # type: ignore[return-value]
+
     def check(self) -> None:
         """Raise AssertionError unless every invariant of every structure holds. For tests; reads the whole calendar."""
         self._gate.ask(False, self._engine.state.check)

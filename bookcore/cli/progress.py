@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
     ProgressColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -20,14 +21,32 @@ from rich.progress import (
 from bookcore.cli.faults import errors
 from bookcore.cli.streams import visible
 
-__all__ = ["bars", "progress_bar", "step_bars"]
+__all__ = ["Bars", "bars", "progress_bar", "step_bars"]
 
 
-def bars(console: Console, *, of_bytes: bool = True) -> Progress:
+class Bars(Progress):
+    """Progress bars, one of which may follow what is read: no row of a long table comes before many have been read."""
+
+    _followed: tuple[TaskID, Callable[[], int]] | None = None
+
+    def follow(self, what: str, total: int, position: Callable[[], int]) -> None:
+        """Show how far something has come: *position* is called several times a second, by another thread."""
+        self._followed = self.add_task(escape(visible(what)), total=total or None), position
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is shown now."""
+        if self._followed is not None:
+            task, position = self._followed
+            with suppress(OSError, ValueError):  # it is being closed
+                self.update(task, completed=position())
+        return super().get_renderables()
+
+
+def bars(console: Console, *, of_bytes: bool = True) -> Bars:
     """Return progress bars on a console; *of_bytes*: they count bytes, and say how many."""
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()]
     columns += [DownloadColumn()] if of_bytes else []
-    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal, transient=True)
+    return Bars(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
 @contextmanager

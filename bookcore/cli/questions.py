@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
 
 from bookcore.calendar import Calendar
 from bookcore.cli.options import Options
@@ -121,17 +120,13 @@ def load_file(
         table = read_csv(source.table(), **options.arguments())
         any_bad = False
         with table, bars(console) as progress:
-            task = progress.add_task(f"Loading {escape(visible(table.path.name))}", total=table.size or None)
-            rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
-            for number, row in enumerate(rows):
+            progress.follow(f"Loading {table.path.name}", table.size, lambda: table.position)
+            for row in fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids):
                 if isinstance(row, BadRow):
                     any_bad = True
                     on_bad(row)
                     if strict:
                         break
-                if number % _ROWS_PER_UPDATE == 0:
-                    progress.update(task, completed=table.position)
-            progress.update(task, completed=table.size)
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
 
 

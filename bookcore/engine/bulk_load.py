@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, repeat
 from operator import attrgetter, eq, is_not, itemgetter, lt
-from typing import Any
+from typing import Any, NamedTuple
 
 from bookcore.engine.log import facts_of
 from bookcore.engine.state import CalendarState
@@ -35,7 +35,7 @@ from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
 from bookcore.stores.record import ResourceRecord, bind
 
-__all__ = ["add_resources", "garbage_paused", "load_events", "spans_of", "suspects"]
+__all__ = ["Columns", "add_resources", "columns_of", "garbage_paused", "load_events", "spans_of", "suspects"]
 
 _MANY = 10_000
 """So many objects that the collector follows, made in a block, are visited in less than a millisecond."""
@@ -113,23 +113,10 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         return False
     ledger = state.ledger
     try:
-        classes = set(map(type, events))
-        if not all(issubclass(cls, BookingEvent) for cls in classes):
+        columns = columns_of(state, events)
+        if columns is None:
             return False
-        # an event that is given twice conflicts with itself: the store refuses it
-        if set(map(_home_of, events)) != {None} and any(event._home and event._home.owns(event) for event in events):
-            return False
-        records, own = _records(state, events)
-        if not _are_exclusive(state, records):
-            return False
-        given = list(map(_start_of, events)), list(map(_end_of, events))
-        starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
-        spans = spans_of(state.keys, starts, ends)
-        if spans is None:
-            return False
-        quantities = list(map(attrgetter("_quantity"), events))
-        if set(quantities) != {1} or set(map(type, quantities)) != {int}:
-            return False
+        classes, records, own, given, spans = columns
         ids = _ids(state, events)
         if ids is None or not state.holds.expired.keys().isdisjoint(ids):  # booked one by one, they are forgotten
             return False
@@ -139,7 +126,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
         # the ledger keeps the events that carry more than their rows
         kept = {}
-        if any(map(is_not, chain(starts, ends), chain(*given))):
+        if given:
             kept = dict(zip(seqs, events, strict=True))
         elif classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
             kept = {
@@ -171,6 +158,47 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         state.gate.torn = state.gate.waiting = True  # `state.loading` names what to undo
         raise
     return True
+
+
+class Columns(NamedTuple):
+    """The classes of some events, the record of the resource of each, and their spans in index form.
+
+    ``own``: every event refers to the registered resource itself. ``given``: a key was given in another form.
+    """
+
+    classes: set[type]
+    records: DictionaryColumn
+    own: bool
+    given: bool
+    spans: tuple[Sequence[Any], Sequence[Any]]
+
+
+def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
+    """Return what is needed of events to load them; None unless each is a new one of one unit of an exclusive resource.
+
+    Raises: what looking at the events raises. Nothing is changed.
+    """
+    classes = set(map(type, events))
+    if not all(issubclass(cls, BookingEvent) for cls in classes):
+        return None
+    # an event that is given twice conflicts with itself: the store refuses it
+    if set(map(_home_of, events)) != {None} and any(event._home and event._home.owns(event) for event in events):
+        return None
+    records, own = _records(state, events)
+    if not _are_exclusive(state, records):
+        return None
+    given = list(map(_start_of, events)), list(map(_end_of, events))
+    starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
+    spans = spans_of(state.keys, starts, ends)
+    if spans is None and set(map(type, starts)) == {datetime}:  # in a zone that is not UTC
+        starts, ends = list(map(normal, starts)), list(map(normal, ends))
+        spans = spans_of(state.keys, starts, ends)
+    if spans is None:
+        return None
+    quantities = list(map(attrgetter("_quantity"), events))
+    if set(quantities) != {1} or set(map(type, quantities)) != {int}:
+        return None
+    return Columns(classes, records, own, any(map(is_not, chain(starts, ends), chain(*given))), spans)
 
 
 _low_of = itemgetter(0)

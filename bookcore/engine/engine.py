@@ -18,12 +18,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bookcore.engine.bulk_load import garbage_paused, load_events, suspects
+from bookcore.engine.first_come import Late, find_late
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
@@ -240,8 +241,12 @@ class Engine:
         end: Any,
         quantity: int,
         ignored: int | None = None,
+        before: int | None = None,
     ) -> ConflictError:
-        """Return the error that names everything in the way of a span, except the booking with number *ignored*."""
+        """Return the error that names everything in the way of a span.
+
+        Except the booking with number *ignored*, and those that have the number *before* or a later one.
+        """
         state = self.state
         rules = state.rules
 
@@ -250,7 +255,10 @@ class Engine:
             every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
             try:
                 causes = [cause.short or cause.text for cause in every]
-                return state.ledger.events(record, rules.bookings.rows(record, low, high, quantity, ignored)), causes
+                rows = rules.bookings.rows(record, low, high, quantity, ignored)
+                if before is not None:
+                    rows = [row for row in rows if row[2] < before]
+                return state.ledger.events(record, rows), causes
             except Exception as exc:
                 state.translate_error(exc, low, high)
                 raise
@@ -573,11 +581,14 @@ class Engine:
         return self._book_new(record, start, end, low, high, id, quantity, fields)
 
     @_all_or_nothing
-    def book_all(self, requests: Iterable[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
+    def book_all(self, requests: Sequence[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
         refused: list[Refusal] = []
         self._tick()
+        report = self._book_at_once(requests, skips)
+        if report is not None:
+            return report
         for request, arguments in requests:
             try:
                 if is_a(arguments, BookcoreError):
@@ -589,6 +600,40 @@ class Engine:
                     raise
                 refused.append(Refusal(request, exc))
         return Report(tuple(booked), tuple(refused))
+
+    def _book_at_once(self, requests: Sequence[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report | None:
+        """Do what `book_all` does by one load; or change nothing and return None, so that all are booked one by one."""
+        state = self.state
+        first = state.ledger.last + 1
+        if len(requests) < state.sizes.fewest:
+            return None
+        try:
+            events = [request if arguments is None else _requested(state, *arguments) for request, arguments in requests]
+            late = find_late(state, events)
+        except LACKING:
+            raise
+        except Exception:  # booking one by one meets the same error at the turn of its request
+            return None
+        if late is None or any(not issubclass(_refusal_of(each), skips) for each in late):
+            return None
+        places = {each.position for each in late}
+        booked = [event for place, event in enumerate(events) if place not in places] if late else events
+        if not load_events(state, booked):
+            if state.gate.torn:
+                state.gate.settle()
+            return None
+        refused = [Refusal(requests[each.position][0], self._refusal(events[each.position], first, each)) for each in late]
+        return Report(tuple(booked), tuple(refused))
+
+    def _refusal(self, event: BookingEvent, first: int, late: Late) -> BookcoreError:
+        """Return the error that `book` would have raised for an event, when only the earlier ones of its load stood."""
+        state = self.state
+        record = state.registry.record(event._resource)
+        if late.is_duplicate:
+            standing: Any = state.ledger.number_of(event._id)
+            return DuplicateBookingError(event, state.ledger.event(standing))
+        low, high = normal(event._start), normal(event._end)
+        return self.conflict(record, low, high, event._start, event._end, 1, before=first + late.earlier)
 
     # -- closures and hours ------------------------------------------------------------------------
 
@@ -924,6 +969,26 @@ def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
         pass
     return QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
+
+
+def _requested(
+    state: CalendarState, resource: Any, start: Any, end: Any, id: Any, quantity: Any, if_exists: Any, fields: dict[str, Any]
+) -> BookingEvent:
+    """Return the event that is asked for, under its id. Raises: `QueryError` where `find_late` alone does not decide."""
+    cls = state.event_type
+    if plain_text(if_exists) != "raise" or cls is not BookingEvent:
+        raise QueryError(if_exists, "is decided when it is the turn of the request")
+    known = state.registry.record(resource).resource
+    if fields:
+        event = make_event(cls, known, start, end, quantity, fields)
+    else:
+        event = plain_event(known, start, end, quantity)
+    event._id = id
+    return event
+
+
+def _refusal_of(late: Late) -> type[BookcoreError]:
+    return DuplicateBookingError if late.is_duplicate else ConflictError
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:

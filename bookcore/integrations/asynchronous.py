@@ -233,6 +233,11 @@ class AsyncCalendar(Generic[R, K, E]):
         return self.calendar.bounds
 
     @property
+    def event_type(self) -> type[E]:
+        """See `Calendar.event_type`."""
+        return self.calendar.event_type
+
+    @property
     def position(self) -> int:
         """See `Calendar.position`."""
         return self.calendar.position

@@ -116,7 +116,7 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
 
 
 def _loose(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what a class of the user's hides."""
+    """Return the fields of an event that are kept under their names. Raises: as `checked`; for what its own class hides."""
     fields = checked(cls, keywords)
     hidden = sorted(name for name in fields if hasattr(cls, name) and not hasattr(BookingEvent, name))
     if hidden:

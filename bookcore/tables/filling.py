@@ -1,12 +1,19 @@
-"""Booking the rows of a table: every good row becomes a booking, a refused row becomes a `BadRow`."""
+"""Booking the rows of a table: every good row becomes a booking, a refused row becomes a `BadRow`.
+
+The rows of a table are booked by one call of `Calendar.book_all`, or a million by each call; few rows, and those of which
+the row itself does not say what it takes of its resource, one by one by `Calendar.book`. Either way the same rows are
+booked under the same ids, and the others are refused for the same reasons.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from bookcore.calendar import Calendar
+from bookcore.engine.bulk_load import garbage_paused
 from bookcore.model.errors import (
     BookcoreError,
     ConflictError,
@@ -17,64 +24,156 @@ from bookcore.model.errors import (
     brief,
     visible,
 )
+from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
-from bookcore.tables.csvfile import BadRow, Reason, Row
+from bookcore.tables.csvfile import BadRow, CsvTable, Reason, Row
 
 __all__ = ["fill", "sentence", "span"]
+
+FEW = 1000
+"""Fewer rows are booked one by one."""
+MOST = 1 << 20
+"""The most rows that are booked at once."""
 
 
 def fill(
     calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1, name_by_line: bool = False
 ) -> Iterator[Row | BadRow]:
-    """Book *rows* lazily, one by one, and yield each: unchanged if it is booked, else as a `BadRow`.
+    """Book *rows* lazily and yield each: unchanged if it is booked, else as a `BadRow`.
 
     Unknown resources are added with *capacity*. The later one of two overlapping rows is refused.
+
+    Rows of a `CsvTable` of a thousand rows or more are read, then booked, then yielded, up to a million at a time, and are
+    reported as if each had been booked at its turn. Other rows are booked one by one, each before it is yielded.
 
     A row without an id gets a number from the calendar, which differs from every id in a table because those are text.
     With *name_by_line* its id is ``"line 12"``, so that it can be found in the file. Use that only for tables without a
     column of ids, which could contain the same text.
 
-    Complexity: that of `Calendar.book` for each row.
+    Complexity: that of `Calendar.book_all` for the rows, and memory for a block of them.
 
     >>> calendar = Calendar()
     >>> rows = [Row(2, "loft", 1, 5, "a"), Row(3, "loft", 4, 6, None)]
     >>> [str(row) for row in fill(calendar, rows) if isinstance(row, BadRow)]
     ["line 3: overlap: 'loft' 4 to 6 is taken by 'a' (1 to 5)"]
     """
-    resources: dict[str, Any] = {}
-    lines: dict[Hashable, int] = {}  # the line of each booking with a number as id
-    book = calendar.book
-    for row in rows:
-        if isinstance(row, BadRow):
-            yield row
-            continue
-        line, name, start, end, id, quantity = row
-        resource = resources.get(name)
+    filling = _Filling(calendar, capacity, name_by_line)
+    if not isinstance(rows, CsvTable):  # they may depend on what has become of those before them
+        yield from map(filling.one, rows)
+        return
+    block, fault = _read(rows)
+    while block:
+        yield from filling.many(block)
+        block, fault = _read(rows) if fault is None else ([], fault)
+    if fault is not None:
+        raise fault
+
+
+def _read(table: CsvTable) -> tuple[list[Row | BadRow], Exception | None]:
+    """Return the next rows of a table, and the error that came after them, if any."""
+    block: list[Row | BadRow] = []
+    try:
+        with garbage_paused():
+            block.extend(islice(table, MOST))  # keeps what came before an error
+    except Exception as fault:
+        return block, fault
+    return block, None
+
+
+class _Filling:
+    """The rows that are being booked in a calendar, and what is known of those before them."""
+
+    def __init__(self, calendar: Calendar, capacity: int, name_by_line: bool) -> None:
+        self.calendar, self.capacity, self.name_by_line = calendar, capacity, name_by_line
+        self.resources: dict[str, Any] = {}
+        self.lines: dict[Hashable, int] = {}  # the line of each booking with a number as id
+        self.began_empty = not calendar
+
+    def resource(self, name: str) -> Any:
+        """Return a resource by its id; one that is unknown is added."""
+        resource = self.resources.get(name)
         if resource is None:
             with suppress(DuplicateResourceError):  # a resource of the calendar keeps its capacity
-                calendar.add_resource(Resource(name, capacity))
-            resource = resources[name] = name
+                self.calendar.add_resource(Resource(name, self.capacity))
+            resource = self.resources[name] = self.calendar.resource(name)
+        return resource
+
+    def one(self, row: Row | BadRow) -> Row | BadRow:
+        """Book a row, and return it or why it is refused."""
+        if isinstance(row, BadRow):
+            return row
+        line, name, start, end, id, quantity = row
+        resource = self.resource(name)
+        book = self.calendar.book
         try:
             try:
-                booking_id = f"line {line}" if id is None and name_by_line else id
+                booking_id = f"line {line}" if id is None and self.name_by_line else id
                 event = book(resource, start, end, id=booking_id, quantity=quantity)
             except DuplicateBookingError:
                 if id is not None:
                     raise
                 event = book(resource, start, end, quantity=quantity)  # the same line of another table
-        except ConflictError as fault:
+        except BookcoreError as fault:
+            return self.refused(row, fault)
+        if id is None and not self.name_by_line:
+            self.lines[event.id] = line
+        return row
+
+    def many(self, block: list[Row | BadRow]) -> Iterator[Row | BadRow]:
+        """Book rows and yield each, or why it is refused."""
+        refused = None
+        if len(block) >= FEW:
+            with garbage_paused():
+                refused = self.at_once([row for row in block if isinstance(row, Row)])
+        if refused is None:
+            yield from map(self.one, block)
+            return
+        for row in block:
+            fault = refused.get(id(row))
+            yield self.refused(row, fault) if fault is not None and isinstance(row, Row) else row
+
+    def at_once(self, rows: list[Row]) -> dict[int, BookcoreError] | None:
+        """Book rows by one call, and return the errors of those that are refused, by the identity of the row.
+
+        None if nothing is booked because the rows have to be booked one by one.
+        """
+        if not rows or self.calendar.event_type is not BookingEvent:
+            return None
+        unnamed = sum(row.id is None for row in rows)
+        if unnamed and (unnamed < len(rows) or (self.name_by_line and not self.began_empty)):
+            return None
+        if any(row.quantity != 1 for row in rows):
+            return None
+        if any(self.resource(name).capacity != 1 for name in dict.fromkeys(row.resource for row in rows)):
+            return None
+        by_line = unnamed and self.name_by_line
+        resource = self.resource
+        events = [
+            BookingEvent(resource(name), start, end, id=f"line {line}" if by_line else id)
+            for line, name, start, end, id, _ in rows
+        ]
+        try:
+            refusals = self.calendar.book_all(events, on_conflict="skip").refused
+        except BookcoreError:  # of the calendar, and not of a row; nothing is changed
+            return None
+        if unnamed and not by_line:
+            self.lines.update((event.id, row.line) for event, row in zip(events, rows, strict=True) if event.id is not None)
+        refused = {id(refusal.request): refusal.error for refusal in refusals}
+        if not refused:
+            return {}
+        return {id(row): refused[id(event)] for event, row in zip(events, rows, strict=True) if id(event) in refused}
+
+    def refused(self, row: Row, fault: BookcoreError) -> BadRow:
+        """Return why a row is refused."""
+        line, name, start, end, id, quantity = row
+        if isinstance(fault, ConflictError):
             many = f"{brief(quantity, 40)} of " if quantity != 1 else ""
             how = "is taken by" if fault.conflicts else "cannot be had:"
-            text = f"{many}{brief(name, 40)} {span(start, end)} {how} {takers(fault, lines)}"
-            yield BadRow(line, Reason.OVERLAP if fault.conflicts else Reason.TOO_MANY, text)
-        except DuplicateBookingError as fault:
-            yield BadRow(line, Reason.DUPLICATE, f"{brief(id, 60)} is {_holder(fault.standing)}")
-        except BookcoreError as fault:
-            yield BadRow(line, Reason.REFUSED, sentence(fault))
-        else:
-            if id is None and not name_by_line:
-                lines[event.id] = line
-            yield row
+            text = f"{many}{brief(name, 40)} {span(start, end)} {how} {takers(fault, self.lines)}"
+            return BadRow(line, Reason.OVERLAP if fault.conflicts else Reason.TOO_MANY, text)
+        if isinstance(fault, DuplicateBookingError):
+            return BadRow(line, Reason.DUPLICATE, f"{brief(id, 60)} is {_holder(fault.standing)}")
+        return BadRow(line, Reason.REFUSED, sentence(fault))
 
 
 def span(start: Any, end: Any) -> str:

@@ -25,7 +25,7 @@ EXAMPLES = {
     "docs/architecture.md": 0,
     "docs/cli.md": 6,
     "docs/complexity.md": 0,
-    "docs/calendar-files.md": 18,
+    "docs/calendar-files.md": 30,
     "docs/calling.md": 9,
     "docs/durability.md": 14,
     "docs/errors.md": 5,

@@ -35,9 +35,9 @@ def test_it_has_every_public_name_of_a_calendar() -> None:
 def test_what_is_awaited_and_what_is_not() -> None:
     questions = {
         "booking_index", "bookings", "bounds", "calendar", "closures", "closures_of", "common_gaps", "conflicts",
-        "explain", "find", "find_available", "find_booked", "find_slots", "free_busy", "gaps", "get", "hours_of", "index",
-        "is_available", "nearest", "next_available", "occupancy", "position", "resource", "resources", "salvaged",
-        "subscribe", "tagged", "tags_of",
+        "event_type", "explain", "find", "find_available", "find_booked", "find_slots", "free_busy", "gaps", "get",
+        "hours_of", "index", "is_available", "nearest", "next_available", "occupancy", "position", "resource", "resources",
+        "salvaged", "subscribe", "tagged", "tags_of",
     }  # fmt: skip
     found = {name for name in dir(AsyncCalendar) if not name.startswith("_")}
     assert {name for name in found if not iscoroutinefunction(getattr(AsyncCalendar, name))} == questions

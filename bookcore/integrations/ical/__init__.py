@@ -7,27 +7,65 @@ such programs, and `read_ics`, read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import tzinfo
+from collections.abc import Iterable, Iterator
+from datetime import datetime, tzinfo
 from io import BufferedIOBase
 from os import PathLike
 
 from bookcore.hours.wall_clock import choice, load_zone
+from bookcore.integrations.ical.availability import IcsAvailability, availability_of, unavailable
 from bookcore.integrations.ical.lines import components
-from bookcore.integrations.ical.series import IcsEvent, events_of
+from bookcore.integrations.ical.series import IcsEvent, events_of, parts_of
 from bookcore.integrations.ical.writing import write_ics
 from bookcore.integrations.ical.zones import FileZone
 from bookcore.model.errors import CalendarFileError
 
-__all__ = ["FileZone", "IcsEvent", "IcsEvents", "read_ics", "write_ics"]
+__all__ = ["FileZone", "IcsAvailability", "IcsEvent", "IcsEvents", "read_ics", "write_ics"]
 
 
 class IcsEvents(list[IcsEvent]):
-    """The events of a calendar file. ``bad`` are the parts of it that could not be read, as errors that were not raised."""
+    """The events of a calendar file.
 
-    def __init__(self, events: Iterable[IcsEvent] = (), bad: Iterable[CalendarFileError] = ()) -> None:
+    ``bad`` are the parts of it that could not be read, as errors that were not raised. ``availability`` is what its
+    VAVAILABILITY components say.
+    """
+
+    def __init__(
+        self,
+        events: Iterable[IcsEvent] = (),
+        bad: Iterable[CalendarFileError] = (),
+        availability: Iterable[IcsAvailability] = (),
+    ) -> None:
         super().__init__(events)
         self.bad = tuple(bad)
+        self.availability = tuple(availability)
+
+    def unavailable(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, str]]:
+        """Yield the spans within ``[start, end)`` that the file says are not available, with their busy type, in order.
+
+        They are maximal, and in the zone of *start*; the busy type is BUSY-UNAVAILABLE, BUSY or BUSY-TENTATIVE. Events are
+        not among them. None where the file has no VAVAILABILITY.
+
+        Raises: `KeyTypeError` unless both are datetimes with a zone, `InvalidSpanError`; what `IcsEvent.spans` raises.
+        Complexity: O(k log k) for k spans up to *end*, for each component.
+
+        >>> from datetime import UTC
+        >>> events = read_ics('''BEGIN:VCALENDAR
+        ... BEGIN:VAVAILABILITY
+        ... BEGIN:AVAILABLE
+        ... DTSTART:20260504T090000Z
+        ... DTEND:20260504T170000Z
+        ... RRULE:FREQ=WEEKLY;BYDAY=MO,TU
+        ... END:AVAILABLE
+        ... END:VAVAILABILITY
+        ... END:VCALENDAR''')
+        >>> monday = datetime(2026, 5, 4, 8, tzinfo=UTC)
+        >>> for low, high, kind in events.unavailable(monday, monday.replace(day=5)):
+        ...     print(f"{low:%d %B %H:%M} to {high:%d %B %H:%M}", kind)
+        04 May 08:00 to 04 May 09:00 BUSY-UNAVAILABLE
+        04 May 17:00 to 05 May 08:00 BUSY-UNAVAILABLE
+        """
+        return unavailable(self.availability, start, end)
 
 
 def read_ics(
@@ -50,7 +88,8 @@ def read_ics(
       text, such as SUMMARY, whose line is not NAME:value is never raised, and always listed.
 
     Of several versions of an event, or of one occurrence, the newest stands. Each VFREEBUSY gives an event for each of its
-    periods. Other components (VTODO, VJOURNAL, VAVAILABILITY) are no events, and are passed over.
+    periods. A VAVAILABILITY is no event: ``availability`` and ``unavailable`` of the result have what it says. Other
+    components (VTODO, VJOURNAL) are passed over.
 
     Raises: `CalendarFileError`, with the UID and the line, for a source that is no calendar, and for parts that cannot be
     read: also an EXRULE, a second RRULE, RANGE, a missing DTSTART, an end before the start, an unknown zone.
@@ -87,4 +126,7 @@ def read_events(
             raise error
         bad.append(error)
 
-    return IcsEvents(events_of(components(source, report, bad.append), known, bool(busy_only), report), bad)
+    parts = list(parts_of(components(source, report, bad.append), known))
+    events = events_of(parts, known, bool(busy_only), report)
+    availability = availability_of(parts, known, report)  # before *bad* is read
+    return IcsEvents(events, bad, availability)

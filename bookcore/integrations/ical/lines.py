@@ -21,11 +21,11 @@ from bookcore.persist.fs import words
 __all__ = ["Component", "Line", "components", "one_of"]
 
 KEPT: Final = frozenset({
-    "DTEND", "DTSTAMP", "DTSTART", "DURATION", "EXDATE", "EXRULE", "FREEBUSY", "LOCATION", "METHOD", "RDATE",
-    "RECURRENCE-ID", "RRULE", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "TRIGGER", "TZID", "TZOFFSETFROM", "TZOFFSETTO",
-    "UID", "X-LIC-LOCATION", "X-MICROSOFT-CDO-BUSYSTATUS",
+    "BUSYTYPE", "DTEND", "DTSTAMP", "DTSTART", "DURATION", "EXDATE", "EXRULE", "FREEBUSY", "LOCATION", "METHOD",
+    "PRIORITY", "RDATE", "RECURRENCE-ID", "RRULE", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "TRIGGER", "TZID",
+    "TZOFFSETFROM", "TZOFFSETTO", "UID", "X-LIC-LOCATION", "X-MICROSOFT-CDO-BUSYSTATUS",
 })  # fmt: skip
-_MEANING: Final = KEPT - {"SUMMARY", "LOCATION", "DTSTAMP"}
+_MEANING: Final = KEPT - {"SUMMARY", "LOCATION", "DTSTAMP", "PRIORITY"}
 _LONGEST: Final = 1 << 20
 """The bytes of a line that are read; the rest of a longer one is passed over."""
 _WHOLE: Final = 1 << 26

@@ -22,9 +22,9 @@ from bookcore.integrations.ical.values import after, duration, like, moment, mom
 from bookcore.integrations.ical.zones import FileZones
 from bookcore.model.errors import BookcoreError, CalendarFileError
 
-__all__ = ["IcsEvent", "events_of"]
+__all__ = ["MESSAGES", "IcsEvent", "Part", "Reader", "events_of", "instants", "parts_of", "series_of"]
 
-_MESSAGES: Final = frozenset({"REPLY", "REFRESH", "COUNTER", "DECLINECOUNTER"})
+MESSAGES: Final = frozenset({"REPLY", "REFRESH", "COUNTER", "DECLINECOUNTER"})
 """Methods of messages about an event (RFC 5546, 3.2): an answer, a question or a proposal, and not the event itself."""
 _FINER: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 
@@ -59,7 +59,7 @@ class IcsEvent:
     @property
     def takes_time(self) -> bool:
         """Whether it blocks its spans: it is not cancelled, not transparent, and no message about an event."""
-        return not (self.transparent or self.status == "CANCELLED" or self.method in _MESSAGES)
+        return not (self.transparent or self.status == "CANCELLED" or self.method in MESSAGES)
 
     def spans(
         self,
@@ -119,8 +119,28 @@ class _Version:
     cancelled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component of a calendar that can be read, with the METHOD of that and the zones that its times may name."""
+
+    component: Component
+    method: str
+    zones: FileZones
+
+
+def parts_of(outermost: list[Component], zone: tzinfo | None) -> Iterator[Part]:
+    """Yield the components of calendars in the order of the file, those within others after these. O(lines)."""
+    everywhere = FileZones(outermost, zone)
+    for calendar, method, parts in _calendars(outermost, ""):
+        own = any(part.name == "VTIMEZONE" for part in parts)
+        zones = FileZones([calendar], zone, everywhere) if own and len(outermost) > 1 else everywhere
+        for component in parts:
+            if not component.broken:  # as was reported
+                yield Part(component, method, zones)
+
+
 def events_of(
-    outermost: list[Component],
+    parts: Iterable[Part],
     zone: tzinfo | None,
     busy_only: bool,
     report: Callable[[CalendarFileError], None],
@@ -129,28 +149,23 @@ def events_of(
 
     What cannot be read goes to *report*, and the others are read. Complexity: O(lines).
     """
-    everywhere = FileZones(outermost, zone)
     single: list[IcsEvent] = []
     versions: list[_Version] = []
-    for calendar, method, parts in _calendars(outermost, ""):
-        own = any(part.name == "VTIMEZONE" for part in parts)
-        zones = FileZones([calendar], zone, everywhere) if own and len(outermost) > 1 else everywhere
-        for component in parts:
-            if component.broken:  # as was reported
-                continue
-            try:
-                if component.name == "VFREEBUSY":
-                    single += _free_busy(component, zones)
-                elif component.name == "VEVENT":
-                    _check_alarms(component, report)
-                    version = _version(component, method, zones)
-                    # a message or an addition is no version of what it is about; without a UID each event is one of its own
-                    if version.event is not None and (not version.uid or method in _MESSAGES or method == "ADD"):
-                        single.append(version.event)
-                    else:
-                        versions.append(version)
-            except CalendarFileError as exc:
-                report(exc)
+    for part in parts:
+        component, method = part.component, part.method
+        try:
+            if component.name == "VFREEBUSY":
+                single += _free_busy(component, part.zones)
+            elif component.name == "VEVENT":
+                _check_alarms(component, report)
+                version = _version(component, method, part.zones)
+                # a message or an addition is no version of what it is about; without a UID each event is one of its own
+                if version.event is not None and (not version.uid or method in MESSAGES or method == "ADD"):
+                    single.append(version.event)
+                else:
+                    versions.append(version)
+        except CalendarFileError as exc:
+            report(exc)
     events = [*_standing(versions, zone), *single]
     events = [event for event in events if not busy_only or event.takes_time]
     if zone is not None:
@@ -207,6 +222,17 @@ def _series(members: list[_Version], zone: tzinfo | None) -> Iterator[IcsEvent]:
                 told.append(each)
                 off = called_off is not None and each.rank <= called_off
                 yield replace(each.event, status="CANCELLED" if off else each.event.status, occurrence=name)
+
+
+def series_of(parts: Iterable[Part], zone: tzinfo | None, report: Callable[[CalendarFileError], None]) -> list[IcsEvent]:
+    """Return the events of components, as instants if *zone* is given.
+
+    Raises: `CalendarFileError` for one that cannot be read; what *zone* makes impossible goes to *report*.
+    """
+    versions = [_version(part.component, part.method, part.zones) for part in parts]
+    single = [version.event for version in versions if not version.uid and version.event is not None]
+    events = [*_standing((version for version in versions if version.uid), zone), *single]
+    return events if zone is None else list(_all_located(events, zone, report))
 
 
 def _newest(versions: list[_Version]) -> list[_Version]:
@@ -280,7 +306,7 @@ def _day(name: date, start: date) -> date:
 
 def _version(component: Component, method: str, zones: FileZones) -> _Version:
     """Return a VEVENT as it is. Raises: `CalendarFileError`."""
-    read = _Reader(component, zones)
+    read = Reader(component, zones)
     status = "CANCELLED" if method == "CANCEL" else component.text("STATUS").strip().upper()
     names = read.one("RECURRENCE-ID")
     if names is not None and "RANGE" in read.line.parameters:
@@ -315,7 +341,7 @@ def _is_transparent(component: Component) -> bool:
     return component.text("TRANSP").strip().upper().startswith("TRANSPARENT")
 
 
-class _Reader:
+class Reader:
     """Reads the properties of a VEVENT; an error names its UID and the line."""
 
     def __init__(self, component: Component, zones: FileZones) -> None:
@@ -474,7 +500,7 @@ def _check_alarms(component: Component, report: Callable[[CalendarFileError], No
 
 def _free_busy(component: Component, zones: FileZones) -> Iterator[IcsEvent]:
     """Yield the periods of a VFREEBUSY. Raises: `CalendarFileError`."""
-    read = _Reader(component, zones)
+    read = Reader(component, zones)
     for line in read.lines("FREEBUSY"):
         kind = line.parameters.get("FBTYPE", "BUSY").upper()
         for start, end in read.run(line, list[Any], periods(line, zones)):
@@ -499,15 +525,20 @@ def _all_located(
             yield located
 
 
+def instants(when: Any, zone: tzinfo) -> Any:
+    """Return a date or a floating time as an instant of a zone, or a pair of such."""
+    if isinstance(when, tuple):
+        return instants(when[0], zone), instants(when[1], zone)
+    if not isinstance(when, datetime):
+        return datetime.combine(when, time(), zone)
+    return when.replace(tzinfo=zone) if when.tzinfo is None else when
+
+
 def _located(event: IcsEvent, zone: tzinfo) -> IcsEvent:
     """Return an event with its dates and floating times as instants of a zone. A day is as long as its zone has it."""
 
     def located(when: Any) -> Any:
-        if isinstance(when, tuple):
-            return located(when[0]), located(when[1])
-        if not isinstance(when, datetime):
-            return datetime.combine(when, time(), zone)
-        return when.replace(tzinfo=zone) if when.tzinfo is None else when
+        return instants(when, zone)
 
     whole_days = not isinstance(event.start, datetime)
     start, end = located(event.start), located(event.end)

@@ -1,4 +1,4 @@
-"""Write bookings, closures and free/busy time as an iCalendar."""
+"""Write bookings, closures, free/busy time and availability as an iCalendar."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def write_ics(
     path: str | PathLike[str],
     *,
     free_busy: tuple[Any, Any, Any] | None = None,
+    availability: tuple[Any, Any, Any] | None = None,
     zone: str | tzinfo | None = None,
     bounds: str = "[)",
     stamp: datetime | None = None,
@@ -45,8 +46,10 @@ def write_ics(
       as STATUS; what is not active is CANCELLED. A closure gives a VEVENT with its reason that shows as out of office.
     - ``free_busy``: ``(resource, start, end)`` writes a VFREEBUSY of that resource instead: its busy, held and closed
       parts, as `Calendar.free_busy` has them. ``source`` is a calendar.
+    - ``availability``: ``(resource, start, end)`` writes a VAVAILABILITY (RFC 7953) of that resource instead: its opening
+      hours without its closures, each open span as an AVAILABLE. All else in the span is BUSY-UNAVAILABLE.
     - ``zone``: the zone of dates and naive datetimes, which are written as instants of it. Without it they are written as
-      whole days and floating times; free/busy time needs it.
+      whole days and floating times; free/busy time and availability need it.
     - ``bounds``: those of the bookings of an iterable. With ``"[]"`` the last date of a span belongs to it.
     - ``stamp``: when the file says that it was made, by default now. ``domain``: the end of each UID.
 
@@ -54,7 +57,7 @@ def write_ics(
 
     Raises: `CalendarFileError` for keys that are no dates, unbounded spans, parts of a second, spans of datetimes with the
     bounds ``"[]"``, spans in which no time passes in ``zone`` (its clock is set forward past them), other sources, and files
-    that cannot be written; what `Calendar.free_busy` raises. Nothing is changed then.
+    that cannot be written; what `Calendar.free_busy` and `Hours.open_spans` raise. Nothing is changed then.
     Complexity: O(bookings + closures).
 
     >>> from bookcore import Calendar, Resource
@@ -70,12 +73,18 @@ def write_ics(
         raise CalendarFileError(stamp, "the time at which a file is made is a datetime with a zone")
     writer = _Writer(known, made.replace(microsecond=0), domain)
     count = 0
-    if free_busy is not None:
-        if not isinstance(source, Calendar) or not isinstance(free_busy, tuple) or len(free_busy) != 3:
-            raise CalendarFileError(free_busy, "free/busy time is that of a Calendar, for (resource, start, end)")
-        writer.free_busy(source, *free_busy)
-        count = 1
-    else:
+    for asked, what, write in (
+        (free_busy, "free/busy time", writer.free_busy), (availability, "availability", writer.availability),
+    ):  # fmt: skip
+        if asked is None:
+            continue
+        if not isinstance(source, Calendar) or not isinstance(asked, tuple) or len(asked) != 3:
+            raise CalendarFileError(asked, f"{what} is that of a Calendar, for (resource, start, end)")
+        if source.bounds != "[)":
+            raise CalendarFileError(source.bounds, f"{what} has spans whose end does not belong to them")
+        write(source, *asked)
+        count += 1
+    if not count:
         if isinstance(source, Calendar):
             bounds, source = source.bounds, [*source.bookings(), *source.closures()]
         elif isinstance(source, str | bytes) or not isinstance(source, Iterable):
@@ -114,7 +123,7 @@ class _Writer:
             kind, summary = "closure", each.reason
             facts = ["STATUS:CONFIRMED", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"]
         else:
-            raise CalendarFileError(each, "is no booking and no closure")
+            raise CalendarFileError(each, "is no booking and no closure; what was read is written once it is booked")
         end = self.after(each.end, bounds)
         self.check(each.start, end)
         self.lines += [
@@ -126,8 +135,6 @@ class _Writer:
 
     def free_busy(self, calendar: Calendar, resource: Any, start: Any, end: Any) -> None:
         """Add the free/busy time of a resource."""
-        if calendar.bounds != "[)":
-            raise CalendarFileError(calendar.bounds, "free/busy time has spans whose end does not belong to them")
         parts = calendar.free_busy(resource, start, end)
         self.lines += [
             "BEGIN:VFREEBUSY", f"UID:{self.uid('free-busy', _id(resource))}", f"DTSTAMP:{self.stamp}",
@@ -138,6 +145,28 @@ class _Writer:
                 self.check(begin, ended)
                 self.lines.append(f"FREEBUSY;FBTYPE={_BUSY[state]}:{self.instant(begin)}/{self.instant(ended)}")
         self.lines.append("END:VFREEBUSY")
+
+    def availability(self, calendar: Calendar, resource: Any, start: Any, end: Any) -> None:
+        """Add the availability of a resource."""
+        hours, closures = calendar.hours_of(resource), calendar.closures_of(resource)
+        self.check(start, end)
+        low, high = self.instant(start), self.instant(end)  # texts of one form are in the order of time
+        spans = [(start, end)] if hours is None else hours.open_spans(start, end)
+        free = _merged((self.instant(opens), self.instant(closes)) for opens, closes in spans)
+        shut = _merged(
+            (low if each.start is None else self.instant(each.start), high if each.end is None else self.instant(each.end))
+            for each in closures
+        )
+        self.lines += [
+            "BEGIN:VAVAILABILITY", f"UID:{self.uid('availability', _id(resource))}", f"DTSTAMP:{self.stamp}",
+            f"DTSTART:{low}", f"DTEND:{high}", "BUSYTYPE:BUSY-UNAVAILABLE", f"SUMMARY:{_escaped(_id(resource))}",
+        ]  # fmt: skip
+        for opens, closes in _without(free, shut):
+            self.lines += [
+                "BEGIN:AVAILABLE", f"UID:{self.uid('available', _id(resource))}", f"DTSTAMP:{self.stamp}",
+                f"DTSTART:{opens}", f"DTEND:{closes}", "END:AVAILABLE",
+            ]  # fmt: skip
+        self.lines.append("END:VAVAILABILITY")
 
     def uid(self, kind: str, name: object) -> str:
         """Return a UID, the same for the same id whenever it is written. Of ids with one text the second gets a number."""
@@ -170,7 +199,7 @@ class _Writer:
         """Return a time in UTC."""
         _, text = self.value(key)
         if not text.endswith("Z"):
-            raise CalendarFileError(key, "free/busy time is in UTC: zone=... says the zone of dates and naive datetimes")
+            raise CalendarFileError(key, "this is written in UTC: zone=... says the zone of dates and naive datetimes")
         return text
 
     def value(self, key: Any) -> tuple[str, str]:
@@ -195,6 +224,35 @@ class _Writer:
                 raise CalendarFileError(key, "lies after the year 9999, or before the year 1, in UTC") from exc
         day, clock = f"{key.year:04}{key.month:02}{key.day:02}", f"{key.hour:02}{key.minute:02}{key.second:02}"
         return "", f"{day}T{clock}{suffix}"
+
+
+def _merged(spans: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return spans in order, joined where they meet, without those in which no time passes."""
+    merged: list[tuple[str, str]] = []
+    for low, high in sorted(span for span in spans if span[0] < span[1]):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], high)
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _without(spans: list[tuple[str, str]], others: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield what is left of spans without others, both disjoint and in order. O(spans + others)."""
+    coming = iter([*others, ("~", "~")])  # after every instant
+    low, high = next(coming)
+    for begin, end in spans:
+        while high <= begin:
+            low, high = next(coming)
+        while low < end:
+            if begin < low:
+                yield begin, low
+            begin = high
+            if end <= begin:
+                break
+            low, high = next(coming)
+        if begin < end:
+            yield begin, end
 
 
 def _id(resource: Any) -> Any:

@@ -1,0 +1,180 @@
+"""VAVAILABILITY (RFC 7953): when somebody, or something, is to be had at all.
+
+A VAVAILABILITY says of its span that it is busy, save for its AVAILABLE parts, which recur as events do. It says nothing of
+what is outside of its span. Where several say something, the one with the highest priority does: 1 is the highest, 9 the
+lowest, and 0 (none) below that; of equal priorities the one that says BUSY, then BUSY-UNAVAILABLE, then BUSY-TENTATIVE::
+
+    of priority 1    - - - - B B B B - - - - - -      busy
+    of priority 5    u u A A A A A A A A u u - -      busy-unavailable, save for what is available
+    unavailable      u u     B B B B     u u
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
+from typing import Any, Final
+
+from bookcore.integrations.ical.lines import Component, one_of
+from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, instants, series_of
+from bookcore.model.errors import CalendarFileError, InvalidSpanError, KeyTypeError
+
+__all__ = ["IcsAvailability", "availability_of", "unavailable"]
+
+_TYPES: Final = ("BUSY-TENTATIVE", "BUSY-UNAVAILABLE", "BUSY")
+
+
+@dataclass(frozen=True, slots=True)
+class IcsAvailability:
+    """One VAVAILABILITY: all from ``start`` to ``end`` (None: unbounded) is busy, but for the spans of ``available``.
+
+    ``busy_type`` is BUSY-UNAVAILABLE, BUSY or BUSY-TENTATIVE. ``priority`` is that of the file: 1 the highest, 0 the lowest.
+    """
+
+    uid: str
+    summary: str
+    start: datetime | None
+    end: datetime | None
+    busy_type: str = "BUSY-UNAVAILABLE"
+    priority: int = 0
+    available: tuple[IcsEvent, ...] = ()
+    line: int | None = field(default=None, compare=False)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What stands above another has a greater rank."""
+        return -(self.priority or 10), _TYPES.index(self.busy_type)
+
+
+def unavailable(
+    availabilities: Iterable[IcsAvailability], start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime, str]]:
+    """Yield the spans within ``[start, end)`` that are not available, with their busy type, in order.
+
+    The spans are maximal, and in the zone of *start*. Raises: `KeyTypeError` unless both are datetimes with a zone,
+    `InvalidSpanError`; what `IcsEvent.spans` raises. Complexity: O(k log k) for k spans up to *end*, for each component.
+
+    >>> nine, five = datetime(2026, 5, 4, 9, tzinfo=UTC), datetime(2026, 5, 4, 17, tzinfo=UTC)
+    >>> office = IcsAvailability("1", "", None, None, available=(IcsEvent("2", "", nine, five, "FREQ=DAILY"),))
+    >>> for low, high, kind in unavailable([office], nine, datetime(2026, 5, 5, 12, tzinfo=UTC)):
+    ...     print(low, high, kind)
+    2026-05-04 17:00:00+00:00 2026-05-05 09:00:00+00:00 BUSY-UNAVAILABLE
+    """
+    for key in (start, end):
+        if not isinstance(key, datetime) or key.utcoffset() is None:
+            raise KeyTypeError(key, "availability is asked for between two datetimes with a zone")
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    if last < first:
+        raise InvalidSpanError(start, end, "the end lies before the start")
+    layers = [_Layer(each, first, last) for each in sorted(availabilities, key=lambda each: each.rank, reverse=True)]
+    cuts = sorted({first, last, *(cut for layer in layers for cut in layer.cuts)})
+    begun: datetime | None = None
+    kind = ""
+    for low in (low for low, _ in pairwise(cuts)):
+        said = next((layer.busy_type if layer.is_busy(low) else "" for layer in layers if layer.reaches(low)), "")
+        if said == kind:
+            continue
+        if begun is not None and kind:
+            yield begun.astimezone(start.tzinfo), low.astimezone(start.tzinfo), kind
+        begun, kind = low, said
+    if begun is not None and kind:
+        yield begun.astimezone(start.tzinfo), last.astimezone(start.tzinfo), kind
+
+
+class _Layer:
+    """What one component says between two instants. ``cuts`` are all instants at which that changes."""
+
+    def __init__(self, said: IcsAvailability, first: datetime, last: datetime) -> None:
+        self.busy_type = said.busy_type
+        self.low = first if said.start is None else max(first, said.start.astimezone(UTC))
+        self.high = last if said.end is None else min(last, said.end.astimezone(UTC))
+        self.edges: list[datetime] = []  # starts and ends in turn of what is available
+        if self.low < self.high:
+            for low, high in sorted(self._spans(said)):
+                if self.edges and low <= self.edges[-1]:
+                    self.edges[-1] = max(self.edges[-1], high)
+                else:
+                    self.edges += low, high
+        self.cuts = {each for each in (self.low, self.high, *self.edges) if first <= each <= last}
+
+    def _spans(self, said: IcsAvailability) -> Iterator[tuple[datetime, datetime]]:
+        for event in said.available:
+            for begin, ended in event.spans(until=self.high):
+                low, high = (each.astimezone(UTC) for each in (begin, ended) if isinstance(each, datetime))
+                if self.low < high and low < high:
+                    yield max(low, self.low), min(high, self.high)
+
+    def reaches(self, instant: datetime) -> bool:
+        """Tell whether it says anything of an instant."""
+        return self.low <= instant < self.high
+
+    def is_busy(self, instant: datetime) -> bool:
+        """Tell whether it says that an instant is not available."""
+        return bisect_right(self.edges, instant) % 2 == 0
+
+
+def availability_of(
+    parts: Iterable[Part], zone: tzinfo | None, report: Callable[[CalendarFileError], None]
+) -> list[IcsAvailability]:
+    """Return each VAVAILABILITY, of several versions the newest. One that cannot be read goes to *report*. O(lines)."""
+    found: dict[Any, tuple[tuple[int, datetime], IcsAvailability]] = {}
+    for number, part in enumerate(parts):
+        if part.component.name != "VAVAILABILITY" or part.method in MESSAGES or part.method == "CANCEL":
+            continue
+        try:
+            read = Reader(part.component, part.zones)
+            rank = read.number("SEQUENCE"), read.stamp()
+            said = _availability(part, read, zone)
+        except CalendarFileError as exc:
+            report(exc)
+            continue
+        name = said.uid or number
+        if name not in found or found[name][0] <= rank:
+            found[name] = rank, said
+    return [said for _, said in found.values()]
+
+
+def _availability(part: Part, read: Reader, zone: tzinfo | None) -> IcsAvailability:
+    """Return one VAVAILABILITY. Raises: `CalendarFileError`, also for a part of it: without that it says something else."""
+    component = part.component
+    start, end = read.one("DTSTART"), None
+    if one_of(component, "DTEND") is not None or one_of(component, "DURATION") is not None:
+        if start is None:
+            raise CalendarFileError("VAVAILABILITY", "has an end and no DTSTART", uid=component.uid, line=component.line)
+        end, _ = read.end(start)
+    start, end = (None if each is None else _located(each, zone, component) for each in (start, end))
+    if start is not None and end is not None and end.astimezone(UTC) < start.astimezone(UTC):
+        raise read.fault(f"the end {end} lies before the start {start}")
+    priority = read.number("PRIORITY")
+    if not 0 <= priority <= 9:
+        raise read.fault("a priority is 0 to 9")
+    kind = component.text("BUSYTYPE").strip().upper()
+
+    def refuse(fault: CalendarFileError) -> None:
+        raise fault
+
+    inner = [each for each in component.parts if each.name == "AVAILABLE"]
+    for each in inner:
+        if each.broken or not (each.properties.keys() & {"DTEND", "DURATION"}):
+            why = "has lines that cannot be read" if each.broken else "has no DTEND and no DURATION: how long is not said"
+            raise CalendarFileError("AVAILABLE", why, uid=each.uid or component.uid, line=each.line)
+    parts = [Part(each, part.method, part.zones) for each in inner]
+    available = [event for event in series_of(parts, zone, refuse) if event.takes_time]
+    for event in available:
+        _located(event.start, zone, component)
+    return IcsAvailability(
+        component.uid, component.text("SUMMARY"), start, end, kind if kind in _TYPES else "BUSY-UNAVAILABLE", priority,
+        tuple(available), component.line,
+    )  # fmt: skip
+
+
+def _located(when: Any, zone: tzinfo | None, component: Component) -> Any:
+    """Return a time as an instant. Raises: `CalendarFileError` for a date or a floating time, if no zone is said."""
+    located = when if zone is None else instants(when, zone)
+    if not isinstance(located, datetime) or located.tzinfo is None:
+        reason = "availability has instants, and this is none; zone=... says what dates and floating times mean"
+        raise CalendarFileError(when, reason, uid=component.uid, line=component.line)
+    return located
