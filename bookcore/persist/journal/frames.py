@@ -33,8 +33,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
 from hmac import compare_digest
+from itertools import takewhile
+from operator import is_not
 from typing import NamedTuple
 from zlib import crc32
 
@@ -64,6 +67,7 @@ _NUMBERS = struct.Struct("<QQQQ")
 _MOST = 1 << 26  # more records than there are in a file that is read
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
+_AFTER_LENGTH, _AFTER_CHECK = 4, 8  # in a frame
 """The size of a frame without its record."""
 STORE_ID_SIZE = 8
 SEAL_SIZE = 16
@@ -152,15 +156,12 @@ def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -
     Raises: nothing, whatever the bytes are. Complexity: O(bytes); more where the file is damaged.
     """
     view, salt = memoryview(data), _salt(store_id, first)
-    records: list[Frame] = []
-    at, sequence = HEADER_SIZE, first
-    while (found := _valid(view, at, salt)) is not None and found.sequence == sequence:
-        record = _unsealed(view, found, store_id, first, secret)
-        if record is None:
-            break
-        records.append(record)
-        at = found.end
-        sequence += 1
+    records = sealed = _following(data, first, salt)
+    if secret:
+        unsealed = (_unsealed(view, each, store_id, first, secret) for each in sealed)
+        records = list(takewhile(partial(is_not, None), unsealed))  # type: ignore[arg-type]
+    at = sealed[len(records) - 1].end if records else HEADER_SIZE
+    sequence = first + len(records)
     proof = None
     for later in _frames_from(view, at, salt, sequence, _last_time(data, records)):
         if later.sequence == sequence or later.synced >= sequence:
@@ -191,6 +192,27 @@ def _unsealed(view: memoryview, found: Frame, store_id: bytes, first: int, secre
     return found._replace(size=size) if compare_digest(made, view[found.at + size : found.end]) else None
 
 
+def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
+    """Return the valid frames from the header on, as long as they follow each other from this sequence number on."""
+    unpack, make = _FRAME.unpack_from, partial(tuple.__new__, Frame)
+    seeds: dict[int, int] = {}  # the checksum of salt and length: most records have one of a few lengths
+    found: list[Frame] = []
+    at, last = HEADER_SIZE, len(data) - FRAME_SIZE
+    while at < last:
+        length, check, number, synced, time = unpack(data, at)
+        start = at + FRAME_SIZE
+        end = start + length
+        if number != sequence or not length or end > len(data):
+            break
+        if length not in seeds:
+            seeds[length] = crc32(data[at : at + _AFTER_LENGTH], salt)
+        if check != crc32(data[at + _AFTER_CHECK : end], seeds[length]):
+            break
+        found.append(make((start, length, number, synced, time)))
+        at, sequence = end, sequence + 1
+    return found
+
+
 def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
     """Return the frame at an offset, or None if there is no valid one."""
     if at + FRAME_SIZE >= len(view):
@@ -199,7 +221,7 @@ def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
     start = at + FRAME_SIZE
     if not 0 < length <= len(view) - start:
         return None
-    if check != crc32(view[start : start + length], crc32(_REST.pack(length, sequence, synced, time), salt)):
+    if check != crc32(view[at + _AFTER_CHECK : start + length], crc32(view[at : at + _AFTER_LENGTH], salt)):
         return None
     return Frame(start, length, sequence, synced, time)
 

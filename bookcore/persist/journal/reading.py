@@ -26,7 +26,7 @@ from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, Stor
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
-from bookcore.persist.codec.blob import MissingCodec, Unreadable
+from bookcore.persist.codec.blob import MissingCodec
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
 from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
@@ -51,7 +51,8 @@ from bookcore.persist.journal.frames import (
     read_frames,
     read_header,
 )
-from bookcore.persist.journal.records import Replay, is_short
+from bookcore.persist.journal.records import Replay
+from bookcore.persist.journal.short import is_short
 from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
@@ -447,9 +448,8 @@ def replay(state: CalendarState, known: dict[str, type], records: Iterable[Recor
 
 def _apply_run(replay: Replay, run: list[Record]) -> None:
     """Apply plain bookings, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
-    with suppress(Unreadable):
-        if len(run) >= _FEWEST and replay.load([record.data for record in run]):
-            return
+    if len(run) >= _FEWEST and replay.load([record.data for record in run]):
+        return
     for record in run:
         apply(replay, record)
 

@@ -7,15 +7,7 @@ A row is a tuple: the number of the kind of change, then plain facts. Bookings, 
 ids; a class is written by its name and looked up among those handed in. The record of a resource carries its attributes as
 they were when the command ended.
 
-Most records are of one plain booking: its number is its id, its keys are whole numbers or datetimes. Such a record has a
-short form, which takes a third of the bytes and is read many at a time:
-
-    offset  size
-         0     7   number of the booking (all numbers little-endian)
-         7     1   which keys, and which id the resource has; 0 in the other records, which begin with the number of rows
-         8     8   start: the number itself, or microseconds since the beginning of 1970
-        16     8   end
-        24     -   id of the resource, as text
+A record of one plain booking has a short form, see `bookcore.persist.journal.short`; runs of these are applied at once.
 
 Applying a record decides nothing again: no rule is asked, no clock is read. The numbers of bookings and closures are those
 of the record, so that the calendar which replayed it goes on as the one that wrote it.
@@ -25,14 +17,14 @@ The changes of indexes are in no record, because an index is a function of the p
 
 from __future__ import annotations
 
-import struct
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from operator import lt
 from typing import Any
 
-from bookcore.engine.bulk_load import load_events
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
+from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
@@ -40,25 +32,18 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
-from bookcore.persist.errors import failure
+from bookcore.persist.journal.short import Columns, columns_of, is_short, read_short, short_form
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNRECORDED", "Encoder", "Replay", "is_short"]
+__all__ = ["UNRECORDED", "Encoder", "Replay"]
 
 UNRECORDED = changes.IndexCreated, changes.IndexDropped, changes.Reindexed
 """The changes that are in no record."""
 
 _SIZE = 8  # bytes of the number of rows, with which a column begins
-_SHORT = struct.Struct("<Qqq")
-_FORM = 56  # the bit at which the form begins
-_EPOCHS = {None: datetime(1970, 1, 1), UTC: datetime(1970, 1, 1, tzinfo=UTC)}
-_ZONES = {1: None, 2: UTC}  # of the datetimes of a form
-_OF_INTS = 3  # the form of whole numbers
-_OF_NUMBERED = 4  # is added where the id of the resource is a whole number
-_MICROSECOND = timedelta(microseconds=1)
 
 (
     _RESOURCE_ADDED, _RESOURCE_REMOVED, _BOOKED, _RELEASED, _CONFIRMED, _HELD, _MOVED, _CLOSED, _REOPENED, _HOURS_SET,
@@ -82,7 +67,7 @@ class Encoder:
         Complexity: O(changes).
         """
         noted = list(noted)
-        if len(noted) == 1 and (short := self._short(noted[0])):
+        if len(noted) == 1 and (short := short_form(self._state, noted[0])):
             return short
         rows: list[tuple[Any, ...]] = []
         # Backwards, because the calendar knows the ids of resources as they are after the last change.
@@ -97,33 +82,6 @@ class Encoder:
                 removed.pop(id(change.resource), None)
         rows.reverse()
         return encode_column(rows) if rows else b""
-
-    def _short(self, change: changes.Change) -> bytes | None:
-        """Return the short form of the record of a plain booking; None for any other change."""
-        if not isinstance(change, changes.Booked) or change.held:
-            return None
-        event, start, end = change.event, change.event._start, change.event._end
-        if change.until is not None or change.ran_out is not None:
-            return None
-        number, where = change.number or event._seq, self._state.record_of_resource(event._resource).id
-        if type(event) is not BookingEvent or event._fields or event._quantity != 1 or type(event._id) is not int:
-            return None
-        if event._id != number or number >> _FORM or type(start) is not type(end) or type(where) not in (str, int):
-            return None
-        form = _OF_INTS
-        if type(start) is datetime:
-            zone = start.tzinfo
-            if end.tzinfo is not zone or zone not in (None, UTC) or start.fold or end.fold:
-                return None
-            form, epoch = 1 if zone is None else 2, _EPOCHS[zone]
-            start, end = (start - epoch) // _MICROSECOND, (end - epoch) // _MICROSECOND
-        elif type(start) is not int:
-            return None
-        form += _OF_NUMBERED if type(where) is int else 0
-        try:
-            return _SHORT.pack(form << _FORM | number, start, end) + str(where).encode("utf-8", "surrogatepass")
-        except struct.error:  # beyond 64 bits
-            return None
 
     def _row(self, change: changes.Change, removed: dict[int, Any]) -> tuple[Any, ...] | None:
         def id_of(resource: Any) -> Any:
@@ -178,30 +136,6 @@ class Encoder:
         return self._classes.name(type(event)), event._id, event._start, event._end, event._quantity, fields
 
 
-def is_short(record: bytes) -> bool:
-    """Tell whether a record has the short form, of a plain booking."""
-    return len(record) >= _SIZE and record[_SIZE - 1] != 0
-
-
-def _read_short(record: bytes) -> tuple[int, Any, Any, Any]:
-    """Return number, start, end and the id of the resource. Raises: `Unreadable`."""
-    form = record[_SIZE - 1]
-    is_numbered, of_keys = divmod(form - 1, _OF_NUMBERED)
-    try:
-        number, start, end = _SHORT.unpack_from(record)
-        where: Any = str(record[_SHORT.size :], "utf-8", "surrogatepass")
-        if is_numbered:
-            where = int(where)
-        if of_keys + 1 in _ZONES:
-            epoch = _EPOCHS[_ZONES[of_keys + 1]]
-            start, end = epoch + start * _MICROSECOND, epoch + end * _MICROSECOND
-    except (struct.error, ValueError, OverflowError) as exc:
-        raise Unreadable(f"a booking whose keys or resource cannot be made ({failure(exc)})") from exc
-    if is_numbered > 1 or of_keys >= _OF_INTS:
-        raise Unreadable(f"a booking of an unknown form {form}")
-    return number & (1 << _FORM) - 1, start, end, where
-
-
 class Replay:
     """Applies records to one calendar. *known* are the classes handed in, by name."""
 
@@ -225,7 +159,7 @@ class Replay:
         Complexity: as the commands that the record tells of.
         """
         if is_short(record):
-            self._booked_shortly(*_read_short(record))
+            self._booked_shortly(*read_short(record))
             return
         count = int.from_bytes(record[:_SIZE], "little")
         if not 0 < count <= len(record):
@@ -243,17 +177,28 @@ class Replay:
 
         The calendar's lock is held for writing. O(n log n) for all its bookings, old and new.
         """
-        found = list(map(_read_short, records))
-        numbers = [number for number, *_ in found]
-        last = self._state.ledger.last
-        if numbers != list(range(last + 1, last + 1 + len(numbers))):
+        state, ledger = self._state, self._state.ledger
+        try:
+            found = columns_of(records)
+            if found is None or not ledger.last < found.numbers[0] or not all(map(lt, found.numbers, found.numbers[1:])):
+                return False
+            seqs: Any = range(found.numbers[0], found.numbers[-1] + 1)
+            if len(seqs) > len(records):  # numbers are left out that are ids of other bookings
+                seqs = found.numbers
+            by_place = list(map(state.registry.by_id.__getitem__, found.wheres.table))
+            if not all(record.is_exclusive for record in by_place) or not _in_order(found, state.closed):
+                return False
+            state.keys.admit(found.starts[0], found.ends[0])  # one span speaks for all, which are of one type and zone
+            if (ledger.named and not ledger.numbers.isdisjoint(seqs)) or not state.holds.expired.keys().isdisjoint(seqs):
+                return False
+            numbers = [record.number for record in by_place]
+            owners = DictionaryColumn(state.registry.by_number, array("I", map(numbers.__getitem__, found.wheres.places)))
+            if not state.load(owners, found.starts, found.ends, seqs):
+                return False
+        except Exception:  # applied one by one, the first record that is wrong raises its error
             return False
-        by_id = self._state.registry.by_id
-        if not by_id.keys() >= {where for *_, where in found}:
-            return False
-        return load_events(
-            self._state, [BookingEvent(by_id[where].resource, start, end) for _, start, end, where in found]
-        )
+        state.end_load()
+        return True
 
     def _booked_shortly(self, number: int, start: Any, end: Any, where: Any) -> None:
         self._booked(where, number, False, None, None, None, number, start, end, 1, None)
@@ -424,6 +369,14 @@ class Replay:
 
     def _untagged(self, where: Any, label: Any) -> None:
         self._state.commit(changes.Untagged(self._record(where).resource, label))
+
+
+def _in_order(found: Columns, closed: bool) -> bool:
+    """Tell whether no booking ends before it starts. O(n), in C."""
+    low, high = found.starts, found.ends
+    if isinstance(low, DictionaryColumn) and isinstance(high, DictionaryColumn):  # places are in the order of the keys
+        low, high = low.places, high.places
+    return not any(map(lt, high, low)) if closed else all(map(lt, low, high))
 
 
 _EVENT_FACTS = 6

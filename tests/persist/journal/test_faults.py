@@ -531,12 +531,16 @@ def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: in
     sync_folder(fs, folder)
 
 
-def _unchecked(view: memoryview, at: int, salt: int) -> frames.Frame | None:
-    if at + frames.FRAME_SIZE >= len(view):
-        return None
-    length, _, *rest = frames._FRAME.unpack_from(view, at)
-    start = at + frames.FRAME_SIZE
-    return frames.Frame(start, length, *rest) if 0 < length <= len(view) - start else None
+def _unchecked(data: bytes, sequence: int, salt: int) -> list[frames.Frame]:
+    found, at = [], frames.HEADER_SIZE
+    while at + frames.FRAME_SIZE < len(data):
+        length, _, *rest = frames._FRAME.unpack_from(data, at)
+        start = at + frames.FRAME_SIZE
+        if not 0 < length <= len(data) - start or rest[0] != sequence + len(found):
+            break
+        found.append(frames.Frame(start, length, *rest))
+        at = start + length
+    return found
 
 
 def _in_place(self: Any, source: str, target: str) -> None:
@@ -618,7 +622,7 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
     "old files go before the snapshot is there": (Recorder, "checkpoint", _purged_early, powers),
     "a torn end is not cut": (DirectoryJournal, "_repair", _nothing, powers),
     "snapshots and CLEAN are replaced in place": (SimulatedFiles, "replace", _in_place, powers),
-    "checksums are not compared": (frames, "_valid", _unchecked, crashed),
+    "checksums are not compared": (frames, "_following", _unchecked, crashed),
     "what follows a bad frame is not looked at": (frames, "_frames_from", lambda *_: iter(()), crashed),
     "frames say that more is on the disk than is": (directory, "frame", _too_sure, prefixes),
     "CLEAN is not read": (Reader, "_least", lambda *_: 0, bits),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -15,8 +16,10 @@ from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal import reading
+from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, replay
-from bookcore.persist.journal.records import Encoder, Replay, is_short
+from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.journal.short import is_short
 from bookcore.persist.snapshot.classes import handed_in
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
@@ -268,15 +271,7 @@ def records_of(leader: Calendar, follower: Follower, count: int) -> list[Record]
 def test_plain_bookings_are_applied_many_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of them, each as far as it goes; the result is that of applying one after the other."""
     monkeypatch.setattr(reading, "_AT_ONCE", at_once)
-    loaded: list[int] = []
-    load = Replay.load
-
-    def counted(self: Replay, records: list[bytes]) -> bool:
-        done = load(self, records)
-        loaded.append(len(records) if done else -len(records))
-        return done
-
-    monkeypatch.setattr(Replay, "load", counted)
+    loaded = loads(monkeypatch)
     leader, other = Calendar(), Calendar()
     records = records_of(leader, Follower(leader, [], Calendar()), 1500)
     other._gate.run(replay, other._engine.state, handed_in("here", []), iter(records))
@@ -285,6 +280,98 @@ def test_plain_bookings_are_applied_many_at_once(at_once: int, monkeypatch: pyte
     assert any(count > 0 for count in loaded)
     other.book("room", 9000, 9001)
     assert other.get(leader._engine.state.ledger.last + 1).start == 9000
+
+
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which each call of `Replay.load` adds the number of its records, negative where it did nothing."""
+    counts: list[int] = []
+    load = Replay.load
+
+    def counted(self: Replay, records: list[bytes]) -> bool:
+        done = load(self, records)
+        counts.append(len(records) if done else -len(records))
+        return done
+
+    monkeypatch.setattr(Replay, "load", counted)
+    return counts
+
+
+KINDS: dict[str, Callable[[int], Any]] = {
+    "ints": int, "naive": lambda n: NOON + n * LATER, "UTC": lambda n: NOON.replace(tzinfo=UTC) + n * LATER,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("shared", [False, True], ids=["keys that hardly repeat", "keys that repeat"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_loaded_at_once_is_what_is_applied_one_by_one(
+    kind: str, shared: bool, closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One digest, keys of the same types and zones, and the fast path was taken."""
+    key = KINDS[kind]
+    bounds: Literal["[]", "[)"] = "[]" if closed else "[)"
+    leader = Calendar(bounds=bounds)
+    follower = Follower(leader, [], Calendar(bounds=bounds))
+    rooms = [leader.add_resource(Resource(name)) for name in (1, 2, 1 << 70, -4, 5, 6)]
+    rng = random.Random(kind)
+    records = [encoded(follower)]
+    for number in range(600):
+        room, at = (rooms[number % 6], number // 6) if shared else (rooms[0], number)
+        low = 3 * at if shared else 7 * at + rng.randrange(3)
+        leader.book(room, key(low), key(low + rng.choice([0, 1, 2] if closed else [1, 2])))
+        records.append(encoded(follower))
+    runs = loads(monkeypatch)
+    copy = Calendar(bounds=bounds)
+    known = handed_in("here", [])
+    copy._gate.run(replay, copy._engine.state, known, (Record(n, n, "here", n, data) for n, data in enumerate(records)))
+    assert runs == [600]
+    one_by_one = Calendar(bounds=bounds)
+    for data in records:
+        one_by_one._gate.run(Replay(one_by_one._engine.state, known).apply, data)
+    for found in (copy, one_by_one):
+        found.check()
+        assert found.digest() == leader.digest()
+    zones = {(type(event.start), getattr(event.end, "tzinfo", 0)) for event in copy.bookings()}
+    assert zones == {(type(key(0)), getattr(key(0), "tzinfo", 0))}
+
+
+def encoded(follower: Follower) -> bytes:
+    """Return the record of what was noted since."""
+    record = follower.encoder.encode(follower.noted)
+    follower.noted.clear()
+    return record
+
+
+@pytest.mark.parametrize("what", ["pooled", "two forms", "a number that is an id", "an expired id", "numbers left out"])
+def test_runs_that_are_not_as_usual_are_applied_all_the_same(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a capacity has a say, forms differ, or numbers are ids of other bookings."""
+    leader = Calendar()
+    follower = Follower(leader, [], Calendar())
+    rooms = [leader.add_resource(Resource("a", 1 + (what == "pooled"))), leader.add_resource(Resource(9))]
+    records = [encoded(follower)]
+    if what == "numbers left out":
+        leader.book(rooms[0], -5, -4, id=40)
+        records.append(encoded(follower))
+    for at in range(300):
+        leader.book(rooms[at % 2 if what == "two forms" else 0], at, at + 1)
+        records.append(encoded(follower))
+    copy, runs = Calendar(), loads(monkeypatch)
+    state = copy._engine.state
+    if what == "an expired id":
+        state.holds.remember(7, 1)
+    if what == "a number that is an id":  # which no calendar gives
+        copy.book(copy.add_resource(Resource("b")), 1, 2, id=30)
+        state.ledger.last = 0
+    given = (Record(n, n, "here", n, data) for n, data in enumerate(records))
+    if what == "a number that is an id":
+        with pytest.raises(JournalDamagedError, match="the id of another one"):
+            copy._gate.run(replay, state, handed_in("here", []), given)
+        return
+    copy._gate.run(replay, state, handed_in("here", []), given)
+    copy.check()
+    assert runs == [300 if what == "numbers left out" else -300]
+    assert not state.holds.expired
+    assert copy.digest() == leader.digest()
 
 
 @pytest.mark.parametrize("what", ["overlap", "number", "resource", "form", "keys"])
