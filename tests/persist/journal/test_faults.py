@@ -532,7 +532,7 @@ def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: in
 
 
 def _unchecked(data: bytes, sequence: int, salt: int) -> list[frames.Frame]:
-    found, at = [], frames.HEADER_SIZE
+    found, at = list[frames.Frame](), frames.HEADER_SIZE
     while at + frames.FRAME_SIZE < len(data):
         length, _, *rest = frames._FRAME.unpack_from(data, at)
         start = at + frames.FRAME_SIZE
