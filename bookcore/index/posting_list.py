@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sys import byteorder
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from bookcore.index.bitmap import Bitmap, ordinals
+from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 
 __all__ = ["Posting", "PostingBitmap", "PostingList", "grouped"]
 
@@ -76,12 +76,11 @@ class PostingBitmap:
 
     __slots__ = ("bits", "chunk", "count", "key")
 
-    def __init__(self, key: Any, chunk: Any, numbers: Iterable[int]) -> None:
+    def __init__(self, key: Any, chunk: Any, numbers: Sequence[int]) -> None:
         self.key, self.chunk = key, chunk
-        self.bits = Bitmap()
-        for number in numbers:
-            self.bits.add(number)
-        self.count = self.bits.value().bit_count()
+        bits = from_ordinals(numbers, max(numbers, default=0))
+        self.bits = Bitmap(bytearray(bits.to_bytes((bits.bit_length() + 7) >> 3, "little")))
+        self.count = bits.bit_count()
 
     def __len__(self) -> int:
         return self.count

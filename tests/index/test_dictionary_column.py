@@ -34,6 +34,14 @@ def check_sorted(owners: list[int], ranks: list[int], ends: list[int], code: str
     assert [column.typecode for column in found[1:]] == ["I", code, code]
 
 
+def test_columns_that_are_in_order_are_not_sorted_again() -> None:
+    """They are what is returned, and the rows are numbered from 0."""
+    columns = array("I", [0, 0, 2, 2]), array("H", [1, 4, 0, 0]), array("H", [3, 5, 0, 1])
+    rows, *found = sort_rows(*columns, 6)
+    assert list(rows) == [0, 1, 2, 3]
+    assert all(one is given for one, given in zip(found, columns, strict=True))
+
+
 def numbers(most: int) -> Any:
     """Return numbers up to *most*, the edges of bytes among them."""
     near = [n for n in (0, 1, 254, 255, 256, 65535, 65536, (1 << 24) - 1, 1 << 24, most - 1, most) if 0 <= n <= most]
