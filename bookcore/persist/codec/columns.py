@@ -25,7 +25,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from bookcore.index.dictionary_column import take
+from bookcore.index.dictionary_column import PART, take
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.containers import CONTAINERS
@@ -185,7 +185,9 @@ class _Writer(ColumnWriter):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Unwritable(None, f"values nested more than {MAX_DEPTH} deep (does one hold itself?)")
-        types = set(map(type, values))
+        types: set[type] = set()
+        for at in range(0, len(values), PART):  # no other thread runs within
+            types.update(map(type, values[at : at + PART]))
         table = _table_of_naive_datetimes(values) if types == {datetime} else None
         kinds = None if table else _split(values, types)
         self.outermost = kinds is None and self._depth == 1

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, repeat
-from operator import attrgetter, is_, is_not, itemgetter
+from operator import attrgetter, is_, is_not, itemgetter, rshift
 from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
-from bookcore.index.dictionary_column import places_in, take, taker
+from bookcore.index.dictionary_column import PART, places_in, take, taker
 from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
@@ -291,19 +291,34 @@ def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
     return _Columns(starts, ends, seqs, quantities, list(map(len, found)))
 
 
-def _in_order(seqs: Sequence[int]) -> tuple[Sequence[int], list[int]]:
+def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
     """Return the places of numbers, which are distinct and positive, in ascending order of the numbers; and these in order.
 
-    O(n), mostly.
+    O(n), mostly. A part at a time, so that other threads may run in between.
     """
     count, last = len(seqs), max(seqs, default=0)
-    if last > 4 * count:
-        places = sorted(range(count), key=seqs.__getitem__)
-        return places, list(take(seqs, places))
+    parts = [range(at, min(at + PART, count)) for at in range(0, count, PART)]
+    order: list[int] = []
+    if last > 4 * count:  # most numbers are of bookings that are gone
+        shift = max(0, last.bit_length() - (count // PART).bit_length())
+        groups: list[list[int]] = [[] for _ in range((last >> shift) + 1)]
+        for part in parts:
+            numbers = map(rshift, seqs[part.start : part.stop], repeat(shift))
+            deque(map(list.append, map(groups.__getitem__, numbers), part), maxlen=0)  # a loop in C
+        for group in groups:
+            group.sort(key=seqs.__getitem__)
+            order += group
+        return order, list(take(seqs, order))
     place_of: list[Any] = [None] * (last + 1)
-    deque(map(place_of.__setitem__, seqs, range(count)), maxlen=0)  # a loop in C
-    here = list(map(partial(is_not, None), place_of))
-    return list(compress(place_of, here)), list(compress(range(last + 1), here))
+    for part in parts:
+        deque(map(place_of.__setitem__, seqs[part.start : part.stop], part), maxlen=0)
+    found: list[int] = []
+    for at in range(0, last + 1, PART):
+        places = place_of[at : at + PART]
+        here = list(map(partial(is_not, None), places))
+        order += compress(places, here)
+        found += compress(range(at, at + PART), here)
+    return order, found
 
 
 def _bookings(
