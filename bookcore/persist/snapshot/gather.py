@@ -270,13 +270,20 @@ def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | Non
 
 @dataclass(slots=True)
 class _Columns:
-    """The rows of all bookings, resource after resource: starts, ends, numbers, quantities (None: all 1), rows of each."""
+    """The rows of all bookings, resource after resource: edges (start, end, start ...), numbers, quantities (None: all 1).
 
-    starts: list[Any]
-    ends: list[Any]
+    ``counts`` has the number of rows of each resource, and ``edges`` their edges in any number of parts.
+    """
+
+    edges: Sequence[Sequence[Any]]
     seqs: Sequence[int]
     quantities: list[int] | None
     counts: list[int]
+
+    def starts_and_ends(self) -> tuple[list[Any], list[Any]]:
+        """Return all starts, and all ends. O(rows)."""
+        edges = list(chain.from_iterable(self.edges))
+        return edges[::2], edges[1::2]
 
 
 def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
@@ -284,11 +291,12 @@ def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
     if isinstance(store, MemoryStore):
         columns = store.columns(records)
         if columns is not None:
-            return _Columns(*columns)
+            edges, seqs, counts = columns
+            return _Columns(edges, seqs, None, counts)
     found = [store.overlapping(record, None, None) if record.active_count else () for record in records]
     rows = list(chain.from_iterable(found))
-    starts, ends, seqs, quantities = (list(map(itemgetter(at), rows)) for at in range(4))
-    return _Columns(starts, ends, seqs, quantities, list(map(len, found)))
+    numbers, quantities = (list(map(itemgetter(at), rows)) for at in (2, 3))
+    return _Columns([row[:2] for row in rows], numbers, quantities, list(map(len, found)))
 
 
 def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -333,7 +341,7 @@ def _bookings(
     order, seqs = _in_order(rows.seqs)
     places = list(chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
     in_order = taker(order)
-    starts, ends = list(in_order(rows.starts)), list(in_order(rows.ends))
+    starts, ends = (list(in_order(column)) for column in rows.starts_and_ends())
     count = len(order)
     kinds: Sequence[int] = _same(classes.place(BookingEvent) if count > len(objects) else 0, count)
     fields: list[Any] = [None] * count

@@ -14,7 +14,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -199,18 +198,18 @@ class MemoryStore:
             return [row for row in rows if row[2] not in hidden]
         return rows
 
-    def columns(self, records: Sequence[ResourceRecord]) -> tuple[Any, ...] | None:
-        """Return the rows of resources as columns: starts, ends, numbers, None, and the number of rows of each resource.
+    def columns(self, records: Sequence[ResourceRecord]) -> tuple[list[Sequence[Any]], array[int], list[int]] | None:
+        """Return the edges of each resource's rows, the numbers of all rows, and how many rows each resource has.
 
-        None where each row would have to be read: with capacity, unbounded spans, or hidden rows. O(rows), in C.
+        None where each row would have to be read: with capacity, unbounded spans, or hidden rows. O(resources), and copying
+        eight bytes a row: the edges are those of the index itself, which replaces them and never changes them.
         """
         intervals = [record.state.intervals for record in records if record.is_exclusive]
         if len(intervals) < len(records) or self._tombstones or not all(each.is_bounded for each in intervals):
             return None
-        edges = list(chain.from_iterable(each.edges for each in intervals))
         seqs = array("q")  # joined as bytes: copying one number after the other takes seven times as long
         seqs.frombytes(b"".join([_as_array(each.values) for each in intervals]))
-        return edges[::2], edges[1::2], seqs, None, list(map(len, intervals))
+        return [each.edges for each in intervals], seqs, list(map(len, intervals))
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span.
