@@ -6,9 +6,8 @@
     CLEAN                how many records there were when the calendar was shut down last
 
     append       under the calendar's lock: the frame of a record to the end of the last file
-    wait         without it: until the record is on the disk. Who waits syncs for all that have appended meanwhile,
-                 and those who come later share the next sync; no timer is needed. With ``sync="batch"`` a thread
-                 syncs, and a call waits only where a record has become too old
+    wait         without it: until the record is on the disk, see `bookcore.persist.journal.group_commit`. With
+                 ``sync="batch"`` a thread syncs, and a call waits only where a record has become too old
     rotate       a new file for the records to come; the old one is synced before, the name of the new one after
     purge        when a snapshot is on the disk: older snapshots, then the files which no snapshot needs
 
@@ -26,7 +25,6 @@ import logging
 import os
 import re
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -40,6 +38,7 @@ from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
 from bookcore.persist.journal.behind import LONGEST, Policy, sync_behind
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, SEAL_SIZE, frame, header, seal
+from bookcore.persist.journal.group_commit import GroupCommit
 from bookcore.persist.snapshot.format import Limits
 
 __all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal"]
@@ -127,7 +126,7 @@ class DirectoryJournal:
         self._pid = fs.process()
         self._closed: str | None = None  # why no record is taken
         self._unsynced: str | None = None  # why a sync failed
-        self._syncing = threading.Lock()
+        self._group = GroupCommit()
         self._lock: int | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
         with told_as_journal(folder, "cannot be written"):
@@ -270,13 +269,12 @@ class DirectoryJournal:
         """
         if self.synced >= position:
             return
-        if self.is_forked():  # the lock below may be one that nobody here releases
+        if self.is_forked():  # somebody may have the turn to sync who is not here
             self.check_open()
-        with self._syncing:
-            self._sync(position)
+        self._group.wait(self, position)
 
-    def _sync(self, position: int) -> None:
-        """Do what `sync` does. The lock is held."""
+    def sync_once(self, position: int) -> None:
+        """Do what `sync` does, in the thread whose turn it is."""
         if self.synced >= position:
             return
         if self._unsynced is None:
@@ -306,18 +304,21 @@ class DirectoryJournal:
         self._check_place()
         if self.position + 1 == self._first:
             return
-        with self._syncing:
-            self._sync(self.position)
-            self._closed = "a new file was begun, and that was cut off; open the directory anew"
-            old = self._file()
-            try:
-                first = self.position + 1
-                begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, self.secret)
-                self._fd = self.fs.append(self.path_of(first))
-            except OSError as exc:
-                self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
-                raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}") from exc
-            self._first, self._size, self._closed = first, HEADER_SIZE, None
+        self._group.run(self, self._begin_next)
+
+    def _begin_next(self) -> None:
+        """Sync the present file, and go on in a new one. Nobody else syncs."""
+        self.sync_once(self.position)
+        self._closed = "a new file was begun, and that was cut off; open the directory anew"
+        old = self._file()
+        try:
+            first = self.position + 1
+            begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, self.secret)
+            self._fd = self.fs.append(self.path_of(first))
+        except OSError as exc:
+            self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
+            raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}") from exc
+        self._first, self._size, self._closed = first, HEADER_SIZE, None
         with suppress(OSError):  # it is synced
             self.fs.close(old)
 

@@ -627,7 +627,7 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any]]] = {
     "frames say that more is on the disk than is": (directory, "frame", _too_sure, prefixes),
     "CLEAN is not read": (Reader, "_least", lambda *_: 0, bits),
     "a record written in part stays": (SimulatedFiles, "truncate", _not_taken_back, failures),
-    "a failed sync counts as one": (DirectoryJournal, "_sync", _sync_again, failures),
+    "a failed sync counts as one": (DirectoryJournal, "sync_once", _sync_again, failures),
     "a refused record leaves its change": (CalendarState, "_roll_back", _nothing, failures),
 }
 """What is broken, and the test that notices."""
