@@ -88,7 +88,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 1 << 64  # after every position and every time of a file
 _ATTEMPTS = 10
 _RECORDS_PER_REPORT = 1 << 10  # of progress
-_FEWEST = 256  # plain bookings that are applied at once, if the store takes them: it sorts its rows anew
+_FEWEST = 256  # short records that are applied at once, if the store takes them: it sorts its rows anew
 _AT_ONCE = 1 << 18  # and the most of them
 
 
@@ -447,10 +447,9 @@ def replay(state: CalendarState, known: dict[str, type], records: Iterable[Recor
 
 
 def _apply_run(replay: Replay, run: list[Record]) -> None:
-    """Apply plain bookings, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
-    if len(run) >= _FEWEST and replay.load([record.data for record in run]):
-        return
-    for record in run:
+    """Apply short records, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
+    later = replay.load([record.data for record in run]) if len(run) >= _FEWEST else None
+    for record in run if later is None else map(run.__getitem__, later):
         apply(replay, record)
 
 

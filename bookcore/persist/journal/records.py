@@ -7,7 +7,8 @@ A row is a tuple: the number of the kind of change, then plain facts. Bookings, 
 ids; a class is written by its name and looked up among those handed in. The record of a resource carries its attributes as
 they were when the command ended.
 
-A record of one plain booking has a short form, see `bookcore.persist.journal.short`; runs of these are applied at once.
+A record of one plain booking, or of its removal, has a short form, see `bookcore.persist.journal.short`; runs of these are
+applied at once.
 
 Applying a record decides nothing again: no rule is asked, no clock is read. The numbers of bookings and closures are those
 of the record, so that the calendar which replayed it goes on as the one that wrote it.
@@ -17,14 +18,11 @@ The changes of indexes are in no record, because an index is a function of the p
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
-from operator import lt
 from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
-from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
@@ -32,7 +30,8 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
-from bookcore.persist.journal.short import Columns, columns_of, is_short, read_short, short_form
+from bookcore.persist.journal.runs import load_run
+from bookcore.persist.journal.short import REMOVAL, forms_of, is_short, read_short, removed_by, short_form
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import event_maker, maker
@@ -159,7 +158,10 @@ class Replay:
         Complexity: as the commands that the record tells of.
         """
         if is_short(record):
-            self._booked_shortly(*read_short(record))
+            if forms_of((record,))[0] == REMOVAL:
+                self._released(removed_by(record), False, False, None, None)
+            else:
+                self._booked_shortly(*read_short(record))
             return
         count = int.from_bytes(record[:_SIZE], "little")
         if not 0 < count <= len(record):
@@ -172,33 +174,9 @@ class Replay:
                 raise Unreadable(f"{len(row) - 1} facts of a change of kind {row[0]}, {count} expected")
             apply(*row[1:])
 
-    def load(self, records: Sequence[bytes]) -> bool:
-        """Apply records of the short form all at once; or change nothing and return False, if that cannot be done.
-
-        The calendar's lock is held for writing. O(n log n) for all its bookings, old and new.
-        """
-        state, ledger = self._state, self._state.ledger
-        try:
-            found = columns_of(records)
-            if found is None or not ledger.last < found.numbers[0] or not all(map(lt, found.numbers, found.numbers[1:])):
-                return False
-            seqs: Any = range(found.numbers[0], found.numbers[-1] + 1)
-            if len(seqs) > len(records):  # numbers are left out that are ids of other bookings
-                seqs = found.numbers
-            by_place = list(map(state.registry.by_id.__getitem__, found.wheres.table))
-            if not all(record.is_exclusive for record in by_place) or not _in_order(found, state.closed):
-                return False
-            state.keys.admit(found.starts[0], found.ends[0])  # one span speaks for all, which are of one type and zone
-            if (ledger.named and not ledger.numbers.isdisjoint(seqs)) or not state.holds.expired.keys().isdisjoint(seqs):
-                return False
-            numbers = [record.number for record in by_place]
-            owners = DictionaryColumn(state.registry.by_number, array("I", map(numbers.__getitem__, found.wheres.places)))
-            if not state.load(owners, found.starts, found.ends, seqs):
-                return False
-        except Exception:  # applied one by one, the first record that is wrong raises its error
-            return False
-        state.end_load()
-        return True
+    def load(self, records: Sequence[bytes]) -> list[int] | None:
+        """Apply short records at once, see `load_run`."""
+        return load_run(self._state, records)
 
     def _booked_shortly(self, number: int, start: Any, end: Any, where: Any) -> None:
         self._booked(where, number, False, None, None, None, number, start, end, 1, None)
@@ -369,14 +347,6 @@ class Replay:
 
     def _untagged(self, where: Any, label: Any) -> None:
         self._state.commit(changes.Untagged(self._record(where).resource, label))
-
-
-def _in_order(found: Columns, closed: bool) -> bool:
-    """Tell whether no booking ends before it starts. O(n), in C."""
-    low, high = found.starts, found.ends
-    if isinstance(low, DictionaryColumn) and isinstance(high, DictionaryColumn):  # places are in the order of the keys
-        low, high = low.places, high.places
-    return not any(map(lt, high, low)) if closed else all(map(lt, low, high))
 
 
 _EVENT_FACTS = 6

@@ -1,6 +1,7 @@
 """The short form of a record: one plain booking, whose number is its id and whose keys are whole numbers or datetimes.
 
-Most records are of this kind. The short form takes a third of the bytes, and is read many at a time:
+Most records are of this kind, or of the removal of such a booking, which has the first eight bytes alone, with its id. The
+short form takes a third of the bytes, and is read many at a time:
 
     offset  size
          0     7   number of the booking (all numbers little-endian)
@@ -8,6 +9,10 @@ Most records are of this kind. The short form takes a third of the bytes, and is
          8     8   start: the number itself, or microseconds since the beginning of 1970
         16     8   end
         24     -   id of the resource, as text
+
+    byte at 7   1 to 3   datetimes, datetimes in UTC, whole numbers; the id of the resource is a text
+                5 to 7   the same, and the id is a whole number
+                    8   a removal
 """
 
 from __future__ import annotations
@@ -15,8 +20,9 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
@@ -26,15 +32,18 @@ from bookcore.model.event import BookingEvent
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.errors import failure
 
-__all__ = ["Columns", "columns_of", "is_short", "read_short", "short_form"]
+__all__ = ["REMOVAL", "Columns", "columns_of", "forms_of", "is_short", "read_short", "removed_by", "short_form"]
 
 _SHORT = struct.Struct("<Qqq")
+_NUMBER = struct.Struct("<Q")
 _FORM = 56  # the bit at which the form begins
 _FORM_AT = _FORM // 8
 _EPOCHS = {None: datetime(1970, 1, 1), UTC: datetime(1970, 1, 1, tzinfo=UTC)}
 _ZONES = {1: None, 2: UTC}  # of the datetimes of a form
 _OF_INTS = 3  # the form of whole numbers
 _OF_NUMBERED = 4  # is added where the id of the resource is a whole number
+REMOVAL = 8
+"""The form of a removal."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -48,7 +57,12 @@ class Columns(NamedTuple):
 
 
 def short_form(state: CalendarState, change: changes.Change) -> bytes | None:
-    """Return the short form of the record of a plain booking; None for any other change."""
+    """Return the short form of the record of a plain booking, or of a removal of one; None for any other change."""
+    if type(change) is changes.Released:
+        id = change.event._id
+        if change.expired or change.held or change.until is not None or change.ran_out is not None:
+            return None
+        return _NUMBER.pack(REMOVAL << _FORM | id) if type(id) is int and 0 < id < 1 << _FORM else None
     if not isinstance(change, changes.Booked) or change.held:
         return None
     event, start, end = change.event, change.event._start, change.event._end
@@ -76,12 +90,24 @@ def short_form(state: CalendarState, change: changes.Change) -> bytes | None:
 
 
 def is_short(record: bytes) -> bool:
-    """Tell whether a record has the short form, of a plain booking."""
+    """Tell whether a record has the short form, of a plain booking or a removal."""
     return len(record) > _FORM_AT and record[_FORM_AT] != 0
 
 
+def forms_of(records: Iterable[bytes]) -> bytes:
+    """Return the form of each of these short records. O(n), in C."""
+    return bytes(map(itemgetter(_FORM_AT), records))
+
+
+def removed_by(record: bytes) -> int:
+    """Return the id of the booking that a removal removes. Raises: `Unreadable`."""
+    if len(record) != _NUMBER.size:
+        raise Unreadable(f"a removal of {len(record)} bytes")
+    return int.from_bytes(record[:_FORM_AT], "little")
+
+
 def read_short(record: bytes) -> tuple[int, Any, Any, Any]:
-    """Return number, start, end and the id of the resource. Raises: `Unreadable`."""
+    """Return number, start, end and the id of the resource of a booking. Raises: `Unreadable`."""
     form = record[_FORM_AT]
     try:
         number, start, end = _SHORT.unpack_from(record)
@@ -93,7 +119,7 @@ def read_short(record: bytes) -> tuple[int, Any, Any, Any]:
 
 
 def columns_of(records: Sequence[bytes]) -> Columns | None:
-    """Return what many records of the short form say; None unless all have one form. O(n), nearly all of it in C.
+    """Return what many records of bookings say; None unless all have one form. O(n), nearly all of it in C.
 
     Raises: as `read_short`, or ValueError or OverflowError.
     """

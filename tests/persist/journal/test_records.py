@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, Resource, changes
+from bookcore import BookingEvent, Calendar, ConflictError, Resource, changes
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotTypeError
@@ -283,14 +285,14 @@ def test_plain_bookings_are_applied_many_at_once(at_once: int, monkeypatch: pyte
 
 
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list to which each call of `Replay.load` adds the number of its records, negative where it did nothing."""
+    """Return a list to which each call of `Replay.load` adds the number of its records, less those to be applied later."""
     counts: list[int] = []
     load = Replay.load
 
-    def counted(self: Replay, records: list[bytes]) -> bool:
-        done = load(self, records)
-        counts.append(len(records) if done else -len(records))
-        return done
+    def counted(self: Replay, records: list[bytes]) -> list[int] | None:
+        later = load(self, records)
+        counts.append(-len(records) if later is None else len(records) - len(later))
+        return later
 
     monkeypatch.setattr(Replay, "load", counted)
     return counts
@@ -372,6 +374,146 @@ def test_runs_that_are_not_as_usual_are_applied_all_the_same(what: str, monkeypa
     assert runs == [300 if what == "numbers left out" else -300]
     assert not state.holds.expired
     assert copy.digest() == leader.digest()
+
+
+def replayed(start: list[bytes], records: list[bytes], closed: bool) -> Calendar:
+    """Return a calendar to which the first records were applied one by one, and then the others as a directory's."""
+    calendar = Calendar(bounds="[]" if closed else "[)")
+    known = handed_in("here", [])
+    for data in start:
+        calendar._gate.run(Replay(calendar._engine.state, known).apply, data)
+    given = (Record(n, n, "here", 100 * n, data) for n, data in enumerate(records))
+    calendar._gate.run(replay, calendar._engine.state, known, given)
+    return calendar
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("shared", [False, True], ids=["keys that hardly repeat", "keys that repeat"])
+def test_removals_among_bookings_make_what_applying_one_by_one_makes(
+    shared: bool, closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans are free again and booked anew; what was there before is removed as well; and all but that is done at once."""
+    runs = loads(monkeypatch)
+    for seed in range(8):
+        rng = random.Random(f"{seed} {shared} {closed}")
+        leader = Calendar(bounds="[]" if closed else "[)")
+        follower = Follower(leader, [], Calendar())
+        rooms = [leader.add_resource(Resource(f"room {n}")) for n in range(5)]
+        old = [leader.book(room, -10 * n - 5, -10 * n) for room in rooms for n in range(1, 5)]
+        start, records = [follower.encoder.encode([change]) for change in follower.noted], list[bytes]()
+        follower.noted.clear()
+        if seed % 2:
+            leader.book(rooms[0], -1000, -999, id=70)  # a number that is left out
+            start.append(encoded(follower))
+        made: list[BookingEvent] = []
+        while len(records) < 400:
+            low = rng.randrange(40) * 10 if shared else rng.randrange(10**6)
+            with suppress(ConflictError):
+                length = rng.choice([0, 9, 10, 25] if closed else [1, 9, 10, 25])
+                made.append(leader.book(rng.choice(rooms), low, low + length))
+                records.append(encoded(follower))
+            if made and rng.random() < 0.3:
+                leader.remove_booking(made.pop(rng.randrange(max(0, len(made) - 9), len(made))))
+                records.append(encoded(follower))
+            if old and rng.random() < 0.03:
+                leader.remove_booking(old.pop())
+                records.append(encoded(follower))
+        assert all(map(is_short, records))
+        runs.clear()
+        copy = replayed(start, records, closed)
+        copy.check()
+        assert copy.digest() == leader.digest(), seed
+        assert runs[0] > 350, seed
+        assert copy._engine.state.ledger.last == leader._engine.state.ledger.last
+
+
+def test_a_run_that_ends_with_nothing_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that it books it removes; the next booking has the next number. What only removes is applied one by one."""
+    runs = loads(monkeypatch)
+    leader = Calendar()
+    follower = Follower(leader, [], Calendar())
+    leader.add_resource(Resource("room"))
+    start, records = [encoded(follower)], list[bytes]()
+    for at in range(300):
+        leader.book("room", at % 9, at % 9 + 2)
+        records.append(encoded(follower))
+        leader.remove_booking(at + 1)
+        records.append(encoded(follower))
+    copy = replayed(start, records, False)
+    assert (len(copy), runs) == (0, [600])
+    assert copy.book("room", 1, 2).id == 301
+    copy.check()
+
+
+def booked(number: int, low: int, high: int) -> bytes:
+    """Return the record of a plain booking of the room."""
+    return struct.pack("<Qqq", 3 << 56 | number, low, high) + b"room"
+
+
+def gone(id: int) -> bytes:
+    """Return the record of a removal."""
+    return struct.pack("<Q", 8 << 56 | id)
+
+
+def run_of(*last: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the records of a room that has one booking, 1; and those of 400 more, 2 to 401, and of what follows."""
+    leader = Calendar()
+    follower = Follower(leader, [], Calendar())
+    leader.add_resource(Resource("room"))
+    return [encoded(follower), booked(1, -5, -4)], [*(booked(n, 10 * n, 10 * n + 5) for n in range(2, 402)), *last]
+
+
+IMPOSSIBLE: dict[str, tuple[int, list[bytes]]] = {
+    "removed twice": (1, [gone(5), gone(5)]),
+    "removed before it is made": (0, [gone(402), booked(402, 5000, 5001)]),
+    "never there": (0, [gone(999_999)]),
+    "an old one is removed twice": (1, [gone(1), gone(1)]),
+    "too long": (0, [gone(5) + b"x"]),
+    "in the place of one that is removed later": (0, [booked(402, 20, 21), gone(2)]),
+    "comes and goes in the place of one that stays": (0, [booked(402, 31, 32), gone(402)]),
+    "comes and goes in the place of an old one": (0, [booked(402, -5, -4), gone(402)]),
+    "in the place of an old one that is removed later": (0, [booked(402, -5, -4), gone(1)]),
+    "two come and go in one place": (1, [booked(402, 9000, 9005), booked(403, 9001, 9002), gone(402), gone(403)]),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_run_with_an_impossible_removal_names_the_record(what: str) -> None:
+    """Also where nothing is left of it at the end of the run."""
+    place, last = IMPOSSIBLE[what]
+    start, records = run_of(*last)
+    with pytest.raises(JournalDamagedError, match=f"at byte {100 * (400 + place)}:"):
+        replayed(start, records, False)
+
+
+@pytest.mark.parametrize(
+    ("last", "left"),
+    [
+        ([gone(1), booked(402, -5, -4)], 401),
+        ([gone(1), booked(402, -5, -4), gone(402)], 400),
+        ([each for n in range(402, 902) for each in (booked(n, 9000, 9005), gone(n))], 401),
+    ],
+)
+def test_what_is_lawful_and_not_certain_is_applied_one_by_one(
+    last: list[bytes], left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of what was there before the run, or very often in one place."""
+    runs = loads(monkeypatch)
+    start, records = run_of(*last)
+    calendar = replayed(start, records, False)
+    calendar.check()
+    assert (len(calendar), runs) == (left, [-len(records)])
+
+
+def test_a_run_of_removals_is_applied_one_by_one() -> None:
+    """No booking is to be loaded; a hold is not removed by the record of a plain removal."""
+    start, records = run_of()
+    calendar = replayed([*start, *records], [gone(n) for n in range(1, 402)], False)
+    assert len(calendar) == 0
+    calendar = replayed(start[:1], [], False)
+    calendar.hold("room", 1, 2)
+    with pytest.raises(JournalDamagedError, match="was held"):
+        calendar._gate.run(replay, calendar._engine.state, {}, [Record(1, 1, "here", 1, gone(1))])
 
 
 @pytest.mark.parametrize("what", ["overlap", "number", "resource", "form", "keys"])
