@@ -342,8 +342,6 @@ def _table(values: list[Any], family: Family) -> tuple[list[Any], array[Any]] | 
         return None
     tokens = tokens_of(values)
     numbers, entries = _numbered(tokens)
-    if len(numbers) == len(values):
-        return None
     if tokens is values:
         return list(numbers), entries
     return list(dict(zip(tokens_of(values), values, strict=True)).values()), entries

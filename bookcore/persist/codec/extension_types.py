@@ -151,9 +151,7 @@ def _read_timedeltas(src: ColumnReader, count: int) -> list[Any]:
 
 
 def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
-    codec = codec_for(type(values[0]))
-    if codec is None:  # cannot happen: codecs are never removed
-        raise Unwritable(values[0], "its key codec is gone")
+    codec: Any = codec_for(type(values[0]))  # there is one, and none is ever removed
     out.raw(codec.name.encode())
     try:
         plain = list(map(codec.encode, values))

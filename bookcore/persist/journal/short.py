@@ -129,7 +129,7 @@ def columns_of(records: Sequence[bytes]) -> Columns | None:
     if len(facts) < size * len(records) or len(forms) > 1:
         return None
     words = array("q", facts)
-    if sys.byteorder == "big":  # pragma: no cover
+    if sys.byteorder == "big":
         words.byteswap()
     [form] = forms
     low, high = words[1::3], words[2::3]
