@@ -9,6 +9,7 @@ import pickle
 import runpy
 import struct
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +26,7 @@ from bookcore.persist.codec import blob, scalars
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import decode_column, decode_numbers, encode_column
 from bookcore.persist.journal import short
-from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.errors import JournalClosedError, JournalError
 from bookcore.persist.snapshot import flat
 from bookcore.persist.snapshot.format import read_file
 
@@ -180,3 +181,38 @@ def test_bookings_at_one_instant_with_a_zone_come_back_in_columns() -> None:
     assert found is not None
     assert found.starts[0] == noon
     assert found.starts[0].tzinfo is UTC
+
+
+# -- a directory -------------------------------------------------------------------------------------
+
+
+def test_a_process_that_was_forked_changes_nothing(tmp_path: Path) -> None:
+    """What it does is told in this process, of which the journal believes that it was forked."""
+    calendar = Calendar.open(tmp_path / "store")
+    room = calendar.add_resource(Resource("room"))
+    files: Any = calendar._recorder.files
+    files._pid += 1
+    calls: list[Callable[[], Any]] = [
+        lambda: calendar.book(room, 1, 2), calendar.checkpoint, lambda: files.sync(files.position + 1),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(JournalClosedError, match="was forked"):
+            call()
+    calendar.close()
+    assert len(calendar) == 0
+    with Calendar.open(tmp_path / "store") as again:
+        assert again.position == 1
+
+
+def test_old_files_stay_when_the_journal_was_closed_meanwhile(tmp_path: Path) -> None:
+    """The directory may be another calendar's by then. A snapshot that is no newer changes no account of the records."""
+    calendar = Calendar.open(tmp_path)
+    calendar.add_resource(Resource("room"))
+    files: Any = calendar._recorder.files
+    calendar.checkpoint()
+    grown, names = files.grown, sorted(each.name for each in tmp_path.iterdir())
+    files.purge(files.newest, 10, 10)
+    assert files.grown == grown
+    calendar.close()
+    files.purge(files.newest, 10, 10)
+    assert {each.name for each in tmp_path.iterdir()} == {*names, "CLEAN"}
