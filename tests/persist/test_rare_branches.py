@@ -9,26 +9,32 @@ import pickle
 import runpy
 import struct
 import sys
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bookcore import Calendar, Resource, SnapshotError
+from bookcore import Calendar, QueryError, Resource, SnapshotError, changes
 from bookcore.persist import fs
 from bookcore.persist.codec import blob, scalars
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import decode_column, decode_numbers, encode_column
-from bookcore.persist.journal import short
-from bookcore.persist.journal.errors import JournalClosedError, JournalError
-from bookcore.persist.snapshot import flat
+from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.journal import opening, reading, short
+from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
+from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.snapshot import flat, gather, rebuild
+from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import read_file
+from bookcore.persist.snapshot.state import Bookings, State
 
 # -- other systems -----------------------------------------------------------------------------------
 
@@ -216,3 +222,159 @@ def test_old_files_stay_when_the_journal_was_closed_meanwhile(tmp_path: Path) ->
     calendar.close()
     files.purge(files.newest, 10, 10)
     assert {each.name for each in tmp_path.iterdir()} == {*names, "CLEAN"}
+
+
+def test_a_directory_whose_opening_is_cut_off_at_its_end_is_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A traceback that somebody keeps holds nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "Recorder", lambda *_: _raised(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            Calendar.open(tmp_path)
+    Calendar.open(tmp_path).close()
+
+
+@pytest.mark.parametrize("option", [{"sync": "batch"}, {"key": b"secret"}, {"progress": print}, {"as_of": 3}], ids=str)
+def test_what_only_a_directory_has_is_refused_for_a_database(option: dict[str, Any], tmp_path: Path) -> None:
+    """Nothing is made."""
+    with pytest.raises(QueryError, match="database"):
+        Calendar.open(f"sqlite:///{tmp_path}/rooms.db", **option)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shared_calendar_is_refused_in_a_forked_process(tmp_path: Path) -> None:
+    """Told in this process, of which the calendar believes that it was forked."""
+    calendar = Calendar.open(f"sqlite:///{tmp_path}/rooms.db", follow=False)
+    room = calendar.add_resource(Resource("room"))
+    recorder: Any = calendar._recorder
+    for owner in (recorder, recorder.journal):
+        owner._pid += 1
+        for call in (lambda: calendar.book(room, 1, 2), calendar.catch_up):
+            with pytest.raises(JournalClosedError, match="was forked"):
+                call()
+        owner._pid -= 1
+    calendar.book(room, 1, 2)
+    calendar.close()
+
+
+# -- records -----------------------------------------------------------------------------------------
+
+
+def _replayed(*records: bytes) -> Calendar:
+    """Return a calendar without a clock to which these were applied."""
+    calendar = Calendar()
+    replay = Replay(calendar._engine.state, handed_in("here", []))
+    for record in records:
+        calendar._gate.run(replay.apply, record)
+    return calendar
+
+
+ROOM = encode_column([(0, "room", 1, None, None, (), ":Resource", None)])
+_BOOKED = (2, "room", 1, False, None, None, ":BookingEvent", "a", 1, 2, 1, None)
+
+
+def test_records_of_unusual_changes_are_applied() -> None:
+    """A hold that is made of a booking; a booking that has run out before; a closure that lists what is gone."""
+    leader = Calendar(clock=lambda: 0)
+    encoder = Encoder(leader._engine.state, "here", {})
+    event = leader.book(leader.add_resource(Resource("room")), 1, 2)
+    ran_out = encoder.encode([changes.Booked(event, False, None, 1, 5)])
+    held = encoder.encode([changes.Held(event, 9)])
+    assert not short.is_short(ran_out)
+    closed = encode_column([(7, 1, "room", 5, 6, "paint", [(":BookingEvent", "gone", 5, 6, 1, None)])])
+    calendar = _replayed(ROOM, ran_out, held, closed)
+    assert (calendar.get(1).status.name, calendar.get(1).until) == ("HELD", 9)
+    [listed] = next(iter(calendar.closures())).overlapping
+    assert listed.id == "gone"
+    calendar.check()
+
+
+@pytest.mark.parametrize(
+    "row", [(14, "a", ":BookingEvent", "b", 1, 2, 1, None), (13, "a", 5), (2, "room", 2, False, None, None, *_BOOKED[6:])]
+)
+def test_records_that_do_not_follow_are_unreadable(row: tuple[Any, ...]) -> None:
+    """Another id, a deadline of what is no hold, an id that is taken."""
+    calendar = _replayed(ROOM, encode_column([_BOOKED]))
+    replay = Replay(calendar._engine.state, handed_in("here", []))
+    with pytest.raises(Unreadable):
+        calendar._gate.run(replay.apply, encode_column([row]))
+
+
+def test_a_change_that_no_record_can_hold_is_an_error_of_the_program() -> None:
+    """A new kind of change needs a case there."""
+
+    class Odd(changes.Change):
+        pass
+
+    with pytest.raises(TypeError, match="Odd is no change that a record can hold"):
+        Encoder(Calendar()._engine.state, "here", {}).encode([Odd()])
+
+
+def test_lack_of_memory_is_not_damage_of_a_record() -> None:
+    """It is told of the file, and says nothing against it."""
+    replay: Any = SimpleNamespace(apply=lambda _: _raised(MemoryError()))
+    with pytest.raises(JournalError, match="not enough memory") as caught:
+        reading.apply(replay, reading.Record(1, 1, "file", 40, b"x"))
+    assert type(caught.value) is JournalError
+
+
+def test_a_file_of_a_format_that_never_was_is_damaged(tmp_path: Path) -> None:
+    """Version 0, with the right checksum."""
+    Calendar.open(tmp_path).close()
+    [path] = tmp_path.glob("wal-*")
+    head = bytearray(path.read_bytes()[:36])
+    head[8:10] = bytes(2)
+    path.write_bytes(bytes(head) + struct.pack("<I", crc32(head)))
+    with pytest.raises(JournalDamagedError, match="there is no format 0"):
+        Calendar.open(tmp_path)
+
+
+def test_a_file_that_is_not_there_has_no_size_for_the_progress(tmp_path: Path) -> None:
+    """Its reader tells what is wrong."""
+    Calendar.open(tmp_path).close()
+    assert reading.place(tmp_path).reader().size("nowhere") == 0
+
+
+# -- snapshots ---------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_carries_more_bookings_than_a_capacity_that_was_lowered_takes(tmp_path: Path) -> None:
+    """And a label that no resource has any more."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room", 2))
+    calendar.tag(room, "sea")
+    calendar.book(room, 1, 5)
+    calendar.book(room, 2, 6, guest="Ada")
+    calendar.set_capacity(room, 1)
+    calendar.untag(room, "sea")
+    calendar.snapshot(tmp_path / "snapshot")
+    again = Calendar.restore(tmp_path / "snapshot")
+    again.check()
+    assert again.digest() == calendar.digest()
+    assert not again.is_available("room", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("ids", "last", "numbers"),
+    [([2.0, "x"], 3, [1, 3]), ([3, "x", "y"], 4, [1, 2, 4]), (["a"], 0, [1])],
+    ids=["an id that equals a number", "ids that leave too few", "no number was given out"],
+)
+def test_bookings_get_numbers_that_are_no_ids_of_others(ids: list[Any], last: int, numbers: list[int]) -> None:
+    """Their own ids wherever that can be."""
+    state = State(last_sequence=last, bookings=Bookings(ids=ids))
+    assert list(rebuild._numbers(state)) == numbers
+
+
+class Abstract(Resource):
+    """A class whose instances cannot be made, though there is one."""
+
+
+def test_a_class_of_which_nothing_can_be_made_is_not_carried(tmp_path: Path) -> None:
+    """It is named."""
+    calendar = Calendar()
+    calendar.add_resource(Abstract("room"))
+    sealed = ABCMeta("Sealed", (Abstract,), {"view": abstractmethod(lambda self: None)})
+    with pytest.raises(SnapshotTypeError, match="Sealed cannot be carried"):
+        gather._check_carried(sealed, "here")
+    calendar.snapshot(tmp_path / "snapshot")

@@ -214,9 +214,7 @@ def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
 
 
 def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
-    """Return the frame at an offset, or None if there is no valid one."""
-    if at + FRAME_SIZE >= len(view):
-        return None
+    """Return the frame at an offset, or None if it is not valid. A frame and a byte of its record are there at least."""
     length, check, sequence, synced, time = _FRAME.unpack_from(view, at)
     start = at + FRAME_SIZE
     if not 0 < length <= len(view) - start:

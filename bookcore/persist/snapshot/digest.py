@@ -7,7 +7,7 @@ from hashlib import blake2b
 from operator import itemgetter
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import SnapshotError, brief
+from bookcore.model.errors import brief
 from bookcore.persist.codec.blob import Unwritable
 from bookcore.persist.codec.columns import KeyColumn, encode_column
 from bookcore.persist.errors import SnapshotValueError
@@ -31,8 +31,6 @@ def digest(calendar: CalendarState) -> str:
         sections = encode_state(state)
     except Unwritable as exc:
         raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
-    except SnapshotError:
-        raise
     found = blake2b(digest_size=32, person=b"bookcore.digest")
     for section in sections:
         for column in section:
