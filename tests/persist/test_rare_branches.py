@@ -31,6 +31,8 @@ from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal import opening, reading, short
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.shared import recorder, sqlite
+from bookcore.persist.shared.seam import Place
 from bookcore.persist.snapshot import flat, gather, rebuild
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import read_file
@@ -378,3 +380,56 @@ def test_a_class_of_which_nothing_can_be_made_is_not_carried(tmp_path: Path) -> 
     with pytest.raises(SnapshotTypeError, match="Sealed cannot be carried"):
         gather._check_carried(sealed, "here")
     calendar.snapshot(tmp_path / "snapshot")
+
+
+# -- a database file ---------------------------------------------------------------------------------
+
+
+def test_a_database_file_refuses_what_it_cannot_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change and a snapshot that are too large; a change without its lock; anything after the end."""
+    calendar = Calendar.open(f"sqlite:///{tmp_path}/rooms.db", follow=False, sync="never")
+    room = calendar.add_resource(Resource("room"))
+    calendar.barrier()
+    journal: Any = calendar._recorder.journal
+    with pytest.raises(JournalError, match="its lock was lost"):
+        journal.append(calendar._recorder.place, b"record")
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "MOST", 10)
+        for call, reason in ((lambda: calendar.book(room, 1, 2), "divide it"), (calendar.checkpoint, "a snapshot of")):
+            with pytest.raises(JournalError, match=reason):
+                call()
+    calendar.book(room, 1, 2)
+    calendar.close()
+    ended: list[Callable[[], Any]] = [lambda: journal.lock(1.0), lambda: journal.append(Place(1, 1), b"record")]
+    for call in ended:
+        with pytest.raises(JournalError):
+            call()
+
+
+def test_a_calendar_that_is_far_behind_reads_on_while_others_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the lock again for the last of it."""
+    monkeypatch.setattr(recorder, "AT_ONCE", 2)
+    address = f"sqlite:///{tmp_path}/rooms.db"
+    with Calendar.open(address, follow=False) as one, Calendar.open(address, follow=False) as other:
+        one.add_resource(Resource("room"))
+        for at in range(5):
+            one.book("room", at, at + 1)
+        other.book("room", 9, 10)
+        one.catch_up()
+        assert one.digest() == other.digest()
+        assert len(one) == 6
+
+
+def test_the_connections_of_a_forked_process_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To close one there would take the locks of the parent away."""
+    left: list[Any] = []
+    monkeypatch.setattr(sqlite, "_forked", left)
+    calendar = Calendar.open(f"sqlite:///{tmp_path}/rooms.db", follow=False)
+    journal: Any = calendar._recorder.journal
+    journal._pid += 1
+    journal.close()
+    assert len(left) == 2
+    for connection in left:
+        connection.close()
