@@ -237,7 +237,7 @@ def test_a_directory_whose_opening_is_cut_off_at_its_end_is_not_locked(
     Calendar.open(tmp_path).close()
 
 
-@pytest.mark.parametrize("option", [{"sync": "batch"}, {"key": b"secret"}, {"progress": print}, {"as_of": 3}], ids=str)
+@pytest.mark.parametrize("option", [{"sync": "batch"}, {"key": b"secret"}, {"progress": print}], ids=str)
 def test_what_only_a_directory_has_is_refused_for_a_database(option: dict[str, Any], tmp_path: Path) -> None:
     """Nothing is made."""
     with pytest.raises(QueryError, match="database"):
