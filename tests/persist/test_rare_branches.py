@@ -23,11 +23,11 @@ import pandas as pd
 import pytest
 
 from bookcore import Calendar, QueryError, Resource, SnapshotError, changes
-from bookcore.persist import fs
+from bookcore.persist import fs, registry
 from bookcore.persist.codec import blob, scalars
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import decode_column, decode_numbers, encode_column
-from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
 from bookcore.persist.journal import opening, reading, short
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Replay
@@ -35,8 +35,9 @@ from bookcore.persist.shared import recorder, sqlite
 from bookcore.persist.shared.seam import Place
 from bookcore.persist.snapshot import flat, gather, rebuild
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.format import read_file
+from bookcore.persist.snapshot.format import Facts, read_file, write_file
 from bookcore.persist.snapshot.state import Bookings, State
+from bookcore.testing.every_change import Boat, register_boats
 
 # -- other systems -----------------------------------------------------------------------------------
 
@@ -433,3 +434,52 @@ def test_the_connections_of_a_forked_process_are_left_alone(tmp_path: Path, monk
     assert len(left) == 2
     for connection in left:
         connection.close()
+
+
+# -- what cannot be written --------------------------------------------------------------------------
+
+
+def test_a_digest_of_what_no_file_holds_names_the_value() -> None:
+    """As a snapshot does."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2, guest=object())
+    with pytest.raises(SnapshotValueError, match="digest"):
+        calendar.digest()
+
+
+def test_a_resource_that_was_given_another_id_than_its_codec_writes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would come back with its own."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+    register_boats()
+    calendar = Calendar()
+    calendar.add_resource(Boat("Ahab"), id="other")
+    with pytest.raises(SnapshotTypeError, match="which its codec does not carry"):
+        calendar.snapshot(tmp_path / "snapshot")
+
+
+def test_a_temporary_file_that_cannot_be_locked_is_closed(tmp_path: Path) -> None:
+    """And no longer there, whoever has removed it."""
+
+    class Unguarded(fs.FileSystem):
+        def guard(self, path: str) -> int | None:
+            self.unlink(path)
+            raise OSError("no lock")
+
+    with pytest.raises(SnapshotError, match=r"not written: no lock$"):
+        write_file(tmp_path / "file", Facts(), [(b"ab", b"cd")], fs=Unguarded())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_the_system_does_not_open_is_no_snapshot() -> None:
+    """Linux opens it for reading, other systems do not."""
+
+    class Other(fs.FileSystem):
+        def open(self, path: str) -> int:
+            raise IsADirectoryError
+
+    with pytest.raises(SnapshotError, match="this is a folder"):
+        read_file("file", fs=Other())
