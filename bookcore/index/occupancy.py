@@ -69,9 +69,9 @@ class OccupancyIndex:
     """The disjoint busy spans of many ordinals, answering for all of them at once.
 
     The sizes are arguments for tests, which want small structures, and for measurements; None is the default of the class.
-    ``smallest`` is the least limit of a chunk, ``tail`` how many of its starts, and of its ends, may be late, ``stride``
-    how many chunks a group is made with, ``near`` how many heads past its start the end of a span is looked for before it is
-    looked for everywhere.
+    ``smallest`` is the least limit of a chunk; ``tail`` how many of its starts, and of its ends, may always be late (a
+    quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``near`` how many heads past its
+    start the end of a span is looked for before it is looked for everywhere.
 
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2. `remove` O(log m + tail log B + groups spanned). `busy` O(log m
@@ -91,8 +91,8 @@ class OccupancyIndex:
     NEAR = 8
 
     __slots__ = (
-        "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "near", "search", "shared",
-        "size", "smallest", "stride", "tail", "zone",
+        "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "near", "room", "search",
+        "shared", "size", "smallest", "stride", "tail", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -118,6 +118,7 @@ class OccupancyIndex:
         self.count = 0
         self.size = 0  # ordinals are below this
         self.limit = self.smallest
+        self.room = 2 * self.tail  # the longest list of late entries
         self.heads: list[Any] = []
         self.chunks: list[Chunk] = []
         self.groups: list[Group] = []
@@ -175,9 +176,9 @@ class OccupancyIndex:
                     each.set_active(number)
         late_ends = end_chunk.late_ends
         late_ends += (end, number)
-        if len(late_starts) > 2 * self.tail:
+        if len(late_starts) > self.room:
             self._absorb(chunk)
-        if len(late_ends) > 2 * self.tail:
+        if len(late_ends) > self.room:
             self._absorb(end_chunk)
         return start, end
 
@@ -395,7 +396,7 @@ class OccupancyIndex:
 
     def _overflow(self, chunk: Chunk) -> None:
         """Cut a chunk, one of whose columns is past the limit, or make that column uniform. O(B + size / 8)."""
-        self.limit = self._limit()
+        self._measure()
         if self.shared is not None and len(self.shared) > max(DISTINCT, self.count // 4):
             self.shared = None  # keys hardly repeat
         for column, holds_low in ((chunk.starts, not self.closed), (chunk.ends, self.closed)):
@@ -407,9 +408,11 @@ class OccupancyIndex:
                 return
             column.make_uniform()
 
-    def _limit(self) -> int:
-        """Return how many starts, or ends, a chunk may have: what a question scans at an edge, against bitmaps to keep."""
-        return max(self.smallest, self.size // 64, isqrt(self.count) // 2)
+    def _measure(self) -> None:
+        """Set the limit, of starts or of ends in a chunk, and the room for late entries, from what the index holds."""
+        # what a question scans at an edge, against bitmaps to keep
+        self.limit = max(self.smallest, self.size // 64, isqrt(self.count) // 2)
+        self.room = 2 * max(self.tail, self.limit >> 2)  # the longer a chunk, the dearer to bring it into the cache
 
     def _cut(self, at: int, head: Any) -> None:
         """Cut chunk *at* in two at *head*, a key strictly inside it. O(B + size / 8)."""
@@ -535,7 +538,7 @@ class OccupancyIndex:
         sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "near")}
         fresh = type(self)(self.closed, **sizes)
         fresh.size, fresh.count = size, count
-        fresh.limit = fresh._limit()
+        fresh._measure()
         fresh.chunks, fresh.groups = [], []
         return fresh
 
@@ -603,7 +606,7 @@ class OccupancyIndex:
                         started |= marked(each.all_starts(), (self.size >> 3) + 1)
                     must(group.start_int == started, f"the starts of group {group.at} are wrong")
             late = chunk.late()
-            must(max(map(len, late)) <= self.tail, f"chunk {at} has too many late entries")
+            must(2 * max(map(len, late)) <= self.room, f"chunk {at} has too many late entries")
             left = heads[at - 1] if at else None
             right = heads[at] if at < len(heads) else None
             for column, more, is_low in ((chunk.starts, late[0], not closed), (chunk.ends, late[1], closed)):
