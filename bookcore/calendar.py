@@ -507,19 +507,18 @@ class Calendar(Generic[R, K, E]):
                         gate.stamp = None
                         gate.version += 1
                         if index.insert_if_free(start, end, seq):
-                            record = index.record
                             if id is not None:  # before the owner: without an owner, mending forgets an id
                                 ledger.numbers[id] = seq
                                 ledger.ids[seq] = id
                                 ledger.named += 1
                             part = self._owners.get(seq >> 10)
                             if part is not None and len(part) == seq & 0x3FF:
-                                part.append(record.number)
+                                part.append(index.number)
                             else:
-                                ledger.owners[seq] = record.number
+                                ledger.owners[seq] = index.number
                             index.active += 1
                             event = _new(BookingEvent)
-                            event._resource = record.resource
+                            event._resource = resource if kind is Resource else index.record.resource
                             event._start = start
                             event._end = end
                             event._seq = event._lock = seq

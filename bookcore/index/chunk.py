@@ -3,20 +3,25 @@
     group        checkpoint_bits     ordinals busy across the left edge of its first chunk
                  start_int           ordinals with a start in any of its chunks, made when it is asked for
       chunk      starts, ends        the spans' starts and ends between two heads, with their ordinals: a `Column` each
+                 late_starts         starts that are not in the column yet: key, ordinal, key, ordinal ...
+                 late_ends           ends, likewise
                  start_bits          ordinals with a start in the chunk
                  delta_bits          ordinals busy at one edge of the chunk and not at the other
-                 pending             ordinals in the columns and not yet in the two bitmaps: n for a start, ~n for an end
 
-An addition appends to two columns and to ``pending``. To set the bits at once as well would be to wait for memory at half a
-dozen more places; set for dozens of ordinals in one go (`absorb`), when ``pending`` is long or a question reads the
-bitmaps, they mostly lie in the processor's cache. A question finds at most ``tail`` ordinals pending in a chunk.
+An addition appends to the two lists of late entries and does no more. To put an entry into its column at once, and to set
+its bits, would be to wait for memory at a dozen places; done for dozens of entries in one go (`absorb`), these mostly lie
+in the processor's cache. A question finds at most ``room`` // 2 late starts in a chunk, and as many late ends: it sets their
+bits, and leaves them where they are.
+The bitmaps of a chunk that was cut are stale: they are made when they are asked for, which may be after the next cut.
 
-Each bitmap is held as bytes, which take a bit in constant time, and as the int made of them, None since the last change.
+Each bitmap is held as bytes, which take a bit in constant time, and as the int made of them, None since the last change or
+addition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bookcore.index.bitmap import MASKS, from_ordinals, ordinals
 from bookcore.index.column import Column, Ordinals
@@ -27,105 +32,224 @@ __all__ = ["Chunk", "Group", "as_bytes", "clear_bit", "flip_bit", "marked", "tog
 class Chunk:
     """The starts and ends between two heads.
 
-    ``patience`` is how long ``pending`` may get before an addition absorbs it: 0 after a question has absorbed it, so that
-    the next addition looks whether the chunk has grown too long.
-
-    Invariant: the bitmaps are what `derive` makes of the columns, but for what is pending.
+    Invariants: unless ``stale``, the bitmaps are what `derive` makes of the columns, and of the late entries up to
+    ``marked``, which are two positions in their lists. Keys of late entries can be compared with each other, and with those
+    in the columns, without an error.
     """
 
     __slots__ = (
-        "absorbing", "delta_bits", "delta_int", "ends", "group", "patience", "pending", "start_bits", "start_int", "starts",
+        "delta_bits", "delta_int", "ends", "group", "late_ends", "late_starts", "marked", "stale", "start_bits", "start_int",
+        "starts",
     )  # fmt: skip
 
     def __init__(self, group: Group, starts: Column, ends: Column) -> None:
         self.group = group
         self.starts = starts
         self.ends = ends
-        self.pending: list[int] = []
-        self.absorbing = False
-        self.patience = 0
+        self.late_starts: list[Any] = []
+        self.late_ends: list[Any] = []
+        self.marked = (0, 0)
+        self.stale = True
         self.start_bits = bytearray()
         self.start_int: int | None = None
         self.delta_bits = bytearray()
         self.delta_int: int | None = None
 
-    def absorb(self) -> None:
-        """Set in the bitmaps, and count, what is pending. O(pending). No key is compared."""
-        pending = self.pending
-        if not pending:
+    def mark(self) -> None:
+        """Have the bitmaps complete. O(late entries), or O(entries) if they are stale. No key is compared."""
+        if self.stale:
+            self.derive()
             return
+        begun, ended = self.marked
+        if len(self.late_starts) > begun or len(self.late_ends) > ended:
+            self._set(self.late_starts[begun + 1 :: 2], self.late_ends[ended + 1 :: 2])
+
+    def _set(self, starts: Sequence[int], ends: Sequence[int]) -> None:
+        """Set the ordinals of starts and ends in the bitmaps, which are then complete. O(ordinals)."""
         masks = MASKS
         start_bits, delta_bits = self.start_bits, self.delta_bits
-        highest, lowest = max(pending), min(pending)
-        most = (highest if highest > ~lowest else ~lowest) >> 3
-        if self.absorbing:  # the last call was cut off, by Ctrl-C in a question
-            self.starts.recount()
-            self.ends.recount()
-            self.derive(max(most + 1, len(start_bits)))
-            self.group.start_int = None
-            self.absorbing = False
-            pending.clear()
-            return
-        self.absorbing = True
+        most = max(max(starts, default=0), max(ends, default=0)) >> 3
+        marked = len(self.late_starts), len(self.late_ends)
+        self.stale = True  # until it is done: it may be cut off, by Ctrl-C in a question
         for bits in (start_bits, delta_bits):
             if most >= len(bits):
                 _lengthen(bits, most)
-        begun = 0
-        for number in pending:
-            if number >= 0:
-                byte, mask = number >> 3, masks[number & 7]
-                start_bits[byte] |= mask
-                delta_bits[byte] ^= mask
-                begun += 1
-            else:
-                number = ~number
-                delta_bits[number >> 3] ^= masks[number & 7]
-        if begun:
-            self.start_int = self.group.start_int = None
+        for number in starts:
+            byte, mask = number >> 3, masks[number & 7]
+            start_bits[byte] |= mask
+            delta_bits[byte] ^= mask
+        for number in ends:
+            delta_bits[number >> 3] ^= masks[number & 7]
+        # no call comes between these, so Ctrl-C does not either
+        if starts:
+            self.start_int = None
         self.delta_int = None
-        self.ends.count += len(pending) - begun
-        self.starts.count += begun
-        self.patience = 0
-        self.absorbing = False  # no call comes between this and the next, so Ctrl-C does not either
-        pending.clear()
+        self.marked = marked
+        self.stale = False
+
+    def absorb(self, marking: bool = True) -> None:
+        """Put the late entries into the columns. O(late entries x log entries). The bitmaps are then complete, or stale."""
+        late_starts, late_ends = self.late_starts, self.late_ends
+        if not late_starts and not late_ends:
+            return
+        begun, ended = self.marked
+        starts, ends = late_starts[begun + 1 :: 2], late_ends[ended + 1 :: 2]
+        self.starts.insert_all(late_starts)
+        self.ends.insert_all(late_ends)
+        late_starts.clear()
+        late_ends.clear()
+        self.marked = 0, 0
+        if not marking:
+            self.drop_bits()
+        elif not self.stale:
+            self._set(starts, ends)
+
+    def drop_bits(self) -> None:
+        """Leave the bitmaps to be made when they are asked for. O(1)."""
+        self.stale = True
+        self.start_int = self.delta_int = None
+        self.start_bits, self.delta_bits = bytearray(), bytearray()
+
+    def size(self) -> int:
+        """Return the number of starts and ends. O(1)."""
+        return len(self.starts) + len(self.ends) + (len(self.late_starts) + len(self.late_ends)) // 2
+
+    def insert_start(self, place: int, key: Any, number: int) -> None:
+        """Put a start at its place in the column and set it in the bitmaps; no entry is late. Compares nothing."""
+        self.starts.insert(place, key, number)
+        self.group.start_int = None
+        if not self.stale:
+            self._set((number,), ())
+
+    def insert_end(self, place: int, key: Any, number: int) -> None:
+        """Put an end at its place in the column and set it in the bitmaps; no entry is late. Compares nothing."""
+        self.ends.insert(place, key, number)
+        if not self.stale:
+            self._set((), (number,))
+
+    def find_start(self, key: Any, number: int) -> int:
+        """Return the place of a start, for `delete_start`: below 0 if it is late. Complexity: as `Column.find`."""
+        place = self.starts.find(key, number)
+        return place if place >= 0 else ~_late_place(self.late_starts, key, number)
+
+    def find_end(self, key: Any, number: int) -> int:
+        """Return the place of an end, for `delete_end`: below 0 if it is late. Complexity: as `Column.find`."""
+        place = self.ends.find(key, number)
+        return place if place >= 0 else ~_late_place(self.late_ends, key, number)
+
+    def delete_start(self, place: int, number: int, others: bool) -> None:
+        """Remove a start, whose ordinal has *others* in the chunk or not. Compares nothing."""
+        is_marked = not self.stale
+        if place >= 0:
+            self.starts.delete(place)
+        else:
+            begun, ended = self.marked
+            del self.late_starts[2 * ~place : 2 * ~place + 2]
+            if 2 * ~place < begun:
+                self.marked = begun - 2, ended
+            else:
+                is_marked = False
+        if not others:  # also if it was late: it may be set for another one, removed before
+            clear_bit(self.start_bits, number)
+            self.start_int = self.group.start_int = None
+        if is_marked:
+            flip_bit(self.delta_bits, number)
+            self.delta_int = None
+
+    def delete_end(self, place: int, number: int) -> None:
+        """Remove an end. Compares nothing."""
+        is_marked = not self.stale
+        if place >= 0:
+            self.ends.delete(place)
+        else:
+            begun, ended = self.marked
+            del self.late_ends[2 * ~place : 2 * ~place + 2]
+            if 2 * ~place < ended:
+                self.marked = begun, ended - 2
+            else:
+                is_marked = False
+        if is_marked:
+            flip_bit(self.delta_bits, number)
+            self.delta_int = None
+
+    def starts_before(self, key: Any, inclusive: bool) -> Ordinals:
+        """Return the ordinals of the starts before *key* (or at it, if *inclusive*). Complexity: as `Column.before`."""
+        numbers, bitmaps = self.starts.before(key, inclusive)
+        late = self.late_starts
+        if late:
+            pairs = zip(late[::2], late[1::2], strict=True)
+            if inclusive:
+                numbers += [number for own, number in pairs if not key < own]
+            else:
+                numbers += [number for own, number in pairs if own < key]
+        return numbers, bitmaps
+
+    def ends_after(self, key: Any, inclusive: bool) -> Ordinals:
+        """Return the ordinals of the ends after *key* (or at it, if *inclusive*). Complexity: as `Column.after`."""
+        numbers, bitmaps = self.ends.after(key, inclusive)
+        late = self.late_ends
+        if late:
+            pairs = zip(late[::2], late[1::2], strict=True)
+            if inclusive:
+                numbers += [number for own, number in pairs if not own < key]
+            else:
+                numbers += [number for own, number in pairs if key < own]
+        return numbers, bitmaps
+
+    def late(self) -> tuple[Column, Column]:
+        """Return the late starts and the late ends as new columns. O(late entries x log of their number)."""
+        starts, ends = Column(), Column()
+        starts.insert_all(self.late_starts)
+        ends.insert_all(self.late_ends)
+        return starts, ends
+
+    def all_starts(self) -> Ordinals:
+        """Return the ordinals of all starts. O(entries). No key is compared."""
+        numbers, bitmaps = self.starts.every()
+        return numbers + self.late_starts[1::2], bitmaps
+
+    def all_ends(self) -> Ordinals:
+        """Return the ordinals of all ends. O(entries). No key is compared."""
+        numbers, bitmaps = self.ends.every()
+        return numbers + self.late_ends[1::2], bitmaps
 
     def started(self) -> int:
         """Return the ordinals with a start in the chunk. O(1) when nothing changed since the last call, else O(n / 8)."""
-        if self.pending:
-            self.absorb()
         bits = self.start_int
         if bits is None:
+            self.mark()
             bits = self.start_int = int.from_bytes(self.start_bits, "little")
         return bits
 
     def delta(self) -> int:
         """Return the ordinals busy at one edge and not at the other. Complexity: as `started`."""
-        if self.pending:
-            self.absorb()
         bits = self.delta_int
         if bits is None:
+            self.mark()
             bits = self.delta_int = int.from_bytes(self.delta_bits, "little")
         return bits
 
-    def derive(self, length: int) -> None:
-        """Make both bitmaps from the columns. O(entries)."""
-        starts = self.starts.every()
+    def derive(self) -> None:
+        """Make both bitmaps anew from the columns and the late entries. O(entries)."""
+        starts, ends = self.all_starts(), self.all_ends()
+        length = (max(map(max, filter(None, (starts[0], ends[0]))), default=0) >> 3) + 1
         started = marked(starts, length)
         # as a rule no ordinal starts twice in a chunk, and then to mark the starts is to toggle them
-        delta = started if started.bit_count() == self.starts.count else toggled(starts, length)
-        self.set_bits(started, delta ^ toggled(self.ends.every(), length))
-
-    def set_bits(self, started: int, delta: int) -> None:
-        """Replace both bitmaps."""
-        self.start_bits, self.delta_bits = as_bytes(started), as_bytes(delta)
-        self.start_int = self.delta_int = None
+        once = started.bit_count() == len(starts[0]) + sum(bits.bit_count() for bits in starts[1])
+        delta = (started if once else toggled(starts, length)) ^ toggled(ends, length)
+        start_bits, delta_bits = as_bytes(started), as_bytes(delta)
+        marked_now = len(self.late_starts), len(self.late_ends)
+        # no call comes between these, so Ctrl-C does not either
+        self.start_bits, self.start_int, self.delta_bits, self.delta_int = start_bits, started, delta_bits, delta
+        self.marked = marked_now
+        self.stale = False
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
-        """Replace each ordinal by the one that *numbers* gives for it. O(entries + n / 8). No key is compared."""
+        """Replace each ordinal by the one that *numbers* gives for it. O(entries + n / 8)."""
         self.absorb()
         for column in (self.starts, self.ends):
             column.renumber(numbers)
-        self.derive((len(numbers) >> 3) + 1)
+        self.drop_bits()
 
 
 class Group:
@@ -157,7 +281,8 @@ class Group:
         for each in self.chunks:
             if each is chunk:
                 break
-            bits ^= each.delta()
+            delta = each.delta_int
+            bits ^= each.delta() if delta is None else delta
         return bits
 
     def started(self) -> int:
@@ -180,16 +305,22 @@ class Group:
 
     def set_active(self, number: int) -> None:
         """Set the bit of an ordinal in the checkpoint. O(1), amortised."""
-        byte = number >> 3
-        if byte >= len(self.checkpoint_bits):
-            _lengthen(self.checkpoint_bits, byte)
-        self.checkpoint_bits[byte] |= MASKS[number & 7]
+        set_bit(self.checkpoint_bits, number)
         self.checkpoint_int = None
 
     def set_inactive(self, number: int) -> None:
         """Clear the bit of an ordinal in the checkpoint. O(1)."""
         clear_bit(self.checkpoint_bits, number)
         self.checkpoint_int = None
+
+
+def _late_place(late: Sequence[Any], key: Any, number: int) -> int:
+    """Return which of some late entries has this key and ordinal. O(late entries). Raises: ValueError."""
+    numbers = late[1::2]
+    at = numbers.index(number)
+    while late[2 * at] is not key and (late[2 * at] < key or key < late[2 * at]):
+        at = numbers.index(number, at + 1)
+    return at
 
 
 def marked(entries: Ordinals, length: int) -> int:
@@ -227,6 +358,13 @@ def clear_bit(data: bytearray, number: int) -> None:
     """Clear the bit of an ordinal."""
     if number >> 3 < len(data):
         data[number >> 3] &= ~MASKS[number & 7]
+
+
+def set_bit(data: bytearray, number: int) -> None:
+    """Set the bit of an ordinal, with room for it made first."""
+    if number >> 3 >= len(data):
+        _lengthen(data, number >> 3)
+    data[number >> 3] |= MASKS[number & 7]
 
 
 def flip_bit(data: bytearray, number: int) -> None:

@@ -13,7 +13,7 @@ from bookcore.stores.sizes import Sizes
 __all__ = ["SMALL", "small_sizes", "small_store"]
 
 SMALL = Sizes(
-    occupancy={"smallest": 8, "leaf": 4, "often": 2, "tail": 2, "stride": 2, "near": 1},
+    occupancy={"smallest": 8, "tail": 2, "stride": 2, "near": 1},
     profile={"most": 8, "fewest": 3},
     split=4,
     fan=2,

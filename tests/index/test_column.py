@@ -1,19 +1,18 @@
-"""A column against a list of pairs: bags, postings and bitmaps give the same answers, cut and changed alike."""
+"""A column against a list of pairs: changed entry by entry or built at once, uniform or not, it gives the same answers."""
 
 from __future__ import annotations
 
-from typing import Any
+from array import array
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.index.bitmap import ordinals
-from bookcore.index.column import Column, Ordinals, side_of
-from bookcore.index.posting_list import PostingBitmap, PostingList, grouped
+from bookcore.index.column import Column, Ordinals
 
 PAIRS = st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any)
 KEYS = st.integers(-1, 30)
-SIZES = st.tuples(st.sampled_from([2, 4, 16]), st.sampled_from([1, 2, 5, 100]))
+WAYS = st.sampled_from(["sorted", "lists", "entries", "at once"])
 Pair = tuple[int, int]
 
 
@@ -22,131 +21,113 @@ def pairs_of(sizes: list[int]) -> list[Pair]:
     return [(2 * at, 100 * at + more) for at, size in enumerate(sizes) for more in range(size)]
 
 
-def filled(pairs: list[Pair], holds_low: bool, sizes: tuple[int, int], way: str) -> Column:
+def filled(pairs: list[Pair], way: str) -> Column:
     """Return a column of sorted pairs, built at once, key by key, or entry by entry."""
-    column = Column(holds_low, *sizes)
-    keys, numbers = [key for key, _ in pairs], [number for _, number in pairs]
-    if way == "keys":
-        column.fill(keys, numbers)
-    elif way == "postings":
-        column.fill_postings([PostingList(-5, None), *grouped(keys, numbers), PostingList(99, None)])
+    if way == "sorted":
+        return Column([key for key, _ in pairs], [number for _, number in pairs])
+    column = Column()
+    shuffled = sorted(pairs, key=lambda pair: pair[1] * 37 % 101)
+    if way == "lists":
+        keys = sorted({-5, 99, *(key for key, _ in pairs)})  # two of them without an entry
+        column.fill_lists(keys, [array("I", [number for own, number in pairs if own == key]) for key in keys])
+    elif way == "at once":
+        column.insert_all([item for pair in shuffled for item in pair])
     else:
-        for key, number in sorted(pairs, key=lambda pair: pair[1] * 37 % 101):
-            put(column, key, number)
+        for key, number in shuffled:
+            column.insert(column.place_for(key), key, number)
     return column
 
 
-def put(column: Column, key: int, number: int) -> None:
-    """Insert an entry as the index does."""
-    at = column.leaf_of(key)
-    leaf: Any = column.leaves[at]
-    column.insert(at, 0 if type(leaf) is list else side_of(leaf, key), key, number)
-    column.count += 1
-
-
-def take(column: Column, key: int, number: int) -> Any:
-    """Delete an entry as the index does."""
-    at = column.leaf_of(key)
-    return column.delete(at, column.find(at, key, number), number)
+def listed(found: Ordinals) -> list[int]:
+    """Return the ordinals of an answer, in order."""
+    numbers, bitmaps = found
+    return sorted([*numbers, *(number for bits in bitmaps for number in ordinals(bits))])
 
 
 def holds(column: Column, pairs: list[Pair]) -> None:
     """Check a column, and that it holds just these pairs."""
     column.check()
-    keys, numbers = column.flat()
-    assert keys == sorted(keys)
-    assert sorted(zip(keys, numbers, strict=True)) == sorted(pairs)
-    assert column.count == len(pairs)
+    assert sorted(zip(column.keys, column.numbers, strict=True)) == sorted(pairs)
+    assert len(column) == len(pairs)
     assert listed(column.every()) == sorted(number for _, number in pairs)
 
 
-def listed(found: Ordinals) -> list[int]:
-    """Return ordinals in order, whatever form they come in."""
-    numbers, bitmaps = found
-    return sorted([*numbers, *(number for bits in bitmaps for number in ordinals(bits))])
+def answers(column: Column, pairs: list[Pair], low: int, high: int) -> None:
+    """Check what a column answers about two keys."""
+    for inclusive in (False, True):
+        found = column.before(high, inclusive), column.after(low, inclusive), column.between(low, high, inclusive)
+        right = [
+            [n for key, n in pairs if key < high or (inclusive and key == high)],
+            [n for key, n in pairs if key > low or (inclusive and key == low)],
+            [n for key, n in pairs if low < key < high or (inclusive and low <= key <= high)],
+        ]
+        assert [listed(each) for each in found] == [sorted(each) for each in right]
 
 
-@given(
-    sizes=PAIRS, holds_low=st.booleans(), low=KEYS, high=KEYS, inclusive=st.booleans(), parts=SIZES,
-    way=st.sampled_from(["keys", "postings", "entries"]),
-)  # fmt: skip
-def test_a_column_answers_as_a_list_of_pairs_does(
-    sizes: list[int], holds_low: bool, low: int, high: int, inclusive: bool, parts: tuple[int, int], way: str
+@given(PAIRS, WAYS, KEYS, KEYS, st.data())
+def test_a_column_answers_as_its_pairs_do_while_entries_go(
+    sizes: list[int], way: str, low: int, high: int, data: st.DataObject
 ) -> None:
-    """Before, after and between, with the keys themselves and without, however the column was made."""
+    """However it was built, and whichever entries are removed from it."""
     pairs = pairs_of(sizes)
-    column = filled(pairs, holds_low, parts, way)
-    holds(column, pairs)
-    touch = 0 if inclusive else 1
-    assert listed(column.before(low, inclusive)) == sorted(n for k, n in pairs if k + touch <= low)
-    assert listed(column.after(low, inclusive)) == sorted(n for k, n in pairs if low + touch <= k)
-    if low < high:
-        right = sorted(n for k, n in pairs if low + touch <= k and k + touch <= high)
-        assert listed(column.between(low, high, inclusive)) == right
-
-
-@given(
-    sizes=PAIRS, holds_low=st.booleans(), cut=KEYS, new=st.lists(st.tuples(KEYS, st.integers(0, 9)), max_size=30),
-    parts=SIZES, way=st.sampled_from(["keys", "postings", "entries"]),
-)  # fmt: skip
-def test_a_column_is_changed_cut_and_joined_as_a_list_of_pairs_is(
-    sizes: list[int], holds_low: bool, cut: int, new: list[Pair], parts: tuple[int, int], way: str
-) -> None:
-    """Entries come and go, beside postings too; a cut leaves what lies left of it; joined again it is the same."""
-    pairs = pairs_of(sizes)
-    column = filled(pairs, holds_low, parts, way)
-    for at, (key, gone) in enumerate(new):
-        put(column, key, 5_000 + at)
-        pairs.append((key, 5_000 + at))
+    column = filled(pairs, way)
+    low, high = min(low, high), max(low, high)
+    while pairs:
         holds(column, pairs)
-        if at % 2:
-            pair = pairs.pop(gone % len(pairs))
-            emptied = take(column, *pair)
-            assert emptied is None or pair[0] not in {key for key, _ in pairs}
-            holds(column, pairs)
-    head, _ = column.middle()
-    assert (head is None) == (len({key for key, _ in pairs}) < 2)
-    right = column.cut(*column.right_of(cut))
-    on_the_left = [pair for pair in pairs if (pair[0] < cut if holds_low else pair[0] <= cut)]
-    holds(column, on_the_left)
-    holds(right, [pair for pair in pairs if pair not in on_the_left])
-    column.join(cut, right)
-    holds(column, pairs)
-
-
-@given(numbers=st.sets(st.integers(0, 400), min_size=1), others=st.lists(KEYS, max_size=12), holds_low=st.booleans())
-def test_a_uniform_column_takes_other_keys_beside_its_bitmap(
-    numbers: set[int], others: list[int], holds_low: bool
-) -> None:
-    """All keys equal: one bitmap, which is a leaf like any."""
-    column = filled([(7, number) for number in sorted(numbers)], holds_low, (4, 2), "entries")
-    assert type(column.make_uniform()) is PostingBitmap
-    assert column.uniform
-    pairs = [(7, number) for number in numbers]
-    for at, key in enumerate(others):
-        put(column, key, 1_000 + at)
-        pairs.append((key, 1_000 + at))
-        holds(column, pairs)
-    assert listed(column.before(7, False)) == sorted(number for key, number in pairs if key < 7)
-    for pair in pairs:
-        take(column, *pair)
+        answers(column, pairs, low, high)
+        key, number = pairs.pop(data.draw(st.integers(0, len(pairs) - 1)))
+        column.delete(column.find(key, number))
     holds(column, [])
 
 
-def test_only_a_frequent_key_that_can_be_looked_up_is_given_a_posting() -> None:
-    """So many ordinals to a key, of one type whose equals may stand for each other."""
+@given(PAIRS, WAYS, st.booleans())
+def test_a_column_is_cut_with_entries_on_both_sides_and_joined_again(sizes: list[int], way: str, holds_low: bool) -> None:
+    """At a key near its middle; where all keys are equal there is none."""
+    pairs = pairs_of(sizes)
+    column = filled(pairs, way)
+    head = column.middle(holds_low)
+    if head is None:
+        assert len({key for key, _ in pairs}) == 1
+        return
+    left = [pair for pair in pairs if pair[0] < head or (pair[0] == head and not holds_low)]
+    right = [pair for pair in pairs if pair not in left]
+    assert left
+    assert right
+    other = column.cut(len(left))
+    holds(column, left)
+    holds(other, right)
+    column.join(other)
+    holds(column, pairs)
 
-    def postings(keys: list[Any]) -> list[Any]:
-        column = Column(True, 8, 4)
-        for number, key in enumerate(keys):
-            at = column.leaf_of(key)
-            leaf: Any = column.leaves[at]
-            column.insert(at, 0 if type(leaf) is list else side_of(leaf, key), key, number)
-        return [posting.key for posting in column.postings()]
 
-    assert postings([1, 2, 3, 1, 2, 3, 1, 1]) == [1]
-    assert postings([1] * 4 + [2] * 4) == [1, 2]
-    assert postings([1] * 3 + [2] * 3 + [3] * 2) == []
-    assert postings([1.0] * 8) == []
-    assert postings([True] * 4 + [2] * 4) == [2]
-    assert postings([True] * 2 + [1] * 2 + [2] * 4) == [2]
+@given(st.integers(1, 20), st.integers(0, 30), st.integers(-1, 1), st.booleans(), st.data())
+def test_a_uniform_column_answers_from_its_bitmap_until_another_key_comes(
+    size: int, more: int, side: int, together: bool, data: st.DataObject
+) -> None:
+    """Ordinals of its own key are added to the bitmap; with another key it is a column like others."""
+    pairs = [(10, number) for number in range(size)]
+    column = filled(pairs, "sorted")
+    column.make_uniform()
+    new = [(10, size + at) for at in range(more)] + [(10 + side, 99)]
+    if together:
+        column.insert_all([item for pair in new for item in pair])
+    else:
+        for key, number in new:
+            column.insert(column.place_for(key), key, number)
+    pairs += new
+    assert (column.bits is not None) is (side == 0)
+    holds(column, pairs)
+    answers(column, pairs, 9, 10)
+    answers(column, pairs, 10, 11)
+    gone = data.draw(st.permutations(pairs))
+    for key, number in gone:
+        column.delete(column.find(key, number))
+        pairs.remove((key, number))
+        holds(column, pairs)
+
+
+def test_an_ordinal_is_found_whose_bytes_also_lie_across_two_others() -> None:
+    """The search goes by bytes: 1 after 256 is, in memory, a 65,536 between the two."""
+    numbers = [256, 1, 65_536, 1 << 24, 257]
+    column = Column([5] * 5, numbers)
+    assert [column.find(5, number) for number in numbers] == [0, 1, 2, 3, 4]

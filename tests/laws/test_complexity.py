@@ -27,7 +27,7 @@ SIZES = (1_000, 10_000, 100_000)
 ADMITTING = 8
 """How often a span of keys of the user's own is compared before it is admitted: with itself, and with one that is held."""
 
-LEAF = OccupancyIndex.LEAF
+TAIL = OccupancyIndex.TAIL
 
 
 class Counted:
@@ -137,10 +137,10 @@ def test_asking_and_booking_one_resource_take_logarithmic_time(bounds: Any) -> N
         removed = max(comparisons(calendar.remove_booking, s) for s in spots)
         conflicts = max(comparisons(calendar.conflicts, "flat", Counted(s), Counted(s + 22)) for s in spots)
         costs.append((asked, taken, booked, removed, conflicts))
-        # bisects: one or two in the schedule; in the timeline one for each end among blocks, leaves and keys
+        # bisects: one or two in the schedule; in the timeline one for each end, among the chunks and then in the chunk
         assert asked <= log2(size) + 6 + ADMITTING
         assert taken <= log2(size) + 6 + ADMITTING
-        assert booked <= 3 * log2(size) + 12 + ADMITTING
+        assert booked <= 4 * log2(size) + 12 + ADMITTING
         assert removed <= 3 * log2(size) + 12
         assert conflicts <= 2 * log2(size) + 10 + ADMITTING
     # ten times the bookings add a constant: the tenth part of the size, in bits, for each bisect
@@ -193,7 +193,7 @@ def test_finding_does_not_depend_on_the_number_of_resources(crowd: Crowd) -> Non
     # the timeline has more blocks when it holds more spans: a logarithm, in a bisect for either end
     assert found[2] <= found[0] + 6 * log2(100)
     # and the leaf that either end of the window falls into is compared one by one: starts as well as ends, at worst
-    assert found[2] < 4 * LEAF + 100
+    assert found[2] < 4 * TAIL + 100
 
 
 def test_counting_and_listing_visit_no_schedule(crowd: Crowd) -> None:
@@ -208,7 +208,7 @@ def test_counting_and_listing_visit_no_schedule(crowd: Crowd) -> None:
     assert len(calendar.find(Resource, free)) == len(free)
     assert store.visits == 0
     # nor past the store, by the indexes that their records offer
-    assert max(comparisons(partial(read, one)) for one in (free, booked) for read in (len, list)) < 4 * LEAF + 100
+    assert max(comparisons(partial(read, one)) for one in (free, booked) for read in (len, list)) < 4 * TAIL + 100
 
 
 def test_the_first_ten_cost_about_ten(crowd: Crowd) -> None:

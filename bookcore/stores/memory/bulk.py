@@ -32,7 +32,6 @@ from bookcore.index.dictionary_column import (
 )
 from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.index.posting_list import PostingList
 from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.record import ResourceRecord
 
@@ -114,7 +113,7 @@ def _load_ranked(
         firsts = take(records, take(rows, begun))
     # one int object for each resource, repeated for its rows
     ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
-    bins = _bins(ranks, ordinals, keys), _bins(end_ranks, ordinals, keys)
+    bins = _bins(ranks, ordinals, len(keys)), _bins(end_ranks, ordinals, len(keys))
     occupancy.rebuild_from(max(owners[-1] + 1, occupancy.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
@@ -181,9 +180,9 @@ def _numbers(records: Sequence[ResourceRecord]) -> tuple[array[int], int]:
     return numbers, max(numbers) + 1
 
 
-def _bins(ranks: array[int], ordinals: list[int], keys: list[Any]) -> list[PostingList]:
-    """Return a posting list of ordinals for each key."""
-    bins = [PostingList(key, None) for key in keys]
+def _bins(ranks: array[int], ordinals: list[int], count: int) -> list[array[int]]:
+    """Return an array of ordinals for each of so many keys."""
+    bins = [array("I") for _ in range(count)]
     deque(map(array.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
     return bins
 

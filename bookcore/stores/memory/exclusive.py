@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from bookcore.index.disjoint_intervals import ChunkedIntervals, DisjointIntervals, make_intervals
@@ -67,8 +66,6 @@ class ExclusiveIndex:
         if at and (at & 1 or start < edges[at - 1]):
             return False
         span = self.occupancy.add(self.number, start, end)
-        if type(start) is datetime and (start.fold or end.fold or span[0].fold or span[1].fold):
-            span = start, end  # the index returns equal keys, but those may differ in `fold` (a repeated hour)
         values = intervals.values
         values.insert(at >> 1, seq)
         self.edges = intervals.edges = edges[:at] + span + edges[at:]
@@ -82,13 +79,7 @@ class ExclusiveIndex:
         at = intervals.gap(start, end)
         if at is None or at == -1:
             return False
-        low, high = self.occupancy.add(self.number, start, end)
-        # nothing below compares keys
-        if type(start) is datetime and low.fold is not start.fold:  # as above
-            low = start
-        if type(end) is datetime and high.fold is not end.fold:
-            high = end
-        intervals.put(at, low, high, seq)
+        intervals.put(at, *self.occupancy.add(self.number, start, end), seq)  # `put` compares no keys
         self._settle()
         return True
 
