@@ -18,7 +18,8 @@ The changes of indexes are in no record, because an index is a function of the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -37,17 +38,23 @@ from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNRECORDED", "Encoder", "Replay"]
+__all__ = ["UNRECORDED", "Encoder", "Kind", "Replay", "rows_of", "standing"]
 
 UNRECORDED = changes.IndexCreated, changes.IndexDropped, changes.Reindexed
 """The changes that are in no record."""
 
 _SIZE = 8  # bytes of the number of rows, with which a column begins
 
-(
-    _RESOURCE_ADDED, _RESOURCE_REMOVED, _BOOKED, _RELEASED, _CONFIRMED, _HELD, _MOVED, _CLOSED, _REOPENED, _HOURS_SET,
-    _CAPACITY_SET, _TAGGED, _UNTAGGED, _EXTENDED, _CHANGED,
-) = range(15)  # fmt: skip
+_AT_ONCE = 1000  # changes in a record of `standing`
+
+
+class Kind:
+    """The numbers of the kinds of change, with which rows begin."""
+
+    (
+        RESOURCE_ADDED, RESOURCE_REMOVED, BOOKED, RELEASED, CONFIRMED, HELD, MOVED, CLOSED, REOPENED, HOURS_SET,
+        CAPACITY_SET, TAGGED, UNTAGGED, EXTENDED, CHANGED,
+    ) = range(15)  # fmt: skip
 
 
 class Encoder:
@@ -92,39 +99,39 @@ class Encoder:
         match change:
             case changes.Booked(event, held, until):
                 number, where = change.number or event._seq, id_of(event._resource)
-                return _BOOKED, where, number, held, until, change.ran_out, *self._facts(event)
+                return Kind.BOOKED, where, number, held, until, change.ran_out, *self._facts(event)
             case changes.Released(event, expired, held, until):
-                return _RELEASED, event._id, expired, held, until, change.ran_out
+                return Kind.RELEASED, event._id, expired, held, until, change.ran_out
             case changes.Confirmed(event, until):
-                return _CONFIRMED, event._id, until
+                return Kind.CONFIRMED, event._id, until
             case changes.Held(event, until):
-                return _HELD, event._id, until
+                return Kind.HELD, event._id, until
             case changes.Extended(event, until):
-                return _EXTENDED, event._id, until
+                return Kind.EXTENDED, event._id, until
             case changes.Changed(before, after):
-                return _CHANGED, before._id, *self._facts(after)
+                return Kind.CHANGED, before._id, *self._facts(after)
             case changes.Moved(before, after):
-                return _MOVED, before._id, id_of(after._resource), *self._facts(after)
+                return Kind.MOVED, before._id, id_of(after._resource), *self._facts(after)
             case changes.Closed(closure):
                 overlapping = [self._facts(event) for event in closure.overlapping]
                 span = closure.start, closure.end
-                return _CLOSED, closure.id, id_of(closure.resource), *span, str.__str__(closure.reason), overlapping
+                return Kind.CLOSED, closure.id, id_of(closure.resource), *span, str.__str__(closure.reason), overlapping
             case changes.Reopened(closure):
-                return _REOPENED, closure.id
+                return Kind.REOPENED, closure.id
             case changes.HoursSet(resource, hours):
-                return _HOURS_SET, id_of(resource), None if hours is None else hours.to_plain()
+                return Kind.HOURS_SET, id_of(resource), None if hours is None else hours.to_plain()
             case changes.CapacitySet(resource, capacity, before):
-                return _CAPACITY_SET, id_of(resource), capacity, before
+                return Kind.CAPACITY_SET, id_of(resource), capacity, before
             case changes.Tagged(resource, label):
-                return _TAGGED, id_of(resource), label
+                return Kind.TAGGED, id_of(resource), label
             case changes.Untagged(resource, label):
-                return _UNTAGGED, id_of(resource), label
+                return Kind.UNTAGGED, id_of(resource), label
             case changes.ResourceAdded():
                 cls, attributes = describe(change, self._path, self._state.registry.key)
                 facts = change.id, change.capacity, change.before, change.after
-                return _RESOURCE_ADDED, *facts, change.labels, name(cls), attributes
+                return Kind.RESOURCE_ADDED, *facts, change.labels, name(cls), attributes
             case changes.ResourceRemoved():
-                return _RESOURCE_REMOVED, change.id
+                return Kind.RESOURCE_REMOVED, change.id
         if isinstance(change, UNRECORDED):
             return None
         raise TypeError(f"{type(change).__name__} is no change that a record can hold")
@@ -133,6 +140,60 @@ class Encoder:
         """Return what a record says of an event, besides its resource and number."""
         fields = dict(event.fields) or None
         return self._classes.name(type(event)), event._id, event._start, event._end, event._quantity, fields
+
+
+def standing(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[bytes]:
+    """Yield records of which an equal calendar would come, many changes in each. O(everything).
+
+    Nobody else changes the calendar meanwhile. Raises: as `Encoder.encode`.
+    """
+    encoder, every = Encoder(state, path, known), _changes_to(state)
+    while some := list(islice(every, _AT_ONCE)):
+        yield encoder.encode(some)
+
+
+def _changes_to(state: CalendarState) -> Iterator[changes.Change]:
+    """Yield changes that make of an empty calendar one that is equal to this one."""
+    registry, ledger, holds = state.registry, state.ledger, state.holds
+    records = registry.in_order()
+    for record in records:
+        labels = tuple(registry.labels(record))
+        facts = record.capacity, record.before, record.after, record.number, labels
+        yield changes.ResourceAdded(record.resource, *facts, id=record.id)
+        if record.hours is not None:
+            yield changes.HoursSet(record.resource, record.hours)
+    for seq in sorted(ledger.owners):
+        yield changes.Booked(ledger.event(seq), seq in holds.until, holds.until.get(seq), seq)
+    for record in records:
+        if record.crowded:
+            yield changes.CapacitySet(record.resource, record.capacity, record.capacity)
+    for _, closure in sorted(state.closures.by_id.items()):
+        yield changes.Closed(closure)
+
+
+def rows_of(record: bytes) -> list[Any]:
+    """Return the rows of a record, the short form written out; what they are is not checked. O(rows).
+
+    Raises: `Unreadable` for bytes that no `Encoder` made, `MissingCodec` for a key whose codec is not registered.
+    """
+    if not is_short(record):
+        return _rows(record)
+    if forms_of((record,))[0] == REMOVAL:
+        return [(Kind.RELEASED, removed_by(record), False, False, None, None)]
+    number, start, end, where = read_short(record)
+    return [(Kind.BOOKED, where, number, False, None, None, *_plain_facts(number, start, end))]
+
+
+def _rows(record: bytes) -> list[Any]:
+    count = int.from_bytes(record[:_SIZE], "little")
+    if not 0 < count <= len(record):
+        raise Unreadable(f"{count} changes in a record of {len(record)} bytes")
+    return decode_column(record, count, Budget(len(record), 1))
+
+
+def _plain_facts(number: int, start: Any, end: Any) -> tuple[Any, ...]:
+    """Return what a record of the short form says of an event; its class is not named."""
+    return None, number, start, end, 1, None
 
 
 class Replay:
@@ -163,10 +224,7 @@ class Replay:
             else:
                 self._booked_shortly(*read_short(record))
             return
-        count = int.from_bytes(record[:_SIZE], "little")
-        if not 0 < count <= len(record):
-            raise Unreadable(f"{count} changes in a record of {len(record)} bytes")
-        for row in decode_column(record, count, Budget(len(record), 1)):
+        for row in _rows(record):
             if type(row) is not tuple or not row or type(row[0]) is not int or not 0 <= row[0] < len(self._apply):
                 raise Unreadable("a row that is no change")
             apply, count = self._apply[row[0]]
@@ -179,7 +237,7 @@ class Replay:
         return load_run(self._state, records)
 
     def _booked_shortly(self, number: int, start: Any, end: Any, where: Any) -> None:
-        self._booked(where, number, False, None, None, None, number, start, end, 1, None)
+        self._booked(where, number, False, None, None, *_plain_facts(number, start, end))
 
     # -- looking up --------------------------------------------------------------------------------
 
