@@ -30,6 +30,7 @@ from bookcore.persist.journal.copying import write_new
 from bookcore.persist.journal.directory import LOCK, Names, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
 from bookcore.persist.journal.opening import open_calendar
+from bookcore.persist.journal.records import standing
 from bookcore.persist.journal.recovery import locked
 from bookcore.persist.shared.opening import is_address, journal_at, shown, without_key
 from bookcore.persist.shared.replaying import snapshot_id
@@ -179,7 +180,8 @@ def _into_database(address: str, timeout: float, copy: _Copy) -> None:
         copy.tell("verifying", 0, 1)
         copy.verify(name, load_bytes(copy.reader.make, name, copy.reader.known, found)[1])
 
-    begin = Beginning(place, copy.state.bounds, data, verify)
+    records = partial(standing, copy.state, name, copy.reader.known)
+    begin = Beginning(place, copy.state.bounds, data, verify, records)
     try:
         journal_at(address, create=True, timeout=timeout, begin=begin).close()
     except UnknownOutcomeError:

@@ -6,7 +6,7 @@ was asked for.
 
 from __future__ import annotations
 
-from bookcore.model.errors import StoreError
+from bookcore.model.errors import StoreError, brief
 
 __all__ = [
     "JournalClosedError",
@@ -18,6 +18,8 @@ __all__ = [
     "JournalReplacedError",
     "JournalTimeoutError",
     "JournalVersionError",
+    "MissingExtensionError",
+    "RefereeError",
     "UnknownOutcomeError",
 ]
 
@@ -39,7 +41,10 @@ class JournalVersionError(JournalError):
     """A file or a database has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
 
     def __init__(self, path: object, found: int, known: int) -> None:
-        super().__init__(path, f"format {found} is newer than {known}, the newest this version of bookcore reads")
+        reason = f"format {found} is newer than {known}, the newest this version of bookcore reads"
+        if found < known:
+            reason = f"format {found} is older than {known}; `bookcore db upgrade` brings the database up to it"
+        super().__init__(path, reason)
         self.found, self.known = found, known
 
 
@@ -75,6 +80,31 @@ class JournalTimeoutError(JournalError):
     def __init__(self, path: object, reason: str, timeout: float) -> None:
         super().__init__(path, reason)
         self.timeout = timeout
+
+
+class MissingExtensionError(JournalError):
+    """The database lacks an extension that its tables need, and it cannot be created. Attribute: ``extension``."""
+
+    def __init__(self, path: object, extension: str, why: str) -> None:
+        way = f"have its owner or a superuser run CREATE EXTENSION {extension} in it, or say ?tables=no in the address"
+        super().__init__(path, f"its tables need the extension {extension}, which it has not ({why}): {way}")
+        self.extension = extension
+
+
+class RefereeError(JournalError):
+    """The database refused a booking: in its tables another one overlaps it, or has its id. The change was not made.
+
+    Either another program has written into the tables, or the calendar is wrong: ``bookcore db check`` tells.
+    Attributes: ``calendar`` (its name); ``resource``, ``span`` and the span ``other``, as the database tells them, or None.
+    """
+
+    def __init__(
+        self, path: object, calendar: str, why: str, resource: str | None = None, span: str | None = None,
+        other: str | None = None,
+    ) -> None:  # fmt: skip
+        way = "`bookcore db check` says where records and tables differ"
+        super().__init__(path, f"the change was not made: by the tables of calendar {brief(calendar)} {why}; {way}")
+        self.calendar, self.resource, self.span, self.other = calendar, resource, span, other
 
 
 class JournalReplacedError(JournalError):

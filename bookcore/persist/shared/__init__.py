@@ -22,6 +22,9 @@ decided. The command releases them anew, in its own record, by the clock at that
 
     seam         what a database has to do: `SharedJournal`
     sqlite       a SQLite file, for the processes of one machine
+    postgres     a PostgreSQL database, for the processes of many machines
+    projection   the tables that it keeps beside the records, for programs that speak SQL
+    databases    such databases made, brought up to date, checked and repaired
     replaying    from a database to a calendar
     past         states of the past
     turns        `SharedGate`: how commands take their turn

@@ -4,6 +4,9 @@
     bookcore.change        calendar, position, mark, record
     bookcore.checkpoint    calendar, position, mark, snapshot
 
+Beside them are tables for programs that speak SQL (`bookcore.persist.shared.projection`), written in the transaction of the
+record, unless the calendar was made without.
+
 Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
 more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody
 polls.
@@ -21,7 +24,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, time
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
@@ -29,15 +31,23 @@ from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
     JournalReplacedError,
-    JournalTimeoutError,
-    JournalVersionError,
     UnknownOutcomeError,
 )
+from bookcore.persist.journal.records import rows_of
+from bookcore.persist.shared.pgerrors import error_of, refusal_of
+from bookcore.persist.shared.pgschema import (
+    VERSION,
+    Address,
+    add_tables,
+    check_version,
+    make_schema,
+    version_of,
+)
+from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
 from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["PostgresJournal"]
 
-VERSION = 1
 MOST = 400_000_000
 """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 LEAST = 1 << 22
@@ -47,22 +57,10 @@ CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
-_MAKING = 0x424B434A
-"""The advisory lock under which the tables are made."""
-
-_TABLES = """
-CREATE SCHEMA IF NOT EXISTS bookcore;
-CREATE TABLE IF NOT EXISTS bookcore.calendar (name text PRIMARY KEY, format int NOT NULL, bounds text NOT NULL,
-    origin bigint NOT NULL, position bigint NOT NULL, mark bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS bookcore.change (calendar text REFERENCES bookcore.calendar, position bigint,
-    mark bigint NOT NULL, record bytea NOT NULL, PRIMARY KEY (calendar, position));
-CREATE TABLE IF NOT EXISTS bookcore.checkpoint (calendar text REFERENCES bookcore.calendar, position bigint,
-    mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
-"""
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s;
-SELECT position, mark, extract(epoch FROM clock_timestamp())::float8 FROM bookcore.calendar
-WHERE name = %(name)s FOR UPDATE
+SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
+WHERE name = %(name)s FOR NO KEY UPDATE
 """
 _READ = """
 SELECT position, mark, CASE WHEN position > %(position)s THEN record END FROM bookcore.change
@@ -132,15 +130,10 @@ class PostgresJournal:
         self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None
     ) -> None:
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`."""
-        parts = urlsplit(address)
-        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
-        names = [value for name, value in options if name == "calendar"]
-        self._name = names[-1] if names else "calendar"
-        server = parts.netloc.rpartition("@")[2]
-        own = urlencode([("calendar", self._name)], quote_via=quote)
-        self.name = urlunsplit((parts.scheme, server, parts.path, own, ""))
-        rest = urlencode([option for option in options if option[0] != "calendar"], quote_via=quote)
-        self._address = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
+        where = Address.of(address)
+        self._name = where.calendar or "calendar"
+        self.name, self._address, self._wants_tables = where.name, where.server, where.tables
+        self._tables = False
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
@@ -178,11 +171,17 @@ class PostgresJournal:
         }  # fmt: skip
         connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
         connection.patience = patience
+        try:
+            if not self._sync:
+                connection.execute("SET synchronous_commit = off")
+            if use == "listener":
+                connection.execute("LISTEN bookcore")
+            if use == "writer" and self._tables:
+                connection.execute(prepare("bookcore"))
+        except BaseException:
+            connection.close()
+            raise
         self._connections[use] = connection
-        if not self._sync:
-            connection.execute("SET synchronous_commit = off")
-        if use == "listener":
-            connection.execute("LISTEN bookcore")
         return connection
 
     @contextmanager
@@ -193,51 +192,41 @@ class PostgresJournal:
         except psycopg.Error as exc:
             if self._ended:
                 raise JournalClosedError.after_close(self.name) from exc
-            raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
-
-    def _error(self, exc: Any, what: str, timeout: float) -> JournalError:
-        lines = str(exc).strip().splitlines() or [type(exc).__name__]
-        reasons = {
-            "53100": "the disk of the server is full",
-            "25006": "the server takes no changes (a standby?); name the primary, or target_session_attrs=read-write",
-            "42501": f"the user lacks a privilege ({lines[0]})",
-        }
-        if exc.sqlstate in ("55P03", "57014"):
-            reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
-            return JournalTimeoutError(self.name, reason, timeout)
-        return JournalError(self.name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")
+            raise error_of(exc, self.name, what, self._timeout if timeout is None else timeout) from exc
 
     def _begin(self, connection: Any, bounds: str, create: bool, begin: Beginning | None) -> tuple[str, Place]:
         """Make what is not there; return the bounds, and the origin."""
         begun = self.machine_clock()
         self._compare_clocks(begun, connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0])
-        known = connection.execute("SELECT to_regclass('bookcore.calendar') IS NOT NULL").fetchone()[0]
+        version = version_of(connection)
+        if version:
+            check_version(self.name, version)
         with connection.transaction():
-            if not known:
+            if not version:
                 if not create:
                     raise JournalError(self.name, "there is no calendar in it, and create is false")
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
-                connection.execute(_TABLES)
+                make_schema(connection, self.name)
             if create:
-                origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
-                row = self._name, VERSION, bounds if begin is None else begin.bounds, origin.mark, *origin
-                made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-                if connection.execute(made, row).rowcount:
-                    connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '')", (self._name, *origin))
-                    if begin is not None:
-                        self._begin_with(connection, begin)
-                elif begin is not None:
-                    raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
-        ask = """SELECT format, bounds,
+                self._make_calendar(connection, bounds, begin)
+        ask = """SELECT format, bounds, tables,
                      (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
                  FROM bookcore.calendar WHERE name = %s"""
         found = connection.execute(ask, (self._name,)).fetchone()
         if found is None:
             raise JournalError(self.name, f"there is no calendar {self._name!r} in it, and create is false")
-        version, bounds, *first = found
-        if version > VERSION:
-            raise JournalVersionError(self.name, version, VERSION)
+        version, bounds, tables, *first = found
+        check_version(self.name, version)
+        if self._wants_tables not in (None, tables):
+            way = "`bookcore db upgrade` adds them" if self._wants_tables else "leave tables=no out of the address"
+            raise JournalError(self.name, f"its calendar has {'' if tables else 'no '}tables: {way}")
+        self._prepare_tables(connection, tables)
         return bounds, Place(*first)
+
+    def _prepare_tables(self, connection: Any, tables: bool) -> None:
+        """Prepare what writes the tables, if there are some and that is not done."""
+        if tables and not self._tables:
+            connection.execute(prepare("bookcore"))
+            self._tables = True
 
     @contextmanager
     def _told_as_unknown(self, begin: Beginning | None) -> Iterator[None]:
@@ -262,6 +251,26 @@ class PostgresJournal:
     def _check_size(self, snapshot: bytes) -> None:
         if len(snapshot) > MOST:
             raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
+
+    def _make_calendar(self, connection: Any, bounds: str, begin: Beginning | None) -> None:
+        """Make the calendar's row in a transaction of the caller, unless it is there."""
+        origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
+        bounds, tables = bounds if begin is None else begin.bounds, self._wants_tables is not False
+        made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+        if not connection.execute(made, (self._name, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
+            if begin is not None:
+                raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
+            return
+        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '')", (self._name, *origin))
+        if tables:
+            add_tables(connection, self.name)
+        if begin is not None:
+            self._begin_with(connection, begin)
+            self._prepare_tables(connection, tables)
+            if tables:
+                records = ((origin.position, rows_of(record)) for record in begin.records())
+                for command in commands_of(groups_of(records, bounds), self._name):
+                    connection.execute(*command)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -321,6 +330,8 @@ class PostgresJournal:
             cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
             cursor.set_result(-1)
             found = cursor.fetchone()
+            if found is not None:
+                self._prepare_tables(writer, found[3])  # they may have been added meanwhile
         if found is None:
             raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
         self._head = Place(*found[:2])
@@ -337,14 +348,31 @@ class PostgresJournal:
         new, head = after(place, record), self._head
         if head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
-        self._commit(_APPEND, {"name": self._name, "position": new.position, "mark": new.mark, "record": record})
+        groups = list(groups_of([(new.position, rows_of(record))], self.bounds)) if self._tables else []
+        command, rows = self._write_tables(groups)
+        values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
+        self._commit(command + _APPEND, values | rows, groups)
         return new
+
+    def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
+        """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones."""
+        commands = commands_of(groups, self._name)
+        last = next(commands, ("", {}))
+        try:
+            with self._told("the change was not made"), self._judged(groups):
+                for following in commands:
+                    self._connections["writer"].execute(*last)
+                    last = following
+        except BaseException:
+            self.unlock()
+            raise
+        return last
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
         self._commit("COMMIT", {})
 
-    def _commit(self, statements: str, values: Any) -> None:
+    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = ()) -> None:
         """Commit the transaction in which the calendar is locked. Raises: as `SharedJournal.append`."""
         self._head, writer = None, self._connections.get("writer")
         if os.getpid() != self._pid:
@@ -359,7 +387,7 @@ class PostgresJournal:
 
         writer.add_notice_handler(hear)
         try:
-            with self._told("the change was not made"):
+            with self._told("the change was not made"), self._judged(groups):
                 writer.execute(statements, values)
         except JournalError as exc:
             if not writer.closed:
@@ -373,6 +401,18 @@ class PostgresJournal:
             writer.remove_notice_handler(hear)
         if doubts:
             raise UnknownOutcomeError(self.name, f"nobody knows whether the change stands ({doubts[0]}); repeat the call")
+
+    @contextmanager
+    def _judged(self, groups: Sequence[Group]) -> Iterator[None]:
+        """Raise `RefereeError` for what the constraints of the tables refuse."""
+        try:
+            yield
+        except psycopg.errors.IntegrityError as exc:
+            resources = {row["resource"] for group in groups for row in group.rows if "resource" in row}
+            refusal = refusal_of(exc, self.name, self._name, resources)
+            if refusal is not None:
+                raise refusal from exc
+            raise
 
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""

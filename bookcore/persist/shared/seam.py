@@ -5,7 +5,7 @@ Nothing else of bookcore knows which database it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
@@ -36,13 +36,15 @@ class Beginning(NamedTuple):
 
     The journal makes its tables, writes ``snapshot`` as the checkpoint at ``place``, which is its origin then, calls
     ``verify`` with the snapshot as it reads back, and commits, all in one transaction. Where there is a calendar already it
-    raises a `JournalError`, and changes nothing. The checkpoint at the origin is never dropped.
+    raises a `JournalError`, and changes nothing. The checkpoint at the origin is never dropped. ``records`` yields what
+    would have made the calendar, for a journal that keeps more than records.
     """
 
     place: Place
     bounds: str
     snapshot: bytes
     verify: Callable[[bytes], object]
+    records: Callable[[], Iterable[bytes]] = tuple
 
 
 def after(place: Place, record: bytes) -> Place:

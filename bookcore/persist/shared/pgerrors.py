@@ -1,0 +1,45 @@
+"""What PostgreSQL raises, as errors of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from bookcore.model.errors import brief
+from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, RefereeError
+
+__all__ = ["error_of", "refusal_of"]
+
+_REASONS = {
+    "53100": "the disk of the server is full",
+    "25006": "the server takes no changes (a standby?); name the primary, or target_session_attrs=read-write",
+}
+
+
+def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
+    """Return the error for one of psycopg: *what* was not done to the database of this name."""
+    lines = str(exc).strip().splitlines() or [type(exc).__name__]
+    if exc.sqlstate in ("55P03", "57014"):
+        reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
+        return JournalTimeoutError(name, reason, timeout)
+    reasons = {**_REASONS, "42501": f"the user lacks a privilege ({lines[0]})"}
+    return JournalError(name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")
+
+
+def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> RefereeError | None:
+    """Return the error for what the constraints of the tables have refused; *resources* are those that it may be of.
+
+    None if it is the constraint of another program.
+    """
+    told = exc.diag.message_detail or ""
+    if exc.sqlstate == "23502" and exc.diag.schema_name == "bookcore" and exc.diag.column_name == "active":
+        row = told.partition(f"({calendar}, ")[2].partition(", ")[0]
+        return RefereeError(name, calendar, f"{exc.diag.table_name} {brief(row)} is active already")
+    for resource in resources:
+        spans = re.findall(rf"=\({re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", told)
+        if len(spans) == 2:  # the new one, and the one that is there
+            new, other = spans
+            why = f"{brief(resource)} is booked in {other}, so not in {new}"
+            return RefereeError(name, calendar, why, resource, new, other)
+    return None

@@ -1,0 +1,142 @@
+"""What a PostgreSQL database has of bookcore: its address, the number of its schema, and the statements that make it.
+
+    schema        version                    one row: the number of the schema, `VERSION`
+    calendar      one row for each calendar: bounds, its head, which is the place of its last record, whether it keeps tables
+    change        calendar, position, mark, record
+    checkpoint    calendar, position, mark, snapshot
+
+    resource, booking, closure               tables of what the records say, see `bookcore.persist.shared.projection`
+
+A database of schema 1 has neither ``schema`` nor the three tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import psycopg
+
+from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
+from bookcore.persist.shared.sqltext import RANGES
+
+__all__ = ["VERSION", "Address", "add_tables", "check_version", "make_schema", "version_of"]
+
+VERSION = 2
+_MAKING = 0x424B434A
+"""The advisory lock under which tables are made."""
+
+_SCHEMA = f"""
+CREATE TABLE bookcore.schema (version int NOT NULL);
+INSERT INTO bookcore.schema VALUES ({VERSION});
+CREATE TABLE bookcore.calendar (name text PRIMARY KEY, format int NOT NULL, bounds text NOT NULL,
+    origin bigint NOT NULL, position bigint NOT NULL, mark bigint NOT NULL, tables boolean NOT NULL DEFAULT false);
+CREATE TABLE bookcore.change (calendar text REFERENCES bookcore.calendar, position bigint,
+    mark bigint NOT NULL, record bytea NOT NULL, PRIMARY KEY (calendar, position));
+CREATE TABLE bookcore.checkpoint (calendar text REFERENCES bookcore.calendar, position bigint,
+    mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
+"""
+_FROM_1 = f"""
+CREATE TABLE bookcore.schema (version int NOT NULL);
+INSERT INTO bookcore.schema VALUES ({VERSION});
+ALTER TABLE bookcore.calendar ADD COLUMN tables boolean NOT NULL DEFAULT false;
+UPDATE bookcore.calendar SET format = {VERSION};
+"""
+_SPAN = "".join(f"{column} {kind}, " for column, kind in RANGES.items()) + "span jsonb"
+_REFEREES = ",\n    ".join(
+    f"CONSTRAINT booking_{column}_excl EXCLUDE USING gist (calendar WITH =, resource WITH =, {column} WITH &&)"
+    f" WHERE (exclusive AND active AND {column} IS NOT NULL)"
+    for column in RANGES
+)
+_TABLES = f"""
+CREATE TYPE bookcore.keyrange AS RANGE (subtype = bytea);
+CREATE TABLE bookcore.resource (calendar text REFERENCES bookcore.calendar, id text, class text NOT NULL,
+    capacity numeric NOT NULL, before jsonb, after jsonb, labels text[] NOT NULL, hours jsonb, fields jsonb,
+    exclusive boolean NOT NULL, active boolean NOT NULL, position bigint NOT NULL, place int NOT NULL,
+    PRIMARY KEY (calendar, id));
+CREATE TABLE bookcore.booking (calendar text, id text, number bigint NOT NULL, resource text NOT NULL, class text NOT NULL,
+    {_SPAN}, quantity numeric NOT NULL, held boolean NOT NULL, until jsonb, fields jsonb,
+    exclusive boolean NOT NULL, active boolean NOT NULL, PRIMARY KEY (calendar, id),
+    FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource,
+    {_REFEREES});
+CREATE INDEX booking_resource ON bookcore.booking (calendar, resource) WHERE active;
+CREATE TABLE bookcore.closure (calendar text, id bigint, resource text NOT NULL,
+    {_SPAN}, reason text NOT NULL, active boolean NOT NULL, PRIMARY KEY (calendar, id),
+    FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource);
+"""
+
+
+class Address(NamedTuple):
+    """An address taken apart: what errors call it, that of the server, the name of the calendar, and ``?tables=``."""
+
+    name: str
+    server: str
+    calendar: str | None
+    tables: bool | None
+
+    @classmethod
+    def of(cls, text: str) -> Address:
+        """Take an address apart. Raises: `JournalError` if it asks for tables neither with yes nor with no."""
+        parts = urlsplit(text)
+        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
+        ours = {name: value for name, value in options if name in ("calendar", "tables")}
+        rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
+        shown = urlencode([("calendar", ours["calendar"])], quote_via=quote) if "calendar" in ours else ""
+        name = _joined(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, shown)
+        if ours.get("tables", "yes") not in ("yes", "no"):
+            raise JournalError(name, f"tables={ours['tables']}: it is tables=yes or tables=no")
+        tables = ours["tables"] == "yes" if "tables" in ours else None
+        return cls(name, _joined(parts.scheme, parts.netloc, parts.path, rest), ours.get("calendar"), tables)
+
+
+def _joined(scheme: str, server: str, path: str, asked: str) -> str:
+    # `urlunsplit` leaves the slashes out where no server is named, and libpq wants them
+    return f"{scheme}://{server}{path}{'?' if asked else ''}{asked}"
+
+
+def version_of(connection: Any) -> int:
+    """Return the number of the schema of a database; 0 if there is none."""
+    found = connection.execute("SELECT to_regclass('bookcore.calendar'), to_regclass('bookcore.schema')").fetchone()
+    if found[0] is None:
+        return 0
+    return 1 if found[1] is None else int(connection.execute("SELECT version FROM bookcore.schema").fetchone()[0])
+
+
+def check_version(name: str, version: int) -> None:
+    """Raise `JournalVersionError` unless a schema is the one that this version of bookcore knows."""
+    if version != VERSION:
+        raise JournalVersionError(name, version, VERSION)
+
+
+def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> None:
+    """Make the tables of records in a transaction of the caller, unless they are there; with *upgrade* bring old ones up.
+
+    Raises: `JournalVersionError` for another schema.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+    version = version_of(connection)
+    if not version:
+        # where another user has made the schema, this one need not have the privilege
+        if connection.execute("SELECT to_regnamespace('bookcore')").fetchone()[0] is None:
+            connection.execute("CREATE SCHEMA bookcore")
+        connection.execute(_SCHEMA)
+    elif version == 1 and upgrade:
+        connection.execute(_FROM_1)
+    else:
+        check_version(name, version)
+
+
+def add_tables(connection: Any, name: str) -> None:
+    """Make the tables of resources, bookings and closures in a transaction of the caller, unless they are there.
+
+    Raises: `MissingExtensionError`.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+    if connection.execute("SELECT to_regclass('bookcore.booking')").fetchone()[0] is not None:
+        return
+    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'").fetchone() is None:
+        try:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        except psycopg.Error as exc:
+            raise MissingExtensionError(name, "btree_gist", str(exc.diag.message_primary or exc)) from exc
+    connection.execute(_TABLES)

@@ -1,0 +1,229 @@
+"""Plain tables of what the records of a calendar say, for programs that speak SQL: how a record changes them.
+
+    record  ->  rows (`rows_of`)  ->  groups: a statement, and JSON for many rows of it  ->  resource, booking, closure
+
+Nothing is ever deleted, so that tables of other programs may refer to every row: what is not there any more is not
+``active``. A row that comes again, by its id, is written anew; one that is active already is refused.
+
+A booking is ``exclusive`` as long as its resource is: it takes one booking at a time, and no two overlap. The exclusion
+constraints of the table hold that for exclusive, active bookings; they share no code with the calendar. When the capacity of
+a resource is set to 1, it is exclusive only if its bookings do not overlap by then.
+
+Invariants: applied in the order of the records, statements give the same rows whenever they are run, in the tables or
+in temporary ones. Within a record they are applied in its order, in which every state is lawful; only rows of which the
+order does not matter share a statement.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from bookcore.persist.journal.records import Kind
+from bookcore.persist.shared.sqltext import RANGES, as_json, as_text, id_text, range_of
+from bookcore.persist.snapshot.classes import CODEC
+
+__all__ = ["BY_KEYS", "COLUMNS", "Group", "commands_of", "groups_of", "prepare"]
+
+AT_ONCE = 5000
+"""How many rows share a statement at most."""
+MOST = 1 << 20
+"""How many characters of rows go to the server at once, if one group is not more."""
+
+_SPAN = (*RANGES, "span")
+COLUMNS = {
+    "resource": (
+        "class", "capacity", "before", "after", "labels", "hours", "fields", "exclusive", "active", "position", "place",
+    ),
+    "booking": (
+        "number", "resource", "class", *_SPAN, "quantity", "held", "until", "fields", "exclusive", "active",
+    ),
+    "closure": ("resource", *_SPAN, "reason", "active"),
+}  # fmt: skip
+"""The columns of the tables besides ``calendar`` and ``id``, which are the key."""
+
+
+class Group(NamedTuple):
+    """Rows that one statement writes."""
+
+    statement: str
+    rows: list[dict[str, Any]]
+
+
+def _listed(columns: Iterable[str], of: str = "") -> str:
+    return ", ".join(f"{of}{column}" for column in columns)
+
+
+def _upsert(table: str, values: dict[str, str]) -> str:
+    """Return a statement that writes whole rows; *values* are the columns that are not taken from the JSON as they are.
+
+    A row that is there and active is refused, by a value that it must not have: another row has its id.
+    """
+    columns = COLUMNS[table]
+    taken = _listed(columns, "EXCLUDED.").replace("EXCLUDED.active", f"CASE WHEN NOT {table}.active THEN true END")
+    given = ", ".join(values.get(column, f"r.{column}") for column in columns)
+    return f"""
+        INSERT INTO {{to}}.{table} (calendar, id, {_listed(columns)})
+        SELECT $1, r.id, {given} FROM json_populate_recordset(NULL::bookcore.{table}, $2) r
+        ON CONFLICT (calendar, id) DO UPDATE SET ({_listed(columns)}) = ROW({taken})"""
+
+
+def _update(table: str, values: str) -> str:
+    """Return a statement that changes one row."""
+    return f"""
+        WITH r AS MATERIALIZED (SELECT * FROM json_populate_recordset(NULL::bookcore.{table}, $2))
+        UPDATE {{to}}.{table} t SET {values} WHERE t.calendar = $1 AND t.id = (SELECT id FROM r)"""
+
+
+def _set(columns: Iterable[str]) -> str:
+    return ", ".join(f"{column} = (SELECT {column} FROM r)" for column in columns)
+
+
+_EXCLUSIVE = "(SELECT o.exclusive FROM {to}.resource o WHERE o.calendar = $1 AND o.id = "
+_MEETS = " OR ".join(f"b.{column} && lag(b.{column}) OVER (ORDER BY b.{column})" for column in RANGES)
+
+# A plan is kept, and may be made while a table is small. So rows are found by values and not by joins: for these there is
+# but one index, whatever the planner thinks of the sizes.
+_STATEMENTS = {
+    "added": _upsert("resource", {
+        "labels": "ARRAY(SELECT unnest(r.labels) ORDER BY 1)", "exclusive": "r.capacity = 1", "active": "true",
+    }),
+    "removed": _update("resource", "active = false"),
+    "hours": _update("resource", _set(["hours"])),
+    "tagged": _update("resource", "labels = ARRAY(SELECT DISTINCT unnest(t.labels || r.labels) FROM r ORDER BY 1)"),
+    "untagged": _update("resource", "labels = array_remove(t.labels, (SELECT labels[1] FROM r))"),
+    "capacity": f"""
+        WITH r AS MATERIALIZED (SELECT * FROM json_populate_recordset(NULL::bookcore.resource, $2)),
+        changed AS (
+            UPDATE {{to}}.resource t SET {_set(["capacity"])}, exclusive = (SELECT capacity = 1 FROM r) AND NOT EXISTS (
+                SELECT FROM (SELECT {_MEETS} AS meets FROM {{to}}.booking b
+                             WHERE b.calendar = $1 AND b.resource = t.id AND b.active) neighbours WHERE meets)
+            WHERE t.calendar = $1 AND t.id = (SELECT id FROM r) RETURNING t.exclusive)
+        UPDATE {{to}}.booking b SET exclusive = (SELECT exclusive FROM changed)
+        WHERE b.calendar = $1 AND b.resource = (SELECT id FROM r) AND b.active""",
+    "booked": _upsert("booking", {"exclusive": f"{_EXCLUSIVE} r.resource)", "active": "true"}),
+    "released": _update("booking", "active = false"),
+    "held": _update("booking", _set(["held", "until"])),
+    "moved": _update(
+        "booking",
+        f"{_set(['resource', 'class', *_SPAN, 'quantity', 'fields'])}, exclusive = {_EXCLUSIVE} (SELECT resource FROM r))",
+    ),
+    "changed": _update("booking", _set(["class", "quantity", "fields"])),
+    "closed": _upsert("closure", {"active": "true"}),
+    "reopened": _update("closure", "active = false"),
+}  # fmt: skip
+
+_ENDS = {"removed": "resource", "released": "booking", "reopened": "closure"}
+"""The statements after which a row is not active, by name; many rows have one that is planned when it is executed."""
+_TOGETHER = frozenset({"added", "removed", "booked", "released", "closed", "reopened"})
+"""Statements of which neighbours may be one: their order does not matter, and none writes a row twice."""
+
+
+BY_KEYS = "SET enable_seqscan = {0}; SET enable_bitmapscan = {0};"
+"""Has a connection look rows up by their keys (off), or as the planner likes (on)."""
+
+
+def prepare(to: str) -> str:
+    """Return commands that prepare the statements on a connection, for the tables of a schema.
+
+    The connection looks rows up by their keys from then on.
+    """
+    return BY_KEYS.format("off") + ";".join(
+        f"PREPARE bookcore_{name} (text, json) AS {statement.format(to=to)}" for name, statement in _STATEMENTS.items()
+    )
+
+
+def groups_of(records: Iterable[tuple[int, Iterable[Any]]], bounds: str) -> Iterator[Group]:
+    """Yield the groups of records, each given as its position and its rows, in order. O(rows).
+
+    *bounds* are those of the calendar.
+    """
+    closed = bounds == "[]"
+    told = (_told(row, position, place, closed) for position, rows in records for place, row in enumerate(rows))
+    for statement, found in groupby(told, itemgetter(0)):
+        rows = (row for _, row in found)
+        while some := list(islice(rows, AT_ONCE if statement in _TOGETHER else 1)):
+            yield Group(statement, some)
+
+
+def commands_of(groups: Iterable[Group], calendar: str, to: str = "bookcore") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the commands that write groups, and their parameters: as many together as are about `MOST` characters.
+
+    *to* is the schema that was given to `prepare`.
+    """
+    commands: list[str] = []
+    values: dict[str, Any] = {"name": calendar}
+    size = 0
+    for number, group in enumerate(groups):
+        rows = json.dumps(group.rows, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if size and size + len(rows) > MOST:
+            yield "".join(commands), values
+            commands, values, size = [], {"name": calendar}, 0
+        if len(group.rows) > 1 and group.statement in _ENDS:
+            table = _ENDS[group.statement]
+            ids = f"SELECT id FROM json_populate_recordset(NULL::bookcore.{table}, %(rows{number})s)"
+            commands.append(f"UPDATE {to}.{table} SET active = false WHERE calendar = %(name)s AND id = ANY(ARRAY({ids}));")
+        else:
+            commands.append(f"EXECUTE bookcore_{group.statement}(%(name)s, %(rows{number})s);")
+        values[f"rows{number}"] = rows
+        size += len(rows)
+    if commands:
+        yield "".join(commands), values
+
+
+def _told(row: Any, position: int, place: int, closed: bool) -> tuple[str, dict[str, Any]]:
+    """Return the statement for a row of a record, and the row for it."""
+    match row:
+        case (Kind.BOOKED, where, number, held, until, _, *facts):
+            found = _event(facts, closed) | {"number": number, "held": held, "until": as_json(until)}
+            return "booked", found | {"resource": id_text(where)}
+        case (Kind.RELEASED, id, *_):
+            return "released", {"id": id_text(id)}
+        case (Kind.CONFIRMED, id, _):
+            return "held", {"id": id_text(id), "held": False}
+        case (Kind.HELD | Kind.EXTENDED, id, until):
+            return "held", {"id": id_text(id), "held": True, "until": as_json(until)}
+        case (Kind.MOVED, _, where, *facts):
+            return "moved", _event(facts, closed) | {"resource": id_text(where)}
+        case (Kind.CHANGED, _, *facts):
+            return "changed", _event(facts, closed)
+        case (Kind.CLOSED, id, where, start, end, reason, _):
+            span = range_of(start, end, closed)
+            return "closed", {"id": id, "resource": id_text(where), "reason": as_text(reason)} | span
+        case (Kind.REOPENED, id):
+            return "reopened", {"id": id}
+        case (Kind.RESOURCE_ADDED, id, capacity, before, after, labels, name, attributes):
+            if name == CODEC:
+                name, attributes = type(attributes).__qualname__, None
+            found = {"id": id_text(id), "class": _class(name), "capacity": _number(capacity), "fields": as_json(attributes)}
+            found |= {"before": as_json(before), "after": as_json(after), "labels": list(map(id_text, labels))}
+            return "added", found | {"position": position, "place": place}
+        case (Kind.RESOURCE_REMOVED, id):
+            return "removed", {"id": id_text(id)}
+        case (Kind.HOURS_SET, id, hours):
+            return "hours", {"id": id_text(id), "hours": as_json(hours)}
+        case (Kind.CAPACITY_SET, id, capacity, _):
+            return "capacity", {"id": id_text(id), "capacity": _number(capacity)}
+        case (Kind.TAGGED | Kind.UNTAGGED, id, label):
+            return "tagged" if row[0] == Kind.TAGGED else "untagged", {"id": id_text(id), "labels": [id_text(label)]}
+    raise TypeError(f"a change of kind {row[0]} is not known to the tables")
+
+
+def _event(facts: list[Any], closed: bool) -> dict[str, Any]:
+    """Return what a row says of a booking."""
+    name, id, start, end, quantity, fields = facts
+    found = {"id": id_text(id), "class": _class(name or "BookingEvent"), "quantity": _number(quantity)}
+    return found | {"fields": as_json(fields)} | range_of(start, end, closed)
+
+
+def _class(name: str) -> str:
+    return as_text(name.removeprefix(":"))
+
+
+def _number(units: int) -> Any:
+    """Return units for a column of numbers: those that Python itself does not write out are as good as infinite."""
+    told = as_json(units)
+    return told if type(told) is int else "Infinity"
