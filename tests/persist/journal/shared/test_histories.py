@@ -48,9 +48,18 @@ class _Ids(set[int]):
         return super().__contains__(closure.id)
 
 
+def check_tables(address: str) -> None:
+    """Raise AssertionError unless the tables of a database say what its records say."""
+    if address.startswith("postgresql"):
+        from bookcore.persist.shared.databases import check
+
+        found = check(address)
+        assert found.is_whole, (found.faults, found.differences)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_history_dealt_to_three_calendars_makes_one_state(
-    name: str, world: SimpleNamespace, opened: Callable[..., Calendar]
+    name: str, world: SimpleNamespace, opened: Callable[..., Calendar], address: str
 ) -> None:
     """After every step all four have the digest of a calendar that did everything alone; a newcomer as well."""
     key = world.families[name]
@@ -75,6 +84,7 @@ def test_a_history_dealt_to_three_calendars_makes_one_state(
     for calendar in calendars:
         calendar.catch_up()
     assert len({calendar.position for calendar in calendars}) == 1
+    check_tables(address)
 
 
 class Chance:
@@ -156,7 +166,7 @@ def outcome(step: Callable[[Calendar], Any], calendar: Calendar) -> Any:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
-    seed: int, opened: Callable[..., Calendar]
+    seed: int, opened: Callable[..., Calendar], address: str
 ) -> None:
     """Each step is done by one of three and by a calendar alone; results, digests and answers agree; some are reopened."""
     chance = Chance(f"dealt {seed}")
@@ -194,3 +204,4 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
     for calendar in calendars:
         calendar.catch_up()
     assert heard[0] == heard[1] == heard[2]
+    check_tables(address)

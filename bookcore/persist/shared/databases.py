@@ -1,0 +1,145 @@
+"""The databases that calendars are in: making them, bringing them up to a newer schema, checking and repairing them.
+
+A check sees the database at one instant, while others write it; `bookcore.persist.shared.pgreplay` has what is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg
+
+from bookcore.model.errors import BookcoreError
+from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.shared.pgerrors import error_of
+from bookcore.persist.shared.pgreplay import Difference, Progress, Replayed, write_tables
+from bookcore.persist.shared.pgschema import Address, add_tables, check_version, make_schema, version_of
+from bookcore.persist.shared.postgres import PostgresJournal
+from bookcore.persist.snapshot.digest import digest
+
+__all__ = ["Checked", "Difference", "check", "init", "rebuild", "upgrade"]
+
+
+class Checked(NamedTuple):
+    """What `check` has found in one calendar.
+
+    ``position`` is that of the last record which follows from those before, ``records`` is how many were applied, and
+    ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
+    first thousand of each table; ``has_tables`` tells whether there are some.
+    """
+
+    database: str
+    calendar: str
+    begins: int
+    position: int
+    records: int
+    digest: str
+    checkpoints: tuple[int, ...]
+    has_tables: bool
+    faults: tuple[BookcoreError, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.faults and not self.differences
+
+
+def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> str:
+    """Make the schema, the tables and the calendar that an address names, unless they are there; return its name.
+
+    A program whose user may not make tables opens the calendar after that. Raises: `JournalError`.
+    """
+    journal = PostgresJournal(address, bounds=bounds, create=True, sync=True, timeout=timeout, begin=None)
+    journal.close()
+    return journal.name
+
+
+def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> list[str]:
+    """Bring a database to the schema of this version, and give its calendars tables; return who had none.
+
+    All calendars, or the one that the address names; with ``tables=no`` none. All or nothing: commands of others wait
+    meanwhile. Raises: `JournalError`, `JournalVersionError` for a newer schema, `MissingExtensionError`, `RefereeError`.
+    Complexity: linear in the records.
+    """
+    where = Address.of(address)
+    with _connected(where, "was not brought up to date") as connection, connection.transaction():
+        _check_there(connection, where)
+        make_schema(connection, where.name, upgrade=True)
+        lacking = [name for name, tables in _calendars(connection, where) if not tables]
+        if where.tables is False or not lacking:
+            return []
+        add_tables(connection, where.name)
+        for name in lacking:
+            connection.execute("UPDATE bookcore.calendar SET tables = true WHERE name = %s", (name,))
+            write_tables(connection, where.name, name, types, progress)
+        return lacking
+
+
+def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> int:
+    """Make the tables of a calendar what its records say, and return how many rows were changed.
+
+    Rows that are right stay, so that rows of other tables may refer to them. Commands of others wait meanwhile.
+    Raises: `JournalError`, also where a row that has to go is referred to; `JournalDamagedError` for the records;
+    `RefereeError` if the records themselves have bookings that overlap. Complexity: linear in the records.
+    """
+    where = Address.of(address)
+    with _connected(where, "its tables were not rebuilt") as connection, connection.transaction():
+        check_version(where.name, _check_there(connection, where))
+        ((name, tables),) = _calendars(connection, where, one=True)
+        if not tables:
+            raise JournalError(where.name, "its calendar has no tables; `bookcore db upgrade` adds them")
+        return write_tables(connection, where.name, name, types, progress)
+
+
+def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
+    """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
+
+    Without *types* the classes of the program are stood in for. *progress* is called with the number of bytes that were
+    read, and that of all bytes. Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key
+    whose codec is not registered. Complexity: linear in the records, in time; in memory as the calendar.
+    """
+    where = Address.of(address)
+    with _connected(where, "cannot be read") as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        check_version(where.name, _check_there(connection, where))
+        ((name, tables),) = _calendars(connection, where, one=True)
+        replayed = Replayed(connection, where.name, name, types, progress, tables)
+        replayed.read()
+        found = tuple(replayed.differences()) if tables else ()
+        state = replayed.state
+        return Checked(
+            where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(state),
+            tuple(replayed.checkpoints), tables, tuple(replayed.faults), found,
+        )  # fmt: skip
+
+
+@contextmanager
+def _connected(where: Address, what: str) -> Iterator[Any]:
+    """Give a connection; what the database raises is raised as an error of ours."""
+    try:
+        with psycopg.connect(where.server, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+            yield connection
+    except psycopg.Error as exc:
+        raise error_of(exc, where.name, what, 0) from exc
+
+
+def _check_there(connection: Any, where: Address) -> int:
+    """Return the version of the schema. Raises: `JournalError` if there is none."""
+    version = version_of(connection)
+    if not version:
+        raise JournalError(where.name, "there is no calendar in it; `bookcore db init` makes one")
+    return version
+
+
+def _calendars(connection: Any, where: Address, *, one: bool = False) -> list[tuple[str, bool]]:
+    """Return the names of the calendars, and whether they have tables; *one*: of the one that `Calendar.open` takes."""
+    asked = where.calendar or ("calendar" if one else None)
+    ask = "SELECT name, tables FROM bookcore.calendar WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name"
+    found: list[tuple[str, bool]] = connection.execute(ask, {"name": asked}).fetchall()
+    if asked is not None and not found:
+        known = [name for (name,) in connection.execute("SELECT name FROM bookcore.calendar ORDER BY name").fetchall()]
+        raise JournalError(where.name, f"there is no calendar {asked!r} in it; there are {known}")
+    return found

@@ -1,0 +1,248 @@
+"""`Replayed`: the records of one calendar of PostgreSQL, applied anew, and what the tables should be by them.
+
+    records  ->  one calendar, from the first record on               its digest that of each checkpoint?
+             ->  temporary tables, by the statements of an append     equal to the tables? what differs is written
+
+A calendar whose first records are not kept, because it was copied from elsewhere, begins with its oldest checkpoint. That
+does not tell which bookings there were before, the place of a resource among all records, the number of a booking, since
+when a resource is exclusive: these are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from bookcore.engine.state import CalendarState
+from bookcore.model.errors import BookcoreError
+from bookcore.model.event import BookingEvent
+from bookcore.persist.journal.errors import JournalDamagedError
+from bookcore.persist.journal.reading import Record, blank, replay
+from bookcore.persist.journal.records import rows_of, standing
+from bookcore.persist.shared.pgerrors import refusal_of
+from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, prepare
+from bookcore.persist.shared.replaying import snapshot_id
+from bookcore.persist.shared.seam import Entry, Place, entries
+from bookcore.persist.snapshot.classes import StandIns, handed_in
+from bookcore.persist.snapshot.digest import digest
+from bookcore.persist.snapshot.save_load import load_bytes
+
+__all__ = ["Difference", "Progress", "Replayed", "write_tables"]
+
+Progress = Callable[[int, int], Any]
+"""Is called with the number of bytes that were read, and that of all bytes."""
+
+AT_ONCE = 256
+"""How many records are read at once."""
+MOST = 1000
+"""How many rows of a table are told that differ."""
+_UNKNOWN = frozenset({"position", "place", "number", "exclusive"})
+"""The columns of which a calendar that begins with a checkpoint does not know what they are to be."""
+
+
+class Difference(NamedTuple):
+    """A row of a table that is not what the records say: ``missing``, ``extra``, or with the columns that differ."""
+
+    table: str
+    id: str
+    what: str
+    columns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.id}: {self.what}{' in ' if self.columns else ''}{', '.join(self.columns)}"
+
+
+class Replayed:
+    """The records of one calendar, applied: ``state`` is the calendar, temporary tables are what the tables should be."""
+
+    def __init__(
+        self, connection: Any, database: str, name: str, types: Iterable[type] | None, progress: Progress | None,
+        tables: bool,
+    ) -> None:  # fmt: skip
+        self._connection, self._database, self._name, self._tables = connection, database, name, tables
+        self._known = StandIns() if types is None else handed_in(database, types)
+        ask = "SELECT bounds, origin, position, mark FROM bookcore.calendar WHERE name = %s"
+        self._bounds, origin, *head = self._ask(ask)[0]
+        self._origin, self._head = Place(0, origin), Place(*head)
+        self.checkpoints = [position for (position,) in self._ask(
+            "SELECT position FROM bookcore.checkpoint WHERE calendar = %s ORDER BY position"
+        )]  # fmt: skip
+        self._progress, self._done = progress, 0
+        self._total = self._ask("SELECT coalesce(sum(length(record)), 0) FROM bookcore.change WHERE calendar = %s")[0][0]
+        self.faults: list[BookcoreError] = []
+        self.records, self.begins = 0, 0
+        self.place = self._origin
+        self.state = self._blank()
+        if tables:
+            self._make_tables()
+
+    def _ask(self, command: str, *values: Any) -> list[Any]:
+        found: list[Any] = self._connection.execute(command, (self._name, *values)).fetchall()
+        return found
+
+    def _blank(self) -> CalendarState:
+        return blank(self._bounds, BookingEvent)[1]
+
+    def _make_tables(self) -> None:
+        for table in reversed(COLUMNS):
+            self._connection.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
+        for table in COLUMNS:
+            like = f"CREATE TEMP TABLE {table} (LIKE bookcore.{table}, PRIMARY KEY (calendar, id)) ON COMMIT DROP"
+            self._connection.execute(like)
+        self._connection.execute("CREATE INDEX ON pg_temp.booking (calendar, resource) WHERE active")
+        self._connection.execute("DEALLOCATE ALL")
+        self._connection.execute(prepare("pg_temp"))
+
+    # -- records -----------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Apply all records; ``faults`` are told, and what comes after the first one is not applied."""
+        try:
+            self._begin()
+            for checkpoint in [*self.checkpoints, None]:
+                self._apply_up_to(checkpoint)
+                if checkpoint is not None and checkpoint == self.place.position != self.begins:
+                    self._compare_checkpoint(checkpoint)
+            self._connection.execute(BY_KEYS.format("on"))
+            if self.place != self._head:
+                what = f"its last record is {self.place.position}, and its head says {self._head.position}"
+                self.faults.append(JournalDamagedError(self._database, what))
+        except JournalDamagedError as exc:
+            self.faults.append(exc)
+
+    def _begin(self) -> None:
+        """Begin with the first record, or with the oldest checkpoint after which all records are there."""
+        ask = "SELECT position, mark FROM bookcore.change WHERE calendar = %s ORDER BY position LIMIT 1"
+        found = self._ask(ask)
+        if found and Place(*found[0]) == self._origin:
+            return
+        for position in self.checkpoints:
+            if found and position >= found[0][0]:
+                self.place, self.state = self._checkpoint(position)
+                self.begins = position
+                records = standing(self.state, self._database, self._known)
+                self._write((position, rows_of(record)) for record in records)
+                return
+        raise JournalDamagedError(self._database, "its first records are gone, and there is no checkpoint before the others")
+
+    def _checkpoint(self, position: int) -> tuple[Place, CalendarState]:
+        ask = "SELECT mark, snapshot FROM bookcore.checkpoint WHERE calendar = %s AND position = %s"
+        ((mark, snapshot),) = self._ask(ask, position)
+        name, place = f"{self._database}, checkpoint {position}", Place(position, mark)
+        _, state, facts = load_bytes(blank, name, self._known, snapshot)
+        if facts.store_id != snapshot_id(self._origin, place):
+            raise JournalDamagedError(name, "it is of another place")
+        return place, state
+
+    def _compare_checkpoint(self, position: int) -> None:
+        try:
+            place, state = self._checkpoint(position)
+            if place != self.place or digest(state) != digest(self.state):
+                what = f"checkpoint {position} is not the calendar that the records up to there make"
+                raise JournalDamagedError(self._database, what)
+        except BookcoreError as exc:
+            self.faults.append(exc)
+
+    def _apply_up_to(self, end: int | None) -> None:
+        ask = """SELECT position, mark, CASE WHEN position > %s THEN record END FROM bookcore.change
+                 WHERE calendar = %s AND position >= %s ORDER BY position LIMIT %s"""
+        while end is None or self.place.position < end:
+            position = self.place.position
+            most = AT_ONCE if end is None else min(AT_ONCE, end - position)
+            rows = self._connection.execute(ask, (position, self._name, position, most + 1)).fetchall()
+            found = entries(self._database, self.place, rows)
+            if not found:
+                return
+            self._apply(found)
+
+    def _apply(self, found: Sequence[Entry]) -> None:
+        state, name = self.state, self._database
+        records = [Record(place.position, 0, f"{name}, record {place.position}", None, data) for place, data in found]
+        state.gate.run(replay, state, self._known, records)
+        self._write((record.position, rows_of(record.data)) for record in records)
+        self.place = found[-1].place
+        self.records += len(found)
+        self._done += sum(len(entry.data) for entry in found)
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def _write(self, records: Iterable[tuple[int, list[Any]]]) -> None:
+        """Write the rows of records into the temporary tables."""
+        if self._tables:
+            for command, values in commands_of(groups_of(records, self._bounds), self._name, "pg_temp"):
+                self._connection.execute(command, values)
+
+    # -- tables ------------------------------------------------------------------------------------
+
+    def _compared(self, table: str) -> list[str]:
+        return [column for column in COLUMNS[table] if not (self.begins and column in _UNKNOWN)]
+
+    def _differing(self, table: str) -> str:
+        """Return a query of the rows that differ: id, whether they are missing or extra, and the columns that differ."""
+        columns = self._compared(table)
+        differ = ", ".join(f"CASE WHEN e.{column} IS DISTINCT FROM t.{column} THEN '{column}' END" for column in columns)
+        known = "AND (e.id IS NOT NULL OR t.active)" if self.begins else ""
+        return f"""
+            SELECT coalesce(e.id, t.id) AS id, t.id IS NULL AS missing, e.id IS NULL AS extra,
+                   array_remove(ARRAY[{differ}], NULL) AS columns
+            FROM pg_temp.{table} e FULL JOIN (SELECT * FROM bookcore.{table} WHERE calendar = %(name)s) t ON e.id = t.id
+            WHERE ({_listed(columns, "e.")}) IS DISTINCT FROM ({_listed(columns, "t.")}) {known}"""
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the rows of the tables that are not what the records say."""
+        for table in COLUMNS:
+            ask = f"{self._differing(table)} ORDER BY 1 LIMIT {MOST}"
+            for id, missing, extra, columns in self._connection.execute(ask, {"name": self._name}).fetchall():
+                what = "missing" if missing else "extra" if extra else "differs"
+                yield Difference(table, str(id), what, () if missing or extra else tuple(columns))
+
+    def write_differences(self) -> int:
+        """Make the tables what the records say; return how many rows were changed."""
+        execute, name, count = self._connection.execute, {"name": self._name}, 0
+        for table, columns in COLUMNS.items():
+            execute(f"CREATE TEMP TABLE differing_{table} ON COMMIT DROP AS {self._differing(table)}", name)
+            there = f"calendar = %(name)s AND id IN (SELECT id FROM differing_{table}"
+            # nothing that goes away is to refuse what comes
+            execute(f"UPDATE bookcore.{table} SET active = false WHERE {there})", name)
+            taken = _listed(columns, "EXCLUDED.")
+            count += execute(
+                f"INSERT INTO bookcore.{table} (calendar, id, {_listed(columns)}) SELECT calendar, id, {_listed(columns)} "
+                f"FROM pg_temp.{table} WHERE {there} WHERE NOT extra) "
+                f"ON CONFLICT (calendar, id) DO UPDATE SET ({_listed(columns)}) = ROW({taken})",
+                name,
+            ).rowcount  # fmt: skip
+        for table in reversed(COLUMNS):
+            there = f"calendar = %(name)s AND id IN (SELECT id FROM differing_{table} WHERE extra)"
+            count += execute(f"DELETE FROM bookcore.{table} WHERE {there}", name).rowcount
+            execute(f"DROP TABLE differing_{table}")
+        return count
+
+
+def _listed(columns: Sequence[str], of: str = "") -> str:
+    return ", ".join(f"{of}{column}" for column in columns)
+
+
+def write_tables(
+    connection: Any, database: str, name: str, types: Iterable[type] | None = None, progress: Progress | None = None
+) -> int:
+    """Make the tables of a calendar what its records say, in a transaction of the caller; return how many rows changed.
+
+    Raises: `JournalDamagedError`, `RefereeError`, and what psycopg raises.
+    """
+    connection.execute("SELECT 1 FROM bookcore.calendar WHERE name = %s FOR NO KEY UPDATE", (name,))
+    replayed = Replayed(connection, database, name, types, progress, True)
+    replayed.read()
+    for fault in replayed.faults:
+        raise fault
+    resources = [id for (id,) in connection.execute("SELECT id FROM pg_temp.resource").fetchall()]
+    try:
+        changed = replayed.write_differences()
+        connection.execute("DEALLOCATE ALL")
+        return changed
+    except psycopg.errors.IntegrityError as exc:
+        refusal = refusal_of(exc, database, name, resources)
+        if refusal is None:
+            raise
+        raise refusal from exc

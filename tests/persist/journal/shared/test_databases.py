@@ -1,0 +1,296 @@
+"""Databases made, brought up to date, checked and repaired: `bookcore.persist.shared.databases`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import Calendar, Resource, copy_calendar
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalVersionError
+from bookcore.persist.shared.recorder import SharedRecorder
+from bookcore.testing.servers import PostgresServer
+
+psycopg = pytest.importorskip("psycopg")
+databases: Any = pytest.importorskip("bookcore.persist.shared.databases")
+
+Open = Callable[..., Calendar]
+_names = count(1)
+
+BACK_TO_1 = """
+DROP TABLE bookcore.booking, bookcore.closure, bookcore.resource, bookcore.schema; DROP TYPE bookcore.keyrange;
+ALTER TABLE bookcore.calendar DROP COLUMN tables; UPDATE bookcore.calendar SET format = 1
+"""
+"""What makes a database of schema 1 of one of schema 2."""
+
+
+@pytest.fixture
+def address(postgres_server: PostgresServer) -> Iterator[str]:
+    """Return the address of a calendar in a database of its own."""
+    database = postgres_server.new_database()
+    yield f"{database}&calendar=berlin"
+    name = database.rpartition("?")[0].rpartition("/")[2]
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def admin(address: str) -> Iterator[Any]:
+    """Return a connection as another program has it."""
+    with psycopg.connect(address.partition("&")[0], autocommit=True) as connection:
+        yield connection
+
+
+def filled(opened: Open, world: SimpleNamespace) -> Calendar:
+    """Return a calendar with every kind of change behind it."""
+    clock = world.Clock(0)
+    calendar = opened(clock=clock)
+    for _ in world.history(calendar, clock, int):
+        pass
+    calendar.barrier()
+    return calendar
+
+
+def all_rows(admin: Any) -> list[Any]:
+    return [admin.execute(f"SELECT * FROM bookcore.{table} ORDER BY id").fetchall()  # noqa: S608
+            for table in ("resource", "booking", "closure")]  # fmt: skip
+
+
+def active(admin: Any) -> list[Any]:
+    """Return what the tables say of what is there now, but for what a checkpoint does not tell."""
+    ask = """SELECT id, capacity, labels, fields FROM bookcore.resource WHERE active ORDER BY id;
+             SELECT id, resource, numbers, quantity, held, until, fields FROM bookcore.booking WHERE active ORDER BY id;
+             SELECT id, resource, numbers, reason FROM bookcore.closure WHERE active ORDER BY id"""
+    return [admin.execute(each).fetchall() for each in ask.split(";")]
+
+
+def test_a_sound_database_is_found_whole(address: str, opened: Open, world: SimpleNamespace) -> None:
+    """With its position, its digest, and the checkpoints that were compared; progress is told in bytes."""
+    calendar = filled(opened, world)
+    calendar.checkpoint()
+    calendar.book("room", 600, 601)
+    told: list[tuple[int, int]] = []
+    found = databases.check(address, progress=lambda done, total: told.append((done, total)))
+    assert found.is_whole, (found.faults, found.differences)
+    position = calendar.position
+    assert (found.calendar, found.position, found.records, found.begins) == ("berlin", position, position, 0)
+    assert found.digest == calendar.digest()
+    assert found.checkpoints == (calendar.position - 1,)
+    assert told[-1][0] == told[-1][1] > 0
+    assert sorted(told) == told
+
+
+DAMAGE = {
+    "booking hold: differs in numbers": "UPDATE bookcore.booking SET numbers = '[5,6)' WHERE id = 'hold'",
+    "booking hold: differs in exclusive": "UPDATE bookcore.booking SET exclusive = true WHERE id = 'hold'",
+    "booking hold: differs in active": "UPDATE bookcore.booking SET active = false WHERE id = 'hold'",
+    "booking named: differs in quantity, fields":
+        "UPDATE bookcore.booking SET fields = '{\"guest\": 1}', quantity = 2 WHERE id = 'named'",
+    "booking soon: missing": "DELETE FROM bookcore.booking WHERE id = 'soon'",
+    "booking late: extra, booking soon: missing": "UPDATE bookcore.booking SET id = 'late' WHERE id = 'soon'",
+    "resource 7: differs in capacity": "UPDATE bookcore.resource SET capacity = 8 WHERE id = '7'",
+    "resource again: differs in active": "UPDATE bookcore.resource SET active = true WHERE id = 'again'",
+    "closure 1: missing": "DELETE FROM bookcore.closure WHERE id = 1",
+}  # fmt: skip
+"""What another program may do to a table, by what is found."""
+
+
+def test_a_row_that_another_program_changed_is_found_and_put_right(
+    address: str, opened: Open, admin: Any, world: SimpleNamespace
+) -> None:
+    """Changed, missing and extra rows, with the columns that differ; rebuilding touches these alone."""
+    filled(opened, world)
+    before = all_rows(admin)
+    for found, damage in DAMAGE.items():
+        assert admin.execute(damage).rowcount == 1, damage
+        checked = databases.check(address)
+        assert (", ".join(map(str, checked.differences)), checked.faults, checked.is_whole) == (found, (), False)
+        assert databases.rebuild(address) == len(checked.differences)
+        assert all_rows(admin) == before
+    assert databases.check(address).is_whole
+    assert databases.rebuild(address) == 0
+
+
+def test_an_extra_row_to_which_another_table_refers_is_not_removed(address: str, opened: Open, admin: Any) -> None:
+    """The error names that table; nothing is changed."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2, id="visit")
+    admin.execute("UPDATE bookcore.booking SET id = 'foreign'")
+    reference = "FOREIGN KEY (calendar, booking) REFERENCES bookcore.booking"
+    admin.execute(f"CREATE TABLE rating (calendar text, booking text, {reference})")
+    admin.execute("INSERT INTO rating VALUES ('berlin', 'foreign')")
+    with pytest.raises(JournalError, match=r'its tables were not rebuilt.*"rating"'):
+        databases.rebuild(address)
+    assert len(databases.check(address).differences) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("DELETE FROM bookcore.change WHERE position = 2", "record 2 is damaged or gone"),
+        ("UPDATE bookcore.change SET record = 'x' WHERE position = 3", "record 3 is damaged or gone"),
+        ("DELETE FROM bookcore.change WHERE position = 4", "its last record is 3, and its head says 4"),
+        ("UPDATE bookcore.calendar SET position = 9", "its last record is 4, and its head says 9"),
+        ("DELETE FROM bookcore.change WHERE position = 0", "its first records are gone"),
+        ("UPDATE bookcore.calendar SET origin = 1", "its first records are gone"),
+    ],
+)
+def test_records_that_do_not_follow_are_found(damage: str, reason: str, address: str, opened: Open, admin: Any) -> None:
+    """The tables are not made of such records."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    for at in range(3):
+        calendar.book("room", at, at + 1)
+    admin.execute(damage)
+    found = databases.check(address)
+    (fault,) = found.faults
+    assert isinstance(fault, JournalDamagedError)
+    assert reason in str(fault)
+    before = all_rows(admin)
+    with pytest.raises(JournalDamagedError, match=reason):
+        databases.rebuild(address)
+    assert all_rows(admin) == before
+
+
+def test_a_checkpoint_that_is_not_what_the_records_say_is_found(address: str, opened: Open, admin: Any) -> None:
+    """Whole as a file, and of the right place, but of another calendar."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.checkpoint()
+    calendar._engine.state.registry.by_id["room"].capacity = 7  # memory is wrong, and the next checkpoint as well
+    calendar.tag("room", "sea")
+    calendar.checkpoint()
+    calendar._engine.state.registry.by_id["room"].capacity = 1
+    (fault,) = databases.check(address).faults
+    assert "checkpoint 2 is not the calendar that the records up to there make" in str(fault)
+    admin.execute("UPDATE bookcore.checkpoint SET snapshot = 'x' WHERE position = 1")
+    assert len(databases.check(address).faults) == 2
+
+
+def test_a_calendar_that_begins_with_a_checkpoint_is_checked_from_there(
+    address: str, opened: Open, admin: Any, world: SimpleNamespace
+) -> None:
+    """As one that was copied: the tables are made of it, and of the records after it."""
+    calendar = filled(opened, world)
+    calendar.checkpoint()
+    start = calendar.position
+    calendar.book("room", 700, 701)
+    calendar.remove_booking("named")
+    before = active(admin)
+    admin.execute("DELETE FROM bookcore.change WHERE position < %s", (start,))
+    found = databases.check(address)
+    assert found.is_whole, (found.faults, found.differences)
+    assert (found.begins, found.records, found.digest) == (start, 2, calendar.digest())
+    admin.execute("DELETE FROM bookcore.booking; DELETE FROM bookcore.closure; DELETE FROM bookcore.resource")
+    assert len(databases.check(address).differences) > 50
+    databases.rebuild(address)
+    assert databases.check(address).is_whole
+    assert active(admin) == before
+    admin.execute("UPDATE bookcore.booking SET numbers = '[7000,7001)' WHERE numbers @> 700::numeric")
+    assert [each.columns for each in databases.check(address).differences] == [("numbers",)]
+
+
+def test_a_database_of_an_older_schema_is_refused_by_name_and_brought_up(
+    address: str, opened: Open, admin: Any, world: SimpleNamespace
+) -> None:
+    """All its calendars get tables, as if they had had them from the first record on; again it does nothing."""
+    calendar = filled(opened, world)
+    calendar.close()
+    with Calendar.open(address.replace("berlin", "paris")) as other:
+        other.add_resource(Resource("room"))
+    before = all_rows(admin)
+    admin.execute(BACK_TO_1)
+    for call in (Calendar.open, databases.check, databases.rebuild, databases.init):
+        with pytest.raises(JournalVersionError, match="format 1 is older than 2; `bookcore db upgrade`"):
+            call(address)
+    assert databases.upgrade(address) == ["berlin"]
+    assert databases.upgrade(address.partition("&")[0]) == ["paris"]
+    assert databases.upgrade(address) == []
+    assert all_rows(admin) == before
+    assert databases.check(address).is_whole
+    assert opened().digest() == calendar.digest()
+
+
+def test_a_newer_schema_is_refused(address: str, opened: Open, admin: Any) -> None:
+    """By everything that opens a database."""
+    opened()
+    admin.execute("UPDATE bookcore.schema SET version = 3")
+    for call in (Calendar.open, databases.check, databases.rebuild, databases.upgrade, databases.init):
+        with pytest.raises(JournalVersionError, match="format 3 is newer than 2"):
+            call(address)
+
+
+def test_tables_are_added_while_a_calendar_is_open(address: str, opened: Open) -> None:
+    """Its next command writes them."""
+    with Calendar.open(f"{address}&tables=no", follow=False) as calendar:
+        calendar.add_resource(Resource("room"))
+        calendar.book("room", 1, 2)
+        assert not databases.check(address).has_tables
+        with pytest.raises(JournalError, match="has no tables"):
+            databases.rebuild(address)
+        assert databases.upgrade(f"{address}&tables=no") == []
+        assert databases.upgrade(address) == ["berlin"]
+        calendar.book("room", 2, 3)
+        found = databases.check(address)
+        assert (found.is_whole, found.has_tables) == (True, True)
+        assert len(opened()) == 2
+
+
+def test_an_upgrade_of_records_that_do_not_follow_changes_nothing(
+    address: str, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a broken build, whose bookings overlap."""
+    one, broken = (Calendar.open(f"{address}&tables=no", follow=False) for _ in range(2))
+    one.add_resource(Resource("room"))
+    broken.catch_up()
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedRecorder, "apply", lambda self, news, **_: setattr(self, "place", [[self.place], *news][-1][0]))
+        one.book("room", 1, 5)
+        broken._engine.state.ledger.last = 1
+        broken.book("room", 3, 9)
+    with pytest.raises(JournalDamagedError, match="record 3"):
+        databases.upgrade(address)
+    tables = "SELECT tables, to_regclass('bookcore.booking') FROM bookcore.calendar"
+    assert admin.execute(tables).fetchall() == [(False, None)]
+    one.close()
+    broken.close()
+
+
+def test_what_is_not_there_is_named(address: str, opened: Open) -> None:
+    """An empty database, and a calendar of another name."""
+    with pytest.raises(JournalError, match="`bookcore db init` makes one"):
+        databases.upgrade(address)
+    for call in (databases.check, databases.rebuild):
+        with pytest.raises(JournalError, match="`bookcore db init` makes one"):
+            call(address)
+    databases.init(address, bounds="[]")
+    databases.init(address)
+    with Calendar.open(address, create=False) as calendar:
+        assert calendar.bounds == "[]"
+    for call in (databases.check, databases.rebuild, databases.upgrade):
+        with pytest.raises(JournalError, match=r"there is no calendar 'rome' in it; there are \['berlin'\]"):
+            call(address.replace("berlin", "rome"))
+        with pytest.raises(JournalError, match="does not exist"):
+            call(address.replace("/test_", "/nowhere_"))
+
+
+def test_a_copy_into_a_database_has_tables(
+    address: str, opened: Open, admin: Any, world: SimpleNamespace, postgres_server: PostgresServer
+) -> None:
+    """Of what stands; the records after it go on from there. Nothing is copied where the tables cannot be had."""
+    calendar = filled(opened, world)
+    rows = active(admin)
+    admin.execute("TRUNCATE bookcore.resource, bookcore.booking, bookcore.closure")
+    copied = copy_calendar(address, address.replace("berlin", "paris"))
+    assert active(admin) == rows
+    found = databases.check(address.replace("berlin", "paris"))
+    assert (found.is_whole, found.begins, found.digest) == (True, copied.position, calendar.digest())
+    with Calendar.open(address.replace("berlin", "paris"), types=world.TYPES) as copy:
+        copy.remove_booking("named")
+        copy.book("room", 800, 801)
+        assert databases.check(address.replace("berlin", "paris")).is_whole
+    copy_calendar(address, address.replace("berlin", "rome&tables=no"))
+    assert not databases.check(address.replace("berlin", "rome")).has_tables
