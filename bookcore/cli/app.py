@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import bookcore
+from bookcore.cli import databases
 from bookcore.cli.directories import (
     about_resource,
     moment,
@@ -60,6 +61,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(databases.app, name="db")
 _CODES = (
     "Exit code: 0 done; 1 a bad row under --strict, or nothing but bad rows, or the output cannot be written; "
     "2 it cannot be done as asked."

@@ -1,0 +1,150 @@
+"""The commands about a database that calendars are in: ``bookcore db``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from bookcore.cli.faults import BAD, user_errors
+from bookcore.cli.options import Command, JsonOpt
+from bookcore.cli.progress import progress_bar
+from bookcore.cli.show import bare_table, count, print_json
+from bookcore.cli.sources import UsageError
+from bookcore.cli.streams import visible
+from bookcore.model.errors import MissingExtraError
+from bookcore.tables.filling import sentence
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Make, check and repair the PostgreSQL database that calendars are in.",
+)
+DsnArg = Annotated[
+    str, typer.Argument(metavar="DSN", help="The address: [b]postgresql://user@host/database?calendar=name[/].")
+]
+
+
+def _databases(address: str) -> ModuleType:
+    """Return the functions for databases. Raises: `UsageError` for another address, `MissingExtraError`."""
+    if address.partition("://")[0].lower() not in ("postgresql", "postgres"):
+        raise UsageError("db is for PostgreSQL: name a database as in postgresql://user@host/database?calendar=name")
+    try:
+        from bookcore.persist.shared import databases
+    except ImportError as exc:
+        raise MissingExtraError("psycopg", "postgres") from exc
+    return databases
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
+def init(
+    dsn: DsnArg,
+    bounds: Annotated[
+        Literal["[)", "[]"] | None, typer.Option("--bounds", help="Whether the end of a booking belongs to it.")
+    ] = None,
+    as_json: JsonOpt = False,
+) -> None:
+    """Make the tables and the calendar that DSN names, unless they are there.
+
+    For who may make tables; programs open the calendar after that. With [b]tables=no[/] in DSN, plain tables are left out.
+
+    [dim]Example:  bookcore db init "postgresql://owner@host/rooms?calendar=berlin"[/]
+    """
+    with user_errors(as_json=as_json):
+        name = _databases(dsn).init(dsn, bounds=bounds)
+    if as_json:
+        print_json({"database": name})
+    else:
+        print(f"{visible(name)} is there")
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
+def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
+    """Bring the tables up to this version of bookcore, and give calendars the plain tables that they lack.
+
+    All calendars of the database, or the one that DSN names; all or nothing. Programs of an older version are to be
+    stopped before; commands of others wait until it is done.
+
+    [dim]Example:  bookcore db upgrade postgresql://owner@host/rooms[/]
+    """
+    with user_errors(as_json=as_json):
+        databases = _databases(dsn)
+        with progress_bar("Reading records") as progress:
+            names = databases.upgrade(dsn, progress=progress)
+    if as_json:
+        print_json({"tables_added": names})
+        return
+    for name in names:
+        print(f"{visible(name)}: tables of resources, bookings and closures were added")
+    if not names:
+        print("nothing was to be done")
+
+
+@app.command(cls=Command, epilog="Exit code: 0 all agree; 1 something differs; 2 it cannot be done as asked.")
+def check(dsn: DsnArg, as_json: JsonOpt = False) -> None:
+    """Say whether the records of a calendar follow from each other, and its checkpoints and tables from them.
+
+    It is only read, also while programs change it.
+
+    [dim]Example:  bookcore db check "postgresql://reader@host/rooms?calendar=berlin"[/]
+    """
+    with user_errors(as_json=as_json):
+        databases = _databases(dsn)
+        with progress_bar("Checking records") as progress:
+            found = databases.check(dsn, progress=progress)
+    if as_json:
+        print_json(_plain(found))
+    else:
+        _show(found)
+    if not found.is_whole:
+        raise typer.Exit(BAD)
+
+
+@app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
+def rebuild(dsn: DsnArg, as_json: JsonOpt = False) -> None:
+    """Make the plain tables of a calendar what its records say. Rows that are right are not touched.
+
+    [dim]Example:  bookcore db rebuild "postgresql://owner@host/rooms?calendar=berlin"[/]
+    """
+    with user_errors(as_json=as_json):
+        databases = _databases(dsn)
+        with progress_bar("Reading records") as progress:
+            changed = databases.rebuild(dsn, progress=progress)
+    if as_json:
+        print_json({"changed": changed})
+    else:
+        print(f"{count(changed, 'row')} changed" if changed else "the tables were right")
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    facts = {"database": found.database, "calendar": found.calendar, "whole": found.is_whole, "begins": found.begins}
+    facts |= {"position": found.position, "records": found.records, "digest": found.digest}
+    facts |= {"checkpoints": list(found.checkpoints), "tables": found.has_tables}
+    facts |= {"faults": list(map(sentence, found.faults))}
+    return facts | {"differences": [each._asdict() for each in found.differences]}
+
+
+def _show(found: Any) -> None:
+    """Print what was found in a calendar: the answer of ``check``."""
+    console = Console(highlight=False, soft_wrap=True)
+    state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
+    parts = count(found.records, "record"), count(len(found.checkpoints), "checkpoint")
+    tables = "its tables agree" if found.has_tables and not found.differences else "its tables differ"
+    tables = tables if found.has_tables else "it has no tables"
+    console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {', '.join(parts)}; {tables}")
+    console.print(f"record {found.position}, digest {found.digest}")
+    for fault in found.faults:
+        console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
+    if found.differences and console.is_terminal:
+        shown = bare_table("table", "id", "what", "columns")
+        for table, id, what, columns in found.differences:
+            shown.add_row(table, escape(visible(id)), what, ", ".join(columns))
+        console.print(shown)
+        return
+    for table, id, what, columns in found.differences:
+        print("\t".join((table, visible(id), what, ", ".join(columns))))

@@ -1,0 +1,92 @@
+"""The commands about a database, ``bookcore db``: what they print, in text and JSON, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from typer.testing import Result
+
+from bookcore import Calendar, Resource
+from bookcore.testing.servers import execute
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def dsn(postgres: str) -> str:
+    """Return the address of an empty database, as a program would be given it."""
+    from urllib.parse import urlencode
+
+    from psycopg.conninfo import conninfo_to_dict
+
+    return f"postgresql:///?{urlencode(conninfo_to_dict(postgres))}"
+
+
+def test_a_database_is_made_checked_damaged_and_repaired(run: Run, dsn: str) -> None:
+    """Who makes the tables need not be who opens the calendar."""
+    made = run("db", "init", f"{dsn}&calendar=berlin", "--bounds", "[]")
+    assert (made.exit_code, made.stdout) == (0, "postgresql:///?calendar=berlin is there\n")
+    with Calendar.open(f"{dsn}&calendar=berlin", create=False) as calendar:
+        assert calendar.bounds == "[]"
+        calendar.add_resource(Resource("loft"))
+        calendar.book("loft", 1, 3, id="ada")
+        digest = calendar.digest()
+    found = run("db", "check", f"{dsn}&calendar=berlin")
+    lines = ["berlin is whole: 2 records, 0 checkpoints; its tables agree", f"record 2, digest {digest}"]
+    assert (found.exit_code, found.stdout.splitlines()) == (0, lines)
+    execute(dsn, "UPDATE bookcore.booking SET numbers = '[1,2]', quantity = 7")
+    found = run("db", "check", f"{dsn}&calendar=berlin")
+    lines[0] = "berlin is damaged: 2 records, 0 checkpoints; its tables differ"
+    assert (found.exit_code, found.stdout.splitlines()) == (1, [*lines, "booking\tada\tdiffers\tnumbers, quantity"])
+    assert "numbers, quantity" in run("db", "check", f"{dsn}&calendar=berlin", terminal=True).stdout
+    found = run("db", "check", f"{dsn}&calendar=berlin", "--json")
+    facts = json.loads(found.stdout)
+    assert (found.exit_code, facts["whole"], facts["position"], facts["digest"]) == (1, False, 2, digest)
+    assert facts["differences"] == [{"table": "booking", "id": "ada", "what": "differs", "columns": ["numbers", "quantity"]}]
+    assert run("db", "rebuild", f"{dsn}&calendar=berlin").stdout == "1 row changed\n"
+    assert run("db", "rebuild", f"{dsn}&calendar=berlin").stdout == "the tables were right\n"
+    assert json.loads(run("db", "rebuild", f"{dsn}&calendar=berlin", "--json").stdout) == {"changed": 0}
+    execute(dsn, "UPDATE bookcore.change SET record = 'x' WHERE position = 2")
+    found = run("db", "check", f"{dsn}&calendar=berlin")
+    assert found.exit_code == 1
+    assert "damaged: journal postgresql:///?calendar=berlin: record 2 is damaged or gone" in found.stdout
+    assert run("db", "rebuild", f"{dsn}&calendar=berlin").exit_code == 2
+
+
+def test_tables_are_added_to_a_database_without(run: Run, dsn: str) -> None:
+    """Then nothing is to be done."""
+    assert run("db", "init", f"{dsn}&tables=no").exit_code == 0
+    assert "it has no tables" in run("db", "check", dsn).stdout
+    assert run("db", "upgrade", dsn).stdout == "calendar: tables of resources, bookings and closures were added\n"
+    assert run("db", "upgrade", dsn).stdout == "nothing was to be done\n"
+    assert json.loads(run("db", "upgrade", dsn, "--json").stdout) == {"tables_added": []}
+    assert "its tables agree" in run("db", "check", dsn).stdout
+
+
+@pytest.mark.parametrize("command", ["init", "upgrade", "check", "rebuild"])
+def test_what_is_no_database_is_named_without_its_password(
+    command: str, run: Run, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2; so for a newer schema, and without psycopg."""
+    found = run("db", command, "sqlite:///ada:secret@rooms.db")
+    assert (found.exit_code, "secret" in found.output) == (2, False)
+    assert "db is for PostgreSQL" in found.output
+    found = run("db", command, "postgresql://ada:secret@127.0.0.1:1/rooms", "--json")
+    assert (found.exit_code, "secret" in found.output) == (2, False)
+    run("db", "init", dsn)
+    execute(dsn, "UPDATE bookcore.schema SET version = 3")
+    found = run("db", command, dsn)
+    assert (found.exit_code, "format 3 is newer than 2" in found.output) == (2, True)
+    monkeypatch.setitem(sys.modules, "bookcore.persist.shared.databases", None)
+    monkeypatch.delattr("bookcore.persist.shared.databases")
+    found = run("db", command, dsn)
+    assert (found.exit_code, "bookcore[postgres]" in found.output) == (2, True)
+
+
+def test_db_lists_its_commands(run: Run) -> None:
+    """With what each does."""
+    found = run("db", "--help")
+    assert all(command in found.stdout for command in ("init", "upgrade", "check", "rebuild"))
