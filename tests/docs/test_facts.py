@@ -332,6 +332,7 @@ def test_commands_of_the_command_line_are_those_there_are(pages: Any) -> None:
     pytest.importorskip("typer", reason="the command line is not installed (extra: cli)")
     app = import_module("bookcore.cli.app").app
     there = {info.name or info.callback.__name__ for info in app.registered_commands}
+    there |= {group.name for group in app.registered_groups}
     rows = pages["docs/cli.md"].table("")
     assert {code_in(row[0])[0].split()[1] for row in rows} == there
 
