@@ -339,7 +339,9 @@ async def heard(*given: Any) -> Any:
     """Do nothing."""
 
 
-@pytest.mark.parametrize("function", [heard, Awaited(), Awaited().heard, partial(heard, 1)], ids=["function", "object", "method", "partial"])
+@pytest.mark.parametrize(
+    "function", [heard, Awaited(), Awaited().heard, partial(heard, 1)], ids=["function", "object", "method", "partial"]
+)
 def test_an_async_function_is_refused_where_nobody_would_await_it(function: Any) -> None:
     """It would be called, and do nothing."""
     calendar = Calendar()
