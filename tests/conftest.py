@@ -6,6 +6,7 @@ that needs more or fewer than others asks for a multiple or a part of ``settings
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from uuid import uuid4
@@ -37,6 +38,13 @@ if asked not in PROFILES:
     raise pytest.UsageError(f"BOOKCORE_EXAMPLES={asked}: it is one of {', '.join(PROFILES)}")
 settings.register_profile("bookcore", PROFILES[asked])
 settings.load_profile("bookcore")
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """Leave the collector on: a test that cuts calls off at any place may do so just before it is switched on again."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,8 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     if not gc.isenabled():
         yield
         return
-    gc.disable()
     try:
+        gc.disable()
         yield
         if aged and gc.get_count()[0] > _MANY and not gc.get_freeze_count():
             gc.freeze()

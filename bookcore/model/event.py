@@ -357,13 +357,14 @@ NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isin
 def _computed(cls: type) -> frozenset[str]:
     """Return the attributes of a class that are computed, and of which its objects may keep the value: no fields of theirs.
 
-    ``functools.cached_property`` and those of Django and Werkzeug are of this kind: the function, or a property.
+    ``functools.cached_property`` and those of Django and Werkzeug are of this kind. A plain property keeps nothing there.
     """
     seen = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
     return frozenset(
         name
         for name, value in seen.items()
-        if isinstance(value, property) or (hasattr(type(value), "__get__") and "func" in getattr(value, "__dict__", ()))
+        if type(value) is not property
+        and (isinstance(value, property) or (hasattr(type(value), "__get__") and "func" in getattr(value, "__dict__", ())))
     )
 
 

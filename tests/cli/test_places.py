@@ -142,7 +142,7 @@ def test_what_cannot_be_copied_or_asked_is_refused(run: Run, rooms: Path, tmp_pa
         (("load", f"sqlite:///{tmp_path}/none.db"), "there is no such file"),
         (("load", bad), "postgresql://127.0.0.1:1/rooms"),
         (("available", "mysql://ada:secret@host/rooms", "1", "2"), "there is no journal of the kind 'mysql'"),
-        (("log", "dbzero:///rooms"), "there is no journal of the kind 'dbzero'"),
+        (("log", "mysql:///rooms"), "there is no journal of the kind 'mysql'"),
     ):
         pytest.importorskip("psycopg")
         found = run(*words)

@@ -264,7 +264,7 @@ def test_what_keys_ids_and_labels_lack_is_passed_on(name: str, error: type[Excep
     POINTS[name](calendar)
     after = stands(calendar)
     steps = 0
-    while steps < 2000:
+    while steps < 4000:
         calendar = points()
         Point.left = steps
         try:
@@ -300,12 +300,12 @@ KEPT = {
     "engine/state.py": 3,  # what has to be undone first, or is done again by the next call
     "engine/registry.py": 1,  # in the midst of a change, which goes on without it
     "index/attribute_index.py": 1,
-    "index/column.py": 1,
     "index/occupancy.py": 1,
     "stores/memory/store.py": 1,
     "persist/journal/directory.py": 1,  # threads of their own, which nobody waits for
     "persist/journal/opening.py": 1,
     "persist/shared/follower.py": 1,
+    "tables/filling.py": 1,  # raised when the rows before it have been booked
 }
 """How many handlers in a file keep a lack of memory to themselves, and why they do."""
 

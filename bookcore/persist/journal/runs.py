@@ -21,6 +21,7 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.index.dictionary_column import DictionaryColumn
+from bookcore.model.errors import LACKING
 from bookcore.persist.journal.short import REMOVAL, Columns, columns_of, forms_of, removed_by
 from bookcore.stores.record import ResourceRecord
 
@@ -55,6 +56,8 @@ def load_run(state: CalendarState, records: Sequence[bytes]) -> list[int] | None
         rest = found if not died else _without(found, died)
         if rest.numbers and not _load(state, rest, owners):
             return None
+    except LACKING:
+        raise
     except Exception:  # applied one by one, the first record that is wrong raises its error
         return None
     state.end_load()

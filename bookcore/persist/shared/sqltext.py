@@ -26,6 +26,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from bookcore.model.errors import LACKING
 from bookcore.model.keys import normal
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import failure
@@ -150,6 +151,8 @@ def as_json(value: Any) -> Any:
         return {name_of(name): as_json(each) for name, each in value.items()}
     try:
         held = normal(value)  # numbers and times of NumPy and pandas
+    except LACKING:
+        raise
     except Exception as exc:
         return failure(exc)
     return as_json(held) if type(held) is not kind else as_text(kind.__qualname__)

@@ -75,7 +75,7 @@ def handed_in(path: object, types: object) -> dict[str, type]:
 
     Raises: `SnapshotTypeError` if *types* is no iterable of classes, or if two classes have one name.
     """
-    if isinstance(types, Known):
+    if is_a(types, Known):
         return types
     try:
         given = list(types)  # type: ignore[call-overload]  # any object may be passed; it is iterated once
