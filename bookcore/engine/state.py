@@ -279,9 +279,9 @@ class CalendarState:
                 return
         self._refusals.add(error)
         if not record.awaited:
+            self._awaited.append(record)  # first: Ctrl-C leaves no record that is awaited and not in the list
             record.awaited = True
-            record.publish()
-            self._awaited.append(record)
+        record.publish()  # each time, as Ctrl-C may have come before it
 
     def _asked(self, question: Callable[[], None]) -> None:
         self.gate.ask(False, question)

@@ -10,8 +10,8 @@
 
 An addition appends to the two lists of late entries and does no more. To put an entry into its column at once, and to set
 its bits, would be to wait for memory at a dozen places; done for dozens of entries in one go (`absorb`), these mostly lie
-in the processor's cache. A question finds at most ``room`` // 2 late starts in a chunk, and as many late ends: it sets their
-bits, and leaves them where they are.
+in the processor's cache. An addition leaves at most ``room`` // 2 late starts in a chunk, and as many late ends. A
+question sets their bits, and leaves them where they are.
 The bitmaps of a chunk that was cut are stale: they are made when they are asked for, which may be after the next cut.
 
 Each bitmap is held as bytes, which take a bit in constant time, and as the int made of them, None since the last change or

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bookcore.index.bitmap import ordinals
+from bookcore.index.column import Column
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.testing import SMALL, rank_spans
 from bookcore.testing.cutting import cut_off
@@ -554,3 +555,71 @@ def test_an_absorption_that_was_cut_off_leaves_its_mark(numbers: list[int]) -> N
             index.add(number, at, at + 1)
         index.begun = False
         assert not cut_off(lambda: index.add(1, 2.5, 3.5), nth) or index.begun or late(index) == 2 * len(numbers)  # noqa: B023
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_index_that_is_emptied_takes_keys_of_any_family(closed: bool) -> None:
+    """Whichever spans go first: no chunk is left that was cut at one of their keys."""
+    for seed in range(30):
+        rng = random.Random(seed)
+        line = OccupancyIndex(closed, **SMALL.occupancy)
+        spans = [(number, number * 3, number * 3 + rng.choice([1, 60])) for number in rng.sample(range(100), 40)]
+        for number, start, end in spans:
+            line.add(number, start, end)
+        assert len(line.chunks) > 1, seed
+        for number, start, end in rng.sample(spans, len(spans)):
+            line.remove(number, start, end, None, None)
+        line.add(7, "a", "c")
+        line.check()
+        assert list(ordinals(line.busy("b", "d"))) == [7], seed
+
+
+def test_an_emptied_index_does_not_give_a_key_of_the_family_before() -> None:
+    """Keys of two zones may be equal."""
+    line = OccupancyIndex()
+    abroad = timezone(timedelta(hours=1))
+    for zone, hour in (UTC, 9), (abroad, 10):
+        span = datetime(2026, 1, 1, hour, tzinfo=zone), datetime(2026, 1, 1, hour + 2, tzinfo=zone)
+        given = line.add(0, *span)
+        assert [key.tzinfo for key in given] == [zone, zone]
+        line.check()
+        line.remove(0, *span, None, None)
+
+
+def test_an_index_that_shrinks_may_keep_its_late_entries() -> None:
+    """A chunk has room for more of them in a larger index."""
+    line = OccupancyIndex(smallest=4, tail=1)
+    for number in random.Random(1).sample(range(6000), 6000):
+        line.add(number % 7, number, number + 1)
+    late = [len(chunk.late_starts) for chunk in line.chunks]
+    at = late.index(max(late[3:-3]), 3)
+    low, high = line.heads[at - 3], line.heads[at + 2]  # its neighbours stay, so that it is not joined to one
+    for number in range(6000):
+        if not low <= number < high:
+            line.remove(number % 7, number, number + 1, None, None)
+    line.check()
+    for number in range(200):
+        line.add(7, 10000 + number, 10001 + number)
+    assert line.room < max(len(chunk.late_starts) for chunk in line.chunks)
+    line.check()
+
+
+def test_a_cut_for_which_there_is_no_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have begun, so what is there is not trusted: the caller builds the index anew."""
+    calls = 0
+    whole = Column.cut
+
+    def cut(self: Column, place: int) -> Column:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise MemoryError
+        return whole(self, place)
+
+    monkeypatch.setattr(Column, "cut", cut)
+    sizes: Any = SMALL.occupancy
+    line = OccupancyIndex(**sizes)
+    with pytest.raises(MemoryError):
+        for number in range(200):
+            line.add(number, number, number + 3)
+    assert line.begun

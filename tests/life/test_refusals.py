@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -26,6 +27,8 @@ from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.ledger import Ledger
 from bookcore.stores.tree import TreeStore
 from bookcore.testing.contract_life import Clock
+from bookcore.testing.cutting import cut_off
+from bookcore.testing.sizes import SMALL
 
 MANY = 300
 
@@ -363,6 +366,32 @@ def test_a_copy_made_in_the_midst_of_a_change_says_so() -> None:
             _ = twin.conflicts
         assert "RecursiveCallError" in str(twin)
     assert len(caught.value.conflicts) == MANY
+
+
+def refusal_of(calendar: Calendar) -> ConflictError:
+    """Return the refusal of a span that is taken."""
+    try:
+        calendar.book("room", 1, 3)
+    except ConflictError as error:
+        return error
+    raise AssertionError("it is booked")
+
+
+def test_one_that_is_cut_off_does_not_keep_the_next_from_what_was_in_the_way() -> None:
+    """Wherever it is cut off."""
+    nth, is_cut = 1, True
+    while is_cut:
+        calendar = Calendar(MemoryStore(SMALL))
+        room = calendar.add_resource(Resource("room"))
+        booked = [calendar.book(room, at, at + 1) for at in range(5)]
+
+        is_cut = cut_off(partial(refusal_of, calendar), nth) == nth
+        error = refusal_of(calendar)
+        calendar.remove_booking(booked[1])
+        calendar.book(room, 1, 2)
+        assert error.conflicts == (booked[1], booked[2]), nth
+        nth += 1
+    assert nth > 10
 
 
 def test_nothing_is_kept_of_refusals() -> None:
