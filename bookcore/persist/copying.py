@@ -203,7 +203,7 @@ class _Files:
         self.beside = self.path + UNFINISHED
         self._asked, self._secret, self._fs = path, secret, fs
         self._has_begun = False  # what is beside the place is of this copy
-        self._lock: int | None = None
+        self._lock: tuple[int, ...] = ()
 
     def check_place(self, source: str | None = None) -> None:
         """Raise `JournalError` if there is something at the place, or its name does not say what it is to be."""
@@ -245,9 +245,9 @@ class _Files:
                     self._clear(everything=True)
             raise
         finally:
-            if self._lock is not None:
+            for lock in self._lock:
                 with suppress(OSError):  # nothing was written through it
-                    fs.unlock(self._lock)
+                    fs.unlock(lock)
         with told_as_journal(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
             sync_folder(fs, os.path.dirname(path) or os.curdir)
 

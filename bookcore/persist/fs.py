@@ -189,8 +189,25 @@ class FileSystem:
             raise
         return fd
 
+    def lock_folder(self, path: str) -> int | None:
+        """Lock a folder for this process alone, and return its descriptor; None where folders cannot be locked.
+
+        This lock stays whatever happens to the files in the folder. Raises: `BlockingIOError` while another holds it.
+        """
+        fd = None if fcntl is None else self.open_folder(path)
+        if fd is None:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException as exc:
+            os.close(fd)
+            if isinstance(exc, OSError) and not isinstance(exc, BlockingIOError):
+                return None  # a network disk locks only what is open for writing
+            raise
+        return fd
+
     def unlock(self, fd: int) -> None:
-        """Drop the lock that `lock` took, also where a forked process shares it, and close the descriptor."""
+        """Drop a lock that was taken by path, also where a forked process shares it, and close the descriptor."""
         try:
             if fcntl is not None:
                 fcntl.flock(fd, fcntl.LOCK_UN)

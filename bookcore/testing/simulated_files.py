@@ -106,7 +106,7 @@ class SimulatedFiles(FileSystem):
         self.pid = 1
         self.clock = 0
         self._open: dict[int, tuple[str | _File, int]] = {}
-        self._locked: dict[int, str] = {}
+        self._locked: dict[int, str | _File] = {}
         self._last = 100
 
     # -- what a test does --------------------------------------------------------------------------
@@ -321,12 +321,20 @@ class SimulatedFiles(FileSystem):
     def lock(self, path: str) -> int:
         """As `FileSystem.lock`."""
         self._call(path)
-        if path in self._locked.values():
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
         if path not in self.seen:
             self._name(None, path, _File())
-        fd = self._opened(self.seen[path])
-        self._locked[fd] = path
+        return self._lock(path, self.seen[path])
+
+    def lock_folder(self, path: str) -> int | None:
+        """As `FileSystem.lock_folder`."""
+        self._call(path)
+        return self._lock(path, path)
+
+    def _lock(self, path: str, what: str | _File) -> int:
+        if any(what is each or what == each for each in self._locked.values()):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+        fd = self._opened(what)
+        self._locked[fd] = what
         return fd
 
     def unlock(self, fd: int) -> None:

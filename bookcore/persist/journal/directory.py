@@ -1,6 +1,6 @@
 """`DirectoryJournal`: the files of one calendar in a directory, written by one process.
 
-    LOCK                 locked while a calendar has the directory open; says which process that is
+    LOCK                 locked, as is the directory itself, while a calendar has it open; says which process that is
     snap-<n>.bks         a snapshot: the calendar after record n
     wal-<n>.bkj          the records from n on
     CLEAN                how many records there were when the calendar was shut down last
@@ -105,8 +105,9 @@ class DirectoryJournal:
     """The size in bytes that the records after the newest snapshot may have whatever its size is."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, lock: int, store_id: bytes, policy: Policy, *, first: int, position: int,
-        size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int, repair: tuple[bool, list[int]] | None,
+        self, folder: str, fs: FileSystem, lock: tuple[int, ...], store_id: bytes, policy: Policy, *,
+        first: int, position: int, size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int,
+        repair: tuple[bool, list[int]] | None,
     ) -> None:  # fmt: skip
         """Continue the file that begins with record *first*, whose frames end at *size*; *time* is that of the last record.
 
@@ -127,7 +128,7 @@ class DirectoryJournal:
         self._closed: str | None = None  # why no record is taken
         self._unsynced: str | None = None  # why a sync failed
         self._group = GroupCommit()
-        self._lock: int | None = None  # until nothing can go wrong any more: the caller closes it then
+        self._lock: tuple[int, ...] | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
         with told_as_journal(folder, "cannot be written"):
             self._fd = fs.append(self.path_of(first))
@@ -188,7 +189,7 @@ class DirectoryJournal:
 
         A backup, say, which another calendar may have open: what is done by names would be done there.
         """
-        if self._lock is not None and not self.fs.is_at(self._lock, os.path.join(self.folder, LOCK)):
+        if self._lock is not None and not self.fs.is_at(self._lock[0], os.path.join(self.folder, LOCK)):
             self._closed = self._closed or "the directory was moved or replaced while it was open; open it anew"
             raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
 
@@ -400,12 +401,9 @@ class DirectoryJournal:
         with suppress(OSError):
             if fd is not None:
                 self.fs.close(fd)
-        lock = self._lock
-        try:
-            if lock is not None:
+        for lock in self._lock or ():
+            with suppress(OSError):  # it was closed before this was cut off
                 (self.fs.close if self.is_forked() else self.fs.unlock)(lock)
-        except OSError:  # it was closed before this was cut off
-            pass
         self._lock = None  # not before it is unlocked
 
     def __del__(self) -> None:

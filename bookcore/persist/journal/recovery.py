@@ -24,7 +24,7 @@ from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
 from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["locked", "recover"]
+__all__ = ["locked", "locked_file", "recover"]
 
 
 def recover(
@@ -57,8 +57,9 @@ def recover(
             repair=None if begins else (end.rest > 0, end.unfinished),
         )  # fmt: skip
     except BaseException:
-        with suppress(OSError):
-            fs.unlock(lock)
+        for each in lock:
+            with suppress(OSError):
+                fs.unlock(each)
         raise
     return calendar, state, journal
 
@@ -83,15 +84,45 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
         raise JournalError(folder, "there is no calendar in it, and create is false")
 
 
-def locked(fs: FileSystem, folder: str, name: str = LOCK) -> int:
-    """Lock a file of the directory, and note in it who holds it. Returns its descriptor, for `FileSystem.unlock`."""
-    path = os.path.join(folder, name)
+def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
+    """Lock a directory, and its file LOCK. Returns the descriptors, of LOCK the first, for `FileSystem.unlock`.
+
+    The lock of the directory keeps others out also when somebody has removed LOCK. That of LOCK does so for earlier
+    versions, and where directories cannot be locked.
+    """
     try:
-        lock = fs.lock(path)
+        own = fs.lock_folder(folder)
     except BlockingIOError:
-        pid, _, host = read_file(fs, path, 300).decode("utf-8", "replace").strip().partition(" ")
-        told = pid.isascii() and pid.isdigit() and host.isprintable()
-        raise JournalInUseError(folder, int(pid) if told else None, host if told else None) from None
+        raise _in_use(fs, folder, LOCK) from None
+    except OSError as exc:
+        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+    try:
+        lock = locked_file(fs, folder, LOCK)
+    except BaseException:
+        if own is not None:
+            with suppress(OSError):
+                fs.unlock(own)
+        raise
+    return (lock,) if own is None else (lock, own)
+
+
+def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
+    """Return the error that says who holds a lock, as far as its file tells."""
+    try:
+        text = read_file(fs, os.path.join(folder, name), 300)
+    except JournalError:  # somebody has removed it
+        text = b""
+    pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
+    told = pid.isascii() and pid.isdigit() and host.isprintable()
+    return JournalInUseError(folder, int(pid) if told else None, host if told else None)
+
+
+def locked_file(fs: FileSystem, folder: str, name: str) -> int:
+    """Lock a file of a directory, and note in it who holds it. Returns its descriptor, for `FileSystem.unlock`."""
+    try:
+        lock = fs.lock(os.path.join(folder, name))
+    except BlockingIOError:
+        raise _in_use(fs, folder, name) from None
     except OSError as exc:
         raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
     try:

@@ -34,7 +34,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
-from bookcore.persist.journal.recovery import locked
+from bookcore.persist.journal.recovery import locked_file
 from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["DbzeroJournal"]
@@ -94,7 +94,7 @@ class DbzeroJournal:
                 with self._told("cannot be made"):
                     os.makedirs(self._path, exist_ok=True)
             try:
-                self._lock = locked(self._fs, self._path, f"{prefix}.LOCK")
+                self._lock = locked_file(self._fs, self._path, f"{prefix}.LOCK")
             except JournalInUseError as exc:
                 raise JournalInUseError(self.name, exc.pid, exc.host) from None
             with _turn, self._told("cannot be opened"):

@@ -77,13 +77,14 @@ class SharedRecorder:
             return
         told: Any = [(change, log.subscribers) for change in log.pending]
         kept: Any = log.changes
+        grown = self.grown + len(record)
         place = self.journal.append(self.place, record)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, the changes are undone here,
         # and read as a record of others.
         self.place = place
         self._certain = place.position
         self.swelling = True
-        self.grown += len(record)
+        self.grown = grown
         kept[:0] = told
         log.pending = []
 

@@ -111,7 +111,11 @@ class SharedGate(Gate):
             return result
         finally:
             if not kept:
-                recorder.unlock()
+                try:
+                    recorder.unlock()
+                except BaseException:  # Ctrl-C: no other process could append until the next call here
+                    recorder.unlock()
+                    raise
 
     def _decide(self, news: Any, keeps: bool, command: Callable[[], T]) -> T:
         """Apply what is new, and call the command. The lock is held for writing."""

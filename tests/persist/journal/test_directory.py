@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import logging
 import os
 import pickle
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -249,6 +251,53 @@ def test_one_calendar_at_a_time_has_a_directory(tmp_path: Path) -> None:
         calendar.book("room", 50, 51)
     with Calendar.open(tmp_path) as again:
         assert len(again) == 4
+
+
+def test_one_calendar_at_a_time_has_a_directory_whose_lock_file_is_gone(tmp_path: Path) -> None:
+    """The directory itself is locked: two calendars that both write one lose what the other has acknowledged."""
+    with booked(tmp_path) as calendar:
+        lock = tmp_path / "LOCK"
+        text = lock.read_bytes()
+        lock.unlink()
+        with pytest.raises(JournalInUseError, match="is open in another process") as caught:
+            Calendar.open(tmp_path)
+        assert caught.value.pid is None
+        assert not lock.exists()
+        calendar.book("room", 50, 51)
+        calendar._recorder.files.release()
+    lock.write_bytes(text)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 4
+
+
+def test_a_lock_of_an_earlier_version_keeps_others_out(tmp_path: Path) -> None:
+    """That version locks LOCK and not the directory."""
+    booked(tmp_path).close()
+    files = FileSystem()
+    lock = files.lock(str(tmp_path / "LOCK"))
+    for _ in range(2):  # a refusal leaves nothing locked
+        with pytest.raises(JournalInUseError, match=f"process {os.getpid()} on "):
+            Calendar.open(tmp_path)
+    files.unlock(lock)
+    Calendar.open(tmp_path).close()
+
+
+def test_where_directories_cannot_be_locked_their_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network disk, which locks only what is open for writing."""
+    import fcntl
+
+    real = fcntl.flock
+
+    def flock(fd: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with booked(tmp_path), pytest.raises(JournalInUseError, match=f"process {os.getpid()} on "):
+        Calendar.open(tmp_path)
+    with Calendar.open(tmp_path) as again:
+        assert len(again) == 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

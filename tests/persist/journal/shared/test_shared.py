@@ -489,14 +489,44 @@ def test_a_record_that_was_committed_although_the_call_raised_comes_as_one_of_ot
     assert other.digest() == one.digest()
 
 
+def test_a_refused_call_that_is_interrupted_while_it_unlocks_lets_others_append(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calendar that was interrupted need not be called again for that."""
+    one, other = pair(opened)
+    other.book("room", 1, 2)
+    cls = type(one._recorder.journal)
+    unlock, calls = cls.unlock, []
+
+    def interrupted(journal: Any) -> None:
+        calls.append(journal)
+        if len(calls) == 2:  # the first one is that of `lock`
+            raise KeyboardInterrupt
+        unlock(journal)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cls, "unlock", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            one.book("room", 1, 2)
+    other.book("room", 2, 3)
+
+
 def _in_transaction(calendar: Calendar, at: int) -> None:
     with calendar.transaction():
-        calendar.book("room", at, at + 1, id=at)
+        calendar.book("room", at, at + 1, id=f"at {at}")
         calendar.tag("room", at)
 
 
+def _refused(calendar: Calendar, at: int) -> None:
+    try:
+        calendar.book("room", 20_000 + at, 20_001 + at)
+    except ConflictError:
+        pass
+
+
 CALLS: dict[str, Callable[[Calendar, int], Any]] = {
-    "book": lambda calendar, at: calendar.book("room", at, at + 1, id=at),
+    "book": lambda calendar, at: calendar.book("room", at, at + 1, id=f"at {at}"),
+    "refused": _refused,
     "after others": lambda calendar, at: calendar.remove_booking(f"other {at}"),
     "transaction": _in_transaction,
     "catch_up": lambda calendar, at: calendar.catch_up(),
@@ -544,6 +574,20 @@ def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opene
         one.catch_up()
     assert [type(change) for change in heard[0]] == [type(change) for change in heard[1]]
     one.check()
+
+
+@pytest.mark.usefixtures("frozen")
+def test_an_interrupt_at_the_commit_leaves_memory_as_the_records_say(opened: Open) -> None:
+    """A change that is undone here comes as a record of others; it is not both undone and counted as read."""
+    one, other = pair(opened)
+    for at in range(2):  # the first call does what is done but once
+        places = cut_off(lambda: one.book("room", at, at + 1), 1_000_000)  # noqa: B023
+    for nth in range(places - 100, places + 1):
+        cut_off(lambda: one.book("room", nth, nth + 1, id=f"at {nth}"), nth)  # noqa: B023
+        other.catch_up()
+        one.catch_up()
+        assert (one.position, one.digest()) == (other.position, other.digest()), nth
+    assert 0 < len(one) - 2 < 101  # the commit was among these places
 
 
 # -- holds and clocks ----------------------------------------------------------------------------------
