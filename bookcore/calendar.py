@@ -1489,11 +1489,12 @@ class Calendar(Generic[R, K, E]):
 
     @classmethod
     def _maker(
-        cls, store: Any, clock: Any, resource_key: Any, keys: Any
+        cls, store: Any, clock: Any, resource_key: Any, keys: Any, event_type: Any = None
     ) -> Callable[..., tuple[Self, CalendarState]]:
         """Return a function that makes an empty calendar for what a file holds, and returns its state as well."""
         clock = None if clock is UNSET else clock
-        cls(clock=clock, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
+        given: Any = BookingEvent if event_type is None else event_type
+        cls(clock=clock, event_type=given, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
 
         def make(bounds: Bounds, event_type: type[Any]) -> tuple[Self, CalendarState]:
             calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)
@@ -1507,6 +1508,7 @@ class Calendar(Generic[R, K, E]):
         directory: str | os.PathLike[str],
         *,
         types: Iterable[type] = (),
+        event_type: type[E] | None = None,
         clock: Callable[[], Any] | None = UNSET,
         bounds: str | None = None,
         create: bool = True,
@@ -1529,6 +1531,8 @@ class Calendar(Generic[R, K, E]):
         cut takes at most what was changed within 10 ms. With ``"never"`` a change outlives the process alone. ``keep`` is
         the number of snapshots that stay when `checkpoint` writes one; one is written by itself, in a thread, when the
         records have become larger than the snapshot. ``bounds`` are those of a new calendar; None takes what it has.
+        So is ``event_type`` the class of its events, which is one of the *types* then; in a database such a calendar begins
+        with a record, at position 1.
 
         With *key* (1 to 64 bytes) every file is sealed: who has not the key can read them, and not change them. A directory
         is opened with the key that it was made with, or without one. *progress* is called while the directory is read, with
@@ -1574,10 +1578,10 @@ class Calendar(Generic[R, K, E]):
         is_read_only = as_of is not None or salvage
         if is_read_only and clock is not UNSET and clock is not None:
             raise QueryError(clock, "a calendar that is only read has no clock: its holds stand as they stood")
-        make = cls._maker(store, clock, resource_key, keys)
+        make = cls._maker(store, clock, resource_key, keys, event_type)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, salvage=salvage, as_of=as_of,
-            key=key, progress=progress, follow=follow, timeout=timeout,
+            make, directory, types=types, event_type=event_type, bounds=bounds, create=create, sync=sync, keep=keep,
+            salvage=salvage, as_of=as_of, key=key, progress=progress, follow=follow, timeout=timeout,
         )  # fmt: skip
         if not is_read_only and clock is UNSET:
             try:

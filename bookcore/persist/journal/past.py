@@ -21,6 +21,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
 from bookcore.persist.journal.reading import (
+    Asked,
     C,
     Make,
     Moment,
@@ -29,7 +30,6 @@ from bookcore.persist.journal.reading import (
     Reader,
     Record,
     apply,
-    check_bounds,
     replay,
     reread,
     time_of,
@@ -78,7 +78,7 @@ class PastRecorder:
 
 
 def open_past(
-    make: Make[C], where: Place, known: dict[str, type], moment: Moment, bounds: str | None,
+    make: Make[C], where: Place, known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
@@ -94,7 +94,7 @@ def open_past(
             reason = f"what is kept begins after record {first}, at {time_of(reader.time_at(first))}"
             raise JournalPositionError(where.folder, moment.given, reason)
         calendar, state, store_id, position, _ = reader.load(make, known, order)
-        check_bounds(where.folder, state, bounds)
+        asked.check(where.folder, state)
         reached = [position]
         state.gate.run(replay, state, known, _until(moment, reader, store_id, reached))
         last = max(where.fs.now(), reader.end.time) if reader.end.position == reached[0] else moment.time
