@@ -1660,7 +1660,8 @@ class Calendar(Generic[R, K, E]):
         Every command does this first, and a follower thread all the time unless the calendar was opened with
         ``follow=False``. A calendar in a directory has nothing to catch up with.
 
-        Raises: `JournalError`; `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`;
+        `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
         Complexity: as the commands that the new records tell of.
 
         >>> from tempfile import TemporaryDirectory
@@ -1679,7 +1680,7 @@ class Calendar(Generic[R, K, E]):
     def lag(self) -> int:
         """Return how many records the journal has that this calendar does not have yet. It asks the database.
 
-        Raises: `JournalError`.
+        Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`.
         """
         lag: int = self._journal().lag()
         return lag

@@ -55,17 +55,20 @@ class PastRecorder:
 
     def checkpoint(self) -> None:
         """Raise `JournalReadOnlyError`."""
-        reason = f"is shown as it was after record {self.position}, and takes no changes; open it without as_of"
+        shown = f"is shown as it was after record {self.position}"
+        reason = f"{shown}: it takes no changes and learns of none; open it without as_of"
         raise JournalReadOnlyError(self._name, reason)
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
 
-    barrier = catch_up = close = wait
+    barrier = close = wait
 
-    def lag(self) -> int:
-        """Return 0: what is shown does not grow."""
-        return 0
+    def catch_up(self) -> None:
+        """Raise `JournalReadOnlyError`: what is shown does not grow, and what others do is not known."""
+        self.checkpoint()
+
+    lag = catch_up
 
     def wait_for(self, position: int, timeout: float | None) -> None:
         """Raise `JournalReadOnlyError` for a position that is not shown."""
