@@ -169,6 +169,7 @@ class Calendar(Generic[R, K, E]):
         before: Any = None,
         after: Any = None,
         id: Hashable = None,
+        if_exists: IfExists = RAISE,
     ) -> T:
         """Register a resource and return it. Any object with a hashable ``id`` can be a resource.
 
@@ -179,7 +180,11 @@ class Calendar(Generic[R, K, E]):
         ``before`` or ``after`` is a length, unless that is given; 0 means no turnaround, for keys of every type. The key
         function of every index is called with the resource, under the calendar's lock.
 
-        Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
+        With ``if_exists="return"``, a resource of the same class that is registered with this id already is returned as it
+        is, whatever the other arguments are. So each of several processes can make sure that the resource is there.
+
+        Raises: `DuplicateResourceError` when the id or the object is registered already; `QueryError` when ``if_exists`` is
+        neither ``"raise"`` nor ``"return"``; `ResourceError` when the id is None
         or not hashable, when the calendar's ``key`` raises, or when keys in the calendar cannot be moved by the turnaround;
         `InvalidQuantityError` for the capacity; `QueryError` when a key function raises, `KeyTypeError` when
         its value cannot be ordered.
@@ -190,8 +195,10 @@ class Calendar(Generic[R, K, E]):
         >>> van = calendar.add_resource(SimpleNamespace(id="van", wheels=4), capacity=9)
         >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first() is van
         (True, True)
+        >>> calendar.add_resource(SimpleNamespace(id="van"), if_exists="return") is van
+        True
         """
-        added: T = self._gate.run(self._engine.add_resource, resource, capacity, before, after, id)
+        added: T = self._gate.run(self._engine.add_resource, resource, capacity, before, after, id, if_exists)
         return added
 
     def remove_resource(self, resource: R | Id) -> R:
