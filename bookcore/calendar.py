@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
+from bookcore.engine.making import check_event_type
 from bookcore.engine.mending import Mending
 from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
@@ -123,8 +124,7 @@ class Calendar(Generic[R, K, E]):
             raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
         if clock is not None and (not callable(clock) or is_async(clock)):
             raise QueryError(clock, "a clock is a function, not async, that returns the present instant")
-        if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
-            raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
+        check_event_type(event_type)
         if key is not None and not callable(key):
             raise QueryError(key, "key is a function that returns the id of a resource")
         try:
