@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
 from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
 from bookcore.engine.gate import CHANGING, IDLE
+from bookcore.engine.making import check_event_type
 from bookcore.engine.mending import Mending
 from bookcore.engine.recording import RecordingEngine
 from bookcore.engine.state import CalendarState
@@ -123,8 +124,7 @@ class Calendar(Generic[R, K, E]):
             raise QueryError(bounds, "bounds are '[)' (the end is free again) or '[]' (the end is taken)")
         if clock is not None and (not callable(clock) or is_async(clock)):
             raise QueryError(clock, "a clock is a function, not async, that returns the present instant")
-        if not (is_a(event_type, type) and issubclass(event_type, BookingEvent)):
-            raise QueryError(event_type, "event_type is BookingEvent or a subclass of it")
+        check_event_type(event_type)
         if key is not None and not callable(key):
             raise QueryError(key, "key is a function that returns the id of a resource")
         try:
@@ -169,6 +169,7 @@ class Calendar(Generic[R, K, E]):
         before: Any = None,
         after: Any = None,
         id: Hashable = None,
+        if_exists: IfExists = RAISE,
     ) -> T:
         """Register a resource and return it. Any object with a hashable ``id`` can be a resource.
 
@@ -179,7 +180,11 @@ class Calendar(Generic[R, K, E]):
         ``before`` or ``after`` is a length, unless that is given; 0 means no turnaround, for keys of every type. The key
         function of every index is called with the resource, under the calendar's lock.
 
-        Raises: `DuplicateResourceError` when the id or the object is registered already; `ResourceError` when the id is None
+        With ``if_exists="return"``, a resource of the same class that is registered with this id already is returned as it
+        is, whatever the other arguments are. So each of several processes can make sure that the resource is there.
+
+        Raises: `DuplicateResourceError` when the id or the object is registered already; `QueryError` when ``if_exists`` is
+        neither ``"raise"`` nor ``"return"``; `ResourceError` when the id is None
         or not hashable, when the calendar's ``key`` raises, or when keys in the calendar cannot be moved by the turnaround;
         `InvalidQuantityError` for the capacity; `QueryError` when a key function raises, `KeyTypeError` when
         its value cannot be ordered.
@@ -190,8 +195,10 @@ class Calendar(Generic[R, K, E]):
         >>> van = calendar.add_resource(SimpleNamespace(id="van", wheels=4), capacity=9)
         >>> calendar.is_available("van", 1, 2, quantity=9), calendar.resources.first() is van
         (True, True)
+        >>> calendar.add_resource(SimpleNamespace(id="van"), if_exists="return") is van
+        True
         """
-        added: T = self._gate.run(self._engine.add_resource, resource, capacity, before, after, id)
+        added: T = self._gate.run(self._engine.add_resource, resource, capacity, before, after, id, if_exists)
         return added
 
     def remove_resource(self, resource: R | Id) -> R:
@@ -1489,11 +1496,12 @@ class Calendar(Generic[R, K, E]):
 
     @classmethod
     def _maker(
-        cls, store: Any, clock: Any, resource_key: Any, keys: Any
+        cls, store: Any, clock: Any, resource_key: Any, keys: Any, event_type: Any = None
     ) -> Callable[..., tuple[Self, CalendarState]]:
         """Return a function that makes an empty calendar for what a file holds, and returns its state as well."""
         clock = None if clock is UNSET else clock
-        cls(clock=clock, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
+        given: Any = BookingEvent if event_type is None else event_type
+        cls(clock=clock, event_type=given, key=resource_key, keys=keys)  # refuses what is invalid before anything is read
 
         def make(bounds: Bounds, event_type: type[Any]) -> tuple[Self, CalendarState]:
             calendar = cls(store, bounds=bounds, clock=clock, event_type=event_type, key=resource_key, keys=keys)
@@ -1507,6 +1515,7 @@ class Calendar(Generic[R, K, E]):
         directory: str | os.PathLike[str],
         *,
         types: Iterable[type] = (),
+        event_type: type[E] | None = None,
         clock: Callable[[], Any] | None = UNSET,
         bounds: str | None = None,
         create: bool = True,
@@ -1529,6 +1538,8 @@ class Calendar(Generic[R, K, E]):
         cut takes at most what was changed within 10 ms. With ``"never"`` a change outlives the process alone. ``keep`` is
         the number of snapshots that stay when `checkpoint` writes one; one is written by itself, in a thread, when the
         records have become larger than the snapshot. ``bounds`` are those of a new calendar; None takes what it has.
+        So is ``event_type`` the class of its events, which is one of the *types* then; in a database such a calendar begins
+        with a record, at position 1.
 
         With *key* (1 to 64 bytes) every file is sealed: who has not the key can read them, and not change them. A directory
         is opened with the key that it was made with, or without one. *progress* is called while the directory is read, with
@@ -1574,10 +1585,10 @@ class Calendar(Generic[R, K, E]):
         is_read_only = as_of is not None or salvage
         if is_read_only and clock is not UNSET and clock is not None:
             raise QueryError(clock, "a calendar that is only read has no clock: its holds stand as they stood")
-        make = cls._maker(store, clock, resource_key, keys)
+        make = cls._maker(store, clock, resource_key, keys, event_type)
         calendar, recorder = open_calendar(
-            make, directory, types=types, bounds=bounds, create=create, sync=sync, keep=keep, salvage=salvage, as_of=as_of,
-            key=key, progress=progress, follow=follow, timeout=timeout,
+            make, directory, types=types, event_type=event_type, bounds=bounds, create=create, sync=sync, keep=keep,
+            salvage=salvage, as_of=as_of, key=key, progress=progress, follow=follow, timeout=timeout,
         )  # fmt: skip
         if not is_read_only and clock is UNSET:
             try:
@@ -1656,7 +1667,8 @@ class Calendar(Generic[R, K, E]):
         Every command does this first, and a follower thread all the time unless the calendar was opened with
         ``follow=False``. A calendar in a directory has nothing to catch up with.
 
-        Raises: `JournalError`; `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`;
+        `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
         Complexity: as the commands that the new records tell of.
 
         >>> from tempfile import TemporaryDirectory
@@ -1675,7 +1687,7 @@ class Calendar(Generic[R, K, E]):
     def lag(self) -> int:
         """Return how many records the journal has that this calendar does not have yet. It asks the database.
 
-        Raises: `JournalError`.
+        Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`.
         """
         lag: int = self._journal().lag()
         return lag

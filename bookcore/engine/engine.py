@@ -105,11 +105,16 @@ class Engine:
 
     # -- resources ---------------------------------------------------------------------------------
 
-    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable) -> Any:
+    def add_resource(
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, if_exists: str = "raise"
+    ) -> Any:
         """See `Calendar.add_resource`."""
         state = self.state
+        or_standing = _is_return(if_exists)
         state.renumber()
-        record = state.registry.prepare(resource, capacity, before, after, id)
+        record = state.registry.prepare(resource, capacity, before, after, id, or_standing=or_standing)
+        if or_standing and state.registry.by_id.get(record.id) is record:
+            return record.resource
         for name in ("before", "after"):
             length = getattr(record, name)
             if length is not None and not state.keys.suit(partial(is_movable, length=length)):
@@ -283,10 +288,7 @@ class Engine:
 
         *record* None: on any resource. *or_hold*: it may be a hold.
         """
-        how = plain_text(if_exists)
-        if how not in ("raise", "return"):
-            raise QueryError(if_exists, "if_exists is 'raise' or 'return'")
-        if id is None or how == "raise":
+        if not _is_return(if_exists) or id is None:
             return None
         state = self.state
         try:
@@ -1006,6 +1008,14 @@ def _id_of(event_or_id: Any) -> Any:
     except Exception:
         return None
     return id
+
+
+def _is_return(if_exists: Any) -> bool:
+    """Tell whether what is there already is to be returned. Raises: `QueryError`."""
+    how = plain_text(if_exists)
+    if how not in ("raise", "return"):
+        raise QueryError(if_exists, "if_exists is 'raise' or 'return'")
+    return how == "return"
 
 
 def _alike(key: Any, requested: Any) -> bool:

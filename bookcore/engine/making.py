@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, cast
@@ -12,10 +14,13 @@ from bookcore.model.event import NO_FIELDS, BookingEvent, checked, complete, unp
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
-__all__ = ["changed_event", "check_event", "field_reader", "make_event", "plain_event"]
+__all__ = ["changed_event", "check_event", "check_event_type", "field_reader", "make_event", "plain_event"]
 
 _FACTS = frozenset({"end", "id", "resource", "start"})
 """What `Calendar.change` does not change."""
+
+_OF_THE_CLASS = re.compile(r"(\w+\.)?(ClassVar|Final)\b", re.ASCII)
+"""How the annotation begins of an attribute that the class has, and not its objects."""
 
 _MISSING: Any = object()
 _new = BookingEvent.__new__
@@ -199,6 +204,36 @@ def _parameters(cls: type) -> tuple[frozenset[str], bool]:
         return frozenset(), True
     named = frozenset(each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY))
     return named, any(each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def check_event_type(cls: Any) -> None:
+    """Raise `QueryError` unless *cls* can be the class of the events that a calendar makes.
+
+    A class that annotates what it does not take as fields was meant to be a dataclass: it would take any field.
+    """
+    if cls is BookingEvent:
+        return
+    if not (is_a(cls, type) and issubclass(cls, BookingEvent)):
+        raise QueryError(cls, "event_type is BookingEvent or a subclass of it")
+    if cls.__hash__ is None:
+        raise QueryError(cls, "its events cannot be hashed, because they are compared by their fields: @dataclass(eq=False)")
+    for base in cls.__mro__[: cls.__mro__.index(BookingEvent)]:
+        if "__dataclass_fields__" in vars(base):
+            continue
+        if not vars(base).keys().isdisjoint(("__init__", "__new__")):  # it takes what it likes
+            return
+        if names := [name for name, told in _annotations(base).items() if name[:1] != "_" and not _OF_THE_CLASS.match(told)]:
+            what = f"{', '.join(names)} of {base.__name__}: annotated, and no field; @dataclass(eq=False) makes it one"
+            raise QueryError(cls, what)
+
+
+def _annotations(cls: type) -> dict[str, str]:
+    """Return what a class itself annotates, as texts."""
+    if sys.version_info >= (3, 14):
+        import annotationlib  # earlier versions have not got it
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
+    return {name: told if type(told) is str else repr(told) for name, told in inspect.get_annotations(cls).items()}
 
 
 def check_event(event: Any) -> None:

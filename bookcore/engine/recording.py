@@ -61,7 +61,9 @@ class RecordingEngine(Engine):
     reindex = _recorded(Engine.reindex, ticks=False)
     apply = _recorded(Engine.apply, ticks=False)
 
-    def add_resource(self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable) -> Any:
+    def add_resource(
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, if_exists: str = "raise"
+    ) -> Any:
         """See `Engine.add_resource`."""
         self.state.renumber()  # which is put off in a block
-        return self._add_resource(resource, capacity, before, after, id)
+        return self._add_resource(resource, capacity, before, after, id, if_exists)

@@ -146,9 +146,12 @@ class Registry:
             return None
 
     def prepare(
-        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable = None
+        self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable = None, *, or_standing: bool = False
     ) -> ResourceRecord:
-        """Return a new record for *resource*, not registered yet. Raises: as `Calendar.add_resource`."""
+        """Return a new record for *resource*, not registered yet. Raises: as `Calendar.add_resource`.
+
+        *or_standing*: if there is a resource of its class with its id, return the record of that.
+        """
         try:
             if id is None:
                 id = resource.id if self.key is None else self.key(resource)
@@ -168,8 +171,16 @@ class Registry:
         if id is None:
             raise ResourceError(resource, "its id is None")
         present = self.find(resource)
-        if known or (present is not None and present.resource is resource):
-            raise DuplicateResourceError(resource, id if known or present is None else present.id)
+        if known:
+            standing = self.by_id[id]
+            if not or_standing:
+                raise DuplicateResourceError(resource, id)
+            if type(standing.resource) is not type(resource):
+                reason = f"it is a {type(standing.resource).__name__}, not a {type(resource).__name__}"
+                raise DuplicateResourceError(resource, id, reason)
+            return standing
+        if present is not None and present.resource is resource:
+            raise DuplicateResourceError(resource, present.id)
         if is_a(resource, Resource):
             capacity = resource.capacity if capacity is None else capacity
             before = resource.before if before is None else before

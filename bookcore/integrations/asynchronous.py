@@ -105,7 +105,7 @@ class AsyncCalendar(Generic[R, K, E]):
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="bookcore")
 
     @classmethod
-    async def open(cls, *args: Any, threads: int = 32, **options: Any) -> AsyncCalendar[Calendar[Any, Any, Any]]:
+    async def open(cls, *args: Any, threads: int = 32, **options: Any) -> AsyncCalendar[Any, Any, Any]:
         """Open a calendar as `Calendar.open` does, with its arguments, in a thread. Raises: as `Calendar.open`.
 
         >>> import asyncio
@@ -120,7 +120,7 @@ class AsyncCalendar(Generic[R, K, E]):
         1
         """
         calendar: Calendar[Any, Any, Any] = await asyncio.to_thread(Calendar.open, *args, **options)
-        opened = AsyncCalendar(calendar, threads=threads)
+        opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(calendar, threads=threads)
         opened._closes = True
         return opened
 

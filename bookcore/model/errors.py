@@ -414,15 +414,21 @@ class UnknownResourceError(_LookupError):
 
 
 class DuplicateResourceError(BookcoreError):
-    """A resource with that id, or that resource with another id, is in the calendar. Attributes: ``resource``, ``id``."""
+    """A resource with that id, or that resource with another id, is in the calendar.
+
+    Attributes: ``resource``, ``id``; ``reason`` (why it is not what was asked for, if that was to be returned, else empty).
+    """
 
     http_hint = 409
 
-    def __init__(self, resource: object, id: object = None) -> None:
-        self.resource = resource
+    def __init__(self, resource: object, id: object = None, reason: str = "") -> None:
+        self.resource, self.reason = resource, reason
         self.id = getattr(resource, "id", None) if id is None else id
         known = f"a resource with id {brief(self.id)} is in this calendar already"
-        super().__init__(f"{known}; add_resource(..., id=...) gives another id")
+        why = f": {reason}" if reason else ""
+        way = "" if reason else "add_resource(..., if_exists='return') or "
+        known = f"{known}{why}; {way}calendar.resource({brief(self.id)}) returns it"
+        super().__init__(f"{known}, add_resource(..., id=...) gives another id")
 
 
 class ResourceInUseError(BookcoreError):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bookcore import Calendar, DuplicateBookingError, Resource
+from bookcore import (
+    AsyncCalendar,
+    Calendar,
+    DuplicateBookingError,
+    DuplicateResourceError,
+    QueryError,
+    Resource,
+)
 from bookcore.testing.liststore import ListStore
 
 Ask = Callable[[Calendar], Any]
@@ -74,3 +84,73 @@ def test_another_content_says_so(asked: dict[str, Any]) -> None:
     calendar = rooms()
     with pytest.raises(DuplicateBookingError, match="are others"):
         calendar.book("r", asked.pop("start", 1), asked.pop("end", 5), id="timed", if_exists="return", **asked)
+
+
+# -- resources that are there ------------------------------------------------------------------------
+
+
+class Room(Resource):
+    """A resource of its own class."""
+
+
+def test_a_resource_that_is_there_is_returned_as_it_is() -> None:
+    """Whatever else is said of it."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("r", 3), if_exists="return")
+    told: list[Any] = []
+    calendar.subscribe(told.append)
+    assert calendar.add_resource(room, if_exists="return") is room
+    assert calendar.add_resource(Resource("r"), capacity=9, after=1, if_exists="return") is room
+    assert calendar.add_resource(Resource("x"), id="r", if_exists="return") is room
+    assert (room.capacity, len(calendar.resources), told) == (3, 1, [])
+    row = calendar.add_resource(SimpleNamespace(id="row"), id="another", if_exists="return")
+    assert calendar.add_resource(SimpleNamespace(id="row"), id="another", if_exists="return") is row
+    calendar.check()
+
+
+def test_a_resource_of_another_class_is_not_returned() -> None:
+    """Nor one that is there under another id; the error names the ways."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("r"))
+    with pytest.raises(DuplicateResourceError, match="it is a Resource, not a Room") as caught:
+        calendar.add_resource(Room("r"), if_exists="return")
+    assert (caught.value.id, caught.value.reason) == ("r", "it is a Resource, not a Room")
+    with pytest.raises(DuplicateResourceError, match="id 'r' is in this calendar"):
+        calendar.add_resource(room, id="other", if_exists="return")
+    with pytest.raises(DuplicateResourceError) as caught:
+        calendar.add_resource(Resource("r"))
+    assert str(caught.value) == (
+        "a resource with id 'r' is in this calendar already; add_resource(..., if_exists='return') or "
+        "calendar.resource('r') returns it, add_resource(..., id=...) gives another id"
+    )
+    for wrong in "ignore", None, True:
+        with pytest.raises(QueryError, match="if_exists is 'raise' or 'return'"):
+            calendar.add_resource(Resource("new"), if_exists=wrong)  # type: ignore[arg-type]
+    assert len(calendar.resources) == 1
+
+
+@pytest.mark.parametrize("kind", ["directory", "sqlite"])
+def test_a_resource_that_is_there_makes_no_record(kind: str, tmp_path: Path) -> None:
+    """Also where another calendar has added it, of which this one has not heard yet."""
+    if kind == "directory":
+        with Calendar.open(tmp_path / "rooms") as calendar:
+            for _ in range(2):
+                calendar.add_resource(Resource("r"), if_exists="return")
+            assert calendar.position == 1
+        return
+    address = f"sqlite:///{tmp_path}/rooms.db"
+    with Calendar.open(address, follow=False) as one, Calendar.open(address, follow=False) as other:
+        one.add_resource(Resource("r", 5), if_exists="return")
+        assert other.add_resource(Resource("r"), if_exists="return").capacity == 5
+        assert other.position == one.position == 1
+
+
+def test_it_may_be_awaited() -> None:
+    """By many at once."""
+
+    async def main() -> int:
+        async with AsyncCalendar(Calendar()) as calendar:
+            found = await asyncio.gather(*[calendar.add_resource(Resource("r"), if_exists="return") for _ in range(20)])
+            return len({id(each) for each in found})
+
+    assert asyncio.run(main()) == 1

@@ -204,7 +204,7 @@ def test_a_class_that_assigns_itself_decides_itself() -> None:
     """It has said what an assignment does."""
 
     class Loose(BookingEvent):
-        note: str
+        note = ""
 
         def __setattr__(self, name: str, value: Any) -> None:
             object.__setattr__(self, name, value)

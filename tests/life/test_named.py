@@ -166,7 +166,7 @@ def test_a_turnaround_that_a_foreign_object_has_is_not_passed_over(how: str) -> 
     own = {name: getattr(row, name) for name in ("before", "after") if hasattr(row, name)}
     follower = Calendar()
     calendar.subscribe(follower.apply)
-    calendar.add_resource(row, **dict.fromkeys(own, 0))
+    calendar.add_resource(row, **dict.fromkeys(own, 0))  # type: ignore[arg-type]
     monday = datetime(2026, 5, 4)
     for hour in range(3):  # an int moves no datetime, and there is none
         calendar.book("x", monday.replace(hour=hour), monday.replace(hour=hour + 1))

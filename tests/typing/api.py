@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, assert_type
 
 from bookcore import (
+    AsyncCalendar,
     BookableResource,
     BookcoreError,
     BookingEvent,
@@ -125,6 +126,27 @@ assert_type(hours.is_open(datetime(2026, 1, 1), None), bool)
 assert_type(hours.next_open(datetime(2026, 1, 1)), tuple[datetime, datetime | None] | None)
 assert_type(recurring(date(2026, 1, 1), date(2026, 1, 2), "FREQ=DAILY"), Iterator[tuple[date, date]])
 assert_type(recurring(datetime(2026, 1, 1), datetime(2026, 1, 2), None), Iterator[tuple[datetime, datetime]])
+
+# -- calendars at a place ------------------------------------------------------------------------
+
+
+class Stay(BookingEvent):
+    """A booking of the user's own."""
+
+
+here = Calendar[Flat, date, Stay].open("rooms", event_type=Stay)
+assert_type(here, Calendar[Flat, date, Stay])
+Calendar.open("rooms", event_type=Flat)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+
+async def asynchronously() -> None:
+    """The same, awaited."""
+    opened = await AsyncCalendar.open("rooms")
+    assert_type(opened, AsyncCalendar[Any, Any, Any])
+    assert_type(opened.calendar, Calendar[Any, Any, Any])
+    there: AsyncCalendar[Flat, date, Stay] = await AsyncCalendar.open("rooms", event_type=Stay)
+    assert_type(there.event_type, type[Stay])
+
 
 # -- errors --------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError, J
 from bookcore.persist.journal.frames import STORE_ID_SIZE
 from bookcore.persist.journal.past import PastRecorder, read_history
 from bookcore.persist.journal.reading import (
+    Asked,
     C,
     Loaded,
     Make,
@@ -43,7 +44,6 @@ from bookcore.persist.journal.reading import (
     Record,
     apply,
     blank,
-    check_bounds,
     place,
     read_file,
     reread,
@@ -202,7 +202,7 @@ def salvage(
     with _new(target, where.fs, where.folder):
         _, state, found = reread(
             lambda: where.reader(progress=progress),
-            lambda reader: _read_all(blank, reader, known, target, bounds),
+            lambda reader: _read_all(blank, reader, known, target, Asked(bounds)),
             lambda found: found[2].is_complete,
         )
         write_new(Place(target, where.fs, where.secret), state, found.position)
@@ -225,33 +225,33 @@ class SalvagedRecorder(PastRecorder):
 
 
 def open_salvaged(
-    make: Make[C], where: Place, known: dict[str, type], bounds: str | None, progress: Progress | None = None
+    make: Make[C], where: Place, known: dict[str, type], asked: Asked, progress: Progress | None = None
 ) -> tuple[C, SalvagedRecorder]:
     """Return the calendar from all that can be read, and its journal, which has a `Salvaged` of it. Only reads.
 
-    Raises: as `salvage`; `JournalError` for other *bounds* than it has.
+    Raises: as `salvage`; `JournalError` for another calendar than is *asked* for.
     """
     where.reader().check_there_at_all()
     calendar, state, found = reread(
         lambda: where.reader(progress=progress),
-        lambda reader: _read_all(make, reader, known, None, bounds or "[)"),
+        lambda reader: _read_all(make, reader, known, None, asked),
         lambda found: found[2].is_complete,
     )
-    check_bounds(where.folder, state, bounds)
+    asked.check(where.folder, state)
     recorder = SalvagedRecorder(where, found, known)
     state.log.attach(recorder)
     return calendar, recorder
 
 
 def _read_all(
-    make: Make[C], reader: Reader, known: dict[str, type], to: str | None, bounds: str
+    make: Make[C], reader: Reader, known: dict[str, type], to: str | None, asked: Asked
 ) -> tuple[C, CalendarState, Salvaged]:
     """Apply every record that can be read and follows."""
     damage: list[BookcoreError] = []
     reader.tell = damage.append
     loaded = _newest(make, reader, known, damage)
     start = 0 if loaded is None else loaded.position
-    calendar, state = make(bounds, BookingEvent) if loaded is None else (loaded.calendar, loaded.state)
+    calendar, state = asked.make_new(make) if loaded is None else (loaded.calendar, loaded.state)
     store_id = reader.store_of_files() if loaded is None else loaded.store_id
     missing: list[tuple[int, int]] = []
     skipped: dict[int, BookcoreError] = {}

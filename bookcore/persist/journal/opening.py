@@ -17,6 +17,7 @@ from typing import Any
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
 from bookcore.model.errors import QueryError, TransactionError
+from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.errors import failure
@@ -26,7 +27,7 @@ from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
-from bookcore.persist.journal.reading import C, Make, Moment, Place, Progress
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import recover
 from bookcore.persist.shared.opening import is_address, open_shared, open_shared_past, shown, without_key
@@ -188,6 +189,7 @@ def open_calendar(
     directory: str | os.PathLike[str],
     *,
     types: Iterable[type] | dict[str, type] = (),
+    event_type: type[BookingEvent] | None = None,
     bounds: str | None = None,
     create: bool = True,
     sync: str = "always",
@@ -203,7 +205,8 @@ def open_calendar(
 ) -> tuple[C, Any]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     folder = path_text(directory)
-    known = handed_in(folder, types)
+    known = handed_in(folder, types, *([] if event_type in (None, BookingEvent) else [event_type]))
+    asked = Asked(bounds, event_type)
     if bounds is not None and plain_text(bounds) not in ("[)", "[]"):
         raise QueryError(bounds, "bounds are '[)', '[]', or None for those that the calendar has")
     if plain_text(sync) not in _SYNCS:
@@ -232,21 +235,21 @@ def open_calendar(
             raise QueryError(shown(folder), "is a database, which is repaired by its own means; that is for a directory")
         if as_of is not None:
             moment = Moment.of(as_of)
-            return open_shared_past(make, folder, known, moment, bounds=bounds, timeout=timeout, progress=progress)
+            return open_shared_past(make, folder, known, moment, asked=asked, timeout=timeout, progress=progress)
         if progress is not None:
             raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
-        options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync == "always", "keep": kept}
+        options: dict[str, Any] = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     fs = fs or FileSystem()
     with told_as_journal(folder, "cannot be opened"):
         folder = fs.absolute(folder)
     if as_of is not None:
-        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), bounds, progress)
+        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), asked, progress)
     if salvage:
-        return open_salvaged(make, Place(folder, fs, secret), known, bounds, progress)
+        return open_salvaged(make, Place(folder, fs, secret), known, asked, progress)
     policy = Policy(sync, kept, secret, threads or Threads())
     calendar, state, files = recover(
-        make, folder, known, fs, policy, bounds=bounds, create=create, progress=progress
+        make, folder, known, fs, policy, asked=asked, create=create, progress=progress
     )
     try:
         recorder = Recorder(state, files, known)

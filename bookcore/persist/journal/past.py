@@ -21,6 +21,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
 from bookcore.persist.journal.reading import (
+    Asked,
     C,
     Make,
     Moment,
@@ -29,7 +30,6 @@ from bookcore.persist.journal.reading import (
     Reader,
     Record,
     apply,
-    check_bounds,
     replay,
     reread,
     time_of,
@@ -55,17 +55,20 @@ class PastRecorder:
 
     def checkpoint(self) -> None:
         """Raise `JournalReadOnlyError`."""
-        reason = f"is shown as it was after record {self.position}, and takes no changes; open it without as_of"
+        shown = f"is shown as it was after record {self.position}"
+        reason = f"{shown}: it takes no changes and learns of none; open it without as_of"
         raise JournalReadOnlyError(self._name, reason)
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
 
-    barrier = catch_up = close = wait
+    barrier = close = wait
 
-    def lag(self) -> int:
-        """Return 0: what is shown does not grow."""
-        return 0
+    def catch_up(self) -> None:
+        """Raise `JournalReadOnlyError`: what is shown does not grow, and what others do is not known."""
+        self.checkpoint()
+
+    lag = catch_up
 
     def wait_for(self, position: int, timeout: float | None) -> None:
         """Raise `JournalReadOnlyError` for a position that is not shown."""
@@ -78,7 +81,7 @@ class PastRecorder:
 
 
 def open_past(
-    make: Make[C], where: Place, known: dict[str, type], moment: Moment, bounds: str | None,
+    make: Make[C], where: Place, known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
@@ -94,7 +97,7 @@ def open_past(
             reason = f"what is kept begins after record {first}, at {time_of(reader.time_at(first))}"
             raise JournalPositionError(where.folder, moment.given, reason)
         calendar, state, store_id, position, _ = reader.load(make, known, order)
-        check_bounds(where.folder, state, bounds)
+        asked.check(where.folder, state)
         reached = [position]
         state.gate.run(replay, state, known, _until(moment, reader, store_id, reached))
         last = max(where.fs.now(), reader.end.time) if reader.end.position == reached[0] else moment.time

@@ -58,6 +58,7 @@ from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
 __all__ = [
+    "Asked",
     "End",
     "Loaded",
     "Make",
@@ -68,7 +69,6 @@ __all__ = [
     "Record",
     "apply",
     "blank",
-    "check_bounds",
     "place",
     "read_file",
     "refuse",
@@ -423,10 +423,24 @@ def apply(replay: Replay, record: Record) -> None:
         raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
 
 
-def check_bounds(folder: str, state: CalendarState, bounds: str | None) -> None:
-    """Raise `JournalError` if the bounds that were asked for are not those of the calendar."""
-    if bounds is not None and bounds != state.bounds:
-        raise JournalError(folder, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+class Asked(NamedTuple):
+    """What a program asks of the calendar at a place. None takes what it has, and of a new one what is usual."""
+
+    bounds: str | None = None
+    event_type: type[BookingEvent] | None = None
+
+    def make_new(self, make: Make[C]) -> tuple[C, CalendarState]:
+        """Make the empty calendar of a new place."""
+        return make(bounds=self.bounds or "[)", event_type=self.event_type or BookingEvent)
+
+    def check(self, name: str, state: CalendarState) -> None:
+        """Raise `JournalError` if the calendar at the place of this name is another one than was asked for."""
+        bounds, event_type = self
+        if bounds is not None and bounds != state.bounds:
+            raise JournalError(name, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+        if event_type is not None and event_type is not state.event_type:
+            has, not_this = (each.__qualname__ for each in (state.event_type, event_type))
+            raise JournalError(name, f"its calendar has the event type {has}, not {not_this}")
 
 
 def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:

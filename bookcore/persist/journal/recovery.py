@@ -15,13 +15,12 @@ from contextlib import suppress
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
-from bookcore.model.event import BookingEvent
 from bookcore.persist.fs import FileSystem, sync_parent, words
 from bookcore.persist.journal.behind import Policy
 from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
 from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
-from bookcore.persist.journal.reading import C, End, Make, Progress, Reader, check_bounds, read_file, replay
+from bookcore.persist.journal.reading import Asked, C, End, Make, Progress, Reader, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
 __all__ = ["locked", "locked_file", "recover"]
@@ -29,7 +28,7 @@ __all__ = ["locked", "locked_file", "recover"]
 
 def recover(
     make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, policy: Policy, *,
-    bounds: str | None, create: bool, progress: Progress | None = None,
+    asked: Asked, create: bool, progress: Progress | None = None,
 ) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
     """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
 
@@ -43,11 +42,11 @@ def recover(
         reader = Reader(folder, fs, progress=progress, secret=policy.secret)
         begins = _begins(reader)
         if begins:
-            calendar, state, store_id, time = _begin(make, reader, bounds, create)
+            calendar, state, store_id, time = _begin(make, reader, asked, create)
             position, snapshots, end = 0, [0], End(1, HEADER_SIZE, 0, time, 0, [])
         else:
             calendar, state, store_id, position, damaged = reader.load(make, known, reversed(reader.names.snapshots))
-            check_bounds(folder, state, bounds)
+            asked.check(folder, state)
             state.gate.run(replay, state, known, reader.records(store_id, position))
             snapshots, end = [each for each in reader.names.snapshots if each <= position], reader.end
             _log(reader, position, damaged)
@@ -151,13 +150,13 @@ def _begins(reader: Reader) -> bool:
 
 
 def _begin(
-    make: Make[C], reader: Reader, bounds: str | None, create: bool
+    make: Make[C], reader: Reader, asked: Asked, create: bool
 ) -> tuple[C, CalendarState, bytes, int]:
     """Make an empty calendar and its first files: the journal before the snapshot, as always; return also id and time."""
     folder, fs = reader.folder, reader.fs
     if not create:
         raise JournalError(folder, "there is no calendar in it, and create is false")
-    calendar, state = make(bounds=bounds or "[)", event_type=BookingEvent)
+    calendar, state = asked.make_new(make)
     with told_as_journal(folder, "no calendar was begun"):
         store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
         if reader.names.files:

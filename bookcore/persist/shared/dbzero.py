@@ -101,7 +101,7 @@ class DbzeroJournal:
                 if _enter(self._path, self.name):
                     DbzeroJournal._given = True
                 origin = Place(0, secrets.randbits(32))
-                self._open(begin or Beginning(origin, bounds or "[)", b"", bool), create, new=begin is not None)
+                self._open(begin or Beginning(origin, bounds or "[)", b"", bool, if_new=True), create)
                 first = self._equalized()
                 self.bounds, self.origin = first.bounds, _origin(first)
             if bounds not in (None, self.bounds):
@@ -121,8 +121,8 @@ class DbzeroJournal:
         if not create and not any(map(os.path.exists, map(self._file, self._prefixes))):
             raise JournalError(self.name, "there is no calendar in it, and create is false")
 
-    def _open(self, begin: Beginning, create: bool, new: bool) -> None:
-        """Open the copies that can be opened; put aside one that cannot, and make what lacks. *new*: none may be there."""
+    def _open(self, begin: Beginning, create: bool) -> None:
+        """Open the copies that can be opened; put aside one that cannot, and make what lacks."""
         there: dict[str, Any] = {}
         damaged: dict[str, Exception] = {}
         for prefix in self._prefixes:
@@ -135,7 +135,7 @@ class DbzeroJournal:
         for copy in found:
             if copy.version > VERSION:
                 raise JournalVersionError(self.name, copy.version, VERSION)
-        if new and (found or damaged):
+        if not begin.if_new and (found or damaged):
             raise JournalError(self.name, "holds a calendar already; name another prefix")
         if not found and (damaged or not create):
             reason = "; ".join(map(_words, damaged.values())) or "there is no calendar in it, and create is false"

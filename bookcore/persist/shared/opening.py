@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from bookcore.model.errors import MissingExtraError, QueryError
+from bookcore.model.event import BookingEvent
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
-from bookcore.persist.journal.reading import C, Make, Moment, Progress, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, blank, replay
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.recorder import SharedRecorder
-from bookcore.persist.shared.replaying import Records, begin
-from bookcore.persist.shared.seam import Beginning, SharedJournal
+from bookcore.persist.shared.replaying import Records, begin, snapshot_id
+from bookcore.persist.shared.seam import Beginning, Place, SharedJournal
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
+from bookcore.persist.snapshot.save_load import save_bytes
 
 __all__ = ["is_address", "journal_at", "open_shared", "open_shared_past", "shown", "without_key"]
 
@@ -39,7 +42,7 @@ def open_shared(
     address: str,
     known: dict[str, type],
     *,
-    bounds: str | None,
+    asked: Asked,
     create: bool,
     sync: bool,
     keep: int,
@@ -47,9 +50,11 @@ def open_shared(
     timeout: float,
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
-    journal = journal_at(address, bounds=bounds, create=create, sync=sync, timeout=timeout)
+    start = _empty(address, asked) if create else None
+    journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)
     try:
         calendar, state, place = begin(make, journal, known)
+        asked.check(journal.name, state)
         records = Records(journal, place)
         state.gate.run(replay, state, known, records)
         recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep)
@@ -66,6 +71,19 @@ def open_shared(
     return calendar, recorder
 
 
+def _empty(address: str, asked: Asked) -> Beginning | None:
+    """Return what a new journal begins with whose calendar has an event type, which a snapshot tells alone.
+
+    It begins at position 1: at position 0, a journal that has lost the snapshot would be taken for one without.
+    """
+    if asked.event_type in (None, BookingEvent):
+        return None
+    _, state = asked.make_new(blank)
+    place = Place(1, secrets.randbits(32))
+    data = save_bytes(state, shown(address), store_id=snapshot_id(place, place))
+    return Beginning(place, state.bounds, data, bool, if_new=True)
+
+
 def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
     """Return the instant of the clock, as the clock of the database would tell it: that one decides when holds run out."""
     now, skew = clock(), journal.skew
@@ -78,11 +96,11 @@ def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
 
 def open_shared_past(
     make: Make[C], address: str, known: dict[str, type], moment: Moment, *,
-    bounds: str | None, timeout: float, progress: Progress | None,
+    asked: Asked, timeout: float, progress: Progress | None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """See `Calendar.open`: a calendar that shows the past, or the present, and takes no changes."""
-    reopen = partial(journal_at, address, bounds=bounds, create=False, timeout=timeout)
-    return open_past(make, reopen, known, moment, progress)
+    reopen = partial(journal_at, address, bounds=asked.bounds, create=False, timeout=timeout)
+    return open_past(make, reopen, known, moment, asked, progress)
 
 
 def without_key(address: str, key: bytes | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from bookcore.model.errors import QueryError
 from bookcore.persist.journal.errors import JournalPositionError
 from bookcore.persist.journal.past import Entry, History, PastRecorder, entries_of
-from bookcore.persist.journal.reading import C, Make, Moment, Progress, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
 from bookcore.persist.shared.replaying import Records, begin
 from bookcore.persist.shared.seam import LAST, SharedJournal
 
@@ -21,7 +21,7 @@ __all__ = ["open_past", "read_history"]
 
 
 def open_past(
-    make: Make[C], reopen: Callable[[], SharedJournal], known: dict[str, type], moment: Moment,
+    make: Make[C], reopen: Callable[[], SharedJournal], known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
@@ -39,6 +39,7 @@ def open_past(
         if most < (first := journal.origin.position):
             raise JournalPositionError(name, moment.given, f"what is kept begins after record {first}")
         calendar, state, place = begin(make, journal, known, most)
+        asked.check(name, state)
         records = Records(journal, place, most, progress)
         state.gate.run(replay, state, known, records)
     reached = records.place.position

@@ -235,7 +235,7 @@ class PostgresJournal:
             yield
         except psycopg.OperationalError as exc:
             writer = self._connections.get("writer")
-            if begin is None or writer is None or not writer.closed:
+            if begin is None or begin.if_new or writer is None or not writer.closed:
                 raise
             what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
             raise UnknownOutcomeError(self.name, what) from exc
@@ -258,7 +258,7 @@ class PostgresJournal:
         bounds, tables = bounds if begin is None else begin.bounds, self._wants_tables is not False
         made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
         if not connection.execute(made, (self._name, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
-            if begin is not None:
+            if begin is not None and not begin.if_new:
                 raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
             return
         connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '')", (self._name, *origin))

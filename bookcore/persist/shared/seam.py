@@ -32,12 +32,12 @@ class Entry(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """What a new journal begins with in place of an empty calendar: one that was elsewhere before.
+    """What a new journal begins with in place of an empty calendar: one that was elsewhere before, or has an event type.
 
     The journal makes its tables, writes ``snapshot`` as the checkpoint at ``place``, which is its origin then, calls
     ``verify`` with the snapshot as it reads back, and commits, all in one transaction. Where there is a calendar already it
-    raises a `JournalError`, and changes nothing. The checkpoint at the origin is never dropped. ``records`` yields what
-    would have made the calendar, for a journal that keeps more than records.
+    raises a `JournalError`, and changes nothing; but with ``if_new`` it opens that. The checkpoint at the origin is never
+    dropped. ``records`` yields what would have made the calendar, for a journal that keeps more than records.
     """
 
     place: Place
@@ -45,6 +45,7 @@ class Beginning(NamedTuple):
     snapshot: bytes
     verify: Callable[[bytes], object]
     records: Callable[[], Iterable[bytes]] = tuple
+    if_new: bool = False
 
 
 def after(place: Place, record: bytes) -> Place:

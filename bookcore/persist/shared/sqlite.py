@@ -132,13 +132,13 @@ class SqliteJournal:
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
-        if is_made and begin is None:  # so a reader waits for nobody
+        if is_made and (begin is None or begin.if_new):  # so a reader waits for nobody
             return
         _patiently(connection, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
                 self._make(connection, bounds, begin)
-            elif begin is not None:
+            elif begin is not None and not begin.if_new:
                 raise JournalError(self.name, "holds a calendar already; name another file")
             connection.execute("COMMIT")
         finally:

@@ -70,15 +70,15 @@ class ClassNames:
         return list(self._classes)
 
 
-def handed_in(path: object, types: object) -> dict[str, type]:
-    """Return the classes of the argument *types* by name; what was returned before as it is.
+def handed_in(path: object, types: object, *more: type) -> dict[str, type]:
+    """Return the classes of the argument *types*, and *more* of them, by name; what was returned before as it is.
 
     Raises: `SnapshotTypeError` if *types* is no iterable of classes, or if two classes have one name.
     """
     if is_a(types, Known):
         return types
     try:
-        given = list(types)  # type: ignore[call-overload]  # any object may be passed; it is iterated once
+        given = [*types, *more]  # type: ignore[misc]  # any object may be passed; it is iterated once
     except LACKING:
         raise
     except Exception as exc:

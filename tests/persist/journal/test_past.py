@@ -128,13 +128,22 @@ def test_a_calendar_of_the_past_answers_what_would_have_been(tmp_path: Path) -> 
     past.reindex("room")
     assert past.index("id").equal("room").ids() == ["room"]
     past.barrier()
-    past.catch_up()
-    assert past.lag() == 0
     past.wait_for(3)
     with pytest.raises(JournalReadOnlyError, match="after record 3"):
         past.wait_for(4)
     past.close()
+    past.close()
     assert not past.is_available("room", 0, 1)
+
+
+@pytest.mark.parametrize("way", [{"as_of": 3}, {"as_of": "now"}, {"salvage": True}])
+def test_a_calendar_that_is_only_read_does_not_pretend_to_know_what_came_later(tmp_path: Path, way: dict[str, Any]) -> None:
+    """It keeps no connection to its place: "nothing is new" would be false."""
+    with store(tmp_path), Calendar.open(tmp_path, **way) as past:
+        for ask in past.catch_up, past.lag, past.fresh().__enter__:
+            with pytest.raises(JournalReadOnlyError, match=r"as_of|salvage"):
+                ask()
+        past.check()
 
 
 def test_a_state_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:

@@ -91,6 +91,16 @@ def test_a_history_goes_up_to_what_the_calendar_has(opened: Open, address: str) 
     assert [type(entry.change).__name__ for entry in one.history("stay")] == ["Booked", "Moved"]
 
 
+def test_a_calendar_that_is_only_read_does_not_pretend_to_know_what_came_later(opened: Open, address: str) -> None:
+    """It keeps no connection: "nothing is new" would be false."""
+    one = opened()
+    past = Calendar.open(address, as_of="now")
+    one.add_resource(Resource("room"))
+    for ask in past.catch_up, past.lag, past.fresh().__enter__:
+        with pytest.raises(JournalReadOnlyError, match=r"after record 0.*open it without as_of"):
+            ask()
+
+
 def test_a_log_tells_what_happened_to_who_has_not_the_program(opened: Open, address: str, world: Any) -> None:
     """All of it, or what came after a position; records are read from the newest checkpoint before that on."""
     calendar, states = lived(opened, world)
