@@ -58,7 +58,8 @@ def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[N
     try:
         yield
     except BookcoreError as fault:
-        stop(sentence(fault), _hint(fault, may_close), as_json=as_json)
+        reason = sentence(fault).removesuffix(", and create is false")  # an argument of a call, which no command has
+        stop(reason, _hint(fault, may_close), as_json=as_json)
 
 
 def _hint(fault: BookcoreError, may_close: bool) -> str:

@@ -49,11 +49,11 @@ _SAMPLE_TIME = datetime(2026, 7, 4, 9, 30, 15, 250_000, tzinfo=UTC)
 
 
 class DateFormatError(BookcoreError, ValueError):
-    """A date format that cannot read dates. Attributes: ``date_format``, ``reason``."""
+    """A date format that cannot read dates, or not the keys that it is for. Attributes: ``date_format``, ``reason``."""
 
-    def __init__(self, date_format: object, reason: str) -> None:
+    def __init__(self, date_format: object, reason: str, way: str = "one that can is '%d/%m/%Y %H:%M'") -> None:
         self.date_format, self.reason = date_format, reason
-        super().__init__(f"the date format {brief(date_format)} {reason}; one that can is '%d/%m/%Y %H:%M'")
+        super().__init__(f"the date format {brief(date_format)} {reason}; {way}")
 
 
 class KeyKind(StrEnum):
@@ -166,7 +166,8 @@ class KeyReader:
             check_format(date_format)
             reads = _kind_of_format(date_format)
             if kind not in (None, reads) and (zone is None or {kind, reads} != {KeyKind.TIME, KeyKind.ZONED}):
-                raise DateFormatError(date_format, f"reads {reads.plural}, and the keys are said to be {kind.plural}")
+                reason = f"reads {reads.plural}, and the keys are said to be {kind.plural}"
+                raise DateFormatError(date_format, reason, "leave one of the two out")
             kind = reads
         self.date_format = date_format
         self.kind = KeyKind.TEXT if kind is None else kind
