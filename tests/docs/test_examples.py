@@ -30,7 +30,7 @@ EXAMPLES = {
     "docs/durability.md": 14,
     "docs/errors.md": 5,
     "docs/glossary.md": 0,
-    "docs/recipes.md": 214,
+    "docs/recipes.md": 216,
     "docs/shared.md": 30,
     "docs/stores.md": 17,
 }
