@@ -28,7 +28,7 @@ EXAMPLES = {
     "docs/calendar-files.md": 30,
     "docs/calling.md": 9,
     "docs/durability.md": 14,
-    "docs/errors.md": 5,
+    "docs/errors.md": 12,
     "docs/glossary.md": 0,
     "docs/recipes.md": 216,
     "docs/shared.md": 30,
