@@ -17,6 +17,7 @@ from bookcore.cli import databases
 from bookcore.cli.directories import (
     about_resource,
     moment,
+    nothing_told,
     read_key,
     show_copied,
     show_history,
@@ -44,7 +45,7 @@ from bookcore.cli.options import (
 from bookcore.cli.progress import progress_bar, step_bars
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
-from bookcore.cli.sources import check_target
+from bookcore.cli.sources import UsageError, check_directory, check_holder, check_target
 from bookcore.cli.streams import guarded, visible
 from bookcore.persist.copying import copy_calendar
 from bookcore.persist.history import read_log
@@ -259,6 +260,7 @@ def verify(directory: DirArg, key_file: KeyOpt = None, as_json: JsonOpt = False)
     [dim]Example:  bookcore verify rooms[/]
     """
     with user_errors(as_json=as_json):
+        check_directory(directory, "verify")
         with progress_bar(f"Verifying {directory}") as progress:
             found = journal_verify.verify(directory, key=read_key(key_file), progress=progress)
         show_verified(found, as_json=as_json)
@@ -292,6 +294,8 @@ def log(
             when, wanted = moment(since), about_resource(resource)
             history = read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
         show_history(history, as_json=as_json)
+        if not history and not as_json:
+            errors().print(escape(visible(nothing_told(history, resource, since))))
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done, and the copy is whole; 2 it cannot be done as asked.")
@@ -301,6 +305,7 @@ def backup(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonO
     [dim]Example:  bookcore backup rooms rooms-monday[/]
     """
     with user_errors(as_json=as_json):
+        _check_directories(directory, to, "backup")
         with progress_bar(f"Copying {directory}") as progress:
             found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
         show_verified(found, as_json=as_json)
@@ -328,6 +333,7 @@ def copy(
     with user_errors(as_json=as_json):
         if "-" in (source, to):
             stop("a calendar is copied from a place to a place, not by way of standard input or output", as_json=as_json)
+        check_holder(source)
         key, to_key = read_key(key_file), read_key(to_key_file, "--to-key-file")
         names = {"reading": f"Reading {shown(source)}", "writing": f"Writing {shown(to)}", "verifying": "Verifying"}
         with step_bars(names) as progress:
@@ -345,11 +351,19 @@ def salvage(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: Json
     [dim]Example:  bookcore salvage rooms rooms-saved[/]
     """
     with user_errors(as_json=as_json):
+        _check_directories(directory, to, "salvage")
         with progress_bar(f"Reading {directory}") as progress:
             found = copying.salvage(directory, to, key=read_key(key_file), progress=progress)
         show_salvaged(found, as_json=as_json)
     if not found.is_complete:
         raise typer.Exit(BAD)
+
+
+def _check_directories(directory: str, to: str, command: str) -> None:
+    """Raise `UsageError` unless a directory is to be copied into a directory."""
+    check_directory(directory, command)
+    if is_address(to):
+        raise UsageError(f"{shown(to)} is a database, and {command} makes a directory; `bookcore copy` copies to a database")
 
 
 def _load(file: str, options: Options, key_file: str | None, *, strict: bool, as_json: bool) -> tuple[Loaded, int]:

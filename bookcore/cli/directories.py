@@ -22,7 +22,16 @@ from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.verify import Verified
 from bookcore.tables.filling import sentence
 
-__all__ = ["about_resource", "moment", "read_key", "show_copied", "show_history", "show_salvaged", "show_verified"]
+__all__ = [
+    "about_resource",
+    "moment",
+    "nothing_told",
+    "read_key",
+    "show_copied",
+    "show_history",
+    "show_salvaged",
+    "show_verified",
+]
 
 
 def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:
@@ -141,6 +150,15 @@ def show_history(history: History, *, as_json: bool) -> None:
         return
     for entry in history:
         print("\t".join((str(entry.position), plain(entry.time) or "", *_told(entry))))
+
+
+def nothing_told(history: History, resource: str | None, since: str | None) -> str:
+    """Return why nothing was printed by ``log`` with these options."""
+    if resource is None and since is None:
+        return f"no changes are kept: the records begin after record {history.begins}"
+    about = "" if resource is None else f" of a resource {resource!r}"
+    after = "" if since is None else f" after record {since}" if since.isdigit() else f" from {since} on"
+    return f"no changes{about}{after} are in the records that are kept"
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

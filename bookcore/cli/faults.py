@@ -58,7 +58,8 @@ def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[N
     try:
         yield
     except BookcoreError as fault:
-        stop(sentence(fault), _hint(fault, may_close), as_json=as_json)
+        reason = sentence(fault).removesuffix(", and create is false")  # an argument of a call, which no command has
+        stop(reason, _hint(fault, may_close), as_json=as_json)
 
 
 def _hint(fault: BookcoreError, may_close: bool) -> str:
@@ -73,7 +74,9 @@ def _hint(fault: BookcoreError, may_close: bool) -> str:
             return "As text:  --keys text"
         case UnclearKeysError():
             named = [f"--date-format '{form}'" for form in fault.formats]
-            return f"Say which:  {'   or:  '.join([*named, '--keys text'])}"
+            if not named:
+                named = ["--date-format with a format of Python's strptime, as '%d/%m/%Y %H:%M' reads 28/07/2026 09:30"]
+            return f"Say which:  {'   or:  '.join([*named, *['--keys text'] * fault.may_be_text])}"
         case InvalidSpanError() if may_close and fault.start is not None and fault.start == fault.end:
             return CLOSED_HINT[0].upper() + CLOSED_HINT[1:]
     return ""

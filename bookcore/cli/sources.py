@@ -27,7 +27,7 @@ from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
 
-__all__ = ["Source", "UsageError", "check_target", "open_source"]
+__all__ = ["Source", "UsageError", "check_directory", "check_holder", "check_target", "open_source"]
 
 STDIN = "-"
 _PACKED = b"\x1f\x8b"
@@ -114,8 +114,7 @@ def open_source(typed: str) -> Iterator[Source]:
         return
     if not _is_stream(typed):
         begin = _begin(typed)
-        if begin.startswith(_SQLITE):
-            raise UsageError(f"{typed} is a SQLite file; if a calendar is in it, write sqlite:///{typed}")
+        _check_address(typed, begin)
         suffix = Path(typed).suffix.lower()
         holder = "snapshot" if suffix == ".bks" or begin.startswith(MAGIC) else None
         yield Source(typed, typed, holder, None, suffix == ".ics" or _is_calendar(begin, typed))
@@ -138,6 +137,42 @@ def open_source(typed: str) -> Iterator[Source]:
         # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
             yield Source(typed, name, "snapshot" if begin.startswith(MAGIC) else None, named, is_calendar)
+
+
+def check_directory(typed: str, command: str) -> None:
+    """Raise `UsageError` if the argument DIR is a database or a file, with the command that is for it."""
+    kind, way = _kind(typed)
+    if kind is not None:
+        raise UsageError(f"{shown(typed)} is {kind}, and {command} is for directories; {way}")
+
+
+def check_holder(typed: str) -> None:
+    """Raise `UsageError` if an argument is a file that holds no calendar, or a SQLite file."""
+    begin = _begin(typed)
+    _check_address(typed, begin)
+    if begin and not begin.startswith(MAGIC):
+        what = "is neither a snapshot nor a directory"
+        raise UsageError(f"{typed} {what}; of a table or a calendar file, `bookcore load --save` makes a snapshot")
+
+
+def _check_address(typed: str, begin: bytes) -> None:
+    """Raise `UsageError` for a SQLite file, by its first bytes."""
+    if begin.startswith(_SQLITE):
+        raise UsageError(f"{typed} is a SQLite file; if a calendar is in it, write sqlite:///{typed}")
+
+
+def _kind(typed: str) -> tuple[str | None, str]:
+    """Return what a place is that is no directory, and which command reads it; None for one that may be a directory."""
+    if is_address(typed):
+        postgres = typed.lower().startswith(("postgres:", "postgresql:"))
+        check = "`bookcore db check` checks it" if postgres else "`bookcore load` reads it"
+        return "a database", f"{check}, `bookcore copy` copies it"
+    begin = _begin(typed)
+    if begin.startswith(_SQLITE):
+        return "a SQLite file", f"if a calendar is in it, `bookcore load sqlite:///{typed}` reads it"
+    if begin.startswith(MAGIC):
+        return "a snapshot", "`bookcore load` reads and checks it, `bookcore copy` copies it"
+    return ("a file", "`bookcore load` reads tables and snapshots") if os.path.isfile(typed) else (None, "")
 
 
 def check_target(target: str, source: str) -> Path:

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.model.errors import LACKING, BookcoreError, QueryError, brief, visible
 from bookcore.model.typecheck import is_a, plain_text
-from bookcore.tables.kinds import KeyKind, KeyReader, UnreadableKeyError
+from bookcore.tables.kinds import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 from bookcore.tables.opening import (
     ColumnError,
     DelimiterError,
@@ -359,15 +359,15 @@ class CsvTable:
             return KeyReader(keys, date_format=date_format, zone=zone)
         positions = self._positions[1:3]
         columns = [self.columns[position] for position in positions if position < len(self.columns)]
-        cells = (
-            cell
-            for _, cells in self._sample
-            if not isinstance(cells, BadRow)
-            for cell in (cells[position].strip() for position in positions)
-            if cell.lower() not in NO_VALUE
-        )
+        rows = [(line, cells) for line, cells in self._sample if not isinstance(cells, BadRow)]
+        texts = [(line, cells[position].strip()) for line, cells in rows for position in positions]
         dates = all("date" in name.casefold() for name in columns)
-        return KeyReader.for_cells(cells, dates=dates, zone=zone)
+        try:
+            return KeyReader.for_cells(
+                (text for _, text in texts if text.lower() not in NO_VALUE), dates=dates, zone=zone
+            )
+        except UnclearKeysError as fault:
+            raise fault.at(next((line for line, text in texts if text == fault.other), None)) from None
 
     # -- rows ----------------------------------------------------------------------------------------------
 

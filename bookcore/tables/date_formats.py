@@ -6,18 +6,19 @@
     formats    %d/%m/%Y %H:%M      reads both
                %m/%d/%Y %H:%M      does not read the first: there is no month 28
 
-A format is proposed only if it reads every cell. If two do, as for 4/7/2026, only the owner of the file knows which is
-meant, and both are named with what they read.
+A format is proposed if it reads every cell, or, where none does because some are mistyped, most of them. If two do, as for
+4/7/2026, only the owner of the file knows which is meant, and both are named with what they read.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice, product
 
-__all__ = ["compact_formats_of", "formats_of", "is_date", "parse", "readings"]
+__all__ = ["compact_formats_of", "formats_of", "is_date", "parse", "readings", "reads"]
 
 _CELL = re.compile(
     r"(?P<weekday>[A-Za-z]{3,9},?\s+)?"
@@ -29,47 +30,61 @@ _CELL = re.compile(
 )
 _HALF = re.compile(r"(?<=[0-9\s])([AaPp])\.\s?[Mm]\.")
 _MANY = 10_000  # the cells that are read in order to decide
+_CLEARLY = 10  # times as many cells must a format miss as another does, to be ruled out by them
 
 
 def formats_of(cells: Iterable[str]) -> tuple[str, ...]:
     """Return the formats of `datetime.strptime` that read every one of some cells, the day before the month first.
 
-    Empty if no format is known that does. Complexity: O(cells), of which at most 10,000 are read.
+    If no format that is known does, the one that reads most of them, if that is at least half; and with it each other that
+    reads half and misses less than ten times as many, because then the cells do not decide which is meant. All that are
+    returned read at least one cell in common. Empty if there are none.
+    Complexity: O(cells), of which the first 10,000 are read.
 
     >>> formats_of(["04/07/2026", "28/07/2026"]), formats_of(["7/4/26 9:30 PM"])
     (('%d/%m/%Y',), ('%d/%m/%y %I:%M %p', '%m/%d/%y %I:%M %p'))
+    >>> formats_of(["28/07/2026", "29/07/2026", "32/07/2026"])
+    ('%d/%m/%Y',)
     """
-    cells = list(islice(dict.fromkeys(cells), _MANY))
-    left = list(_possible(cells[0])) if cells else []
-    for cell in cells:
-        left = [form for form in left if _reads(form, cell)]
-    # "May" is both a short and a full name, and the same month
-    formats = tuple(form for form in left if "%B" not in form or form.replace("%B", "%b") not in left)
-    if len(formats) > 1 and (first := [form for form in formats if form.startswith("%y")]):
-        # a year of two digits in the first place: the years of a file are few
-        others = [form for form in formats if form not in first]
-        if _years(first[0], cells) >= min(_years(form, cells) for form in others):
-            return tuple(others)
-    return formats
+    counts = Counter(islice(cells, _MANY))
+    possible: Counter[str] = Counter()
+    for cell, many in counts.items():
+        for form in _possible(cell):
+            possible[form] += many
+    return _best(counts, [form for form, many in possible.items() if 2 * many >= counts.total()])
 
 
 def compact_formats_of(cells: Iterable[str]) -> tuple[str, ...]:
-    """Return the formats that read every one of some cells of eight digits that end with a year of the last or this century.
-
-    Empty without cells.
+    """Return the formats of some cells of eight digits that end with a year of the last or this century, as `formats_of`.
 
     >>> compact_formats_of(["04072026", "28072026"])
     ('%d%m%Y',)
     """
-    cells = list(cells)
-    if not cells or any(cell[4:6] not in ("19", "20") for cell in cells):
-        return ()
-    return tuple(form for form in ("%d%m%Y", "%m%d%Y") if all(_reads(form, cell) for cell in cells))
+    counts = Counter(cell if cell[4:6] in ("19", "20") else "" for cell in cells)
+    return _best(counts, ["%d%m%Y", "%m%d%Y"])
+
+
+def _best(cells: Counter[str], forms: list[str]) -> tuple[str, ...]:
+    """Return those of some formats that read every cell, or most, by the rules of `formats_of`."""
+    missed = {form: sum(many for cell, many in cells.items() if not reads(form, cell)) for form in forms}
+    missed = {form: many for form, many in missed.items() if 2 * many <= cells.total()}
+    least = min(missed.values(), default=0)
+    left = [form for form, many in missed.items() if many == least or many < _CLEARLY * least]
+    # "May" is both a short and a full name, and the same month
+    order = sorted(left, key=lambda form: (missed[form], "%B" in form))
+    names = {form.replace("%B", "%b"): form for form in reversed(order)}
+    left = [form for form in left if form in names.values()]
+    if len(left) > 1 and (first := [form for form in left if form.startswith("%y")]):
+        # a year of two digits in the first place: the years of a file are few
+        others = [form for form in left if form not in first]
+        if others and _years(first[0], cells) >= min(_years(form, cells) for form in others):
+            left = others
+    return tuple(left) if any(all(reads(form, cell) for form in left) for cell in cells) else ()
 
 
 def _years(form: str, cells: Iterable[str]) -> int:
     """Return how many years a format reads in some cells."""
-    return len({parse(cell, form).year for cell in cells})
+    return len({parse(cell, form).year for cell in cells if reads(form, cell)})
 
 
 def readings(cell: str, formats: Iterable[str]) -> str:
@@ -94,7 +109,12 @@ def parse(cell: str, form: str) -> datetime:
     return datetime.strptime(_HALF.sub(r"\1m", cell) if "%p" in form else cell, form)
 
 
-def _reads(form: str, cell: str) -> bool:
+def reads(form: str, cell: str) -> bool:
+    """Return whether a format reads a cell.
+
+    >>> reads("%d.%m.%Y", "32.7.2026")
+    False
+    """
     try:
         parse(cell, form)
     except ValueError:
@@ -108,7 +128,7 @@ def is_date(cell: str) -> bool:
     >>> is_date("4 Jul 2026"), is_date("4 flats")
     (True, False)
     """
-    return any(_reads(form, cell) for form in _possible(cell))
+    return any(reads(form, cell) for form in _possible(cell))
 
 
 def _possible(cell: str) -> Iterator[str]:

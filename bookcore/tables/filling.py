@@ -39,7 +39,10 @@ MOST = 1 << 20
 def fill(
     calendar: Calendar, rows: Iterable[Row | BadRow], *, capacity: int = 1, name_by_line: bool = False
 ) -> Iterator[Row | BadRow]:
-    """Book *rows* lazily and yield each: unchanged if it is booked, else as a `BadRow`.
+    """Book *rows* while the result is iterated, and yield each: unchanged if it is booked, else as a `BadRow`.
+
+    The call alone books nothing: loop over its result, or take its `list`. Where the loop ends early, later rows are not
+    booked, but for those of the same block of a long table.
 
     Unknown resources are added with *capacity*. The later one of two overlapping rows is refused.
 

@@ -26,7 +26,7 @@ from typing import Any
 from bookcore.hours.wall_clock import load_zone
 from bookcore.model.errors import BookcoreError, QueryError, brief
 from bookcore.model.typecheck import is_a
-from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, parse, readings
+from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, parse, readings, reads
 
 __all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
 
@@ -49,11 +49,11 @@ _SAMPLE_TIME = datetime(2026, 7, 4, 9, 30, 15, 250_000, tzinfo=UTC)
 
 
 class DateFormatError(BookcoreError, ValueError):
-    """A date format that cannot read dates. Attributes: ``date_format``, ``reason``."""
+    """A date format that cannot read dates, or not the keys that it is for. Attributes: ``date_format``, ``reason``."""
 
-    def __init__(self, date_format: object, reason: str) -> None:
+    def __init__(self, date_format: object, reason: str, way: str = "one that can is '%d/%m/%Y %H:%M'") -> None:
         self.date_format, self.reason = date_format, reason
-        super().__init__(f"the date format {brief(date_format)} {reason}; one that can is '%d/%m/%Y %H:%M'")
+        super().__init__(f"the date format {brief(date_format)} {reason}; {way}")
 
 
 class KeyKind(StrEnum):
@@ -89,12 +89,19 @@ class UnreadableKeyError(BookcoreError, ValueError):
 class UnclearKeysError(BookcoreError, ValueError):
     """The keys look like dates or times, but not like ISO 8601, or like numbers with commas in them.
 
-    Attributes: ``text``, the first such key; ``is_number``; ``formats``, the formats of `strptime` that read all such keys
-    that were looked at: one if they decide it, two if the day and the month could be either, none if no format is known.
+    Attributes: ``text``, one such key; ``is_number``; ``formats``, the formats of `strptime` that read all such keys that
+    were looked at, or else most: one if they decide it, two if the day and the month could be either, none if no format is
+    known; ``may_be_text``, true unless most of the keys look like times or numbers.
+    ``read`` and ``keys`` are how many of the keys that were looked at the first of the formats reads, and how many there
+    were; ``other`` is the first that it does not read, and ``line`` the line where that is, None if not known.
     """
 
-    def __init__(self, text: str, formats: tuple[str, ...] = ()) -> None:
-        self.text, self.is_number, self.formats = text, has_comma(text), formats
+    def __init__(
+        self, text: str, formats: tuple[str, ...] = (), *, may_be_text: bool = True, read: int = 0, keys: int = 0,
+        other: str | None = None, line: int | None = None,
+    ) -> None:  # fmt: skip
+        self.text, self.is_number, self.formats, self.may_be_text = text, has_comma(text), formats, may_be_text
+        self.read, self.keys, self.other, self.line = read, keys, other, line
         if self.is_number:
             reason = (
                 f"numbers like {brief(text)} are not read: a comma in a number is either a decimal comma or parts the "
@@ -104,8 +111,31 @@ class UnclearKeysError(BookcoreError, ValueError):
             reason = f"times like {brief(text)} are not ISO 8601 (2026-07-04, 2026-07-04T09:30+00:00)"
             if len(formats) > 1:
                 reason += f", and may be read in {len(formats)} ways: {readings(text, formats)}"
+            if formats and other is not None:
+                where = f" in line {line}" if line is not None else ""
+                reason += f"; '{formats[0]}' reads {read:,} of {keys:,} keys; the first other is {brief(other)}{where}"
             reason += "; name their format"
-        super().__init__(f"{reason}, or say that they are text, to be compared letter by letter")
+        text = ", or say that they are text, to be compared letter by letter" if may_be_text else ""
+        super().__init__(f"{reason}{text}")
+
+    @classmethod
+    def of(cls, unclear: list[str], formats: tuple[str, ...], cells: list[str]) -> UnclearKeysError:
+        """Return the error for some of the cells that were looked at, and the formats that read most of these."""
+        may_be_text = 2 * len(unclear) <= len(cells)
+        if not formats:
+            return cls(unclear[0], may_be_text=may_be_text)
+        text = next(cell for cell in unclear if all(reads(form, cell) for form in formats))
+        known = {cell: reads(formats[0], cell) for cell in dict.fromkeys(cells)}
+        other = next((cell for cell, is_read in known.items() if not is_read), None)
+        read = sum(known[cell] for cell in cells)
+        return cls(text, formats, may_be_text=may_be_text, read=read, keys=len(cells), other=other)
+
+    def at(self, line: int | None) -> UnclearKeysError:
+        """Return this error with the line of ``other``."""
+        return UnclearKeysError(
+            self.text, self.formats, may_be_text=self.may_be_text, read=self.read, keys=self.keys,
+            other=self.other, line=line,
+        )  # fmt: skip
 
 
 class KeyReader:
@@ -136,7 +166,8 @@ class KeyReader:
             check_format(date_format)
             reads = _kind_of_format(date_format)
             if kind not in (None, reads) and (zone is None or {kind, reads} != {KeyKind.TIME, KeyKind.ZONED}):
-                raise DateFormatError(date_format, f"reads {reads.plural}, and the keys are said to be {kind.plural}")
+                reason = f"reads {reads.plural}, and the keys are said to be {kind.plural}"
+                raise DateFormatError(date_format, reason, "leave one of the two out")
             kind = reads
         self.date_format = date_format
         self.kind = KeyKind.TEXT if kind is None else kind
@@ -231,6 +262,7 @@ class KeyReader:
         >>> KeyReader.for_cells(["spring", "summer"]).kind
         <KeyKind.TEXT: 'text'>
         """
+        cells = list(cells)
         counts: Counter[KeyKind] = Counter()
         unclear: list[str] = []
         compact: list[str] = []  # whole numbers as long as dates without marks, and no dates with the year first
@@ -249,11 +281,11 @@ class KeyReader:
         kind, most = max(counts.items(), key=lambda pair: pair[1], default=(KeyKind.TEXT, 0))
         padded = [cell.zfill(8) for cell in compact]  # some programs drop a zero in front, and then no format is right
         if kind is KeyKind.INT and len(compact) == most and (formats := compact_formats_of(padded)):
-            raise UnclearKeysError(compact[0], formats if compact == padded else ())
+            raise UnclearKeysError.of(compact, formats if compact == padded else (), cells)
         if most >= text and most:
             return cls(kind, zone=zone)
         if unclear:
-            raise UnclearKeysError(unclear[0], () if has_comma(unclear[0]) else formats_of(unclear))
+            raise UnclearKeysError.of(unclear, () if has_comma(unclear[0]) else formats_of(unclear), cells)
         return cls(KeyKind.TEXT, zone=zone if text else None)
 
     @classmethod

@@ -172,15 +172,23 @@ class StoreExam:
 
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_equal_starts_come_in_order_of_booking_whenever_they_were_put(self, store: Any, bounds: Any) -> None:
-        """Order is by start, then by number; an undone release puts an old booking back in its old place."""
+        """Order is by start, then by number; an undone release puts an old booking back in its old place.
+
+        Equal starts are also those that are unbounded, which come first.
+        """
         record = new_record(bound(store, bounds), capacity=50)
         order = [7, 3, 9, 1, 8, 2, 6, 4, 5, 10]
-        events = {seq: put(store, record, 5, 5 + seq % 3 + 1, seq) for seq in order}
-        assert list(store.overlapping(record, None, None)) == [events[seq] for seq in sorted(order)]
-        take(store, record, events[3])
-        take(store, record, events[9])
+        numbers = [seq for at in order for seq in (at, at + 20)]
+        events = {seq: put(store, record, 5 if seq < 20 else None, 6 + seq % 3, seq) for seq in numbers}
+        low, high = sorted(order), [seq + 20 for seq in sorted(order)]
+        assert list(store.overlapping(record, None, None)) == [events[seq] for seq in [*high, *low]]
+        for seq in (3, 9, 23, 29):
+            take(store, record, events[seq])
         store.put(record, *events[3])
-        assert [row[2] for row in store.overlapping(record, 5, 6)] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+        store.put(record, *events[23])
+        low.remove(9)
+        high.remove(29)
+        assert [row[2] for row in store.overlapping(record, 5, 6)] == [*high, *low]
         check(store)
 
     def test_a_given_answer_never_changes(self, store: Any) -> None:

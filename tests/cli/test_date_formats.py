@@ -95,12 +95,53 @@ def test_what_cannot_be_decided_is_said_with_both_readings(run: Run, tmp_path: P
     assert list(caught.value.formats) == named
 
 
-@pytest.mark.parametrize("cells", [["04/07/2026", "4.7.2026"], ["32/13/2026"], ["04/07/2026 9:30", "5/7/2026"]], ids=str)
-def test_no_format_is_named_that_does_not_read_all(run: Run, tmp_path: Path, cells: list[str]) -> None:
-    """The file is refused, and the hint says nothing that would fail."""
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["04/07/2026", "4.7.2026"], ["32/13/2026"], ["04/07/2026 9:30", "5.7.2026"], ["03/07/26 9am", "04/07/26 9am"],
+        ["03.07.2026 09:00 Uhr", "04.07.2026 09:00 Uhr"], ["4 июля 2026", "5 июля 2026"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_where_no_format_reads_most_one_is_shown_as_an_example(run: Run, tmp_path: Path, cells: list[str]) -> None:
+    """The file is refused, and the hint does not propose to compare dates letter by letter."""
     refused = run("load", table(tmp_path, cells))
     assert refused.exit_code == 2
-    assert "--date-format" not in refused.stderr
+    assert "--date-format with a format of Python's strptime, as '%d/%m/%Y %H:%M' reads 28/07/2026 09:30" in refused.stderr
+    assert "text" not in refused.stderr
+
+
+@pytest.mark.parametrize("bad", ["32.1.2026", "31.2.2026", "1.13.2026", "1.1.26", "tbd", "2026-01-01"])
+@pytest.mark.parametrize("at", [0, 698])
+def test_one_mistyped_date_hides_no_format(run: Run, tmp_path: Path, bad: str, at: int) -> None:
+    """The format that reads the others is proposed with the line of the first that it does not read."""
+    cells = [f"{number % 28 + 1}.{number % 12 + 1}.2026" for number in range(3000)]
+    cells[at] = bad
+    refused = run("load", file := table(tmp_path, cells))
+    assert refused.exit_code == 2
+    assert f"'%d.%m.%Y' reads 1,998 of 2,000 keys; the first other is '{bad}' in line {at + 2}" in refused.stderr
+    assert refused.stderr.endswith("Say which:  --date-format '%d.%m.%Y'\n")
+    loaded = run("load", file, "--date-format", "%d.%m.%Y", "--bounds", "[]")
+    assert loaded.stdout.startswith("2,999 bookings")
+    assert loaded.stderr == f"line {at + 2}: unreadable time: start '{bad}' does not have the format %d.%m.%Y\n"
+
+
+def test_mistyped_dates_do_not_decide_between_day_and_month(run: Run, tmp_path: Path) -> None:
+    """Both orders are named where either misses about as many."""
+    cells = ["4/7/2026", "5/8/2026", "6/9/2026", "28/7/2026", "7/28/2026", "1/1/2026"]
+    refused = run("load", table(tmp_path, cells))
+    assert re.findall(r"--date-format '([^']*)'", refused.stderr) == ["%d/%m/%Y", "%m/%d/%Y"]
+    assert formats_of([*cells, "32/7/2026"]) == ("%d/%m/%Y", "%m/%d/%Y")
+    assert formats_of(["28/7/2026"] * 10 + cells[:3] + ["32/7/2026"]) == ("%d/%m/%Y",)
+    assert formats_of(["4 May 2026", "5 May 2026", "5 July 2026", "5 Jly 2026"]) == ("%d %B %Y",)
+
+
+def test_text_is_proposed_last_where_few_cells_look_like_dates(run: Run, tmp_path: Path) -> None:
+    """Names among which one has digits and a colon."""
+    refused = run("load", table(tmp_path, ["spring", "summer", "9:30 club"]))
+    assert refused.exit_code == 2
+    assert "--date-format" in refused.stderr
+    assert refused.stderr.endswith("or:  --keys text\n")
 
 
 def test_a_row_far_down_decides() -> None:
@@ -109,7 +150,8 @@ def test_a_row_far_down_decides() -> None:
     assert len(formats_of(cells)) == 2
     assert formats_of([*cells, "28/07/2026"]) == ("%d/%m/%Y",)
     assert formats_of([*cells, "07/28/2026"]) == ("%m/%d/%Y",)
-    assert formats_of([*cells, "28/28/2026"]) == ()
+    assert formats_of([*cells, "28/28/2026"]) == ("%d/%m/%Y", "%m/%d/%Y")
+    assert formats_of(["28/28/2026"]) == formats_of([]) == ()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +206,8 @@ def test_text_with_numbers_stays_text(cell: str) -> None:
         (["04072026", "04282026"], ("%m%d%Y",)),
         (["04072026", "05072026"], ("%d%m%Y", "%m%d%Y")),
         (["28072026"], ("%d%m%Y",)),
+        (["28072026", "27072026", "32072026"], ("%d%m%Y",)),
+        (["28072026", "27072026", "28070026"], ("%d%m%Y",)),
         (["4072026", "28072026"], ()),  # a format would read 4072026 as 40 July
         (["1112026", "2112026"], ()),
     ],

@@ -121,3 +121,14 @@ def test_table_may_speak_of_resources_that_are_there() -> None:
     assert list(fill(calendar, rows)) == rows
     assert list(fill(calendar, [Row(2, "loft", 5, 6, "d")])) == [Row(2, "loft", 5, 6, "d")]
     assert len(calendar) == 4
+
+
+def test_nothing_is_booked_before_the_result_is_iterated() -> None:
+    """A table is read in pieces; what is not asked for is not booked."""
+    calendar = Calendar()
+    filling = fill(calendar, [Row(2, "loft", 1, 5, "ada"), Row(3, "loft", 5, 9, "ben")])
+    assert len(calendar) == 0
+    next(filling)
+    assert len(calendar) == 1
+    list(filling)
+    assert len(calendar) == 2

@@ -142,7 +142,7 @@ def test_what_cannot_be_copied_or_asked_is_refused(run: Run, rooms: Path, tmp_pa
         (("load", f"sqlite:///{tmp_path}/none.db"), "there is no such file"),
         (("load", bad), "postgresql://127.0.0.1:1/rooms"),
         (("available", "mysql://ada:secret@host/rooms", "1", "2"), "there is no journal of the kind 'mysql'"),
-        (("log", "mysql:///rooms"), "there is no journal of the kind 'mysql'"),
+        (("log", "mongo:///rooms"), "there is no journal of the kind 'mongo'"),
     ):
         pytest.importorskip("psycopg")
         found = run(*words)
@@ -191,3 +191,64 @@ def test_progress_is_shown_on_a_terminal(run: Run, rooms: Path, tmp_path: Path) 
     assert "Reading" in found.stderr
     assert "Writing" in found.stderr
     assert "Verifying" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "backup", "salvage"])
+def test_a_command_for_directories_says_what_another_place_is(
+    run: Run, rooms: Path, tmp_path: Path, good: Path, command: str
+) -> None:
+    """With the command that is for it; nothing is made."""
+    address, snapshot = f"sqlite:///{tmp_path}/rooms.db", tmp_path / "rooms.bks"
+    assert run("copy", rooms, address).exit_code == run("copy", rooms, snapshot).exit_code == 0
+    for place, kind, way in (
+        (address, "a database", "`bookcore load` reads it"),
+        ("postgresql://ada:secret@host/rooms", "a database", "`bookcore db check` checks it"),
+        (snapshot, "a snapshot", "`bookcore load` reads and checks it"),
+        (tmp_path / "rooms.db", "a SQLite file", f"`bookcore load {address}` reads it"),
+        (good, "a file", "`bookcore load` reads tables and snapshots"),
+    ):
+        found = run(command, place, *[tmp_path / "new"] * (command != "verify"))
+        assert found.exit_code == 2
+        assert f"is {kind}, and {command} is for directories; " in found.stderr
+        assert way in found.stderr
+        assert "secret" not in found.stderr
+    assert not (tmp_path / "new").exists()
+    if command != "verify":
+        found = run(command, rooms, address)
+        assert (found.exit_code, "`bookcore copy` copies to a database" in found.stderr) == (2, True)
+
+
+def test_a_table_is_not_copied_and_its_way_is_named(run: Run, rooms: Path, tmp_path: Path, good: Path) -> None:
+    """Nor is the file of a database by its path."""
+    found = run("copy", good, tmp_path / "new")
+    assert found.exit_code == 2
+    assert "is neither a snapshot nor a directory" in found.stderr
+    assert "`bookcore load --save` makes a snapshot" in found.stderr
+    assert run("copy", rooms, f"sqlite:///{tmp_path}/rooms.db").exit_code == 0
+    found = run("copy", tmp_path / "rooms.db", tmp_path / "new")
+    assert (found.exit_code, f"write sqlite:///{tmp_path}/rooms.db" in found.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_command_speaks_of_an_argument_that_it_has_not(run: Run, tmp_path: Path) -> None:
+    """`create` is one of `Calendar.open`."""
+    for words in (("load", f"sqlite:///{tmp_path}/no.db"), ("log", f"sqlite:///{tmp_path}/no.db"), ("load", tmp_path)):
+        found = run(*words)
+        assert found.exit_code == 2
+        assert "there is no" in found.stderr
+        assert "create" not in found.stderr
+
+
+def test_a_log_without_lines_says_why(run: Run, rooms: Path, tmp_path: Path) -> None:
+    """On the error output, and not where a program reads JSON."""
+    assert run("copy", rooms, tmp_path / "copy").exit_code == 0
+    for words, said in (
+        ((rooms, "--resource", "nope"), "no changes of a resource 'nope' are in the records that are kept"),
+        ((rooms, "--since", "999"), "no changes after record 999 are in the records that are kept"),
+        ((rooms, "--since", "2999-01-01T00:00Z"), "no changes from 2999-01-01T00:00Z on are in the records that are kept"),
+        ((tmp_path / "copy",), "no changes are kept: the records begin after record 6"),
+    ):
+        found = run("log", *words)
+        assert (found.exit_code, found.stdout, found.stderr) == (0, "", said + "\n")
+        assert run("log", *words, "--json").stderr == ""
+    assert run("log", rooms).stderr == ""

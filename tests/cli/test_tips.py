@@ -76,6 +76,13 @@ def test_date_format_that_reads_nothing_is_refused_beforehand(run: Run, tmp_path
     assert "line " not in found.stderr
 
 
+def test_a_format_for_keys_of_another_kind_is_refused_without_another_format(run: Run, tmp_path: Path) -> None:
+    """None could help: the two arguments clash."""
+    found = load(run, tmp_path, "a,1,2\n", "--keys", "text", "--date-format", "%d.%m.%Y")
+    assert found.exit_code == 2
+    assert found.stderr.endswith("reads dates, and the keys are said to be text; leave one of the two out\n")
+
+
 def test_delimiter_that_seems_wrong_is_told_so(run: Run, tmp_path: Path) -> None:
     """Rather than asking for the names of columns."""
     found = load(run, tmp_path, "a,1,2\n", "--delimiter", ";")
