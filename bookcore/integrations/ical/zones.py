@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -191,7 +192,7 @@ class FileZones:
             return zone
         if (component := self._components.get(name)) is not None:
             first, last = self._years.get(name, (1970, 1970))
-            return _known(_file_zone(name, component), first, last, tuple(_guesses(name, component)))
+            return _known(_file_zone(name, component), first, last, tuple(_guesses(name, component, self.default)))
         parts = name.split("/")  # as in /freeassociation.sourceforge.net/Tzfile/America/Chicago
         for place in range(1, len(parts)):
             if (zone := _iana("/".join(parts[place:]))) is not None:
@@ -272,17 +273,18 @@ def _cities() -> Mapping[str, str]:
     return {name.rpartition("/")[2].replace("_", " "): name for name in sorted(available_timezones()) if "/" in name}
 
 
-def _guesses(name: str, component: Component) -> Iterator[str]:
-    """Yield IANA names that a VTIMEZONE probably means, the likeliest first."""
+def _guesses(name: str, component: Component, default: tzinfo | None) -> Iterator[str]:
+    """Yield IANA names that a VTIMEZONE probably means, the likeliest first: what it says, the zone of the caller, any."""
     yield from (line.value for line in component.properties.get("X-LIC-LOCATION", ()))
     parts = name.split("/")
     yield from ("/".join(parts[place:]) for place in range(1, len(parts)))
-    try:
+    table: Mapping[str, str] = {}
+    with suppress(MissingExtraError):
         table = _windows()
-    except MissingExtraError:
-        return
     if name in table:
         yield table[name]
+    if isinstance(default, ZoneInfo) and default.key is not None:
+        yield default.key
     yield from table.values()
 
 
