@@ -12,12 +12,13 @@ of one day do not overlap; openings that touch (12:00-13:00, 13:00-15:00) are me
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief
+from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief, visible
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
@@ -88,7 +89,8 @@ def _read_weekdays(key: Any) -> list[int]:
         else:
             return days
     raise HoursError(
-        key, "not a weekday; write 'mon', 'monday', 'mon-fri', 'sat,sun', 'daily', or 0 (Monday) to 6 (Sunday)"
+        key,
+        f"not a weekday; write 'mon', 'monday', 'mon-fri', 'sat,sun', 'daily', or 0 (Monday) to 6 (Sunday){_unlike(key)}",
     )
 
 
@@ -140,7 +142,7 @@ def _read_opening(item: Any) -> tuple[int, int]:
     parts: Any = item if text is None else text.split("-")
     parts = _items(parts) if is_a(parts, (tuple, list)) else None
     if parts is None or len(parts) != 2:
-        raise HoursError(item, "an opening is text such as '09:00-17:00' or a pair of times (open, close)")
+        raise HoursError(item, f"an opening is text such as '09:00-17:00' or a pair of times (open, close){_unlike(item)}")
     opens, closes = (_read_time(part, item) for part in parts)
     return opens, closes or (FULL if opens else 0)  # 00:00-00:00 is ambiguous, and an error in `check_day`
 
@@ -154,7 +156,7 @@ def _read_time(value: Any, item: object) -> int:
     text = plain_text(value)
     match = None if text is None else _TIME.fullmatch(text.strip())
     if match is None:
-        raise HoursError(item, f"{brief(value)} is not a time of day such as '09:00'")
+        raise HoursError(item, f"{brief(value)} is not a time of day such as '09:00'{_unlike(value)}")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     if minutes > 59 or seconds > 59:
         raise HoursError(item, f"{brief(value)} is not a time of day: minutes and seconds end at 59")
@@ -208,8 +210,21 @@ def read_date(value: Any) -> date:
         try:
             return date.fromisoformat(text)
         except ValueError as exc:
-            raise HoursError(value, "not a date; write '2026-12-24' or date(2026, 12, 24)") from exc
+            reason = f"not a date; write '2026-12-24' or date(2026, 12, 24){_unlike(value)}"
+            raise HoursError(value, reason) from exc
     raise HoursError(value, "exceptions are for dates: '2026-12-24' or date(2026, 12, 24)")
+
+
+def _unlike(value: object) -> str:
+    """Return which character of a text is none of ASCII, for a message: some look like those that are right.
+
+    >>> _unlike("09:00\u201317:00")
+    '; the \u2013 in it is no ASCII character but EN DASH'
+    """
+    odd = next((each for each in plain_text(value) or "" if not each.isascii()), None)
+    if odd is None:
+        return ""
+    return f"; the {visible(odd)} in it is no ASCII character but {unicodedata.name(odd, f'U+{ord(odd):04X}')}"
 
 
 def _clock(seconds: int) -> str:

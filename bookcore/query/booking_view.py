@@ -42,6 +42,8 @@ class BookingIndexView:
     def between(self, low: Any, high: Any) -> Iterator[BookingEvent]:
         """Iterate over the bookings with ``low <= value <= high``; None means no limit on that side.
 
+        There are none where *low* is above *high*.
+
         Raises, when called: `QueryError` for a NaN; otherwise see the class.
         """
         return _between(self._state, self.name, low, high)

@@ -219,6 +219,8 @@ class IndexView(Generic[R]):
     def between(self, low: Any, high: Any) -> Selection[R]:
         """Return the resources with ``low <= value <= high``; None means no limit on that side.
 
+        There are none where *low* is above *high*.
+
         Raises, when the selection is read: `QueryError` for a NaN; otherwise see the class.
         """
         return Selection(self._planner, Between(self.name, low, high))

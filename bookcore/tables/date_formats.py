@@ -25,8 +25,9 @@ _CELL = re.compile(
     r"(?:(?P<first>[0-9]{1,4})(?P<sep>[/.\-])(?P<second>[0-9]{1,2})(?P=sep)(?P<third>[0-9]{1,4})"
     r"|(?P<day>[0-9]{1,2})(?P<one>[ \-./])(?P<name>[A-Za-z]{3,9})(?P<two>,? |[\-./])(?P<year>[0-9]{2,4})"
     r"|(?P<name_us>[A-Za-z]{3,9}) (?P<day_us>[0-9]{1,2})(?P<comma>,? )(?P<year_us>[0-9]{4}))"
-    r"(?:(?P<between>[ T]|, )(?P<hour>[0-9]{1,2})(?P<colon>[:.])[0-9]{2}(?P<seconds>(?P=colon)[0-9]{2})?"
-    r"(?P<fraction>\.[0-9]{1,6})?(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.\s?[Mm]\.))?(?P<zone> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
+    r"(?:(?P<between>[ T]|, )(?P<hour>[0-9]{1,2})"
+    r"(?:(?P<colon>[:.])[0-9]{2}(?P<seconds>(?P=colon)[0-9]{2})?(?P<fraction>\.[0-9]{1,6})?|(?=\s?[AaPp]))"
+    r"(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.\s?[Mm]\.))?(?P<zone> ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
 _HALF = re.compile(r"(?<=[0-9\s])([AaPp])\.\s?[Mm]\.")
 _MANY = 10_000  # the cells that are read in order to decide
@@ -164,7 +165,9 @@ def _time(part: dict[str, str | None]) -> str:
     if part["between"] is None:
         return ""
     colon = part["colon"]
-    form = f"{part['between']}{'%I' if part['half'] else '%H'}{colon}%M"
+    form = f"{part['between']}{'%I' if part['half'] else '%H'}"
+    if colon:
+        form += f"{colon}%M"
     if part["seconds"]:
         form += f"{colon}%S"
     if part["fraction"]:

@@ -63,6 +63,7 @@ def is_right(calendar: Calendar) -> None:
         assert list(guests.equal(guest)) == mine, guest
     named = [event for event in everything if event.fields.get("guest") is not None]
     assert list(guests.between(None, None)) == named
+    assert list(guests.between("F", "B")) == []
     assert list(guests.between("B", "F")) == [event for event in named if "B" <= event.fields["guest"] <= "F"]
     assert list(guests.one_of(["Ada", "Eve", "Ada", None])) == [e for e in named if e.fields["guest"] in ("Ada", "Eve")]
 

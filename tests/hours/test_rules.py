@@ -43,6 +43,28 @@ def test_weekdays_and_times_in_every_spelling_are_read(weekly: dict[Any, Any], o
     assert Hours(weekly).week == tuple(NINE_TO_FIVE if day in open_days else () for day in range(7))
 
 
+@pytest.mark.parametrize(
+    ("weekly", "exceptions", "name"),
+    [
+        ({"mon": "09:00\u201317:00"}, {}, "the \u2013 in it is no ASCII character but EN DASH"),
+        ({"mon": "09:00\u221217:00"}, {}, "MINUS SIGN"),
+        ({"mon\u2013fri": "09:00-17:00"}, {}, "EN DASH"),
+        ({"m\u043en": "09:00-17:00"}, {}, "CYRILLIC SMALL LETTER O"),
+        ({"mon": "09\uff1a00-17:00"}, {}, "FULLWIDTH COLON"),
+        ({"mon": [("09:00", "17:00\u200b")]}, {}, "ZERO WIDTH SPACE"),
+        ({"mon": "09:00-17:00\ue000"}, {}, r"the \\ue000 in it is no ASCII character but U\+E000"),
+        ({"mon": "09:00-17:00"}, {"2026\u201112\u201125": None}, "NON-BREAKING HYPHEN"),
+    ],
+)
+def test_a_character_that_looks_like_the_right_one_is_named(weekly: Any, exceptions: Any, name: str) -> None:
+    """The message would look like what it asks for."""
+    with pytest.raises(HoursError, match=f"{name}$"):
+        Hours(weekly, exceptions=exceptions)
+    with pytest.raises(HoursError) as caught:
+        Hours({"mon": "nine to five"})
+    assert "ASCII" not in str(caught.value)
+
+
 @pytest.mark.parametrize("midnight", ["20:00-24:00", "20:00-00:00", [("20:00", time(0))]])
 def test_midnight_as_a_close_is_the_end_of_the_day(midnight: Any) -> None:
     """24:00 and 00:00 close at the same midnight."""

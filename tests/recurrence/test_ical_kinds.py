@@ -477,12 +477,14 @@ def test_zone_of_a_file_that_equals_one_of_iana_becomes_that_one(name: str) -> N
 def test_zone_of_a_file_becomes_the_given_one_of_those_that_are_equal(key: str) -> None:
     """Unless it says another one itself."""
     text = ics("UID:1\nDTSTART;TZID=Own:20260504T090000\nDURATION:PT1H", before=BERLIN.format(name="Own"))
-    event: Any
     (event,) = read_ics(text, zone=key)
+    assert isinstance(event.start, datetime)
     assert event.start.tzinfo is ZoneInfo(key)
     (event,) = read_ics(text.replace("\nTZID:Own", "\nTZID:Own\nX-LIC-LOCATION:Europe/Madrid"), zone=key)
+    assert isinstance(event.start, datetime)
     assert event.start.tzinfo is ZoneInfo("Europe/Madrid")
     (event,) = read_ics(text, zone="America/New_York")
+    assert isinstance(event.start, datetime)
     assert event.start.utcoffset() == timedelta(hours=2)
 
 
