@@ -331,12 +331,14 @@ class Calendar(Generic[R, K, E]):
         return listing.bookings(self._engine.state, resource, start, end)  # type: ignore[return-value]
 
     def get(self, booking_id: Hashable) -> E:
-        """Return the active booking with this id. Raises: `UnknownBookingError`. O(1).
+        """Return the active booking with this id; of an event, the booking if it is active. O(1).
+
+        Raises: `UnknownBookingError`; for an event also if its booking was moved or changed since, as every call does.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
-        >>> calendar.get("talk") == talk
+        >>> calendar.get("talk") == calendar.get(talk) == talk
         True
         """
         return listing.get(self._engine.state, booking_id)  # type: ignore[return-value]
