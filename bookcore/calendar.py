@@ -1571,6 +1571,7 @@ class Calendar(Generic[R, K, E]):
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
         in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
         `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
+        One that is not there yet is made, unless its name is like that of a file or a database: ``"rooms.db/"`` says which.
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory
