@@ -134,7 +134,9 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
         text = b""
     pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
     told = pid.isascii() and pid.isdigit() and host.isprintable()
-    return JournalInUseError(folder, int(pid) if told else None, host if told else None)
+    if not told:
+        return JournalInUseError(folder, None, None)
+    return JournalInUseError(folder, int(pid), host, here=(int(pid), host) == (fs.process(), fs.host()))
 
 
 def locked_file(fs: FileSystem, folder: str, name: str) -> int:
