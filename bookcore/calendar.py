@@ -331,12 +331,14 @@ class Calendar(Generic[R, K, E]):
         return listing.bookings(self._engine.state, resource, start, end)  # type: ignore[return-value]
 
     def get(self, booking_id: Hashable) -> E:
-        """Return the active booking with this id. Raises: `UnknownBookingError`. O(1).
+        """Return the active booking with this id; of an event, the booking if it is active. O(1).
+
+        Raises: `UnknownBookingError`; for an event also if its booking was moved or changed since, as every call does.
 
         >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
-        >>> calendar.get("talk") == talk
+        >>> calendar.get("talk") == calendar.get(talk) == talk
         True
         """
         return listing.get(self._engine.state, booking_id)  # type: ignore[return-value]
@@ -1569,6 +1571,7 @@ class Calendar(Generic[R, K, E]):
         Raises: `JournalError` (a `StoreError`), each of its kinds for one thing to do; `SnapshotError` for the snapshots
         in the directory, for a class or value that cannot be written, and for a key that is not that of the directory;
         `QueryError` for an invalid argument. A directory that is refused stays as it was, but for its file LOCK.
+        One that is not there yet is made, unless its name is like that of a file or a database: ``"rooms.db/"`` says which.
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory

@@ -95,6 +95,14 @@ class Bookings:
 
         return generic.blocking_rows(others, record, low, high, self._closed, quantity)
 
+    def nearness(self, record: ResourceRecord, low: Any, high: Any, row: Row) -> str:
+        """Return how a message goes on that tells of a row in the way: "" if it overlaps the span, else which turnaround."""
+        if (record.before is None and record.after is None) or overlaps(low, high, row[0], row[1], self._closed):
+            return ""
+        needs = ((record.before, "before"), (record.after, "after"))
+        lengths = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
+        return f" is too near: turnaround of {' and '.join(lengths)}"
+
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
     ) -> Iterator[Cause]:
@@ -107,9 +115,6 @@ class Bookings:
                 kind, text = CauseKind.HOLD, text.replace("booking", "hold", 1)
             if record.capacity > 1:
                 text += f" takes {brief(event.quantity)} of {brief(record.capacity)}"
-            if not overlaps(low, high, row[0], row[1], self._closed):
-                kind = CauseKind.TURNAROUND
-                needs = ((record.before, "before"), (record.after, "after"))
-                lengths = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
-                text += f" is too near: turnaround of {' and '.join(lengths)}"
+            if near := self.nearness(record, low, high, row):
+                kind, text = CauseKind.TURNAROUND, text + near
             yield Cause(kind, event, event.start, event.end, text)

@@ -34,6 +34,7 @@ from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
     LACKING,
+    SHOWN,
     BookcoreError,
     CalendarBrokenError,
     ConflictError,
@@ -255,7 +256,7 @@ class Engine:
         state = self.state
         rules = state.rules
 
-        def look() -> tuple[list[BookingEvent], list[str]]:
+        def look() -> tuple[list[BookingEvent], list[str], list[str]]:
             others = [rule for rule in rules.every if rule is not rules.bookings]
             every = (cause for rule in others for cause in rule.causes(record, low, high, quantity, start, end))
             try:
@@ -263,7 +264,8 @@ class Engine:
                 rows = rules.bookings.rows(record, low, high, quantity, ignored)
                 if before is not None:
                     rows = [row for row in rows if row[2] < before]
-                return state.ledger.events(record, rows), causes
+                near = [rules.bookings.nearness(record, low, high, row) for row in rows[:SHOWN]]
+                return state.ledger.events(record, rows), causes, near
             except Exception as exc:
                 state.translate_error(exc, low, high)
                 raise

@@ -265,7 +265,7 @@ class CalendarState:
         self,
         error: ConflictError,
         record: ResourceRecord,
-        look: Callable[[], tuple[Sequence[BookingEvent], Sequence[str]]],
+        look: Callable[[], tuple[Sequence[BookingEvent], Sequence[str], Sequence[str]]],
     ) -> None:
         """Have *error* find what is in the way by *look*: at once if there can be little, else when that is asked for.
 

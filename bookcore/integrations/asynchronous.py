@@ -12,6 +12,7 @@ Invariant: every public name of `Calendar` is here, either awaited or passed on;
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -22,13 +23,22 @@ from bookcore.calendar import Calendar
 from bookcore.model.errors import QueryError
 from bookcore.model.generic import Bounds, E, Generic, K, R
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.typecheck import is_a
+from bookcore.model.typecheck import is_a, is_async
 from bookcore.query.selection import Selection
 
 if TYPE_CHECKING:
     from bookcore.persist.journal.copying import Salvaged
 
 __all__ = ["AsyncCalendar"]
+
+_ASYNC = "is async, and is called in a thread without a loop: give a plain function, in which nothing is awaited"
+_WITH = "write a function with `with calendar.{}(): ...` in it, and await calendar.run(function)"
+_IN_RUN = {
+    "fresh": "await calendar.catch_up(), then ask",
+    "transaction": _WITH.format("transaction"),
+    "what_if": _WITH.format("what_if"),
+}
+"""The blocks of `Calendar`, and what is done in place of them."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -127,6 +137,8 @@ class AsyncCalendar(Generic[R, K, E]):
     async def run(self, function: Callable[Concatenate[Calendar[R, K, E], P], T], *args: P.args, **options: P.kwargs) -> T:
         """Call a function with the calendar, and these arguments, in a thread, and return its answer.
 
+        Raises: `QueryError` for an async function, which would not run in that thread; what the function raises.
+
         >>> import asyncio
         >>> from bookcore import AsyncCalendar, Calendar, Resource
         >>> def both(calendar, start, end):
@@ -140,12 +152,24 @@ class AsyncCalendar(Generic[R, K, E]):
         >>> asyncio.run(main())
         2
         """
-        return await self._in_thread(partial(function, self.calendar, *args, **options))
+        if is_async(function):
+            raise QueryError(function, _ASYNC)
+        answer = await self._in_thread(partial(function, self.calendar, *args, **options))
+        if inspect.iscoroutine(answer):
+            answer.close()
+            raise QueryError(function, _ASYNC)
+        return answer
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         if self._ended:
             raise QueryError(self, "takes no commands after aclose; make another one")
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(copy_context().run, call))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            way = f": a block of it belongs to one thread; {_IN_RUN[name]}" if name in _IN_RUN else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{way}")
 
     async def aclose(self) -> None:
         """Wait for the commands under way, then close the calendar if `open` opened it. May be called again.

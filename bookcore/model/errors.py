@@ -63,6 +63,9 @@ def brief(value: object, limit: int = 80) -> str:
 LACKING = (MemoryError, RecursionError)
 """Exceptions that say what a call lacked, and nothing about its arguments: no call replaces them by an error of ours."""
 
+SHOWN = 3
+"""How many of the bookings in the way the message of a `ConflictError` names."""
+
 _READABLE = (date, time, timedelta)
 
 
@@ -261,15 +264,16 @@ class ConflictError(_ToldLaterError):
         self.resource, self.start, self.end, self.quantity, self._bounds = resource, start, end, quantity, bounds
         self._found: tuple[tuple[Any, ...], tuple[str, ...]] = tuple(conflicts), tuple(causes)
         self._failed: Exception | None = None
-        self._look: Callable[[], tuple[Iterable[Any], Iterable[str]]] | None = None
+        self._near: tuple[str, ...] = ()  # for the first conflicts: why they are in the way, if they do not overlap the span
+        self._look: Callable[[], tuple[Iterable[Any], Iterable[str], Iterable[str]]] | None = None
         self._ask: Callable[[Callable[[], None]], None] | None = None
 
     def look_later(
         self,
-        look: Callable[[], tuple[Iterable[Any], Iterable[str]]],
+        look: Callable[[], tuple[Iterable[Any], Iterable[str], Iterable[str]]],
         ask: Callable[[Callable[[], None]], None],
     ) -> None:
-        """Have *look* find the conflicts and causes when they are asked for. For calendars.
+        """Have *look* find the conflicts and causes when they are asked for, and what the text says of each. For calendars.
 
         *ask* calls the function that it is given with the calendar's lock held.
         """
@@ -285,8 +289,8 @@ class ConflictError(_ToldLaterError):
         if look is None:
             return
         try:
-            conflicts, causes = look()
-            self._found = tuple(conflicts), tuple(causes)
+            conflicts, causes, near = look()
+            self._found, self._near = (tuple(conflicts), tuple(causes)), tuple(near)
         except Exception as exc:
             if not last:
                 raise
@@ -319,9 +323,12 @@ class ConflictError(_ToldLaterError):
         except Exception as exc:  # a message must not raise
             why = getattr(exc, "reason", "") or str(exc)
             return f"what is in the way cannot be told ({type(exc).__name__}: {brief(why)})"
-        shown = [f"booking {brief(event.id, 40)} {_span(event.start, event.end, self._bounds)}" for event in conflicts[:3]]
-        if len(conflicts) > 3:
-            shown.append(f"{len(conflicts) - 3} more bookings")
+        shown = [
+            f"booking {brief(event.id, 40)} {_span(event.start, event.end, self._bounds)}{near}"
+            for event, near in zip(conflicts[:SHOWN], self._near or ("",) * SHOWN, strict=False)
+        ]
+        if len(conflicts) > SHOWN:
+            shown.append(f"{len(conflicts) - SHOWN} more bookings")
         return "; ".join([*shown, *causes]) or "taken"
 
     def _message(self) -> str:

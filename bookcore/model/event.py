@@ -205,7 +205,8 @@ class BookingEvent(_EventFields):
     resource's id and the span only, so a set or a dict finds an event also after it was booked or released.
 
     Raises: `FieldError` for such a keyword, and for a field that has the name of a property of the event; `AssignmentError`
-    for a change once booked. The calendar checks all other arguments when the event is booked.
+    for a change once booked (an `AttributeError`, as Python itself raises for a field of a plain `BookingEvent`). The
+    calendar checks all other arguments when the event is booked.
     """
 
     # ``_home`` is the ledger in which the event is or was booked, ``_seq`` its number there. ``_lock`` changes when the

@@ -338,13 +338,15 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
         text = brief(value, 40)
         raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
     try:
-        if is_a(value, (Iterable,)) and not has_id(value):
+        named = has_id(value)
+        if not named and is_a(value, (Iterable,)):
             return _members(value, calendar)
     except (QueryError, *LACKING):
         raise
     except Exception as exc:  # the object's own code
-        raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
-    raise QueryError(value, "is no term; terms are classes, selections, iterables of resources or ids, lists, no(...)")
+        raise QueryError(value, f"could not be read as a term: {type(exc).__name__}") from exc
+    what = f"is a resource, not a term; did you mean [{brief(value, 40)}]?" if named else "is no term"
+    raise QueryError(value, f"{what}; terms are classes, selections, iterables of resources or ids, lists, no(...)")
 
 
 def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Term, Term]:

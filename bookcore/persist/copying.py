@@ -14,7 +14,6 @@ begins anew. The state is copied, and not the records that led to it: the past o
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import closing, suppress
@@ -31,7 +30,7 @@ from bookcore.persist.journal.directory import LOCK, Names, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.records import standing
-from bookcore.persist.journal.recovery import locked
+from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
 from bookcore.persist.shared.opening import is_address, journal_at, shown, without_key
 from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Beginning, Place
@@ -42,9 +41,7 @@ from bookcore.persist.snapshot.save_load import load_bytes, load_file, save, sav
 
 __all__ = ["Copied", "copy_calendar"]
 
-SUFFIX = ".bks"
 UNFINISHED = ".unfinished-copy"
-_LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
 Report = Callable[[str, int, int], Any]
 """Is called with what is being done ("reading", "writing", "verifying"), how much of it is done, and how much there is."""
 
@@ -212,10 +209,8 @@ class _Files:
             raise JournalError(path, "is in the directory that is read; name another place")
         with told_as_journal(path, "cannot be written"):
             if not fs.exists(path):
-                is_plain = self.is_file or path != self._asked
-                if not is_plain and (os.path.splitext(path)[1] or _LIKE_AN_ADDRESS.match(path)):
-                    what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep}, and a SQLite file is sqlite:///path"
-                    raise JournalError(path, f"does not say what it is to be: {what}")
+                if not self.is_file:
+                    check_says_kind(path, self._asked)
             elif self.is_file or not fs.is_folder(path):
                 raise JournalError(path, "is there already; name another place, or remove it first")
             elif fs.names(path):

@@ -63,15 +63,7 @@ def by_start(state: CalendarState, pairs: list[tuple[ResourceRecord, Row]]) -> I
 @question
 def get(state: CalendarState, booking_id: Hashable) -> BookingEvent:
     """See `Calendar.get`."""
-    try:
-        seq = state.ledger.number_of(booking_id)
-    except LACKING:
-        raise
-    except Exception:  # unhashable, or the object's own code
-        seq = None
-    if seq is None:
-        raise UnknownBookingError(booking_id)
-    return state.ledger.event(seq)
+    return state.ledger.event(state.ledger.find(booking_id))
 
 
 @question

@@ -26,7 +26,7 @@ EXAMPLES = {
     "docs/cli.md": 6,
     "docs/complexity.md": 0,
     "docs/calendar-files.md": 30,
-    "docs/calling.md": 9,
+    "docs/calling.md": 12,
     "docs/durability.md": 14,
     "docs/errors.md": 12,
     "docs/glossary.md": 0,

@@ -203,3 +203,14 @@ def test_bookings_and_closures_are_no_resources(ask: Any, what: str) -> None:
     found = kinds[what]()
     with pytest.raises(QueryError, match=r"its \.resource"):
         ask(calendar, found)
+
+
+def test_a_resource_in_place_of_a_term_is_told_how_it_is_one() -> None:
+    """A list of it is a term; so it is for text."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("r"))
+    with pytest.raises(QueryError, match=r"is a resource, not a term; did you mean \[Resource\(id='r'\)\]\?"):
+        calendar.find(room)
+    assert calendar.find([room]).ids() == ["r"]
+    with pytest.raises(QueryError, match="3: is no term; terms are"):
+        calendar.find(3)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,39 @@ def test_a_field_may_be_called_self(call: str) -> None:
     else:
         event = calendar.change(calendar.book("room", 9, 12), self="Ada")
     assert event.fields["self"] == "Ada"
+
+
+def test_an_async_function_is_not_run() -> None:
+    """It would give a coroutine that nobody awaits, and do nothing."""
+
+    async def book(calendar: Any) -> Any:
+        return calendar.book("r", 1, 2)
+
+    async def main() -> None:
+        async with AsyncCalendar(Calendar()) as calendar:
+            await calendar.add_resource(Resource("r"))
+            functions: list[Callable[[Any], Any]] = [book, partial(book), lambda _: book(None)]
+            for function in functions:
+                with pytest.raises(QueryError, match=r"is async.*give a plain function"):
+                    await calendar.run(function)
+            assert len(calendar) == 0
+
+    asyncio.run(main())
+
+
+def test_blocks_name_what_is_done_in_place_of_them() -> None:
+    """They belong to one thread."""
+
+    async def main() -> None:
+        async with AsyncCalendar(Calendar()) as awaited:
+            calendar: Any = awaited
+            for name in "transaction", "what_if":
+                with pytest.raises(AttributeError, match=rf"with calendar\.{name}\(\).*await calendar\.run\(function\)"):
+                    getattr(calendar, name)()
+            with pytest.raises(AttributeError, match="catch_up"):
+                calendar.fresh()
+            with pytest.raises(AttributeError, match=r"^'AsyncCalendar' object has no attribute 'boook'$"):
+                calendar.boook()
+            assert not hasattr(calendar, "transaction")
+
+    asyncio.run(main())

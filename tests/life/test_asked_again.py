@@ -18,6 +18,7 @@ from bookcore import (
     DuplicateResourceError,
     QueryError,
     Resource,
+    UnknownBookingError,
 )
 from bookcore.testing.liststore import ListStore
 
@@ -84,6 +85,23 @@ def test_another_content_says_so(asked: dict[str, Any]) -> None:
     calendar = rooms()
     with pytest.raises(DuplicateBookingError, match="are others"):
         calendar.book("r", asked.pop("start", 1), asked.pop("end", 5), id="timed", if_exists="return", **asked)
+
+
+def test_an_event_is_looked_up_like_its_id() -> None:
+    """As in every other call that takes a booking: by what it is, or not at all once it was moved."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("r"))
+    stay = calendar.book("r", 1, 3, id="stay")
+    assert calendar.get(stay) == calendar.get("stay") == stay
+    moved = calendar.move(stay, start=2, end=4)
+    with pytest.raises(UnknownBookingError, match="was it moved"):
+        calendar.get(stay)
+    with pytest.raises(UnknownBookingError, match="not booked in this calendar"):
+        Calendar().get(moved)
+    for wrong in "other", ["stay"]:
+        with pytest.raises(UnknownBookingError):
+            calendar.get(wrong)  # type: ignore[arg-type]
+    assert calendar.get(moved) == moved
 
 
 # -- resources that are there ------------------------------------------------------------------------

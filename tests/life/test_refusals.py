@@ -425,3 +425,24 @@ def test_the_fast_paths_come_back() -> None:
     assert stay not in caught.value.conflicts
     assert len(caught.value.conflicts) == MANY
     calendar.check()
+
+
+def test_a_booking_that_is_too_near_is_told_as_such() -> None:
+    """One that does not overlap the span is in the way by the turnaround, which the message names as `explain` does."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("s", before=1, after=2))
+    calendar.book("s", 10, 12, id="early")
+    calendar.book("s", 15, 17, id="late")
+    text = "booking 'early' [10, 12) is too near: turnaround of 1 before and 2 after; booking 'late' [15, 17)"
+    with pytest.raises(ConflictError) as caught:
+        calendar.book("s", 13, 16)
+    assert str(caught.value) == f"'s' is not available in [13, 16): {text}"
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+    assert str(caught.value.in_the_way) == text
+    with pytest.raises(NoneAvailableError) as none:
+        calendar.book_any(calendar.resources, 13, 16)
+    assert text in str(none.value)
+    with pytest.raises(ConflictError, match=r"early.*is too near.*late' \[15, 17\)$"):
+        calendar.move(calendar.book("s", 30, 33), start=13, end=16)
+    own = ConflictError("s", 13, 16, calendar.conflicts("s", 13, 16))
+    assert "too near" not in str(own)

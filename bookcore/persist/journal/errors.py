@@ -49,12 +49,17 @@ class JournalVersionError(JournalError):
 
 
 class JournalInUseError(JournalError):
-    """Another calendar has the directory open. Attributes: ``pid``, ``host`` of its process; None if it does not say."""
+    """Another calendar has the directory open.
 
-    def __init__(self, path: object, pid: int | None, host: str | None) -> None:
+    Attributes: ``pid``, ``host`` of its process, None if it does not say; ``here`` (whether it is this process).
+    """
+
+    def __init__(self, path: object, pid: int | None, host: str | None, here: bool = False) -> None:
         holder = "another process" if pid is None else f"process {pid} on {host}"
+        if here:
+            holder += ", this one"
         super().__init__(path, f"is open in {holder}; one calendar at a time writes it")
-        self.pid, self.host = pid, host
+        self.pid, self.host, self.here = pid, host, here
 
 
 class JournalClosedError(JournalError):

@@ -29,7 +29,7 @@ from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutEr
 from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
-from bookcore.persist.journal.recovery import recover
+from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared.opening import is_address, open_shared, open_shared_past, shown, without_key
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
@@ -242,7 +242,10 @@ def open_calendar(
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
     fs = fs or FileSystem()
     with told_as_journal(folder, "cannot be opened"):
-        folder = fs.absolute(folder)
+        named, folder = folder, fs.absolute(folder)
+        check_kind(fs, folder)
+        if create and as_of is None and not salvage and not fs.exists(folder):
+            check_says_kind(named.rstrip(os.sep) or named, named)
     if as_of is not None:
         return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), asked, progress)
     if salvage:

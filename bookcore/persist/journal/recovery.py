@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from contextlib import suppress
 
 from bookcore.engine.state import CalendarState
@@ -23,7 +24,12 @@ from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
 from bookcore.persist.journal.reading import Asked, C, End, Make, Progress, Reader, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["locked", "locked_file", "recover"]
+__all__ = ["SUFFIX", "check_kind", "check_says_kind", "locked", "locked_file", "recover"]
+
+SUFFIX = ".bks"
+"""How the name of a snapshot file ends."""
+_SQLITE = b"SQLite format 3\0"
+_LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
 
 
 def recover(
@@ -67,8 +73,7 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
     """Make the directory if it is not there and may be made; refuse one that is not a store and not empty."""
     with told_as_journal(folder, "cannot be opened"):
         if not fs.is_folder(folder):
-            if fs.exists(folder):
-                raise JournalError(folder, "is not a directory; a snapshot file is read by Calendar.restore")
+            check_kind(fs, folder)
             if not create:
                 raise JournalError(folder, "there is no such directory, and create is false")
             fs.make_folder(folder)
@@ -81,6 +86,22 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
         raise JournalError(folder, f"holds files of others and no calendar ({names.foreign[0]}); take an empty directory")
     if not create:
         raise JournalError(folder, "there is no calendar in it, and create is false")
+
+
+def check_kind(fs: FileSystem, path: str) -> None:
+    """Raise `JournalError` if something else than a directory is there. Raises: OSError."""
+    if not fs.exists(path) or fs.is_folder(path):
+        return
+    if not fs.is_special(path) and read_file(fs, path, len(_SQLITE)) == _SQLITE:
+        raise JournalError(path, f"is not a directory but a SQLite file: write sqlite:///{path}")
+    raise JournalError(path, "is not a directory; a snapshot file is read by Calendar.restore")
+
+
+def check_says_kind(path: str, asked: str) -> None:
+    """Raise `JournalError` if the name of what is to be made may be meant as that of a file, or of a database."""
+    if path == asked and (os.path.splitext(path)[1] or _LIKE_AN_ADDRESS.match(path)):
+        what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep} or is there already, a SQLite file is sqlite:///path"
+        raise JournalError(path, f"does not say what it is to be: {what}")
 
 
 def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
@@ -113,7 +134,9 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
         text = b""
     pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
     told = pid.isascii() and pid.isdigit() and host.isprintable()
-    return JournalInUseError(folder, int(pid) if told else None, host if told else None)
+    if not told:
+        return JournalInUseError(folder, None, None)
+    return JournalInUseError(folder, int(pid), host, here=(int(pid), host) == (fs.process(), fs.host()))
 
 
 def locked_file(fs: FileSystem, folder: str, name: str) -> int:

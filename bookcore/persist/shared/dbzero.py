@@ -96,7 +96,7 @@ class DbzeroJournal:
             try:
                 self._lock = locked_file(self._fs, self._path, f"{prefix}.LOCK")
             except JournalInUseError as exc:
-                raise JournalInUseError(self.name, exc.pid, exc.host) from None
+                raise JournalInUseError(self.name, exc.pid, exc.host, exc.here) from None
             with _turn, self._told("cannot be opened"):
                 if _enter(self._path, self.name):
                     DbzeroJournal._given = True

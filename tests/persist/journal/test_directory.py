@@ -244,9 +244,9 @@ def test_one_calendar_at_a_time_has_a_directory(tmp_path: Path) -> None:
     """The error names the process; the one that has it open is not disturbed."""
     with booked(tmp_path) as calendar:
         before = contents(tmp_path)
-        with pytest.raises(JournalInUseError, match=f"process {os.getpid()} on ") as caught:
+        with pytest.raises(JournalInUseError, match=rf"process {os.getpid()} on [^,]*, this one;") as caught:
             Calendar.open(tmp_path)
-        assert caught.value.pid == os.getpid()
+        assert (caught.value.pid, caught.value.here) == (os.getpid(), True)
         assert contents(tmp_path) == before
         calendar.book("room", 50, 51)
     with Calendar.open(tmp_path) as again:

@@ -112,3 +112,34 @@ def test_a_path_over_a_link_is_not_shortened(tmp_path: Path, monkeypatch: pytest
     Calendar.open("link/../rooms").close()
     assert (tmp_path / "far" / "rooms").is_dir()
     assert FileSystem().absolute("/rooms") == "/rooms"
+
+
+@pytest.mark.parametrize("name", ["rooms.db", "rooms.sqlite", "rooms.bks", "sqlite:rooms", "postgresql:rooms"])
+def test_a_name_that_may_mean_a_file_makes_no_directory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who forgot a slash would have a directory of that name, and nobody to share it with. A slash says that it is meant."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match=r"does not say what it is to be: .*a SQLite file is sqlite:///path"):
+        Calendar.open(name)
+    assert not list(tmp_path.iterdir())
+    for options in {"create": False}, {"as_of": "now"}:
+        with pytest.raises(JournalError, match=r"there is no such directory|cannot be read"):
+            Calendar.open(name, **options)
+    Calendar.open(f"{name}{os.sep}").close()
+    Calendar.open(name).close()
+    Calendar.open(tmp_path / name).close()
+    Path("made.once").mkdir()
+    Calendar.open("made.once").close()
+
+
+def test_a_sqlite_file_is_told_from_a_directory(tmp_path: Path) -> None:
+    path = tmp_path / "rooms.db"
+    with Calendar.open(f"sqlite:///{path}") as calendar:
+        calendar.add_resource(Resource("room"))
+        for options in {}, {"as_of": "now"}, {"salvage": True}:
+            with pytest.raises(JournalError, match=f"not a directory but a SQLite file: write sqlite:///{path}$"):
+                Calendar.open(path, **options)
+    with Calendar.open(f"sqlite:///{path}") as calendar:
+        assert calendar.resources.ids() == ["room"]
+    (tmp_path / "empty").touch()
+    with pytest.raises(JournalError, match="is not a directory; a snapshot file"):
+        Calendar.open(tmp_path / "empty")
