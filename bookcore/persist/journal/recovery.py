@@ -28,6 +28,7 @@ __all__ = ["SUFFIX", "check_kind", "check_says_kind", "locked", "locked_file", "
 
 SUFFIX = ".bks"
 """How the name of a snapshot file ends."""
+_OF_FILES = frozenset({SUFFIX, ".db", ".db3", ".sqlite", ".sqlite3"})
 _SQLITE = b"SQLite format 3\0"
 _LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
 
@@ -98,8 +99,8 @@ def check_kind(fs: FileSystem, path: str) -> None:
 
 
 def check_says_kind(path: str, asked: str) -> None:
-    """Raise `JournalError` if the name of what is to be made may be meant as that of a file, or of a database."""
-    if path == asked and (os.path.splitext(path)[1] or _LIKE_AN_ADDRESS.match(path)):
+    """Raise `JournalError` if the name of what is to be made is like that of a file, or of a database."""
+    if path == asked and (os.path.splitext(path)[1].lower() in _OF_FILES or _LIKE_AN_ADDRESS.match(path)):
         what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep} or is there already, a SQLite file is sqlite:///path"
         raise JournalError(path, f"does not say what it is to be: {what}")
 
