@@ -242,8 +242,7 @@ class DbzeroJournal:
     def _fail(self, exc: Exception) -> None:
         """Take no more changes, since nobody knows what is in the files."""
         self._failed = _words(exc)
-        what = f"nobody knows whether the change stands ({self._failed}); open the calendar anew and repeat the call"
-        raise UnknownOutcomeError(self.name, what) from exc
+        raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -400,7 +400,7 @@ class PostgresJournal:
         finally:
             writer.remove_notice_handler(hear)
         if doubts:
-            raise UnknownOutcomeError(self.name, f"nobody knows whether the change stands ({doubts[0]}); repeat the call")
+            raise UnknownOutcomeError.of_change(self.name, doubts[0])
 
     @contextmanager
     def _judged(self, groups: Sequence[Group]) -> Iterator[None]:
