@@ -35,7 +35,7 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.journal.recovery import locked_file
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import LAST, LEAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["DbzeroJournal"]
 
@@ -45,8 +45,6 @@ MOST = 60_000_000
 """The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
 PART = 1 << 24
 """The size in bytes of the parts of a snapshot."""
-LEAST = 1 << 22
-"""How many bytes of records there are before a checkpoint is due, at least."""
 AT_ONCE = 1000
 """How many records are copied in one commit."""
 

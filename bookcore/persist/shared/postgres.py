@@ -44,14 +44,12 @@ from bookcore.persist.shared.pgschema import (
     version_of,
 )
 from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import FORKED, LAST, LEAST, Beginning, Entry, Place, after, entries, lag, newest_first
 
 __all__ = ["PostgresJournal"]
 
 MOST = 400_000_000
 """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
-LEAST = 1 << 22
-"""How many bytes of records there are before a checkpoint is due, at least."""
 LEAST_PATIENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
@@ -87,8 +85,6 @@ SELECT coalesce((SELECT sum(length(record)) FROM bookcore.change WHERE calendar 
                  AND position > coalesce((SELECT position FROM newest), 0)), 0)
        > greatest(%(least)s, coalesce((SELECT size FROM newest), 0))
 """
-_forked: list[Any] = []
-"""Connections of the process from which this one was forked. They must not be closed here."""
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -466,7 +462,7 @@ class PostgresJournal:
         self._ended = True
         connections, self._connections = list(self._connections.values()), {}
         if os.getpid() != self._pid:
-            _forked.extend(connections)
+            FORKED.extend(connections)
             return
         for connection in connections:
             with suppress(psycopg.Error):
