@@ -35,7 +35,17 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.journal.recovery import locked_file
-from bookcore.persist.shared.seam import LAST, LEAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["DbzeroJournal"]
 

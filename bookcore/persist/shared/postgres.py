@@ -44,7 +44,18 @@ from bookcore.persist.shared.pgschema import (
     version_of,
 )
 from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
-from bookcore.persist.shared.seam import FORKED, LAST, LEAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    FORKED,
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["PostgresJournal"]
 

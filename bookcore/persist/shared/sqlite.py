@@ -32,7 +32,18 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     JournalVersionError,
 )
-from bookcore.persist.shared.seam import FORKED, LAST, LEAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    FORKED,
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["SqliteJournal"]
 
