@@ -145,7 +145,7 @@ class PostgresJournal:
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
-        self._reading, self._listening = threading.Lock(), threading.Lock()
+        self._reading, self._listening = threading.Lock(), threading.RLock()
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
@@ -312,15 +312,23 @@ class PostgresJournal:
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
-        with self._listening, self._told("cannot be read"):
-            listener = self._connected("listener")
-            while not lag(self, place):
-                left = until - monotonic()
-                if left <= 0 or self._ended:
-                    return False
-                for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
-                    pass
-        return True
+        try:
+            if not self._listening.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+                return lag(self, place) > 0
+            with self._told("cannot be read"):
+                listener = self._connected("listener")
+                while not lag(self, place):
+                    left = until - monotonic()
+                    if left <= 0 or self._ended:
+                        return False
+                    for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
+                        pass
+            return True
+        finally:
+            try:
+                self._listening.release()  # the first call here, so that Ctrl-C cannot leave it held
+            except RuntimeError:  # it was not acquired
+                pass
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""

@@ -300,6 +300,26 @@ def test_a_server_that_is_gone_for_a_while_is_caught_up_with(postgres_server: Po
     assert other.digest() == one.digest()
 
 
+def test_who_waits_for_a_record_does_not_wait_for_who_listens(opened: Open) -> None:
+    """The follower listens for longer than a caller may want to wait."""
+    one = booked(opened)
+    listens, ended = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with one._recorder.journal._listening:
+            listens.set()
+            ended.wait(30)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    listens.wait(30)
+    with pytest.raises(JournalTimeoutError, match=r"did not come within 0\.05 seconds"):
+        one.wait_for(99, timeout=0.05)
+    assert listener.is_alive()
+    ended.set()
+    listener.join()
+
+
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[None]:
     """Stop all processes of a server for a while, as a machine does that hangs: its sockets stay open."""
