@@ -66,6 +66,13 @@ CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
+_WATCH = """
+SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
+    ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
+    ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3')) AS asked (name, wanted)
+USING (name) WHERE source = 'default'
+"""
+"""Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s;
 SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
@@ -179,6 +186,7 @@ class PostgresJournal:
         connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
         connection.patience = patience
         try:
+            connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
             if use == "listener":

@@ -88,6 +88,32 @@ def test_options_for_the_server_come_to_it_as_they_are(postgres_server: Postgres
         pass
 
 
+def test_the_server_is_told_when_to_give_a_machine_up_that_is_gone(postgres_server: PostgresServer) -> None:
+    """As soon as the client would give up the server, unless the address says otherwise; it may have the lock."""
+    address = f"{postgres_server.dsn()}&calendar=gone&options=-c%20tcp_keepalives_idle%3D40%20-c%20tcp_user_timeout%3D0"
+    ask = "SELECT name, source FROM pg_settings WHERE name LIKE 'tcp%%' ORDER BY name"  # of a socket the values are all 0
+    with Calendar.open(address) as calendar:
+        found = dict(calendar._recorder.journal._connections["writer"].execute(ask).fetchall())
+    assert found == {
+        "tcp_keepalives_count": "session", "tcp_keepalives_idle": "client", "tcp_keepalives_interval": "session",
+        "tcp_user_timeout": "client",
+    }  # fmt: skip
+
+
+def test_a_transaction_that_takes_longer_than_the_address_allows_raises(opened: Open, address: str) -> None:
+    """Others can append meanwhile; nothing of it is there afterwards."""
+    other = booked(opened)
+    limit = "&options=-c%20idle_in_transaction_session_timeout%3D100"
+    with Calendar.open(address + limit, follow=False) as one:
+        with pytest.raises(JournalError, match="idle-in-transaction timeout"), one.transaction():
+            one.book("room", 8, 9)
+            other.book("room", 9, 10)  # waits until the server has ended the connection of the other one
+        one.catch_up()
+        assert (one.position, one.digest()) == (4, other.digest())
+        assert one.book("room", 8, 9).owns_lock
+    other.catch_up()
+
+
 def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -> None:
     """A stricter one would refuse to lock a row that was changed while the lock was waited for."""
     calendars = [Calendar.open(f"{address}&options=-c%20default_transaction_isolation%3Dserializable") for _ in range(3)]
