@@ -64,6 +64,8 @@ MOST = 400_000_000
 LEAST_PATIENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
+SLOWEST = 1_000_000
+"""How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
 _WATCH = """
@@ -113,6 +115,15 @@ class _Connection(psycopg.Connection[Any]):
 
     patience = LEAST_PATIENCE
 
+    @contextmanager
+    def patiently(self, more: float) -> Iterator[None]:
+        """Be patient for so many more seconds, because the server has something to wait for, or much to do."""
+        self.patience += more
+        try:
+            yield
+        finally:
+            self.patience -= more
+
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
         return super().wait(self._bounded(gen), *args, **options)
@@ -131,7 +142,7 @@ class _Connection(psycopg.Connection[Any]):
             elif monotonic() >= until:
                 if given_up:
                     self.close()
-                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:g} seconds")
+                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:.3g} seconds")
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=CANCELLING)
                 until, given_up = monotonic() + CANCELLING, True
@@ -259,7 +270,8 @@ class PostgresJournal:
         """Write the checkpoint that a copy begins with. The transaction is open."""
         self._check_size(begin.snapshot)
         values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
-        connection.execute(values, (self._name, *begin.place, begin.snapshot))
+        with connection.patiently(len(begin.snapshot) / SLOWEST):
+            connection.execute(values, (self._name, *begin.place, begin.snapshot))
         ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
         begin.verify(connection.execute(ask, (self._name,)).fetchone()[0])
 
@@ -350,7 +362,8 @@ class PostgresJournal:
         wait = max(1, round(timeout * 1000))
         with self._told("the change was not made", timeout):
             writer, begun = self._connected("writer"), self.machine_clock()
-            cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
+            with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
+                cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
             cursor.set_result(-1)
             found = cursor.fetchone()
             if found is not None:
@@ -374,7 +387,7 @@ class PostgresJournal:
         groups = list(groups_of([(new.position, rows_of(record))], self.bounds)) if self._tables else []
         command, rows = self._write_tables(groups)
         values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
-        self._commit(command + _APPEND, values | rows, groups)
+        self._commit(command + _APPEND, values | rows, groups, len(record))
         return new
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -395,8 +408,8 @@ class PostgresJournal:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
         self._commit("COMMIT", {})
 
-    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = ()) -> None:
-        """Commit the transaction in which the calendar is locked. Raises: as `SharedJournal.append`."""
+    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = (), size: int = 0) -> None:
+        """Commit the transaction in which the calendar is locked; *size* is that of a record. Raises: as `append`."""
         self._head, writer = None, self._connections.get("writer")
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
@@ -410,7 +423,7 @@ class PostgresJournal:
 
         writer.add_notice_handler(hear)
         try:
-            with self._told("the change was not made"), self._judged(groups):
+            with self._told("the change was not made"), self._judged(groups), writer.patiently(size / SLOWEST):
                 writer.execute(statements, values)
         except JournalError as exc:
             if not writer.closed:
@@ -457,7 +470,8 @@ class PostgresJournal:
         values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:
             try:
-                reader.execute(_CHECKPOINT, values)
+                with reader.patiently(len(snapshot) / SLOWEST):
+                    reader.execute(_CHECKPOINT, values)
             except BaseException:
                 reader.close()
                 raise
