@@ -417,6 +417,65 @@ def test_a_server_that_hangs_is_not_waited_for(
         assert calendar.position == 4
 
 
+def test_a_server_that_hangs_keeps_no_call_for_ever(
+    postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that asks the server raises; a question does not ask, and closing needs no answer."""
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    one, undone, closed = booked(opened, timeout=0.5), opened(timeout=0.5), opened(timeout=0.5, follow=True)
+    one.catch_up()
+    with ExitStack() as stack:
+        with pytest.raises(ZeroDivisionError), undone.transaction():
+            undone.book("room", 8, 9)
+            stack.enter_context(frozen(postgres_server))
+            raise ZeroDivisionError  # what it rolls back gets no answer
+        assert len(undone) == 2
+        for call in (one.lag, one.catch_up, lambda: one.wait_for(99)):
+            with pytest.raises(JournalError):
+                call()
+        assert not one.is_available("room", 0, 1)
+        assert one.find_available(8, 9).ids() == ["room"]
+        closed.close()
+    again = opened(timeout=20)
+    again.book("room", 8, 9)
+    assert again.position == 4
+
+
+def test_questions_are_answered_while_a_commit_gets_no_answer(
+    postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for the end of the command, which comes in bounded time."""
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    one = booked(opened, timeout=0.5)
+    commit, hangs = postgres.PostgresJournal._commit, threading.Event()
+    answers: list[bool] = []
+
+    def ask() -> None:
+        hangs.wait(30)
+        answers.append(one.is_available("room", 8, 9))
+
+    with ExitStack() as stack, monkeypatch.context() as patch:
+
+        def commit_frozen(*values: Any) -> None:
+            stack.enter_context(frozen(postgres_server))
+            hangs.set()
+            commit(*values)
+
+        patch.setattr(postgres.PostgresJournal, "_commit", commit_frozen)
+        asker = threading.Thread(target=ask)
+        asker.start()
+        with pytest.raises(UnknownOutcomeError):
+            one.book("room", 8, 9, id="once")
+        asker.join(30)
+        assert answers == [True]
+
+
 @pytest.fixture
 def full(postgres_server: PostgresServer, admin: Any) -> Iterator[str]:
     """Return the name of a tablespace of 2 MB."""
