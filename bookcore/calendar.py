@@ -1841,7 +1841,8 @@ class Calendar(Generic[R, K, E]):
             what = f"of {resources} resources and {bookings} bookings"
         except BookcoreError as exc:
             what = f"that does not answer now ({type(exc).__name__})"
-        return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}>"
+        kept = "" if self._recorder is None else f", kept in {self._recorder.name}"
+        return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}{kept}>"
 
 
 def _is_store(value: Any) -> bool:

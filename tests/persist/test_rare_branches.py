@@ -426,7 +426,7 @@ def test_a_calendar_that_is_far_behind_reads_on_while_others_may_write(
 def test_the_connections_of_a_forked_process_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To close one there would take the locks of the parent away."""
     left: list[Any] = []
-    monkeypatch.setattr(sqlite, "_forked", left)
+    monkeypatch.setattr(sqlite, "FORKED", left)
     calendar = Calendar.open(f"sqlite:///{tmp_path}/rooms.db", follow=False)
     journal: Any = calendar._recorder.journal
     journal._pid += 1

@@ -380,7 +380,7 @@ class DirectoryJournal:
                 with told_as_journal(self.folder, "all is written, but not that it was shut down"):
                     write_clean(self.fs, self.folder, self.store_id, self.position, self.secret)
         finally:
-            self._closed = self._closed or "it was shut down"
+            self._closed = self._closed or "it was closed"
             self._end_thread()
             self.release()
 

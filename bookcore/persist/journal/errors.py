@@ -63,11 +63,11 @@ class JournalInUseError(JournalError):
 
 
 class JournalClosedError(JournalError):
-    """The journal takes no more records: it was shut down, writing to it failed, or this is a forked process."""
+    """The journal takes no more records: it was closed, writing to it failed, or this is a forked process."""
 
     @classmethod
     def after_close(cls, path: object) -> JournalClosedError:
-        """Return the error of a shared journal that was shut down."""
+        """Return the error of a shared journal that was closed."""
         return cls(path, "takes no more changes: the calendar was closed")
 
     @classmethod
@@ -120,8 +120,15 @@ class UnknownOutcomeError(JournalError):
     """The server did not say that a change is committed, and may have it or not; or it has it, and its standby may not.
 
     The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
-    the same id settles it. Looking for the booking does not: a primary that has lost its standby shows what may yet be lost.
+    the same id settles it; a booking without an id may be made twice so. Looking for the booking does not settle it: a
+    primary that has lost its standby shows what may yet be lost.
     """
+
+    @classmethod
+    def of_change(cls, path: object, why: str, first: str = "") -> UnknownOutcomeError:
+        """Return the error for a change whose commit was cut off; *first* is what to do before the call is repeated."""
+        way = f'{first}repeat the call with the same id and if_exists="return"; a booking without an id may be made twice'
+        return cls(path, f"nobody knows whether the change stands ({why}); {way}")
 
 
 class JournalPositionError(JournalError):

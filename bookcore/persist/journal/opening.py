@@ -53,6 +53,11 @@ class Recorder:
         self._is_writing = False  # a thread was started for a checkpoint, and has not ended
 
     @property
+    def name(self) -> str:
+        """The directory."""
+        return self.files.folder
+
+    @property
     def position(self) -> int:
         """See `Calendar.position`."""
         return self.files.position

@@ -42,11 +42,11 @@ __all__ = ["Entry", "History", "PastRecorder", "about", "entries_of", "open_past
 class PastRecorder:
     """The journal of a calendar that shows the past: it takes no record."""
 
-    __slots__ = ("_name", "_read", "position")
+    __slots__ = ("_read", "name", "position")
 
     def __init__(self, name: str, position: int, read: Callable[..., History]) -> None:
         """*read* is `read_history` of the place."""
-        self._name, self.position, self._read = name, position, read
+        self.name, self.position, self._read = name, position, read
 
     def append(self, noted: Sequence[Change]) -> None:
         """Refuse changes, but for those of indexes, which are in no record. Raises: `JournalReadOnlyError`."""
@@ -57,7 +57,7 @@ class PastRecorder:
         """Raise `JournalReadOnlyError`."""
         shown = f"is shown as it was after record {self.position}"
         reason = f"{shown}: it takes no changes and learns of none; open it without as_of"
-        raise JournalReadOnlyError(self._name, reason)
+        raise JournalReadOnlyError(self.name, reason)
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""

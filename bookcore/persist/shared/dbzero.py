@@ -35,7 +35,17 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.journal.recovery import locked_file
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["DbzeroJournal"]
 
@@ -45,8 +55,6 @@ MOST = 60_000_000
 """The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
 PART = 1 << 24
 """The size in bytes of the parts of a snapshot."""
-LEAST = 1 << 22
-"""How many bytes of records there are before a checkpoint is due, at least."""
 AT_ONCE = 1000
 """How many records are copied in one commit."""
 
@@ -242,8 +250,7 @@ class DbzeroJournal:
     def _fail(self, exc: Exception) -> None:
         """Take no more changes, since nobody knows what is in the files."""
         self._failed = _words(exc)
-        what = f"nobody knows whether the change stands ({self._failed}); open the calendar anew and repeat the call"
-        raise UnknownOutcomeError(self.name, what) from exc
+        raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
     # -- reading -----------------------------------------------------------------------------------
 

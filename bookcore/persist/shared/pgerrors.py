@@ -20,8 +20,11 @@ _REASONS = {
 def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
     """Return the error for one of psycopg: *what* was not done to the database of this name."""
     lines = str(exc).strip().splitlines() or [type(exc).__name__]
-    if exc.sqlstate in ("55P03", "57014"):
+    if exc.sqlstate == "55P03":
         reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
+        return JournalTimeoutError(name, reason, timeout)
+    if exc.sqlstate == "57014":  # by us, by a statement_timeout, or by somebody who administers the server
+        reason = f"{what}: the server took too long for it, and it was cancelled; nothing was changed ({lines[0]})"
         return JournalTimeoutError(name, reason, timeout)
     reasons = {**_REASONS, "42501": f"the user lacks a privilege ({lines[0]})"}
     return JournalError(name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")

@@ -44,19 +44,37 @@ from bookcore.persist.shared.pgschema import (
     version_of,
 )
 from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    FORKED,
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["PostgresJournal"]
 
 MOST = 400_000_000
 """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
-LEAST = 1 << 22
-"""How many bytes of records there are before a checkpoint is due, at least."""
 LEAST_PATIENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
+SLOWEST = 1_000_000
+"""How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
+_WATCH = """
+SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
+    ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
+    ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3')) AS asked (name, wanted)
+USING (name) WHERE source = 'default'
+"""
+"""Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s;
 SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
@@ -87,8 +105,6 @@ SELECT coalesce((SELECT sum(length(record)) FROM bookcore.change WHERE calendar 
                  AND position > coalesce((SELECT position FROM newest), 0)), 0)
        > greatest(%(least)s, coalesce((SELECT size FROM newest), 0))
 """
-_forked: list[Any] = []
-"""Connections of the process from which this one was forked. They must not be closed here."""
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -98,6 +114,15 @@ class _Connection(psycopg.Connection[Any]):
     """
 
     patience = LEAST_PATIENCE
+
+    @contextmanager
+    def patiently(self, more: float) -> Iterator[None]:
+        """Be patient for so many more seconds, because the server has something to wait for, or much to do."""
+        self.patience += more
+        try:
+            yield
+        finally:
+            self.patience -= more
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
@@ -117,7 +142,7 @@ class _Connection(psycopg.Connection[Any]):
             elif monotonic() >= until:
                 if given_up:
                     self.close()
-                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:g} seconds")
+                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:.3g} seconds")
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=CANCELLING)
                 until, given_up = monotonic() + CANCELLING, True
@@ -138,7 +163,7 @@ class PostgresJournal:
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
-        self._reading, self._listening = threading.Lock(), threading.Lock()
+        self._reading, self._listening = threading.Lock(), threading.RLock()
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
@@ -172,6 +197,7 @@ class PostgresJournal:
         connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
         connection.patience = patience
         try:
+            connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
             if use == "listener":
@@ -244,7 +270,8 @@ class PostgresJournal:
         """Write the checkpoint that a copy begins with. The transaction is open."""
         self._check_size(begin.snapshot)
         values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
-        connection.execute(values, (self._name, *begin.place, begin.snapshot))
+        with connection.patiently(len(begin.snapshot) / SLOWEST):
+            connection.execute(values, (self._name, *begin.place, begin.snapshot))
         ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
         begin.verify(connection.execute(ask, (self._name,)).fetchone()[0])
 
@@ -305,15 +332,23 @@ class PostgresJournal:
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
-        with self._listening, self._told("cannot be read"):
-            listener = self._connected("listener")
-            while not lag(self, place):
-                left = until - monotonic()
-                if left <= 0 or self._ended:
-                    return False
-                for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
-                    pass
-        return True
+        try:
+            if not self._listening.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+                return lag(self, place) > 0
+            with self._told("cannot be read"):
+                listener = self._connected("listener")
+                while not lag(self, place):
+                    left = until - monotonic()
+                    if left <= 0 or self._ended:
+                        return False
+                    for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
+                        pass
+            return True
+        finally:
+            try:
+                self._listening.release()  # the first call here, so that Ctrl-C cannot leave it held
+            except RuntimeError:  # it was not acquired
+                pass
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""
@@ -327,7 +362,8 @@ class PostgresJournal:
         wait = max(1, round(timeout * 1000))
         with self._told("the change was not made", timeout):
             writer, begun = self._connected("writer"), self.machine_clock()
-            cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
+            with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
+                cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
             cursor.set_result(-1)
             found = cursor.fetchone()
             if found is not None:
@@ -351,7 +387,7 @@ class PostgresJournal:
         groups = list(groups_of([(new.position, rows_of(record))], self.bounds)) if self._tables else []
         command, rows = self._write_tables(groups)
         values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
-        self._commit(command + _APPEND, values | rows, groups)
+        self._commit(command + _APPEND, values | rows, groups, len(record))
         return new
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -372,8 +408,8 @@ class PostgresJournal:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
         self._commit("COMMIT", {})
 
-    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = ()) -> None:
-        """Commit the transaction in which the calendar is locked. Raises: as `SharedJournal.append`."""
+    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = (), size: int = 0) -> None:
+        """Commit the transaction in which the calendar is locked; *size* is that of a record. Raises: as `append`."""
         self._head, writer = None, self._connections.get("writer")
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
@@ -387,7 +423,7 @@ class PostgresJournal:
 
         writer.add_notice_handler(hear)
         try:
-            with self._told("the change was not made"), self._judged(groups):
+            with self._told("the change was not made"), self._judged(groups), writer.patiently(size / SLOWEST):
                 writer.execute(statements, values)
         except JournalError as exc:
             if not writer.closed:
@@ -400,7 +436,7 @@ class PostgresJournal:
         finally:
             writer.remove_notice_handler(hear)
         if doubts:
-            raise UnknownOutcomeError(self.name, f"nobody knows whether the change stands ({doubts[0]}); repeat the call")
+            raise UnknownOutcomeError.of_change(self.name, doubts[0])
 
     @contextmanager
     def _judged(self, groups: Sequence[Group]) -> Iterator[None]:
@@ -434,7 +470,8 @@ class PostgresJournal:
         values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:
             try:
-                reader.execute(_CHECKPOINT, values)
+                with reader.patiently(len(snapshot) / SLOWEST):
+                    reader.execute(_CHECKPOINT, values)
             except BaseException:
                 reader.close()
                 raise
@@ -466,7 +503,7 @@ class PostgresJournal:
         self._ended = True
         connections, self._connections = list(self._connections.values()), {}
         if os.getpid() != self._pid:
-            _forked.extend(connections)
+            FORKED.extend(connections)
             return
         for connection in connections:
             with suppress(psycopg.Error):

@@ -53,6 +53,11 @@ class SharedRecorder:
         self.grown = 0  # the bytes of all records that were read and appended since then, or at opening
 
     @property
+    def name(self) -> str:
+        """The address, without a password."""
+        return self.journal.name
+
+    @property
     def position(self) -> int:
         """The position of the last record that memory has."""
         return self.place.position

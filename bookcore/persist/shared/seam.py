@@ -11,10 +11,16 @@ from zlib import crc32
 
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
 
-__all__ = ["LAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "lag", "newest_first"]
+__all__ = [
+    "FORKED", "LAST", "LEAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "lag", "newest_first",
+]  # fmt: skip
 
 LAST = (1 << 62) - 1
 """A position after all others."""
+LEAST = 1 << 22
+"""How many bytes of records there are before a checkpoint is due, at least."""
+FORKED: list[object] = []
+"""Connections of the process from which this one was forked. They must not be closed here."""
 
 
 class Place(NamedTuple):

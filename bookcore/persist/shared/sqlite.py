@@ -32,7 +32,18 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     JournalVersionError,
 )
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, after, entries, lag, newest_first
+from bookcore.persist.shared.seam import (
+    FORKED,
+    LAST,
+    LEAST,
+    Beginning,
+    Entry,
+    Place,
+    after,
+    entries,
+    lag,
+    newest_first,
+)
 
 __all__ = ["SqliteJournal"]
 
@@ -44,8 +55,6 @@ PAUSES = 0.0005, 0.01
 """The first and the longest pause, in seconds, of who waits for the lock."""
 MOST = 900_000_000
 """The size in bytes of the largest record or snapshot; SQLite takes a thousand million in a row."""
-LEAST = 1 << 22
-"""How many bytes of records there are before a checkpoint is due, at least."""
 
 _TABLES = (
     "CREATE TABLE calendar (bounds TEXT NOT NULL, origin INTEGER NOT NULL)",
@@ -67,8 +76,6 @@ DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint OR
                          AND position > (SELECT min(position) FROM change)
 """
 _ORIGIN = "SELECT bounds, (SELECT coalesce(min(position), 0) FROM change), origin FROM calendar"
-_forked: list[sqlite3.Connection] = []
-"""Connections of the process from which this one was forked. They must not be closed here."""
 
 
 class SqliteJournal:
@@ -361,7 +368,7 @@ class SqliteJournal:
         """See `SharedJournal.close`."""
         self._ended = True
         if os.getpid() != self._pid:
-            _forked.extend(each for each in (self._writer, self._reader) if each is not None)
+            FORKED.extend(each for each in (self._writer, self._reader) if each is not None)
             self._writer = self._reader = None
             return
         with self._reading:

@@ -398,7 +398,7 @@ def test_a_change_that_no_file_could_hold_is_refused(tmp_path: Path, monkeypatch
 def test_after_shutting_down_questions_are_answered_and_changes_refused(tmp_path: Path) -> None:
     """So they are after a block that raised; the directory is free in either case."""
     for raises in (False, True):
-        with pytest.raises(ZeroDivisionError) if raises else pytest.raises(JournalClosedError, match="shut down"):
+        with pytest.raises(ZeroDivisionError) if raises else pytest.raises(JournalClosedError, match="it was closed"):
             with booked(tmp_path / str(raises)) as calendar:
                 if raises:
                     raise ZeroDivisionError
@@ -419,6 +419,15 @@ def test_after_shutting_down_questions_are_answered_and_changes_refused(tmp_path
             calendar.book("room", 8, 9)
         with Calendar.open(tmp_path / str(raises)) as again:
             assert len(again) == 3
+
+
+def test_a_calendar_says_where_it_is_kept(tmp_path: Path) -> None:
+    """Also one that shows the past, and one of a database."""
+    with booked(tmp_path / "rooms") as calendar, Calendar.open(f"sqlite:///{tmp_path}/rooms.db") as shared:
+        assert repr(calendar).endswith(f", in a MemoryStore, kept in {tmp_path / 'rooms'}>")
+        assert repr(Calendar.open(tmp_path / "rooms", as_of=1)).endswith(f", kept in {tmp_path / 'rooms'}>")
+        assert repr(shared).endswith("rooms.db>")
+    assert repr(Calendar()).endswith(", in a MemoryStore>")
 
 
 def test_a_calendar_that_was_dropped_unlocks_its_directory(tmp_path: Path) -> None:

@@ -88,6 +88,32 @@ def test_options_for_the_server_come_to_it_as_they_are(postgres_server: Postgres
         pass
 
 
+def test_the_server_is_told_when_to_give_a_machine_up_that_is_gone(postgres_server: PostgresServer) -> None:
+    """As soon as the client would give up the server, unless the address says otherwise; it may have the lock."""
+    address = f"{postgres_server.dsn()}&calendar=gone&options=-c%20tcp_keepalives_idle%3D40%20-c%20tcp_user_timeout%3D0"
+    ask = "SELECT name, source FROM pg_settings WHERE name LIKE 'tcp%%' ORDER BY name"  # of a socket the values are all 0
+    with Calendar.open(address) as calendar:
+        found = dict(calendar._recorder.journal._connections["writer"].execute(ask).fetchall())
+    assert found == {
+        "tcp_keepalives_count": "session", "tcp_keepalives_idle": "client", "tcp_keepalives_interval": "session",
+        "tcp_user_timeout": "client",
+    }  # fmt: skip
+
+
+def test_a_transaction_that_takes_longer_than_the_address_allows_raises(opened: Open, address: str) -> None:
+    """Others can append meanwhile; nothing of it is there afterwards."""
+    other = booked(opened)
+    limit = "&options=-c%20idle_in_transaction_session_timeout%3D100"
+    with Calendar.open(address + limit, follow=False) as one:
+        with pytest.raises(JournalError, match="idle-in-transaction timeout"), one.transaction():
+            one.book("room", 8, 9)
+            other.book("room", 9, 10)  # waits until the server has ended the connection of the other one
+        one.catch_up()
+        assert (one.position, one.digest()) == (4, other.digest())
+        assert one.book("room", 8, 9).owns_lock
+    other.catch_up()
+
+
 def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -> None:
     """A stricter one would refuse to lock a row that was changed while the lock was waited for."""
     calendars = [Calendar.open(f"{address}&options=-c%20default_transaction_isolation%3Dserializable") for _ in range(3)]
@@ -227,6 +253,36 @@ def test_a_lock_of_another_program_is_told_in_time(opened: Open, admin: Any, nam
     one.book("room", 8, 9)
 
 
+def test_a_statement_that_was_cancelled_is_not_told_as_locked(opened: Open) -> None:
+    """By a limit that the role has, say."""
+    one = booked(opened)
+    journal: Any = one._recorder.journal
+    journal._connections["reader"].execute("SET statement_timeout = 1")
+    told = pytest.raises(JournalTimeoutError, match="the server took too long for it, and it was cancelled")
+    with told, journal._to_read("cannot be read") as reader:
+        reader.execute("SELECT pg_sleep(30)")
+
+
+def test_a_large_snapshot_is_written_however_long_the_server_is_silent(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets a second for each megabyte, here for each 10,000 bytes, beside the timeout.
+
+    Reading needs none, because the server sends all the while.
+    """
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.2)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    monkeypatch.setattr(postgres, "SLOWEST", 10_000)
+    monkeypatch.setattr(postgres, "_CHECKPOINT", postgres._CHECKPOINT.replace("BEGIN;", "BEGIN; SELECT pg_sleep(0.6);"))
+    one = booked(opened, timeout=0.2)
+    with pytest.raises(JournalTimeoutError, match="the server took too long for it"):
+        one.checkpoint()
+    one.book("room", 8, 9, note=random.Random(7).randbytes(20_000))
+    one.checkpoint()
+
+
 def _break(admin: Any) -> None:
     """Break all connections but this one."""
     others = "pid <> pg_backend_pid() AND usename IS NOT NULL"
@@ -267,7 +323,7 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
     statement = postgres._APPEND + breaking if stands else postgres._APPEND.replace("; COMMIT", breaking)
     with monkeypatch.context() as patch:
         patch.setattr(postgres, "_APPEND", statement)
-        with pytest.raises(UnknownOutcomeError, match="nobody knows whether the change stands"):
+        with pytest.raises(UnknownOutcomeError, match=r"nobody knows whether the change stands .* with the same id"):
             one.book("room", 8, 9, id="once")
     assert "once" not in one
     other.catch_up()
@@ -298,6 +354,26 @@ def test_a_server_that_is_gone_for_a_while_is_caught_up_with(postgres_server: Po
     one.book("room", 8, 9)
     assert came.wait(30)
     assert other.digest() == one.digest()
+
+
+def test_who_waits_for_a_record_does_not_wait_for_who_listens(opened: Open) -> None:
+    """The follower listens for longer than a caller may want to wait."""
+    one = booked(opened)
+    listens, ended = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with one._recorder.journal._listening:
+            listens.set()
+            ended.wait(30)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    listens.wait(30)
+    with pytest.raises(JournalTimeoutError, match=r"did not come within 0\.05 seconds"):
+        one.wait_for(99, timeout=0.05)
+    assert listener.is_alive()
+    ended.set()
+    listener.join()
 
 
 @contextmanager
@@ -331,7 +407,7 @@ def test_a_server_that_hangs_is_not_waited_for(
             patch.setattr(postgres.PostgresJournal, "_commit", lambda *values: (
                 stack.enter_context(frozen(postgres_server)), commit(*values),
             ))  # fmt: skip
-        with pytest.raises(JournalError, match=r"did not answer within 0\.5 seconds") as caught:
+        with pytest.raises(JournalError, match=r"did not answer within 0\.[57] seconds") as caught:
             one.book("room", 8, 9, id="once")
         assert isinstance(caught.value, UnknownOutcomeError) is (when == "commit")
         assert "once" not in one
@@ -339,6 +415,65 @@ def test_a_server_that_hangs_is_not_waited_for(
     for calendar in (again, opened(timeout=20)):
         assert calendar.book("room", 8, 9, id="once", if_exists="return").id == "once"
         assert calendar.position == 4
+
+
+def test_a_server_that_hangs_keeps_no_call_for_ever(
+    postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that asks the server raises; a question does not ask, and closing needs no answer."""
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    one, undone, closed = booked(opened, timeout=0.5), opened(timeout=0.5), opened(timeout=0.5, follow=True)
+    one.catch_up()
+    with ExitStack() as stack:
+        with pytest.raises(ZeroDivisionError), undone.transaction():
+            undone.book("room", 8, 9)
+            stack.enter_context(frozen(postgres_server))
+            raise ZeroDivisionError  # what it rolls back gets no answer
+        assert len(undone) == 2
+        for call in (one.lag, one.catch_up, lambda: one.wait_for(99)):
+            with pytest.raises(JournalError):
+                call()
+        assert not one.is_available("room", 0, 1)
+        assert one.find_available(8, 9).ids() == ["room"]
+        closed.close()
+    again = opened(timeout=20)
+    again.book("room", 8, 9)
+    assert again.position == 4
+
+
+def test_questions_are_answered_while_a_commit_gets_no_answer(
+    postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for the end of the command, which comes in bounded time."""
+    from bookcore.persist.shared import postgres
+
+    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    one = booked(opened, timeout=0.5)
+    commit, hangs = postgres.PostgresJournal._commit, threading.Event()
+    answers: list[bool] = []
+
+    def ask() -> None:
+        hangs.wait(30)
+        answers.append(one.is_available("room", 8, 9))
+
+    with ExitStack() as stack, monkeypatch.context() as patch:
+
+        def commit_frozen(*values: Any) -> None:
+            stack.enter_context(frozen(postgres_server))
+            hangs.set()
+            commit(*values)
+
+        patch.setattr(postgres.PostgresJournal, "_commit", commit_frozen)
+        asker = threading.Thread(target=ask)
+        asker.start()
+        with pytest.raises(UnknownOutcomeError):
+            one.book("room", 8, 9, id="once")
+        asker.join(30)
+        assert answers == [True]
 
 
 @pytest.fixture
