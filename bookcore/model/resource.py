@@ -36,6 +36,7 @@ class _Slots:
     _binding: Any = field(default=None, init=False, repr=False, compare=False)
 
 
+_READ_ONCE = "id", "capacity", "before", "after"
 _slots: Any = _Slots  # to a type checker, a slot of a class is its value and not the descriptor
 
 
@@ -77,6 +78,12 @@ class Resource(_Slots):
         self.__capacity = capacity
         self.__before = before
         self.__after = after
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hidden = any(getattr(cls, name) is not getattr(Resource, name) for name in _READ_ONCE)
+        if hidden and cls.__setattr__ is object.__setattr__:  # by the default of a dataclass, as in ``capacity: int = 3``
+            cls.__setattr__, cls.__delattr__ = _assign, _delete  # type: ignore[assignment, method-assign]
 
     def _check_free(self, name: str) -> None:
         """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""
@@ -130,8 +137,21 @@ def _read_once(slot: Any) -> property:
     return property(slot.__get__, write, delete)
 
 
-for _name in ("id", "capacity", "before", "after"):
+for _name in _READ_ONCE:
     setattr(Resource, _name, _read_once(getattr(_Slots, _name)))
+
+
+def _assign(self: Resource, name: str, value: Any) -> None:
+    """Assign to an attribute of a resource whose class hides the properties."""
+    if name in _READ_ONCE:
+        self._check_free(name)
+    object.__setattr__(self, name, value)
+
+
+def _delete(self: Resource, name: str) -> None:
+    if name in _READ_ONCE:
+        self._check_free(name)
+    object.__delattr__(self, name)
 
 
 def overwrite(resource: Resource, name: str, value: Any) -> None:

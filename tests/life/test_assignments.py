@@ -35,12 +35,28 @@ class Desk(Resource):
     floor: int = 1
 
 
+@dataclass(eq=False)
+class Hall(Resource):
+    """A dataclass that gives what the calendar reads another default."""
+
+    id: str = "r"
+    capacity: int = 30
+    before: int = 0
+    after: int | None = None
+
+
+class Annex(Hall):
+    """A subclass of such a class."""
+
+
 KINDS: dict[str, Callable[[], Resource]] = {
     "a resource": lambda: Resource("r"),
     "a resource with turnaround": lambda: Resource("r", 3, before=1, after=2),
     "a subclass": lambda: Flat("r"),
     "a dataclass": lambda: Car("r"),
     "a dataclass with slots": lambda: Desk("r"),
+    "a dataclass with other defaults": Hall,
+    "a subclass of it": Annex,
 }
 
 
