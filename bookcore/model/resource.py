@@ -69,15 +69,16 @@ class Resource(_Slots):
     """
 
     __slots__ = ()
-    # Python puts the name of the class before these, so that no subclass has them by chance
-    __id, __capacity, __before, __after = _slots.id, _slots.capacity, _slots.before, _slots.after
+    # a subclass may be called Resource as well, so two underscores would not keep these from its own names
+    _bookcore_id, _bookcore_capacity = _slots.id, _slots.capacity
+    _bookcore_before, _bookcore_after = _slots.before, _slots.after
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
         self._binding = None
-        self.__id = id
-        self.__capacity = capacity
-        self.__before = before
-        self.__after = after
+        self._bookcore_id = id
+        self._bookcore_capacity = capacity
+        self._bookcore_before = before
+        self._bookcore_after = after
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -232,3 +232,21 @@ def test_a_class_that_assigns_itself_decides_itself() -> None:
     assert stay.note == "late"
     with pytest.raises(AssignmentError):
         stay.start = 0
+
+
+def test_a_subclass_of_the_same_name_has_private_names_of_its_own() -> None:
+    """Python puts the name of the class before them, which is then that of ours."""
+
+    class Resource(Flat):
+        def __init__(self, id: Any) -> None:
+            super().__init__(id)
+            self.__id = self.__capacity = self.__before = "mine"
+
+        def mine(self) -> str:
+            return self.__id + self.__capacity + self.__before
+
+    resource = Resource("r")
+    calendar = Calendar()
+    calendar.add_resource(resource)
+    calendar.set_capacity(resource, 5)
+    assert (resource.id, resource.capacity, resource.before, resource.mine()) == ("r", 5, None, "mine" * 3)
