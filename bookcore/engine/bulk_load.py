@@ -202,7 +202,7 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
 
 
 _low_of = itemgetter(0)
-_start_of, _end_of, _zone_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "_home"))
+_start_of, _end_of, _zone_of, _fold_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "fold", "_home"))
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
 _set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
@@ -262,7 +262,9 @@ def spans_of(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tup
     (cls,) = types
     if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
         return None
-    columns = dictionary_encode(starts, ends) if cls in SHARED else None
+    columns = None
+    if cls in SHARED and not (cls is datetime and any(map(_fold_of, chain(starts, ends)))):  # which equal keys may not share
+        columns = dictionary_encode(starts, ends)
     # if the table's keys have no zone, none of the columns' does: a key with a zone equals none without
     if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):
         zones = set(map(_zone_of, starts)) | set(map(_zone_of, ends))

@@ -546,7 +546,8 @@ class CalendarState:
         self.registry.resized(record)
         resource = record.resource
         if issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == before:
-            overwrite(resource, "capacity", capacity)
+            with suppress(AttributeError):  # a property of the program's own, which cannot be written
+                overwrite(resource, "capacity", capacity)
 
     def _tagged(self, change: changes.Tagged) -> None:
         self.registry.tag(self.record_of_resource(change.resource), change.label)

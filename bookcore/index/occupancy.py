@@ -329,10 +329,11 @@ class OccupancyIndex:
         chunk, closed = self.chunks[at], self.closed
         length = (self.size >> 3) + 1
         bits = chunk.group.active(chunk)
-        for starts, ends in ((chunk.starts, chunk.ends), chunk.late()):
+        columns = (chunk.starts, chunk.ends), chunk.late()
+        for starts, ends in columns:
             # half-open: a span that starts at `start` covers it; closed: it does as well, but is found below
             bits ^= toggled(starts.before(start, not closed), length) ^ toggled(ends.before(start, not closed), length)
-        for starts, _ in ((chunk.starts, chunk.ends), chunk.late()):
+        for starts, _ in columns:
             begun = starts.after(start, closed) if end is None else starts.between(start, end, closed)
             bits |= marked(begun, length)
         return bits

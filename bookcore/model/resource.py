@@ -36,6 +36,7 @@ class _Slots:
     _binding: Any = field(default=None, init=False, repr=False, compare=False)
 
 
+_READ_ONCE = "id", "capacity", "before", "after"
 _slots: Any = _Slots  # to a type checker, a slot of a class is its value and not the descriptor
 
 
@@ -68,15 +69,22 @@ class Resource(_Slots):
     """
 
     __slots__ = ()
-    # Python puts the name of the class before these, so that no subclass has them by chance
-    __id, __capacity, __before, __after = _slots.id, _slots.capacity, _slots.before, _slots.after
+    # a subclass may be called Resource as well, so two underscores would not keep these from its own names
+    _bookcore_id, _bookcore_capacity = _slots.id, _slots.capacity
+    _bookcore_before, _bookcore_after = _slots.before, _slots.after
 
     def __init__(self, id: Hashable, capacity: int = 1, *, before: Any = None, after: Any = None) -> None:
         self._binding = None
-        self.__id = id
-        self.__capacity = capacity
-        self.__before = before
-        self.__after = after
+        self._bookcore_id = id
+        self._bookcore_capacity = capacity
+        self._bookcore_before = before
+        self._bookcore_after = after
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hidden = any(getattr(cls, name) is not getattr(Resource, name) for name in _READ_ONCE)
+        if hidden and cls.__setattr__ is object.__setattr__:  # by the default of a dataclass, as in ``capacity: int = 3``
+            cls.__setattr__, cls.__delattr__ = _assign, _delete  # type: ignore[assignment, method-assign]
 
     def _check_free(self, name: str) -> None:
         """Raise `AssignmentError` if the resource is in a calendar, which has read its attributes."""
@@ -130,8 +138,21 @@ def _read_once(slot: Any) -> property:
     return property(slot.__get__, write, delete)
 
 
-for _name in ("id", "capacity", "before", "after"):
+for _name in _READ_ONCE:
     setattr(Resource, _name, _read_once(getattr(_Slots, _name)))
+
+
+def _assign(self: Resource, name: str, value: Any) -> None:
+    """Assign to an attribute of a resource whose class hides the properties."""
+    if name in _READ_ONCE:
+        self._check_free(name)
+    object.__setattr__(self, name, value)
+
+
+def _delete(self: Resource, name: str) -> None:
+    if name in _READ_ONCE:
+        self._check_free(name)
+    object.__delattr__(self, name)
 
 
 def overwrite(resource: Resource, name: str, value: Any) -> None:

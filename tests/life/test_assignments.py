@@ -35,12 +35,28 @@ class Desk(Resource):
     floor: int = 1
 
 
+@dataclass(eq=False)
+class Hall(Resource):
+    """A dataclass that gives what the calendar reads another default."""
+
+    id: str = "r"
+    capacity: int = 30
+    before: int = 0
+    after: int | None = None
+
+
+class Annex(Hall):
+    """A subclass of such a class."""
+
+
 KINDS: dict[str, Callable[[], Resource]] = {
     "a resource": lambda: Resource("r"),
     "a resource with turnaround": lambda: Resource("r", 3, before=1, after=2),
     "a subclass": lambda: Flat("r"),
     "a dataclass": lambda: Car("r"),
     "a dataclass with slots": lambda: Desk("r"),
+    "a dataclass with other defaults": Hall,
+    "a subclass of it": Annex,
 }
 
 
@@ -216,3 +232,21 @@ def test_a_class_that_assigns_itself_decides_itself() -> None:
     assert stay.note == "late"
     with pytest.raises(AssignmentError):
         stay.start = 0
+
+
+def test_a_subclass_of_the_same_name_has_private_names_of_its_own() -> None:
+    """Python puts the name of the class before them, which is then that of ours."""
+
+    class Resource(Flat):
+        def __init__(self, id: Any) -> None:
+            super().__init__(id)
+            self.__id = self.__capacity = self.__before = "mine"
+
+        def mine(self) -> str:
+            return self.__id + self.__capacity + self.__before
+
+    resource = Resource("r")
+    calendar = Calendar()
+    calendar.add_resource(resource)
+    calendar.set_capacity(resource, 5)
+    assert (resource.id, resource.capacity, resource.before, resource.mine()) == ("r", 5, None, "mine" * 3)

@@ -269,3 +269,19 @@ def test_other_rules_and_calendars_are_as_they_were() -> None:
     assert calendar.load([BookingEvent("r", at, at + 1) for at in range(20, 60)]) == 40
     calendar.check()
     other.check()
+
+
+def test_a_capacity_that_a_class_computes_is_left_to_it() -> None:
+    """It cannot be written; the calendar goes by its own."""
+
+    class Pool(Resource):
+        @property
+        def capacity(self) -> int:  # type: ignore[override]
+            return 3
+
+    calendar = Calendar()
+    pool = calendar.add_resource(Pool("pool"))
+    calendar.set_capacity(pool, 5)
+    calendar.book(pool, 1, 2, quantity=5)
+    calendar.check()
+    assert pool.capacity == 3

@@ -217,3 +217,27 @@ def test_other_requests_are_booked_one_by_one(odd: str) -> None:
     wrong = {"closure": ConflictError, "unknown": UnknownResourceError, "twice": DuplicateBookingError}
     assert [type(refusal.error) for refusal in report.refused] == ([wrong[odd]] if odd in wrong else [])
     assert len(calendar) == len(report.booked) == len(requests) - (odd in wrong)
+
+
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_each_keeps_the_fold_of_its_keys(zone: Any) -> None:
+    """Also where equal keys repeat, which then are no longer one object."""
+    said = []
+    for how in ("book", "book_all", "load"):
+        calendar = Calendar()
+        rows = []
+        for number in range(40):
+            calendar.add_resource(Resource(number))
+            start = (ZERO + timedelta(hours=number // 8)).replace(fold=number % 2, tzinfo=zone)
+            rows.append((number, start, (start + timedelta(hours=1)).replace(fold=number % 2)))
+        if how == "book":
+            for row in rows:
+                calendar.book(*row)
+        elif how == "book_all":
+            calendar.book_all(rows)
+        else:
+            calendar.load([BookingEvent(*row) for row in rows])
+        said.append((calendar.digest(), [(event.start.fold, event.end.fold) for event in calendar.bookings()]))
+    assert sorted(said[0][1]) == [(0, 0)] * 20 + [(1, 1)] * 20
+    assert said[1] == said[0]
+    assert said[2] == said[0]

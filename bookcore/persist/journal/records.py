@@ -35,7 +35,7 @@ from bookcore.persist.journal.runs import load_run
 from bookcore.persist.journal.short import REMOVAL, forms_of, is_short, read_short, removed_by, short_form
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import describe
-from bookcore.persist.snapshot.rebuild import event_maker, maker
+from bookcore.persist.snapshot.rebuild import ROOMY, event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
 __all__ = ["UNRECORDED", "Encoder", "Kind", "Replay", "rows_of", "standing"]
@@ -158,7 +158,8 @@ def _changes_to(state: CalendarState) -> Iterator[changes.Change]:
     records = registry.in_order()
     for record in records:
         labels = tuple(registry.labels(record))
-        facts = record.capacity, record.before, record.after, record.number, labels
+        capacity = ROOMY if record.crowded else record.capacity  # until its bookings are there
+        facts = capacity, record.before, record.after, record.number, labels
         yield changes.ResourceAdded(record.resource, *facts, id=record.id)
         if record.hours is not None:
             yield changes.HoursSet(record.resource, record.hours)
@@ -166,7 +167,7 @@ def _changes_to(state: CalendarState) -> Iterator[changes.Change]:
         yield changes.Booked(ledger.event(seq), seq in holds.until, holds.until.get(seq), seq)
     for record in records:
         if record.crowded:
-            yield changes.CapacitySet(record.resource, record.capacity, record.capacity)
+            yield changes.CapacitySet(record.resource, record.capacity, ROOMY)
     for _, closure in sorted(state.closures.by_id.items()):
         yield changes.Closed(closure)
 

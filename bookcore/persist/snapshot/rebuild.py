@@ -36,7 +36,7 @@ _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity",
 """What of a booking its fields cannot say."""
 
 
-_ROOMY = 1 << 62
+ROOMY = 1 << 62
 """A capacity with room for all bookings."""
 
 
@@ -73,12 +73,12 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
         if members:
             calendar.registry.tag_all(members, label)
     for place in state.crowded:  # until its bookings are there
-        calendar.commit(CapacitySet(resources[place], _ROOMY, facts.capacities[place]))
+        calendar.commit(CapacitySet(resources[place], ROOMY, facts.capacities[place]))
     seqs = _numbers(state)
     if not _load_in_one_piece(calendar, state, seqs, resources, classes):
         _book_one_by_one(calendar, state, seqs, resources, classes)
     for place in state.crowded:
-        calendar.commit(CapacitySet(resources[place], facts.capacities[place], _ROOMY))
+        calendar.commit(CapacitySet(resources[place], facts.capacities[place], ROOMY))
     ledger = calendar.ledger
     ledger.last = max(ledger.last, state.last_sequence)
     # Not before the bookings are active: they may be active where it was closed later, and holds may have run out

@@ -20,7 +20,7 @@ from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, replay
-from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.journal.records import Encoder, Replay, standing
 from bookcore.persist.journal.short import is_short
 from bookcore.persist.snapshot.classes import handed_in
 
@@ -85,6 +85,23 @@ def test_records_continue_a_calendar_restored_from_a_snapshot(name: str, world: 
                 follower.catch_up()
                 assert follower.calendar.digest() == leader.digest(), (begin, what)
         follower.calendar.check()
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_what_stands_is_told_though_more_is_booked_than_there_is_room_for(capacity: int) -> None:
+    """The capacity was made less after the bookings."""
+    calendar, again = Calendar(), Calendar()
+    room = calendar.add_resource(Resource("room", 3))
+    for low in (1, 2, 3):
+        calendar.book(room, low, 5)
+    calendar.set_capacity(room, capacity)
+    known = handed_in("here", [Resource])
+    replay = Replay(again._engine.state, known)
+    for record in standing(calendar._engine.state, "here", known):
+        again._gate.run(replay.apply, record)
+    again.check()
+    assert again.digest() == calendar.digest()
+    assert not again.is_available("room", 4, 6)
 
 
 def test_changes_of_indexes_are_in_no_record() -> None:
