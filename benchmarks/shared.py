@@ -88,7 +88,8 @@ class Postgres(Tables):
         WHERE NOT EXISTS (SELECT 1 FROM booking b WHERE b.resource = r.id AND b.during && tstzrange(%s, %s))""",
         "SELECT (SELECT count(*) FROM resource) - count(DISTINCT resource) FROM booking WHERE during && tstzrange(%s, %s)",
     )
-    CHECK = "SELECT 1 FROM booking WHERE resource = %s AND during && tstzrange(%s, %s) LIMIT 1"
+    # psycopg sends a small int as a smallint: without the cast the index on integers does not serve it
+    CHECK = "SELECT 1 FROM booking WHERE resource = %s::integer AND during && tstzrange(%s, %s) LIMIT 1"
     INSERT = "INSERT INTO booking (resource, during) VALUES (%s, tstzrange(%s, %s)) ON CONFLICT DO NOTHING RETURNING id"
 
     def __init__(self, address: str) -> None:
