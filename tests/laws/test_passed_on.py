@@ -300,7 +300,6 @@ KEPT = {
     "engine/state.py": 3,  # what has to be undone first, or is done again by the next call
     "engine/registry.py": 1,  # in the midst of a change, which goes on without it
     "index/attribute_index.py": 1,
-    "index/occupancy.py": 1,
     "stores/memory/store.py": 1,
     "persist/journal/directory.py": 1,  # threads of their own, which nobody waits for
     "persist/journal/opening.py": 1,
