@@ -121,7 +121,7 @@ FORGED: dict[str, tuple[bytes, int]] = {
     "one name twice": (encode_column([{"aa": 1, "bb": 2}, {"aa": 3, "bb": 4}]).replace(b"aa\nbb", b"aa\naa"), 2),
     "too few": (struct.pack("<Q", 2) + encode_column([np.float32(1.5)])[8:], 2),
     "unknown unit": (encode_column([_STAMP]).replace(b"ns", b"xs"), 1),
-    "no time": (encode_column([_STAMP]).replace(_STAMP.asm8.tobytes(), np.datetime64("NaT").tobytes()), 1),
+    "no time": (encode_column([_STAMP]).replace(_STAMP.asm8.tobytes(), np.datetime64("NaT", "ns").tobytes()), 1),
 }
 
 

@@ -372,11 +372,12 @@ class SqliteJournal:
             self._writer = self._reader = None
             return
         with self._reading:
-            writer, reader, self._writer, self._reader = self._writer, self._reader, None, None
-        for connection in (writer, reader):
-            if connection is not None:
-                with suppress(sqlite3.Error):
-                    connection.close()
+            for name in ("_writer", "_reader"):
+                connection = getattr(self, name)
+                if connection is not None:
+                    with suppress(sqlite3.Error):
+                        connection.close()  # before it is forgotten: this may be cut off, and called again
+                    setattr(self, name, None)
 
     def __del__(self) -> None:
         if hasattr(self, "_reader"):
