@@ -742,9 +742,9 @@ def test_a_follower_waits_for_the_end_of_a_block(opened: Open) -> None:
     one.add_resource(Resource("room"))
     other.wait_for(1)
     with other.what_if():
+        before = one._recorder.place
         one.book("room", 1, 2)
-        thread = in_thread(lambda: one._recorder.journal.wait(one._recorder.place, 20))
-        thread.join(20)
+        assert one._recorder.journal.wait(before, 20)
         assert other.is_available("room", 1, 2)
     other.wait_for(2)
     assert not other.is_available("room", 1, 2)
