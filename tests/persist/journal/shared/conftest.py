@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bookcore import Calendar
+from bookcore.testing.servers import PostgresServer
 
 _numbers = count(1)
 
@@ -25,6 +26,21 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/rooms.db"
     given = request.getfixturevalue("postgres_address")
     return f"{given}{'&' if '?' in given else '?'}calendar=test-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture
+def name() -> str:
+    """Return the name of a calendar that is not there yet."""
+    return f"calendar {next(_numbers)}"
+
+
+@pytest.fixture
+def admin(postgres_server: PostgresServer) -> Iterator[Any]:
+    """Return a connection as another program has it."""
+    import psycopg
+
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,28 +28,12 @@ from bookcore.testing.contract_threads import run_together
 from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
-_names = count(1)
-
-
-@pytest.fixture
-def name() -> str:
-    """Return the name of a calendar that is not there yet."""
-    return f"calendar {next(_names)}"
 
 
 @pytest.fixture
 def address(postgres_server: PostgresServer, name: str) -> str:
     """Return the address of that calendar."""
     return f"{postgres_server.dsn()}&calendar={name.replace(' ', '%20')}"
-
-
-@pytest.fixture
-def admin(postgres_server: PostgresServer) -> Iterator[Any]:
-    """Return a connection as another program has it."""
-    import psycopg
-
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
-        yield connection
 
 
 def booked(opened: Open, number: int = 2, **options: Any) -> Calendar:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,26 +26,13 @@ psycopg = pytest.importorskip("psycopg")
 
 Open = Callable[..., Calendar]
 Ask = Callable[..., list[Any]]
-_names = count(1)
 COLUMNS = "calendar, id, number, resource, class, quantity, held, exclusive, active"
 AWARE = datetime(2026, 5, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
 
 @pytest.fixture
-def name() -> str:
-    return f"tables {next(_names)}"
-
-
-@pytest.fixture
 def address(postgres_server: PostgresServer, name: str) -> str:
     return f"{postgres_server.dsn()}&calendar={name.replace(' ', '%20')}"
-
-
-@pytest.fixture
-def admin(postgres_server: PostgresServer) -> Iterator[Any]:
-    """Return a connection as another program has it."""
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture
