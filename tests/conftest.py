@@ -9,11 +9,13 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from bookcore.stores.memory.store import MemoryStore
 from bookcore.testing.servers import NoServerError, PostgresServer, execute, start_postgres
 
 # `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
@@ -45,6 +47,30 @@ def _collector() -> Iterator[None]:
     """Leave the collector on: a test that cuts calls off at any place may do so just before it is switched on again."""
     yield
     gc.enable()
+
+
+class CountingStore(MemoryStore):
+    """Counts the rows that are put one by one, and those that are loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.put_count = self.load_count = 0
+
+    def put(self, *row: Any) -> None:
+        """Count, and put."""
+        self.put_count += 1
+        super().put(*row)
+
+    def load(self, records: Any, *columns: Any) -> bool:
+        """Count, and load."""
+        self.load_count += len(records)
+        return super().load(records, *columns)
+
+
+@pytest.fixture
+def counting() -> type[CountingStore]:
+    """Return a class of stores that says whether rows were put one by one, or loaded."""
+    return CountingStore
 
 
 @pytest.fixture(scope="session")

@@ -21,24 +21,6 @@ MANY = 300 if os.environ.get("BOOKCORE_EXAMPLES") == "many" else 60
 START = datetime(2026, 10, 24, 20)
 
 
-class Counting(MemoryStore):
-    """Counts the rows that are put one by one, and those that are loaded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.put_count = self.load_count = 0
-
-    def put(self, *row: Any) -> None:
-        """Count, and put."""
-        self.put_count += 1
-        super().put(*row)
-
-    def load(self, records: Any, *columns: Any) -> bool:
-        """Count, and load."""
-        self.load_count += len(records)
-        return super().load(records, *columns)
-
-
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have tables of two rows count as long ones, and blocks of them as short."""
@@ -84,7 +66,7 @@ def table_of(text: str, options: dict[str, Any], bounds: str) -> CsvTable:
 
 
 @pytest.mark.usefixtures("few")
-def test_tables_give_the_same_report_at_once_as_row_by_row() -> None:
+def test_tables_give_the_same_report_at_once_as_row_by_row(counting: Any) -> None:
     """The same rows refused in the same words, and the same calendar under the same ids."""
     at_once = refused = 0
     for seed in range(MANY):
@@ -93,7 +75,7 @@ def test_tables_give_the_same_report_at_once_as_row_by_row() -> None:
             rng = random.Random(seed)
             text, options = random_table(rng)
             bounds: Any = rng.choice(["[)", "[)", "[]"])
-            store = Counting()
+            store = counting()
             store.sizes = SMALL
             calendar = Calendar(store, bounds=bounds)
             capacity = rng.choice([1, 1, 1, 2])
@@ -115,11 +97,11 @@ def test_tables_give_the_same_report_at_once_as_row_by_row() -> None:
     assert at_once > 5 * MANY and refused > 5 * MANY
 
 
-def test_a_long_table_is_booked_by_one_load() -> None:
+def test_a_long_table_is_booked_by_one_load(counting: Any) -> None:
     """No row is put by itself, with conflicts among them; a short one, and rows that are no table, are booked row by row."""
     lines = [f"room {n % 7},{n},{n + (9 if n % 100 else 30)},b{n}" for n in range(filling.FEW)]
     for count, loads in ((filling.FEW, True), (filling.FEW - 1, False)):
-        store = Counting()
+        store = counting()
         calendar = Calendar(store)
         with table_of("\n".join(["resource,start,end,id", *lines[:count]]), {}, "[)") as table:
             report = list(fill(calendar, table))
@@ -127,7 +109,7 @@ def test_a_long_table_is_booked_by_one_load() -> None:
         assert refused > 10
         assert (store.load_count, len(calendar)) == ((count - refused if loads else 0), count - refused)
         assert (store.put_count == 0) is loads
-    store = Counting()
+    store = counting()
     with table_of("\n".join(["resource,start,end,id", *lines]), {}, "[)") as table:
         list(fill(Calendar(store), iter(list(table))))
     assert store.load_count == 0

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, MemoryStore, Report, Resource
+from bookcore import BookingEvent, Calendar, Report, Resource
 from bookcore.engine import engine
 from bookcore.errors import ConflictError, DuplicateBookingError, UnknownResourceError
 from bookcore.stores.sorted import SortedStore
@@ -30,24 +30,6 @@ KEYS: dict[str, Callable[[int], Any]] = {
     "zone": lambda n: (ZERO + timedelta(minutes=10 * n)).replace(tzinfo=UTC).astimezone(BERLIN),
     "tuple": lambda n: (n // 3, n % 3),
 }
-
-
-class Counting(MemoryStore):
-    """Counts the rows that are put one by one, and those that are loaded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.put_count = self.load_count = 0
-
-    def put(self, *row: Any) -> None:
-        """Count, and put."""
-        self.put_count += 1
-        super().put(*row)
-
-    def load(self, records: Any, *columns: Any) -> bool:
-        """Count, and load."""
-        self.load_count += len(records)
-        return super().load(records, *columns)
 
 
 def requests_of(rng: random.Random, key: Callable[[int], Any], bounds: str, rooms: int) -> list[tuple[Any, ...]]:
@@ -90,9 +72,11 @@ def told(calendar: Calendar, requests: list[Any], report: Report) -> Any:
     return booked, refused, calendar.digest(), [event.id for event in calendar.bookings()]
 
 
-def random_calendar(rng: random.Random, key: Callable[[int], Any], bounds: Any, small: bool, rooms: int) -> Calendar:
+def random_calendar(
+    counting: Any, rng: random.Random, key: Callable[[int], Any], bounds: Any, small: bool, rooms: int
+) -> Calendar:
     """Return a calendar with some bookings, with holds, with a name that has run out, or empty."""
-    store = Counting()
+    store = counting()
     if small:
         store.sizes = SMALL
     calendar = Calendar(store, bounds=bounds, clock=lambda: 0)
@@ -116,7 +100,7 @@ def random_calendar(rng: random.Random, key: Callable[[int], Any], bounds: Any, 
 @pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 def test_requests_that_are_booked_at_once_are_told_what_each_is_told_at_its_turn(
-    kind: str, bounds: Any, monkeypatch: pytest.MonkeyPatch
+    counting: Any, kind: str, bounds: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same bookings under the same ids and numbers, the same refusals in the same words, one digest."""
     at_once = 0
@@ -125,7 +109,7 @@ def test_requests_that_are_booked_at_once_are_told_what_each_is_told_at_its_turn
         for whole in (True, False):
             rng = random.Random(f"{kind}{bounds}{seed}")
             rooms, small = rng.choice([1, 2, 5]), rng.random() < 0.7
-            calendar = random_calendar(rng, KEYS[kind], bounds, small, rooms)
+            calendar = random_calendar(counting, rng, KEYS[kind], bounds, small, rooms)
             rows = requests_of(rng, KEYS[kind], bounds, rooms)
             store: Any = calendar._engine.state.store
             with monkeypatch.context() as patched:
@@ -143,9 +127,9 @@ def test_requests_that_are_booked_at_once_are_told_what_each_is_told_at_its_turn
     assert at_once > MANY or kind == "tuple"
 
 
-def test_requests_that_fit_come_into_the_store_in_one_load() -> None:
+def test_requests_that_fit_come_into_the_store_in_one_load(counting: Any) -> None:
     """None is put by itself, whether others are refused or not, and however the requests are given."""
-    calendar = Calendar(Counting())
+    calendar = Calendar(counting())
     store: Any = calendar._engine.state.store
     for number in range(4):
         calendar.add_resource(Resource(f"r{number}"))
@@ -157,9 +141,9 @@ def test_requests_that_fit_come_into_the_store_in_one_load() -> None:
     assert len(calendar) == 98
 
 
-def test_raising_loads_what_fits_and_raises_what_does_not() -> None:
+def test_raising_loads_what_fits_and_raises_what_does_not(counting: Any) -> None:
     """All or none, with the error and the request of the first that is refused."""
-    calendar = Calendar(Counting())
+    calendar = Calendar(counting())
     store: Any = calendar._engine.state.store
     calendar.add_resource(Resource("r"))
     good = [("r", n, n + 1) for n in range(50)]
