@@ -203,15 +203,17 @@ class ChunkedIntervals:
     ``heads[i]`` is the first start of ``chunks[i]``; no chunk is empty unless it is the only one. The chunk that holds the
     last interval to begin before a span is over is the only one that needs to be asked, so that most methods are one bisect
     and a call. ``gaps`` knows which lengths fit between the intervals of a chunk. ``start_of`` holds the start of each
-    interval by its number.
+    interval by its number. ``fitting`` is the span that was found to fit last: start, end, the edges of the chunk as they
+    were then, and the place. Edges are replaced and never changed, so the place is right while the chunk has these.
     """
 
-    __slots__ = ("chunks", "closed", "gaps", "heads", "split", "start_of")
+    __slots__ = ("chunks", "closed", "fitting", "gaps", "heads", "split", "start_of")
 
     def __init__(
         self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int | None = None
     ) -> None:
         self.closed, self.split = closed, split
+        self.fitting: tuple[Any, Any, Sequence[Any], tuple[int, int]] | None = None
         step = split * 3 // 4 or 1  # room to grow
         self.chunks = [
             make_intervals(closed, edges[2 * low : 2 * (low + step)], values[low : low + step])
@@ -251,18 +253,31 @@ class ChunkedIntervals:
         return _at_or_before(self.heads, end) if self.closed else bisect_left(self.heads, end)
 
     def is_free(self, start: Any, end: Any) -> bool:
-        """Tell whether no interval overlaps the span. O(log m)."""
-        at = self._begun(end)
-        return at == 0 or self.chunks[at - 1].is_free(start, end)
+        """Tell whether no interval overlaps the span. Complexity: as `gap`."""
+        return self.gap(start, end) is not None
 
     def gap(self, start: Any, end: Any) -> tuple[int, int] | None:
-        """Return the place at which the span fits: a chunk and the place in it; None: it does not. O(log m)."""
+        """Return the place at which the span fits: a chunk and the place in it; None: it does not.
+
+        Complexity: O(log m); O(1) and no comparison for the span that was found to fit last, if its chunk has not changed:
+        a span that is booked was asked for before.
+        """
+        chunks, fitting = self.chunks, self.fitting
+        if fitting is not None:
+            low, high, edges, place = fitting
+            if low is start and high is end and place[0] < len(chunks) and chunks[place[0]].edges is edges:
+                return place
         at = max(self._begun(end) - 1, 0)
-        within = self.chunks[at].gap(start, end)
-        return (at, within) if within >= 0 else None
+        edges = chunks[at].edges
+        within = chunks[at].gap(start, end)
+        if within < 0:
+            return None
+        self.fitting = start, end, edges, (at, within)
+        return at, within
 
     def put(self, place: tuple[int, int], start: Any, end: Any, value: int) -> None:
         """Insert an interval at the place that `gap` returned. No key is compared. O(split)."""
+        self.fitting = None  # it would keep keys that are not needed any more
         at, within = place
         chunk = self.chunks[at]
         chunk.put(within, start, end, value)

@@ -136,3 +136,23 @@ def test_chunks_are_cut_when_full_and_dropped_when_empty() -> None:
     kept.check()
     assert len(kept.chunks) < 10
     assert kept.values == [*range(10), *range(90, 100)]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@given(steps=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 60), st.integers(1, 9)), max_size=80))
+def test_a_place_that_was_found_is_that_of_a_search(closed: bool, steps: list[tuple[int, int, int]]) -> None:
+    """For the objects that were asked for before, whatever was put and taken since."""
+    intervals = ChunkedIntervals(closed, (), (), split=4)
+    spans = [(OnlyLess(low), OnlyLess(low + length)) for _, low, length in steps]
+    for number, (what, low, _) in enumerate(steps):
+        span = spans[number]
+        place = intervals.gap(*span)
+        if place is not None and what < 3:
+            intervals.put(place, *span, number)
+        elif what == 3 and len(intervals):
+            intervals.take(intervals.find(sorted(intervals.values)[low % len(intervals)]))
+        for asked in (span, spans[max(number - 1, 0)]):
+            found = intervals.gap(*asked)
+            intervals.fitting = None
+            assert found == intervals.gap(*asked) == intervals.gap(*asked)
+        intervals.check()

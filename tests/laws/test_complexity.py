@@ -137,10 +137,10 @@ def test_asking_and_booking_one_resource_take_logarithmic_time(bounds: Any) -> N
         removed = max(comparisons(calendar.remove_booking, s) for s in spots)
         conflicts = max(comparisons(calendar.conflicts, "flat", Counted(s), Counted(s + 22)) for s in spots)
         costs.append((asked, taken, booked, removed, conflicts))
-        # bisects: one or two in the schedule; in the timeline one for each end, among the chunks and then in the chunk
+        # bisects: one in the schedule; in the timeline one for each end, among the chunks and then in the chunk
         assert asked <= log2(size) + 6 + ADMITTING
         assert taken <= log2(size) + 6 + ADMITTING
-        assert booked <= 4 * log2(size) + 12 + ADMITTING
+        assert booked <= 3 * log2(size) + 12 + ADMITTING
         assert removed <= 3 * log2(size) + 12
         assert conflicts <= 2 * log2(size) + 10 + ADMITTING
     # ten times the bookings add a constant: the tenth part of the size, in bits, for each bisect
