@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from bookcore.persist.journal.past import History
     from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
-__all__ = ["Calendar"]
-
 ONE = 1
 RAISE: Final = "raise"
 _new = BookingEvent.__new__

@@ -46,14 +46,13 @@ from bookcore.cli.progress import progress_bar, step_bars
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
 from bookcore.cli.sources import UsageError, check_directory, check_holder, check_target
-from bookcore.cli.streams import guarded, visible
+from bookcore.cli.streams import guarded
+from bookcore.model.errors import visible
 from bookcore.persist.copying import copy_calendar
 from bookcore.persist.history import read_log
 from bookcore.persist.journal import copying
 from bookcore.persist.journal import verify as journal_verify
 from bookcore.persist.shared.opening import is_address, shown
-
-__all__ = ["app", "run"]
 
 app = typer.Typer(
     name="bookcore",

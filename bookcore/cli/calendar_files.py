@@ -14,8 +14,6 @@ from bookcore.integrations.ical import IcsEvent, read_events
 from bookcore.model.errors import BookcoreError, CalendarFileError, brief
 from bookcore.tables import BadRow, Reason, Row
 
-__all__ = ["occurrences"]
-
 
 def occurrences(
     source: Source, zone: str | None, until: str | None, progress: Progress

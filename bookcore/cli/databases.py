@@ -14,11 +14,8 @@ from bookcore.cli.options import Command, JsonOpt
 from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
-from bookcore.cli.streams import visible
-from bookcore.model.errors import MissingExtraError
+from bookcore.model.errors import MissingExtraError, visible
 from bookcore.tables.filling import sentence
-
-__all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,

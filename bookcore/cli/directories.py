@@ -13,25 +13,13 @@ from rich.markup import escape
 from bookcore import changes
 from bookcore.cli.show import bare_table, count, plain, print_json, words
 from bookcore.cli.sources import UsageError
-from bookcore.cli.streams import visible
-from bookcore.model.errors import BookcoreError
+from bookcore.model.errors import BookcoreError, visible
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.copying import Copied
 from bookcore.persist.journal.copying import Salvaged
 from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.verify import Verified
 from bookcore.tables.filling import sentence
-
-__all__ = [
-    "about_resource",
-    "moment",
-    "nothing_told",
-    "read_key",
-    "show_copied",
-    "show_history",
-    "show_salvaged",
-    "show_verified",
-]
 
 
 def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:

@@ -11,12 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bookcore.cli.streams import visible
-from bookcore.model.errors import BookcoreError, InvalidSpanError
+from bookcore.model.errors import BookcoreError, InvalidSpanError, visible
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
-
-__all__ = ["BAD", "CANNOT", "CLOSED_HINT", "errors", "stop", "stop_json", "user_errors"]
 
 BAD = 1
 """Exit code: a bad row under ``--strict``, nothing but bad rows, or output that cannot be written."""

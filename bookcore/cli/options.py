@@ -16,24 +16,6 @@ from bookcore.cli.faults import CANNOT, stop_json
 from bookcore.cli.sources import UsageError
 from bookcore.tables import KeyKind, KeyReader
 
-__all__ = [
-    "Command",
-    "DirArg",
-    "EndArg",
-    "FileArg",
-    "JsonOpt",
-    "KeptArg",
-    "KeyOpt",
-    "NewPlaceArg",
-    "Options",
-    "PlaceArg",
-    "QuantityOpt",
-    "StartArg",
-    "StrictOpt",
-    "ToArg",
-    "reads_csv",
-]
-
 _NEGATIVE = re.compile(r"-\.?[0-9][0-9.eE+/-]*")
 
 

@@ -19,9 +19,7 @@ from rich.progress import (
 )
 
 from bookcore.cli.faults import errors
-from bookcore.cli.streams import visible
-
-__all__ = ["Bars", "bars", "progress_bar", "step_bars"]
+from bookcore.model.errors import visible
 
 
 class Bars(Progress):

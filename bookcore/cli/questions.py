@@ -14,8 +14,7 @@ from bookcore.calendar import Calendar
 from bookcore.cli.options import Options
 from bookcore.cli.progress import bars
 from bookcore.cli.sources import Source, UsageError, open_source
-from bookcore.cli.streams import visible
-from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief
+from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief, visible
 from bookcore.model.explanation import CauseKind
 from bookcore.model.typecheck import plain_text
 from bookcore.tables import (
@@ -27,8 +26,6 @@ from bookcore.tables import (
     fill,
     read_csv,
 )
-
-__all__ = ["Cause", "Free", "Loaded", "Reasons", "find_free", "find_reasons", "load_file"]
 
 _ROWS_PER_UPDATE = 512  # of the progress bar
 _NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # kinds that can be compared with each other

@@ -18,13 +18,10 @@ from rich.table import Table
 from bookcore.cli.faults import CLOSED_HINT
 from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
-from bookcore.cli.streams import visible
-from bookcore.model.errors import brief
+from bookcore.model.errors import brief, visible
 from bookcore.persist.shared.opening import shown
 from bookcore.tables import BadRow, CsvTable, KeyKind, KeyReader, Reason
 from bookcore.tables.date_formats import formats_of
-
-__all__ = ["BadRows", "show_free", "show_loaded", "show_reasons"]
 
 LISTED = 200  # resources on a terminal without --first
 _OPEN_ENDS_HINT = "if a missing start or end means for ever:  --open-ends"

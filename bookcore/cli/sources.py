@@ -20,14 +20,11 @@ from rich.progress import Progress
 
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import progress_bar
-from bookcore.cli.streams import visible
-from bookcore.model.errors import BookcoreError, SnapshotError
+from bookcore.model.errors import BookcoreError, SnapshotError, visible
 from bookcore.persist.shared.opening import is_address, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
-
-__all__ = ["Source", "UsageError", "check_directory", "check_holder", "check_target", "open_source"]
 
 STDIN = "-"
 _PACKED = b"\x1f\x8b"

@@ -20,8 +20,6 @@ from typing import Any
 
 from bookcore.model.errors import visible
 
-__all__ = ["guarded", "visible"]
-
 _ALIKE = dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%#", strict=True)) | {
     "░": ".", "▌": "#", "▐": "#", "┃": "|", "│": "|", "─": "-", "━": "-", "╸": "-", "╺": "-",
     "·": ".", "…": "~", "•": "*", "→": ">",

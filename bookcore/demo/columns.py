@@ -31,8 +31,6 @@ from typing import Any
 
 from bookcore.model.errors import BookcoreError
 
-__all__ = ["Columns", "DemoDataError", "pack", "unpack"]
-
 MAGIC = b"BKCOLS1\n"
 LARGEST = 64 * 1024 * 1024  # the maximal unpacked bytes of a section; the demo's largest is under 1 MB
 _UNFILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]

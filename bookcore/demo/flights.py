@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 from bookcore.demo.columns import Columns, DemoDataError, unpack
 
-__all__ = ["AircraftFacts", "Airport", "Flights", "Rotation", "read_flights"]
-
 EPOCH = datetime(2013, 1, 1, tzinfo=UTC)
 PATH = files("bookcore.demo").joinpath("flights.bkcol")
 _EARTH_KM = 6371.0

@@ -15,8 +15,6 @@ from typing import NamedTuple
 from rich.style import Style
 from rich.text import Text
 
-__all__ = ["Bar", "Lane", "gantt", "heat_map"]
-
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 # the plasma colours of matplotlib (CC0), dark to light
 _SHADES = (

@@ -12,8 +12,6 @@ from bookcore.demo.world import Aircraft, Sqlite, World, to_minute
 from bookcore.model.term import no
 from bookcore.query.selection import Selection
 
-__all__ = ["DAY", "HOUR", "Search", "Timing", "blocked_by", "compare", "free_on", "heat", "timings"]
-
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 

@@ -16,8 +16,6 @@ from bookcore.demo.world import Crew, World
 from bookcore.model.errors import BookcoreError, ConflictError, HoldExpiredError
 from bookcore.model.term import no
 
-__all__ = ["Step", "tell"]
-
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 _LENGTH = 2 * _HOUR
 

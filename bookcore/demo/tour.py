@@ -20,8 +20,6 @@ from bookcore.demo.questions import DAY, HOUR, Search, Timing, blocked_by, free_
 from bookcore.demo.story import tell
 from bookcore.demo.world import KINDS, Airbus, Refusal, Sqlite, World
 
-__all__ = ["DEFAULT_DAY", "Tour"]
-
 DEFAULT_DAY = datetime(2013, 7, 24, tzinfo=UTC)
 AIRPORT, KM, SEATS = "BOS", 300, (100, 200)
 AIRLINES = ("JetBlue Airways", "US Airways Inc.", "Delta Air Lines Inc.")

@@ -15,11 +15,6 @@ from bookcore.model.errors import ConflictError
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 
-__all__ = [
-    "KINDS", "Airbus", "Aircraft", "Boeing", "Bombardier", "Crew", "Embraer", "Flight", "Helicopter", "Jet",
-    "McDonnellDouglas", "Propeller", "Refusal", "Sqlite", "World", "make_aircraft", "to_minute",
-]  # fmt: skip
-
 BATCH = 2048  # rows between two updates of the progress bar
 _MINUTE = timedelta(minutes=1)
 

@@ -18,8 +18,6 @@ from bookcore.index.attribute_index import AttributeIndex, Position, called
 from bookcore.model.errors import IndexNameError
 from bookcore.model.event import BookingEvent
 
-__all__ = ["BookingIndexes", "Places"]
-
 Places: TypeAlias = Sequence[tuple[AttributeIndex, Any, Position | None]]
 """For each index: the index, the value of a booking, and its position there."""
 

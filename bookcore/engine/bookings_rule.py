@@ -18,8 +18,6 @@ from bookcore.stores import generic
 from bookcore.stores.protocol import BookingStore, Row, SupportsAvailability, SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Bookings"]
-
 
 class Bookings:
     """The rule of bookings, holds and turnaround. Not thread-safe: used under the calendar's lock."""

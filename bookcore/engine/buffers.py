@@ -16,9 +16,6 @@ from bookcore.index.bitmap import Bitmap
 from bookcore.model.errors import LACKING
 from bookcore.model.lengths import is_movable
 
-__all__ = ["BufferIndex", "token_of"]
-
-
 _EXACT = frozenset({(int, int), (date, timedelta), (datetime, timedelta)})
 """Types of key and length for which the length alone decides whether it can be added, whatever the key."""
 

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from operator import attrgetter, eq, is_not, itemgetter, lt
 from typing import Any, NamedTuple
@@ -29,13 +29,11 @@ from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, dictionary_encode, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import OWN_KEYS, UTC, KeyFamily, is_one_kind, normal
+from bookcore.model.keys import OWN_KEYS, KeyFamily, is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
 from bookcore.stores.record import ResourceRecord, bind
-
-__all__ = ["Columns", "add_resources", "columns_of", "garbage_paused", "load_events", "spans_of", "suspects"]
 
 _MANY = 10_000
 """So many objects that the collector follows, made in a block, are visited in less than a millisecond."""

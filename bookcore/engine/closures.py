@@ -23,8 +23,6 @@ from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["Closures"]
-
 
 class Closures:
     """The closures of one calendar. Not thread-safe: used under the calendar's lock."""

@@ -62,8 +62,6 @@ from bookcore.model.term import check_quantity, has_id
 from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNSET", "Chooser", "Engine", "listed", "parsed", "skipped"]
-
 UNSET: Any = object()
 """The default of an argument for which None is a meaningful value."""
 

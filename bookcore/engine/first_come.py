@@ -26,8 +26,6 @@ from bookcore.engine.bulk_load import columns_of
 from bookcore.engine.state import CalendarState
 from bookcore.index.dictionary_column import DictionaryColumn, take
 
-__all__ = ["Late", "find_late"]
-
 
 class Late(NamedTuple):
     """An event that does not fit: its position, how many before it fit, and whether it is its id that is taken."""

@@ -46,8 +46,6 @@ from weakref import WeakSet, ref
 from bookcore.engine.log import Log, this_thread
 from bookcore.model.errors import RecursiveCallError, TransactionError
 
-__all__ = ["CHANGING", "DECIDING", "IDLE", "Block", "Gate", "Mark", "inspection", "question"]
-
 IDLE, DECIDING, CHANGING = 0, 1, 2
 
 P = ParamSpec("P")

@@ -23,8 +23,6 @@ from typing import Any, TypeAlias
 from bookcore.model.errors import LACKING, InvalidKeyError, KeyTypeError, QueryError, brief_key
 from bookcore.model.keys import KeyFamily, incomparable
 
-__all__ = ["Holds"]
-
 REMEMBERED = 10_000
 """How many expired holds are remembered, at least."""
 

@@ -32,8 +32,6 @@ from bookcore.model.event import BookingEvent, Status
 from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Ledger"]
-
 _new = BookingEvent.__new__
 
 

@@ -30,9 +30,6 @@ from weakref import ref
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
 
-__all__ = ["Journal", "Log", "Subscription", "deliver_all", "facts_of", "restore_facts", "this_thread"]
-
-
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
 """The slots of an event that a booking writes."""
 

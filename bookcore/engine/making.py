@@ -14,8 +14,6 @@ from bookcore.model.event import NO_FIELDS, BookingEvent, checked, complete, unp
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
 
-__all__ = ["changed_event", "check_event", "check_event_type", "field_reader", "make_event", "plain_event"]
-
 _FACTS = frozenset({"end", "id", "resource", "start"})
 """What `Calendar.change` does not change."""
 

@@ -22,8 +22,6 @@ from bookcore.model.change import inverse
 from bookcore.model.errors import LACKING, CalendarBrokenError, TransactionError
 from bookcore.stores.record import unbind
 
-__all__ = ["Mending"]
-
 
 class Mending:
     """Mends one calendar. `Gate` calls `settle` and `undo`."""

@@ -25,8 +25,6 @@ from bookcore.model.explanation import Cause, CauseKind, span_text
 from bookcore.model.window import Window
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["OpeningHours", "is_shorter", "suits"]
-
 _KEPT = 64
 """How many bitmaps are remembered: 0.8 MB at 100,000 resources."""
 

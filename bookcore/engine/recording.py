@@ -11,8 +11,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bookcore.engine.engine import Engine
 
-__all__ = ["RecordingEngine"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -38,8 +38,6 @@ from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Registry"]
-
 Places: TypeAlias = Sequence[tuple[AttributeIndex, Any, Position | None]]
 """For each index: the index, the value of a resource, and its position there."""
 

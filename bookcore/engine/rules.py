@@ -32,8 +32,6 @@ from bookcore.model.errors import KeyTypeError, brief
 from bookcore.model.explanation import Cause, CauseKind
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Rule", "Rules"]
-
 Span: TypeAlias = tuple[Any, Any]
 
 

@@ -59,8 +59,6 @@ from bookcore.stores.protocol import (
 from bookcore.stores.record import ResourceRecord, bind, unbind
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["CalendarState"]
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 

@@ -19,8 +19,6 @@ from bookcore.engine.log import deliver_all
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import RecursiveCallError, TransactionError
 
-__all__ = ["Transaction"]
-
 
 class Transaction(AbstractContextManager[None]):
     """A block of changes that are kept or undone together. It is entered once."""

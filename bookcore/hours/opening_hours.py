@@ -34,8 +34,6 @@ from bookcore.model.errors import LACKING, HoursError, InvalidKeyError, InvalidS
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.model.window import Window
 
-__all__ = ["Hours"]
-
 _DAY_ZERO: Final = EPOCH.toordinal()
 
 

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     Rule: TypeAlias = str | rrule | rruleset | None
 
-__all__ = ["recurring"]
-
 NONEXISTENT: Final = ("later", "jump", "skip")
 AMBIGUOUS: Final = ("first", "second")
 KEEP: Final = ("elapsed", "wall")

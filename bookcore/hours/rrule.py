@@ -28,8 +28,6 @@ from typing import Final
 from bookcore.hours.wall_clock import EPOCH
 from bookcore.model.errors import HoursError
 
-__all__ = ["RecurrenceRule", "read_rule"]
-
 FREQUENCIES: Final = ("SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _UNITS: Final = {"DAILY": 1, "HOURLY": 24, "MINUTELY": 1440, "SECONDLY": 86_400}
 """How many periods a day has, where a period is no longer than a day."""

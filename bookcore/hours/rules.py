@@ -22,8 +22,6 @@ from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief, vis
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = ["Day", "DayRule", "check_day", "day_text", "read_date", "read_day", "read_pairs", "read_week", "week_text"]
-
 Day: TypeAlias = tuple[tuple[int, int], ...]
 DayRule: TypeAlias = str | Iterable[str | tuple[str | time, str | time]] | None
 

@@ -56,11 +56,6 @@ from zoneinfo import ZoneInfo
 from bookcore.model.errors import LACKING, HoursError
 from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = [
-    "AMBIGUOUS", "EPOCH", "EPOCH_UTC", "NONEXISTENT", "Piece", "change_between", "choice", "instants", "load_zone",
-    "offsets", "steady_offset",
-]  # fmt: skip
-
 NONEXISTENT: Final = ("jump", "later", "earlier", "narrowest", "widest")
 AMBIGUOUS: Final = ("both", "first", "second", "narrowest", "widest")
 Piece: TypeAlias = tuple[timedelta, timedelta]

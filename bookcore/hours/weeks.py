@@ -26,8 +26,6 @@ from zoneinfo import ZoneInfo
 from bookcore.hours.rules import Day
 from bookcore.hours.wall_clock import EPOCH, Piece, instants, steady_offset
 
-__all__ = ["HIGHEST", "LOWEST", "Weeks"]
-
 _Week: TypeAlias = tuple[tuple[timedelta, ...], tuple[timedelta, ...]]
 
 _WEEK: Final = timedelta(weeks=1)

@@ -37,8 +37,6 @@ from bookcore.model.errors import (
 )
 from bookcore.model.keys import KeyFamily, normal
 
-__all__ = ["MISSING", "AttributeIndex", "Held", "Position", "called", "is_nan"]
-
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing", "__slots__": ()})()
 
 Position = tuple[int, int]

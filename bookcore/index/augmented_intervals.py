@@ -19,8 +19,6 @@ from typing import Any, TypeAlias
 
 from bookcore.model.keys import LOWEST
 
-__all__ = ["AugmentedIntervalList"]
-
 Interval: TypeAlias = tuple[Any, Any, int]
 """Start and end (None: unbounded), and the number."""
 

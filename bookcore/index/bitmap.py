@@ -18,8 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import TypeVar
 
-__all__ = ["MASKS", "Bitmap", "first_ordinals", "from_ordinals", "ordinals", "pick"]
-
 T = TypeVar("T")
 
 _NOT_EMPTY = re.compile(rb"[^\0]")

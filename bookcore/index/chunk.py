@@ -26,8 +26,6 @@ from typing import Any
 from bookcore.index.bitmap import MASKS, from_ordinals, ordinals
 from bookcore.index.column import Column, Ordinals
 
-__all__ = ["Chunk", "Group", "as_bytes", "clear_bit", "flip_bit", "marked", "toggled"]
-
 
 class Chunk:
     """The starts and ends between two heads.

@@ -24,8 +24,6 @@ from typing import Any, TypeAlias
 
 from bookcore.index.bitmap import from_ordinals
 
-__all__ = ["SHARED", "Column", "Ordinals"]
-
 SHARED = frozenset({datetime, date, int, str})
 """Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
 

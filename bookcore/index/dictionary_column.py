@@ -18,10 +18,6 @@ from itertools import chain, compress, islice, repeat
 from operator import add, itemgetter, le, lt, mul, ne, sub
 from typing import Any
 
-__all__ = [
-    "PART", "DictionaryColumn", "dictionary_encode", "has_overlap", "places_in", "run_lengths", "sort_rows", "take", "taker",
-]  # fmt: skip
-
 _AT_ONCE = 1 << 16
 """How many values `places_in` looks up together."""
 

@@ -36,8 +36,6 @@ from typing import Any, TypeAlias
 from bookcore.index.gap_summary import GapSummary
 from bookcore.model.keys import HIGHEST, LOWEST
 
-__all__ = ["SPLIT", "ChunkedIntervals", "ClosedDisjointIntervals", "DisjointIntervals", "make_intervals"]
-
 SPLIT = 128
 """How many intervals one piece holds before it is cut in two. A change then copies 1 KB on average; smaller pieces cost
 memory and a longer list of pieces."""

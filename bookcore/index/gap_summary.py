@@ -27,8 +27,6 @@ from datetime import date, datetime, timedelta
 from operator import sub
 from typing import Any, Protocol
 
-__all__ = ["GapSummary"]
-
 LENGTHS: dict[Any, tuple[type, Any]] = {
     # the type of keys: the type of lengths between them, and the length from one key to the next
     int: (int, 1),

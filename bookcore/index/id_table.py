@@ -18,8 +18,6 @@ from operator import eq
 from sys import hash_info
 from typing import Generic, TypeVar, cast
 
-__all__ = ["PARTS", "SHIFT", "IdTable"]
-
 V = TypeVar("V")
 
 PARTS = 64

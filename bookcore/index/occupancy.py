@@ -55,8 +55,6 @@ from bookcore.index.chunk import Chunk, Group, marked, toggled
 from bookcore.index.column import SHARED, Column
 from bookcore.model.errors import LACKING
 
-__all__ = ["OccupancyIndex"]
-
 UNUSED = 2048
 """How many keys of spans that are gone may be left in ``shared``."""
 DISTINCT = 1 << 14

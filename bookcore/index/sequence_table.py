@@ -16,8 +16,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["SequenceTable"]
-
 SHIFT = 10
 SIZE = 1 << SHIFT
 NOTHING = 0xFFFFFFFF

@@ -29,20 +29,6 @@ from typing import Any, TypeAlias
 from bookcore.model.arithmetic import OWN, minus, plus
 from bookcore.model.errors import LACKING, BookcoreError, KeyTypeError
 
-__all__ = [
-    "Place",
-    "as_keys",
-    "as_places",
-    "complement",
-    "fits",
-    "following",
-    "in_order",
-    "intersection",
-    "preceding",
-    "quorum",
-    "union",
-]
-
 Span: TypeAlias = tuple[Any, Any]
 
 

@@ -45,8 +45,6 @@ from typing import Any, TypeAlias
 
 from bookcore.model.errors import InvalidSpanError
 
-__all__ = ["Columns", "UsageChunk", "UsageProfile"]
-
 Columns: TypeAlias = tuple[list[Any], list[int], bytearray]
 """Changes of level, in parallel: the keys, the amounts, and the sides of the keys."""
 

@@ -29,8 +29,6 @@ from bookcore.query.selection import Selection
 if TYPE_CHECKING:
     from bookcore.persist.journal.copying import Salvaged
 
-__all__ = ["AsyncCalendar"]
-
 _ASYNC = "is async, and is called in a thread without a loop: give a plain function, in which nothing is awaited"
 _WITH = "write a function with `with calendar.{}(): ...` in it, and await calendar.run(function)"
 _IN_RUN = {

@@ -26,8 +26,6 @@ from bookcore.model.errors import LACKING
 from bookcore.model.numpy_scalars import grain, python_number
 from bookcore.model.pandas_scalars import in_nanoseconds, python_time
 
-__all__ = ["OWN", "difference", "doubled", "minus", "plus"]
-
 OWN = frozenset({int, float, date, datetime, timedelta, Decimal, Fraction})
 """Types that never wrap around. Callers on hot paths add two values of such types themselves."""
 

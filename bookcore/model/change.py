@@ -18,29 +18,6 @@ from typing import Any
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
 
-__all__ = [
-    "Booked",
-    "CapacitySet",
-    "Change",
-    "Changed",
-    "Closed",
-    "Confirmed",
-    "Extended",
-    "Held",
-    "HoursSet",
-    "IndexCreated",
-    "IndexDropped",
-    "Moved",
-    "Reindexed",
-    "Released",
-    "Reopened",
-    "ResourceAdded",
-    "ResourceRemoved",
-    "Tagged",
-    "Untagged",
-    "inverse",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Change:

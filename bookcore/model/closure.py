@@ -7,8 +7,6 @@ from typing import Any
 
 from bookcore.model.event import BookingEvent
 
-__all__ = ["Closure"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Closure:

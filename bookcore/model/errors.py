@@ -14,36 +14,6 @@ from typing import Any
 
 from bookcore.model.typecheck import plain_text
 
-__all__ = [
-    "AssignmentError",
-    "BookcoreError",
-    "CalendarBrokenError",
-    "CalendarFileError",
-    "ConflictError",
-    "DuplicateBookingError",
-    "DuplicateResourceError",
-    "FieldError",
-    "HoldExpiredError",
-    "HoursError",
-    "IndexNameError",
-    "InvalidKeyError",
-    "InvalidQuantityError",
-    "InvalidSpanError",
-    "KeyTypeError",
-    "MissingExtraError",
-    "NoneAvailableError",
-    "QueryError",
-    "RecursiveCallError",
-    "ResourceError",
-    "ResourceInUseError",
-    "SnapshotError",
-    "StoreError",
-    "TransactionError",
-    "UnknownBookingError",
-    "UnknownClosureError",
-    "UnknownResourceError",
-]
-
 
 def brief(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` cut to *limit* characters; never raises, whatever ``__repr__`` does.
@@ -620,6 +590,6 @@ def _portable(value: Any) -> Any:
     return value
 
 
-for _public in __all__:  # tracebacks and pickles name the public module, from which programs import errors
-    globals()[_public].__module__ = "bookcore.errors"
-del _public
+for _class in list(globals().values()):
+    if isinstance(_class, type) and issubclass(_class, BookcoreError) and not _class.__name__.startswith("_"):
+        _class.__module__ = "bookcore.errors"  # which tracebacks and pickles name, and programs import

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from bookcore.model.errors import LACKING, AssignmentError, FieldError, brief
 from bookcore.model.typecheck import is_a
 
-__all__ = ["NO_FIELDS", "BookingEvent", "Home", "Status", "checked", "complete", "make_event", "unpacked"]
-
 
 class Status(str, Enum):
     """The state of a booking. Compares equal to its name in lower case: ``event.status == "held"``."""

@@ -8,8 +8,6 @@ from typing import Any
 
 from bookcore.model.errors import brief, visible
 
-__all__ = ["Cause", "CauseKind", "Explanation", "State"]
-
 
 class State(StrEnum):
     """The state of a part of a span in `Calendar.free_busy`. Compares equal to its name in lower case.

@@ -43,11 +43,6 @@ from bookcore.model.numpy_scalars import Grain, grain, is_array, python_number
 from bookcore.model.pandas_scalars import is_timestamp, python_time
 from bookcore.model.typecheck import is_a, plain_text
 
-__all__ = [
-    "AS_THEY_ARE", "HIGHEST", "LOWEST", "OWN_KEYS", "UTC", "KeyFamily", "StatedKeys", "incomparable", "is_foreign",
-    "is_one_kind", "kind_of", "normal", "row_of",
-]  # fmt: skip
-
 _PARTIAL = (Set, dict, complex)  # `<` of sets means "subset of", complex numbers have no `<`
 
 

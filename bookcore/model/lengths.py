@@ -31,11 +31,6 @@ from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
 
-__all__ = [
-    "ahead", "back", "clear_after", "clear_before", "day_of", "ends_apart", "exactly_back", "is_movable", "is_nothing",
-    "is_too_far", "later", "reach", "sooner", "wrong_with",
-]  # fmt: skip
-
 
 def later(key: Any, length: Any) -> Any:
     """Return ``key + length`` in the form in which indexes hold keys. If either is None, return *key* as it is.

@@ -16,8 +16,6 @@ import sys
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
-__all__ = ["Grain", "grain", "is_array", "python_int", "python_number", "unit_of"]
-
 _DAY = 86400
 _SECONDS = {"Y": 366 * _DAY, "M": 31 * _DAY, "W": 7 * _DAY, "D": _DAY, "h": 3600, "m": 60, "s": 1}
 _UNITS = {unit: seconds * 10**18 for unit, seconds in _SECONDS.items()}

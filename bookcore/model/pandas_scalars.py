@@ -16,9 +16,6 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["in_nanoseconds", "is_timestamp", "python_time"]
-
-
 _date, _time, _combine = datetime.date, datetime.timetz, datetime.combine
 
 

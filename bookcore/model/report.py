@@ -8,8 +8,6 @@ from typing import Any
 from bookcore.model.event import BookingEvent
 from bookcore.model.generic import E, Generic
 
-__all__ = ["Refusal", "Report"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refusal:

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from bookcore.model.errors import AssignmentError, InvalidQuantityError, ResourceError
 from bookcore.model.numpy_scalars import python_int
 
-__all__ = ["Binding", "Resource", "check_capacity", "overwrite"]
-
 
 class Binding(Protocol):
     """The reference of a resource to the calendars in which it is registered."""

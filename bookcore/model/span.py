@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["overlaps"]
-
 
 def overlaps(start: Any, end: Any, other_start: Any, other_end: Any, closed: bool) -> bool:
     """Tell whether two spans share a point; None is unbounded, the ends of ``closed`` spans belong to them.

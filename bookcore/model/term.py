@@ -19,31 +19,6 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
-__all__ = [
-    "DEAR",
-    "All",
-    "And",
-    "Available",
-    "Between",
-    "Joined",
-    "Kind",
-    "Members",
-    "No",
-    "Not",
-    "OneOf",
-    "Or",
-    "Tagged",
-    "Term",
-    "Xor",
-    "as_term",
-    "check_quantity",
-    "no",
-    "opposite",
-    "repeated",
-    "unwound",
-]
-
-
 DEAR = 3
 """The cost of availability."""
 

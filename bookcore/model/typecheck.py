@@ -11,9 +11,6 @@ from __future__ import annotations
 from inspect import iscoroutinefunction
 from typing import Any, TypeGuard, TypeVar, overload
 
-__all__ = ["is_a", "is_async", "plain_text"]
-
-
 T = TypeVar("T")
 
 

@@ -20,8 +20,6 @@ from bookcore.model.errors import LACKING
 from bookcore.model.keys import normal, row_of
 from bookcore.model.pandas_scalars import is_timestamp
 
-__all__ = ["Window", "zone_of"]
-
 
 class Window:
     """A span as it was given and in index form.

@@ -39,8 +39,6 @@ from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.format import MAGIC, Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_bytes, load_file, save, save_bytes
 
-__all__ = ["Copied", "copy_calendar"]
-
 UNFINISHED = ".unfinished-copy"
 Report = Callable[[str, int, int], Any]
 """Is called with what is being done ("reading", "writing", "verifying"), how much of it is done, and how much there is."""

@@ -19,8 +19,6 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileSystem", "read_all", "sync_folder", "sync_parent", "words", "write_all"]
-
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 # opening a pipe must not wait for its other end; the pipe is refused after opening, as no regular file
 _READ |= getattr(os, "O_NONBLOCK", 0)

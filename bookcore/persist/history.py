@@ -15,8 +15,6 @@ from bookcore.persist.shared.past import read_history
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import path_text
 
-__all__ = ["read_log"]
-
 
 def read_log(
     where: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,

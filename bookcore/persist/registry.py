@@ -16,8 +16,6 @@ from bookcore.persist.codec.containers import CONTAINERS
 from bookcore.persist.codec.scalars import SCALARS
 from bookcore.persist.codec.times import TIMES
 
-__all__ = ["KeyCodec", "codec_for", "codec_named", "register_key_codec"]
-
 K = TypeVar("K")
 
 

@@ -21,8 +21,6 @@ from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import LACKING, KeyTypeError
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["DOUBLINGS", "tightest"]
-
 DOUBLINGS = 40
 """How often a search back is doubled before it reaches back without bound."""
 

@@ -11,8 +11,6 @@ from bookcore.model.event import BookingEvent
 from bookcore.query.listing import by_start
 from bookcore.query.selection import listed_values
 
-__all__ = ["BookingIndexView"]
-
 
 class BookingIndexView:
     """One index over the bookings of a calendar, to look them up by their values.

@@ -15,8 +15,6 @@ from bookcore.query.planner import Planner
 from bookcore.query.selection import Selection
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Choice", "Strategy"]
-
 Strategy: TypeAlias = Literal["first", "best_fit", "least_used"] | Callable[[list[R]], R | Id]
 """``"first"``, ``"best_fit"``, ``"least_used"``, or a function that takes the candidates and returns one of them."""
 

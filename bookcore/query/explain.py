@@ -20,8 +20,6 @@ from bookcore.query.listing import window
 from bookcore.stores import generic
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["explain", "free_busy"]
-
 Span = tuple[Any, Any]
 
 

@@ -52,8 +52,6 @@ from bookcore.query.slots import Slots
 from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["FreeTime"]
-
 Span = tuple[Any, Any]
 
 FAR = timedelta(weeks=40 * 53)

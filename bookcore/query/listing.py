@@ -17,11 +17,6 @@ from bookcore.model.window import Window
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = [
-    "bookings", "by_start", "closures", "closures_of", "conflicts", "contains", "get", "hours_of", "resource", "tags_of",
-    "window",
-]  # fmt: skip
-
 
 @question
 def conflicts(

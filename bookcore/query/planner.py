@@ -45,8 +45,6 @@ from bookcore.model.term import (
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Planner"]
-
 _Known: TypeAlias = dict[int, int]
 """The matches of terms that were evaluated on all candidates, by identity of the term."""
 

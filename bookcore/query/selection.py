@@ -19,8 +19,6 @@ from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opp
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.query.planner import Planner
 
-__all__ = ["IndexView", "Selection"]
-
 
 class Selection(Generic[R]):
     """A set of resources of one calendar, given by a term that is evaluated each time the selection is read.

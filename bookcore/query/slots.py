@@ -32,8 +32,6 @@ from bookcore.query.planner import Planner
 from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Slots"]
-
 Many: TypeAlias = tuple[list[ResourceRecord | None], int]
 """Resources as a bitmap, with the table of records by number that it refers to; see `Slots._bits`."""
 

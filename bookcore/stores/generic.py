@@ -19,8 +19,6 @@ from bookcore.model.span import overlaps
 from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["GenericAvailability", "blocked_spans", "blocking_rows", "fits", "peak", "rows_in_reach", "usage_of"]
-
 Lookup = Callable[[ResourceRecord, Any, Any], Iterable[Row]]
 Use = tuple[Any, Any, int]
 

@@ -13,20 +13,6 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from bookcore.stores.record import ResourceRecord
 
-__all__ = [
-    "BookableResource",
-    "BookingService",
-    "BookingStore",
-    "Clock",
-    "Row",
-    "SupportsAvailability",
-    "SupportsExpiry",
-    "SupportsFreeTime",
-    "SupportsLoad",
-    "SupportsRenumbering",
-    "SupportsRepair",
-]
-
 K = TypeVar("K", contravariant=True)
 R = TypeVar("R", contravariant=True)
 

@@ -25,8 +25,6 @@ from bookcore.model.errors import brief
 from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 
-__all__ = ["ResourceRecord", "bind", "unbind"]
-
 
 class ResourceRecord:
     """The calendar's record of one resource, as stores see it."""

@@ -33,8 +33,6 @@ from bookcore.stores.generic import fits, rows_in_reach
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["SortedStore"]
-
 _LAST = float("inf")  # sorts after the number of every booking
 
 

@@ -31,8 +31,6 @@ from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["TreeStore"]
-
 _key = attrgetter("key")
 _rank_of = attrgetter("rank")
 _seq = itemgetter(2)

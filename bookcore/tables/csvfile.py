@@ -41,8 +41,6 @@ from bookcore.tables.opening import (
     read_header,
 )
 
-__all__ = ["BadRow", "CsvTable", "Reason", "Row", "read_csv"]
-
 SAMPLE = 1000  # the rows that decide the kind of the keys
 KINDS = tuple(kind.value for kind in KeyKind if kind is not KeyKind.OTHER)  # the values of the argument ``keys``
 LINE = 1 << 24  # characters: more is no line of a table

@@ -18,8 +18,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice, product
 
-__all__ = ["compact_formats_of", "formats_of", "is_date", "parse", "readings", "reads"]
-
 _CELL = re.compile(
     r"(?P<weekday>[A-Za-z]{3,9},?\s+)?"
     r"(?:(?P<first>[0-9]{1,4})(?P<sep>[/.\-])(?P<second>[0-9]{1,2})(?P=sep)(?P<third>[0-9]{1,4})"

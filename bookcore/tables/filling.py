@@ -28,8 +28,6 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.tables.csvfile import BadRow, CsvTable, Reason, Row
 
-__all__ = ["fill", "sentence", "span"]
-
 FEW = 1000
 """Fewer rows are booked one by one."""
 MOST = 1 << 20

@@ -28,8 +28,6 @@ from bookcore.model.errors import BookcoreError, QueryError, brief
 from bookcore.model.typecheck import is_a
 from bookcore.tables.date_formats import compact_formats_of, formats_of, is_date, parse, readings, reads
 
-__all__ = ["DateFormatError", "KeyKind", "KeyReader", "UnclearKeysError", "UnreadableKeyError"]
-
 _INT = re.compile(r"[+-]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")  # a decimal comma, or commas between thousands

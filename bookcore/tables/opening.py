@@ -14,8 +14,6 @@ from typing import IO, Any, NamedTuple
 from bookcore.model.errors import LACKING, BookcoreError, brief, visible
 from bookcore.model.typecheck import plain_text
 
-__all__ = ["ColumnError", "DelimiterError", "Header", "Source", "TableError", "open_source", "position_of", "read_header"]
-
 Source = str | os.PathLike[str] | IO[bytes] | IO[str]
 """The source of a table: a path, or an open file of bytes or of text."""
 

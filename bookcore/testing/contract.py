@@ -59,8 +59,6 @@ from bookcore.testing.contract_telling import TellingExam
 from bookcore.testing.contract_threads import ThreadExam
 from bookcore.testing.contract_time import TimeExam
 
-__all__ = ["StoreContract"]
-
 
 class StoreContract(
     StoreExam,

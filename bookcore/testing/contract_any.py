@@ -23,8 +23,6 @@ from bookcore.testing.contract_life import rooms
 from bookcore.testing.contract_store import BOUNDS
 from bookcore.testing.contract_threads import run_together
 
-__all__ = ["AnyExam"]
-
 
 class AnyExam:
     """One booking, on whichever resource is available."""

@@ -35,8 +35,6 @@ from bookcore.model.resource import overwrite
 from bookcore.testing.contract_store import BOUNDS
 from bookcore.testing.strategies import Hostile
 
-__all__ = ["CalendarExam", "room"]
-
 
 def room(store: Any, bounds: Any = "[)", **facts: Any) -> tuple[Calendar, Resource]:
     """Return a calendar on a fresh store, and one resource in it."""

@@ -33,8 +33,6 @@ from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_life import Clock, rooms
 from bookcore.testing.contract_threads import join_all, run_together
 
-__all__ = ["ChangeExam", "upheaval"]
-
 
 def upheaval(calendar: Calendar, booking: BookingEvent, hold: BookingEvent, closure: Any) -> None:
     """Do a bit of everything to a calendar of `rooms`."""

@@ -27,8 +27,6 @@ from bookcore.testing.contract_life import rooms
 from bookcore.testing.contract_store import BOUNDS
 from bookcore.testing.families import Family, families
 
-__all__ = ["ClosingExam"]
-
 MONDAY = datetime(2026, 5, 4)
 
 

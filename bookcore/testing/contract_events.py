@@ -20,8 +20,6 @@ from bookcore import (
 )
 from bookcore.testing.contract_laws import fingerprint
 
-__all__ = ["EventExam"]
-
 
 @dataclass(eq=False)
 class Nights(BookingEvent):

@@ -21,8 +21,6 @@ from bookcore import (
 from bookcore.testing.contract_life import Clock, rooms
 from bookcore.testing.contract_store import BOUNDS
 
-__all__ = ["HoldExam"]
-
 
 class HoldExam:
     """What is held for a while, whatever the store."""

@@ -11,8 +11,6 @@ from bookcore import Calendar, IndexNameError, KeyTypeError, QueryError, Resourc
 from bookcore.testing.contract_selection import town
 from bookcore.testing.questions import Flat
 
-__all__ = ["IndexExam"]
-
 
 class Pair(Resource):
     """A resource with two values to index."""

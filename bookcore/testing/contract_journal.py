@@ -43,8 +43,6 @@ from bookcore.testing.every_change import TYPES, Flat, SetClock, every_change, r
 from bookcore.testing.families import Family, OnlyLess, families, family
 from bookcore.testing.reopening import journal_machine
 
-__all__ = ["JournalContract"]
-
 Places: TypeAlias = Callable[[], Any]
 
 

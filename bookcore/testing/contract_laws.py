@@ -11,8 +11,6 @@ from bookcore import BookcoreError, BookingEvent, Calendar, ConflictError, Memor
 from bookcore.testing.contract_store import BOUNDS
 from bookcore.testing.liststore import ListStore
 
-__all__ = ["LawExam", "fingerprint"]
-
 WINDOWS: tuple[tuple[Any, Any], ...] = ((None, None), (None, 3), (0, 1), (2, 6), (5, 5.5), (7, 12), (12, 30), (25, None))
 
 

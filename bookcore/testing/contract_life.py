@@ -24,8 +24,6 @@ from bookcore import (
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_store import BOUNDS
 
-__all__ = ["Clock", "LifeExam", "rooms"]
-
 
 class Clock:
     """A clock that the test sets."""

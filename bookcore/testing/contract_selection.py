@@ -21,8 +21,6 @@ from bookcore import (
 )
 from bookcore.testing.questions import Car, Flat, Loft
 
-__all__ = ["SelectionExam", "town"]
-
 
 class Furnished(ABC):  # noqa: B024 - registered with, never made
     """A virtual base class: `Flat` is registered with it."""

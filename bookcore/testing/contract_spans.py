@@ -27,8 +27,6 @@ from bookcore.testing.contract_calendar import room
 from bookcore.testing.contract_store import BOUNDS
 from bookcore.testing.families import Family, families
 
-__all__ = ["SpanExam"]
-
 
 @dataclass(order=True, frozen=True)
 class Version:

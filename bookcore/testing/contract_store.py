@@ -17,8 +17,6 @@ from bookcore.stores.record import ResourceRecord
 from bookcore.testing.families import Family, families
 from bookcore.testing.narrow import hold_only
 
-__all__ = ["BOUNDS", "Brittle", "StoreExam"]
-
 BOUNDS = ("[)", "[]")
 
 

@@ -25,8 +25,6 @@ from bookcore.testing.contract_changes import upheaval
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_life import Clock, rooms
 
-__all__ = ["TellingExam"]
-
 Told = list[changes.Change]
 
 

@@ -25,8 +25,6 @@ from bookcore import (
     UnknownBookingError,
 )
 
-__all__ = ["ThreadExam", "join_all", "run_together"]
-
 PATIENCE = 120.0
 """How many seconds threads may take in all, also on a busy machine."""
 

@@ -14,8 +14,6 @@ from bookcore import Calendar, InvalidSpanError, KeyTypeError, QueryError, Resou
 from bookcore.hours.opening_hours import Hours
 from bookcore.testing.contract_store import BOUNDS
 
-__all__ = ["TimeExam"]
-
 
 def day(store: Any, bounds: Any = "[)") -> Calendar:
     """Return a calendar with a room, a resource with three units and a room with buffers, each with a few bookings."""

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["cut_off"]
-
 
 def cut_off(call: Callable[[], Any], nth: int, error: type[BaseException] = KeyboardInterrupt) -> int:
     """Call *call* and raise *error* at its n-th place; return how many places it came to.

@@ -21,8 +21,6 @@ from bookcore.errors import BookcoreError
 from bookcore.hours import Hours
 from bookcore.testing.contract_life import Clock
 
-__all__ = ["CYCLES", "Cycle"]
-
 Cycle: TypeAlias = Callable[[BookingStore[Any]], Iterator[Calendar]]
 Step: TypeAlias = Callable[[Calendar, int], None]
 """One step on a calendar; they are numbered from 0."""

@@ -15,8 +15,6 @@ from bookcore import BookingEvent, Calendar, ConflictError, Resource
 from bookcore.hours import Hours
 from bookcore.persist.registry import register_key_codec
 
-__all__ = ["TYPES", "Boat", "Flat", "SetClock", "Stay", "every_change", "register_boats"]
-
 Step: TypeAlias = Callable[[Calendar], Any]
 
 

@@ -20,8 +20,6 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-__all__ = ["Family", "OnlyLess", "families", "family"]
-
 
 class OnlyLess:
     """A key with ``<`` among its own type alone: no hash, no other comparison, an error for any other type.

@@ -41,8 +41,6 @@ from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.oracle_time import TimeOracle
 from bookcore.testing.sizes import small_sizes, small_store
 
-__all__ = ["HistoryMachine", "Span", "raise_again"]
-
 Span: TypeAlias = tuple[Any, Any]
 """Two ranks, or None."""
 

@@ -31,8 +31,6 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Call", "Verdict", "check_history"]
-
 Operation: TypeAlias = Literal["book", "hold", "confirm", "remove", "expire", "is_available", "bookings"]
 
 ANSWERS: dict[str, tuple[object, ...]] = {

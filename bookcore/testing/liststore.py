@@ -9,8 +9,6 @@ from bookcore.model.errors import StoreError
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["ListStore"]
-
 
 class ListStore:
     """Bookings in a list. Every question reads all of it; it decides nothing and indexes nothing.

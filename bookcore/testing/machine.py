@@ -28,8 +28,6 @@ from bookcore.testing.rules_life import LifeRules
 from bookcore.testing.rules_questions import QuestionRules
 from bookcore.testing.rules_time import TimeRules
 
-__all__ = ["StoreMachine", "machine"]
-
 
 class StoreMachine(BookingRules, LifeRules, QuestionRules, TimeRules):
     """One history with everything switched on."""

@@ -12,8 +12,6 @@ from bookcore.model.errors import QueryError
 from bookcore.model.keys import kind_of, normal
 from bookcore.testing.families import family
 
-__all__ = ["hold_only"]
-
 _KEYS = {
     "put": (1, 2), "remove": (1, 2), "overlapping": (1, 2), "is_free": (1, 2), "busy": (0, 1), "blocked_spans": (1, 2),
     "usage": (1, 2), "ends_after": (0, 2),

@@ -20,8 +20,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-__all__ = ["ENDS", "FAR", "Booked", "Oracle", "Refused", "Rule", "Shut", "Thing", "refuse"]
-
 FAR = 10**9
 """Where cells without bound end; ranks must be far below."""
 

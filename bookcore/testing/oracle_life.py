@@ -8,8 +8,6 @@ from typing import Any, TypeAlias
 
 from bookcore.testing.oracle import FAR, Booked, Oracle, Refused, Shut, refuse
 
-__all__ = ["LifeOracle"]
-
 Row: TypeAlias = tuple[Any, int | None, int | None, Any, int]
 """What to book: ``(resource id, start, end, id, quantity)``."""
 

@@ -18,8 +18,6 @@ from typing import Any, TypeAlias
 from bookcore.testing.oracle import ENDS, FAR, Rule, Thing, refuse
 from bookcore.testing.oracle_life import LifeOracle
 
-__all__ = ["TimeOracle"]
-
 WEEKS = 1400
 """How many ranks hold all that opening hours ever do: they repeat after fewer."""
 

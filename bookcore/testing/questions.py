@@ -18,8 +18,6 @@ from bookcore import Calendar, Resource, Selection, no
 from bookcore.testing.oracle import Oracle, Thing
 from bookcore.testing.strategies import rank_spans
 
-__all__ = ["KINDS", "LABELS", "Car", "Flat", "Loft", "ask", "expected", "questions"]
-
 LABELS = ("sea", "lake", 7)
 INDEX = "value"
 

@@ -22,8 +22,6 @@ from bookcore import Calendar
 from bookcore.testing.machine import StoreMachine, machine
 from bookcore.testing.questions import INDEX, KINDS
 
-__all__ = ["JournalMachine", "journal_machine"]
-
 
 class JournalMachine(StoreMachine):
     """Base of the machines that `journal_machine` makes. The last of ``self.calendars`` is the one with a journal."""

@@ -13,8 +13,6 @@ from bookcore.testing.oracle import Booked, Refused, Thing
 from bookcore.testing.questions import INDEX, KINDS, LABELS
 from bookcore.testing.strategies import rank_spans
 
-__all__ = ["HIGH", "IDS", "MANY", "NAMES", "QUANTITIES", "SHORT", "SPANS", "WHO", "BookingRules"]
-
 HIGH = 90  # ranks go up to about this; low enough for bookings to meet, high enough for many to stand
 WHO = st.integers(0, 40)  # see `HistoryMachine.id_of`
 IDS = st.integers(0, 15)

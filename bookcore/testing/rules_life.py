@@ -19,8 +19,6 @@ from bookcore.testing.oracle import Booked, Refused
 from bookcore.testing.rules_bookings import MANY, NAMES, QUANTITIES, SHORT, SPANS, WHO
 from bookcore.testing.timetables import timetables
 
-__all__ = ["LifeRules"]
-
 NAMED = (None, None, None, None, "a", None, 3, "b", None, None, 7)
 SOME = st.none() | st.lists(WHO, max_size=6)  # of these resources, of which some may be unknown, or of all
 STRATEGIES = st.sampled_from(["first", "best_fit", "best_fit", "least_used", "own"])

@@ -16,8 +16,6 @@ from bookcore.testing.questions import INDEX, KINDS, LABELS, ask, expected, ques
 from bookcore.testing.rules_bookings import HIGH, IDS, QUANTITIES, SPANS, WHO
 from bookcore.testing.strategies import nans, rank_spans
 
-__all__ = ["QuestionRules"]
-
 
 class QuestionRules(HistoryMachine):
     """Every answer compared with the oracle's."""

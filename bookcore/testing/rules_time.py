@@ -12,8 +12,6 @@ from bookcore.testing.history import HistoryMachine, Span
 from bookcore.testing.oracle import Refused
 from bookcore.testing.rules_bookings import HIGH, IDS, MANY, QUANTITIES, SPANS, WHO
 
-__all__ = ["TimeRules"]
-
 WINDOWS = MANY | st.builds(lambda low, length: (low, low + length), st.integers(-5, HIGH), st.integers(1, 60))
 LENGTHS = st.sampled_from([1, 1, 2, 3, 4, 6, 0])
 

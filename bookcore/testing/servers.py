@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["NoServerError", "PostgresServer", "installations", "start_postgres"]
-
 SETTINGS = {
     "listen_addresses": "''",
     "shared_buffers": "16MB",

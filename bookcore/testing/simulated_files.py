@@ -23,8 +23,6 @@ from typing import TypeAlias
 
 from bookcore.persist.fs import FileSystem
 
-__all__ = ["PowerCut", "SimulatedFiles"]
-
 _Write: TypeAlias = tuple[int, bytes] | int
 """An offset and the bytes written there, or the size to which the file was cut."""
 

@@ -10,8 +10,6 @@ from typing import Any
 from bookcore import BookingStore
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["SMALL", "small_sizes", "small_store"]
-
 SMALL = Sizes(
     occupancy={"smallest": 8, "tail": 2, "stride": 2, "near": 1},
     profile={"most": 8, "fewest": 3},

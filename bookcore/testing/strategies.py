@@ -22,8 +22,6 @@ from bookcore import BookingEvent, Closure, Resource, Selection, changes
 from bookcore.hours.opening_hours import Hours
 from bookcore.testing.families import Family, OnlyLess, families
 
-__all__ = ["IMPOSTORS", "Hostile", "any_family", "histories", "hostiles", "nans", "rank_spans", "spans", "strangers"]
-
 RankSpan = tuple[int | None, int | None]
 
 

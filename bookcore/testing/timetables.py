@@ -16,8 +16,6 @@ from bookcore.hours.opening_hours import Hours
 from bookcore.testing.families import Family
 from bookcore.testing.oracle import Rule
 
-__all__ = ["timetables"]
-
 Table: TypeAlias = dict[int, list[tuple[int, int]]]
 """By weekday (0 is Monday), from which minute to which."""
 

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import Result
 
 from bookcore import Calendar, ConflictError, Resource
-from bookcore.cli.streams import visible
+from bookcore.model.errors import visible
 from bookcore.tables import BadRow, fill, read_csv
 
 Run = Callable[..., Result]

@@ -22,8 +22,6 @@ from bookcore.integrations.ical.lines import Component, one_of
 from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, instants, series_of
 from bookcore.model.errors import CalendarFileError, InvalidSpanError, KeyTypeError
 
-__all__ = ["IcsAvailability", "availability_of", "unavailable"]
-
 _TYPES: Final = ("BUSY-TENTATIVE", "BUSY-UNAVAILABLE", "BUSY")
 
 

@@ -18,8 +18,6 @@ from typing import Any, BinaryIO, Final
 from bookcore.model.errors import CalendarFileError
 from bookcore.persist.fs import words
 
-__all__ = ["Component", "Line", "components", "one_of"]
-
 KEPT: Final = frozenset({
     "BUSYTYPE", "DTEND", "DTSTAMP", "DTSTART", "DURATION", "EXDATE", "EXRULE", "FREEBUSY", "LOCATION", "METHOD",
     "PRIORITY", "RDATE", "RECURRENCE-ID", "RRULE", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "TRIGGER", "TZID",

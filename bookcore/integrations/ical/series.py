@@ -22,8 +22,6 @@ from bookcore.integrations.ical.values import after, duration, like, moment, mom
 from bookcore.integrations.ical.zones import FileZones
 from bookcore.model.errors import BookcoreError, CalendarFileError
 
-__all__ = ["MESSAGES", "IcsEvent", "Part", "Reader", "events_of", "instants", "parts_of", "series_of"]
-
 MESSAGES: Final = frozenset({"REPLY", "REFRESH", "COUNTER", "DECLINECOUNTER"})
 """Methods of messages about an event (RFC 5546, 3.2): an answer, a question or a proposal, and not the event itself."""
 _FINER: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")

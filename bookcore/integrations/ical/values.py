@@ -10,8 +10,6 @@ from typing import Final, TypeAlias
 from bookcore.hours.recurrence import nearest_day
 from bookcore.integrations.ical.lines import Line
 
-__all__ = ["Duration", "after", "duration", "like", "moment", "moments", "offset", "periods"]
-
 Zones: TypeAlias = Callable[[str], tzinfo]
 """Returns the zone of a TZID."""
 Duration: TypeAlias = tuple[timedelta, timedelta]

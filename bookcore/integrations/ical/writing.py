@@ -20,8 +20,6 @@ from bookcore.model.event import BookingEvent, Status
 from bookcore.model.explanation import State
 from bookcore.persist.fs import FileSystem, words
 
-__all__ = ["write_ics"]
-
 _STATUS: Final = {Status.CONFIRMED: "CONFIRMED", Status.HELD: "TENTATIVE", Status.RELEASED: "CANCELLED"}
 _BUSY: Final = {State.BUSY: "BUSY", State.HELD: "BUSY-TENTATIVE", State.CLOSED: "BUSY-UNAVAILABLE"}
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

@@ -26,8 +26,6 @@ from bookcore.integrations.ical.lines import Component, Line, one_of
 from bookcore.integrations.ical.values import moment, moments, offset
 from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError
 
-__all__ = ["FileZone", "FileZones"]
-
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-]\d\d?):?(\d\d)?", re.ASCII | re.IGNORECASE)
 _SHOWN: Final = re.compile(r"(?:\((?:UTC|GMT)\s*([+-]\d\d:\d\d|)\)\s*)?(.+)", re.ASCII)
 _SEASONS: Final = tuple(datetime(2025, month, 15) for month in range(1, 13))

@@ -19,8 +19,6 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-__all__ = ["BlobReader", "BlobWriter", "MissingCodec", "Unreadable", "Unwritable", "cut", "width_for"]
-
 _SIZE = struct.Struct("<Q")
 _BIG_ENDIAN = sys.byteorder == "big"
 MAX_DEPTH = 32  # how deep values may be nested in values

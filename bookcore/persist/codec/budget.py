@@ -27,8 +27,6 @@ from typing import Any
 
 from bookcore.persist.codec.blob import Unreadable
 
-__all__ = ["Budget"]
-
 _FREE = 1 << 16
 _SHARE = 4  # comparing takes a 16th of the time of copying
 _BYTES = 6  # 64 bytes of one value count as one more

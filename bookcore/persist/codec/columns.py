@@ -35,8 +35,6 @@ from bookcore.persist.codec.scalars import SCALARS
 from bookcore.persist.codec.times import TIMES, zone_groups
 from bookcore.persist.errors import failure
 
-__all__ = ["KeyColumn", "decode_column", "decode_keys", "decode_numbers", "encode_column", "encode_numbers"]
-
 _FAMILIES: dict[type, Family] = {**SCALARS, **TIMES, **CONTAINERS}
 _BY_CODE = {family.code: family for family in (*_FAMILIES.values(), *EXTENSIONS)}
 _EMPTY, _MIXED, _TABLE = 0xF0, 0xF1, 0xF2

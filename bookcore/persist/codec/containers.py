@@ -18,8 +18,6 @@ from typing import Any
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity
 
-__all__ = ["CONTAINERS"]
-
 _BY_LENGTHS, _BY_POSITION = range(2)
 _MAX_WIDTH = 32  # more positions than these are written by lengths
 

@@ -17,8 +17,6 @@ from bookcore.persist.codec.times import read_zone, write_zone, zone_token
 from bookcore.persist.errors import failure
 from bookcore.persist.registry import codec_for, codec_named
 
-__all__ = ["EXTENSIONS", "extension_family", "extension_kind"]
-
 _DTYPE = re.compile(r"\|[bui]1|<[iu][248]|<f[248]|<c(8|16)|<[mM]8(\[[0-9]*[a-zA-Z]+\])?")
 _UNITS = "s", "ms", "us", "ns"
 

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 from bookcore.persist.codec.blob import BlobReader, BlobWriter
 from bookcore.persist.codec.budget import Budget
 
-__all__ = ["ColumnReader", "ColumnWriter", "Family", "by_identity", "by_value"]
-
 
 class Family(NamedTuple):
     """How the values of one type are written and read.

@@ -19,8 +19,6 @@ from uuid import UUID
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, Unreadable, Unwritable, cut
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity, by_value
 
-__all__ = ["SCALARS", "read_text", "write_text"]
-
 _SIGNED, _UNSIGNED, _LARGE, _CONSECUTIVE = range(4)  # forms of a column of ints
 _LINES, _LENGTHS = range(2)  # forms of a column of texts
 _INT64_END = 1 << 63

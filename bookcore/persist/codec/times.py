@@ -24,8 +24,6 @@ from zoneinfo import ZoneInfo
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.family import Family, by_identity, by_value
 
-__all__ = ["TIMES", "read_zone", "write_zone", "zone_groups", "zone_token"]
-
 _STATE = struct.Struct("10s")
 _MICROSECOND = timedelta(microseconds=1)
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")

@@ -15,8 +15,6 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 from weakref import ref
 
-__all__ = ["LONGEST", "Policy", "Threads", "sync_behind"]
-
 LONGEST = 0.010
 """With ``sync="batch"``: the age in seconds of a record that is on no disk yet, from which on calls wait for the sync."""
 

@@ -55,8 +55,6 @@ from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.format import Limits, path_text
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["Salvaged", "SalvagedRecorder", "backup", "open_salvaged", "salvage", "write_new"]
-
 
 @contextmanager
 def _new(folder: str, fs: FileSystem, source: str) -> Iterator[None]:

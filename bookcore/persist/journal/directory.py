@@ -41,8 +41,6 @@ from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, SEAL_SIZE, 
 from bookcore.persist.journal.group_commit import GroupCommit
 from bookcore.persist.snapshot.format import Limits
 
-__all__ = ["CLEAN", "LOCK", "DirectoryJournal", "Names", "told_as_journal"]
-
 LOCK, CLEAN = "LOCK", "CLEAN"
 _CLEAN_MAGIC = b"\x89BKCL\r\n\x1a"
 _CLEAN = struct.Struct("<8s8sQ")

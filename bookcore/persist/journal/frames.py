@@ -41,22 +41,6 @@ from operator import is_not
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = [
-    "FRAME_SIZE",
-    "HEADER_SIZE",
-    "SEAL_SIZE",
-    "VERSION",
-    "Frame",
-    "Frames",
-    "Header",
-    "frame",
-    "frames_after",
-    "header",
-    "read_frames",
-    "read_header",
-    "seal",
-]
-
 VERSION = 1
 MAGIC = b"\x89BKJL\r\n\x1a"  # is not text, and changes if a program converts line ends
 _HEADER = struct.Struct("<8sHH8sQQ")

@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["GroupCommit"]
-
 _AT_MOST = 0.05
 """Seconds after which a thread looks for itself: Ctrl-C may have ended the one that was woken before it took the turn."""
 

@@ -36,8 +36,6 @@ from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save, told_as_unwritable
 
-__all__ = ["Recorder", "open_calendar"]
-
 _SYNCS = "always", "batch", "never"
 
 

@@ -36,8 +36,6 @@ from bookcore.persist.journal.reading import (
 )
 from bookcore.persist.journal.records import UNRECORDED, Replay
 
-__all__ = ["Entry", "History", "PastRecorder", "about", "entries_of", "open_past", "read_history"]
-
 
 class PastRecorder:
     """The journal of a calendar that shows the past: it takes no record."""

@@ -57,26 +57,6 @@ from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
-__all__ = [
-    "Asked",
-    "End",
-    "Loaded",
-    "Make",
-    "Moment",
-    "Place",
-    "Progress",
-    "Reader",
-    "Record",
-    "apply",
-    "blank",
-    "place",
-    "read_file",
-    "refuse",
-    "replay",
-    "reread",
-    "time_of",
-]
-
 C = TypeVar("C")
 T = TypeVar("T")
 Make = Callable[..., tuple[C, CalendarState]]

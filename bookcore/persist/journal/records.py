@@ -38,8 +38,6 @@ from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import ROOMY, event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["UNRECORDED", "Encoder", "Kind", "Replay", "rows_of", "standing"]
-
 UNRECORDED = changes.IndexCreated, changes.IndexDropped, changes.Reindexed
 """The changes that are in no record."""
 

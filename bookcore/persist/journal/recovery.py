@@ -24,8 +24,6 @@ from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
 from bookcore.persist.journal.reading import Asked, C, End, Make, Progress, Reader, read_file, replay
 from bookcore.persist.snapshot.save_load import save
 
-__all__ = ["SUFFIX", "check_kind", "check_says_kind", "locked", "locked_file", "recover"]
-
 SUFFIX = ".bks"
 """How the name of a snapshot file ends."""
 _OF_FILES = frozenset({SUFFIX, ".db", ".db3", ".sqlite", ".sqlite3"})

@@ -25,8 +25,6 @@ from bookcore.model.errors import LACKING
 from bookcore.persist.journal.short import REMOVAL, Columns, columns_of, forms_of, removed_by
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["load_run"]
-
 _COMPARED = 64
 """With how many others, on the average, a booking is compared at most whose span was free again in between."""
 

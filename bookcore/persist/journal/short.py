@@ -32,8 +32,6 @@ from bookcore.model.event import BookingEvent
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.errors import failure
 
-__all__ = ["REMOVAL", "Columns", "columns_of", "forms_of", "is_short", "read_short", "removed_by", "short_form"]
-
 _SHORT = struct.Struct("<Qqq")
 _NUMBER = struct.Struct("<Q")
 _FORM = 56  # the bit at which the form begins

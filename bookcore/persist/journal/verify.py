@@ -17,8 +17,6 @@ from bookcore.persist.snapshot import format as snapshot_format
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import Limits
 
-__all__ = ["Verified", "verify"]
-
 
 @dataclass(frozen=True, slots=True)
 class Verified:

@@ -19,8 +19,6 @@ from bookcore.persist.shared.pgschema import Address, add_tables, check_version,
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.snapshot.digest import digest
 
-__all__ = ["Checked", "Difference", "check", "init", "rebuild", "upgrade"]
-
 
 class Checked(NamedTuple):
     """What `check` has found in one calendar.

@@ -47,8 +47,6 @@ from bookcore.persist.shared.seam import (
     newest_first,
 )
 
-__all__ = ["DbzeroJournal"]
-
 VERSION = 1
 MARK = 4
 MOST = 60_000_000

@@ -13,8 +13,6 @@ from weakref import ref
 from bookcore.model.errors import BookcoreError
 from bookcore.persist.shared.seam import SharedJournal
 
-__all__ = ["Follower"]
-
 LOOKING = 0.5
 """How many seconds pass at most until it looks whether the calendar is there still."""
 PAUSES = 0.05, 2.0

@@ -23,8 +23,6 @@ from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.save_load import save_bytes
 
-__all__ = ["is_address", "journal_at", "open_shared", "open_shared_past", "shown", "without_key"]
-
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 
 

@@ -17,8 +17,6 @@ from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, r
 from bookcore.persist.shared.replaying import Records, begin
 from bookcore.persist.shared.seam import LAST, SharedJournal
 
-__all__ = ["open_past", "read_history"]
-
 
 def open_past(
     make: Make[C], reopen: Callable[[], SharedJournal], known: dict[str, type], moment: Moment, asked: Asked,

@@ -9,8 +9,6 @@ from typing import Any
 from bookcore.model.errors import brief
 from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, RefereeError
 
-__all__ = ["error_of", "refusal_of"]
-
 _REASONS = {
     "53100": "the disk of the server is full",
     "25006": "the server takes no changes (a standby?); name the primary, or target_session_attrs=read-write",

@@ -29,8 +29,6 @@ from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes
 
-__all__ = ["Difference", "Progress", "Replayed", "write_tables"]
-
 Progress = Callable[[int, int], Any]
 """Is called with the number of bytes that were read, and that of all bytes."""
 

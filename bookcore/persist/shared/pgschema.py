@@ -20,8 +20,6 @@ import psycopg
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
 from bookcore.persist.shared.sqltext import RANGES
 
-__all__ = ["VERSION", "Address", "add_tables", "check_version", "make_schema", "version_of"]
-
 VERSION = 2
 _MAKING = 0x424B434A
 """The advisory lock under which tables are made."""

@@ -57,8 +57,6 @@ from bookcore.persist.shared.seam import (
     newest_first,
 )
 
-__all__ = ["PostgresJournal"]
-
 MOST = 400_000_000
 """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 LEAST_PATIENCE = 2.0

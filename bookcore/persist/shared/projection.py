@@ -26,8 +26,6 @@ from bookcore.persist.journal.records import Kind
 from bookcore.persist.shared.sqltext import RANGES, as_json, as_text, id_text, range_of
 from bookcore.persist.snapshot.classes import CODEC
 
-__all__ = ["BY_KEYS", "COLUMNS", "Group", "commands_of", "groups_of", "prepare"]
-
 AT_ONCE = 5000
 """How many rows share a statement at most."""
 MOST = 1 << 20

@@ -27,8 +27,6 @@ from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
-__all__ = ["SharedRecorder"]
-
 ASKING = 1 << 20
 """After how many bytes of records the database is asked whether a checkpoint is due: it adds up all since the last one."""
 

@@ -17,8 +17,6 @@ from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Entry, Place, SharedJournal
 from bookcore.persist.snapshot.save_load import load_bytes
 
-__all__ = ["AT_ONCE", "Records", "begin", "replay_all", "snapshot_id"]
-
 AT_ONCE = 256
 """How many records of others are read, and applied while questions wait."""
 

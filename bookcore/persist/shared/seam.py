@@ -11,10 +11,6 @@ from zlib import crc32
 
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
 
-__all__ = [
-    "FORKED", "LAST", "LEAST", "Beginning", "Entry", "Place", "SharedJournal", "after", "entries", "lag", "newest_first",
-]  # fmt: skip
-
 LAST = (1 << 62) - 1
 """A position after all others."""
 LEAST = 1 << 22

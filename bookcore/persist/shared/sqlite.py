@@ -45,8 +45,6 @@ from bookcore.persist.shared.seam import (
     newest_first,
 )
 
-__all__ = ["SqliteJournal"]
-
 VERSION = 1
 APPLICATION = 0x424B434A  # "BKCJ"
 NOTICING = 0.01

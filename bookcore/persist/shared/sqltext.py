@@ -31,8 +31,6 @@ from bookcore.model.keys import normal
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import failure
 
-__all__ = ["RANGES", "as_json", "as_text", "id_text", "range_of"]
-
 RANGES = {
     "during": "tstzrange",
     "during_local": "tsrange",

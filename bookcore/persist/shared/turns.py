@@ -17,8 +17,6 @@ from typing import Any, TypeVar, TypeVarTuple
 from bookcore.engine.gate import Gate
 from bookcore.engine.log import deliver_all, this_thread
 
-__all__ = ["SharedGate"]
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 

@@ -16,8 +16,6 @@ from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotTypeError
 
-__all__ = ["CODEC", "OWN", "ClassNames", "StandIns", "class_of", "handed_in", "name_of", "resolve"]
-
 # the colon keeps these names apart from those of the user's classes
 _BUILT_IN: dict[type, str] = {Resource: ":Resource", BookingEvent: ":BookingEvent"}
 CODEC = ":codec"

@@ -14,8 +14,6 @@ from bookcore.persist.errors import SnapshotValueError
 from bookcore.persist.snapshot.gather import gather
 from bookcore.persist.snapshot.state import Bookings, State, Tags, encode_state
 
-__all__ = ["digest"]
-
 
 def digest(calendar: CalendarState) -> str:
     """See `Calendar.digest`."""

@@ -17,8 +17,6 @@ import io
 import pickle
 from typing import Any, NoReturn
 
-__all__ = ["MAX_COLUMNS", "FlatError", "dumps", "loads"]
-
 MAX_OPCODES = 40
 MAX_COLUMNS = 11  # a column takes at most three opcodes (FRAME, BYTES, MEMOIZE), and the tuple takes six
 

@@ -42,11 +42,6 @@ from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, Snap
 from bookcore.persist.fs import FileSystem, read_all, sync_folder, words, write_all
 from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
-__all__ = [
-    "VERSION", "Facts", "Limits", "Section", "check_key", "check_limits", "path_text", "read_bytes", "read_file",
-    "to_bytes", "write_file",
-]  # fmt: skip
-
 Section = tuple[bytes, ...]
 
 VERSION = 1

@@ -30,8 +30,6 @@ from bookcore.stores.generic import usage_of
 from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Rows", "describe", "gather", "read"]
-
 _MISSING = object()
 
 

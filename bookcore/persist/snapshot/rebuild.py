@@ -30,8 +30,6 @@ from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
 
-__all__ = ["classes_in", "event_maker", "maker", "rebuild"]
-
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
 

@@ -36,8 +36,6 @@ from bookcore.persist.snapshot.gather import Rows, gather
 from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
 
-__all__ = ["load", "load_bytes", "load_file", "save", "save_bytes", "told_as_unwritable"]
-
 C = TypeVar("C")
 
 

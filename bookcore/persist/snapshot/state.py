@@ -47,19 +47,6 @@ from bookcore.persist.codec.columns import (
 )
 from bookcore.persist.errors import failure
 
-__all__ = [
-    "Bookings",
-    "Closures",
-    "Expired",
-    "Holds",
-    "Resources",
-    "Rules",
-    "State",
-    "Tags",
-    "decode_state",
-    "encode_state",
-]
-
 _IN_ORDER = OWN_KEYS | {tuple, type(None)}
 
 Section = tuple[bytes, ...]

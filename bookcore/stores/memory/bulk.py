@@ -35,8 +35,6 @@ from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["load", "worth_it"]
-
 REBUILD = 4
 """A load rebuilds the indexes if they contain at most this many times as many rows already: with more, sorting all rows may
 cost more than inserting the new ones."""

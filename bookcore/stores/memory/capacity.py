@@ -30,8 +30,6 @@ from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["CapacityIndex"]
-
 Removed = list[tuple[Any, Any, Any, Any]]
 """Blocked spans to remove from the occupancy index: start, end, start of the neighbour before, start of the one after."""
 Added = list[tuple[Any, Any]]

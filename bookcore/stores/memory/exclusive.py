@@ -29,8 +29,6 @@ from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["ExclusiveIndex"]
-
 
 class ExclusiveIndex:
     """The bookings of one exclusive resource."""

@@ -26,8 +26,6 @@ from bookcore.model.lengths import ahead, back, reach
 from bookcore.stores.memory.capacity import CapacityIndex
 from bookcore.stores.protocol import Row
 
-__all__ = ["LiveUsage"]
-
 FEW = 8
 """Up to this number of stretches in doubt, the hidden rows are looked up there, and not summed up."""
 

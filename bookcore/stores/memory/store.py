@@ -30,8 +30,6 @@ from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
 
-__all__ = ["MemoryStore"]
-
 _first = itemgetter(0)
 
 

@@ -28,8 +28,6 @@ from bookcore.stores.memory.live_usage import LiveUsage
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
-__all__ = ["Tombstones"]
-
 _number = attrgetter("number")
 
 
