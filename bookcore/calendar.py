@@ -1559,9 +1559,9 @@ class Calendar(Generic[R, K, E]):
         ``dbzero:///path?prefix=name`` is for one process at a time.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
-        record up to there; `keep` says how far back that goes in a directory. In a database all records stay, and tell no
-        times: there it is a position or ``"now"``. It takes no changes, but for those that a `what_if` takes back, and has
-        no clock; the place is only read, and may be open elsewhere.
+        record up to there; `keep` says how far back that goes in a directory. In a database all records stay; those that an
+        older bookcore wrote tell no times, and are found by their positions alone. It takes no changes, but for those that
+        a `what_if` takes back, and has no clock; the place is only read, and may be open elsewhere.
 
         With *salvage* a damaged directory is opened too, with all that can be read of it; `salvaged` says what was lost.
         It takes no changes either, and nothing is repaired: ``bookcore salvage`` puts it into a new directory.
@@ -1744,7 +1744,7 @@ class Calendar(Generic[R, K, E]):
         to the resource. Entries are read from the records that are kept (see ``keep`` of `open`): ``begins`` of the result
         is the position after which they begin, and ``since`` its time. Objects in the changes are those of a copy of the
         calendar. Holds that a question released are in the history with the next record. In a database no record is ever
-        removed, and none tells a time: it is None.
+        removed; the time of those that an older bookcore wrote is None.
 
         Raises: `QueryError` for a calendar without a journal; `JournalError` and `SnapshotError` when the directory cannot
         be read.

@@ -1,4 +1,4 @@
-"""The commands about a database that calendars are in: ``bookcore db``."""
+"""The commands about a database that calendars are in: ``bookcore db``. All but ``upgrade`` are for PostgreSQL alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
 from bookcore.model.errors import MissingExtraError, visible
+from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Make, check and repair the PostgreSQL database that calendars are in.",
+    help="Make, check and repair the PostgreSQL database that calendars are in; bring an older database up to this version.",
 )
 DsnArg = Annotated[
     str, typer.Argument(metavar="DSN", help="The address: [b]postgresql://user@host/database?calendar=name[/].")
@@ -30,7 +31,7 @@ DsnArg = Annotated[
 def _databases(address: str) -> ModuleType:
     """Return the functions for databases. Raises: `UsageError` for another address, `MissingExtraError`."""
     if address.partition("://")[0].lower() not in ("postgresql", "postgres"):
-        raise UsageError("db is for PostgreSQL: name a database as in postgresql://user@host/database?calendar=name")
+        raise UsageError("all of db but upgrade is for PostgreSQL: name a database as in postgresql://user@host/database?calendar=name")
     try:
         from bookcore.persist.shared import databases
     except ImportError as exc:
@@ -62,23 +63,24 @@ def init(
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
 def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
-    """Bring the tables up to this version of bookcore, and give calendars the plain tables that they lack.
+    """Bring a database up to this version of bookcore; in PostgreSQL also give calendars the plain tables that they lack.
 
-    All calendars of the database, or the one that DSN names; all or nothing. Programs of an older version are to be
-    stopped before; commands of others wait until it is done.
+    DSN is that of PostgreSQL, [b]sqlite:///path[/] or [b]dbzero:///path[/]. All or nothing. In PostgreSQL it is for all
+    calendars of the database, or the one that DSN names. Programs of an older version are to be stopped before; commands of
+    others wait until it is done.
 
     [dim]Example:  bookcore db upgrade postgresql://owner@host/rooms[/]
     """
-    with user_errors(as_json=as_json):
-        databases = _databases(dsn)
-        with progress_bar("Reading records") as progress:
-            names = databases.upgrade(dsn, progress=progress)
+    with user_errors(as_json=as_json), progress_bar("Reading records") as progress:
+        done = upgrade_database(dsn, progress=progress)
     if as_json:
-        print_json({"tables_added": names})
+        print_json({"from_format": done.was, "format": done.format, "tables_added": list(done.tables_added)})
         return
-    for name in names:
+    if done.was != done.format:
+        print(f"brought from format {done.was} to {done.format}")
+    for name in done.tables_added:
         print(f"{visible(name)}: tables of resources, bookings and closures were added")
-    if not names:
+    if done.was == done.format and not done.tables_added:
         print("nothing was to be done")
 
 

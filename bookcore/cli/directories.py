@@ -130,14 +130,13 @@ def show_history(history: History, *, as_json: bool) -> None:
         shown = bare_table("record", "time", "what", "", right=(0,))
         for entry in history:
             what, details = _told(entry)
-            shown.add_row(str(entry.position), words(entry.time, "")[:19], what, escape(details))
+            shown.add_row(str(entry.position), words(entry.time, "unknown")[:19], what, escape(details))
         console.print(shown)
         of = "" if history.since is None else f", of {words(history.since)[:19]},"
-        note = "a database tells no times" if history.since is None else "times are UTC"
-        console.print(f"[dim]records up to {history.begins}{of} were not read; {note}[/]")
+        console.print(f"[dim]records up to {history.begins}{of} were not read; times are UTC[/]")
         return
     for entry in history:
-        print("\t".join((str(entry.position), plain(entry.time) or "", *_told(entry))))
+        print("\t".join((str(entry.position), plain(entry.time) or "unknown", *_told(entry))))
 
 
 def nothing_told(history: History, resource: str | None, since: str | None) -> str:

@@ -23,11 +23,11 @@ def read_log(
     """Return what happened in a directory or a database, for who has not the program that wrote it.
 
     Its classes are stood in for. *since* is a position, of which only later records are read, or an instant, before which
-    none is; records in a database tell no times. *progress* is called with the number of bytes that were read (of records,
-    in a database), and that of all. It is only read, and may be open elsewhere.
+    none is. *progress* is called with the number of bytes that were read (of records, in a database), and that of all. It is
+    only read, and may be open elsewhere.
 
-    Raises: `JournalError` and `SnapshotError` for what cannot be read; `QueryError` for a *since* that is neither, or is an
-    instant where there are no times.
+    Raises: `JournalError` and `SnapshotError` for what cannot be read, `JournalPositionError` for an instant of which the
+    records do not tell; `QueryError` for a *since* that is neither.
     Complexity: linear in the size of all that is kept, or of what came after the newest snapshot before *since*.
 
     >>> from tempfile import TemporaryDirectory

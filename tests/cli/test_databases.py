@@ -62,7 +62,7 @@ def test_tables_are_added_to_a_database_without(run: Run, dsn: str) -> None:
     assert "it has no tables" in run("db", "check", dsn).stdout
     assert run("db", "upgrade", dsn).stdout == "calendar: tables of resources, bookings and closures were added\n"
     assert run("db", "upgrade", dsn).stdout == "nothing was to be done\n"
-    assert json.loads(run("db", "upgrade", dsn, "--json").stdout) == {"tables_added": []}
+    assert json.loads(run("db", "upgrade", dsn, "--json").stdout) == {"from_format": 3, "format": 3, "tables_added": []}
     assert "its tables agree" in run("db", "check", dsn).stdout
 
 
@@ -71,15 +71,15 @@ def test_what_is_no_database_is_named_without_its_password(
     command: str, run: Run, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 2; so for a newer schema, and without psycopg."""
-    found = run("db", command, "sqlite:///ada:secret@rooms.db")
+    found = run("db", command, "mysql://ada:secret@host/rooms")
     assert (found.exit_code, "secret" in found.output) == (2, False)
-    assert "db is for PostgreSQL" in found.output
+    assert ("for PostgreSQL: name" in found.output) == (command != "upgrade")
     found = run("db", command, "postgresql://ada:secret@127.0.0.1:1/rooms", "--json")
     assert (found.exit_code, "secret" in found.output) == (2, False)
     run("db", "init", dsn)
-    execute(dsn, "UPDATE bookcore.schema SET version = 3")
+    execute(dsn, "UPDATE bookcore.schema SET version = 4")
     found = run("db", command, dsn)
-    assert (found.exit_code, "format 3 is newer than 2" in found.output) == (2, True)
+    assert (found.exit_code, "format 4 is newer than 3" in found.output) == (2, True)
     monkeypatch.setitem(sys.modules, "bookcore.persist.shared.databases", None)
     monkeypatch.delattr("bookcore.persist.shared.databases")
     found = run("db", command, dsn)

@@ -84,7 +84,7 @@ def test_what_is_in_a_place_can_be_saved_as_a_snapshot(run: Run, place: str, tmp
 
 
 def test_a_log_begins_with_the_copy(run: Run, place: str) -> None:
-    """A snapshot has none; the records of a database tell no times."""
+    """A snapshot has none; records have their times everywhere."""
     if place.endswith(".bks"):
         found = run("log", place)
         assert found.exit_code == 2
@@ -98,17 +98,15 @@ def test_a_log_begins_with_the_copy(run: Run, place: str) -> None:
     assert [(line[0], *line[2:]) for line in lines] == [
         ("7", "booked", "dee: barn 2026-07-05 to 2026-07-06"), ("8", "released", "ada: loft 2026-07-04 to 2026-07-11"),
     ]  # fmt: skip
-    is_database = "://" in place
-    assert all((line[1] == "") == is_database for line in lines)
+    assert all(line[1].startswith("20") for line in lines)
     assert [line.split("\t")[0] for line in run("log", place, "--since", "7").stdout.splitlines()] == ["8"]
     assert [line.split("\t")[0] for line in run("log", place, "--resource", "barn").stdout.splitlines()] == ["7"]
     facts = json.loads(run("log", place, "--json").stdout)
-    assert (facts["begins"], facts["since"] is None, len(facts["entries"])) == (6, is_database, 2)
-    shown = run("log", place, terminal=True, columns=200).stdout
-    assert ("a database tells no times" in shown) == is_database
-    found = run("log", place, "--since", "2026-07-04T09:00Z")
-    assert found.exit_code == (2 if is_database else 0)
-    assert ("name a position" in found.stderr) == is_database
+    assert (facts["begins"], len(facts["entries"])) == (6, 2)
+    assert facts["since"] < facts["entries"][0]["time"] <= facts["entries"][1]["time"]
+    assert "times are UTC" in run("log", place, terminal=True, columns=200).stdout
+    for since, positions in ((facts["since"], "78"), (facts["entries"][1]["time"], "8"), ("2999-01-01T00:00Z", "")):
+        assert [line[0] for line in run("log", place, "--since", since).stdout.splitlines()] == list(positions)
 
 
 def test_a_copy_is_told_as_json_and_never_made_twice(run: Run, place: str, rooms: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ class Entry:
     """One change, the position and the time of its record, and whom it is about.
 
     ``resources`` are the ids of its resources: two if a booking moved from one to another. ``booking`` is the id of its
-    booking, or None. ``time`` is None for a record in a database, which tells none.
+    booking, or None. ``time`` is None for a record in a database that an older bookcore wrote.
     """
 
     position: int

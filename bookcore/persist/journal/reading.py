@@ -73,7 +73,7 @@ _AT_ONCE = 1 << 18  # and the most of them
 
 
 class Record(NamedTuple):
-    """A record, and where it is. ``time`` is None for a record in a database, which tells none."""
+    """A record, and where it is. ``time`` is None for one in a database that an older bookcore wrote, which tells none."""
 
     position: int
     time: int | None

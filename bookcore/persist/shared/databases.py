@@ -15,8 +15,16 @@ from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import Difference, Progress, Replayed, write_tables
-from bookcore.persist.shared.pgschema import Address, add_tables, check_version, make_schema, version_of
+from bookcore.persist.shared.pgschema import (
+    VERSION,
+    Address,
+    add_tables,
+    check_version,
+    make_schema,
+    version_of,
+)
 from bookcore.persist.shared.postgres import PostgresJournal
+from bookcore.persist.shared.seam import Upgraded
 from bookcore.persist.snapshot.digest import digest
 
 
@@ -55,8 +63,8 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
     return journal.name
 
 
-def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> list[str]:
-    """Bring a database to the schema of this version, and give its calendars tables; return who had none.
+def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
+    """Bring a database to the schema of this version, and give its calendars tables if they have none.
 
     All calendars, or the one that the address names; with ``tables=no`` none. All or nothing: commands of others wait
     meanwhile. Raises: `JournalError`, `JournalVersionError` for a newer schema, `MissingExtensionError`, `RefereeError`.
@@ -64,16 +72,16 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     """
     where = Address.of(address)
     with _connected(where, "was not brought up to date") as connection, connection.transaction():
-        _check_there(connection, where)
+        was = _check_there(connection, where)
         make_schema(connection, where.name, upgrade=True)
         lacking = [name for name, tables in _calendars(connection, where) if not tables]
         if where.tables is False or not lacking:
-            return []
+            return Upgraded(was, VERSION)
         add_tables(connection, where.name)
         for name in lacking:
             connection.execute("UPDATE bookcore.calendar SET tables = true WHERE name = %s", (name,))
             write_tables(connection, where.name, name, types, progress)
-        return lacking
+        return Upgraded(was, VERSION, tuple(lacking))
 
 
 def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> int:

@@ -2,7 +2,9 @@
 
     NAME.LOCK      who has the calendar open
     NAME-1.db0     two prefixes of dbzero with the same content: one object, with the bounds, the place of the origin,
-    NAME-2.db0     all records (each after its mark, 4 bytes) and the last checkpoints (position, mark, parts)
+    NAME-2.db0     all records (each after its mark, 4 bytes, and its time, 8), the last checkpoints (position, mark, parts)
+
+Times are microseconds since 1970, by the clock of this machine. Records of format 1 have none: the first ``untimed`` ones.
 
 dbzero writes parts of a file in place, and cannot open one whose writer was killed amidst that. So there are two copies, of
 which one at a time is written: at any instant the other one has every acknowledged record. A copy that cannot be opened is
@@ -47,8 +49,10 @@ from bookcore.persist.shared.seam import (
     newest_first,
 )
 
-VERSION = 1
-MARK = 4
+VERSION = 2
+MARK, TIME = 4, 8
+UNKNOWN = -1
+"""The time of the beginning of a calendar of format 1."""
 MOST = 60_000_000
 """The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
 PART = 1 << 24
@@ -63,10 +67,11 @@ _turn = threading.RLock()
 class _Copy:
     """All that a prefix holds: dbzero drops what nothing refers to."""
 
-    def __init__(self, prefix: str, bounds: str, origin: Place) -> None:
+    def __init__(self, prefix: str, bounds: str, origin: Place, begun: int, untimed: int) -> None:
         dbzero.set_prefix(self, prefix)
         self.version = VERSION
         self.bounds = bounds
+        self.begun, self.untimed = begun, untimed
         self.position, self.mark = origin
         self.records: list[bytes] = []
         self.checkpoints: list[tuple[int, int, list[bytes]]] = []
@@ -79,15 +84,17 @@ class DbzeroJournal:
     """
 
     skew = 0.0
+    format = VERSION
     _given = False  # a journal gave dbzero its directory; the last one that is closed takes it back
 
     def __init__(
-        self, path: str, prefix: str, *, bounds: str | None, create: bool, begin: Beginning | None
+        self, path: str, prefix: str, *, bounds: str | None, create: bool, begin: Beginning | None, upgrade: bool = False
     ) -> None:
-        """Open the two copies, or make them. Raises: `JournalError`."""
+        """Open the two copies, or make them; with *upgrade* bring older ones to this format. Raises: `JournalError`."""
         self.name, self._path = f"{path}, prefix {prefix}", os.path.abspath(path)
         self._prefixes = f"{prefix}-1", f"{prefix}-2"
         self._fs, self._lock = FileSystem(), -1
+        self._upgrades, self.was_format = upgrade, VERSION
         self._pid = os.getpid()
         self._ended = threading.Event()
         self._copies: tuple[Any, ...] = ()
@@ -139,14 +146,17 @@ class DbzeroJournal:
                     damaged[prefix] = exc
         found = [copy for copy in there.values() if copy is not None]
         for copy in found:
-            if copy.version > VERSION:
+            if copy.version > VERSION or (copy.version < VERSION and not self._upgrades):
                 raise JournalVersionError(self.name, copy.version, VERSION)
         if not begin.if_new and (found or damaged):
             raise JournalError(self.name, "holds a calendar already; name another prefix")
         if not found and (damaged or not create):
             reason = "; ".join(map(_words, damaged.values())) or "there is no calendar in it, and create is false"
             raise (JournalDamagedError if damaged else JournalError)(self.name, f"neither copy can be opened: {reason}")
-        bounds, origin = (found[0].bounds, _origin(found[0])) if found else (begin.bounds, begin.place)
+        bounds, origin, times = begin.bounds, begin.place, (self._fs.now(), 0)
+        if found:
+            self._upgrade(there)
+            bounds, origin, times = found[0].bounds, _origin(found[0]), (found[0].begun, found[0].untimed)
         copies = []
         for prefix in self._prefixes:
             if prefix in damaged:
@@ -155,13 +165,29 @@ class DbzeroJournal:
             copy = there.get(prefix) or self._open_prefix(prefix)
             if copy is None:
                 with dbzero.atomic():
-                    copy = _Copy(prefix, bounds, origin)
+                    copy = _Copy(prefix, bounds, origin, *times)
                     if begin.snapshot and not found:
                         copy.checkpoints.append((*origin, _parts(begin.snapshot)))
                         begin.verify(_whole(copy.checkpoints[0][2]))
                 dbzero.commit(prefix)
             copies.append(copy)
         self._copies = tuple(copies)
+
+    def _upgrade(self, there: dict[str, Any]) -> None:
+        """Bring copies of format 1 to this one; also the second, if that of the first is all that was done before.
+
+        Writing may have been cut off as well, so that one of them lacks the last record, which is untimed nevertheless.
+        """
+        old = {prefix: copy for prefix, copy in there.items() if copy is not None and copy.version < VERSION}
+        if not old:
+            return
+        self.was_format = 1
+        known = [copy for copy in there.values() if copy is not None and copy.version == VERSION]
+        untimed = known[0].untimed if known else max(len(copy.records) for copy in old.values())
+        for prefix, copy in old.items():
+            with dbzero.atomic():
+                copy.version, copy.begun, copy.untimed = VERSION, UNKNOWN, untimed
+            dbzero.commit(prefix)
 
     def _open_prefix(self, prefix: str) -> Any:
         """Open a prefix, and return its copy, or None if it has none. The default prefix of the program stays what it is."""
@@ -259,14 +285,29 @@ class DbzeroJournal:
             if not 0 <= begin <= end:
                 return entries(self.name, place, [])
             items = copy.records[begin : end if most < 0 else min(end, begin + most)]
-            rows = [(*_place(copy, begin), b"")]
-            rows += [(place.position + at, _number(item), bytes(item[MARK:])) for at, item in enumerate(items, 1)]
+            rows: list[Any] = [(*_place(copy, begin), b"", None)]
+            untimed = copy.untimed - begin
+            for at, item in enumerate(items, 1):
+                start, time = (MARK, None) if at <= untimed else (MARK + TIME, _time(item))
+                rows.append((place.position + at, _number(item), bytes(item[start:]), time))
         return entries(self.name, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as copy:
             return _place(copy, len(copy.records))
+
+    def time_at(self, position: int) -> int | None:
+        """See `SharedJournal.time_at`."""
+        with self._to_read("cannot be read") as copy:
+            number = position - copy.position
+            if not 0 <= number <= len(copy.records):
+                raise JournalDamagedError(self.name, f"record {position} is gone")
+            return _time_of(copy, number)
+
+    def now(self) -> int:
+        """See `SharedJournal.now`."""
+        return self._fs.now()
 
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`. Something comes only of a call that was cut off."""
@@ -291,8 +332,9 @@ class DbzeroJournal:
         if len(record) > MOST:
             raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
         new = after(place, record)
-        data = new.mark.to_bytes(MARK, "little") + record
-        with self._to_read("the change was not made"):
+        with self._to_read("the change was not made") as copy:
+            time = max(self.now(), _time_of(copy, len(copy.records)) or 0)
+            data = new.mark.to_bytes(MARK, "little") + time.to_bytes(TIME, "little") + record
             self._change(lambda copy: copy.records.append(data))
             if self._swollen is not None:
                 self._swollen += len(data)
@@ -421,6 +463,17 @@ def _words(exc: Exception) -> str:
 
 def _number(item: bytes) -> int:
     return int.from_bytes(item[:MARK], "little")
+
+
+def _time(item: bytes) -> int:
+    return int.from_bytes(item[MARK : MARK + TIME], "little")
+
+
+def _time_of(copy: Any, number: int) -> int | None:
+    """Return the time of the record with a number in this copy, from 1; that of the beginning for 0."""
+    if not number:
+        return None if copy.begun == UNKNOWN else int(copy.begun)
+    return None if number <= copy.untimed else _time(copy.records[number - 1])
 
 
 def _origin(copy: Any) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.recorder import SharedRecorder
 from bookcore.persist.shared.replaying import Records, begin, snapshot_id
-from bookcore.persist.shared.seam import Beginning, Place, SharedJournal
+from bookcore.persist.shared.seam import Beginning, Place, SharedJournal, Upgraded
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.save_load import save_bytes
@@ -124,15 +124,16 @@ def shown(address: str) -> str:
 
 def journal_at(
     address: str, *, bounds: str | None = None, create: bool, sync: bool = True, timeout: float = 10.0,
-    begin: Beginning | None = None,
-) -> SharedJournal:  # fmt: skip
-    """Return the journal at an address, or make it. *begin*: it has to be new, and begins with this.
+    begin: Beginning | None = None, upgrade: bool = False,
+) -> Any:  # fmt: skip
+    """Return the journal at an address, a `SharedJournal`, or make it. *begin*: it has to be new, and begins with this.
 
+    *upgrade*: an older one is brought to the format of this version, which its ``was_format`` tells; not for PostgreSQL.
     Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
     """
     options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
     scheme, _, rest = address.partition("://")
-    if scheme.lower() in ("postgresql", "postgres"):
+    if _is_postgres(address):
         try:
             from bookcore.persist.shared.postgres import PostgresJournal
         except ImportError as exc:
@@ -148,14 +149,35 @@ def journal_at(
             from bookcore.persist.shared.dbzero import DbzeroJournal
         except ImportError as exc:
             raise MissingExtraError("dbzero", "dbzero") from exc
-        return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin)
+        return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin, upgrade=upgrade)
     if scheme.lower() != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
         raise JournalError(shown(address), what)
-    return SqliteJournal(path, **options)
+    return SqliteJournal(path, **options, upgrade=upgrade)
+
+
+def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
+    """Bring a database of an older bookcore to the format of this one; in PostgreSQL also give calendars their tables.
+
+    Stop the programs of the older version before. All or nothing. *types* and *progress* are for PostgreSQL, see
+    `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
+    """
+    if _is_postgres(address):
+        try:
+            from bookcore.persist.shared import databases
+        except ImportError as exc:
+            raise MissingExtraError("psycopg", "postgres") from exc
+        return databases.upgrade(address, types=types, progress=progress)
+    journal = journal_at(address, create=False, upgrade=True)
+    journal.close()
+    return Upgraded(journal.was_format, journal.format)
+
+
+def _is_postgres(address: str) -> bool:
+    return address.partition("://")[0].lower() in ("postgresql", "postgres")
 
 
 def _prefix(address: str, asked: str) -> str:

@@ -1,19 +1,19 @@
 """States of the past of a shared calendar, and what happened between them, from the records of its database.
 
-Records stay for ever, so all of the past is there from the origin of the journal on. They tell no times yet: a moment is
-named by its position.
+Records stay for ever, so all of the past is there from the origin of the journal on. An instant is found by bisecting the
+times of records, which never go back. Records of an older bookcore tell none: they come before all others.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from bookcore.model.errors import QueryError
 from bookcore.persist.journal.errors import JournalPositionError
 from bookcore.persist.journal.past import Entry, History, PastRecorder, entries_of
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay, time_of
 from bookcore.persist.shared.replaying import Records, begin
 from bookcore.persist.shared.seam import LAST, SharedJournal
 
@@ -25,7 +25,7 @@ def open_past(
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
 
     *reopen* opens the journal; it is closed when all has been read. *progress* is called with numbers of records.
-    Raises: `JournalPositionError` for a position that is not there, `QueryError` for an instant.
+    Raises: `JournalPositionError` for a moment that is not there, or of which records do not tell.
     """
 
     def read(make: Make[Any], **asked: Any) -> History:
@@ -35,13 +35,17 @@ def open_past(
     with closing(reopen()) as journal:
         name, most = journal.name, _position(journal, moment)
         if most < (first := journal.origin.position):
-            raise JournalPositionError(name, moment.given, f"what is kept begins after record {first}")
+            begun = journal.time_at(first)
+            at = "" if begun is None else f", at {time_of(begun)}"
+            raise JournalPositionError(name, moment.given, f"what is kept begins after record {first}{at}")
         calendar, state, place = begin(make, journal, known, most)
         asked.check(name, state)
         records = Records(journal, place, most, progress)
         state.gate.run(replay, state, known, records)
-    reached = records.place.position
-    if reached < most < LAST:
+        reached, last = records.place.position, 0
+        if moment.is_instant:
+            last = max(journal.now(), journal.time_at(journal.head().position) or 0)
+    if moment.is_after(reached, last):
         raise JournalPositionError(name, moment.given, f"the last record is {reached}; that is yet to come")
     past = PastRecorder(name, reached, read)
     state.log.attach(past)
@@ -52,19 +56,35 @@ def read_history(
     make: Make[Any], journal: SharedJournal, known: dict[str, type], *, until: Moment | None = None,
     since: Moment | None = None, wanted: Callable[[Entry], bool], progress: Progress | None = None,
 ) -> History:  # fmt: skip
-    """Return the entries that are *wanted*, after the position *since* and up to *until*.
+    """Return the entries that are *wanted*, after the moment *since* and up to *until*.
 
-    Raises: `JournalError`, `SnapshotError`; `QueryError` for an instant.
+    Raises: `JournalError`, `SnapshotError`; `JournalPositionError` for an instant of which records do not tell.
     Complexity: linear in the number of all records; of those after the newest checkpoint before *since*, if that is given.
     """
     most = LAST if until is None else _position(journal, until)
     start = 0 if since is None else _position(journal, since)
     _, state, place = begin(make, journal, known, max(start, journal.origin.position))
-    found = entries_of(state, known, Records(journal, place, most, progress), since, wanted)
-    return History.of(found, place.position, None)
+    begun = journal.time_at(place.position)
+    found = entries_of(state, known, Records(journal, place, most, progress), Moment(start), wanted)
+    return History.of(found, place.position, None if begun is None else time_of(begun))
 
 
 def _position(journal: SharedJournal, moment: Moment) -> int:
-    if moment.is_instant:
-        raise QueryError(moment.given, f"the records of {journal.name} tell no times; name a position")
-    return min(moment.position, LAST)
+    """Return the position of the last record up to a moment; the one before the origin if all are later.
+
+    Raises: `JournalPositionError` for an instant if the last record that may be of it tells no time.
+    Complexity: a question to the database for each doubling of the number of records.
+    """
+    if not moment.is_instant:
+        return min(moment.position, LAST)
+    first = journal.origin.position
+
+    def time(position: int) -> int:
+        found = journal.time_at(position)
+        return moment.time if found is None else found
+
+    found = first - 1 + bisect_right(range(first, journal.head().position + 1), moment.time, key=time)
+    if found >= first and journal.time_at(found) is None:
+        reason = f"its records up to {found} are of an older bookcore and tell no times; name a position"
+        raise JournalPositionError(journal.name, moment.given, reason)
+    return found

@@ -144,7 +144,7 @@ class Replayed:
             self.faults.append(exc)
 
     def _apply_up_to(self, end: int | None) -> None:
-        ask = """SELECT position, mark, CASE WHEN position > %s THEN record END FROM bookcore.change
+        ask = """SELECT position, mark, CASE WHEN position > %s THEN record END, NULL FROM bookcore.change
                  WHERE calendar = %s AND position >= %s ORDER BY position LIMIT %s"""
         while end is None or self.place.position < end:
             position = self.place.position
@@ -157,7 +157,7 @@ class Replayed:
 
     def _apply(self, found: Sequence[Entry]) -> None:
         state, name = self.state, self._database
-        records = [Record(place.position, 0, f"{name}, record {place.position}", None, data) for place, data in found]
+        records = [Record(place.position, None, f"{name}, record {place.position}", None, data) for place, data, _ in found]
         state.gate.run(replay, state, self._known, records)
         self._write((record.position, rows_of(record.data)) for record in records)
         self.place = found[-1].place

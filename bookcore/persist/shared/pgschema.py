@@ -2,12 +2,12 @@
 
     schema        version                    one row: the number of the schema, `VERSION`
     calendar      one row for each calendar: bounds, its head, which is the place of its last record, whether it keeps tables
-    change        calendar, position, mark, record
+    change        calendar, position, mark, record, time
     checkpoint    calendar, position, mark, snapshot
 
     resource, booking, closure               tables of what the records say, see `bookcore.persist.shared.projection`
 
-A database of schema 1 has neither ``schema`` nor the three tables.
+A database of schema 1 has neither ``schema`` nor the three tables; up to schema 2, records have no time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import psycopg
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
 from bookcore.persist.shared.sqltext import RANGES
 
-VERSION = 2
+VERSION = 3
 _MAKING = 0x424B434A
 """The advisory lock under which tables are made."""
 
@@ -30,14 +30,18 @@ INSERT INTO bookcore.schema VALUES ({VERSION});
 CREATE TABLE bookcore.calendar (name text PRIMARY KEY, format int NOT NULL, bounds text NOT NULL,
     origin bigint NOT NULL, position bigint NOT NULL, mark bigint NOT NULL, tables boolean NOT NULL DEFAULT false);
 CREATE TABLE bookcore.change (calendar text REFERENCES bookcore.calendar, position bigint,
-    mark bigint NOT NULL, record bytea NOT NULL, PRIMARY KEY (calendar, position));
+    mark bigint NOT NULL, record bytea NOT NULL, time timestamptz, PRIMARY KEY (calendar, position));
 CREATE TABLE bookcore.checkpoint (calendar text REFERENCES bookcore.calendar, position bigint,
     mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
 """
-_FROM_1 = f"""
+_FROM_1 = """
 CREATE TABLE bookcore.schema (version int NOT NULL);
-INSERT INTO bookcore.schema VALUES ({VERSION});
+INSERT INTO bookcore.schema VALUES (1);
 ALTER TABLE bookcore.calendar ADD COLUMN tables boolean NOT NULL DEFAULT false;
+"""
+_FROM_2 = f"""
+ALTER TABLE bookcore.change ADD COLUMN time timestamptz;
+UPDATE bookcore.schema SET version = {VERSION};
 UPDATE bookcore.calendar SET format = {VERSION};
 """
 _SPAN = "".join(f"{column} {kind}, " for column, kind in RANGES.items()) + "span jsonb"
@@ -118,8 +122,8 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> None:
         if connection.execute("SELECT to_regnamespace('bookcore')").fetchone()[0] is None:
             connection.execute("CREATE SCHEMA bookcore")
         connection.execute(_SCHEMA)
-    elif version == 1 and upgrade:
-        connection.execute(_FROM_1)
+    elif upgrade and version < VERSION:
+        connection.execute(f"{_FROM_1 if version == 1 else ''}{_FROM_2}")
     else:
         check_version(name, version)
 

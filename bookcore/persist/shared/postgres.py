@@ -1,7 +1,7 @@
 """`PostgresJournal`: a PostgreSQL database that the processes of many machines share.
 
     bookcore.calendar      one row for each calendar: bounds, and its head, the place of its last record
-    bookcore.change        calendar, position, mark, record
+    bookcore.change        calendar, position, mark, record, time
     bookcore.checkpoint    calendar, position, mark, snapshot
 
 Beside them are tables for programs that speak SQL (`bookcore.persist.shared.projection`), written in the transaction of the
@@ -10,6 +10,8 @@ record, unless the calendar was made without.
 Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
 more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody
 polls.
+
+The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
 When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a
 change was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
@@ -55,6 +57,7 @@ from bookcore.persist.shared.seam import (
     entries,
     lag,
     newest_first,
+    time_in,
 )
 
 MOST = 400_000_000
@@ -79,11 +82,12 @@ SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FRO
 WHERE name = %(name)s FOR NO KEY UPDATE
 """
 _READ = """
-SELECT position, mark, CASE WHEN position > %(position)s THEN record END FROM bookcore.change
-WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
+SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extract(epoch FROM time) * 1000000)::bigint
+FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
 _APPEND = """
-INSERT INTO bookcore.change VALUES (%(name)s, %(position)s, %(mark)s, %(record)s);
+INSERT INTO bookcore.change VALUES (%(name)s, %(position)s, %(mark)s, %(record)s, greatest(clock_timestamp(),
+    (SELECT time FROM bookcore.change WHERE calendar = %(name)s AND position = %(position)s - 1)));
 UPDATE bookcore.calendar SET position = %(position)s, mark = %(mark)s WHERE name = %(name)s;
 NOTIFY bookcore; COMMIT
 """
@@ -286,7 +290,7 @@ class PostgresJournal:
             if begin is not None and not begin.if_new:
                 raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
             return
-        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '')", (self._name, *origin))
+        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())", (self._name, *origin))
         if tables:
             add_tables(connection, self.name)
         if begin is not None:
@@ -326,6 +330,17 @@ class PostgresJournal:
         if found is None:
             raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
         return Place(*found)
+
+    def time_at(self, position: int) -> int | None:
+        """See `SharedJournal.time_at`."""
+        ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
+                 WHERE calendar = %s AND position = %s"""
+        with self._to_read("cannot be read") as reader:
+            return time_in(self.name, position, reader.execute(ask, (self._name, position)).fetchone())
+
+    def now(self) -> int:
+        """See `SharedJournal.now`."""
+        return round((self.machine_clock() + self.skew) * 1_000_000)
 
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""

@@ -32,7 +32,7 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
     Raises: `JournalDamagedError` if none is whole and the journal did not begin with an empty calendar.
     """
     name, origin = journal.name, journal.origin
-    for place, data in journal.checkpoints(most + 1):
+    for place, data, _ in journal.checkpoints(most + 1):
         try:
             calendar, state, facts = load_bytes(make, f"{name}, checkpoint {place.position}", known, data)
             if facts.store_id == snapshot_id(origin, place):
@@ -66,12 +66,12 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         journal, most = self._journal, self._most
         while self.place.position < most and (news := journal.read(self.place, AT_ONCE)):
-            for place, data in news:
+            for place, data, time in news:
                 if place.position > most:
                     return
                 self.place = place
                 self.size += len(data)
-                yield Record(place.position, None, f"{journal.name}, record {place.position}", None, data)
+                yield Record(place.position, time, f"{journal.name}, record {place.position}", None, data)
             if self._progress is not None:
                 done = self.place.position - self._start.position
                 self._progress(done, max(done, self._end - self._start.position))
@@ -79,5 +79,5 @@ class Records:
 
 def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
     """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
-    for (position, _), data in entries:
+    for (position, _), data, _ in entries:
         apply(replay, Record(position, None, f"{name}, record {position}", None, data))

@@ -27,10 +27,14 @@ class Place(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A record, or a snapshot, and its place."""
+    """A record, or a snapshot, and its place; of a record also when it was written, in microseconds since 1970 in UTC.
+
+    ``time`` is None for a record that was written before the database kept times.
+    """
 
     place: Place
     data: bytes
+    time: int | None = None
 
 
 class Beginning(NamedTuple):
@@ -50,6 +54,14 @@ class Beginning(NamedTuple):
     if_new: bool = False
 
 
+class Upgraded(NamedTuple):
+    """What an upgrade has done: the format that the database had, the one that it has, and which calendars got tables."""
+
+    was: int
+    format: int
+    tables_added: tuple[str, ...] = ()
+
+
 def after(place: Place, record: bytes) -> Place:
     """Return the place of the record that follows.
 
@@ -59,8 +71,10 @@ def after(place: Place, record: bytes) -> Place:
     return Place(place.position + 1, crc32(record, place.mark))
 
 
-def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes]]) -> list[Entry]:
+def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]) -> list[Entry]:
     """Return the records of *rows*, of which the first is the one at *place*, and each next one its successor.
+
+    A row is position, mark, record and time.
 
     Raises: `JournalReplacedError` if the first is not at this place, `JournalDamagedError` if they do not follow.
     """
@@ -68,11 +82,11 @@ def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes]]) -> 
         what = f"its record {place.position} is not the one that was read before; open the calendar anew"
         raise JournalReplacedError(name, what)
     found: list[Entry] = []
-    for position, mark, record in rows[1:]:
+    for position, mark, record, time in rows[1:]:
         if type(record) is not bytes or after(place, record) != (position, mark):
             raise JournalDamagedError(name, f"record {place.position + 1} is damaged or gone")
         place = Place(position, mark)
-        found.append(Entry(place, record))
+        found.append(Entry(place, record, time))
     return found
 
 
@@ -81,6 +95,13 @@ def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int
     while (row := ask(below)) is not None:
         below, mark, snapshot = row
         yield Entry(Place(below, mark), snapshot)
+
+
+def time_in(name: str, position: int, row: Sequence[int | None] | None) -> int | None:
+    """Return the time of the record at a position from its row. Raises: `JournalDamagedError` if there is none."""
+    if row is None:
+        raise JournalDamagedError(name, f"record {position} is gone")
+    return row[0]
 
 
 def lag(journal: SharedJournal, place: Place) -> int:
@@ -114,6 +135,17 @@ class SharedJournal(Protocol):
 
     def head(self) -> Place:
         """Return the place of the last record."""
+
+    def time_at(self, position: int) -> int | None:
+        """Return when the record at a position was written, or the journal begun; None if that is not known.
+
+        Microseconds since 1970 in UTC, by the clock of the database. No record is before the one that precedes it, also
+        where that clock was set back; those of which nothing is known come before all others.
+        Raises: `JournalDamagedError` if it is not there.
+        """
+
+    def now(self) -> int:
+        """Return the time by the clock of the database, as `time_at` does."""
 
     def wait(self, place: Place, timeout: float) -> bool:
         """Wait until there is a record after *place*, and tell whether one came in time; `wake` ends all waiting.

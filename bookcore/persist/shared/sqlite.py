@@ -1,11 +1,14 @@
 """`SqliteJournal`: a SQLite file that the processes of one machine share.
 
     calendar      one row: the bounds, and the mark of the origin
-    change        position, mark, record; the first row is the origin, without a record: 0, or where a copy begins
+    change        position, mark, record, time; the first row is the origin, without a record: 0, or where a copy begins
     checkpoint    position, mark, snapshot
 
 The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite
 makes the order. With ``sync="always"`` a commit is on the disk when it returns (``synchronous=FULL``).
+
+Times are microseconds since 1970, by the clock of this machine. A file of format 1 had none; an upgrade adds the column, and
+the records that were there have NULL in it.
 
 There are two connections: the writer belongs to the thread that has called `lock`, the reader has a lock of its own. A third
 one writes a checkpoint.
@@ -43,9 +46,10 @@ from bookcore.persist.shared.seam import (
     entries,
     lag,
     newest_first,
+    time_in,
 )
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x424B434A  # "BKCJ"
 NOTICING = 0.01
 """How many seconds pass at most until a process that waits looks again: SQLite tells nobody of a commit."""
@@ -56,12 +60,16 @@ MOST = 900_000_000
 
 _TABLES = (
     "CREATE TABLE calendar (bounds TEXT NOT NULL, origin INTEGER NOT NULL)",
-    "CREATE TABLE change (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, record BLOB NOT NULL)",
+    "CREATE TABLE change (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, record BLOB NOT NULL, time INTEGER)",
     "CREATE TABLE checkpoint (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, snapshot BLOB NOT NULL)",
 )
 _READ = """
-SELECT position, mark, CASE WHEN position > :position THEN record END FROM change
+SELECT position, mark, CASE WHEN position > :position THEN record END, time FROM change
 WHERE position >= :position ORDER BY position LIMIT :most
+"""
+_APPEND = """
+INSERT INTO change VALUES (:position, :mark, :record,
+    max(:now, coalesce((SELECT time FROM change WHERE position = :position - 1), 0)))
 """
 _OUTGROWN = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
@@ -80,12 +88,15 @@ class SqliteJournal:
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
     skew = 0.0
+    format = VERSION
 
     def __init__(
-        self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None
-    ) -> None:
-        """Open the file, or make it. Raises: `JournalError`."""
+        self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
+        upgrade: bool = False,
+    ) -> None:  # fmt: skip
+        """Open the file, or make it; with *upgrade* bring an older one to this format. Raises: `JournalError`."""
         self.name, self._path = path, os.path.abspath(path)
+        self.now, self._upgrades, self.was_format = FileSystem().now, upgrade, VERSION
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
@@ -137,12 +148,16 @@ class SqliteJournal:
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
-        if is_made and (begin is None or begin.if_new):  # so a reader waits for nobody
+        if is_made and (begin is None or begin.if_new) and self._format(connection) == VERSION:  # a reader waits for nobody
             return
         _patiently(connection, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
                 self._make(connection, bounds, begin)
+            elif (found := self._format(connection)) < VERSION:
+                self.was_format = found
+                connection.execute("ALTER TABLE change ADD COLUMN time INTEGER")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             elif begin is not None and not begin.if_new:
                 raise JournalError(self.name, "holds a calendar already; name another file")
             connection.execute("COMMIT")
@@ -156,7 +171,7 @@ class SqliteJournal:
             connection.execute(table)
         origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
         connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds if begin is None else begin.bounds, origin.mark))
-        connection.execute("INSERT INTO change VALUES (?, ?, ?)", (*origin, b""))
+        connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", (*origin, b"", self.now()))
         if begin is not None:
             self._check_size(begin.snapshot)
             connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*origin, begin.snapshot))
@@ -167,19 +182,22 @@ class SqliteJournal:
     def _is_made(self, connection: sqlite3.Connection, create: bool) -> bool:
         """Tell whether the file has a calendar; refuse it if it has something else."""
         (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = self._format(connection)
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application == APPLICATION:
-            if version > VERSION:
-                raise JournalVersionError(self.name, version, VERSION)
-            if version != VERSION:
+            if version < 1:
                 raise JournalDamagedError(self.name, f"there is no format {version}")
+            if version > VERSION or (version < VERSION and not self._upgrades):
+                raise JournalVersionError(self.name, version, VERSION)
             return True
         if application or tables:
             raise JournalError(self.name, "is a database of another program; take a file of its own")
         if not create:
             raise JournalError(self.name, "there is no calendar in it, and create is false")
         return False
+
+    def _format(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
     # -- errors ------------------------------------------------------------------------------------
 
@@ -247,6 +265,12 @@ class SqliteJournal:
         with self._to_read("cannot be read") as reader:
             return Place(*reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone())
 
+    def time_at(self, position: int) -> int | None:
+        """See `SharedJournal.time_at`."""
+        with self._to_read("cannot be read") as reader:
+            found = reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
+        return time_in(self.name, position, found)
+
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
@@ -290,7 +314,7 @@ class SqliteJournal:
         new, writer = after(place, record), self._locked()
         try:
             with self._told("the change was not made"):
-                writer.execute("INSERT INTO change VALUES (?, ?, ?)", (*new, record))
+                writer.execute(_APPEND, {**new._asdict(), "record": record, "now": self.now()})
                 writer.execute("COMMIT")
         except BaseException:
             self.unlock()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from bookcore import Calendar
+from bookcore.persist.history import read_log
+from bookcore.persist.journal.errors import JournalPositionError, JournalVersionError
+from bookcore.persist.shared.opening import upgrade
 from bookcore.testing.servers import PostgresServer
 
 _numbers = count(1)
@@ -57,3 +61,37 @@ def opened(address: str, world: Any) -> Iterator[Callable[..., Calendar]]:
     for calendar in calendars:
         calendar.check()
         calendar.close()
+
+
+@pytest.fixture
+def brought_up() -> Callable[..., None]:
+    """Return a function that brings a place of an older format, with two records, up to this one, and looks at its past."""
+
+    def look(address: str, was: int, now: int) -> None:
+        for call in (Calendar.open, read_log, lambda at: Calendar.open(at, as_of=1)):
+            with pytest.raises(JournalVersionError, match=f"format {was} is older than {now}; `bookcore db upgrade`"):
+                call(address)
+        assert upgrade(address)[:2] == (was, now)
+        assert upgrade(address) == (now, now, ())
+        with Calendar.open(address, follow=False) as calendar:
+            calendar.book("room", 100, 101, id="late")
+            digest = calendar.digest()
+        history = read_log(address)
+        assert [entry.position for entry in history] == [1, 2, 3]
+        assert [entry.time for entry in history][:2] == [None, None]
+        assert history.since is None
+        (made,) = [entry.time for entry in history][2:]
+        assert made is not None
+        untold = "its records up to 2 are of an older bookcore and tell no times; name a position"
+        for instant in (made - timedelta(microseconds=1), datetime(1960, 1, 1, tzinfo=UTC)):
+            with pytest.raises(JournalPositionError, match=untold) as caught:
+                Calendar.open(address, as_of=instant)
+            assert caught.value.asked == instant
+        with pytest.raises(JournalPositionError, match=untold):
+            read_log(address, since=made)  # record 2 may have been made at the same instant
+        there = Calendar.open(address, as_of=made)
+        assert (there.position, there.digest()) == (3, digest)
+        assert len(Calendar.open(address, as_of=2)) == 1
+        assert [entry.position for entry in read_log(address, since=made + timedelta(microseconds=1))] == []
+
+    return look

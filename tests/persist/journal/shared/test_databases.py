@@ -20,11 +20,17 @@ databases: Any = pytest.importorskip("bookcore.persist.shared.databases")
 Open = Callable[..., Calendar]
 _names = count(1)
 
+BACK_TO_2 = """
+ALTER TABLE bookcore.change DROP COLUMN time;
+UPDATE bookcore.schema SET version = 2; UPDATE bookcore.calendar SET format = 2
+"""
+"""What makes a database of schema 2 of one of schema 3."""
 BACK_TO_1 = """
+ALTER TABLE bookcore.change DROP COLUMN time;
 DROP TABLE bookcore.booking, bookcore.closure, bookcore.resource, bookcore.schema; DROP TYPE bookcore.keyrange;
 ALTER TABLE bookcore.calendar DROP COLUMN tables; UPDATE bookcore.calendar SET format = 1
 """
-"""What makes a database of schema 1 of one of schema 2."""
+"""And one of schema 1."""
 
 
 @pytest.fixture
@@ -204,22 +210,31 @@ def test_a_database_of_an_older_schema_is_refused_by_name_and_brought_up(
     before = all_rows(admin)
     admin.execute(BACK_TO_1)
     for call in (Calendar.open, databases.check, databases.rebuild, databases.init):
-        with pytest.raises(JournalVersionError, match="format 1 is older than 2; `bookcore db upgrade`"):
+        with pytest.raises(JournalVersionError, match="format 1 is older than 3; `bookcore db upgrade`"):
             call(address)
-    assert databases.upgrade(address) == ["berlin"]
-    assert databases.upgrade(address.partition("&")[0]) == ["paris"]
-    assert databases.upgrade(address) == []
+    assert databases.upgrade(address) == (1, 3, ("berlin",))
+    assert databases.upgrade(address.partition("&")[0]) == (3, 3, ("paris",))
+    assert databases.upgrade(address) == (3, 3, ())
     assert all_rows(admin) == before
     assert databases.check(address).is_whole
     assert opened().digest() == calendar.digest()
 
 
+def test_records_of_schema_2_tell_no_times(address: str, opened: Open, admin: Any, brought_up: Callable[..., None]) -> None:
+    """Those after the upgrade do."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2)
+    admin.execute(BACK_TO_2)
+    brought_up(address, 2, 3)
+
+
 def test_a_newer_schema_is_refused(address: str, opened: Open, admin: Any) -> None:
     """By everything that opens a database."""
     opened()
-    admin.execute("UPDATE bookcore.schema SET version = 3")
+    admin.execute("UPDATE bookcore.schema SET version = 4")
     for call in (Calendar.open, databases.check, databases.rebuild, databases.upgrade, databases.init):
-        with pytest.raises(JournalVersionError, match="format 3 is newer than 2"):
+        with pytest.raises(JournalVersionError, match="format 4 is newer than 3"):
             call(address)
 
 
@@ -231,8 +246,8 @@ def test_tables_are_added_while_a_calendar_is_open(address: str, opened: Open) -
         assert not databases.check(address).has_tables
         with pytest.raises(JournalError, match="has no tables"):
             databases.rebuild(address)
-        assert databases.upgrade(f"{address}&tables=no") == []
-        assert databases.upgrade(address) == ["berlin"]
+        assert databases.upgrade(f"{address}&tables=no").tables_added == ()
+        assert databases.upgrade(address).tables_added == ("berlin",)
         calendar.book("room", 2, 3)
         found = databases.check(address)
         assert (found.is_whole, found.has_tables) == (True, True)

@@ -240,7 +240,7 @@ def test_a_calendar_that_was_elsewhere_before_may_begin_in_it(tmp_path: Path, ad
             calendar.book("room", at, at + 1)
             calendar.checkpoint()
         digest = calendar.digest()
-        positions = [place.position for place, _ in calendar._recorder.journal.checkpoints()]
+        positions = [entry.place.position for entry in calendar._recorder.journal.checkpoints()]
         assert positions == [8, 4]
     (tmp_path / "store" / f"rooms-{3 - which}.db0").unlink()
     with Calendar.open(address) as calendar:
@@ -434,3 +434,24 @@ def test_the_sketch_gives_a_wrong_answer_and_the_calendar_the_right_one(tmp_path
             assert set(plain) - set(calendar.find_available(start, end).ids()) == right
             wrong += sketch.booked_in(start, end) != right
         assert wrong > 50
+
+
+@pytest.mark.parametrize("cut_off", ["nowhere", "before the upgrade", "amidst the upgrade"])
+def test_records_of_format_1_tell_no_times(cut_off: str, address: str, brought_up: Callable[..., None]) -> None:
+    """Those after the upgrade do, in both copies; whatever was cut off, writing or an upgrade."""
+    with booked(address, 1) as calendar:
+        copies = calendar._recorder.journal._copies
+        for copy, prefix in zip(copies, calendar._recorder.journal._prefixes, strict=True):
+            with dbzero.atomic():
+                items = [bytes(item[:4] + item[12:]) for item in copy.records]
+                copy.records = items[:1] if (cut_off, copy) == ("before the upgrade", copies[1]) else items
+                if (cut_off, copy) == ("amidst the upgrade", copies[0]):
+                    copy.untimed, copy.begun = len(items), -1
+                else:
+                    copy.version = 1
+            dbzero.commit(prefix)
+    brought_up(address, 1, 2)
+    with Calendar.open(address) as calendar:
+        one, other = calendar._recorder.journal._copies
+        assert list(one.records) == list(other.records)
+        assert (one.untimed, other.untimed, len(one.records)) == (2, 2, 3)

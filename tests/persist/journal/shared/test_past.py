@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bookcore import Calendar, QueryError, Resource, copy_calendar
 from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.fs import FileSystem
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import JournalError, JournalPositionError, JournalReadOnlyError
 from bookcore.testing.servers import NoServerError, start_postgres
 
 Open = Callable[..., Calendar]
+BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.fixture(autouse=True)
+def ticks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have a clock that goes on by a second with each record in a file; its first instant is the second after `BEGIN`."""
+    seconds = [int(BEGIN.timestamp())]
+
+    def now(self: FileSystem) -> int:
+        seconds[0] += 1
+        return seconds[0] * 1_000_000
+
+    monkeypatch.setattr(FileSystem, "now", now)
+    return seconds
 
 
 def lived(opened: Open, world: Any) -> tuple[Calendar, dict[int, str]]:
@@ -46,12 +63,17 @@ def test_every_state_of_the_past_can_be_opened(opened: Open, address: str, world
 
 
 def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> None:
-    """One that is yet to come, and an instant, which no record tells."""
+    """One that is yet to come, and one before the calendar was begun."""
     opened().add_resource(Resource("room"))
-    with pytest.raises(JournalPositionError, match="the last record is 1; that is yet to come"):
-        Calendar.open(address, as_of=2)
-    with pytest.raises(QueryError, match="tell no times; name a position"):
-        Calendar.open(address, as_of=datetime(2026, 7, 1, tzinfo=UTC))
+    begun = read_log(address).since
+    assert begun is not None
+    for late in (2, 1 << 70, begun + timedelta(days=9), datetime.max.replace(tzinfo=UTC)):
+        with pytest.raises(JournalPositionError, match="the last record is 1; that is yet to come"):
+            Calendar.open(address, as_of=late)
+    for early in (begun - MOMENT, datetime(1, 1, 1, tzinfo=UTC)):
+        with pytest.raises(JournalPositionError, match=f"what is kept begins after record 0, at {re.escape(str(begun))}"):
+            Calendar.open(address, as_of=early)
+    assert Calendar.open(address, as_of=begun).position == 0
     with pytest.raises(QueryError, match="or it is 'now'"):
         Calendar.open(address, as_of="yesterday")  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="is not sealed by a key"):
@@ -62,8 +84,70 @@ def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> Non
         Calendar.open(address.replace("rooms.db", "other.db").replace("calendar=", "calendar=other-"), as_of="now")
 
 
-def test_a_history_is_that_of_a_directory_without_times(opened: Open, tmp_path: Any, world: Any) -> None:
-    """Of each booking and each resource: the same changes, by the same records."""
+def test_every_instant_of_the_past_can_be_opened(opened: Open, address: str, world: Any) -> None:
+    """The state of an instant is that after the last record up to then; what is told since then begins with its records."""
+    calendar, states = lived(opened, world)
+    log = read_log(address)
+    times = {0: log.since} | {entry.position: entry.time for entry in log}
+    assert list(times) == list(range(calendar.position + 1))
+    assert sorted(filter(None, times.values())) == list(times.values())
+    for time in times.values():
+        assert time is not None
+        last = max(each for each, its_time in times.items() if its_time == time)
+        past = Calendar.open(address, as_of=time, types=world.TYPES)
+        assert (past.position, past.digest()) == (last, states.get(last, past.digest()))
+        assert Calendar.open(address, as_of=time + MOMENT / 2, types=world.TYPES).position == last
+        first = min(each for each, its_time in times.items() if its_time == time)
+        if first:
+            assert Calendar.open(address, as_of=time - MOMENT, types=world.TYPES).position == first - 1
+            assert [entry.position for entry in log if entry.position >= first] == [
+                entry.position for entry in read_log(address, since=time)
+            ]
+    assert len(read_log(address, since=BEGIN - timedelta(days=999))) == len(log)
+
+
+def test_times_do_not_go_back_with_the_clock(opened: Open, address: str, ticks: list[int], request: Any) -> None:
+    """They stand still until the clock has come there again; the last record is there though it is yet to come."""
+    calendar = opened()
+    room = calendar.add_resource(Resource("room"))
+    ticks[0] -= 1000
+    if address.startswith("postgresql"):
+        admin = request.getfixturevalue("admin")
+        name = address.rpartition("calendar=")[2]
+        admin.execute("UPDATE bookcore.change SET time = time + interval '1 day' WHERE calendar = %s", (name,))
+    calendar.book(room, 1, 2)
+    calendar.book(room, 2, 3)
+    first, *later = (entry.time for entry in read_log(address))
+    assert first is not None
+    assert later == [first, first]
+    assert Calendar.open(address, as_of=first).position == 3
+    with pytest.raises(JournalPositionError, match="the last record is 3; that is yet to come"):
+        Calendar.open(address, as_of=first + MOMENT)
+
+
+def test_the_time_of_a_record_in_postgresql_is_that_of_the_server(
+    opened: Open, address: str, ticks: list[int], request: Any
+) -> None:
+    """Whatever the clock of the machine says; other programs read it as an instant."""
+    if not address.startswith("postgresql"):
+        pytest.skip("the clock of SQLite is that of the machine")
+    admin = request.getfixturevalue("admin")
+    ((before,),) = admin.execute("SELECT clock_timestamp()").fetchall()
+    calendar = opened()
+    calendar._recorder.journal.machine_clock = lambda: 1_000_000.0
+    calendar.book(calendar.add_resource(Resource("room")), 1, 2, id="stay")
+    ((after,),) = admin.execute("SELECT clock_timestamp()").fetchall()
+    history = calendar.history("stay")
+    assert history.since is not None
+    (made,) = [entry.time for entry in history]
+    assert made is not None
+    assert before <= history.since < made <= after
+    ask = "SELECT time FROM bookcore.change WHERE calendar = %s AND position = 2"
+    assert admin.execute(ask, (address.rpartition("calendar=")[2],)).fetchall() == [(made,)]
+
+
+def test_a_history_is_that_of_a_directory(opened: Open, tmp_path: Any, world: Any) -> None:
+    """Of each booking and each resource: the same changes, by the same records, each with its time."""
     calendar, _ = lived(opened, world)
     clock = world.Clock(0)
     with Calendar.open(tmp_path / "twin", clock=clock, types=world.TYPES) as twin:
@@ -73,10 +157,13 @@ def test_a_history_is_that_of_a_directory_without_times(opened: Open, tmp_path: 
         assert len(ids) > 20
         for id in ids:
             found = calendar.history(id)
-            assert (found.begins, found.since) == (0, None)
+            assert found.begins == 0
+            assert found.since is not None
             told = [(entry.position, type(entry.change), entry.resources, entry.booking) for entry in found]
             assert told == [(e.position, type(e.change), e.resources, e.booking) for e in twin.history(id)]
-            assert {entry.time for entry in found} <= {None}
+            times = [entry.time for entry in found if entry.time is not None]
+            assert [found.since, *times] == sorted([found.since, *times])
+            assert len(times) == len(found)
 
 
 def test_a_history_goes_up_to_what_the_calendar_has(opened: Open, address: str) -> None:
@@ -113,9 +200,8 @@ def test_a_log_tells_what_happened_to_who_has_not_the_program(opened: Open, addr
     assert 0 < later.begins <= last
     assert {entry.position for entry in later} == {calendar.position}
     assert len(read_log(address, wanted=lambda entry: entry.booking == "named")) > 1
-    for wrong in (datetime(2026, 7, 1, tzinfo=UTC), "yesterday"):
-        with pytest.raises(QueryError):
-            read_log(address, since=wrong)
+    with pytest.raises(QueryError):
+        read_log(address, since="yesterday")
     assert len(states) > 20
 
 

@@ -289,8 +289,20 @@ def test_a_newer_format_is_refused(opened: Open, tmp_path: Path) -> None:
         with pytest.raises(error) as refused:
             opened()
         if isinstance(refused.value, JournalVersionError):
-            assert (refused.value.found, refused.value.known) == (9, 1)
+            assert (refused.value.found, refused.value.known) == (9, 2)
+    ask(tmp_path, "PRAGMA user_version = 2")
+
+
+def test_records_of_format_1_tell_no_times(
+    opened: Open, address: str, tmp_path: Path, brought_up: Callable[..., None]
+) -> None:
+    """Those after the upgrade do. A program of the older version that goes on is refused by SQLite."""
+    booked(opened, 1).close()
+    ask(tmp_path, "ALTER TABLE change DROP COLUMN time")
     ask(tmp_path, "PRAGMA user_version = 1")
+    brought_up(address, 1, 2)
+    with pytest.raises(sqlite3.OperationalError, match="4 columns but 3 values"):
+        ask(tmp_path, "INSERT INTO change VALUES (4, 0, x'00')")
 
 
 def test_a_class_that_is_not_handed_in_is_named(opened: Open, world: SimpleNamespace) -> None:
@@ -338,7 +350,7 @@ def test_records_that_do_not_follow_are_noticed(opened: Open, tmp_path: Path) ->
     one, other = booked(opened, 1), opened()
     record = ask(tmp_path, "SELECT record FROM change WHERE position = 2")[0][0]
     place = after(one._recorder.place, record)
-    ask(tmp_path, "INSERT INTO change VALUES (?, ?, ?)", *place, record)
+    ask(tmp_path, "INSERT INTO change VALUES (?, ?, ?, NULL)", *place, record)
     for call in (one.catch_up, other.catch_up, opened):
         with pytest.raises(JournalDamagedError, match=r"record 3: a record that (does not follow|cannot be applied)"):
             call()
