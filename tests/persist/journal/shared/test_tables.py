@@ -259,7 +259,7 @@ def test_a_booking_that_has_the_id_of_another_one_is_refused_by_the_database(
     one.book("room", 3, 6)
 
     def skip(self: Any, news: Any, **_: Any) -> None:
-        for self.place, _data in news:
+        for self.place, *_ in news:
             pass
 
     monkeypatch.setattr(SharedRecorder, "apply", skip)
