@@ -15,7 +15,8 @@ or delivers them itself, and no more than these: the changes of later calls are 
     told    1  2                    it delivers 3 and returns
 
 A subscriber may call any calendar. What it changes there is delivered after it has returned, by the same thread, so a thread
-that delivers never waits for another one that does.
+that delivers never waits for another one that does. A subscriber that waits for the call of another thread, which waits for
+the subscriber, would wait for ever; so a call waits for no longer than `PATIENCE` for one call of a subscriber.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from weakref import ref
 
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
+
+PATIENCE = 60.0
+"""Seconds for which a thread waits for one call of a subscriber by another thread, which may wait for this very thread."""
 
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
 """The slots of an event that a booking writes."""
@@ -88,8 +92,8 @@ class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
     __slots__ = (
-        "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox", "pending",
-        "provisional", "subscribers", "told",
+        "_left", "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox",
+        "pending", "provisional", "subscribers", "told",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -111,6 +115,7 @@ class Log:
         self.provisional = False
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
+        self._left = 0  # the last change whose thread waits no longer, so that the one that delivers delivers it too
 
     def has_noted(self, change: Change) -> bool:
         """Tell whether the last change was noted as a whole, after an exception; if not, it is not noted at all. O(1)."""
@@ -188,9 +193,12 @@ class Log:
         """
         outbox, turn = self.outbox, self._turn
         try:
-            if not turn.acquire(blocking=wait):
-                return False
-            while outbox and outbox[0][0] <= until:
+            if not turn.acquire(blocking=False):
+                if not wait:
+                    return False
+                if not self._wait_for_turn(until):
+                    return True
+            while outbox and outbox[0][0] <= max(until, self._left):
                 number, change, subscribers = outbox[0]
                 while self._place < len(subscribers):
                     subscription = subscribers[self._place]
@@ -213,6 +221,27 @@ class Log:
                 turn.release()  # the first call here, so that Ctrl-C cannot leave it held
             except RuntimeError:  # it was not acquired
                 pass
+
+    def _wait_for_turn(self, until: int) -> bool:
+        """Wait until no other thread delivers, but no longer than `PATIENCE` for one call of a subscriber.
+
+        Returns False if that is over. The other thread then delivers the changes up to number *until* as well, once the
+        subscriber has returned; which it may not do before the present call does.
+        """
+        at = self.told, self._place
+        while not self._turn.acquire(timeout=PATIENCE):
+            before, at = at, (self.told, self._place)
+            if at != before or not self._place:
+                continue
+            try:
+                subscription = self.outbox[0][2][self._place - 1]
+            except IndexError:  # it has just returned
+                continue
+            self._left = max(self._left, until)
+            self.remind(until)
+            _report_waiting(subscription.callback)
+            return False
+        return True
 
     def remind(self, until: int) -> None:
         """Leave the delivery of the changes up to number *until* to the next call of the calendar, whoever makes it."""
@@ -251,6 +280,17 @@ def deliver_all() -> None:
             log, until = thread.due.popleft()
             log.remind(until)
         thread.due.extend(later)
+
+
+def _report_waiting(subscriber: Callable[[Change], Any]) -> None:
+    """Log that a call waits for a subscriber no longer."""
+    import logging
+
+    logging.getLogger("bookcore").error(
+        "a subscriber has not returned for %g s, and may be waiting for a call that waits for it: %s; the call now returns "
+        "before its changes have been delivered",
+        PATIENCE, brief(subscriber),
+    )  # fmt: skip
 
 
 def _report(subscriber: Callable[[Change], Any], exc: Exception) -> None:

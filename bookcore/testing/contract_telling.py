@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,9 +22,11 @@ from bookcore import (
     TransactionError,
     changes,
 )
+from bookcore.engine import log
 from bookcore.testing.contract_changes import upheaval
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_life import Clock, rooms
+from bookcore.testing.contract_threads import join_all
 
 Told = list[changes.Change]
 
@@ -142,6 +145,28 @@ class TellingExam:
             calendar.book("r", 6, 7)
         failed = [one for one in caplog.records if one.name == "bookcore" and one.exc_info[0] is ZeroDivisionError]
         assert (len(told), len(failed), calendar.is_available("r", 1, 2)) == (3, 3, False)
+
+    def test_a_subscriber_may_wait_for_another_thread(self, store: Any, caplog: Any, monkeypatch: Any) -> None:
+        """The other one does not wait for the subscriber for ever: that is logged, and its change delivered later."""
+        monkeypatch.setattr(log, "PATIENCE", 0.01)
+        calendar = rooms(store)
+        told: list[Any] = []
+
+        def wait(change: Any) -> None:
+            told.append(change.event.start)
+            if len(told) == 1:
+                other = threading.Thread(target=calendar.book, args=("r", 5, 6), daemon=True)
+                other.start()
+                join_all([other], 10)
+                told.append(len(calendar))
+
+        calendar.subscribe(wait)
+        calendar.book("r", 1, 2)
+        assert told == [1, 2, 5]
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert "may_wait_for_another_thread.<locals>" in caplog.text
+        calendar.book("r", 7, 8)
+        assert told == [1, 2, 5, 7]
 
     def test_a_follower_that_applies_every_change_is_the_same_calendar(self, store: Any) -> None:
         """From its first resource on, with every kind of change."""
