@@ -354,7 +354,7 @@ class OccupancyIndex:
         length = (self.size >> 3) + 1
         members = (within & ((1 << 8 * length) - 1)).to_bytes(length, "little")
         events: list[tuple[Any, list[int], int]] = []
-        for chunk in self.chunks[bisect_right(self.heads, after) :]:
+        for chunk in self.chunks[(bisect_left if meeting else bisect_right)(self.heads, after) :]:
             keys, numbers = chunk.ends.keys, chunk.ends.numbers
             if chunk.ends.bits is not None and not chunk.late_ends:
                 key = keys[0]

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -230,6 +230,7 @@ def test_chunks_stay_within_their_limit_in_whatever_order_spans_come(order: str)
     within=st.integers(0, 2**31 - 1),
     smallest=st.sampled_from([2, 8, 100]),
 )
+@example([(0, (0, 2)), (1, (2, 4)), (2, (4, 6))], False, 2, True, 4, 7, 2)  # ends at the checkpoint before the next chunk
 def test_ends_after_a_key_come_in_order_and_with_their_ordinals(
     rows: list[tuple[int, Span]], closed: bool, after: int, meeting: bool, length: int, within: int, smallest: int
 ) -> None:
