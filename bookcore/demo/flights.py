@@ -6,21 +6,38 @@
     year.rows()     328,063 flights in the order of the source: aircraft, from, to, actual and scheduled
 
 All times are aware `datetime` objects in UTC, in whole minutes; equal times are one shared object, which saves memory.
+
+The file is JSON, packed by xz: ``title``, ``source``, ``licence``; ``tables``, lists of rows; ``numbers``, a list for each
+column of the flights. The columns of `DIFFERENCES` hold the difference to the flight before, which compresses better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import lzma
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from itertools import accumulate
 from math import asin, cos, radians, sin, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bookcore.demo.columns import Columns, DemoDataError, unpack
+from bookcore.model.errors import BookcoreError
 
 EPOCH = datetime(2013, 1, 1, tzinfo=UTC)
-PATH = files("bookcore.demo").joinpath("flights.bkcol")
+PATH = files("bookcore.demo").joinpath("flights.json.xz")
+DIFFERENCES = "id", "start"
 _EARTH_KM = 6371.0
+
+
+class DemoDataError(BookcoreError):
+    """The demo's data file is missing or damaged. Attributes: ``path``, ``reason``."""
+
+    http_hint = 500
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}; install bookcore again to get the file back")
 
 
 class AircraftFacts(NamedTuple):
@@ -68,18 +85,16 @@ class Rotation(NamedTuple):
 class Flights:
     """The year: ``aircraft``, ``airports`` and ``airlines`` by code, flights in the order of the source."""
 
-    __slots__ = ("_columns", "_numbers", "_routes", "_tails", "aircraft", "airlines", "airports", "head")
+    __slots__ = ("_columns", "_numbers", "_routes", "_tails", "aircraft", "airlines", "airports")
 
-    def __init__(self, columns: Columns) -> None:
-        tables = columns.tables
-        self.head = columns.head
+    def __init__(self, tables: Mapping[str, Any], columns: Mapping[str, Sequence[int]]) -> None:
         self.aircraft: list[AircraftFacts] = [AircraftFacts(*row) for row in tables["aircraft"]]
         self.airports: dict[str, Airport] = {row[0]: Airport(*row) for row in tables["airports"]}
         self.airlines: dict[str, str] = dict(tables["airlines"])
         self._tails: list[str] = [plane.tail for plane in self.aircraft]
         self._numbers: list[str] = tables["flights"]
         self._routes: list[tuple[str, str]] = [(origin, dest) for origin, dest in tables["routes"]]
-        self._columns = columns.numbers
+        self._columns = columns
         wanted = {"id", "tail", "flight", "route", "start", "start_late", "planned", "end_late"}
         if set(self._columns) != wanted or len({len(column) for column in self._columns.values()}) != 1:
             raise ValueError("the columns are not those of the flights")
@@ -138,8 +153,12 @@ def read_flights(data: bytes | None = None) -> Flights:
             data = PATH.read_bytes()
         except OSError as fault:
             raise DemoDataError(PATH, f"cannot be read ({fault.strerror})") from fault
-    columns = unpack(data, PATH)
     try:
-        return Flights(columns)
+        content = json.loads(lzma.decompress(data))
+    except (lzma.LZMAError, ValueError) as fault:
+        raise DemoDataError(PATH, f"cannot be unpacked ({fault})") from fault
+    try:
+        columns = content["numbers"] | {name: list(accumulate(content["numbers"][name])) for name in DIFFERENCES}
+        return Flights(content["tables"], columns)
     except (LookupError, TypeError, ValueError) as fault:
         raise DemoDataError(PATH, f"holds something else than flights ({fault})") from fault

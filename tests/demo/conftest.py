@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from bookcore.demo.columns import Columns
 from bookcore.demo.flights import Flights, Rotation, read_flights
 from bookcore.demo.questions import DAY
 from bookcore.demo.tour import DEFAULT_DAY
@@ -31,9 +30,7 @@ def week(year: Flights) -> Flights:
         "airports": list(year.airports.values()),
         "airlines": list(year.airlines.items()),
     }
-    return Flights(
-        Columns(year.head, tables, {name: [column[n] for n in rows] for name, column in columns.items()})
-    )
+    return Flights(tables, {name: [column[n] for n in rows] for name, column in columns.items()})
 
 
 @pytest.fixture(scope="session")
