@@ -75,7 +75,7 @@ class Calendar(Generic[R, K, E]):
     no store, or a store that belongs to another calendar. Any later call raises `KeyTypeError` when keys, or the clock's
     instant, cannot be compared; a call that changes something raises `StoreError` when the store fails.
 
-    >>> from bookcore import Calendar, Resource
+    >>> from bookcore import BookingEvent, Calendar, Resource  # for all examples here
     >>> calendar = Calendar()
     >>> room = calendar.add_resource(Resource("room"))
     >>> stay = calendar.book(room, 9, 12)
@@ -205,7 +205,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `ResourceInUseError` while the resource has active bookings; `UnknownResourceError`.
         Complexity: O(number of labels), O(log n) for each index, and as `reopen` for each of its closures.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         >>> calendar.remove_resource("room")
@@ -223,7 +222,6 @@ class Calendar(Generic[R, K, E]):
     def resource(self, id: Hashable) -> R:
         """Return the registered resource with this id; a registered resource itself. Raises: `UnknownResourceError`. O(1).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> van = calendar.add_resource(Resource("van"))
         >>> calendar.resource("van") is van
@@ -240,7 +238,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
         Complexity: O(log m); with a capacity or turnaround, O(log m + changes of usage within the span).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
         >>> tour = calendar.book(bikes, 1, 5, quantity=2)
@@ -304,7 +301,6 @@ class Calendar(Generic[R, K, E]):
         Raises: as `is_available`.
         Complexity: O(log m + answers); with a capacity O(m), and O(k log k) for k bookings that overlap.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room", after=1))
         >>> _ = calendar.book(room, 9, 12, id="daily"), calendar.book(room, 14, 15, id="call")
@@ -319,7 +315,6 @@ class Calendar(Generic[R, K, E]):
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + answers) for one resource; for all, O(answers x log answers) and what `find_booked` costs.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> north, south = calendar.add_resource(Resource("north")), calendar.add_resource(Resource("south"))
         >>> _ = calendar.book(north, 9, 12, id="x"), calendar.book(south, 8, 9, id="y"), calendar.book(north, 14, 15)
@@ -333,7 +328,6 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `UnknownBookingError`; for an event also if its booking was moved or changed since, as every call does.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
         >>> calendar.get("talk") == calendar.get(talk) == talk
@@ -361,7 +355,6 @@ class Calendar(Generic[R, K, E]):
         Raises: as `is_available`.
         Complexity: O(log m + bookings in the span); as `is_available` when it is available.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room", after=1))
         >>> _ = calendar.book(room, 9, 12, id="daily"), calendar.book(room, 14, 15, id="call")
@@ -395,7 +388,6 @@ class Calendar(Generic[R, K, E]):
         a resource with opening hours.
         Complexity: O(log m + k log k) for k bookings, closures and openings in the span.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.book(room, 9, 12)
@@ -423,7 +415,6 @@ class Calendar(Generic[R, K, E]):
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
         Complexity: O(log m + steps) for a resource with capacity in a `MemoryStore`, else O(k log k) for k bookings.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> van = calendar.add_resource(Resource("van", capacity=9))
         >>> _ = calendar.book(van, 1, 4, quantity=2), calendar.book(van, 3, 6, quantity=5)
@@ -459,7 +450,6 @@ class Calendar(Generic[R, K, E]):
         when ``if_exists`` is neither ``"raise"`` nor ``"return"``.
         Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> talk = calendar.book(room, 9, 12, id="talk", speaker="Ada")
@@ -555,7 +545,6 @@ class Calendar(Generic[R, K, E]):
         is no `BookingEvent`.
         Complexity: as `book`.
 
-        >>> from bookcore import BookingEvent, Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> event = calendar.add_booking(BookingEvent("room", 9, 12, guest="Ada"))
@@ -571,7 +560,6 @@ class Calendar(Generic[R, K, E]):
         that ran out. So do the other calls that change a booking.
         Complexity: O(log m), and one bit for every eighth chunk of the `OccupancyIndex` that the span crosses.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> talk = calendar.book(calendar.add_resource(Resource("room")), 9, 12, id="talk")
         >>> calendar.remove_booking("talk") == talk, talk.owns_lock, calendar.is_available("room", 9, 12)
@@ -588,7 +576,6 @@ class Calendar(Generic[R, K, E]):
         Raises: as `add_booking`, for the first event that cannot be added; `QueryError` when *events* is no iterable.
         Complexity: O(k log k) for k events; repeated keys need few comparisons.
 
-        >>> from bookcore import BookingEvent, Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> calendar.load(BookingEvent("room", hour, hour + 1) for hour in range(9, 12))
@@ -640,7 +627,6 @@ class Calendar(Generic[R, K, E]):
         `find_available`, and for each candidate O(1), or for ``"best_fit"`` O(log m) for each doubling of the span
         that fits into the gap before it.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> a, b, c = (calendar.add_resource(Resource(name)) for name in "abc")
         >>> _ = calendar.book(a, 9, 12, id="x"), calendar.book(b, 8, 9), calendar.book(b, 11, 15)
@@ -670,7 +656,6 @@ class Calendar(Generic[R, K, E]):
         are not about a request are raised always: `StoreError`, `TransactionError`, `CalendarBrokenError`.
         Complexity: as `book` for each.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> wanted = [(room, 9, 12), (room, 11, 13), {"resource": room, "start": 12, "end": 14}, (room, 9, 8)]
@@ -710,7 +695,6 @@ class Calendar(Generic[R, K, E]):
         instant, or the deadline cannot be compared with it.
         Complexity: as `book`, and O(log holds).
 
-        >>> from bookcore import Calendar, Resource
         >>> now = 10
         >>> calendar = Calendar(clock=lambda: now)
         >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
@@ -726,7 +710,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `HoldExpiredError` when the hold ran out (at least the last 10,000 are remembered); `UnknownBookingError`.
         Complexity: O(1).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22)
         >>> str(hold.status), str(calendar.confirm(hold).status)
@@ -745,7 +728,6 @@ class Calendar(Generic[R, K, E]):
         `KeyTypeError` as `hold`.
         Complexity: O(log holds).
 
-        >>> from bookcore import Calendar, Resource
         >>> now = 10
         >>> calendar = Calendar(clock=lambda: now)
         >>> hold = calendar.hold(calendar.add_resource(Resource("seat")), 20, 22, ttl=5)
@@ -766,7 +748,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `ConflictError`; otherwise as `book` and `remove_booking`.
         Complexity: as `remove_booking` and `book` together.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> visit = calendar.book(calendar.add_resource(Resource("desk")), 9, 12, id="visit", guest="Ada")
         >>> calendar.move(visit, start=10, end=13), visit.owns_lock
@@ -789,7 +770,6 @@ class Calendar(Generic[R, K, E]):
         take, and for ``start``, ``end``, ``resource`` (see `move`) and ``id``; `QueryError` when nothing is given to change.
         Complexity: O(1) for fields; for the quantity, as `remove_booking` and `book` together.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> trip = calendar.book(calendar.add_resource(Resource("van", 9)), 9, 12, id="trip", quantity=2, guest="Ada")
         >>> calendar.change("trip", quantity=5, paid=True), trip.owns_lock
@@ -810,7 +790,6 @@ class Calendar(Generic[R, K, E]):
         `UnknownBookingError`, `KeyTypeError`.
         Complexity: as `remove_booking` and two times `book`.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> visit = calendar.book(calendar.add_resource(Resource("desk")), 9, 12, id="visit")
         >>> first, second = calendar.split("visit", 11)
@@ -827,7 +806,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`; `QueryError` as `find`.
         Complexity: O(1) until the selection is read; see `Selection` and `OccupancyIndex.busy`.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
         >>> stay = calendar.book("cabin", 9, 12)
@@ -841,7 +819,6 @@ class Calendar(Generic[R, K, E]):
 
         Raises, Complexity: as `find_available`.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> _ = [calendar.add_resource(Resource(name)) for name in ("barn", "cabin", "loft")]
         >>> stay = calendar.book("cabin", 9, 12)
@@ -892,7 +869,6 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `UnknownResourceError`; `QueryError` for a label that cannot be hashed, or compared with other labels.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> cabin = calendar.add_resource(Resource("cabin"))
         >>> calendar.tag(cabin, "lake", "sauna")
@@ -906,7 +882,6 @@ class Calendar(Generic[R, K, E]):
 
         Complexity: O(n / 8) for each label that is taken off, O(1) for others.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> cabin = calendar.add_resource(Resource("cabin"))
         >>> calendar.tag(cabin, "lake", "sauna")
@@ -922,7 +897,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownResourceError`; `QueryError` when a label cannot be hashed any more.
         Complexity: O(labels in the calendar).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> cabin = calendar.add_resource(Resource("cabin"))
         >>> calendar.tag(cabin, "lake", "sauna")
@@ -938,7 +912,6 @@ class Calendar(Generic[R, K, E]):
         compared with others.
         Complexity: O(1) until the selection is read; see `Selection`.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> calendar.tag(calendar.add_resource(Resource("cabin")), "lake")
         >>> calendar.tagged("lake").ids(), calendar.tagged("lak").ids()
@@ -964,7 +937,6 @@ class Calendar(Generic[R, K, E]):
         invalid name or key function, and when *key* raises another exception.
         Complexity: O(n log n).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> _ = [calendar.add_resource(Resource(name, seats)) for name, seats in (("van", 9), ("bus", 50), ("car", 5))]
         >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
@@ -976,7 +948,6 @@ class Calendar(Generic[R, K, E]):
     def index(self, name: str) -> IndexView[R]:
         """Return the index called *name*; see `IndexView` for its selections. Raises: `IndexNameError`. O(1).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> van = calendar.add_resource(Resource("van", 9))
         >>> seats = calendar.create_index("seats", key=lambda vehicle: vehicle.capacity)
@@ -996,7 +967,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: O(log n) for each index.
 
         >>> from types import SimpleNamespace
-        >>> from bookcore import Calendar
         >>> calendar = Calendar()
         >>> loft = calendar.add_resource(SimpleNamespace(id="loft", price=90))
         >>> cheap = calendar.create_index("price", key=lambda flat: flat.price).between(0, 80)
@@ -1024,7 +994,6 @@ class Calendar(Generic[R, K, E]):
         Later, a call that books, moves or changes raises the last two for its booking, and changes nothing.
         Complexity: O(b log b) for b bookings; each later change O(log b) for each index.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.book(room, 9, 12, guest="Ada"), calendar.book(room, 12, 13), calendar.book(room, 5, 6, guest="Ada")
@@ -1037,7 +1006,6 @@ class Calendar(Generic[R, K, E]):
     def booking_index(self, name: str) -> BookingIndexView:
         """Return the index over bookings called *name*; see `BookingIndexView`. Raises: `IndexNameError`. O(1).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> van = calendar.book(calendar.add_resource(Resource("van", 9)), 1, 4, quantity=5)
         >>> units = calendar.create_booking_index("units", key=lambda event: event.quantity)
@@ -1072,7 +1040,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: O(log m + bookings in the span); opening hours are computed during the iteration. With ``at_least``, for
         whole numbers, dates and datetimes in a `MemoryStore`: O(log m) for each answer of an exclusive resource.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
@@ -1094,7 +1061,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: O(log m + openings too short) for an exclusive resource in a `MemoryStore`, with keys that are whole
         numbers, dates or datetimes; otherwise O(log m + bookings passed over).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
@@ -1115,7 +1081,6 @@ class Calendar(Generic[R, K, E]):
         of length cannot express (NumPy's). `InvalidSpanError` for an unbounded span.
         Complexity: as `next_available` for each; up to twice as much for the earlier one.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.book(room, 9, 12), calendar.book(room, 13, 15)
@@ -1147,7 +1112,6 @@ class Calendar(Generic[R, K, E]):
         at least 1.
         Complexity: O((n + bookings in the span) log n) for n resources given.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> ann, bob, cho = (calendar.add_resource(Resource(name)) for name in ("ann", "bob", "cho"))
         >>> _ = calendar.book(ann, 9, 12), calendar.book(bob, 11, 14), calendar.book(cho, 16, 17)
@@ -1175,7 +1139,6 @@ class Calendar(Generic[R, K, E]):
         that ends before the slot. For other stores or more units, the gaps of every resource are searched before
         the first slot after *start*. With ``step``, as `find_available` for each step.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> ann, bob = (calendar.add_resource(Resource(name)) for name in ("ann", "bob"))
         >>> _ = calendar.book(ann, 9, 12), calendar.book(bob, 8, 10)
@@ -1208,7 +1171,6 @@ class Calendar(Generic[R, K, E]):
         directory is unlocked all the same), `TransactionError` in a transaction.
         Complexity: O(log m + bookings that overlap the span); of a calendar O(1), and one sync.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         >>> closure = calendar.close("room", 8, 10, "painting")
@@ -1230,7 +1192,6 @@ class Calendar(Generic[R, K, E]):
         Raises: as `close`; `QueryError` for a selection of another calendar, and when the iteration fails.
         Complexity: as `close` for each.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> barn, cabin = calendar.add_resource(Resource("barn")), calendar.add_resource(Resource("cabin"))
         >>> [closure.resource.id for closure in calendar.close_all(calendar.resources, 24, 27, "holidays")]
@@ -1244,7 +1205,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownClosureError` when the closure is not active in this calendar.
         Complexity: O(log m + closures of the resource); O(n / 8) for the last closure of a resource.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> closure = calendar.close(calendar.add_resource(Resource("room")), 8, 10)
         >>> calendar.reopen(closure)
@@ -1259,7 +1219,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownResourceError`.
         Complexity: O(answers) for one resource, O(answers x log answers) for all.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
@@ -1274,7 +1233,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownResourceError`, also for None, with which `closures` returns those of all resources.
         Complexity: O(answers).
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> room = calendar.add_resource(Resource("room"))
         >>> _ = calendar.close(room, 20, 22, "fair"), calendar.close(room, 8, 10, "painting")
@@ -1288,7 +1246,6 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `UnknownResourceError`. O(1).
 
-        >>> from bookcore import Calendar, Resource
         >>> from bookcore.hours import Hours
         >>> calendar, hours = Calendar(), Hours({"mon-fri": "09:00-17:00"})
         >>> desk = calendar.add_resource(Resource("desk"))
@@ -1311,7 +1268,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: O(1) for each resource, O(n / 8) for a resource that had hours before.
 
         >>> from datetime import datetime
-        >>> from bookcore import Calendar, Resource
         >>> from bookcore.hours import Hours
         >>> calendar = Calendar()
         >>> desk = calendar.add_resource(Resource("desk"))
@@ -1330,7 +1286,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `UnknownResourceError`; `InvalidQuantityError` unless the capacity is an int of at least 1.
         Complexity: as `remove_booking` and `book` for each booking of the resource.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
         >>> tour = calendar.book(bikes, 9, 12, quantity=3)
@@ -1374,7 +1329,6 @@ class Calendar(Generic[R, K, E]):
 
         Raises, Complexity: as `transaction`.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         >>> with calendar.what_if():
@@ -1397,7 +1351,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `QueryError` when *callback* is not callable, or async.
         Complexity: O(subscribers); each change then costs one call for each subscriber.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar, seen = Calendar(), []
         >>> end = calendar.subscribe(seen.append)
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
@@ -1417,7 +1370,6 @@ class Calendar(Generic[R, K, E]):
         that is active here already.
         Complexity: as that call.
 
-        >>> from bookcore import Calendar, Resource
         >>> leader, follower = Calendar(), Calendar()
         >>> end = leader.subscribe(follower.apply)
         >>> stay = leader.book(leader.add_resource(Resource("room")), 9, 12, id="stay")
@@ -1442,7 +1394,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: linear in the size of the calendar.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar
         >>> with TemporaryDirectory() as folder:
         ...     size = Calendar(bounds="[]").snapshot(f"{folder}/sealed", key=b"secret")
         ...     size > 0, Calendar.restore(f"{folder}/sealed", key=b"secret").bounds
@@ -1478,7 +1429,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: linear in the size of the file.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         >>> with TemporaryDirectory() as folder:
@@ -1573,7 +1523,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: linear in the size of the newest snapshot and of the records after it.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder:
         ...     with Calendar.open(folder) as calendar:
         ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
@@ -1620,7 +1569,6 @@ class Calendar(Generic[R, K, E]):
         """What was lost, if this calendar was opened with ``salvage=True``; else None. ``is_complete``: nothing was. O(1).
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder:
         ...     with Calendar.open(folder) as calendar:
         ...         stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
@@ -1642,7 +1590,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: linear in the size of the calendar.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder, Calendar.open(folder) as calendar:
         ...     room = calendar.add_resource(Resource("room"))
         ...     calendar.checkpoint()
@@ -1655,7 +1602,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `JournalError`.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder, Calendar.open(folder, sync="never") as calendar:
         ...     room = calendar.add_resource(Resource("room"))
         ...     calendar.barrier()
@@ -1673,7 +1619,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: as the commands that the new records tell of.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder:
         ...     address = f"sqlite:///{folder}/rooms.db"
         ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
@@ -1702,7 +1647,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder:
         ...     address = f"sqlite:///{folder}/rooms.db"
         ...     with Calendar.open(address) as one, Calendar.open(address) as other:
@@ -1725,7 +1669,6 @@ class Calendar(Generic[R, K, E]):
         Raises: as `catch_up`.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder:
         ...     address = f"sqlite:///{folder}/rooms.db"
         ...     with Calendar.open(address) as one, Calendar.open(address, follow=False) as other:
@@ -1751,7 +1694,6 @@ class Calendar(Generic[R, K, E]):
         Complexity: linear in the size of the oldest snapshot and all records since.
 
         >>> from tempfile import TemporaryDirectory
-        >>> from bookcore import Calendar, Resource
         >>> with TemporaryDirectory() as folder, Calendar.open(folder) as calendar:
         ...     stay = calendar.book(calendar.add_resource(Resource("room")), 9, 12)
         ...     moved = calendar.move(stay, start=10, end=13)
@@ -1778,7 +1720,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `SnapshotError` for a class or a value that cannot be written.
         Complexity: linear in the size of the calendar.
 
-        >>> from bookcore import Calendar, Resource
         >>> leader, follower = Calendar(), Calendar()
         >>> end = leader.subscribe(follower.apply)
         >>> stay = leader.book(leader.add_resource(Resource("room")), 9, 12)
@@ -1811,7 +1752,6 @@ class Calendar(Generic[R, K, E]):
         Raises: `CalendarBrokenError` when the bookings themselves are damaged; then restore a snapshot.
         Complexity: O(m log m) for m bookings.
 
-        >>> from bookcore import Calendar, Resource
         >>> calendar = Calendar()
         >>> stay = calendar.book(calendar.add_resource(Resource("loft")), 3, 7)
         >>> calendar.rebuild()
