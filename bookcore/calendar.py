@@ -26,7 +26,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
-from bookcore.model.errors import LACKING, BookcoreError, QueryError, StoreError
+from bookcore.model.errors import LACKING, BookcoreError, QueryError, StoreError, blaming
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
@@ -917,12 +917,8 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.tagged("lake").ids(), calendar.tagged("lak").ids()
         (['cabin'], [])
         """
-        try:
+        with blaming(lambda exc: QueryError(label, "a label must be hashable")):
             hash(label)
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise QueryError(label, "a label must be hashable") from exc
         return Selection(self._planner, Tagged(label))
 
     def create_index(self, name: str, *, key: Callable[[R], Any]) -> IndexView[R]:

@@ -50,6 +50,7 @@ from bookcore.model.errors import (
     StoreError,
     TransactionError,
     UnknownClosureError,
+    blaming,
     brief,
     brief_key,
 )
@@ -707,12 +708,9 @@ class Engine:
                 raise
         if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
             raise QueryError(resources, "belongs to another calendar")
-        try:
+        wrong = "could not be iterated"
+        with blaming(lambda exc: QueryError(resources, f"{wrong} ({type(exc).__name__})"), BookcoreError):
             members = list(resources)
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
         return [registry.record(resource) for resource in members]
 
     # -- tags and indexes --------------------------------------------------------------------------
@@ -722,22 +720,15 @@ class Engine:
         """See `Calendar.tag` and `Calendar.untag`."""
         state = self.state
         record = state.registry.record(resource)
-        for label in labels:
-            try:
+        with blaming(lambda exc: QueryError(label, "a label must be hashable")):
+            for label in labels:
                 hash(label)
-            except LACKING:
-                raise
-            except Exception as exc:
-                raise QueryError(label, "a label must be hashable") from exc
         new: dict[Hashable, None] = {}
-        for label in labels:  # all comparisons of labels come before the first change
-            try:
+        wrong = "cannot be used as a label"
+        with blaming(lambda exc: QueryError(label, f"{wrong} ({type(exc).__name__})"), BookcoreError):
+            for label in labels:  # all comparisons of labels come before the first change
                 if state.registry.has_label(record, label) is not on:
                     new[label] = None
-            except (BookcoreError, *LACKING):
-                raise
-            except Exception as exc:
-                raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
         make = changes.Tagged if on else changes.Untagged
         for label in new:
             state.commit(make(record.resource, label))
@@ -906,13 +897,9 @@ def _is_whole(change: Any) -> bool:
 
 def listed(events: Iterable[Any]) -> list[Any]:
     """Return the events to load as a list. Raises: `QueryError`."""
-    try:
-        with garbage_paused():
-            return list(events)
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise QueryError(events, f"load takes an iterable of events ({type(exc).__name__}: {exc})") from exc
+    wrong = "load takes an iterable of events"
+    with blaming(lambda exc: QueryError(events, f"{wrong} ({type(exc).__name__}: {exc})")), garbage_paused():
+        return list(events)
 
 
 def _names(remove: Any) -> list[str]:
@@ -945,12 +932,9 @@ def parsed(requests: Iterable[Any]) -> list[tuple[Any, Any]]:
 
     Raises: `QueryError` when there are no requests to iterate over.
     """
-    try:
+    wrong = "book_all takes an iterable of requests"
+    with blaming(lambda exc: QueryError(requests, f"{wrong} ({type(exc).__name__}: {exc})")):
         given = list(requests)
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise QueryError(requests, f"book_all takes an iterable of requests ({type(exc).__name__}: {exc})") from exc
     return [(request, None if is_a(request, BookingEvent) else _arguments(request)) for request in given]
 
 

@@ -34,6 +34,7 @@ from bookcore.model.errors import (
     InvalidKeyError,
     InvalidSpanError,
     KeyTypeError,
+    blaming,
 )
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
@@ -258,13 +259,9 @@ def _starts(rule: Any, axis: Axis, skipped: dict[timedelta, timedelta]) -> Itera
     if (text := plain_text(rule)) is None:
         if dateutil is None or not is_a(rule, dateutil.rrule):
             raise HoursError(rule, "a rule is text such as 'FREQ=WEEKLY', dateutil's rrule or rruleset, or None")
-        try:
+        with blaming(lambda exc: HoursError(rule, f"not a recurrence rule: {exc}"), BookcoreError):
             until = getattr(rule, "_until", None)  # dateutil has no public attribute for it
             text = str(rule.replace(until=None)).rpartition("\n")[2]
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:  # of dateutil, or of a subclass of its rules
-            raise HoursError(rule, f"not a recurrence rule: {exc}") from exc
     read = read_rule(text)
     walls = (wall for wall in read.walls(first, whole_days=axis.days) if wall != axis.first[0])  # which comes anyway
     produced = _in_order(walls, axis, skipped)
@@ -445,12 +442,8 @@ def axis_of(start: Any, zone: str | tzinfo | None, nonexistent: str, ambiguous: 
         if zone is not None and not is_a(zone, (tzinfo,)):
             zone = load_zone(zone)
         # a tzinfo of pytz has a fixed offset, and the name of the zone in the attribute `zone`
-        try:
+        with blaming(lambda exc: HoursError(zone, f"could not be asked for its name ({type(exc).__name__})")):
             name = plain_text(getattr(zone, "zone", None))
-        except LACKING:
-            raise
-        except Exception as exc:  # of a class of the user's own
-            raise HoursError(zone, f"could not be asked for its name ({type(exc).__name__})") from exc
         known: Any = zone if name is None else load_zone(name)
         axis = Axis(False, known, nonexistent, ambiguous)
     return replace(axis, first=(axis.wall(start), axis.instant(start)))

@@ -53,7 +53,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from bookcore.model.errors import LACKING, HoursError
+from bookcore.model.errors import LACKING, HoursError, blaming
 from bookcore.model.typecheck import is_a, plain_text
 
 NONEXISTENT: Final = ("jump", "later", "earlier", "narrowest", "widest")
@@ -78,12 +78,8 @@ def load_zone(zone: object) -> ZoneInfo:
     'Europe/Berlin'
     """
     if is_a(zone, ZoneInfo):
-        try:
+        with blaming(lambda exc: HoursError(zone, f"its name could not be read ({type(exc).__name__})")):
             name = plain_text(zone.key)
-        except LACKING:
-            raise
-        except Exception as exc:  # of a subclass
-            raise HoursError(zone, f"its name could not be read ({type(exc).__name__})") from exc
         if not name:
             raise HoursError(zone, "a zone read from a file has no name to remember it by; give an IANA name")
         return zone

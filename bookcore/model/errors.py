@@ -8,7 +8,8 @@ HTTP server may answer with; the core does not use it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -32,6 +33,24 @@ def brief(value: object, limit: int = 80) -> str:
 
 LACKING = (MemoryError, RecursionError)
 """Exceptions that say what a call lacked, and nothing about its arguments: no call replaces them by an error of ours."""
+
+
+@contextmanager
+def blaming(error: Callable[[Exception], BookcoreError], *passed: type[Exception]) -> Iterator[None]:
+    """Raise what *error* makes of an exception of the caller's own code, in its place; those of *passed* stay as they are.
+
+    >>> with blaming(lambda exc: QueryError(None, f"cannot be iterated ({type(exc).__name__})")):
+    ...     list(None)
+    Traceback (most recent call last):
+    bookcore.errors.QueryError: None: cannot be iterated (TypeError)
+    """
+    try:
+        yield
+    except LACKING + passed:
+        raise
+    except Exception as exc:
+        raise error(exc) from exc
+
 
 SHOWN = 3
 """How many of the bookings in the way the message of a `ConflictError` names."""

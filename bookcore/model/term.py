@@ -14,7 +14,7 @@ from types import GeneratorType
 from typing import Any
 
 from bookcore.model.closure import Closure
-from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, brief, brief_text
+from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, blaming, brief, brief_text
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
@@ -331,12 +331,8 @@ def _nested(value: Any, calendar: Any, inside: set[int]) -> Generator[Terms, Ter
     if is_a(value, No):
         term = opposite((yield _term_of(value.term, calendar, inside)))
     else:
-        try:
+        with blaming(lambda exc: QueryError(value, f"could not be iterated: {type(exc).__name__}")):
             items = list(value)
-        except LACKING:
-            raise
-        except Exception as exc:  # the code of a subclass
-            raise QueryError(value, f"could not be iterated: {type(exc).__name__}") from exc
         ids: list[Any] = []
         terms: list[Term] = []
         for item in items:

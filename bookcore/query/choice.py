@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from bookcore.index.bitmap import ordinals
-from bookcore.model.errors import LACKING, BookcoreError, ConflictError, NoneAvailableError, QueryError
+from bookcore.model.errors import BookcoreError, ConflictError, NoneAvailableError, QueryError, blaming
 from bookcore.model.generic import Id, R
 from bookcore.model.term import And, Available, Term, as_term
 from bookcore.model.typecheck import is_a, plain_text
@@ -56,12 +56,8 @@ class Choice:
         """Return the candidate that the caller's function picks; without candidates it is not called."""
         if not records:
             return None
-        try:
+        with blaming(lambda exc: QueryError(self._strategy, f"the strategy raised {type(exc).__name__}"), BookcoreError):
             chosen = self._strategy([record.resource for record in records])
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise QueryError(self._strategy, f"the strategy raised {type(exc).__name__}") from exc
         try:
             picked = self._planner.state.registry.record(chosen)
         except BookcoreError as exc:

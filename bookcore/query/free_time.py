@@ -37,6 +37,7 @@ from bookcore.model.errors import (
     InvalidSpanError,
     KeyTypeError,
     QueryError,
+    blaming,
     brief_key,
 )
 from bookcore.model.keys import normal
@@ -354,13 +355,10 @@ def _stride(key: Any) -> Any:
 def _members(resources: Any) -> list[Any]:
     """Return a list of the given resources or ids. Raises: `QueryError`."""
     if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
-        try:
+        wrong = "could not be iterated"
+        with blaming(lambda exc: QueryError(resources, f"{wrong}: {type(exc).__name__}: {exc}"), BookcoreError):
             if not has_id(resources):
                 return list(resources)
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise QueryError(resources, f"could not be iterated: {type(exc).__name__}: {exc}") from exc
     raise QueryError(resources, "is no iterable of resources or ids")
 
 

@@ -10,7 +10,7 @@ from bookcore.engine.gate import inspection, question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
-from bookcore.model.errors import LACKING, BookcoreError, QueryError, UnknownBookingError
+from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, blaming
 from bookcore.model.event import BookingEvent
 from bookcore.model.term import check_quantity
 from bookcore.model.window import Window
@@ -95,12 +95,8 @@ def hours_of(state: CalendarState, resource: Any) -> Any:
 def tags_of(state: CalendarState, resource: Any) -> frozenset[Hashable]:
     """See `Calendar.tags_of`."""
     labels = state.registry.labels(state.registry.record(resource))
-    try:
+    with blaming(lambda exc: QueryError(labels, f"cannot be put into a set ({type(exc).__name__})"), BookcoreError):
         return frozenset(labels)
-    except (BookcoreError, *LACKING):
-        raise
-    except Exception as exc:  # the object's own code
-        raise QueryError(labels, f"cannot be put into a set ({type(exc).__name__})") from exc
 
 
 @inspection

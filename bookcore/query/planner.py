@@ -23,7 +23,7 @@ from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.attribute_index import is_nan
 from bookcore.index.bitmap import first_ordinals, from_ordinals, ordinals, pick
-from bookcore.model.errors import LACKING, KeyTypeError, QueryError, brief
+from bookcore.model.errors import LACKING, KeyTypeError, QueryError, blaming, brief
 from bookcore.model.keys import KeyFamily
 from bookcore.model.term import (
     DEAR,
@@ -297,10 +297,6 @@ def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]
             valued.append((value, thing))
         else:
             missing.append(thing)
-    try:
+    with blaming(lambda exc: QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}")):
         valued.sort(key=lambda pair: pair[0])
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise QueryError(key, f"order_by got values that cannot be ordered: {brief(str(exc))}") from exc
     return [thing for _, thing in valued] + missing

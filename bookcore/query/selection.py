@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 from bookcore.engine.engine import UNSET
-from bookcore.model.errors import LACKING, QueryError
+from bookcore.model.errors import QueryError, blaming
 from bookcore.model.generic import Generic, R
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import And, Between, OneOf, Or, Term, Xor, as_term, opposite
@@ -242,9 +242,5 @@ def listed_values(values: Iterable[Any]) -> tuple[Any, ...]:
     """Return the values given to ``one_of``. Raises: `QueryError`, also for a text, whose letters are not meant."""
     if is_a(values, (str, bytes)):
         raise QueryError(values, "is one text: one_of takes an iterable of values, equal takes one")
-    try:
+    with blaming(lambda exc: QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})")):
         return tuple(values)
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise QueryError(values, f"one_of takes an iterable of values ({type(exc).__name__})") from exc

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from bookcore.model.errors import LACKING
+from bookcore.model.errors import blaming
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
@@ -75,12 +75,8 @@ def handed_in(path: object, types: object, *more: type) -> dict[str, type]:
     """
     if is_a(types, Known):
         return types
-    try:
+    with blaming(lambda exc: SnapshotTypeError(path, "types is a list of classes, such as [Flat, Car]", [])):
         given = [*types, *more]  # type: ignore[misc]  # any object may be passed; it is iterated once
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise SnapshotTypeError(path, "types is a list of classes, such as [Flat, Car]", []) from exc
     by_name = Known()
     for cls in given:
         if not is_a(cls, type):

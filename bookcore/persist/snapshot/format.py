@@ -36,7 +36,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
-from bookcore.model.errors import LACKING, QueryError, SnapshotError, brief
+from bookcore.model.errors import QueryError, SnapshotError, blaming, brief
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
 from bookcore.persist.fs import FileSystem, read_all, sync_folder, words, write_all
@@ -92,14 +92,10 @@ _LIMITS = Limits()
 
 def path_text(path: object) -> str:
     """Return *path* as text, or raise `SnapshotError` if it names no file."""
-    try:
+    with blaming(lambda exc: SnapshotError(brief(path), f"not a path ({failure(exc)})")):  # __fspath__ may raise anything
         given: Any = os.fsdecode(path)  # type: ignore[arg-type]  # raises for all that is no path
         text = str.__str__(given)  # exactly a str: a subclass may have methods of its own
         os.fsencode(text)
-    except LACKING:
-        raise
-    except Exception as exc:  # __fspath__ may raise anything
-        raise SnapshotError(brief(path), f"not a path ({failure(exc)})") from exc
     if not text or "\0" in text:
         raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
     return text
