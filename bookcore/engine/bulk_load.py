@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, repeat
-from operator import attrgetter, eq, is_not, itemgetter, lt
+from operator import attrgetter, eq, is_, itemgetter, lt
 from typing import Any, NamedTuple
 
 from bookcore.engine.log import facts_of
@@ -126,7 +126,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         kept = {}
         if given:
             kept = dict(zip(seqs, events, strict=True))
-        elif classes != {BookingEvent} or any(map(attrgetter("_fields"), events)):
+        elif classes != {BookingEvent} or [event._fields for event in events].count(None) < len(events):
             kept = {
                 seq: event
                 for seq, event in zip(seqs, events, strict=True)
@@ -140,15 +140,18 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         log = state.log
         if log.changes is not None:
             log.handed += zip(events, map(facts_of, events), strict=True)
-        _write(_set_seq, events, seqs)
-        if numbered:
-            _write(_set_id, events, seqs)
-        _write(_set_lock, events, map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs)
+        locks = map(ledger.locks.get, seqs, seqs) if ledger.locks else seqs
+        if classes == {BookingEvent}:
+            for event, seq, id, lock in zip(events, seqs, seqs if numbered else ids, locks, strict=True):
+                event._seq, event._id, event._lock, event._home = seq, id, lock, ledger
+        else:  # past all code of their classes
+            for setter, values in ((_set_seq, seqs), (_set_id, seqs if numbered else ids), (_set_lock, locks)):
+                _write(setter, events, values)
+            _write(_set_home, events, repeat(ledger))
         for event in kept.values():
             event._lock = None
         if not own:
             _write(_set_resource, events, map(attrgetter("resource"), records))
-        _write(_set_home, events, repeat(ledger))
         if log.active:
             log.note_all([Booked(event, number=event._seq) for event in events])
         state.end_load()
@@ -179,13 +182,18 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
     classes = set(map(type, events))
     if not all(issubclass(cls, BookingEvent) for cls in classes):
         return None
+    # a slot that is read in a loop of Python takes less time than an `attrgetter` in one of C
     # an event that is given twice conflicts with itself: the store refuses it
-    if set(map(_home_of, events)) != {None} and any(event._home and event._home.owns(event) for event in events):
+    homes = [event._home for event in events]
+    if homes.count(None) < len(homes) and any(event._home and event._home.owns(event) for event in events):
         return None
-    records, own = _records(state, events)
+    quantities = [event._quantity for event in events]
+    if quantities.count(1) < len(quantities) or set(map(type, quantities)) != {int}:
+        return None
+    records, own = _records(state, [event._resource for event in events])
     if not _are_exclusive(state, records):
         return None
-    given = list(map(_start_of, events)), list(map(_end_of, events))
+    given = [event._start for event in events], [event._end for event in events]
     starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
     spans = spans_of(state.keys, starts, ends)
     if spans is None and set(map(type, starts)) == {datetime}:  # in a zone that is not UTC
@@ -193,14 +201,12 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
         spans = spans_of(state.keys, starts, ends)
     if spans is None:
         return None
-    quantities = list(map(attrgetter("_quantity"), events))
-    if set(quantities) != {1} or set(map(type, quantities)) != {int}:
-        return None
-    return Columns(classes, records, own, any(map(is_not, chain(starts, ends), chain(*given))), spans)
+    as_given = all(keys is column or all(map(is_, keys, column)) for keys, column in zip((starts, ends), given, strict=True))
+    return Columns(classes, records, own, not as_given, spans)
 
 
 _low_of = itemgetter(0)
-_start_of, _end_of, _zone_of, _fold_of, _home_of = map(attrgetter, ("_start", "_end", "tzinfo", "fold", "_home"))
+_zone_of, _fold_of = map(attrgetter, ("tzinfo", "fold"))
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
 _set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
@@ -214,7 +220,7 @@ def _write(setter: Callable[[Any, Any], None], events: list[Any], values: Iterab
 def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
     """Return an id for each event, none of them taken; or None if the events must be booked one by one."""
     ledger = state.ledger
-    ids: Any = list(map(attrgetter("_id"), events))
+    ids: Any = [event._id for event in events]
     missing = ids.count(None)
     if missing == len(ids):
         return range(ledger.last + 1, ledger.last + 1 + len(ids))
@@ -225,19 +231,18 @@ def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
     return ids if not ledger.named or ledger.numbers.isdisjoint(ids) else None
 
 
-def _records(state: CalendarState, events: list[Any]) -> tuple[DictionaryColumn, bool]:
+def _records(state: CalendarState, resources: list[Any]) -> tuple[DictionaryColumn, bool]:
     """Return the record of each event's resource, and whether every event refers to the registered object itself."""
     registry = state.registry
-    resource_of = attrgetter("_resource")
-    if FEW * len(events) < registry.size:  # then a table of all resources costs more than looking up those of the events
-        needed = list(map(registry.record, map(resource_of, events)))
-        own = all(record.resource is event._resource for record, event in zip(needed, events, strict=True))
+    if FEW * len(resources) < registry.size:  # then a table of all resources costs more than looking up those of the events
+        needed = list(map(registry.record, resources))
+        own = all(map(is_, map(attrgetter("resource"), needed), resources))
         return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), needed))), own
     try:
-        return DictionaryColumn(registry.by_number, places_in(registry.objects, map(resource_of, events))), True
+        return DictionaryColumn(registry.by_number, places_in(registry.objects, resources)), True
     except KeyError:
         pass
-    looked_up = map(registry.record, map(resource_of, events))
+    looked_up = map(registry.record, resources)
     return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), looked_up))), False
 
 

@@ -12,11 +12,13 @@ change once a column is made.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress, islice, repeat
-from operator import add, itemgetter, le, lt, mul, ne, sub
+from itertools import chain, compress, count, islice, repeat
+from operator import add, eq, itemgetter, le, lt, mul, ne, sub
 from typing import Any
+
+from bookcore.index.lanes import BITS, field, lanes_of, sorted_lanes
 
 _AT_ONCE = 1 << 16
 """How many values `places_in` looks up together."""
@@ -24,8 +26,8 @@ _AT_ONCE = 1 << 16
 PART = 1 << 14
 """How many values at random places in memory one call in C reads: that takes it a few milliseconds at most."""
 
-_SAMPLE = 16
-"""`dictionary_encode` first takes the distinct values from this fraction of the rows."""
+_ENCODED = 1 << 11
+"""How many values `dictionary_encode` looks up together: they are then in the processor's cache."""
 
 
 class DictionaryColumn(Sequence[Any]):
@@ -81,25 +83,32 @@ def dictionary_encode(*columns: Sequence[Any]) -> list[DictionaryColumn] | None:
     Complexity: O(n + d log d) for d distinct values.
 
     >>> [start, end] = dictionary_encode([3, 1, 3, 1, 3, 1], [3, 3, 3, 3, 3, 3])
-    >>> start.table, start.places, end.places
-    ([1, 3], (1, 0, 1, 0, 1, 0), (1, 1, 1, 1, 1, 1))
+    >>> start.table, list(start.places), list(end.places)
+    ([1, 3], [1, 0, 1, 0, 1, 0], [1, 1, 1, 1, 1, 1])
     """
     most = sum(map(len, columns)) // 4
-    # As a rule, all values occur among the first rows, and then the other rows need not be read for distinct values. If
-    # one does not, looking up its place raises KeyError, in most cases soon.
-    for fraction in (_SAMPLE, 1):
-        distinct: set[Any] = set()
-        for column in columns:
-            distinct.update(islice(column, len(column) // fraction))
-            if len(distinct) > most:
+    number_of: defaultdict[Any, int] = defaultdict(count().__next__)  # by order of appearance
+    numbered: list[list[int]] = []
+    for column in columns:
+        numbers: list[int] = []
+        for at in range(0, len(column), _ENCODED):
+            numbers += take(number_of, column[at : at + _ENCODED])
+            if len(number_of) > most:
                 return None
-        table = sorted(distinct)
-        rank_of = dict(zip(table, range(len(table)), strict=True))
-        try:
-            return [DictionaryColumn(table, take(rank_of, column)) for column in columns]
-        except KeyError:
-            continue
-    return None  # a value that is not equal to itself
+        numbered.append(numbers)
+    table = sorted(number_of)
+    if not all(map(eq, table, table)):
+        return None
+    rank_of = [0] * len(table)
+    for rank, value in enumerate(table):
+        rank_of[number_of[value]] = rank
+    code = code_for(len(table))
+    return [DictionaryColumn(table, array(code, map(rank_of.__getitem__, numbers))) for numbers in numbered]
+
+
+def code_for(size: int) -> str:
+    """Return the type code of an array of positions in a table of this size."""
+    return "H" if size <= 1 << 16 else "I"
 
 
 def places_in(table: Sequence[Any], values: Iterable[Any]) -> array[int]:
@@ -169,15 +178,23 @@ def sort_rows(
     >>> list(rows), list(map(list, columns))
     ([2, 1, 0], [[0, 0, 1], [5, 7, 3], [6, 8, 4]])
     """
-    keys = list(map(add, map(mul, owners, repeat(rank_count)), ranks))
-    if all(map(le, keys, islice(keys, 1, None))):
-        return array("I", range(len(keys))), owners, ranks, end_ranks
-    rows = array("I", sorted(range(len(keys)), key=keys.__getitem__))
-
-    def in_order(column: array[int]) -> array[int]:
-        return array(column.typecode, take(column, rows))
-
-    return rows, in_order(owners), in_order(ranks), in_order(end_ranks)
+    if all(map(le, owners, islice(owners, 1, None))):
+        keys = list(map(add, map(mul, owners, repeat(rank_count)), ranks))
+        if all(map(le, keys, islice(keys, 1, None))):
+            return array("I", range(len(keys))), owners, ranks, end_ranks
+    count = len(owners)
+    row_bits, rank_bits, owner_bits = (most.bit_length() for most in (count - 1, rank_count - 1, max(owners)))
+    if row_bits + rank_bits + owner_bits > BITS:
+        keys = list(map(add, map(mul, owners, repeat(rank_count)), ranks))
+        rows = array("I", sorted(range(count), key=keys.__getitem__))
+        owners, ranks = (array(column.typecode, take(column, rows)) for column in (owners, ranks))
+    else:
+        lanes = (lanes_of(owners) << rank_bits | lanes_of(ranks)) << row_bits | lanes_of(array("I", range(count)))
+        in_order = sorted_lanes(lanes, count)
+        rows = field(in_order, count, 0, row_bits, "I")
+        ranks = field(in_order, count, row_bits, rank_bits, ranks.typecode)
+        owners = field(in_order, count, row_bits + rank_bits, owner_bits, owners.typecode)
+    return rows, owners, ranks, array(end_ranks.typecode, take(end_ranks, rows))
 
 
 def run_lengths(numbers: Sequence[int]) -> list[int]:

@@ -121,7 +121,7 @@ class OccupancyIndex:
         self.heads: list[Any] = []
         self.chunks: list[Chunk] = []
         self.groups: list[Group] = []
-        self._append(0, Column(), Column())
+        self._append(Column(), Column())
 
     def __len__(self) -> int:
         return self.count
@@ -264,7 +264,7 @@ class OccupancyIndex:
             self.shared = {}  # most of these keys belong to spans that are gone
         if len(chunks) > 1 and not self.count:  # the next key may be of another family than the heads
             fresh = self._empty(self.size, 0)
-            fresh._append(0, Column(), Column())
+            fresh._append(Column(), Column())
             self._become(fresh)
         elif len(chunks) > 1:
             least = self.limit >> 3
@@ -503,14 +503,14 @@ class OccupancyIndex:
         fresh.kind, fresh.zone = _kind_of(chain(keys, end_keys))
         fresh.heads = _choose_heads(fresh.limit, keys, end_keys)
         search, end_search = self.end_search, self.search  # here for a head among keys, so the other way round
-        active = from_ordinals(opened, size)
+        fresh.groups.append(Group(0, from_ordinals(opened, size)))
         low = end_low = 0
         for head in [*fresh.heads, None]:
             high = len(keys) if head is None else search(keys, head, low)
             end_high = len(end_keys) if head is None else end_search(end_keys, head, end_low)
             begun = Column(keys[low:high], numbers[low:high])
             ended = Column(end_keys[end_low:end_high], end_numbers[end_low:end_high])
-            active = fresh._append(active, begun, ended)
+            fresh._append(begun, ended)
             low, end_low = high, end_high
         self._become(fresh)
 
@@ -530,13 +530,13 @@ class OccupancyIndex:
         heads = _choose_heads(fresh.limit, _Repeated(starts), _Repeated(ends))  # as positions among the keys
         fresh.heads = [keys[head] for head in heads]
         begun, ended = (1, 0) if self.closed else (0, 1)  # whether a start at the head, or an end, lies left of it
-        active = low = end_low = 0
+        low = end_low = 0
         for head in [*heads, len(keys)]:
             high, end_high = head + begun, head + ended
             columns = Column(), Column()
             columns[0].fill_lists(keys[low:high], starts[low:high])
             columns[1].fill_lists(keys[end_low:end_high], ends[end_low:end_high])
-            active = fresh._append(active, *columns)
+            fresh._append(*columns)
             low, end_low = high, end_high
         self._become(fresh)
 
@@ -549,15 +549,17 @@ class OccupancyIndex:
         fresh.chunks, fresh.groups = [], []
         return fresh
 
-    def _append(self, active: int, starts: Column, ends: Column) -> int:
-        """Append a chunk of these columns; *active* is busy at its left edge. Return what is at its right one. O(B)."""
-        if not len(self.chunks) % self.stride:
-            self.groups.append(Group(len(self.groups), active))
-        group = self.groups[-1]
+    def _append(self, starts: Column, ends: Column) -> None:
+        """Append a chunk of these columns, of which its bitmaps are made when they are asked for. O(B), amortised."""
+        groups = self.groups
+        if not groups:
+            groups.append(Group(0, 0))
+        elif len(groups[-1].chunks) == self.stride:
+            groups.append(Group(len(groups), groups[-1].active_after((self.size >> 3) + 1)))
+        group = groups[-1]
         chunk = Chunk(group, starts, ends)
         self.chunks.append(chunk)
         group.chunks.append(chunk)
-        return active ^ chunk.delta()
 
     def _become(self, fresh: OccupancyIndex) -> None:
         """Take over the state of another index, which is of no use then, when its chunks are within the limit."""

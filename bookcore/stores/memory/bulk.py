@@ -17,13 +17,14 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain
 from operator import attrgetter, lt
 from typing import Any
 
 from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import (
     DictionaryColumn,
+    code_for,
     dictionary_encode,
     has_overlap,
     run_lengths,
@@ -109,9 +110,7 @@ def _load_ranked(
         firsts = take(records.table, places)
     else:
         firsts = take(records, take(rows, begun))
-    # one int object for each resource, repeated for its rows
-    ordinals = list(chain.from_iterable(map(repeat, map(attrgetter("number"), firsts), counts)))
-    bins = _bins(ranks, ordinals, len(keys)), _bins(end_ranks, ordinals, len(keys))
+    bins = _bins(ranks, owners, len(keys)), _bins(end_ranks, owners, len(keys))
     occupancy.rebuild_from(max(owners[-1] + 1, occupancy.size), keys, *bins)
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
@@ -178,7 +177,7 @@ def _numbers(records: Sequence[ResourceRecord]) -> tuple[array[int], int]:
     return numbers, max(numbers) + 1
 
 
-def _bins(ranks: array[int], ordinals: list[int], count: int) -> list[array[int]]:
+def _bins(ranks: array[int], ordinals: array[int], count: int) -> list[array[int]]:
     """Return an array of ordinals for each of so many keys."""
     bins = [array("I") for _ in range(count)]
     deque(map(array.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
@@ -236,13 +235,9 @@ def _ranked_columns(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[An
     if type(keys[0]) is datetime:
         # new objects lie side by side in memory, which the given keys do not
         keys = [key.replace() for key in keys]
-    code = _code(keys)
-    return keys, array(code, places), array(code, end_places)
-
-
-def _code(keys: Sequence[Any]) -> str:
-    """Return the type code of an array of positions in *keys*."""
-    return "H" if len(keys) <= 1 << 16 else "I"
+    code = code_for(len(keys))
+    low, high = (at if isinstance(at, array) and at.typecode == code else array(code, at) for at in (places, end_places))
+    return keys, low, high
 
 
 def _edges(closed: bool, rows: list[int], starts: Sequence[Any], ends: Sequence[Any]) -> list[Any] | None:

@@ -1,0 +1,78 @@
+"""A column of small numbers as one integer, so that one operation of C computes with all rows.
+
+    rows      5    3    0
+    lanes     5 | 3 << 64 | 0 << 128      64 bits for each row, the first row lowest
+
+A shift, a sum or a mask of such an integer takes a few nanoseconds a row. A loop over Python's numbers takes ten times as
+long, also one that runs in C. A lane may hold several *fields*, side by side.
+
+Invariant: no field is wider than its place in the lane, so that nothing is carried into the next field.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+
+BITS = 61
+"""The most bits that all fields of a lane may have, for `sorted_lanes`."""
+
+_BYTES = 8
+_BIG_ENDIAN = sys.byteorder == "big"
+
+
+def lanes_of(column: array[int]) -> int:
+    """Return a column of unsigned numbers as lanes. O(n).
+
+    >>> lanes_of(array("H", [5, 3])) == 5 | 3 << 64
+    True
+    """
+    return _from_array(_spread(column))
+
+
+def ones(count: int) -> int:
+    """Return a 1 in each of so many lanes. O(n)."""
+    return int.from_bytes(b"\1\0\0\0\0\0\0\0" * count, "little")
+
+
+def field(lanes: int, count: int, shift: int, bits: int, code: str) -> array[int]:
+    """Return the field of so many bits that begins at bit *shift* of each lane, as an array of this type code. O(n).
+
+    >>> field(0x15 | 0x23 << 64, 2, 4, 4, "H")
+    array('H', [1, 2])
+    """
+    one = ones(count)
+    wide = _to_array(code, lanes >> shift & (one << bits) - one, count)
+    return wide[:: _BYTES // wide.itemsize]
+
+
+def sorted_lanes(lanes: int, count: int) -> int:
+    """Return lanes of at most `BITS` bits in ascending order. O(n log n).
+
+    They are sorted as floats, which is what Python sorts fastest: floats above 0 are in the same order as their bits. The
+    bit above the fields keeps them from being denormal, which some programs have the processor take for 0.
+
+    >>> sorted_lanes(5 | 3 << 64, 2) == 3 | 5 << 64
+    True
+    """
+    mark = ones(count) << BITS + 1
+    return _from_array(array("d", sorted(_to_array("d", lanes | mark, count)))) ^ mark
+
+
+def _spread(column: array[int]) -> array[int]:
+    wide = array(column.typecode, bytes(_BYTES * len(column)))
+    wide[:: _BYTES // column.itemsize] = column
+    return wide
+
+
+def _from_array(wide: array[int] | array[float]) -> int:
+    if _BIG_ENDIAN:
+        wide.byteswap()
+    return int.from_bytes(wide, "little")
+
+
+def _to_array(code: str, lanes: int, count: int) -> array[int]:
+    wide = array(code, lanes.to_bytes(_BYTES * count, "little"))
+    if _BIG_ENDIAN:
+        wide.byteswap()
+    return wide

@@ -1,0 +1,48 @@
+"""Columns as one integer, against loops over their numbers."""
+
+from __future__ import annotations
+
+from array import array
+from sys import byteorder
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookcore.index import lanes
+from bookcore.index.lanes import BITS, field, lanes_of, ones, sorted_lanes
+
+
+@given(st.sampled_from("BHI"), st.lists(st.integers(0, 255), max_size=20))
+def test_a_column_comes_back_from_its_lanes(code: str, numbers: list[int]) -> None:
+    """Row by row, whatever the width of the array."""
+    column = array(code, numbers)
+    assert lanes_of(column) == sum(number << 64 * row for row, number in enumerate(numbers))
+    assert field(lanes_of(column), len(column), 0, 8, code) == column
+    assert ones(len(numbers)) == sum(1 << 64 * row for row in range(len(numbers)))
+
+
+@given(st.lists(st.tuples(st.integers(0, (1 << 29) - 1), st.integers(0, (1 << 32) - 1)), max_size=30))
+def test_lanes_are_sorted_by_their_upper_field_first(rows: list[tuple[int, int]]) -> None:
+    """With the highest and the lowest numbers, of which the floats would be denormal, 0 or infinite."""
+    rows = [*rows, (0, 0), (0, 1), ((1 << 29) - 1, (1 << 32) - 1), ((1 << 29) - 1, 0)]
+    upper, lower = (lanes_of(array("I", column)) for column in zip(*rows, strict=True))
+    found = sorted_lanes(upper << 32 | lower, len(rows))
+    columns = field(found, len(rows), 32, BITS - 32, "I"), field(found, len(rows), 0, 32, "I")
+    assert list(zip(*columns, strict=True)) == sorted(rows)
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+def test_the_order_of_bytes_in_memory_makes_no_difference(is_big: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array of a machine with the other order is swapped on its way in, and on its way out."""
+    monkeypatch.setattr(lanes, "_BIG_ENDIAN", is_big)
+    column: Any = array("Q", [7, 0x01020304])
+    given = array("Q", column)
+    if is_big != (byteorder == "big"):
+        given.byteswap()
+    assert lanes._from_array(given) == 7 | 0x01020304 << 64
+    found = lanes._to_array("Q", 7 | 0x01020304 << 64, 2)
+    if is_big != (byteorder == "big"):
+        found.byteswap()
+    assert found == column
