@@ -1,16 +1,4 @@
-"""The command line, ``bookcore``. Needs the extra ``cli``; without it `main` prints how to install it.
-
-app.py         the commands
-options.py     the options that commands share
-sources.py     the argument FILE, and the target of ``--save``
-questions.py   loading a file, and the queries
-directories.py the commands about a calendar that is kept: a directory, a database
-progress.py    progress bars
-databases.py   the commands about a database: ``bookcore db``
-show.py        output: tables, plain text, JSON, advice for bad rows
-faults.py      error messages and exit codes
-streams.py     standard streams that print every text
-"""
+"""The command line, ``bookcore``. Needs the extra ``cli``; without it `main` prints how to install it."""
 
 from __future__ import annotations
 

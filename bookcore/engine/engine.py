@@ -81,11 +81,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _all_or_nothing(command: Callable[Concatenate[Engine, P], T]) -> Callable[Concatenate[Engine, P], T]:
-    """Undo all changes of a command if it raises."""
+def all_or_nothing(command: Callable[Concatenate[Any, P], T], ticks: bool = False) -> Callable[Concatenate[Any, P], T]:
+    """Make a command a block, so that all its changes are undone if it raises.
+
+    *ticks*: it releases expired holds first, which stay released if it is refused.
+    """
 
     @wraps(command)
     def undoing(self: Engine, /, *args: P.args, **options: P.kwargs) -> T:
+        if ticks:
+            self._tick()
         return self.state.undoing(True, partial(command, self, *args, **options))
 
     return undoing
@@ -124,7 +129,7 @@ class Engine:
         state.commit(changes.ResourceAdded(resource, *facts, id=record.id))
         return resource
 
-    @_all_or_nothing
+    @all_or_nothing
     def remove_resource(self, resource: Any) -> Any:
         """See `Calendar.remove_resource`."""
         state = self.state
@@ -527,7 +532,7 @@ class Engine:
             self.state.translate_error(exc, low, high)
             raise
 
-    @_all_or_nothing
+    @all_or_nothing
     def split(self, event_or_id: Any, at: Any) -> tuple[BookingEvent, BookingEvent]:
         """See `Calendar.split`."""
         state = self.state
@@ -583,7 +588,7 @@ class Engine:
             raise chooser.refusal(start, end, low, high, quantity)
         return self._book_new(record, start, end, low, high, id, quantity, fields)
 
-    @_all_or_nothing
+    @all_or_nothing
     def book_all(self, requests: Sequence[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
         booked: list[BookingEvent] = []
@@ -658,7 +663,7 @@ class Engine:
         state.commit(changes.Closed(closure))
         return closure
 
-    @_all_or_nothing
+    @all_or_nothing
     def close_all(self, resources: Any, start: Any, end: Any, reason: str) -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
         self._tick()
@@ -672,7 +677,7 @@ class Engine:
             raise UnknownClosureError(closure)
         state.commit(changes.Reopened(closure))
 
-    @_all_or_nothing
+    @all_or_nothing
     def set_hours(self, resources: Any, hours: Any) -> None:
         """See `Calendar.set_hours`."""
         if hours is not None:
@@ -715,7 +720,7 @@ class Engine:
 
     # -- tags and indexes --------------------------------------------------------------------------
 
-    @_all_or_nothing
+    @all_or_nothing
     def tag(self, resource: Any, labels: tuple[Hashable, ...], on: bool) -> None:
         """See `Calendar.tag` and `Calendar.untag`."""
         state = self.state
@@ -840,7 +845,7 @@ class Engine:
             case _:
                 raise TransactionError(f"{brief(change)} is no change")
 
-    @_all_or_nothing
+    @all_or_nothing
     def _apply_resource(
         self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, labels: Any
     ) -> None:

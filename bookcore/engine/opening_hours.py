@@ -50,11 +50,11 @@ def _points(hours: Any, low: Any, high: Any) -> Any:
         return _INCOMPATIBLE
 
 
-def _moved(move: Callable[[Any], Any], key: Any) -> Any:
-    """Return the neighbour of a key; None for None, and the key itself if it is the first or last of its type."""
+def beside(neighbour: Callable[[Any], Any], key: Any) -> Any:
+    """Return the neighbour of a key; None for None, and the key itself if it has none on that side."""
     try:
-        return None if key is None else move(key)
-    except LookupError:
+        return None if key is None else neighbour(key)
+    except (LookupError, KeyTypeError):
         return key
 
 
@@ -160,8 +160,8 @@ class OpeningHours:
             yield from record.hours.closed_spans(low, high)
             return
         # the window is widened by one key on each side, so that a window of a single key has a length
-        for closes, opens in record.hours.closed_spans(_moved(preceding, low), _moved(following, high)):
-            first, last = _moved(following, closes), _moved(preceding, opens)
+        for closes, opens in record.hours.closed_spans(beside(preceding, low), beside(following, high)):
+            first, last = beside(following, closes), beside(preceding, opens)
             if first is None or last is None or not last < first:
                 yield first, last
 

@@ -5,28 +5,13 @@ A calendar without a journal has an `Engine`, and pays nothing for this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Hashable
+from functools import partial
+from typing import Any
 
-from bookcore.engine.engine import Engine
+from bookcore.engine.engine import Engine, all_or_nothing
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _recorded(
-    command: Callable[Concatenate[Any, P], T], ticks: bool = True
-) -> Callable[Concatenate[RecordingEngine, P], T]:
-    """Make a command a block. *ticks*: it releases expired holds first, which stay released if it is refused."""
-
-    @wraps(command)
-    def recording(self: RecordingEngine, /, *args: P.args, **options: P.kwargs) -> T:
-        if ticks:
-            self._tick()
-        return self.state.undoing(True, partial(command, self, *args, **options))
-
-    return recording
+_recorded = partial(all_or_nothing, ticks=True)
 
 
 class RecordingEngine(Engine):
@@ -34,7 +19,7 @@ class RecordingEngine(Engine):
 
     __slots__ = ()
 
-    _add_resource = _recorded(Engine.add_resource, ticks=False)
+    _add_resource = all_or_nothing(Engine.add_resource)
     remove_resource = _recorded(Engine.remove_resource)
     book = _recorded(Engine.book)
     add_booking = _recorded(Engine.add_booking)
@@ -50,14 +35,14 @@ class RecordingEngine(Engine):
     book_all = _recorded(Engine.book_all)
     close = _recorded(Engine.close)
     close_all = _recorded(Engine.close_all)
-    reopen = _recorded(Engine.reopen, ticks=False)
+    reopen = all_or_nothing(Engine.reopen)
     set_hours = _recorded(Engine.set_hours)
     set_capacity = _recorded(Engine.set_capacity)
-    tag = _recorded(Engine.tag, ticks=False)
-    create_index = _recorded(Engine.create_index, ticks=False)
-    create_booking_index = _recorded(Engine.create_booking_index, ticks=False)
-    reindex = _recorded(Engine.reindex, ticks=False)
-    apply = _recorded(Engine.apply, ticks=False)
+    tag = all_or_nothing(Engine.tag)
+    create_index = all_or_nothing(Engine.create_index)
+    create_booking_index = all_or_nothing(Engine.create_booking_index)
+    reindex = all_or_nothing(Engine.reindex)
+    apply = all_or_nothing(Engine.apply)
 
     def add_resource(
         self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable, if_exists: str = "raise"

@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.closures import Closures
-from bookcore.engine.opening_hours import OpeningHours
+from bookcore.engine.opening_hours import OpeningHours, beside
 from bookcore.engine.registry import Registry
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, following, in_order, preceding
 from bookcore.model.errors import KeyTypeError, brief
@@ -185,18 +185,9 @@ class Rules:
 def _open_closed(hours: Any, low: Any, high: Any, at_least: timedelta | None) -> Iterator[Span]:
     """Yield the open spans within ``[low, high]``, where openings contain their ends."""
     # the window is widened by one key on each side, to include an opening that ends at `low` or begins at `high`
-    window = _or_itself(preceding, low), _or_itself(following, high)
+    window = beside(preceding, low), beside(following, high)
     for opens, closes in hours.open_spans(*window, at_least=at_least):
         start = low if low is not None and (opens is None or not low < opens) else opens
         end = high if high is not None and (closes is None or not closes < high) else closes
         if start is None or end is None or not end < start:
             yield start, end
-
-
-def _or_itself(neighbour: Any, key: Any) -> Any:
-    if key is None:
-        return None
-    try:
-        return neighbour(key)
-    except (LookupError, KeyTypeError):
-        return key

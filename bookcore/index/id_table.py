@@ -89,18 +89,15 @@ class IdTable(Generic[V]):
         asked = set(ids)
         return all(map(asked.isdisjoint, self.parts))
 
-    def put_all(self, ids: Sequence[Hashable], values: Sequence[V], counted: bool = False) -> None:
+    def put_all(self, ids: Sequence[Hashable], values: Sequence[V]) -> None:
         """Add at least one id with its value, and none that is in the table already. O(number of ids).
-
-        With *counted*, the caller knows that the ids are ints of which each is one more than the one before. Without it,
-        this is found out.
 
         >>> table = IdTable[str]()
         >>> table.put_all([7, 8, 9], "abc")
         >>> list(table), list(table.values())
         ([7, 8, 9], ['a', 'b', 'c'])
         """
-        if counted or _count_up(ids):
+        if _count_up(ids):
             first = cast(int, ids[0])
             low = 0
             while low < len(ids):  # all consecutive ids that share a part go in by one call, in C

@@ -41,28 +41,7 @@ def later(key: Any, length: Any) -> Any:
     >>> later(5, 2)
     7
     """
-    if key is None or length is None:
-        return key
-    low = normal(key)
-    try:  # the comparisons too: an array has no truth value, nor has the NA of pandas
-        moved = low + length if type(low) in OWN and type(length) in OWN else _forward(low, length)
-        backwards = bool(moved < low)
-        whole = _is_whole(low, moved, length)
-    except LACKING:
-        raise
-    except Exception as exc:
-        raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
-    if backwards:
-        raise KeyTypeError(key, f"{brief_key(length)} is a negative length")
-    if not whole:
-        raise _lost(key, length)
-    return moved
-
-
-def _forward(low: Any, length: Any) -> Any:
-    """Return the sum. Raises: TypeError if the length cannot be taken from itself: what was added is no distance, then."""
-    _nothing(length)
-    return plus(low, length)
+    return key if key is None or length is None else _moved(key, length, True)
 
 
 def sooner(key: Any, length: Any) -> Any:
@@ -71,20 +50,30 @@ def sooner(key: Any, length: Any) -> Any:
     >>> sooner(5, 2), sooner(None, 2)
     (3, None)
     """
-    if key is None or length is None:
-        return key
-    high = normal(key)
-    try:
-        moved = high - length if type(high) in OWN and type(length) in OWN else minus(high, length)
-        forwards = bool(high < moved)
-        whole = _is_whole(moved, high, length)
+    return key if key is None or length is None else _moved(key, length, False)
+
+
+def _moved(key: Any, length: Any, forward: bool) -> Any:
+    """Return a key that is moved by a length. Raises: as `later`."""
+    held = normal(key)
+    try:  # the comparisons too: an array has no truth value, nor has the NA of pandas
+        if type(held) in OWN and type(length) in OWN:
+            moved = held + length if forward else held - length
+        elif forward:
+            _nothing(length)  # raises for what cannot be taken from itself: it is no distance
+            moved = plus(held, length)
+        else:
+            moved = minus(held, length)
+        low, high = (held, moved) if forward else (moved, held)
+        is_negative = bool(high < low)
+        is_whole = _is_whole(low, high, length)
     except LACKING:
         raise
     except Exception as exc:
         raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
-    if forwards:
+    if is_negative:
         raise KeyTypeError(key, f"{brief_key(length)} is a negative length")
-    if not whole:
+    if not is_whole:
         raise _lost(key, length)
     return moved
 
@@ -212,7 +201,7 @@ def is_too_far(exc: KeyTypeError) -> bool:
 def back(key: Any, length: Any) -> Any:
     """Return ``key - length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `sooner`."""
     try:
-        return sooner(key, length)
+        return key if key is None or length is None else _moved(key, length, False)
     except KeyTypeError as exc:
         if is_too_far(exc):
             return None
@@ -236,7 +225,7 @@ def exactly_back(key: Any, length: Any) -> Any:
 def ahead(key: Any, length: Any) -> Any:
     """Return ``key + length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `later`."""
     try:
-        return later(key, length)
+        return key if key is None or length is None else _moved(key, length, True)
     except KeyTypeError as exc:
         if is_too_far(exc):
             return None

@@ -19,16 +19,4 @@ state; who finds another mark at its position has followed another history, and 
 Holds that have run out are released in memory by the first question that finds them, as everywhere. That is provisional: it
 is in no record, subscribers do not hear of it, and it is undone before records of others are applied, or a command is
 decided. The command releases them anew, in its own record, by the clock at that moment.
-
-    seam         what a database has to do: `SharedJournal`
-    sqlite       a SQLite file, for the processes of one machine
-    postgres     a PostgreSQL database, for the processes of many machines
-    projection   the tables that it keeps beside the records, for programs that speak SQL
-    databases    such databases made, brought up to date, checked and repaired
-    replaying    from a database to a calendar
-    past         states of the past
-    turns        `SharedGate`: how commands take their turn
-    recorder     `SharedRecorder`: the journal as the calendar sees it
-    follower     the thread
-    opening      from an address to a calendar
 """
