@@ -16,7 +16,7 @@
          -     8   end magic
 
 When a file is read, these are checked in turn, and the first that is wrong raises an error: regular file, size limit,
-magic, version, lengths, key, digest, opcodes, exact types. Until the digest has been checked, nothing is unpickled and
+magic, version, lengths, key, digest, opcodes, exact types. Until the digest has been checked, no section is read, and
 reading takes no more memory than the size of the file.
 
 A file is written under a temporary name in the folder of its target, synced, read back, and only then renamed to the
