@@ -38,7 +38,7 @@ def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> 
         row = told.partition(f"({calendar}, ")[2].partition(", ")[0]
         return RefereeError(name, calendar, f"{exc.diag.table_name} {brief(row)} is active already")
     for resource in resources:
-        spans = re.findall(rf"=\({re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", told)
+        spans = re.findall(rf"=\(-?\d+, {re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", told)
         if len(spans) == 2:  # the new one, and the one that is there
             new, other = spans
             why = f"{brief(resource)} is booked in {other}, so not in {new}"

@@ -21,7 +21,9 @@ Open = Callable[..., Calendar]
 _names = count(1)
 
 BACK_TO_2 = """
-ALTER TABLE bookcore.change DROP COLUMN time;
+ALTER TABLE bookcore.change DROP COLUMN time; ALTER TABLE bookcore.booking DROP CONSTRAINT booking_numbers_excl,
+    ADD CONSTRAINT booking_numbers_excl EXCLUDE USING gist (calendar WITH =, resource WITH =, numbers WITH &&)
+    WHERE (exclusive AND active AND numbers IS NOT NULL);
 UPDATE bookcore.schema SET version = 2; UPDATE bookcore.calendar SET format = 2
 """
 """What makes a database of schema 2 of one of schema 3."""
@@ -221,12 +223,17 @@ def test_a_database_of_an_older_schema_is_refused_by_name_and_brought_up(
 
 
 def test_records_of_schema_2_tell_no_times(address: str, opened: Open, admin: Any, brought_up: Callable[..., None]) -> None:
-    """Those after the upgrade do."""
+    """Those after the upgrade do; and the tables are as those of a new database."""
     calendar = opened()
     calendar.add_resource(Resource("room"))
     calendar.book("room", 1, 2)
+    ask = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'bookcore.booking'::regclass
+             ORDER BY 1"""
+    before = admin.execute(ask).fetchall()
     admin.execute(BACK_TO_2)
+    assert admin.execute(ask).fetchall() != before
     brought_up(address, 2, 3)
+    assert admin.execute(ask).fetchall() == before
 
 
 def test_a_newer_schema_is_refused(address: str, opened: Open, admin: Any) -> None:
