@@ -50,9 +50,7 @@ def read(calendar: CalendarState, path: object) -> Rows:
     until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
     expired = list(holds.expired.items())
     closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))
-    active = {
-        id(event): event._seq for closure in closures for event in closure.overlapping if _is_active(calendar, event)
-    }
+    active = {id(event): event._seq for closure in closures for event in closure.overlapping if ledger.owns(event)}
     tags = [(label, bits.value()) for label, bits in registry.tags.items()]
     rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
     crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
@@ -103,14 +101,6 @@ def _is_crowded(calendar: CalendarState, record: ResourceRecord) -> bool:
 
 
 _Gone = list[tuple[BookingEvent, Resource]]
-
-
-def _is_active(calendar: CalendarState, event: BookingEvent) -> bool:
-    """Tell whether a booking that a closure lists is active still, in the calendar or in one that it follows."""
-    home = event._home
-    if home is calendar.ledger:
-        return calendar.ledger.owns(event)
-    return False
 
 
 def _closures(
@@ -208,7 +198,7 @@ def describe(facts: _Registered, path: object, key: Callable[[Any], Any] | None)
 def _description(facts: _Registered, path: object, key: Callable[[Any], Any] | None) -> tuple[Any, Any]:
     resource = facts.resource
     cls: Any = type(resource)
-    if cls is Resource and _as_registered(resource, facts):
+    if cls is Resource and all(getattr(resource, name) is getattr(facts, name) for name in _FACTS):
         return cls, None
     if isinstance(resource, Resource):
         return cls, _attributes(resource, facts)
@@ -217,15 +207,6 @@ def _description(facts: _Registered, path: object, key: Callable[[Any], Any] | N
         reason = f"{brief(resource)} was given the id {brief(facts.id)}, which its codec does not carry"
         raise SnapshotTypeError(path, reason, [name])
     return CODEC, resource
-
-
-def _as_registered(resource: Resource, record: _Registered) -> bool:
-    return (
-        resource.id is record.id
-        and resource.capacity is record.capacity
-        and resource.before is record.before
-        and resource.after is record.after
-    )
 
 
 def _check_carried(cls: type, path: object) -> None:
@@ -254,11 +235,8 @@ def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | Non
     found = {**(in_dict or {}), **(in_slots or {})}
     for name in OWN:
         found.pop(name, None)
-    get = found.get
-    for name, value in (
-        ("id", record.id), ("capacity", record.capacity), ("before", record.before), ("after", record.after),
-    ):  # fmt: skip
-        if get(name, _MISSING) is value:
+    for name in _FACTS:
+        if found.get(name, _MISSING) is getattr(record, name):
             del found[name]
     for name in found:
         if type(name) is not str:

@@ -3,7 +3,7 @@
     save    calendar  ->  state  ->  columns  ->  sections  ->  file beside the target  ->  in the target's place
     load    file  ->  sections  ->  columns  ->  state, checked  ->  objects  ->  a new calendar, by its own commands
 
-What a file says is data only: classes are looked up by name among those handed in, never imported.
+Nothing is imported because a file names it: classes are looked up among those that the caller passes.
 """
 
 from __future__ import annotations
@@ -49,30 +49,17 @@ def save(
     store_id: bytes = bytes(16),
     rows: Rows | None = None,
 ) -> int:
-    """Write the whole of *calendar* to one file, in the place of what stands there; return its size in bytes.
+    """Write a calendar to a file, which is replaced as a whole or not at all, and return its size in bytes.
 
-    Carried are bounds, resources (their class's name, id, capacity, turnaround and attributes) in order of
-    registration, tags, bookings in order of booking with their fields, holds, closures and opening hours.
-    ``closure.overlapping`` comes back as it was: the bookings that stood there when it was closed. Those that
-    have been released or moved since are carried as the records they are; they own no lock.
-    Attributes, fields, ids and keys are numbers, texts, dates, containers of these, NumPy scalars, pandas
-    Timestamps, or what `register_key_codec` knows. Not carried, for they are functions: indexes, the clock,
-    subscribers; make them again after restoring. Nor the store: a calendar is restored into the store it is
-    given. Restored with ``clock=None``, holds stand until they are confirmed or removed.
+    `Calendar.snapshot` says what the file has. Attributes, fields, ids and keys are numbers, texts, dates, containers of
+    these, NumPy scalars, pandas Timestamps, or what `register_key_codec` knows. A file larger than ``limits.max_bytes``
+    (1 GiB) is not written, because `load` reads it with the same *limits* only. A journal gives a *store_id*, and *rows*:
+    what `read` of `gather` returned at the moment that the file is to show.
 
-    With *key* (1 to 64 bytes) the file is sealed: only who has the key can make one that `load` takes. It is
-    not secret.
-
-    A journal gives a *store_id*, and *rows*: what `read` of `gather` returned at the moment that the file is to show.
-
-    Files larger than ``limits.max_bytes`` (1 GiB) are not written: `load` reads them only with the same *limits*.
-    The file stands complete or not at all: after any failure what stood at *path* stands there still.
-
-    Raises: `SnapshotTypeError` (a class that cannot be carried), `SnapshotValueError` (a value),
-    `SnapshotKeyError`, and `SnapshotError` for what the file system refuses.
-
-    Complexity: O(everything), about 1 us a booking. The calendar is locked for a small part of it; Python's
-    cyclic garbage collector rests meanwhile, in the whole process.
+    Raises: `SnapshotTypeError` for a class and `SnapshotValueError` for a value that cannot be written; `SnapshotKeyError`;
+    `SnapshotError` for errors of the file system.
+    Complexity: O(everything), about 1 us a booking. The calendar is locked for a small part of it; Python's cyclic garbage
+    collector is paused meanwhile, in the whole process.
     """
     name = path_text(path)
     check_key(name, key)
@@ -104,20 +91,16 @@ def load(
     limits: Limits | None = None,
     fs: FileSystem | None = None,
 ) -> C:
-    """Return a new calendar with all that `save` wrote to the file.
+    """Return a new calendar with all that `save` wrote to the file. `Calendar.restore` says the rest.
 
-    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar and its state. *types* are the
-    classes of the resources and bookings in the file, known by their ``__qualname__``. Objects are made
-    without calling their classes' own code. Files larger than ``limits.max_bytes`` (1 GiB) are not read, nor those that
-    describe more than their size allows, see `Limits`.
+    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar and its state. *types* are
+    known by their ``__qualname__``; objects are made without calling the code of their classes.
 
-    Raises: `SnapshotDamagedError` for a file that is not exactly as it was written, or that no calendar
-    wrote, `SnapshotTypeError` for a class or key codec that is not handed in, `SnapshotVersionError`,
-    `SnapshotKeyError`, and `SnapshotError` for a file that cannot be read. Nothing else, whatever the file
-    holds; only what *make* raises comes as it is.
-
-    Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector rests meanwhile, in the
-    whole process, and takes what is young then for old (unless the program has called `gc.freeze`).
+    Raises: `SnapshotDamagedError` for a file that is not exactly as it was written, or was not written by a calendar;
+    `SnapshotTypeError` for a class or key codec that is missing; `SnapshotVersionError`, `SnapshotKeyError`; `SnapshotError`
+    for a file that cannot be read. Nothing else, whatever the file contains, but for what *make* raises.
+    Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector is paused meanwhile, in the whole
+    process, and takes young objects for old ones afterwards, unless the program has called `gc.freeze`.
     """
     name = path_text(path)
     return load_file(make, name, handed_in(name, types), key, check_limits(name, limits), fs or FileSystem())[0]
