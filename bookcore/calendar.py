@@ -1418,7 +1418,7 @@ class Calendar(Generic[R, K, E]):
         *limits* say how large the file may be, and how much it may describe for its size: by default 1 GiB, and as much as
         any but a very unusual calendar needs. ``store``, ``clock`` and ``keys`` are those of the new calendar, and
         ``resource_key`` is its ``key``: the file does not say which keys the old one was made for, only which it had. If
-        there are holds with deadlines, give a clock, or ``clock=None``: then they stand until they are confirmed or removed.
+        there are holds with deadlines, give a clock, or ``clock=None``: then they last until they are confirmed or removed.
 
         Raises: `SnapshotError` for a file that is damaged, malicious, of a newer format, sealed with another key, beyond
         *limits*, or that needs a class missing in *types*; `QueryError` for holds with deadlines where no clock is given.
@@ -1487,7 +1487,7 @@ class Calendar(Generic[R, K, E]):
         So is ``event_type`` the class of its events, which is one of the *types* then; in a database such a calendar begins
         with a record, at position 1.
 
-        With *key* (1 to 64 bytes) every file is sealed: who has not the key can read them, and not change them. A directory
+        With *key* (1 to 64 bytes) every file is sealed: it can be read without the key, and not changed. A directory
         is opened with the key that it was made with, or without one. *progress* is called while the directory is read, with
         the number of bytes that were, and that of all bytes. The other arguments are as for `restore`. Indexes, clock and
         subscribers are not kept, nor attributes that were assigned to a resource after it was added, before the next
@@ -1501,7 +1501,7 @@ class Calendar(Generic[R, K, E]):
         ``sqlite:///path`` and ``postgresql://host/database?calendar=name`` in place of a directory open a calendar that many
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
         many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
-        directory alone, and *progress* for one, or for *as_of*: then it is told numbers of records.
+        directory alone, and *progress* for one, or for *as_of*: then it is called with numbers of records.
         ``dbzero:///path?prefix=name`` is for one process at a time.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
@@ -1637,7 +1637,7 @@ class Calendar(Generic[R, K, E]):
     def wait_for(self, position: int, timeout: float | None = None) -> None:
         """Return when this calendar has the record with this number, which another process may still have to append.
 
-        A process that is told of a booking, and of the ``position`` after it, so knows that its answers count it.
+        So a process that learns of a booking, and of the ``position`` after it, can make sure that its answers count it.
         *timeout* is a number of seconds; None waits as long as a command would.
 
         Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.

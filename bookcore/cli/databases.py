@@ -49,7 +49,8 @@ def init(
 ) -> None:
     """Make the tables and the calendar that DSN names, unless they are there.
 
-    For who may make tables; programs open the calendar after that. With [b]tables=no[/] in DSN, plain tables are left out.
+    The role needs the right to make tables, and programs need it no more. With [b]tables=no[/] in DSN there are no plain
+    tables.
 
     [dim]Example:  bookcore db init "postgresql://owner@host/rooms?calendar=berlin"[/]
     """

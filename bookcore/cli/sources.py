@@ -94,7 +94,7 @@ class Source(NamedTuple):
 
 
 def _stand_ins() -> Any:
-    """Return stand-ins for all classes, which the command line has not."""
+    """Return classes made for all names in a file, because the command line has not those of the program."""
     return StandIns()
 
 

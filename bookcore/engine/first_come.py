@@ -1,14 +1,15 @@
 """First come, first served: which of many events fit, decided before any of them is booked. For `Calendar.book_all`.
 
-Sorting the events of each resource by start tells whether any two of them overlap. Where none do, nothing stands, and no id
-comes twice, all fit, in whatever order they come. Only on the other, *doubtful* resources they are looked at one by one::
+Sorting the events of each resource by start tells whether any two of them overlap. Where none do, and there are
+no bookings yet, and no id comes twice, all fit, in any order. Only on the other, *doubtful* resources they are looked at one
+by one::
 
     edges of a resource   1 3 4 7      the spans of the events that fit, [1, 3) and [4, 7)
     asked for   [3, 4)                 two edges lie before its end, and the last of them not after its start: it fits
                 [6, 9)                 four edges lie before its end, and the last of them after its start: refused
                 [5, 6)                 three edges lie before its end, so it ends within a booking: refused
 
-The events that fit are then loaded at once (`bookcore.engine.bulk_load`), and each other is told why it was refused.
+The events that fit are then loaded at once (`bookcore.engine.bulk_load`), and each of the others gets its error.
 
 Invariant: an event fits exactly if `Calendar.book` would book it at its turn. Where that cannot be told from the spans and
 the ids alone, nothing is decided here, and the caller books the events one by one.

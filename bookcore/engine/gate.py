@@ -317,7 +317,7 @@ class Gate:
         if self.mode:
             raise AssertionError("a change is said to be under way, and none is")
         if self.stamp is not None and (self.waiting or self.block is not None or self.stamp != self.version):
-            raise AssertionError("readers without the lock are told wrongly whether something changes")
+            raise AssertionError("the stamp is wrong for readers without the lock")
 
 
 def _leave_threads() -> None:

@@ -272,7 +272,7 @@ class CalendarState:
         """
         error.look_later(look, self._asked)
         if record.active_count + (record.closures.active_count if record.closures is not None else 0) <= self.sizes.few:
-            with suppress(Exception):  # keys or the store failed: who asks is told
+            with suppress(Exception):  # keys or the store failed: asking for the conflicts raises that
                 error.settle()
                 return
         self._refusals.add(error)
@@ -533,7 +533,7 @@ class CalendarState:
     def resize(self, record: ResourceRecord, capacity: int, crowded: bool, rows: Sequence[Row]) -> None:
         """Give a resource, which has no rows in the store now, another capacity, and put rows into the store.
 
-        Stores are told a capacity when a resource is added, so it is removed from the store and added again.
+        Stores learn the capacity when a resource is added, so it is removed from the store and added again.
         """
         before = record.capacity
         self.store.remove_resource(record)
@@ -904,7 +904,7 @@ class CalendarState:
     def finish(self, exc: BaseException | None, due: int, waits: bool) -> None:
         """End a call, after it has released the lock: translate its error, and notify subscribers.
 
-        *waits*: after its record is on the disk. Should that fail, they are notified still, as the change stands in memory.
+        *waits*: after its record is on the disk. Should that fail, they are notified still, as the change is made in memory.
         """
         try:
             if isinstance(exc, Exception):

@@ -251,7 +251,7 @@ def _starts(rule: Any, axis: Axis, skipped: dict[timedelta, timedelta]) -> Itera
     first = EPOCH + axis.first[0]
     if rule is None:
         return iter((axis.first[1],))
-    # whoever has an object of dateutil has loaded that module
+    # a program that has an object of dateutil has loaded that module
     dateutil: Any = sys.modules.get("dateutil.rrule")
     if dateutil is not None and is_a(rule, dateutil.rruleset):
         return _in_order(_points(rule), axis, skipped)

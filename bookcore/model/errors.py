@@ -272,7 +272,7 @@ class ConflictError(_ToldLaterError):
         """Find the conflicts and causes now, unless they are known. The lock is held. For calendars.
 
         What *look* raises is raised, and the next call looks again. If this call is the *last* one that can look, because
-        the calendar is about to change, an `Exception` is kept for who asks; Ctrl-C is raised all the same.
+        the calendar is about to change, an `Exception` is kept and raised later, by ``conflicts``; Ctrl-C is raised at once.
         """
         look = self._look
         if look is None:

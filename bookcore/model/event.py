@@ -270,7 +270,7 @@ class BookingEvent(_EventFields):
 
     @property
     def until(self) -> Any:
-        """The deadline of a hold that runs out; None for every other booking. A datetime with a zone is told in UTC."""
+        """The deadline of a hold that runs out; None for every other booking. A datetime with a zone is returned in UTC."""
         home = getattr(self, "_home", None)
         return None if home is None else home.until(self)
 

@@ -1,11 +1,11 @@
-"""`Window`: the span of a question, and how the keys of its answers are told.
+"""`Window`: the span of a question, and in which form the keys of its answers are returned.
 
     asked              held and computed            answered
     09:00 Berlin       07:00Z                       09:00 Berlin: the object that the caller gave
     17:00 New York     21:00Z                       23:00 Berlin: both ends of an answer are in one zone
                        10:00Z                       12:00 Berlin
 
-All questions tell their computed keys here. The zone is that of the start, without a start that of the end, and where the
+All questions convert their computed keys here. The zone is that of the start, without a start that of the end, and where the
 question has no bound at all, that of a booking. In tuples each element has a zone of its own. pandas' timestamps answer
 a question that was asked with them.
 """
@@ -24,7 +24,7 @@ from bookcore.model.pandas_scalars import is_timestamp
 class Window:
     """A span as it was given and in index form.
 
-    Answers are told in the zone and type of ``model``, a key; None: as they are computed.
+    Answers are in the zone and of the type of ``model``, a key; None: as they are computed.
 
     >>> from datetime import timedelta, timezone
     >>> noon = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))

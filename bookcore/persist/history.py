@@ -20,7 +20,7 @@ def read_log(
     where: str | os.PathLike[str], *, since: object = None, wanted: Callable[[Entry], bool] = lambda _: True,
     key: bytes | None = None, progress: Progress | None = None,
 ) -> History:  # fmt: skip
-    """Return what happened in a directory or a database, for who has not the program that wrote it.
+    """Return what happened in a directory or a database, without the program that wrote it.
 
     Its classes are stood in for. *since* is a position, of which only later records are read, or an instant, before which
     none is. *progress* is called with the number of bytes that were read (of records, in a database), and that of all. It is

@@ -185,7 +185,7 @@ class CsvTable:
     ``keys`` reads further keys in the same way as those of the file; ``columns`` are their names;
     ``size`` and ``position`` are bytes, for a progress bar (``size`` is 0 if the source is no file on disk);
     ``has_ids`` is whether there is a column of ids; ``left_out`` is the number of rows that were not chosen so far;
-    ``states`` are the columns that by their name say which bookings stand, with the values in the rows looked at first.
+    ``states`` are the columns whose names say that they have the status of bookings, with the values in the first rows.
     """
 
     def __init__(
@@ -331,7 +331,7 @@ class CsvTable:
         return sorted(self._unseen)
 
     def _find_states(self, chosen: set[str]) -> dict[str, list[str]]:
-        """Return the columns that say which bookings stand, where they differ among the first rows, with their values."""
+        """Return the columns with the status of bookings that differ among the first rows, with their values."""
         states = {}
         for position, name in enumerate(self.columns):
             if _STATE.search(name.casefold()) and name not in chosen and position not in self._positions:

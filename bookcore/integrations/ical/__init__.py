@@ -87,7 +87,7 @@ def read_ics(
       list it in ``bad`` of the result. Such a part is a line, an event, an alarm, or a component that is cut off. A
       text, such as SUMMARY, whose line is not NAME:value is never raised, and always listed.
 
-    Of several versions of an event, or of one occurrence, the newest stands. Each VFREEBUSY gives an event for each of its
+    Of several versions of an event, or of one occurrence, the newest counts. Each VFREEBUSY gives an event for each of its
     periods. A VAVAILABILITY is no event: ``availability`` and ``unavailable`` of the result have what it says. Other
     components (VTODO, VJOURNAL) are passed over.
 

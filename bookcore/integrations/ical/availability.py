@@ -43,7 +43,7 @@ class IcsAvailability:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """What stands above another has a greater rank."""
+        """What decides before another has a greater rank."""
         return -(self.priority or 10), _TYPES.index(self.busy_type)
 
 

@@ -37,7 +37,7 @@ _PROSE: Final = re.compile(
     r"|X-(?!MICROSOFT-CDO-BUSYSTATUS\b)[A-Z0-9-]+)\b",
     re.IGNORECASE,
 )
-_BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z stand at the end of some old files
+_BLANK: Final = b" \t\r\n\0\x1a"  # NUL and Ctrl-Z are at the end of some old files
 _UTF_8: Final = b"\xef\xbb\xbf"
 _OTHERS: Final = (
     (b"PK\x03\x04", "this is a zip archive: unpack it first"),
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(slots=True)
 class Component:
-    """What stands between BEGIN and END. ``faults`` are its lines that cannot be read: number, text and reason.
+    """What is between BEGIN and END. ``faults`` are its lines that cannot be read: number, text and reason.
 
     ``broken`` is whether one of them says what the component means, so that the rest of it must not be used.
     """

@@ -1,9 +1,9 @@
-"""From components to events: one model of an event series, and which versions of it stand.
+"""From components to events: one model of an event series, and which versions of it count.
 
 All components of one UID are one series: a *main* component, with the rule, and components that each replace one
-*occurrence* (RECURRENCE-ID). Of several versions of the main component, or of one occurrence, the newest stands
+*occurrence* (RECURRENCE-ID). Of several versions of the main component, or of one occurrence, the newest counts
 (SEQUENCE, then DTSTAMP: RFC 5546, 2.1.5). Some programs give one UID to many events: of versions that nothing puts in
-order, those at different times all stand. A replaced occurrence is excluded from the main event, and is an event itself.
+order, those at different times all count. A replaced occurrence is excluded from the main event, and is an event itself.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def series_of(parts: Iterable[Part], zone: tzinfo | None, report: Callable[[Cale
 
 
 def _newest(versions: list[_Version]) -> list[_Version]:
-    """Return the versions that stand: the newest one, and those that are as new and at other times; of equal times the last.
+    """Return the versions that count: the newest one, and those that are as new and at other times; of equal times the last.
 
     What calls off without a word about when calls off all that is not newer.
     """

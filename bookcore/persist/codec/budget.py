@@ -9,7 +9,7 @@ which a few bytes can describe much:
     n values of one hash in one set or dict                                       n * n / 32: all of them are compared
     a bitmap over rows, as the calendar makes for a label                         1 for each 512 bytes up to its last row
 
-`columns` charges the first three for every column, so that whoever reads a column need not think of them. A value is about
+`columns` charges the first three for every column, so that the readers of columns need not. A value is about
 250 bytes of memory, or a microsecond.
 """
 
@@ -58,7 +58,7 @@ class Budget:
             )
 
     def charge_shared(self, distinct: Sequence[Any], places: Sequence[int]) -> None:
-        """Charge a table of values of one type: for each row the value that stands at its place."""
+        """Charge a table of values of one type: for each row the value at its place."""
         kind = type(distinct[0])
         if kind in _SIZED and kind is not Fraction and max(map(getsizeof, distinct)) >> _BYTES + _SHARE == 0:
             return  # mostly
@@ -76,7 +76,7 @@ class Budget:
         """Charge values that are going to be in one set or dict. Raises also what their own code raises.
 
         A value is compared with all others of its hash, until one is equal. Those that equal the first of their hash cost
-        one comparison each, and are told in C.
+        one comparison each, which C does.
         """
         if not _may_collide(values):
             return

@@ -89,7 +89,7 @@ def handed_in(path: object, types: object, *more: type) -> dict[str, type]:
 
 
 class StandIns(Known):
-    """Classes by name for who has not the program that wrote a file: one is made for each name that is asked for."""
+    """Classes by name where the program that wrote a file is not there: one is made for each name that is asked for."""
 
     def __init__(self) -> None:
         super().__init__({name: cls for cls, name in _BUILT_IN.items()})

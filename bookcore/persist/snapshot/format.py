@@ -207,7 +207,7 @@ def read_file(
 
 
 def to_bytes(facts: Facts, sections: Sequence[Section]) -> bytes:
-    """Return the bytes of a file without a key, for whoever keeps them elsewhere."""
+    """Return the bytes of a file without a key, to be kept elsewhere."""
     return b"".join(_parts(facts, sections, b""))
 
 
