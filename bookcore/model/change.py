@@ -25,13 +25,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceAdded(Change):
-    """A resource was registered, with the capacity and turnaround it is held to.
-
-    ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags.
-    ``indexed`` are pairs of the name of an index and what that index holds of the resource; None: the indexes ask their
-    key functions. ``cls`` is the class under which the resource was registered; None: the class it has now.
-    """
+class _Registration:
+    """What a calendar holds of a resource. See `ResourceAdded`."""
 
     resource: Any
     capacity: int = 1
@@ -45,18 +40,18 @@ class ResourceAdded(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceRemoved(Change):
-    """A resource was removed. The fields are those of `ResourceAdded`, as they were."""
+class ResourceAdded(_Registration, Change):
+    """A resource was registered, with the capacity and turnaround it is held to.
 
-    resource: Any
-    capacity: int = 1
-    before: Any = None
-    after: Any = None
-    number: int | None = None
-    labels: tuple[Hashable, ...] = ()
-    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
-    id: Hashable = None
-    cls: type | None = field(default=None, compare=False, repr=False)
+    ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags.
+    ``indexed`` are pairs of the name of an index and what that index holds of the resource; None: the indexes ask their
+    key functions. ``cls`` is the class under which the resource was registered; None: the class it has now.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRemoved(_Registration, Change):
+    """A resource was removed. The fields are those of `ResourceAdded`, as they were."""
 
 
 @dataclass(frozen=True, slots=True)
