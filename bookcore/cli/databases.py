@@ -15,6 +15,7 @@ from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
 from bookcore.model.errors import MissingExtraError, visible
+from bookcore.persist.shared.opening import is_postgres
 from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
 
@@ -30,8 +31,8 @@ DsnArg = Annotated[
 
 def _databases(address: str) -> ModuleType:
     """Return the functions for databases. Raises: `UsageError` for another address, `MissingExtraError`."""
-    if address.partition("://")[0].lower() not in ("postgresql", "postgres"):
-        raise UsageError("all of db but upgrade is for PostgreSQL: name a database as in postgresql://user@host/database?calendar=name")
+    if not is_postgres(address):
+        raise UsageError("all but upgrade is for PostgreSQL: name a database as postgresql://user@host/database?calendar=name")
     try:
         from bookcore.persist.shared import databases
     except ImportError as exc:

@@ -21,7 +21,7 @@ from rich.progress import Progress
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import progress_bar
 from bookcore.model.errors import BookcoreError, SnapshotError, visible
-from bookcore.persist.shared.opening import is_address, shown
+from bookcore.persist.shared.opening import is_address, is_postgres, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
@@ -161,8 +161,7 @@ def _check_address(typed: str, begin: bytes) -> None:
 def _kind(typed: str) -> tuple[str | None, str]:
     """Return what a place is that is no directory, and which command reads it; None for one that may be a directory."""
     if is_address(typed):
-        postgres = typed.lower().startswith(("postgres:", "postgresql:"))
-        check = "`bookcore db check` checks it" if postgres else "`bookcore load` reads it"
+        check = "`bookcore db check` checks it" if is_postgres(typed) else "`bookcore load` reads it"
         return "a database", f"{check}, `bookcore copy` copies it"
     begin = _begin(typed)
     if begin.startswith(_SQLITE):

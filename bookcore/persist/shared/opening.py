@@ -125,15 +125,15 @@ def shown(address: str) -> str:
 def journal_at(
     address: str, *, bounds: str | None = None, create: bool, sync: bool = True, timeout: float = 10.0,
     begin: Beginning | None = None, upgrade: bool = False,
-) -> Any:  # fmt: skip
-    """Return the journal at an address, a `SharedJournal`, or make it. *begin*: it has to be new, and begins with this.
+) -> SharedJournal:  # fmt: skip
+    """Return the journal at an address, or make it. *begin*: it has to be new, and begins with this.
 
     *upgrade*: an older one is brought to the format of this version, which its ``was_format`` tells; not for PostgreSQL.
     Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
     """
     options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
     scheme, _, rest = address.partition("://")
-    if _is_postgres(address):
+    if is_postgres(address):
         try:
             from bookcore.persist.shared.postgres import PostgresJournal
         except ImportError as exc:
@@ -165,18 +165,19 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     Stop the programs of the older version before. All or nothing. *types* and *progress* are for PostgreSQL, see
     `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
     """
-    if _is_postgres(address):
+    if is_postgres(address):
         try:
             from bookcore.persist.shared import databases
         except ImportError as exc:
             raise MissingExtraError("psycopg", "postgres") from exc
         return databases.upgrade(address, types=types, progress=progress)
-    journal = journal_at(address, create=False, upgrade=True)
+    journal: Any = journal_at(address, create=False, upgrade=True)
     journal.close()
     return Upgraded(journal.was_format, journal.format)
 
 
-def _is_postgres(address: str) -> bool:
+def is_postgres(address: str) -> bool:
+    """Tell whether a text is the address of a PostgreSQL database."""
     return address.partition("://")[0].lower() in ("postgresql", "postgres")
 
 
