@@ -1476,6 +1476,7 @@ class Calendar(Generic[R, K, E]):
         progress: Callable[[int, int], Any] | None = None,
         follow: bool = True,
         timeout: float = 10.0,
+        read_only: bool = False,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
@@ -1509,6 +1510,9 @@ class Calendar(Generic[R, K, E]):
         older bookcore wrote tell no times, and are found by their positions alone. It takes no changes, but for those that
         a `what_if` takes back, and has no clock; the place is only read, and may be open elsewhere.
 
+        With *read_only* a calendar in a database follows it, answers, and takes no changes but those that a `what_if` takes
+        back: on a standby of PostgreSQL, say, which it asks some 50 times a second. Its holds run out by its clock.
+
         With *salvage* a damaged directory is opened too, with all that can be read of it; `salvaged` says what was lost.
         It takes no changes either, and nothing is repaired: ``bookcore salvage`` puts it into a new directory.
 
@@ -1535,6 +1539,7 @@ class Calendar(Generic[R, K, E]):
         calendar, recorder = open_calendar(
             make, directory, types=types, event_type=event_type, bounds=bounds, create=create, sync=sync, keep=keep,
             salvage=salvage, as_of=as_of, key=key, progress=progress, follow=follow, timeout=timeout,
+            read_only=read_only,
         )  # fmt: skip
         if not is_read_only and clock is UNSET:
             try:

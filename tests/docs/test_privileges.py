@@ -68,6 +68,9 @@ def test_the_grants_on_the_page_are_enough_and_each_is_needed(roles: tuple[str, 
     assert use(mine) >= 9
     reader = Calendar.open(report, as_of="now")
     assert len(reader) >= 1
+    with Calendar.open(report, read_only=True) as follower:
+        position = use(mine)
+        follower.wait_for(position)
     assert databases.check(report).is_whole
     with pytest.raises(StoreError, match="lacks a privilege"):
         use(report)

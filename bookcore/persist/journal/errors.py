@@ -140,4 +140,4 @@ class JournalPositionError(JournalError):
 
 
 class JournalReadOnlyError(JournalError):
-    """A calendar that shows a state of the past was to be changed."""
+    """A calendar that is only read was to be changed: of a state of the past, or one that follows."""

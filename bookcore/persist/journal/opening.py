@@ -203,6 +203,7 @@ def open_calendar(
     progress: Progress | None = None,
     follow: bool = True,
     timeout: float = 10.0,
+    read_only: bool = False,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
 ) -> tuple[C, Any]:
@@ -227,6 +228,10 @@ def open_calendar(
         raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
     if type(follow) is not bool:
         raise QueryError(follow, "follow is True or False")
+    if type(read_only) is not bool:
+        raise QueryError(read_only, "read_only is True or False")
+    if read_only and (as_of is not None or salvage):
+        raise QueryError(read_only, "a state of the past and what is salvaged are only read as it is, and do not follow")
     if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
         raise QueryError(timeout, "timeout is a number of seconds")
     secret = check_key(folder, key)
@@ -242,7 +247,9 @@ def open_calendar(
         if progress is not None:
             raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
         options: dict[str, Any] = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
-        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout)
+        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
+    if read_only:
+        raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads what stands")
     fs = fs or FileSystem()
     with told_as_journal(folder, "cannot be opened"):
         named, folder = folder, fs.absolute(folder)

@@ -46,8 +46,12 @@ def open_shared(
     keep: int,
     follow: bool,
     timeout: float,
+    read_only: bool,
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
+    if read_only and address.lower().startswith("dbzero:"):
+        raise QueryError(shown(address), "is for one process at a time, so that there is nobody to follow")
+    create = create and not read_only
     start = _empty(address, asked) if create else None
     journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)
     try:
@@ -55,7 +59,7 @@ def open_shared(
         asked.check(journal.name, state)
         records = Records(journal, place)
         state.gate.run(replay, state, known, records)
-        recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep)
+        recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep, read_only=read_only)
         recorder.grown = records.size
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:

@@ -67,8 +67,8 @@ CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
-LISTENING = 0.25
-"""How many seconds a thread listens before it looks whether the calendar was closed."""
+LISTENING, POLLING = 0.25, 0.02
+"""How many seconds a thread listens before it looks whether the calendar was closed; on a standby nobody is notified."""
 _WATCH = """
 SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
     ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
@@ -165,7 +165,7 @@ class PostgresJournal:
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
-        self._reading, self._listening = threading.Lock(), threading.RLock()
+        self._reading, self._listening, self._listened = threading.Lock(), threading.RLock(), LISTENING
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
@@ -203,7 +203,7 @@ class PostgresJournal:
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
             if use == "listener":
-                connection.execute("LISTEN bookcore")
+                self._listen(connection)
             if use == "writer" and self._tables:
                 connection.execute(prepare("bookcore"))
         except BaseException:
@@ -211,6 +211,14 @@ class PostgresJournal:
             raise
         self._connections[use] = connection
         return connection
+
+    def _listen(self, connection: Any) -> None:
+        """Have the server notify the connection of commits, unless it is a standby."""
+        self._listened = LISTENING
+        try:
+            connection.execute("LISTEN bookcore")
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self._listened = POLLING
 
     @contextmanager
     def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
@@ -354,7 +362,7 @@ class PostgresJournal:
                     left = until - monotonic()
                     if left <= 0 or self._ended:
                         return False
-                    for _ in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
+                    for _ in listener.notifies(timeout=min(left, self._listened), stop_after=1):
                         pass
             return True
         finally:

@@ -15,11 +15,12 @@ from bookcore.model.errors import SnapshotError, TransactionError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
+    JournalReadOnlyError,
     JournalTimeoutError,
 )
 from bookcore.persist.journal.past import History, about
 from bookcore.persist.journal.reading import Make, Moment
-from bookcore.persist.journal.records import Encoder, Replay
+from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
 from bookcore.persist.shared.seam import Entry, Place, SharedJournal, lag
@@ -32,17 +33,20 @@ ASKING = 1 << 20
 
 
 class SharedRecorder:
-    """What a shared calendar does with its journal. ``place`` is that of the last record that memory has."""
+    """What a shared calendar does with its journal. ``place`` is that of the last record that memory has.
+
+    One that is *read_only* takes no lock, and decides on what memory has: what it decides is not to stand.
+    """
 
     def __init__(
         self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
-        patience: float, keep: int,
+        patience: float, keep: int, read_only: bool = False,
     ) -> None:  # fmt: skip
         self.state, self.journal, self.place, self._known = state, journal, place, known
         self.turn = threading.RLock()
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
-        self._patience, self._keep = patience, keep
+        self._patience, self._keep, self._read_only = patience, keep, read_only
         self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
@@ -71,6 +75,10 @@ class SharedRecorder:
         if self._applied is not None:  # they are records already
             self.place = self._applied
             return
+        if self._read_only:
+            if not all(isinstance(change, UNRECORDED) for change in changes):
+                self._refuse()
+            return
         with told_as_unwritable(self.journal.name):
             record = self._encoder.encode([*log.pending, *changes])
         if not record:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
@@ -93,6 +101,9 @@ class SharedRecorder:
 
     def wait(self) -> None:
         """Have all on the disk already, as far as was asked for."""
+
+    def _refuse(self) -> None:
+        raise JournalReadOnlyError(self.journal.name, "is only read here; open it without read_only to change the calendar")
 
     # -- for the gate ------------------------------------------------------------------------------
 
@@ -123,6 +134,8 @@ class SharedRecorder:
     def lock(self, until: float) -> Sequence[Entry]:
         """Keep others from appending, and return what they have appended. Raises: `JournalError`."""
         journal = self.journal
+        if self._read_only:
+            return ()
         journal.lock(self.left(until))
         news = journal.read(self.place, AT_ONCE, locked=True)
         if len(news) < AT_ONCE:
@@ -189,6 +202,9 @@ class SharedRecorder:
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
+        if self._read_only:
+            self.check_open()
+            return
         self.state.gate.run(self._record_pending)
         self.journal.barrier()
 
@@ -207,6 +223,8 @@ class SharedRecorder:
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""
         self.check_open()
+        if self._read_only:
+            self._refuse()
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         if gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
@@ -215,7 +233,7 @@ class SharedRecorder:
 
     def _record_what_is_pending(self) -> None:
         """Append a record of the holds that questions have found to have run out, if there are some."""
-        if self.state.log.pending:
+        if self.state.log.pending and not self._read_only:
             self.state.gate.run(self._record_pending)
 
     def _checkpoint(self) -> None:
@@ -236,7 +254,7 @@ class SharedRecorder:
         *closing*: in any thread; many processes that each end too soon would never write one. What goes wrong is logged.
         """
         gate: Any = self.state.gate
-        if not self.swelling or self.grown < ASKING:
+        if self._read_only or not self.swelling or self.grown < ASKING:
             return
         if not (closing or self.follower is None or self.follower.is_here()) or gate.is_within():
             return
