@@ -1097,6 +1097,7 @@ def test_a_small_calendar_does_not_have_frozen_objects_counted(tmp_path: Path, m
         assert len(counted) == expected
 
 
+@pytest.mark.usefixtures("thawed")
 @pytest.mark.parametrize("count", [1, 20_000])
 def test_restoring_leaves_the_collector_as_it_was(count: int, tmp_path: Path) -> None:
     """Running, with nothing more frozen; and where a program has frozen something, that is frozen still."""

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -533,16 +533,6 @@ CALLS: dict[str, Callable[[Calendar, int], Any]] = {
 }
 
 
-@pytest.fixture
-def frozen() -> Iterator[None]:
-    """Let collections pass over all objects that are there."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("frozen")  # each interruption is followed by collections
 @pytest.mark.parametrize("name", CALLS)
 def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opened: Open) -> None:
     """Afterwards the change is here and there, or in neither; nothing stays locked; subscribers miss nothing."""
@@ -576,7 +566,6 @@ def test_an_interrupt_at_any_place_of_a_call_leaves_one_history(name: str, opene
     one.check()
 
 
-@pytest.mark.usefixtures("frozen")
 def test_an_interrupt_at_the_commit_leaves_memory_as_the_records_say(opened: Open) -> None:
     """A change that is undone here comes as a record of others; it is not both undone and counted as read."""
     one, other = pair(opened)
