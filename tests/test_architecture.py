@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -48,18 +49,26 @@ EXTRA_OF = {  # where an optional package may be imported at all
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the dotted name below the package, and the syntax tree, of every module of it."""
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield the dotted name below the package, and the file, of every module of it."""
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
-        yield name, ast.parse(path.read_text(encoding="utf-8"))
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts), path
 
 
-def imports(tree: ast.Module) -> set[str]:
-    """Return the dotted names of all modules that are imported anywhere in the source."""
+FILES = dict(modules())
+
+
+def tree_of(name: str) -> ast.Module:
+    """Return the syntax tree of a module."""
+    return ast.parse(FILES[name].read_text(encoding="utf-8"))
+
+
+@cache  # computed by the tests, and not where they are collected: each worker does that
+def imports(name: str) -> frozenset[str]:
+    """Return the dotted names of all modules that are imported anywhere in the source of one."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(name)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -69,21 +78,19 @@ def imports(tree: ast.Module) -> set[str]:
                 found |= {f"{module}.{alias.name}" for alias in node.names}
             else:
                 found.add(module)
-    return found
+    return frozenset(found)
 
 
-def ours(names: set[str]) -> set[str]:
+def ours(names: frozenset[str]) -> set[str]:
     """Return those of our own modules among the names, as dotted names below the package."""
     below = {name.removeprefix("bookcore.") for name in names if name.startswith("bookcore.")}
-    return {name if name in KNOWN else name.rpartition(".")[0] or "__init__" for name in below}
+    return {name if name in FILES else name.rpartition(".")[0] or "__init__" for name in below}
 
 
-ALL = list(modules())
-KNOWN = {name for name, _ in ALL}
-
-
-GRAPH = {name: ours(imports(tree)) - {name} for name, tree in ALL}
-"""Which modules of the package each module imports."""
+@cache
+def graph() -> dict[str, set[str]]:
+    """Return which modules of the package each module imports."""
+    return {name: ours(imports(name)) - {name} for name in FILES}
 
 
 def room_of(name: str) -> str:
@@ -114,31 +121,31 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 def test_every_module_is_in_a_room() -> None:
     """A new module is given its room; one that is gone leaves the table."""
-    assert {room_of(name) for name, _ in ALL} == set.union(*ROOMS)
+    assert {room_of(name) for name in FILES} == set.union(*ROOMS)
 
 
 def test_at_most_eight_modules_lie_in_the_root() -> None:
     """Everything else is in a room whose name says what it holds."""
-    assert sum("." not in name and not (PACKAGE / name).is_dir() for name, _ in ALL if name != "__init__") <= 8
+    assert sum("." not in name and not (PACKAGE / name).is_dir() for name in FILES if name != "__init__") <= 8
 
 
-@pytest.mark.parametrize("name", sorted(GRAPH))
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_a_module_imports_only_what_its_room_may(name: str) -> None:
     """Rooms further left, and its own."""
-    for other in GRAPH[name]:
+    for other in graph()[name]:
         allowed = place_of(other) < place_of(name) or room_of(other) == room_of(name) or place_of(name) == len(ROOMS) - 1
         assert allowed, f"{name} imports {other}"
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     """Imports for types and imports inside functions counted."""
-    assert circles(GRAPH) == []
+    assert circles(graph()) == []
 
 
 def test_no_rooms_import_each_other_in_a_circle() -> None:
     """The same for the rooms as wholes, the package itself left out."""
     rooms: dict[str, set[str]] = {}
-    for name, others in GRAPH.items():
+    for name, others in graph().items():
         if name != "__init__":
             rooms.setdefault(room_of(name), set()).update({room_of(o) for o in others} - {room_of(name), "__init__"})
     assert circles(rooms) == []
@@ -146,16 +153,16 @@ def test_no_rooms_import_each_other_in_a_circle() -> None:
 
 def test_the_oracle_calls_nothing_of_what_it_judges() -> None:
     """Its parts import each other, and not another line of bookcore."""
-    parts = {name: tree for name, tree in ALL if name.startswith("testing.oracle")}
+    parts = {name for name in FILES if name.startswith("testing.oracle")}
     assert len(parts) == 3
-    for tree in parts.values():
-        assert ours(imports(tree)) <= set(parts)
+    for name in parts:
+        assert ours(imports(name)) <= parts
 
 
-@pytest.mark.parametrize(("name", "tree"), ALL, ids=[name for name, _ in ALL])
-def test_an_optional_package_is_imported_only_where_its_extra_is_used(name: str, tree: ast.Module) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_an_optional_package_is_imported_only_where_its_extra_is_used(name: str) -> None:
     """Everything but sortedcontainers and intervaltree is an extra, and stays in the files it unlocks."""
-    foreign = {module.split(".")[0] for module in imports(tree)} - {"bookcore", "__future__"}
+    foreign = {module.split(".")[0] for module in imports(name)} - {"bookcore", "__future__"}
     foreign -= {*sys.stdlib_module_names, "annotationlib"}  # since 3.14
     if name == "model.generic":  # for type checkers, which have it themselves
         foreign -= {"typing_extensions"}
@@ -200,8 +207,8 @@ def test_public_names_are_those_of_the_list() -> None:
     """``__all__`` of the package is sorted, complete and real."""
     assert sorted(bookcore.__all__) == sorted(set(bookcore.__all__))
     assert all(hasattr(bookcore, name) for name in bookcore.__all__)
-    for name, tree in ALL:
-        stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    for name in FILES:
+        stars = [node for node in ast.walk(tree_of(name)) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
         assert not stars, name
 
 

@@ -20,8 +20,11 @@ FEWEST = 180
 
 
 def _docstrings(path: Path) -> list[str]:
-    """Return all strings that are documentation in a file, wherever they stand."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Return all strings that are documentation in a file, wherever they stand; none where nothing looks like an example."""
+    source = path.read_text(encoding="utf-8")
+    if not PROMPT.search(source):  # each worker collects, and a syntax tree takes time
+        return []
+    tree = ast.parse(source)
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     found = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, kinds))
     return [text for text in found if text]
