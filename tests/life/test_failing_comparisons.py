@@ -90,10 +90,11 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
 
 
 def facts(calendar: Calendar) -> list[Any]:
-    """Return what is booked and closed."""
+    """Return what is booked and closed, and what is free in the pool."""
     booked = [(str(e.id), e.resource.id, e.start.value, e.end.value, e.quantity) for e in calendar.bookings()]
     closed = [(c.id, c.resource.id, c.start.value, c.end.value) for c in calendar.closures()]
-    return [sorted(booked), closed, [calendar.is_available("q", Key(at), Key(at + 1), 2) for at in range(70)]]
+    used = [(start.value, end.value, units) for start, end, units in calendar.occupancy("q", Key(0), Key(70))]
+    return [sorted(booked), closed, used, [calendar.is_available("q", Key(at), Key(at + 1), 2) for at in range(0, 70, 7)]]
 
 
 @pytest.mark.parametrize("store", STORES)
