@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -40,6 +40,13 @@ if asked not in PROFILES:
     raise pytest.UsageError(f"BOOKCORE_EXAMPLES={asked}: it is one of {', '.join(PROFILES)}")
 settings.register_profile("bookcore", PROFILES[asked])
 settings.load_profile("bookcore")
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Start one worker more than there are processors: tests wait for the disk, for servers and for other processes."""
+    count = yield
+    return count if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else count + 1
 
 
 def pytest_collection_finish() -> None:
