@@ -39,12 +39,12 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.journal.recovery import locked_file
 from bookcore.persist.shared.seam import (
     LAST,
-    LEAST,
     Beginning,
     Entry,
     Place,
     after,
     entries,
+    is_outgrown,
     lag,
     newest_first,
 )
@@ -384,7 +384,7 @@ class DbzeroJournal:
             if self._swollen is None:
                 records = copy.records[newest[0] - copy.position : len(copy.records)]
                 self._swollen = sum(map(len, records))
-            return self._swollen > max(LEAST, sum(map(len, newest[2])))
+            return is_outgrown(self._swollen, sum(map(len, newest[2])))
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`. Each commit of dbzero waits for the disk."""

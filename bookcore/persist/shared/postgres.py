@@ -49,12 +49,12 @@ from bookcore.persist.shared.projection import Group, commands_of, groups_of, pr
 from bookcore.persist.shared.seam import (
     FORKED,
     LAST,
-    LEAST,
     Beginning,
     Entry,
     Place,
     after,
     entries,
+    is_outgrown,
     lag,
     newest_first,
     time_in,
@@ -100,12 +100,11 @@ DELETE FROM bookcore.checkpoint WHERE calendar = %(name)s AND position NOT IN
     AND position > (SELECT min(position) FROM bookcore.change WHERE calendar = %(name)s);
 COMMIT
 """
-_OUTGROWN = """
+_SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM bookcore.checkpoint WHERE calendar = %(name)s
                 ORDER BY position DESC LIMIT 1)
-SELECT coalesce((SELECT sum(length(record)) FROM bookcore.change WHERE calendar = %(name)s
-                 AND position > coalesce((SELECT position FROM newest), 0)), 0)
-       > greatest(%(least)s, coalesce((SELECT size FROM newest), 0))
+SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
+FROM bookcore.change WHERE calendar = %(name)s AND position > coalesce((SELECT position FROM newest), 0)
 """
 
 
@@ -511,7 +510,7 @@ class PostgresJournal:
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
         with self._to_read("cannot be read") as reader:
-            return bool(reader.execute(_OUTGROWN, {"name": self._name, "least": LEAST}).fetchone()[0])
+            return is_outgrown(*reader.execute(_SIZES, {"name": self._name}).fetchone())
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: a commit that waits for the disk has all before it there as well."""

@@ -97,6 +97,11 @@ def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int
         yield Entry(Place(below, mark), snapshot)
 
 
+def is_outgrown(records: int, snapshot: int) -> bool:
+    """Tell whether a new checkpoint is due, by the bytes of the records after the newest snapshot, and its own."""
+    return records > max(LEAST, snapshot)
+
+
 def time_in(name: str, position: int, row: Sequence[int | None] | None) -> int | None:
     """Return the time of the record at a position from its row. Raises: `JournalDamagedError` if there is none."""
     if row is None:

@@ -38,12 +38,12 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.shared.seam import (
     FORKED,
     LAST,
-    LEAST,
     Beginning,
     Entry,
     Place,
     after,
     entries,
+    is_outgrown,
     lag,
     newest_first,
     time_in,
@@ -71,11 +71,10 @@ _APPEND = """
 INSERT INTO change VALUES (:position, :mark, :record,
     max(:now, coalesce((SELECT time FROM change WHERE position = :position - 1), 0)))
 """
-_OUTGROWN = """
+_SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
-SELECT coalesce((SELECT sum(length(record)) FROM change
-                 WHERE position > coalesce((SELECT position FROM newest), 0)), 0)
-       > max(?, coalesce((SELECT size FROM newest), 0))
+SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
+FROM change WHERE position > coalesce((SELECT position FROM newest), 0)
 """
 _DROP = """
 DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?)
@@ -368,7 +367,7 @@ class SqliteJournal:
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
         with self._to_read("cannot be read") as reader:
-            return bool(reader.execute(_OUTGROWN, (LEAST,)).fetchone()[0])
+            return is_outgrown(*reader.execute(_SIZES).fetchone())
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: what was committed is in this file, or SQLite has synced it before it left there.

@@ -14,7 +14,7 @@ import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
 from bookcore.persist.journal.errors import JournalClosedError, JournalError
-from bookcore.persist.shared import recorder, sqlite
+from bookcore.persist.shared import recorder, seam
 from bookcore.testing.cutting import cut_off
 
 Open = Callable[..., Calendar]
@@ -60,7 +60,7 @@ def test_closing_that_was_cut_off_is_finished_when_it_is_called_again(follow: bo
 
 def test_processes_that_end_soon_write_checkpoints_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When they are closed, if the follower has not come to it; else each would read more than the one before."""
-    monkeypatch.setattr(sqlite, "LEAST", 2000)
+    monkeypatch.setattr(seam, "LEAST", 2000)
     monkeypatch.setattr(recorder, "ASKING", 1000)
     monkeypatch.setattr(recorder.SharedRecorder, "end_lost_block", lambda _: threading.Event().wait(60))  # it is late
     address = f"sqlite:///{tmp_path}/rooms.db"

@@ -26,7 +26,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared import recorder, sqlite
+from bookcore.persist.shared import recorder, seam, sqlite
 from bookcore.persist.shared.seam import after
 
 Open = Callable[..., Calendar]
@@ -89,7 +89,7 @@ def test_records_that_outgrow_the_checkpoint_bring_a_new_one(
     follow: bool, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written by whoever has appended, and not by those who only read."""
-    monkeypatch.setattr(sqlite, "LEAST", 2000)
+    monkeypatch.setattr(seam, "LEAST", 2000)
     monkeypatch.setattr(recorder, "ASKING", 0)
     written: list[tuple[str, int]] = []
     came = threading.Event()
@@ -115,7 +115,7 @@ def test_a_checkpoint_that_fails_does_not_fail_the_command(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, and tried again after the next record."""
-    monkeypatch.setattr(sqlite, "LEAST", 0)
+    monkeypatch.setattr(seam, "LEAST", 0)
     monkeypatch.setattr(recorder, "ASKING", 0)
 
     def fail(*_: Any) -> None:
