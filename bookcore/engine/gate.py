@@ -271,9 +271,10 @@ class Gate:
                     if block is None or self.is_inside(block):
                         if self.mode or self.depth:
                             raise RecursiveCallError("a command was called within another call of the same calendar")
+                        version = self.version + 1  # before the mode is set, for lack of memory
                         self.mode = DECIDING
                         self.stamp = None
-                        self.version += 1
+                        self.version = version
                         try:
                             if self.torn:
                                 self.settle()

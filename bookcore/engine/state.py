@@ -687,8 +687,10 @@ class CalendarState:
         error: Exception | None = None
         if kept and log.journal is not None and marks[0] is mark:
             try:
+                none: list[Mark] = []
                 log.journal.append([noted[0] for noted in log.changes or ()])
-                del marks[:]  # no call comes before this, so Ctrl-C does not either: the next call keeps the changes
+                # Nothing comes before this that is interrupted, or needs memory: the next call keeps the changes.
+                block.marks = marks = none
             except Exception as exc:
                 error, kept = exc, False
         if not kept:

@@ -75,8 +75,12 @@ class Recorder:
         with told_as_unwritable(self.files.folder):
             record = self._encoder.encode([*log.pending, *changes])
         if record:
-            self.files.append(record)
-            log.pending = []  # no call comes before this, so Ctrl-C does not either
+            pending, log.pending = log.pending, []
+            try:
+                self.files.append(record)  # from its end on nothing can be raised before the changes are kept
+            except BaseException:
+                log.pending = pending
+                raise
 
     def wait(self) -> None:
         """Wait until all that was appended is as safe as was asked for. Has a checkpoint written where one is due."""
@@ -267,7 +271,7 @@ def open_calendar(
     try:
         recorder = Recorder(state, files, known)
         state.log.attach(recorder)
+        return calendar, recorder
     except BaseException:  # a traceback that is kept would keep the directory locked
         files.release()
         raise
-    return calendar, recorder

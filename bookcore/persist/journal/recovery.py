@@ -43,6 +43,7 @@ def recover(
     """
     _check_folder(fs, folder, create)
     lock = locked(fs, folder)
+    journal: DirectoryJournal | None = None
     try:
         reader = Reader(folder, fs, progress=progress, secret=policy.secret)
         begins = _begins(reader)
@@ -60,12 +61,20 @@ def recover(
             snapshots=snapshots, snapshot_size=reader.size(reader.snapshot_path(position)), grown=end.grown,
             repair=None if begins else (end.rest > 0, end.unfinished),
         )  # fmt: skip
+        return calendar, state, journal
     except BaseException:
-        for each in lock:
+        if journal is not None:
+            journal.release()
+        else:
+            _unlock(fs, *lock)
+        raise
+
+
+def _unlock(fs: FileSystem, *locks: int | None) -> None:
+    for each in locks:
+        if each is not None:
             with suppress(OSError):
                 fs.unlock(each)
-        raise
-    return calendar, state, journal
 
 
 def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
@@ -109,6 +118,7 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
     The lock of the directory keeps others out also when somebody has removed LOCK. That of LOCK does so for earlier
     versions, and where directories cannot be locked.
     """
+    lock: int | None = None
     try:
         own = fs.lock_folder(folder)
     except BlockingIOError:
@@ -117,12 +127,10 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
         raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
     try:
         lock = locked_file(fs, folder, LOCK)
+        return (lock,) if own is None else (lock, own)
     except BaseException:
-        if own is not None:
-            with suppress(OSError):
-                fs.unlock(own)
+        _unlock(fs, lock, own)
         raise
-    return (lock,) if own is None else (lock, own)
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:

@@ -89,15 +89,16 @@ class SharedRecorder:
         told: Any = [(change, log.subscribers) for change in log.pending]
         kept: Any = log.changes
         grown = self.grown + len(record)
+        none: list[Change] = []
         place = self.journal.append(self.place, record)
-        # No call comes between the commit and the end of this method. If Ctrl-C comes before, the changes are undone here,
-        # and read as a record of others.
+        # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
+        # the changes are undone here, and read as a record of others.
+        kept[:0] = told
         self.place = place
         self._certain = place.position
         self.swelling = True
         self.grown = grown
-        kept[:0] = told
-        log.pending = []
+        log.pending = none
 
     def wait(self) -> None:
         """Have all on the disk already, as far as was asked for."""
