@@ -231,17 +231,18 @@ class Gate:
                     if block is None or self.is_inside(block):
                         if self.mode == CHANGING:
                             raise RecursiveCallError("a question was asked in the midst of a change of the same calendar")
-                        self.depth += 1
+                        depth = self.depth
+                        self.depth = depth + 1
                         try:
-                            if self.waiting and self.depth == 1 and self.mode == IDLE:
+                            if self.waiting and not depth and self.mode == IDLE:
                                 if ticks:
                                     self.tick()
                                 elif self.torn:
                                     self.settle()
                             return function(*args, **options)
                         finally:
-                            self.depth -= 1
-                            if not (self.depth or self.mode):  # else the outer call delivers, which still has the lock
+                            self.depth = depth
+                            if not (depth or self.mode):  # else the outer call delivers, which still has the lock
                                 due, self.log.due = self.log.due, 0
                 block.wait()
         except BaseException as exc:
@@ -271,10 +272,9 @@ class Gate:
                     if block is None or self.is_inside(block):
                         if self.mode or self.depth:
                             raise RecursiveCallError("a command was called within another call of the same calendar")
-                        version = self.version + 1  # before the mode is set, for lack of memory
+                        self.version += 1  # first, because it may need memory
                         self.mode = DECIDING
                         self.stamp = None
-                        self.version = version
                         try:
                             if self.torn:
                                 self.settle()

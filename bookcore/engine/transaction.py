@@ -55,9 +55,9 @@ class Transaction(AbstractContextManager[None]):
                     )
                 if block is None or gate.block is not block or mark not in block.marks:
                     raise TransactionError("this block has ended already, alone or with one around it")
+                gate.version += 1  # first, because it may need memory
                 gate.mode = CHANGING
                 gate.stamp = None
-                gate.version += 1
                 try:
                     mark.orphaned = True  # until it has ended: this may be cut off at any call
                     first = next(around for around in block.marks if around.is_lost)
