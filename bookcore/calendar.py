@@ -26,7 +26,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
-from bookcore.model.errors import LACKING, BookcoreError, QueryError, StoreError, blaming
+from bookcore.model.errors import BookcoreError, QueryError, StoreError, attempt, blaming
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
@@ -1786,9 +1786,4 @@ class Calendar(Generic[R, K, E]):
 
 def _is_store(value: Any) -> bool:
     """Tell whether *value* has the methods of a store; a wrapper may get them from the object that it wraps."""
-    try:
-        return isinstance(value, BookingStore)
-    except LACKING:
-        raise
-    except Exception:  # the object's own code
-        return False
+    return attempt(lambda: isinstance(value, BookingStore), False)

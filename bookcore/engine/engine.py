@@ -50,6 +50,7 @@ from bookcore.model.errors import (
     StoreError,
     TransactionError,
     UnknownClosureError,
+    attempt,
     blaming,
     brief,
     brief_key,
@@ -297,12 +298,7 @@ class Engine:
         if not _is_return(if_exists) or id is None:
             return None
         state = self.state
-        try:
-            seq = state.ledger.number_of(id)
-        except LACKING:
-            raise
-        except Exception:  # unhashable, or the object's own code
-            seq = None
+        seq = attempt(lambda: state.ledger.number_of(id), None)  # it may be unhashable
         if seq is None:
             return None
         active = state.ledger.event(seq)
@@ -575,12 +571,8 @@ class Engine:
         active = self._same(if_exists, id, None, low, high, quantity, fields)
         if active is not None:
             return active
-        try:
-            taken = None if id is None else state.ledger.number_of(id)
-        except LACKING:
-            raise
-        except Exception:  # unhashable, or the object's own code: `_book` raises the error
-            taken = None
+        # of an id that is unhashable, `_book` raises the error
+        taken = None if id is None else attempt(lambda: state.ledger.number_of(id), None)
         if taken is not None:
             raise DuplicateBookingError(id, state.ledger.event(taken))
         record = chooser.choose(start, end, low, high, quantity)
@@ -909,12 +901,8 @@ def listed(events: Iterable[Any]) -> list[Any]:
 
 def _names(remove: Any) -> list[str]:
     """Return the names of the fields that `Calendar.change` removes. Raises: `QueryError`."""
-    try:
-        names = [plain_text(name) for name in remove] if plain_text(remove) is None else [None]
-    except LACKING:
-        raise
-    except Exception:  # no iterable, or the object's own code
-        names = [None]
+    none: list[str | None] = [None]
+    names = attempt(lambda: [plain_text(name) for name in remove], none) if plain_text(remove) is None else none
     if None in names:
         raise QueryError(remove, "remove is an iterable of names of fields: remove=[...]")
     return [name for name in names if name is not None]
@@ -990,13 +978,7 @@ def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
 
 def _id_of(event_or_id: Any) -> Any:
     id = getattr(event_or_id, "_id", None) if is_a(event_or_id, BookingEvent) else event_or_id
-    try:
-        hash(id)
-    except LACKING:
-        raise
-    except Exception:
-        return None
-    return id
+    return None if attempt(lambda: hash(id), None) is None else id
 
 
 def _is_return(if_exists: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, cast
 
-from bookcore.model.errors import LACKING, FieldError, QueryError, brief, brief_key
+from bookcore.model.errors import LACKING, FieldError, QueryError, attempt, brief, brief_key
 from bookcore.model.event import NO_FIELDS, BookingEvent, checked, complete, unpacked
 from bookcore.model.keys import normal
 from bookcore.model.typecheck import is_a
@@ -144,14 +144,7 @@ def _set(event: BookingEvent, name: str, value: Any) -> None:
 
 def _is_same(value: Any, other: Any) -> bool:
     """Tell whether two values of a field are the same object, or equal; a comparison that fails tells that they are not."""
-    if value is other:
-        return True
-    try:
-        return bool(value == other)
-    except LACKING:
-        raise
-    except Exception:  # the value's own code, or an array
-        return False
+    return value is other or attempt(lambda: bool(value == other), False)
 
 
 def _check_hidden(event: BookingEvent, given: Iterable[str]) -> None:
@@ -248,11 +241,6 @@ def check_event(event: Any) -> None:
 
 def _is_still(value: Any, given: Any) -> bool:
     """Tell whether a value of an event is the given one, or an equal of the same type (maybe in another time zone)."""
-    if value is given:
-        return True
-    try:
-        return type(value) is type(given) and bool(normal(value) == normal(given))
-    except LACKING:
-        raise
-    except Exception:  # the user's own code
-        return False
+    return value is given or (
+        type(value) is type(given) and attempt(lambda: bool(normal(value) == normal(given)), False)
+    )

@@ -29,6 +29,7 @@ from bookcore.model.errors import (
     QueryError,
     ResourceError,
     UnknownResourceError,
+    attempt,
     brief,
     brief_key,
 )
@@ -118,12 +119,8 @@ class Registry:
             return getattr(resource, "id", resource)
         if self.with_id(resource) is not None:
             return resource
-        try:
-            return self.key(resource)
-        except LACKING:
-            raise
-        except Exception:  # an id of which there is no resource
-            return resource
+        key = self.key
+        return attempt(lambda: key(resource), resource)  # it raises for an id of which there is no resource
 
     def with_id(self, id: Any) -> ResourceRecord | None:
         """Return the record with this id, or None. Raises nothing. O(1)."""
@@ -485,23 +482,13 @@ def _is_renamed(record: ResourceRecord) -> bool:
 
 def _own_units(resource: Any) -> int:
     """Return the capacity that an object of another class than `Resource` has itself; 1 if it has none that is a number."""
-    try:
-        units = python_number(resource.capacity)
-    except LACKING:
-        raise
-    except Exception:  # it has none, or the object's own code
-        return 1
+    units = attempt(lambda: python_number(resource.capacity), 1)
     return units if type(units) is int else 1
 
 
 def _own_length(resource: Any, name: str) -> Any:
     """Return the attribute of an object of another class than `Resource` if it is a length, but none of zero; else None."""
-    try:
-        length = getattr(resource, name)
-    except LACKING:
-        raise
-    except Exception:  # it has none, or the object's own code
-        return None
+    length = attempt(lambda: getattr(resource, name), None)
     return None if length is None or is_a(length, date) or wrong_with(length) or is_nothing(length) else length
 
 

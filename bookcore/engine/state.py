@@ -148,8 +148,8 @@ class CalendarState:
             changes.Booked: self._booked,
             changes.Released: self._released,
             changes.Confirmed: self._confirmed,
-            changes.Held: self._held,
-            changes.Extended: self._extended,
+            changes.Held: self._held_until,
+            changes.Extended: self._held_until,
             changes.Moved: self._moved,
             changes.Changed: self._changed,
             changes.ResourceAdded: self._resource_added,
@@ -376,14 +376,7 @@ class CalendarState:
         self.holds.tidy()
         self.watch()
 
-    def _held(self, change: changes.Held) -> None:
-        seq: Any = change.event._seq
-        position = self.holds.position(change.until, seq)
-        self.begun = True
-        self.holds.put(seq, change.until, position)
-        self.watch()
-
-    def _extended(self, change: changes.Extended) -> None:
+    def _held_until(self, change: changes.Held | changes.Extended) -> None:
         seq: Any = change.event._seq
         position = self.holds.position(change.until, seq)
         self.begun = True

@@ -18,7 +18,7 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from bookcore.model.errors import LACKING, BookcoreError, HoursError, brief, visible
+from bookcore.model.errors import LACKING, BookcoreError, HoursError, attempt, brief, visible
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
@@ -127,12 +127,7 @@ def read_day(rule: Any) -> Day:
 
 def _items(value: Any) -> list[Any] | None:
     """Return the items of an iterable, not more than a day may have; None for any other value, or one that raises."""
-    try:
-        return list(islice(iter(value), FULL + 1))  # without `len`, which is the object's own code
-    except LACKING:
-        raise
-    except Exception:  # an array without dimensions, or an error of a user-defined class
-        return None
+    return attempt(lambda: list(islice(iter(value), FULL + 1)), None)  # without `len`, which is the object's own code
 
 
 def _read_opening(item: Any) -> tuple[int, int]:

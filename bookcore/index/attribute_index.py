@@ -34,6 +34,7 @@ from bookcore.model.errors import (
     KeyTypeError,
     QueryError,
     RecursiveCallError,
+    attempt,
 )
 from bookcore.model.keys import KeyFamily, normal
 
@@ -369,14 +370,8 @@ def called(indexes: Mapping[str, AttributeIndex], name: object, what: str, make:
 
     Raises: `IndexNameError`, which lists the known names; *what* the indexes are, and which call makes one.
     """
-    try:
-        index = indexes.get(name)  # type: ignore[call-overload]
-    except LACKING:
-        raise
-    except Exception:  # unhashable, or the object's own code
-        index = None
+    index: AttributeIndex | None = attempt(lambda: indexes.get(name), None)  # type: ignore[call-overload]
     if index is None:
         known = ", ".join(sorted(indexes)) or f"none yet: {make}"
         raise IndexNameError(name, f"no such {what}; there are: {known}")
-    found: AttributeIndex = index
-    return found
+    return index

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bookcore.model.typecheck import plain_text
 
@@ -35,6 +35,20 @@ LACKING = (MemoryError, RecursionError)
 """Exceptions that say what a call lacked, and nothing about its arguments: no call replaces them by an error of ours."""
 
 
+def attempt(call: Callable[[], T], otherwise: T) -> T:
+    """Return what a call of the caller's own code returns, or another value if it raises. What it lacks is raised.
+
+    >>> attempt(lambda: hash([]), None), attempt(lambda: hash(1), None)
+    (None, 1)
+    """
+    try:
+        return call()
+    except LACKING:
+        raise
+    except Exception:
+        return otherwise
+
+
 @contextmanager
 def blaming(error: Callable[[Exception], BookcoreError], *passed: type[Exception]) -> Iterator[None]:
     """Raise what *error* makes of an exception of the caller's own code, in its place; those of *passed* stay as they are.
@@ -56,6 +70,7 @@ SHOWN = 3
 """How many of the bookings in the way the message of a `ConflictError` names."""
 
 _READABLE = (date, time, timedelta)
+T = TypeVar("T")
 
 
 def brief_key(key: object) -> str:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bookcore.model.errors import LACKING, AssignmentError, FieldError, brief
+from bookcore.model.errors import LACKING, AssignmentError, FieldError, attempt, brief
 from bookcore.model.typecheck import is_a
 
 
@@ -97,12 +97,7 @@ def unpacked(cls: type[BookingEvent], keywords: Mapping[str, Any]) -> dict[str, 
     named = dict(keywords)
     given = named.pop("fields", None)
     if given is not None:
-        try:
-            more = dict(given) if is_a(given, (Mapping,)) else None
-        except LACKING:
-            raise
-        except Exception:  # the mapping's own code
-            more = None
+        more = attempt(lambda: dict(given), None) if is_a(given, (Mapping,)) else None
         if more is None or not all(type(name) is str for name in more):
             raise FieldError(cls, ["fields"], f"fields is a mapping of names to values, got {brief(given)}")
         if twice := sorted(named.keys() & more.keys()):

@@ -38,7 +38,7 @@ from numbers import Number
 from operator import is_
 from typing import Any
 
-from bookcore.model.errors import LACKING, InvalidKeyError, InvalidSpanError, KeyTypeError, brief_key
+from bookcore.model.errors import LACKING, InvalidKeyError, InvalidSpanError, KeyTypeError, attempt, brief_key
 from bookcore.model.numpy_scalars import Grain, grain, is_array, python_number
 from bookcore.model.pandas_scalars import is_timestamp, python_time
 from bookcore.model.typecheck import is_a, plain_text
@@ -243,12 +243,7 @@ class StatedKeys:
 def _held_as(cls: type) -> type:
     """Return the type in which keys of a type are held."""
     if cls.__module__.partition(".")[0] in ("numpy", "pandas"):
-        try:
-            return type(normal(cls(0)))
-        except LACKING:
-            raise
-        except Exception:  # a time of NumPy, which has no unit
-            return cls
+        return attempt(lambda: type(normal(cls(0))), cls)  # a time of NumPy has no unit
     return cls
 
 

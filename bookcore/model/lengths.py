@@ -26,7 +26,7 @@ from numbers import Number
 from typing import Any
 
 from bookcore.model.arithmetic import OWN, minus, plus
-from bookcore.model.errors import LACKING, KeyTypeError, brief, brief_key
+from bookcore.model.errors import LACKING, KeyTypeError, attempt, brief, brief_key
 from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
@@ -112,7 +112,8 @@ def wrong_with(length: Any) -> str:
     try:
         if length != length:
             return "which is no number"
-        nothing = _nothing(length) if _has_addition(type(length)) else None
+        cls = type(length)
+        nothing = _nothing(length) if hasattr(cls, "__add__") or hasattr(cls, "__radd__") else None
     except ArithmeticError:  # a signalling NaN
         return "which is no number"
     except LACKING:
@@ -137,12 +138,7 @@ def is_nothing(length: Any) -> bool:
     >>> is_nothing(timedelta(0)), is_nothing(0.5), is_nothing(None)
     (True, False, False)
     """
-    try:
-        return length is not None and bool(length == _nothing(length))
-    except LACKING:
-        raise
-    except Exception:  # the length's own code
-        return False
+    return length is not None and attempt(lambda: bool(length == _nothing(length)), False)
 
 
 def _nothing(length: Any) -> Any:
@@ -153,15 +149,6 @@ def _nothing(length: Any) -> Any:
     if is_a(length, bool):
         raise TypeError("a truth value is no length")
     return length - length
-
-
-def _has_addition(cls: type) -> bool:
-    try:
-        return hasattr(cls, "__add__") or hasattr(cls, "__radd__")
-    except LACKING:
-        raise
-    except Exception:  # code of a metaclass
-        return False
 
 
 def is_movable(key: Any, length: Any) -> bool:

@@ -37,6 +37,7 @@ from bookcore.model.errors import (
     InvalidSpanError,
     KeyTypeError,
     QueryError,
+    attempt,
     blaming,
     brief_key,
 )
@@ -344,12 +345,7 @@ def _stride(key: Any) -> Any:
         return timedelta(days=1)
     if isinstance(key, Number):
         return 1
-    try:
-        return minus(following(key), key)
-    except LACKING:
-        raise
-    except Exception:  # the last key of its type, or keys without neighbours
-        return None
+    return attempt(lambda: minus(following(key), key), None)  # it may be the last of its type, or have no neighbours
 
 
 def _members(resources: Any) -> list[Any]:
