@@ -269,10 +269,10 @@ def _timed(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> li
     return out
 
 
-def write(*, kind: str, address: str, ours: bool, number: int, each: int, n: int, together: bool) -> list[float]:
-    """Book *each* spans, one a commit or `TOGETHER`; return the seconds of each commit."""
+def write(*, kind: str, address: str, ours: bool, number: int, each: int, n: int, together: int) -> list[float]:
+    """Book *each* spans, one a commit or so many *together*; return the seconds of each commit."""
     spans = _spans(number, each, n)
-    parts = [spans[at : at + TOGETHER] for at in range(0, each, TOGETHER)]
+    parts = [spans[at : at + together] for at in range(0, each, together)] if together else []
     if not ours:
         with closing(TABLES[kind](address)) as tables:
             _ready()

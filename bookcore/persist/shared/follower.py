@@ -1,12 +1,16 @@
 """`Follower`: the thread that brings a shared calendar what other processes have done.
 
 It does not keep the calendar alive, and ends when that is closed or collected.
+
+Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`. And it rests
+for longer than it has worked: on a machine that is busy records come to it many at a time.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from time import monotonic
 from typing import Any
 from weakref import ref
 
@@ -15,6 +19,8 @@ from bookcore.persist.shared.seam import SharedJournal
 
 LOOKING = 0.5
 """How many seconds pass at most until it looks whether the calendar is there still."""
+RESTS = 9
+"""For how many times as long as it has worked it rests, after it has brought something."""
 PAUSES = 0.05, 2.0
 """The first and the longest pause, in seconds, after an error."""
 _ENDING = 1.0
@@ -47,20 +53,26 @@ class Follower:
 
 def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) -> None:
     pause, longest = PAUSES
-    told = False
+    rest, told = 0.0, False
     while ended.locked():
         recorder = recorder_there()
         if recorder is None:
             journal.close()
             return
-        place = recorder.place
+        place, rest = recorder.place, max(rest, recorder.fresh_for())
         del recorder  # while this waits, the calendar may be collected
+        if rest:
+            if ended.acquire(timeout=rest):
+                ended.release()
+            rest = 0.0
+            continue
         try:
-            came = journal.wait(place, LOOKING)
+            came, begun = journal.wait(place, LOOKING), monotonic()
             recorder = recorder_there()
             if recorder is not None and recorder.is_open():
                 if came:
                     recorder.catch_up()
+                    rest = min(LOOKING, RESTS * (monotonic() - begun))
                 recorder.end_lost_block()
                 recorder.checkpoint_if_due()
             recorder = None

@@ -8,8 +8,7 @@ Beside them are tables for programs that speak SQL (`bookcore.persist.shared.pro
 record, unless the calendar was made without.
 
 Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
-more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore``, so nobody
-polls.
+more reads what is new if there is something, XX
 
 The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
@@ -89,7 +88,7 @@ _APPEND = """
 INSERT INTO bookcore.change VALUES (%(name)s, %(position)s, %(mark)s, %(record)s, greatest(clock_timestamp(),
     (SELECT time FROM bookcore.change WHERE calendar = %(name)s AND position = %(position)s - 1)));
 UPDATE bookcore.calendar SET position = %(position)s, mark = %(mark)s WHERE name = %(name)s;
-NOTIFY bookcore; COMMIT
+SELECT pg_notify('bookcore', '%(position)s ' || %(name)s); COMMIT
 """
 _CHECKPOINT = """
 BEGIN;
@@ -358,11 +357,16 @@ class PostgresJournal:
             with self._told("cannot be read"):
                 listener = self._connected("listener")
                 while not lag(self, place):
-                    left = until - monotonic()
-                    if left <= 0 or self._ended:
+                    look = monotonic() + self._listened
+                    while (left := min(look, until) - monotonic()) > 0:
+                        for told in listener.notifies(timeout=left, stop_after=1):
+                            position, _, name = told.payload.partition(" ")
+                            if name == self._name and int(position) > place.position:
+                                return True
+                        if self._ended:
+                            return False
+                    if until <= monotonic():
                         return False
-                    for _ in listener.notifies(timeout=min(left, self._listened), stop_after=1):
-                        pass
             return True
         finally:
             try:

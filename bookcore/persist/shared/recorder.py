@@ -28,6 +28,8 @@ from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
+FRESH = 0.5, 0.01
+"""For how many seconds the follower need not look: while a command waits for the lock, and after it has read what is new."""
 ASKING = 1 << 20
 """After how many bytes of records the database is asked whether a checkpoint is due: it adds up all since the last one."""
 
@@ -47,6 +49,7 @@ class SharedRecorder:
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep, self._read_only = patience, keep, read_only
+        self._fresh_until = 0.0  # the time until which the follower need not look
         self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
@@ -137,7 +140,9 @@ class SharedRecorder:
         journal = self.journal
         if self._read_only:
             return ()
+        self._fresh_until = monotonic() + FRESH[0]
         journal.lock(self.left(until))
+        self._fresh_until = monotonic() + FRESH[1]
         news = journal.read(self.place, AT_ONCE, locked=True)
         if len(news) < AT_ONCE:
             return news
@@ -145,6 +150,10 @@ class SharedRecorder:
         self.catch_up()
         journal.lock(self.left(until))
         return journal.read(self.place, -1, locked=True)
+
+    def fresh_for(self) -> float:
+        """Return for how many more seconds the follower need not look, because a command has read what was new."""
+        return self.left(self._fresh_until)
 
     def unlock(self) -> None:
         """Let others append, if they may not yet."""
@@ -183,6 +192,8 @@ class SharedRecorder:
             raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
         while news := self.journal.read(self.place, AT_ONCE):
             gate.follow(self.apply, news)
+            if len(news) < AT_ONCE:  # that was all; what has come meanwhile came after this call
+                return
 
     def lag(self) -> int:
         """See `Calendar.lag`."""
