@@ -35,6 +35,15 @@ def test_commits(fast: Any, scale: str, kind: str) -> None:
     fast.extra_info["nanoseconds"] = found
 
 
+def test_threads(fast: Any, scale: str, kind: str) -> None:
+    """Commits of threads that share a calendar, beside SQL by hand."""
+    n, m = SCALES.get(scale, (50, 4))
+    counts = [2] if fast.disabled else [1, 4, 16]
+    found = _run(fast, shared.threads, kind=kind, n=n, m=m, counts=counts, total=40 if fast.disabled else 1600)
+    assert all(min(each["ours"]["rate"], each["hand"]["rate"]) > 0 for each in found.values())
+    fast.extra_info["nanoseconds"] = found
+
+
 def test_visible(fast: Any, scale: str, kind: str) -> None:
     """How soon another process has a booking."""
     n, m = SCALES.get(scale, (50, 4))

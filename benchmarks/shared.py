@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,13 +28,14 @@ from benchmarks.peers import MissingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["CLIENTS", "commits", "questions", "visible"]
+__all__ = ["CLIENTS", "commits", "questions", "threads", "visible"]
 
 ROOT = Path(__file__).resolve().parents[1]
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 YEAR = 8760
-TOGETHER = 20
+TOGETHER = 1, 20, 100
+"""How many bookings a commit has."""
 
 
 # -- the databases --------------------------------------------------------------------------------
@@ -272,13 +274,11 @@ def _timed(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> li
 def write(*, kind: str, address: str, ours: bool, number: int, each: int, n: int, together: int) -> list[float]:
     """Book *each* spans, one a commit or so many *together*; return the seconds of each commit."""
     spans = _spans(number, each, n)
-    parts = [spans[at : at + together] for at in range(0, each, together)] if together else []
+    parts = [(spans[at : at + together],) for at in range(0, each, together)]
     if not ours:
         with closing(TABLES[kind](address)) as tables:
             _ready()
-            if together:
-                return _timed(tables.book_together, [(part,) for part in parts])
-            return _timed(tables.book, spans)
+            return _timed(tables.book_together, parts) if together > 1 else _timed(tables.book, spans)
 
     def book_together(part: Sequence[tuple[int, datetime, datetime]]) -> None:
         with calendar.transaction():
@@ -287,9 +287,7 @@ def write(*, kind: str, address: str, ours: bool, number: int, each: int, n: int
 
     with Ours().bookcore.Calendar.open(address, timeout=600) as calendar:
         _ready()
-        if together:
-            return _timed(book_together, [(part,) for part in parts])
-        return _timed(calendar.book, spans)
+        return _timed(book_together, parts) if together > 1 else _timed(calendar.book, spans)
 
 
 def hear(*, address: str, count: int) -> None:
@@ -320,16 +318,16 @@ CLIENTS: dict[str, Callable[..., Any]] = {"write": write, "hear": hear, "opening
 def commits(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) -> dict[str, Any]:
     """Time commits of so many processes at once, ours and by hand in turns.
 
-    Returns for each number of clients, alone and together: nanoseconds of a median commit, and bookings a second.
+    Returns for each number of clients, and of bookings a commit: nanoseconds of a median commit, and bookings a second.
     """
     out: dict[str, Any] = {}
     with _place(kind) as address:
         _both(kind, address, n, m)
         number = 0
         for count in clients:
-            for together in (False, True):
+            for together in TOGETHER:
                 for ours in (True, False):
-                    each = max(TOGETHER if together else 1, total * (4 if together else 1) // count)
+                    each = max(1, total * (4 if together > 1 else 1) // count // together) * together
                     options = {"kind": kind, "address": address, "ours": ours, "each": each, "n": n, "together": together}
                     running = [_client(job="write", number=(number := number + 1), **options) for _ in range(count)]
                     for process in running:
@@ -341,9 +339,49 @@ def commits(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) ->
                     whole = time.perf_counter() - began
                     for process in running:
                         process.communicate()
-                    found = {"median": statistics.median(took) * 1e9, "min": min(took) * 1e9, "calls": len(took),
-                             "rate": each * count / whole}  # fmt: skip
-                    out.setdefault(f"{count}{' together' if together else ''}", {})["ours" if ours else "hand"] = found
+                    found = _found(took, each * count / whole)
+                    out.setdefault(f"{count} of {together}", {})["ours" if ours else "hand"] = found
+    return out
+
+
+def _found(took: Sequence[float], rate: float) -> dict[str, float]:
+    return {"median": statistics.median(took) * 1e9, "min": min(took) * 1e9, "calls": len(took), "rate": rate}
+
+
+def threads(*, kind: str, n: int, m: int, counts: Sequence[int], total: int) -> dict[str, Any]:
+    """Time commits of so many threads of one process: ours with one calendar, by hand with a connection each; in turns.
+
+    Returns for each number of threads what `commits` does, one booking a commit.
+    """
+    out: dict[str, Any] = {}
+    with _place(kind) as address:
+        _both(kind, address, n, m)
+        number = 0
+        with Ours().bookcore.Calendar.open(address, timeout=600) as calendar:
+            for count in counts:
+                for ours in (True, False):
+                    took: list[float] = []
+                    each, start = max(1, total // count), threading.Barrier(count + 1)
+
+                    def work(spans: Any, ours: bool = ours, took: Any = took, start: Any = start) -> None:
+                        if ours:
+                            start.wait()
+                            took += _timed(calendar.book, spans)
+                        else:
+                            with closing(TABLES[kind](address)) as tables:
+                                start.wait()
+                                took += _timed(tables.book, spans)
+
+                    parts = [_spans((number := number + 1), total, n)[:each] for _ in range(count)]
+                    running = [threading.Thread(target=work, args=(part,)) for part in parts]
+                    for thread in running:
+                        thread.start()
+                    start.wait()
+                    began = time.perf_counter()
+                    for thread in running:
+                        thread.join()
+                    rate = each * count / (time.perf_counter() - began)
+                    out.setdefault(str(count), {})["ours" if ours else "hand"] = _found(took, rate)
     return out
 
 

@@ -216,7 +216,8 @@ def restore(*, path: str, spans: list[tuple[str, str]]) -> dict[str, Any]:
 JOBS: dict[str, Callable[..., Any]] = {
     "book": book, "load": load, "memory": memory, "restore": restore, "snapshot": snapshot,
     "commits": durable.commits, "checkpoints": durable.checkpoints, "reopen": durable.reopen, "replay": durable.replay,
-    "shared commits": shared.commits, "shared visible": shared.visible, "shared questions": shared.questions,
+    "shared commits": shared.commits, "shared threads": shared.threads,
+    "shared visible": shared.visible, "shared questions": shared.questions,
 }  # fmt: skip
 
 

@@ -19,17 +19,29 @@ def _stat(found: dict[str, Any]) -> Stat:
     return Stat(found["median"], found["min"], found["calls"], found["calls"])
 
 
+def _many(count: str, what: str, plural: str) -> str:
+    return f"{count} {what}{plural if count != '1' else ''}"
+
+
+def _add_commits(run: Run, what: str, found: Any, limit: float | None) -> None:
+    rates = f"{what}; {found['ours']['rate']:,.0f} bookings/s, by hand {found['hand']['rate']:,.0f}"
+    run.add(at_most(TITLE, rates, _stat(found["ours"]), "by hand", _stat(found["hand"]), limit))
+
+
 def measure(run: Run) -> None:
     """Measure both databases."""
     n, m = run.size
     small = n * m < 10_000
     for kind in ("SQLite", "PostgreSQL"):
-        took = run.work("shared commits", kind=kind, n=n, m=m, clients=[1, 4, 16], total=64 if small else 1600)
+        total = 64 if small else 1600
+        took = run.work("shared commits", kind=kind, n=n, m=m, clients=[1, 4, 16], total=total)
         for name, found in took.items():
-            count, _, together = name.partition(" ")
-            what = f"{kind}: a commit{' of 20 bookings' if together else ''}, {count} process{'es' if count != '1' else ''}"
-            rates = f"{what}; {found['ours']['rate']:,.0f} bookings/s, by hand {found['hand']['rate']:,.0f}"
-            run.add(at_most(TITLE, rates, _stat(found["ours"]), "by hand", _stat(found["hand"]), 2 if name == "1" else None))
+            count, _, together = name.split(" ")
+            size = f" of {together} bookings" if together != "1" else ""
+            what = f"{kind}: a commit{size}, {_many(count, 'process', 'es')}"
+            _add_commits(run, what, found, 2 if name == "1 of 1" else None)
+        for count, found in run.work("shared threads", kind=kind, n=n, m=m, counts=[1, 4, 16], total=total).items():
+            _add_commits(run, f"{kind}: a commit, {_many(count, 'thread', 's')} of one process", found, None)
         seen = run.work("shared visible", kind=kind, n=n, m=m, count=20 if small else 200)
         run.add(under(TITLE, f"{kind}: a booking is seen in another process", stat_of(seen, len(seen)), 20e6))
         found = {name: _stat(each) for name, each in run.work("shared questions", kind=kind, n=n, m=m, times=40).items()}

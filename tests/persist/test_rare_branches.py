@@ -393,7 +393,7 @@ def test_a_database_file_refuses_what_it_cannot_take(tmp_path: Path, monkeypatch
     calendar.barrier()
     journal: Any = calendar._recorder.journal
     with pytest.raises(JournalError, match="its lock was lost"):
-        journal.append(calendar._recorder.place, b"record")
+        journal.append(calendar._recorder.place, [b"record"])
     with monkeypatch.context() as patch:
         patch.setattr(sqlite, "MOST", 10)
         for call, reason in ((lambda: calendar.book(room, 1, 2), "divide it"), (calendar.checkpoint, "a snapshot of")):
@@ -401,7 +401,7 @@ def test_a_database_file_refuses_what_it_cannot_take(tmp_path: Path, monkeypatch
                 call()
     calendar.book(room, 1, 2)
     calendar.close()
-    ended: list[Callable[[], Any]] = [lambda: journal.lock(1.0), lambda: journal.append(Place(1, 1), b"record")]
+    ended: list[Callable[[], Any]] = [lambda: journal.lock(1.0), lambda: journal.append(Place(1, 1), [b"record"])]
     for call in ended:
         with pytest.raises(JournalError):
             call()

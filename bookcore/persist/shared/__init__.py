@@ -5,9 +5,10 @@
     a question   reads memory as it stands; nothing waits for the database
     a follower   a thread: what others have appended -> apply, under the calendar's lock -> subscribers
 
-A command waits for other processes before it takes the calendar's lock, so questions go on meanwhile. It decides once, on
-the newest state there is, and nobody else appends until it has: there is no second try, and no change counts before it has
-its place in the order. The calendar's lock is held while the change is written and committed, which waits for nobody.
+A command waits for other processes before it takes the calendar's lock, so questions go on meanwhile. It is decided on the
+newest state there is, and nobody else appends until it has its place in the order; no change counts before. The calendar's
+lock is held while the change is written and committed, which waits for nobody. Threads that wait share a commit, see
+`turns`; only where that fails is a command decided a second time.
 
 A transaction keeps the lock of the database from its beginning to its end, because its block cannot be run again. A what-if
 takes none. While a block is open no record of others is applied.

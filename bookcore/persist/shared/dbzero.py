@@ -327,18 +327,26 @@ class DbzeroJournal:
             if self._failed:
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
 
-    def append(self, place: Place, record: bytes) -> Place:
+    def append(self, place: Place, records: Sequence[bytes]) -> Place:
         """See `SharedJournal.append`."""
-        if len(record) > MOST:
-            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
-        new = after(place, record)
+        largest = max(map(len, records))
+        if largest > MOST:
+            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
         with self._to_read("the change was not made") as copy:
-            time = max(self.now(), _time_of(copy, len(copy.records)) or 0)
-            data = new.mark.to_bytes(MARK, "little") + time.to_bytes(TIME, "little") + record
-            self._change(lambda copy: copy.records.append(data))
+            time = max(self.now(), _time_of(copy, len(copy.records)) or 0).to_bytes(TIME, "little")
+            items = []
+            for record in records:
+                place = after(place, record)
+                items.append(place.mark.to_bytes(MARK, "little") + time + record)
+
+            def write(copy: Any) -> None:
+                for item in items:
+                    copy.records.append(item)
+
+            self._change(write)
             if self._swollen is not None:
-                self._swollen += len(data)
-        return new
+                self._swollen += sum(map(len, items))
+        return place
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`. What can be read is in both copies."""

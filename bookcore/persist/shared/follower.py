@@ -2,8 +2,8 @@
 
 It does not keep the calendar alive, and ends when that is closed or collected.
 
-Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`. And it rests
-for longer than it has worked: on a machine that is busy records come to it many at a time.
+Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`. It rests
+for longer than it has worked: on a machine that is busy, records come to it many at a time.
 """
 
 from __future__ import annotations

@@ -75,20 +75,26 @@ SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
 USING (name) WHERE source = 'default'
 """
 """Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
+_PREPARED = """
+PREPARE bookcore_lock (text) AS
+    SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
+    WHERE name = $1 FOR NO KEY UPDATE;
+PREPARE bookcore_append (text, bigint, bigint, bytea) AS
+    INSERT INTO bookcore.change VALUES ($1, $2, $3, $4, greatest(clock_timestamp(),
+        (SELECT time FROM bookcore.change WHERE calendar = $1 AND position = $2 - 1)));
+PREPARE bookcore_head (text, bigint, bigint) AS
+    UPDATE bookcore.calendar SET position = $2, mark = $3 WHERE name = $1;
+"""
 _LOCK = """
-BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s;
-SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
-WHERE name = %(name)s FOR NO KEY UPDATE
+BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
 """
 _READ = """
 SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extract(epoch FROM time) * 1000000)::bigint
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
-_APPEND = """
-INSERT INTO bookcore.change VALUES (%(name)s, %(position)s, %(mark)s, %(record)s, greatest(clock_timestamp(),
-    (SELECT time FROM bookcore.change WHERE calendar = %(name)s AND position = %(position)s - 1)));
-UPDATE bookcore.calendar SET position = %(position)s, mark = %(mark)s WHERE name = %(name)s;
-SELECT pg_notify('bookcore', '%(position)s ' || %(name)s); COMMIT
+_APPEND = "EXECUTE bookcore_append(%(name)s, %(position{0})s, %(mark{0})s, %(record{0})s);"
+_COMMIT = """
+EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); SELECT pg_notify('bookcore', '%(position)s ' || %(name)s); COMMIT
 """
 _CHECKPOINT = """
 BEGIN;
@@ -158,7 +164,7 @@ class PostgresJournal:
         where = Address.of(address)
         self._name = where.calendar or "calendar"
         self.name, self._address, self._wants_tables = where.name, where.server, where.tables
-        self._tables = False
+        self._is_made = self._tables = False
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
@@ -202,8 +208,8 @@ class PostgresJournal:
                 connection.execute("SET synchronous_commit = off")
             if use == "listener":
                 self._listen(connection)
-            if use == "writer" and self._tables:
-                connection.execute(prepare("bookcore"))
+            if use == "writer" and self._is_made:
+                connection.execute(_PREPARED + (prepare("bookcore") if self._tables else ""))
         except BaseException:
             connection.close()
             raise
@@ -253,6 +259,8 @@ class PostgresJournal:
         if self._wants_tables not in (None, tables):
             way = "`bookcore db upgrade` adds them" if self._wants_tables else "leave tables=no out of the address"
             raise JournalError(self.name, f"its calendar has {'' if tables else 'no '}tables: {way}")
+        connection.execute(_PREPARED)
+        self._is_made = True
         self._prepare_tables(connection, tables)
         return bounds, Place(*first)
 
@@ -401,18 +409,27 @@ class PostgresJournal:
         """Note how far the server's clock is ahead, as far as asking it took no longer than that."""
         self.skew = there - min(max(there, begun), self.machine_clock())
 
-    def append(self, place: Place, record: bytes) -> Place:
+    def append(self, place: Place, records: Sequence[bytes]) -> Place:
         """See `SharedJournal.append`."""
-        if len(record) > MOST:
-            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
-        new, head = after(place, record), self._head
-        if head != place:
+        largest = max(map(len, records))
+        if largest > MOST:
+            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
+        if self._head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
-        groups = list(groups_of([(new.position, rows_of(record))], self.bounds)) if self._tables else []
+        values: dict[str, Any] = {"name": self._name}
+        statements = []
+        for number, record in enumerate(records):
+            place = after(place, record)
+            values |= {f"position{number}": place.position, f"mark{number}": place.mark, f"record{number}": record}
+            statements.append(_APPEND.format(number))
+        groups: list[Group] = []
+        if self._tables:
+            first = place.position - len(records) + 1
+            groups = list(groups_of(enumerate(map(rows_of, records), first), self.bounds))
         command, rows = self._write_tables(groups)
-        values = {"name": self._name, "position": new.position, "mark": new.mark, "record": record}
-        self._commit(command + _APPEND, values | rows, groups, len(record))
-        return new
+        values |= {"position": place.position, "mark": place.mark, **rows}
+        self._commit(f"{command}{''.join(statements)}{_COMMIT}", values, groups, sum(map(len, records)))
+        return place
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
         """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones."""

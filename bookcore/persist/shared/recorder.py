@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -46,6 +47,9 @@ class SharedRecorder:
     ) -> None:  # fmt: skip
         self.state, self.journal, self.place, self._known = state, journal, place, known
         self.turn = threading.RLock()
+        self.waiting: deque[Any] = deque()  # the commands of threads that wait for their turn, see `SharedGate`
+        self.has_taken = False  # the records of the last group were appended
+        self.together: list[bytes] | None = None  # the records of a group of commands, while it is decided
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep, self._read_only = patience, keep, read_only
@@ -70,7 +74,9 @@ class SharedRecorder:
     # -- for the log -------------------------------------------------------------------------------
 
     def append(self, changes: Sequence[Change]) -> None:
-        """Append one record: what is pending, then these changes. The calendar's lock is held, and that of the database.
+        """Append one record: what is pending, then these changes; or those of a group of commands, which were taken down.
+
+        The calendar's lock is held, and that of the database.
 
         Raises: `JournalError`; `SnapshotError` for a class or a value that cannot be written.
         """
@@ -82,26 +88,43 @@ class SharedRecorder:
             if not all(isinstance(change, UNRECORDED) for change in changes):
                 self._refuse()
             return
-        with told_as_unwritable(self.journal.name):
-            record = self._encoder.encode([*log.pending, *changes])
-        if not record:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
+        records = self.together
+        if records is None:
+            record = self._encoded([*log.pending, *changes])
+            records = [record] if record else []
+        if not records:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
             if self.position > self._certain:
                 self.journal.confirm()
                 self._certain = self.position
             return
         told: Any = [(change, log.subscribers) for change in log.pending]
         kept: Any = log.changes
-        grown = self.grown + len(record)
+        grown = self.grown + sum(map(len, records))
         none: list[Change] = []
-        place = self.journal.append(self.place, record)
+        place = self.journal.append(self.place, records)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
         # the changes are undone here, and read as a record of others.
         kept[:0] = told
         self.place = place
+        self.has_taken = True
         self._certain = place.position
         self.swelling = True
         self.grown = grown
         log.pending = none
+
+    def take_down(self, changes: Sequence[Change]) -> bool:
+        """Keep the record of one command of a group until all are appended, and tell whether there is one.
+
+        Raises: `SnapshotError`.
+        """
+        record = self._encoded(changes)
+        if record and self.together is not None:
+            self.together.append(record)
+        return bool(record)
+
+    def _encoded(self, changes: Sequence[Change]) -> bytes:
+        with told_as_unwritable(self.journal.name):
+            return self._encoder.encode(changes)
 
     def wait(self) -> None:
         """Have all on the disk already, as far as was asked for."""

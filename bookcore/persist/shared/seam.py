@@ -164,10 +164,10 @@ class SharedJournal(Protocol):
     def lock(self, timeout: float) -> None:
         """Keep others from appending until `append`, `confirm` or `unlock`. Raises: `JournalTimeoutError`."""
 
-    def append(self, place: Place, record: bytes) -> Place:
-        """Append a record after the last one, whose place is given, commit, and unlock. Returns the new place.
+    def append(self, place: Place, records: Sequence[bytes]) -> Place:
+        """Append records after the last one, whose place is given, commit once, and unlock. Returns the place of the last.
 
-        If it raises, the record is not there; unless that is an `UnknownOutcomeError`. The last call is the commit.
+        If it raises, none of them is there; unless that is an `UnknownOutcomeError`. The last call is the commit.
         """
 
     def confirm(self) -> None:

@@ -71,6 +71,8 @@ _APPEND = """
 INSERT INTO change VALUES (:position, :mark, :record,
     max(:now, coalesce((SELECT time FROM change WHERE position = :position - 1), 0)))
 """
+_AT_ONCE = "PRAGMA busy_timeout = 0"
+"""Has a connection not wait for others, see `_patiently`."""
 _SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
 SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
@@ -144,6 +146,7 @@ class SqliteJournal:
         """Make the tables unless they are there; refuse a database of others before anything is changed."""
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
+        connection.execute(_AT_ONCE)
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
@@ -306,19 +309,22 @@ class SqliteJournal:
         with self._told("the change was not made", timeout):
             _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
 
-    def append(self, place: Place, record: bytes) -> Place:
+    def append(self, place: Place, records: Sequence[bytes]) -> Place:
         """See `SharedJournal.append`."""
-        if len(record) > MOST:
-            raise JournalError(self.name, f"one change of {len(record)} bytes, and at most {MOST} are taken; divide it")
-        new, writer = after(place, record), self._locked()
+        largest = max(map(len, records))
+        if largest > MOST:
+            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
+        writer = self._locked()
         try:
             with self._told("the change was not made"):
-                writer.execute(_APPEND, {**new._asdict(), "record": record, "now": self.now()})
+                for record in records:
+                    place = after(place, record)
+                    writer.execute(_APPEND, {**place._asdict(), "record": record, "now": self.now()})
                 writer.execute("COMMIT")
         except BaseException:
             self.unlock()
             raise
-        return new
+        return place
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`."""
@@ -345,6 +351,7 @@ class SqliteJournal:
         self._check_size(snapshot)
         self._check_file()
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
+            connection.execute(_AT_ONCE)
             _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
             connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", (*place, snapshot))
             connection.execute(_DROP, (keep,))
@@ -408,10 +415,9 @@ class SqliteJournal:
 def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> sqlite3.Cursor:
     """Execute a statement, again and again while another process has a lock. Raises: sqlite3.Error when the time is over.
 
-    SQLite itself would pause for a tenth of a second after a few attempts.
+    SQLite itself would pause for a tenth of a second after a few attempts, so the connection does not wait.
     """
     pause, longest = PAUSES
-    connection.execute("PRAGMA busy_timeout = 0")
     while True:
         try:
             return connection.execute(statement)

@@ -1,24 +1,92 @@
 """`SharedGate`: the gate of a shared calendar, whose commands take the lock of the database first.
 
-    the turn of the process       one command at a time
+    the turn of the process       one thread at a time
     the end of a block            of another thread, whose commands need no turn
     the lock of the database      nobody else appends
     the lock of the calendar      apply what is new, decide, append and commit
 
 In this order, so that nobody who holds a lock waits for one before it; the first three together have a time limit.
 Subscribers are called when all have been released.
+
+Threads that wait share a commit. Who has the turn carries out the commands of all who wait by then, one after the other, in
+one block; each has a record of its own, and the records are appended together:
+
+    commands   A B C D E F
+    A's turn   A                  B, C and D come while it commits
+    B's turn     B C D            decided in this order, committed once; E and F come meanwhile
+    E's turn           E F
+
+A command that is refused changes nothing, and the others go on. If the records of a group are not taken, all of it is
+undone, and each of its commands is decided anew, alone, by its own thread: no answer stands that rests on what was undone.
+Where nobody knows whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the others are
+decided anew.
+
+Invariant: a thread that sleeps was in ``waiting`` before it last found the turn taken, and who gives up the turn wakes the
+first who waits. One that is carried out and has no answer when its thread has the turn was cut off together with the thread
+that did it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from copy import copy
 from typing import Any, TypeVar, TypeVarTuple
 
 from bookcore.engine.gate import Gate
 from bookcore.engine.log import deliver_all, this_thread
+from bookcore.engine.recording import RecordingEngine
+from bookcore.model.errors import BookcoreError
+from bookcore.persist.journal.errors import UnknownOutcomeError
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+TOGETHER = 100
+"""How many commands share a commit at most; for as long as they are decided and written, questions may have to wait."""
+_AT_MOST = 0.05
+"""Seconds after which a thread looks for itself: Ctrl-C may have ended the one that was woken."""
+_CUT_OFF = "the thread that committed it together with its own was cut off"
+
+
+class _Asked:
+    """A command of a thread, until it has an answer. *alone*: it shares no commit, because it is more than a command.
+
+    ``begun`` is true while it is decided, ``recorded`` when its changes are in a record, ``over`` when there is an answer.
+    """
+
+    __slots__ = ("alone", "begun", "call", "context", "due", "error", "over", "recorded", "result", "sleep")
+
+    def __init__(self, call: Callable[[], Any], alone: bool) -> None:
+        self.call, self.alone, self.context = call, alone, copy_context()
+        self.begun = self.recorded = self.over = False
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.due = 0  # the number of the last change of its group, of which subscribers have to be notified
+        self.sleep: threading.Lock | None = None
+
+    def answer(self, tell: Callable[[Exception], None]) -> Any:
+        """Return the result, or raise the error; *tell* is called with it first, and may raise another one."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                tell(error)
+                raise error
+            return self.result
+        finally:
+            del error  # breaks the reference cycle of this frame and the exception's traceback
+
+    def wake(self) -> None:
+        if self.sleep is not None:
+            with suppress(RuntimeError):  # it was woken before
+                self.sleep.release()
+
+    def end(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.over = True
+        self.wake()
 
 
 class SharedGate(Gate):
@@ -31,19 +99,26 @@ class SharedGate(Gate):
         return self.log.journal
 
     def run(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Call a command when nobody else appends, on the newest state. Raises: as `Gate.run`; `JournalError`."""
+        """Call a command when nobody else appends, on the newest state. Raises: as `Gate.run`; `JournalError`.
+
+        Another thread of the process may do that for this one, with its context variables.
+        """
         if self.is_within():
             return super().run(command, *args)
-        return self._in_turn(lambda until: self._locked(until, False, lambda: command(*args)))
+        is_plain = isinstance(getattr(command, "__self__", None), RecordingEngine)
+        asked = _Asked(lambda: command(*args), not is_plain)
+        self._outside(lambda until: self._carry_out(asked, until))
+        answer: T = asked.answer(lambda error: self.finish(error, 0, True))
+        return answer
 
     def begin(self, command: Callable[[], None], keep: bool) -> None:
         """Begin a block; one that may be kept keeps others from appending until it ends. Raises: as `run`."""
         if self.is_within() or not (keep or self._recorder.is_open()):
             super().run(command)
         elif keep:
-            self._in_turn(lambda until: self._locked(until, True, command))
+            self._outside(lambda until: self._in_turn(until, lambda: self._locked(until, command)))
         else:
-            self._in_turn(lambda until: self.follow(command))
+            self._outside(lambda until: self._in_turn(until, lambda: self.follow(command)))
 
     def follow(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a command that appends nothing, without a turn. Raises: as `Gate.run`."""
@@ -60,8 +135,8 @@ class SharedGate(Gate):
                 return True
             return block is not None and self.is_inside(block) and self.block is block
 
-    def _in_turn(self, call: Callable[[float], T]) -> T:
-        """Call something, with the time until which it may wait, in the turn of this thread.
+    def _outside(self, call: Callable[[float], T]) -> T:
+        """Call something with the time until which it may wait.
 
         Subscribers are notified after it, because they may wait for other threads.
         """
@@ -69,22 +144,31 @@ class SharedGate(Gate):
         recorder.check_open()
         thread.delivering = True
         try:
-            until = recorder.patient_until()
-            turn = recorder.turn
-            try:
-                if not turn.acquire(timeout=recorder.left(until)):
-                    raise recorder.overdue("another thread of this process")
-                self._wait_for_blocks(until)
-                return call(until)
-            finally:
-                try:
-                    turn.release()  # the first call here, so that Ctrl-C cannot leave it held
-                except RuntimeError:  # it was not acquired
-                    pass
+            return call(recorder.patient_until())
         finally:
             thread.delivering = delivering
             deliver_all()
             recorder.checkpoint_if_due()
+
+    def _in_turn(self, until: float, call: Callable[[], T], *, wait: bool = True) -> T | None:
+        """Call something in the turn of this thread. Without *wait*, return None at once if another thread has the turn."""
+        recorder = self._recorder
+        turn = recorder.turn
+        try:
+            if not (turn.acquire(timeout=recorder.left(until)) if wait else turn.acquire(blocking=False)):
+                if wait:
+                    raise recorder.overdue("another thread of this process")
+                return None
+            return call()
+        finally:
+            try:
+                turn.release()  # the first call here, so that Ctrl-C cannot leave it held
+            except RuntimeError:  # it was not acquired
+                pass
+            else:
+                if recorder.waiting:
+                    with suppress(IndexError):  # it waits no longer
+                        recorder.waiting[0].wake()
 
     def _wait_for_blocks(self, until: float) -> None:
         """Return when no other thread has an open block. None is begun then, because that takes a turn."""
@@ -98,28 +182,156 @@ class SharedGate(Gate):
                 raise recorder.overdue("a transaction of another thread")
             block.wait()
 
-    def _locked(self, until: float, keeps: bool, command: Callable[[], T]) -> T:
-        """Call a command while nobody else appends. *keeps*: until the end of the block that it begins."""
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def _carry_out(self, asked: _Asked, until: float) -> None:
+        """Return when a command of this thread has an answer: by this thread in its turn, or by another one in its."""
+        recorder = self._recorder
+        waiting = recorder.waiting
+        waiting.append(asked)
+        try:
+            while not asked.over:
+                self._in_turn(until, lambda: self._lead(asked, until), wait=False)
+                if asked.over:
+                    break
+                if asked.sleep is None:
+                    sleep = threading.Lock()
+                    sleep.acquire()
+                    asked.sleep = sleep  # and look once more, because only who has one is woken
+                    continue
+                left = recorder.left(until)
+                if not asked.sleep.acquire(timeout=min(_AT_MOST, left or _AT_MOST)) and not left:
+                    with suppress(ValueError):  # it is being carried out, by a thread whose time is limited too
+                        waiting.remove(asked)
+                        raise recorder.overdue("another thread of this process")
+        finally:
+            asked.over = True
+            if waiting:
+                with suppress(ValueError):  # it was carried out
+                    waiting.remove(asked)
+        if asked.due:
+            self.log.deliver(asked.due)
+
+    def _lead(self, asked: _Asked, until: float) -> None:
+        """Carry out the command of this thread, which has the turn, and those that wait."""
+        if asked.over:
+            return
+        recorder = self._recorder
+        if asked.begun:
+            asked.end(UnknownOutcomeError.of_change(recorder.name, _CUT_OFF))
+            return
+        self._wait_for_blocks(until)
+        group = [asked]
+        recorder.has_taken = False
+        try:
+            news = recorder.lock(until)
+            self._gather(group)
+            if len(group) == 1:
+                asked.result = super().run(self._decide, news, asked.call)
+            else:
+                super().run(self._decide_all, news, group)
+            for each in group:
+                each.end(each.error)
+        except BaseException as exc:
+            if len(group) == 1:
+                raise
+            self._settle(group, exc)
+            if not isinstance(exc, Exception):
+                raise
+        finally:
+            self._unlock()
+
+    def _gather(self, group: list[_Asked]) -> None:
+        """Add those to the group whose commands wait, unless its first one is to be alone."""
+        waiting = self._recorder.waiting
+        if group[0] in waiting:
+            waiting.remove(group[0])
+        for _ in range(0 if group[0].alone else min(len(waiting), TOGETHER - 1)):
+            try:
+                other = waiting.popleft()
+            except IndexError:  # it waits no longer
+                return
+            if other.alone:
+                waiting.append(other)
+            else:
+                group.append(other)
+
+    def _settle(self, group: list[_Asked], exc: BaseException) -> None:
+        """Give each of a group an answer after an exception, or have its command decided anew by its own thread.
+
+        Not one whose record was appended, or may have been: there is no other exception than ours that says it was not.
+        """
+        has_taken = self._recorder.has_taken
+        doubt = UnknownOutcomeError.of_change(self._recorder.name, _CUT_OFF)
+        if isinstance(exc, UnknownOutcomeError):
+            doubt = exc
+        for each in group:
+            if each.over:  # its thread waits no longer
+                continue
+            if has_taken or (each.recorded and (doubt is exc or not isinstance(exc, BookcoreError))):
+                each.end(each.error if has_taken else copy(doubt))
+                continue
+            each.error = each.result = None
+            each.alone, each.begun, each.recorded = True, False, False
+            self._recorder.waiting.append(each)
+            each.wake()
+
+    def _decide(self, news: Any, call: Callable[[], T]) -> T:
+        """Apply what is new, and call the command. The lock is held for writing."""
+        self._recorder.apply(news, afresh=True)
+        return call()
+
+    def _decide_all(self, news: Any, group: list[_Asked]) -> None:
+        """Apply what is new, and decide the commands in one block, whose end appends their records."""
+        recorder = self._recorder
+        recorder.apply(news, afresh=True)
+        recorder.together = []
+        try:
+            recorder.state.undoing(True, self._decide_each, group)
+        finally:
+            recorder.together = None
+        for each in group:
+            each.due = self.log.due
+
+    def _decide_each(self, group: list[_Asked]) -> None:
+        state = self._recorder.state
+        for each in group:
+            if each.over:  # its thread waits no longer
+                continue
+            each.begun = True
+            try:
+                each.context.run(state.undoing, True, self._decide_one, each)
+            except Exception as exc:
+                each.error = exc
+
+    def _decide_one(self, asked: _Asked) -> None:
+        before = len(self.log.changes or ())
+        asked.result = asked.call()
+        asked.recorded = self._recorder.take_down([change for change, _ in (self.log.changes or ())[before:]])
+
+    # -- the lock of the database --------------------------------------------------------------------------
+
+    def _locked(self, until: float, command: Callable[[], None]) -> None:
+        """Call a command that begins a block, until whose end nobody else appends."""
         recorder = self._recorder
         kept = False
         try:
-            news = recorder.lock(until)
-            result = super().run(self._decide, news, keeps, command)
-            kept = keeps
-            return result
+            self._wait_for_blocks(until)
+            super().run(self._decide_and_keep, recorder.lock(until), command)
+            kept = True
         finally:
             if not kept:
-                try:
-                    recorder.unlock()
-                except BaseException:  # Ctrl-C: no other process could append until the next call here
-                    recorder.unlock()
-                    raise
+                self._unlock()
 
-    def _decide(self, news: Any, keeps: bool, command: Callable[[], T]) -> T:
-        """Apply what is new, and call the command. The lock is held for writing."""
+    def _decide_and_keep(self, news: Any, command: Callable[[], None]) -> None:
+        self._decide(news, command)
+        if self.block is not None:
+            self.block.then = self._recorder.unlock
+
+    def _unlock(self) -> None:
         recorder = self._recorder
-        recorder.apply(news, afresh=True)
-        result = command()
-        if keeps and self.block is not None:
-            self.block.then = recorder.unlock
-        return result
+        try:
+            recorder.unlock()
+        except BaseException:  # Ctrl-C: no other process could append until the next call here
+            recorder.unlock()
+            raise

@@ -18,7 +18,7 @@ EVERY = 1 if settings().max_examples > 1000 else 41
 """Which of the 201 places are tried: all, or 5 that lie far apart."""
 
 FORGE = """
-import os, signal, sqlite3, sys
+import os, signal, sqlite3, sys, threading
 from itertools import count
 from bookcore import Calendar
 try:
@@ -64,10 +64,16 @@ def mortal(life):
         plain = psycopg.Connection.execute
         psycopg.Connection.execute = lambda *arguments: life.execute(plain, amidst_postgres, *arguments)
 
-def live(address, round):
+def live(address, round, threads):
     calendar = Calendar.open(address, follow=False, timeout=60)
+    others = [threading.Thread(target=work, args=(calendar, round, thread)) for thread in range(1, threads)]
+    for other in others:
+        other.start()
+    work(calendar, round, 0)
+
+def work(calendar, round, thread):
     for number in count():
-        id, at = f"{round}-{number}", 1000 * round + 2 * number
+        id, at = f"{round}-{thread}-{number}", 1000 * round + 200 * thread + 2 * number
         os.write(1, f"try {id} {at}\\n".encode())
         if number % 2 == 0:
             calendar.book("room", at, at + 1, id=id)
@@ -80,19 +86,23 @@ def live(address, round):
             calendar.checkpoint()
 
 for line in sys.stdin:
-    round, statements, way = line.split()
+    round, statements, way, threads = line.split()
     pid = os.fork()
     if not pid:
         mortal(Life(int(statements), way))
-        live(sys.argv[1], int(round))
+        live(sys.argv[1], int(round), int(threads))
     status = os.waitpid(pid, 0)[1]
     os.write(1, f"end {os.waitstatus_to_exitcode(status)}\\n".encode())
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_writer_killed_anywhere_loses_nothing_that_it_acknowledged(address: str) -> None:
-    """What it did not live to acknowledge is settled by the same call again: then it is there, once and as a whole."""
+@pytest.mark.parametrize("threads", [1, 5])
+def test_a_writer_killed_anywhere_loses_nothing_that_it_acknowledged(threads: int, address: str) -> None:
+    """What it did not live to acknowledge is settled by the same call again: then it is there, once and as a whole.
+
+    Of several threads, whose commands share commits, as of one.
+    """
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(bookcore.__file__))}
     ends: list[str] = []
     stood = unknown = 0
@@ -103,17 +113,16 @@ def test_a_writer_killed_anywhere_loses_nothing_that_it_acknowledged(address: st
         assert forge.stdout is not None
         calendar.add_resource(Resource("room"))
         for number in range(0, POINTS * len(WAYS), EVERY):
-            forge.stdin.write(f"{number} {1 + number // len(WAYS)} {WAYS[number % len(WAYS)]}\n")
+            forge.stdin.write(f"{number} {1 + number // len(WAYS)} {WAYS[number % len(WAYS)]} {threads}\n")
             forge.stdin.flush()
-            told: dict[str, list[str]] = {"try": [], "ack": []}
+            told: dict[str, dict[str, int]] = {"try": {}, "ack": {}}
             while (words := forge.stdout.readline().split()) and words[0] != "end":
-                told[words[0]].append(words[1])
-                at = int(words[2])
+                told[words[0]][words[1]] = int(words[2])
             ends.append(words[1])
             with calendar.fresh():
                 there = {event.id for event in calendar.bookings()}
             assert there.issuperset(told["ack"]), number
-            for id in told["try"][len(told["ack"]) :]:
+            for id, at in told["try"].items() - told["ack"].items():
                 unknown += 1
                 stood += id in there
                 assert (id + "b" in there) is (id in there and at % 4 == 2), (number, id)  # a transaction is whole

@@ -303,9 +303,9 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
 
     one, other = booked(opened), opened()
     breaking = "; SELECT pg_terminate_backend(pg_backend_pid())"
-    statement = postgres._APPEND + breaking if stands else postgres._APPEND.replace("; COMMIT", breaking)
+    statement = postgres._COMMIT + breaking if stands else postgres._COMMIT.replace("; COMMIT", breaking)
     with monkeypatch.context() as patch:
-        patch.setattr(postgres, "_APPEND", statement)
+        patch.setattr(postgres, "_COMMIT", statement)
         with pytest.raises(UnknownOutcomeError, match=r"nobody knows whether the change stands .* with the same id"):
             one.book("room", 8, 9, id="once")
     assert "once" not in one

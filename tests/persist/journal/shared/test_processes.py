@@ -52,39 +52,46 @@ for at in range(10**9):
 """
 
 CALLER = """
-import json, random, sys
+import json, os, random, sys, threading
 from time import perf_counter_ns
 from bookcore import Calendar, ConflictError, Resource, UnknownBookingError
-address, process, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-rng = random.Random(process)
+address, first, calls, threads = sys.argv[1], *map(int, sys.argv[2:])
 calendar = Calendar.open(address, timeout=60, sync="never")
 for room in range(3):
     if room not in calendar.resources.ids():
         calendar.add_resource(Resource(room))
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(calls):
-    room, start = rng.randrange(3), rng.randrange(12)
-    end, id = start + rng.randrange(1, 4), f"{process}-{number}"
-    operation = rng.choice(["book", "book", "remove", "is_available"])
-    there = [event.id for event in calendar.bookings(room)]
-    if operation == "remove":
-        id = rng.choice([*there, f"never booked in {room}"])
-    begun = perf_counter_ns()
-    try:
-        if operation == "book":
-            calendar.book(room, start, end, id=id)
-            result = "done"
-        elif operation == "remove":
-            calendar.remove_booking(id)
-            result = "done"
-        else:
-            with calendar.fresh():
-                result = calendar.is_available(room, start, end)
-            id = None
-    except (ConflictError, UnknownBookingError):
-        result = "refused"
-    print(json.dumps([process, begun, perf_counter_ns(), operation, room, id, start, end, 1, result]))
+
+def call(process):
+    rng = random.Random(process)
+    for number in range(calls):
+        room, start = rng.randrange(3), rng.randrange(12)
+        end, id = start + rng.randrange(1, 4), f"{process}-{number}"
+        operation = rng.choice(["book", "book", "remove", "is_available"])
+        there = [event.id for event in calendar.bookings(room)]
+        if operation == "remove":
+            id = rng.choice([*there, f"never booked in {room}"])
+        begun = perf_counter_ns()
+        try:
+            if operation == "book":
+                calendar.book(room, start, end, id=id)
+                result = "done"
+            elif operation == "remove":
+                calendar.remove_booking(id)
+                result = "done"
+            else:
+                with calendar.fresh():
+                    result = calendar.is_available(room, start, end)
+                id = None
+        except (ConflictError, UnknownBookingError):
+            result = "refused"
+        told = json.dumps([process, begun, perf_counter_ns(), operation, room, id, start, end, 1, result])
+        os.write(1, f"{told}\\n".encode())
+
+working = [threading.Thread(target=call, args=(threads * first + number,)) for number in range(threads)]
+for thread in working:
+    thread.start()
 """
 
 FORK = """
@@ -191,11 +198,12 @@ def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
         assert len(calendar) == ROUNDS
 
 
-def judged(addresses: list[str]) -> Verdict:
-    """Let a process for each address call at the same time, and judge what all of them were told."""
+def judged(addresses: list[str], threads: int = 1) -> Verdict:
+    """Let a process for each address call at the same time, in so many threads, and judge what all of them were told."""
     with ExitStack() as stack:
         callers = [
-            stack.enter_context(started(CALLER, address, number, CALLS)) for number, address in enumerate(addresses)
+            stack.enter_context(started(CALLER, address, number, CALLS // threads, threads))
+            for number, address in enumerate(addresses)
         ]
         assert [line_of(caller) for caller in callers] == ["ready"] * len(addresses)
         for caller in callers:
@@ -215,6 +223,16 @@ def test_one_order_explains_what_all_processes_were_told(address: str) -> None:
     verdict = judged([address] * PROCESSES)
     assert verdict, str(verdict)
     assert verdict.calls == PROCESSES * CALLS
+
+
+def test_one_order_explains_what_threads_were_told_that_share_commits(address: str) -> None:
+    """Two processes of five threads each."""
+    with Calendar.open(address, sync="never") as calendar:
+        for room in range(3):
+            calendar.add_resource(Resource(room))
+    verdict = judged([address] * 2, threads=5)
+    assert verdict, str(verdict)
+    assert verdict.calls == 2 * 5 * (CALLS // 5)
 
 
 def test_no_order_explains_processes_that_share_nothing(tmp_path: Path) -> None:
