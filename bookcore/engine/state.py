@@ -624,13 +624,12 @@ class CalendarState:
         if isinstance(seqs, range):
             ledger.owners.put_range(seqs[0], numbers)
         else:
-            for seq, number in zip(seqs, numbers, strict=True):
-                ledger.owners[seq] = number
-        ledger.last = seqs[-1]
+            ledger.owners.put_all(seqs, numbers)
+        first, ledger.last = (seqs[0], seqs[-1]) if isinstance(seqs, range) else (min(seqs), max(seqs))
         if ids is not None:
             ledger.name_all(ids, seqs)
         ledger.objects.update(objects or {})
-        for seq in range(seqs[0], min(ledger.undone, seqs[-1]) + 1):
+        for seq in range(first, min(ledger.undone, ledger.last) + 1):
             if seq in ledger.owners and seq not in ledger.objects:
                 ledger.locks[seq] = ledger.next_lock()
         for place, count in records.tally().items():

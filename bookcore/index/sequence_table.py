@@ -14,6 +14,7 @@ Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its pla
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 SHIFT = 10
@@ -98,6 +99,22 @@ class SequenceTable:
             same = type(rest) is array and rest.typecode == "I"  # anything else is read number by number, bytes as well
             part.extend(rest if same else iter(rest))
             low = high
+
+    def put_all(self, keys: Sequence[int], values: Sequence[int]) -> None:
+        """Put values under distinct keys, in any order. O(n), in C if there are no others and few between them."""
+        most = max(keys)
+        if self.parts or most > 4 * len(keys) + SIZE:
+            for key, value in zip(keys, values, strict=True):
+                self[key] = value
+            return
+        table = array("I", [NOTHING]) * (most + 1)
+        deque(map(table.__setitem__, keys, values), maxlen=0)
+        for at in range(0, len(table), SIZE):
+            part = table[at : at + SIZE]
+            empty = part.count(NOTHING)
+            if empty < len(part):
+                self.empty[at >> SHIFT] = empty
+                self.parts[at >> SHIFT] = part
 
     def map_values(self, values: Mapping[int, int]) -> None:
         """Replace each value by the one that *values* gives for it. O(places)."""

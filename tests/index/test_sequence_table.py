@@ -64,6 +64,24 @@ def test_a_range_follows_what_is_left_of_keys_that_were_removed(first: int, left
     assert len(table) == left + 3
 
 
+@pytest.mark.parametrize("others", [[], [3]])
+@given(keys=st.lists(st.integers(0, 5 * SIZE), min_size=1, max_size=60, unique=True), shift=st.sampled_from([4, 1 << 40]))
+def test_many_keys_are_put_as_one_by_one(others: list[int], keys: list[int], shift: int) -> None:
+    """In any order, near to each other and far apart, beside others or alone."""
+    keys = [shift + key for key in keys]
+    one, many = SequenceTable(), SequenceTable()
+    for key in others:
+        one[key] = many[key] = 9
+    for key in keys:
+        one[key] = key & 255
+    many.put_all(keys, [key & 255 for key in keys])
+    many.check()
+    assert [(key, many[key]) for key in many] == [(key, one[key]) for key in one]
+    many[max(keys) + 1] = 1
+    many.pop(keys[0])
+    many.check()
+
+
 def lines_run(call: Callable[[], Any]) -> int:
     """Count the lines of Python that a call runs."""
     count = 0

@@ -241,8 +241,8 @@ def test_swapped_sections_are_noticed(tmp_path: Path) -> None:
 def test_newer_format_is_said_to_be_newer(forge: Forge) -> None:
     """The error has both numbers, so that a program can say which version to install."""
     with pytest.raises(SnapshotVersionError, match="newer") as caught:
-        read_file(forge([b""], version=2))
-    assert (caught.value.found, caught.value.known) == (2, 1)
+        read_file(forge([b""], version=3))
+    assert (caught.value.found, caught.value.known) == (3, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +17,13 @@ from bookcore.engine.registry import Registry
 from bookcore.hours import Hours
 from bookcore.model.resource import overwrite
 from bookcore.persist import registry
+from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.registry import register_key_codec
 from bookcore.persist.snapshot import rebuild
+from bookcore.persist.snapshot.format import VERSION, Facts, write_file
+from bookcore.persist.snapshot.gather import gather
+from bookcore.persist.snapshot.state import Bookings, encode_state
+from bookcore.stores.memory import bulk
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.tree import TreeStore
 
@@ -133,20 +139,74 @@ def test_restored_calendar_goes_on_alike(tmp_path: Path, family: str, bounds: An
         again.check()
 
 
+def as_format_1(calendar: Calendar, path: Path) -> Calendar:
+    """Return a calendar that was written to a file of format 1, and read again."""
+    state = gather(calendar._engine.state, path)
+    write_file(path, Facts(rows=len(state.bookings.ids), last_sequence=state.last_sequence), encode_state(state))
+    return Calendar.restore(path)
+
+
+@pytest.mark.parametrize("pools", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bookings_come_back_with_their_numbers_and_without_being_sorted(
+    tmp_path: Path, family: str, pools: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of format 1, which has none, gives a calendar that answers the same."""
+    calendar = filled(FAMILIES[family], "[)", pools)
+    old = as_format_1(calendar, tmp_path / "1.bks")
+    monkeypatch.setattr(bulk, "sort_rows", None)
+    calendar.snapshot(tmp_path / "2.bks")
+    again = Calendar.restore(tmp_path / "2.bks")
+    assert sorted(again._engine.state.ledger.owners) == sorted(calendar._engine.state.ledger.owners)
+    assert [(event._seq, event.id) for event in again.bookings()] == [(e._seq, e.id) for e in calendar.bookings()]
+    assert again.digest() == old.digest() == calendar.digest()
+    again.check()
+    old.check()
+
+
+def test_bookings_of_a_file_that_are_in_no_order_are_sorted(tmp_path: Path) -> None:
+    """Those of one resource, or resource after resource: a file may come from elsewhere."""
+    calendar = filled(FAMILIES["int"], "[)", False)
+    state = gather(calendar._engine.state, "", numbered=True)
+    rows, count = state.bookings, len(state.bookings.ids)
+    for order in (range(count - 1, -1, -1), sorted(range(count), key=lambda at: (rows.resources[at], -at))):
+        keys = rows.keys.values
+        mixed = Bookings(
+            [rows.ids[at] for at in order], [rows.kinds[at] for at in order], [rows.resources[at] for at in order],
+            KeyColumn([keys[at] for at in order] + [keys[count + at] for at in order]),
+            [rows.quantities[at] for at in order], [rows.fields[at] for at in order],
+            [(rows.numbers or ())[at] for at in order],
+        )  # fmt: skip
+        moved = {at: place for place, at in enumerate(order)}
+        holds = replace(state.holds, bookings=[moved[at] for at in state.holds.bookings])
+        listed = [[moved.get(at, at) for at in each] for each in state.closures.overlapping]
+        found = replace(state, bookings=mixed, holds=holds, closures=replace(state.closures, overlapping=listed))
+        write_file(tmp_path / "a.bks", Facts(bytes(16), state.last_sequence, count, VERSION), encode_state(found))
+        again = Calendar.restore(tmp_path / "a.bks")
+        again.check()
+        assert again.digest() == calendar.digest()
+
+
 def test_ids_that_are_numbers_come_back_with_theirs(tmp_path: Path) -> None:
-    """Ids that count up from one are the numbers of the bookings; ids that count up from far above are not."""
+    """Ids that count up from one are the numbers of the bookings; ids that count up from far above are not.
+
+    That is so in a file of format 1. In one of format 2 each booking has the number that it had.
+    """
     for first, numbers in ((1, range(1, 51)), (2, range(2, 52)), (500, range(1, 51))):
         calendar = Calendar()
         calendar.add_resource(Resource("a"))
         for at in range(50):
             calendar.book("a", 2 * at, 2 * at + 1, id=first + at)
         calendar.snapshot(tmp_path / "a.bks")
-        again = Calendar.restore(tmp_path / "a.bks")
+        kept = Calendar.restore(tmp_path / "a.bks")
+        assert [event._seq for event in kept.bookings()] == [event._seq for event in calendar.bookings()]
+        again = as_format_1(calendar, tmp_path / "1.bks")
         again.check()
         assert [event.id for event in again.bookings()] == list(range(first, first + 50))
         assert [event._seq for event in again.bookings()] == list(numbers)  # no number is the id of another booking
-        assert again.digest() == calendar.digest()
-        assert again.book("a", 200, 201).id == calendar.book("a", 200, 201).id
+        assert again.digest() == kept.digest() == calendar.digest()
+        booked = [each.book("a", 200, 201).id for each in (again, kept, calendar)]
+        assert len(set(booked)) == 1
 
 
 def test_resource_is_told_by_identity_whatever_it_says_of_itself(tmp_path: Path) -> None:

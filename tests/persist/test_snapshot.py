@@ -999,7 +999,7 @@ def test_failures_of_files_reach_the_caller_as_ours(small: Path, tmp_path: Path)
     with pytest.raises(SnapshotError, match="at most"):
         load(Calendar, small, types=[Flat], limits=Limits(10))
     data = bytearray(small.read_bytes())
-    data[8] = 2
+    data[8] = 3
     small.write_bytes(data)
     with pytest.raises(SnapshotVersionError):
         load(Calendar, small, types=[Flat])

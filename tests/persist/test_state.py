@@ -48,7 +48,7 @@ def facts(state: State) -> list[Any]:
             if name in ("counted", "bare"):  # how the ids and the fields were read, and no fact
                 continue
             value = getattr(section, name)
-            found.append(value.values if isinstance(value, KeyColumn) else list(value))
+            found.append(value.values if isinstance(value, KeyColumn) else value if value is None else list(value))
     return found
 
 
@@ -62,6 +62,47 @@ def test_state_comes_back(sound: Sound) -> None:
     assert facts(through_pickles(sound())) == facts(sound())
     empty = State(classes=[":BookingEvent"])
     assert facts(through_pickles(empty)) == facts(empty)
+
+
+@pytest.mark.parametrize(
+    ("ids", "numbers", "expected"),
+    [
+        ([None, None], [12, 3], [12, 3]),
+        (["a", None], [1, 12], ["a", 12]),
+        ([2, None], [1, 5], [2, 5]),
+        ([None, None], [1 << 40, 3], [1 << 40, 3]),  # too far apart for a table
+        ([None, None], [1 << 62, 1], [1 << 62, 1]),
+    ],
+)
+def test_numbered_bookings_come_back_in_their_order(
+    sound: Sound, ids: list[Any], numbers: list[int], expected: list[Any]
+) -> None:
+    """Where there is no id, the number is the id."""
+    state = through_pickles(sound(bookings__ids=ids, bookings__numbers=numbers, last_sequence=max(12, *numbers)))
+    assert list(state.bookings.ids) == expected
+    assert list(state.bookings.numbers or ()) == numbers
+
+
+@pytest.mark.parametrize(
+    ("ids", "numbers", "reason"),
+    [
+        ([None, None], [3, 3], "number that is there twice"),
+        ([None, None], [1 << 40, 1 << 40], "number that is there twice"),
+        ([None, None], [0, 3], "has not given"),
+        ([None, None], [1, 13], "has not given"),
+        (["a", "b"], [1 << 70, 3], "has not given"),
+        (["a", "b"], [1 << 70, 1 << 70], "number that is there twice"),
+        ([5, None], [1, 5], "an id twice"),
+        (["a", "a"], [1, 2], "an id twice"),
+    ],
+)
+def test_numbers_that_no_calendar_gives_are_refused(
+    sound: Sound, ids: list[Any], numbers: list[int], reason: str
+) -> None:
+    """Each is given once, from 1 to the last one; and is no other booking's id where it is the id of its own."""
+    last = 1 << 40 if numbers == [1 << 40] * 2 else 12
+    with pytest.raises(Unreadable, match=reason):
+        through_pickles(sound(bookings__ids=ids, bookings__numbers=numbers, last_sequence=last))
 
 
 @given(

@@ -44,7 +44,8 @@ from bookcore.persist.snapshot.flat import FlatError, dumps, loads
 
 Section = tuple[bytes, ...]
 
-VERSION = 1
+VERSION = 2
+"""The newest format. In format 1 bookings have no numbers, see `bookcore.persist.snapshot.state`; all else is the same."""
 MAGIC = b"\x89BKSN\r\n\x1a"  # is not text, and changes if a program converts line ends
 END_MAGIC = b"\x1aNSKB\r\n\x89"
 _HEADER = struct.Struct("<8sHBBI16sQQQ8s")
@@ -57,11 +58,12 @@ _KEYED = 1
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts in the header of a file: id of the store, number of the last booking, number of bookings."""
+    """The facts in the header of a file: id of the store, number of the last booking, number of bookings, format."""
 
     store_id: bytes = bytes(16)
     last_sequence: int = 0
     rows: int = 0
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ def _parts(facts: Facts, sections: Sequence[Section], secret: bytes) -> list[byt
         pickled = dumps(section)
         body += (_LENGTH.pack(len(pickled)), pickled)
     header = _HEADER.pack(
-        MAGIC, VERSION, _FLAT_PICKLES, _KEYED if secret else 0, len(sections),
+        MAGIC, facts.version, _FLAT_PICKLES, _KEYED if secret else 0, len(sections),
         facts.store_id, facts.last_sequence, facts.rows, sum(map(len, body)), _key_check(secret, facts.store_id),
     )  # fmt: skip
     parts = [header, *body]
@@ -324,7 +326,7 @@ def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]
             name, f"cut short: {len(data)} bytes do not hold a snapshot", offset=len(data)
         )
     _, version, codec, flags, count, store_id, sequence, rows, length, check = _HEADER.unpack_from(data)
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         if version > VERSION:
             raise SnapshotVersionError(name, version, VERSION, offset=8)
         raise SnapshotDamagedError(name, f"there is no format {version}", offset=8)
@@ -346,7 +348,7 @@ def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]
         raise SnapshotKeyError(name, "the key is not the one the file was written with", offset=56)
     if not compare_digest(data[end : end + _DIGEST_SIZE], _digest((memoryview(data)[:end],), secret)):
         raise SnapshotDamagedError(name, "damaged: its digest does not match its contents", offset=end)
-    return Facts(store_id, sequence, rows), list(_sections(name, memoryview(data)[:end], count))
+    return Facts(store_id, sequence, rows, version), list(_sections(name, memoryview(data)[:end], count))
 
 
 def _sections(name: str, data: memoryview, count: int) -> Iterator[Section]:

@@ -45,7 +45,9 @@ def read(calendar: CalendarState, path: object) -> Rows:
     registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
     records = registry.in_order()
     rows = _copied(calendar.store, records)
-    ids: dict[Any, Any] = {seq: ledger.ids[seq] for seq in ledger.ids}
+    ids: dict[Any, Any] = {}
+    for part in ledger.ids.parts:  # in C, a part at a time
+        ids.update(part)
     objects = dict(sorted(ledger.objects.items()))  # classes are numbered in this order; undoing puts events back last
     until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
     expired = list(holds.expired.items())
@@ -59,8 +61,11 @@ def read(calendar: CalendarState, path: object) -> Rows:
     return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type, crowded
 
 
-def gather(calendar: CalendarState, path: object, rows: Rows | None = None) -> State:
+def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, numbered: bool = False) -> State:
     """Return everything a snapshot of a calendar carries; *rows* are what `read` has returned before.
+
+    Bookings are in order of booking. With *numbered* they are resource after resource, by start, with their numbers: then
+    nothing has to be sorted, neither here nor where the calendar is rebuilt.
 
     Raises: `SnapshotTypeError` for a resource or booking of a class that cannot be carried.
 
@@ -84,7 +89,7 @@ def gather(calendar: CalendarState, path: object, rows: Rows | None = None) -> S
         [hours.to_plain() for hours, _ in rules],
         [members(bits) for _, bits in rules],
     )
-    seqs, state.bookings = _bookings(columns, ids, objects, records, fast_type, classes)
+    seqs, state.bookings = _bookings(columns, ids, objects, records, fast_type, classes, numbered)
     place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
     state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
     state.expired = Expired([id for id, _ in expired], [deadline for _, deadline in expired])
@@ -312,13 +317,17 @@ def _bookings(
     records: list[ResourceRecord],
     fast_type: type | None,
     classes: ClassNames,
+    numbered: bool,
 ) -> tuple[Sequence[int], Bookings]:
-    """Return the numbers of the bookings, in order, and a row for each."""
-    order, seqs = _in_order(rows.seqs)
-    places = list(chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
-    in_order = taker(order)
-    starts, ends = (list(in_order(column)) for column in rows.starts_and_ends())
-    count = len(order)
+    """Return the numbers of the bookings, and a row for each; see `gather`."""
+    count, seqs, quantities = len(rows.seqs), rows.seqs, rows.quantities
+    places: Any = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
+    starts, ends = rows.starts_and_ends()
+    if not numbered:
+        order, seqs = _in_order(seqs)
+        in_order = taker(order)
+        starts, ends, places = list(in_order(starts)), list(in_order(ends)), array("I", in_order(places))
+        quantities = None if quantities is None else list(in_order(quantities))
     kinds: Sequence[int] = _same(classes.place(BookingEvent) if count > len(objects) else 0, count)
     fields: list[Any] = [None] * count
     if objects:  # events that say more than their rows, or say it otherwise
@@ -331,13 +340,21 @@ def _bookings(
             starts[place], ends[place] = event._start, event._end
             if not {type(event._start), type(event._end)} <= {fast_type, NoneType}:  # a `Timestamp` among datetimes
                 fast_type = None
+    named: Any = seqs
+    if numbered and ids:
+        named = [None if type(id) is int and id == seq else id for seq, id in zip(seqs, map(ids.get, seqs), strict=True)]
+    elif numbered:
+        named = [None] * count
+    elif ids:
+        named = list(map(ids.get, seqs, seqs))
     return seqs, Bookings(
-        list(map(ids.get, seqs, seqs)) if ids else seqs,
+        named,
         kinds,
-        array("I", in_order(places)),
+        places,
         KeyColumn(starts + ends, cls=fast_type),
-        _same(1, count) if rows.quantities is None else list(in_order(rows.quantities)),
+        _same(1, count) if quantities is None else quantities,
         fields,
+        seqs if numbered else None,
     )
 
 

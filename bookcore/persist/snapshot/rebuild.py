@@ -94,12 +94,16 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
 
 
 def _numbers(state: State) -> Sequence[int]:
-    """Return a number for each booking, in order: its id wherever that can be, so that few ids need be kept beside them.
+    """Return the number of each booking.
+
+    Those of a file of format 1 are made: the id wherever that can be, so that few ids need be kept beside them.
 
     No number is above the last that was given out, so that the next booking gets the one that it would have had. Where the
     ids leave too few for the bookings after them, each booking gets the next free number, which is at most the one it had.
     """
     rows = state.bookings
+    if rows.numbers is not None:
+        return rows.numbers
     if rows.counted and rows.ids and rows.ids[0] >= 1 and rows.ids[-1] <= state.last_sequence:
         return range(rows.ids[0], rows.ids[0] + len(rows.ids))
     seqs: list[int] = []
@@ -303,7 +307,7 @@ def _load_in_one_piece(
     if spans is None:
         return False
     records = DictionaryColumn(by_place, rows.resources)
-    numbered = isinstance(seqs, range) or list(seqs) == list(rows.ids)
+    numbered = isinstance(seqs, range) or seqs is rows.ids or list(seqs) == list(rows.ids)
     kept = _kept(calendar, state, seqs, resources, classes)
     loaded = calendar.load(records, *spans, seqs, None if numbered else rows.ids, kept)
     calendar.end_load()
@@ -332,7 +336,7 @@ def _book_one_by_one(
     rows = state.bookings
     count, keys = len(rows.ids), rows.keys.values
     engine, makers = Engine(calendar), _event_makers(state, rows.kinds, classes)
-    for at, seq in enumerate(seqs):
+    for seq, at in sorted(zip(seqs, range(count), strict=True)):
         event = makers[rows.kinds[at]](
             resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at], rows.fields[at]
         )

@@ -21,6 +21,7 @@ from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, Sna
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import (
+    VERSION,
     Facts,
     Limits,
     Section,
@@ -77,9 +78,9 @@ def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Row
 
 def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | None) -> tuple[Facts, list[Section]]:
     with garbage_paused(), told_as_unwritable(name):
-        state = gather(calendar, name, rows)
+        state = gather(calendar, name, rows, numbered=True)
         sections = encode_state(state)
-        return Facts(store_id, state.last_sequence, len(state.bookings.ids)), sections
+        return Facts(store_id, state.last_sequence, len(state.bookings.ids), VERSION), sections
 
 
 def load(

@@ -5,16 +5,18 @@
     resources   a resource        id, class, capacity, buffer before, buffer after, attributes
     tags        a label           label, resources
     rules       opening hours     the hours as plain values, resources
-    bookings    a booking         id, class, resource, start and end, quantity, fields
+    bookings    a booking         id, class, resource, start and end, quantity, fields, number
     holds       a held booking    booking, time when the hold expires
     expired     an expired hold   id, time when it expired: the last few, so that confirming one raises the right error
     closures    a closure         id, resource, start and end, reason, bookings that were active when it was made
     released    a booking         as bookings: those which closures list and which were released or moved since
     crowded     a resource        resource: those whose bookings use more units than its capacity, which was set later
 
-Resources are in order of registration and bookings in order of booking. A resource, a booking or a class is written
-as its place: the number of its row, or of its name. The first column of a section has the section's name and number
-of rows. The sections *released* and *crowded* are written only if one of them, or a later one, has rows.
+Resources are in order of registration. Bookings are in the order of their resources, and of their starts on each. The
+number of a booking counts up in order of booking; it is its id as well where that is None. In format 1 bookings have no
+numbers, and are in order of booking. A resource, a booking or a class is written as its place: the number of its row, or
+of its name. The first column of a section has the section's name and number of rows. The sections *released* and *crowded*
+are written only if one of them, or a later one, has rows.
 
 A file is refused if its sections, rows or places do not fit together, if an id is there twice, or if a span ends
 before it starts. Whether bookings overlap, or deadlines of holds cannot be compared, is not checked here, but by the
@@ -24,6 +26,7 @@ calendar that is built from the state. Deadlines of expired holds are only told,
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -55,6 +58,7 @@ _zone = attrgetter("tzinfo")
 _HEAD = struct.Struct("<Q12s")
 _NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released", "crowded"
 _REQUIRED = len(_NAMES) - 2  # all but the last two
+_NUMBERED = 8  # columns of the section "bookings", the first one included, if bookings are numbered
 _LAST_NUMBER = 1 << 62
 """The highest number of a booking or closure in a file. As many again are left for the calendar that is restored."""
 
@@ -89,14 +93,15 @@ class Rules:
 
 @dataclass(slots=True)
 class Bookings:
-    """A row for each booking, in order of booking."""
+    """A row for each booking, in order of booking unless they are numbered."""
 
-    ids: list[Any] = field(default_factory=list)
+    ids: Sequence[Any] = field(default_factory=list)  # to be written with numbers: None where the id is the number
     kinds: Sequence[int] = ()  # places in State.classes
     resources: Sequence[int] = ()  # places in State.resources
     keys: KeyColumn = field(default_factory=lambda: KeyColumn([]))  # all starts, then all ends
     quantities: Sequence[int] = ()
     fields: list[Any] = field(default_factory=list)  # a dict, or None for a booking without fields
+    numbers: Sequence[int] | None = None  # in order of booking
     counted: bool = False  # the ids were read as ints that count up by one
     bare: bool = False  # the bookings were read, and none of them has fields
 
@@ -186,9 +191,12 @@ def encode_state(state: State) -> list[Section]:
 
 
 def _bookings_section(name: str, rows: Bookings) -> Section:
+    ids: Any = rows.ids
+    numbers = () if rows.numbers is None else (encode_numbers(rows.numbers),)
     return _section(
-        name, len(rows.ids), encode_column(rows.ids), encode_numbers(rows.kinds), encode_numbers(rows.resources),
+        name, len(ids), encode_column(ids), encode_numbers(rows.kinds), encode_numbers(rows.resources),
         encode_column(rows.keys.values, rows.keys.cls), encode_numbers(rows.quantities), encode_column(rows.fields),
+        *numbers,
     )  # fmt: skip
 
 
@@ -239,10 +247,14 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     budget.charge_bitmaps(map(max, filter(None, state.rules.members)))
 
     booking_columns = kind, resource, _decode_spans, numbers, values
-    booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns)
+    numbered = len(by_name["bookings"]) == _NUMBERED
+    number_column = (numbers,) if numbered else ()
+    booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns, *number_column)
     state.bookings = _checked_bookings(closed, budget, ids.values, *columns)
     state.bookings.counted = ids.consecutive
-    if not ids.consecutive:
+    if numbered:
+        _name_by_number(state.bookings, state.last_sequence)
+    if not ids.consecutive and state.bookings.ids is not state.bookings.numbers:
         _check_ids(state.bookings.ids, budget)
 
     _, columns = read("holds", _places(booking_count), values)
@@ -339,6 +351,24 @@ def _check_ids(ids: Sequence[Any], budget: Budget) -> None:
     """Raise if an id is None, has no hash, or is there twice."""
     if None in _check_distinct(ids, budget):
         raise Unreadable("an id that is None")
+
+
+def _name_by_number(rows: Bookings, last: int) -> None:
+    """Give each booking without an id its number for one. Raises if a number is there twice, or was not given out."""
+    numbers: Any = rows.numbers
+    most = max(numbers, default=0)
+    if most > 4 * len(numbers) or type(numbers) is list:
+        distinct = len(set(numbers))
+    else:
+        there = bytearray(most + 1)  # takes a third of the time of a set
+        deque(map(there.__setitem__, numbers, repeat(1)), maxlen=0)
+        distinct = there.count(1)
+    if 0 in numbers or most > last or distinct < len(numbers):
+        raise Unreadable("a booking with a number that is there twice, or that the calendar has not given")
+    if rows.ids.count(None) == len(numbers):
+        rows.ids = numbers
+    else:
+        rows.ids = [number if id is None else id for id, number in zip(rows.ids, numbers, strict=True)]
 
 
 def _check_distinct(ids: Sequence[Any], budget: Budget) -> set[Any]:

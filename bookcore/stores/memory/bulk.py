@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate, chain
-from operator import attrgetter, lt
+from itertools import accumulate, chain, islice
+from operator import attrgetter, le, lt, sub
 from typing import Any
 
 from bookcore.index.column import SHARED
@@ -98,15 +98,19 @@ def _load_ranked(
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
     numbers, _ = _numbers(records)
-    rows, owners, ranks, end_ranks = sort_rows(numbers, ranks, end_ranks, len(keys))
-    counts = run_lengths(owners)
-    bounds = list(accumulate(counts, initial=0))
-    if has_overlap(closed, ranks, end_ranks, bounds):
-        return False
+    owners = numbers
+    rows: Sequence[int] = range(len(numbers))
+    bounds = _bounds(owners) if all(map(le, owners, islice(owners, 1, None))) else None
+    # where each start comes after the end before it, the rows of a resource are in order
+    if bounds is None or has_overlap(closed, ranks, end_ranks, bounds):
+        rows, owners, ranks, end_ranks = sort_rows(owners, ranks, end_ranks, len(keys))
+        bounds = _bounds(owners)
+        if has_overlap(closed, ranks, end_ranks, bounds):
+            return False
     begun = bounds[:-1]
     if isinstance(records, DictionaryColumn) and numbers is records.places:
         places = take(owners, begun)
-        records.set_tally(dict(zip(places, counts, strict=True)))
+        records.set_tally(dict(zip(places, map(sub, bounds[1:], begun), strict=True)))
         firsts = take(records.table, places)
     else:
         firsts = take(records, take(rows, begun))
@@ -125,11 +129,18 @@ def _load_ranked(
     return True
 
 
+def _bounds(owners: Sequence[int]) -> list[int]:
+    """Return the positions at which the rows of each owner begin, and their end. O(n), in C."""
+    return list(accumulate(run_lengths(owners), initial=0))
+
+
 def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
     """Return the numbers at some positions; *seqs* is often a range, which is faster."""
     if isinstance(seqs, range) and seqs.step == 1:
         first = seqs.start
         return array("q", [first + row for row in rows])
+    if isinstance(rows, range):
+        return array("q", iter(seqs[rows.start : rows.stop]))
     return array("q", take(seqs, rows))
 
 
@@ -226,12 +237,14 @@ def _ranked_columns(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[An
     if len(set(table)) < len(table):
         return None
     order = sorted(range(len(table)), key=table.__getitem__)
-    keys, places, end_places = [table[place] for place in order], starts.places, ends.places
+    keys: list[Any] = [table[place] for place in order]
+    places: Iterable[int] = starts.places
+    end_places: Iterable[int] = ends.places
     if order != list(range(len(order))):
         ranks = [0] * len(table)
         for rank, place in enumerate(order):
             ranks[place] = rank
-        places, end_places = list(map(ranks.__getitem__, places)), list(map(ranks.__getitem__, end_places))
+        places, end_places = map(ranks.__getitem__, places), map(ranks.__getitem__, end_places)
     if type(keys[0]) is datetime:
         # new objects lie side by side in memory, which the given keys do not
         keys = [key.replace() for key in keys]
