@@ -20,6 +20,7 @@ from typing import Any
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.errors import KeyTypeError, StoreError
+from bookcore.model.keys import HIGHEST, LOWEST
 from bookcore.model.lengths import reach
 from bookcore.stores.generic import widened
 from bookcore.stores.memory.bulk import load, worth_it
@@ -202,12 +203,19 @@ class MemoryStore:
         None where each row would have to be read: with capacity, unbounded spans, or hidden rows. O(resources), and copying
         eight bytes a row: the edges are those of the index itself, which replaces them and never changes them.
         """
-        intervals = [record.state.intervals for record in records if record.is_exclusive]
-        if len(intervals) < len(records) or self._tombstones or not all(each.is_bounded for each in intervals):
+        if self._pooled.value() or self._tombstones:
+            return None
+        intervals = [record.state.intervals for record in records]
+        edges = [each.edges for each in intervals]
+        bounded = [own[0] is not LOWEST and own[-1] is not HIGHEST for own in edges if own]  # in one loop: the lock is held
+        if not all(bounded):
             return None
         seqs = array("q")  # joined as bytes: copying one number after the other takes seven times as long
-        seqs.frombytes(b"".join([_as_array(each.values) for each in intervals]))
-        return [each.edges for each in intervals], seqs, list(map(len, intervals))
+        numbers = [each.values for each in intervals]
+        if list in set(map(type, numbers)):  # of chunked intervals
+            numbers = list(map(_as_array, numbers))
+        seqs.frombytes(b"".join(numbers))
+        return edges, seqs, [size >> 1 for size in map(len, edges)]
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span.
