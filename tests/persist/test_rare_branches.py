@@ -5,7 +5,6 @@ What is here belongs to no other test, and is there so that every branch of `boo
 
 from __future__ import annotations
 
-import pickle
 import runpy
 import struct
 import sys
@@ -33,7 +32,7 @@ from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedEr
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared import recorder, sqlite
 from bookcore.persist.shared.seam import Place
-from bookcore.persist.snapshot import flat, gather, rebuild
+from bookcore.persist.snapshot import gather, rebuild
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import Facts, read_file, write_file
 from bookcore.persist.snapshot.state import Bookings, State
@@ -142,26 +141,6 @@ def test_a_fraction_of_too_many_digits_is_unreadable(monkeypatch: pytest.MonkeyP
 
 
 # -- files -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("found", [pickle.UnpicklingError("no"), (b"x", 1), [b"x"]], ids=repr)
-def test_a_pickle_that_was_checked_and_is_something_else_is_refused(found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the unpickler makes of it."""
-    monkeypatch.setattr(flat, "_Reader", lambda _: SimpleNamespace(load=lambda: _raised(found)))
-    with pytest.raises(flat.FlatError):
-        flat.loads(flat_bytes())
-
-
-def test_lack_of_memory_is_not_damage_of_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told as it is."""
-    monkeypatch.setattr(flat, "_Reader", lambda _: SimpleNamespace(load=lambda: _raised(MemoryError())))
-    with pytest.raises(MemoryError):
-        flat.loads(flat_bytes())
-
-
-def flat_bytes() -> bytes:
-    """Return a section."""
-    return flat.dumps((b"abc", b"defg"))
 
 
 def _raised(found: Any) -> Any:
