@@ -110,7 +110,7 @@ class Chunk:
 
     def size(self) -> int:
         """Return the number of starts and ends. O(1)."""
-        return len(self.starts) + len(self.ends) + (len(self.late_starts) + len(self.late_ends)) // 2
+        return len(self.starts.keys) + len(self.ends.keys) + (len(self.late_starts) + len(self.late_ends)) // 2
 
     def insert_start(self, place: int, key: Any, number: int) -> None:
         """Put a start at its place in the column and set it in the bitmaps; no entry is late. Compares nothing."""

@@ -189,7 +189,7 @@ def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set
 
 def test_a_column_of_one_key_drops_its_lists() -> None:
     """A million equal starts are one key and one bitmap; another key cuts the chunk and leaves that as it is."""
-    line = OccupancyIndex()
+    line = OccupancyIndex(patience=0)
     for number in range(10 * OccupancyIndex.SMALLEST):
         line.add(number, 5, 9)
     assert any(chunk.starts.bits is not None for chunk in line.chunks)
@@ -444,7 +444,7 @@ def test_bitmaps_are_right_though_a_question_was_cut_off_twice(numbers: list[int
     """Wherever it was: the next one counts again, with room for every ordinal."""
     for nth in range(1, 60):
         for again in (1, 4, 9, 1 << 60):
-            index: Any = OccupancyIndex(False)
+            index: Any = OccupancyIndex(False, patience=0)
             for at, number in enumerate(numbers):
                 index.add(number, at, at + 1)
             for place in (nth, again):
@@ -452,6 +452,72 @@ def test_bitmaps_are_right_though_a_question_was_cut_off_twice(numbers: list[int
             index.check()
             index.remove(numbers[0], 0, 1, None, None)
             index.check()
+
+
+def waiting(line: OccupancyIndex) -> int:
+    """Return how many spans wait to be put in chunks."""
+    return len(line.waiting or ()) // 3
+
+
+@pytest.mark.parametrize(
+    "end_of_waiting",
+    [
+        lambda line: line.busy(4, 5),
+        lambda line: line.ends_after(0, False, 3, 1),
+        lambda line: line.remove(0, 0, 3, None, None) or line.add(0, 0, 3),
+        lambda line: line.renumber({number: number for number in range(20)}),
+        lambda line: line.add(20, 40, None),
+        lambda line: line.add(20, 40.5, 41.5),
+        lambda line: [line.add(number, number, number + 3) for number in range(20, 30)],
+    ],
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_first_spans_wait_until_they_are_asked_for(closed: bool, end_of_waiting: Callable[[Any], Any]) -> None:
+    """Or one of them is removed, or another kind of span comes, or they are many; then the answers are right."""
+    line = OccupancyIndex(closed, patience=25)
+    for number in range(20):
+        assert line.add(number, number, number + 3) == (number, number + 3)
+        line.check()
+    assert waiting(line) == len(line) == 20
+    end_of_waiting(line)
+    assert line.waiting is None
+    line.check()
+    for low in range(15):
+        span = (low, low) if closed else (low, low + 1)
+        right = [own for own in range(20) if own <= low and (low <= own + 3 if closed else low < own + 3)]
+        assert list(ordinals(line.busy(*span))) == right
+    line.add(40, 60, 61)
+    assert line.waiting is None
+
+
+def test_waiting_spans_are_in_chunks_or_not_though_a_question_was_cut_off() -> None:
+    """Wherever it was: nothing is lost, and nothing is there twice."""
+    for nth in range(1, 600):
+        line = OccupancyIndex(smallest=4, tail=1)
+        for number in range(12):
+            line.add(number, number, number + 3)
+        begun, line.begun = line.begun, False
+        places = cut_off(lambda: line.busy(4, 5), nth)  # noqa: B023
+        assert begun
+        assert not line.begun
+        line.check()
+        assert list(ordinals(line.busy(4, 5))) == [2, 3, 4]
+        if places < nth:
+            break
+    assert 20 < places < nth
+
+
+def test_an_index_that_is_emptied_lets_spans_wait_again() -> None:
+    """And those of another family of keys."""
+    line = OccupancyIndex()
+    families: list[Span] = [(1, 2), ("a", "b"), (HOUR, HOUR + timedelta(hours=1))]
+    for start, end in families:
+        line.add(0, start, end)
+        assert waiting(line) == 1
+        assert line.busy(start, end) == 1
+        assert not waiting(line)
+        line.remove(0, start, end, None, None)
+        line.check()
 
 
 def late(line: OccupancyIndex) -> int:
@@ -475,7 +541,7 @@ TWO_ZONES = [(9, UTC), (15, timezone(timedelta(hours=2)))]
 )
 def test_entries_with_keys_of_one_plain_type_are_late(key: Callable[[int], Any]) -> None:
     """The fast path of an addition is taken, and a question does not end it."""
-    line = OccupancyIndex()
+    line = OccupancyIndex(patience=0)
     for number in range(10):
         line.add(number, key(number), key(number + 3))
     assert late(line) == 20
@@ -516,7 +582,7 @@ def test_entries_that_might_not_be_compared_later_are_put_in_order_at_once(keys:
 def test_an_index_of_late_entries_answers_as_one_of_entries_in_order() -> None:
     """The same history with whole numbers, and with keys of a class of the test's own, which take the general path."""
     chosen = random.Random(7)
-    fast, general = OccupancyIndex(), OccupancyIndex()
+    fast, general = OccupancyIndex(patience=0), OccupancyIndex()
     held: dict[tuple[int, int], int] = {}
     most = 0
     for step in range(3_000):
@@ -551,7 +617,7 @@ def test_an_index_of_late_entries_answers_as_one_of_entries_in_order() -> None:
 def test_an_absorption_that_was_cut_off_leaves_its_mark(numbers: list[int]) -> None:
     """Then the owner builds the index anew; where there is no mark, all entries are late or none is, and it is whole."""
     for nth in range(1, 40):
-        index: Any = OccupancyIndex(False)
+        index: Any = OccupancyIndex(False, patience=0)
         for at, number in enumerate(numbers):
             index.add(number, at, at + 1)
         index.begun = False
@@ -592,7 +658,7 @@ def test_an_emptied_index_does_not_give_a_key_of_the_family_before() -> None:
 
 def test_an_index_that_shrinks_may_keep_its_late_entries() -> None:
     """A chunk has room for more of them in a larger index."""
-    line = OccupancyIndex(smallest=4, tail=1)
+    line = OccupancyIndex(smallest=4, tail=1, patience=0)
     for number in random.Random(1).sample(range(6000), 6000):
         line.add(number % 7, number, number + 1)
     late = [len(chunk.late_starts) for chunk in line.chunks]
