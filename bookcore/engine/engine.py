@@ -417,11 +417,12 @@ class Engine:
         state = self.state
         ledger, holds = state.ledger, state.holds
         until = None
-        try:  # before `_tick`, because an expired hold cannot be found by its event any more
-            until = holds.until.get(ledger.find(event_or_id))
-        except BookcoreError:
-            pass
-        self._tick()
+        if state.gate.waiting:
+            try:  # before `_tick`, because an expired hold cannot be found by its event any more
+                until = holds.until.get(ledger.find(event_or_id))
+            except BookcoreError:
+                pass
+            self._tick()
         try:
             return ledger.find(event_or_id)
         except BookcoreError:

@@ -83,7 +83,7 @@ class Ledger:
     def owns(self, event: BookingEvent) -> bool:
         """Tell whether the event has the present lock of an active booking. O(1)."""
         seq, lock = event._seq, event._lock
-        if seq is None or event._home is not self or seq not in self.owners:
+        if seq is None or event._home is not self or self.owners.get(seq) is None:
             return False
         if lock is None:
             return self.objects.get(seq) is event
