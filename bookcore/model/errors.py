@@ -182,11 +182,11 @@ class InvalidSpanError(BookcoreError, ValueError):
 class KeyTypeError(BookcoreError, TypeError):
     """A key that cannot be compared with the calendar's keys, or does not support the operation that a call needs.
 
-    Attributes: ``key``, ``reason``.
+    Attributes: ``key``, ``reason``; ``stated`` (the keys that the calendar was made with, if it is none of these, or None).
     """
 
-    def __init__(self, key: object, reason: str) -> None:
-        self.key, self.reason = key, reason
+    def __init__(self, key: object, reason: str, stated: object = None) -> None:
+        self.key, self.reason, self.stated = key, reason, stated
         super().__init__(f"key {brief_key(key)}: {reason}")
 
 

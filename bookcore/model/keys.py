@@ -358,7 +358,7 @@ class KeyFamily:
     def _compatible(self, kind: Any, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
         if self._stated is not None and not self._stated.has(key):
-            raise KeyTypeError(key, f"is no key of this calendar, which was made with {self._stated}")
+            raise KeyTypeError(key, f"is no key of this calendar, which was made with {self._stated}", self._stated.given)
         if (why := incomparable(key, key)) is not None:
             raise KeyTypeError(key, f"cannot be compared with its like ({why})")
         refused = self._against(self._kinds, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bookcore.model.errors import SnapshotError
+from bookcore.model.errors import KeyTypeError, SnapshotError
 
 __all__ = [
     "SnapshotDamagedError",
@@ -19,6 +19,13 @@ __all__ = [
     "SnapshotVersionError",
     "failure",
 ]
+
+
+def other_keys(exc: Exception) -> str | None:
+    """Return what to say of data that is refused because of the keys which the program stated; None for anything else."""
+    if isinstance(exc, KeyTypeError) and exc.stated is not None:
+        return f"its calendar has other keys than were asked for; leave out keys, or state those that it has ({exc})"
+    return None
 
 
 def failure(exc: BaseException) -> str:

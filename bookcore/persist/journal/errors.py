@@ -141,3 +141,8 @@ class JournalPositionError(JournalError):
 
 class JournalReadOnlyError(JournalError):
     """A calendar that is only read was to be changed: of a state of the past, or one that follows."""
+
+
+def other_bounds(path: object, has: str, asked: str | None) -> JournalError:
+    """Return the error of who asks for other bounds than those with which the calendar was made."""
+    return JournalError(path, f"its calendar has the bounds {has!r}, not {asked!r}; leave bounds out, or take another place")

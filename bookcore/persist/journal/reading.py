@@ -27,7 +27,13 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.codec.blob import MissingCodec
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotTypeError, failure
+from bookcore.persist.errors import (
+    SnapshotDamagedError,
+    SnapshotKeyError,
+    SnapshotTypeError,
+    failure,
+    other_keys,
+)
 from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
     CLEAN,
@@ -41,6 +47,7 @@ from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalVersionError,
+    other_bounds,
 )
 from bookcore.persist.journal.frames import (
     HEADER_SIZE,
@@ -398,6 +405,8 @@ def apply(replay: Replay, record: Record) -> None:
     except MemoryError as exc:
         raise JournalError(path, "there is not enough memory to read it", offset=at) from exc
     except BookcoreError as exc:
+        if (other := other_keys(exc)) is not None:
+            raise JournalError(path, other, offset=at) from exc
         raise JournalDamagedError(path, f"a record that does not follow from those before: {exc}", offset=at) from exc
     except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
         raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
@@ -417,10 +426,10 @@ class Asked(NamedTuple):
         """Raise `JournalError` if the calendar at the place of this name is another one than was asked for."""
         bounds, event_type = self
         if bounds is not None and bounds != state.bounds:
-            raise JournalError(name, f"its calendar has the bounds {state.bounds!r}, not {bounds!r}")
+            raise other_bounds(name, state.bounds, bounds)
         if event_type is not None and event_type is not state.event_type:
             has, not_this = (each.__qualname__ for each in (state.event_type, event_type))
-            raise JournalError(name, f"its calendar has the event type {has}, not {not_this}")
+            raise JournalError(name, f"its calendar has the event type {has}, not {not_this}; leave event_type out")
 
 
 def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:

@@ -19,6 +19,7 @@ from bookcore.persist.shared.pgschema import (
     VERSION,
     Address,
     add_tables,
+    calendars_there,
     check_version,
     make_schema,
     version_of,
@@ -146,6 +147,5 @@ def _calendars(connection: Any, where: Address, *, one: bool = False) -> list[tu
     ask = "SELECT name, tables FROM bookcore.calendar WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name"
     found: list[tuple[str, bool]] = connection.execute(ask, {"name": asked}).fetchall()
     if asked is not None and not found:
-        known = [name for (name,) in connection.execute("SELECT name FROM bookcore.calendar ORDER BY name").fetchall()]
-        raise JournalError(where.name, f"there is no calendar {asked!r} in it; there are {known}")
+        raise JournalError(where.name, f"there is no calendar {asked!r} in it; {calendars_there(connection)}")
     return found

@@ -35,6 +35,7 @@ from bookcore.persist.journal.errors import (
     JournalInUseError,
     JournalVersionError,
     UnknownOutcomeError,
+    other_bounds,
 )
 from bookcore.persist.journal.recovery import locked_file
 from bookcore.persist.shared.seam import (
@@ -118,7 +119,7 @@ class DbzeroJournal:
                 first = self._equalized()
                 self.bounds, self.origin = first.bounds, _origin(first)
             if bounds not in (None, self.bounds):
-                raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+                raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
             self.close()
             raise

@@ -10,9 +10,20 @@ from bookcore.model.errors import brief
 from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, RefereeError
 
 _REASONS = {
-    "53100": "the disk of the server is full",
-    "25006": "the server takes no changes (a standby?); name the primary, or target_session_attrs=read-write",
+    "53100": "the disk of the server is full; make room there, and repeat the call",
+    "25006": "the server takes no changes (a standby?); name the primary, target_session_attrs=read-write or read_only=True",
 }
+_WAYS = {
+    r"[Cc]onnection refused|No such file or directory|resolve host|timeout expired|timed out|no route to host":
+        "no server answers there: start it, or put the host and the port in the address right",
+    "password authentication failed|no password supplied|authentication failed":
+        "put user and password in the address right, or in PGUSER, PGPASSWORD or ~/.pgpass",
+    'role "[^"]*" does not exist': "put the user in the address right, or make it (CREATE ROLE)",
+    'database "[^"]*" does not exist': "put the database in the address right, or make it (CREATE DATABASE)",
+    "terminating connection|server closed the connection|connection (is )?(lost|bad)|did not answer":
+        "the connection was lost; repeat the call, which makes a new one",
+}  # fmt: skip
+"""What to do about what libpq says, which has no code for it. If it speaks another language, the reason alone is told."""
 
 
 def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
@@ -24,8 +35,11 @@ def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
     if exc.sqlstate == "57014":  # by us, by a statement_timeout, or by somebody who administers the server
         reason = f"{what}: the server took too long for it, and it was cancelled; nothing was changed ({lines[0]})"
         return JournalTimeoutError(name, reason, timeout)
-    reasons = {**_REASONS, "42501": f"the user lacks a privilege ({lines[0]})"}
-    return JournalError(name, f"{what}: {reasons.get(exc.sqlstate, ' '.join(lines))}")
+    if exc.sqlstate == "42501":
+        return JournalError(name, f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it")
+    told = " ".join(" ".join(lines).split())
+    ways = [f"; {way}" for pattern, way in _WAYS.items() if re.search(pattern, told)]
+    return JournalError(name, f"{what}: {_REASONS.get(exc.sqlstate) or told + ''.join(ways[:1])}")
 
 
 def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> RefereeError | None:

@@ -108,6 +108,13 @@ def version_of(connection: Any) -> int:
     return 1 if found[1] is None else int(connection.execute("SELECT version FROM bookcore.schema").fetchone()[0])
 
 
+def calendars_there(connection: Any) -> str:
+    """Return which calendars there are, a few of their names."""
+    ask = "SELECT name FROM bookcore.calendar ORDER BY name LIMIT 6"
+    names = [repr(name) for (name,) in connection.execute(ask).fetchall()]
+    return f"there are {', '.join(names[:5])}{' and others' if names[5:] else ''}" if names else "there are none"
+
+
 def check_version(name: str, version: int) -> None:
     """Raise `JournalVersionError` unless a schema is the one that this version of bookcore knows."""
     if version != VERSION:

@@ -33,6 +33,7 @@ from bookcore.persist.journal.errors import (
     JournalError,
     JournalReplacedError,
     UnknownOutcomeError,
+    other_bounds,
 )
 from bookcore.persist.journal.records import rows_of
 from bookcore.persist.shared.pgerrors import error_of, refusal_of
@@ -40,6 +41,7 @@ from bookcore.persist.shared.pgschema import (
     VERSION,
     Address,
     add_tables,
+    calendars_there,
     check_version,
     make_schema,
     version_of,
@@ -176,7 +178,7 @@ class PostgresJournal:
             with self._told("cannot be opened"), self._told_as_unknown(begin):
                 self.bounds, self.origin = self._begin(self._connected("writer"), bounds or "[)", create, begin)
             if bounds not in (None, self.bounds):
-                raise JournalError(self.name, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+                raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
             self.close()
             raise
@@ -253,7 +255,8 @@ class PostgresJournal:
                  FROM bookcore.calendar WHERE name = %s"""
         found = connection.execute(ask, (self._name,)).fetchone()
         if found is None:
-            raise JournalError(self.name, f"there is no calendar {self._name!r} in it, and create is false")
+            there = calendars_there(connection)
+            raise JournalError(self.name, f"there is no calendar {self._name!r} in it ({there}), and create is false")
         version, bounds, tables, *first = found
         check_version(self.name, version)
         if self._wants_tables not in (None, tables):

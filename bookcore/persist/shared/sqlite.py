@@ -34,6 +34,7 @@ from bookcore.persist.journal.errors import (
     JournalReplacedError,
     JournalTimeoutError,
     JournalVersionError,
+    other_bounds,
 )
 from bookcore.persist.shared.seam import (
     FORKED,
@@ -113,7 +114,7 @@ class SqliteJournal:
                 self._file = self._file_there()
                 self.bounds, *origin = self._writer.execute(_ORIGIN).fetchone()
             if bounds not in (None, self.bounds):
-                raise JournalError(path, f"its calendar has the bounds {self.bounds!r}, not {bounds!r}")
+                raise other_bounds(path, self.bounds, bounds)
         except BaseException:
             self.close()
             raise

@@ -17,7 +17,13 @@ from bookcore.engine.bulk_load import garbage_paused
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, SnapshotError, brief
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError, failure
+from bookcore.persist.errors import (
+    SnapshotDamagedError,
+    SnapshotTypeError,
+    SnapshotValueError,
+    failure,
+    other_keys,
+)
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import (
@@ -177,6 +183,8 @@ def _told_as_damage(name: str) -> Iterator[None]:
     except SnapshotError:
         raise
     except BookcoreError as exc:
+        if (other := other_keys(exc)) is not None:
+            raise SnapshotError(name, other) from exc
         raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
     except MemoryError:
         raise

@@ -116,9 +116,10 @@ def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda address: address.replace("/postgres?", "/nowhere?"), 'database "nowhere" does not exist'),
-        (lambda address: address.replace("postgres@", "nobody:secret@"), 'role "nobody" does not exist'),
-        (lambda address: "postgresql://postgres:secret@127.0.0.1:1/postgres", "refused"),
+        (lambda address: address.replace("/postgres?", "/nowhere?"), 'database "nowhere" does not exist; .* or make it'),
+        (lambda address: address.replace("postgres@", "nobody:secret@"), 'role "nobody" does not exist; .* or make it'),
+        (lambda address: "postgresql://postgres:secret@127.0.0.1:1/postgres", "refused.*; no server answers there"),
+        (lambda address: "postgresql:///rooms?host=/nowhere", "No such file.*; no server answers there: start it"),
         (lambda address: address + "&nonsense=1", "nonsense"),
     ],
 )
@@ -138,23 +139,24 @@ def test_a_wrong_password_is_refused_and_not_told(postgres_server: PostgresServe
     admin.execute("SELECT pg_reload_conf()")
     wrong, right = (address.replace("postgres@", f"locked:{word}@") for word in ("hushed", "secret"))
     Calendar.open(right, timeout=5).close()
-    with pytest.raises(JournalError, match="password authentication failed") as refused:
+    with pytest.raises(JournalError, match=r"password authentication failed.*; put user and password") as refused:
         Calendar.open(wrong, timeout=5)
     assert "hushed" not in f"{refused.value} {vars(refused.value)}"
 
 
 def test_create_false_makes_nothing(address: str, admin: Any, name: str) -> None:
-    """The error names the calendar."""
+    """The error names the calendar, and a few of those that there are."""
     Calendar.open(address.replace(name.replace(" ", "%20"), "another")).close()  # the tables are there
-    with pytest.raises(JournalError, match=f"there is no calendar '{name}' in it"):
-        Calendar.open(address, create=False)
+    for options in ({"create": False}, {"as_of": "now"}, {"read_only": True}):
+        with pytest.raises(JournalError, match=rf"there is no calendar '{name}' in it \(there are 'another'"):
+            Calendar.open(address, **options)
     assert admin.execute("SELECT count(*) FROM bookcore.calendar WHERE name = %s", (name,)).fetchone() == (0,)
 
 
 def test_bounds_and_format_are_those_of_the_first(opened: Open, admin: Any, name: str) -> None:
     """Others are refused."""
     opened(bounds="[]")
-    with pytest.raises(JournalError, match=r"has the bounds '\[\]', not '\[\)'"):
+    with pytest.raises(JournalError, match=r"has the bounds '\[\]', not '\[\)'; leave bounds out"):
         opened(bounds="[)")
     admin.execute("UPDATE bookcore.calendar SET format = 9 WHERE name = %s", (name,))
     with pytest.raises(JournalVersionError):
@@ -169,12 +171,12 @@ def test_a_privilege_that_lacks_is_named(opened: Open, admin: Any, address: str)
     ).fetchone() else None
     admin.execute("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA bookcore TO reader")
     mine = address.replace("postgres@", "reader@")
-    with pytest.raises(JournalError, match="lacks a privilege"):
+    with pytest.raises(JournalError, match=r"lacks a privilege \(.*\); have the database.s owner grant it"):
         Calendar.open(mine)
     admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA bookcore TO reader")
     with Calendar.open(mine, create=False) as reader:
         assert len(reader) == 2
-        with pytest.raises(JournalError, match="lacks a privilege"):
+        with pytest.raises(JournalError, match=r"lacks a privilege \(.*\); have the database.s owner grant it"):
             reader.book("room", 8, 9)
         assert len(reader) == 2
 
@@ -287,7 +289,8 @@ def test_broken_connections_are_made_anew(opened: Open, admin: Any) -> None:
             try:
                 one.book("room", at, at + 1, id=f"at {at}", if_exists="return")
                 done = True
-            except JournalError:
+            except JournalError as error:
+                assert "the connection was lost; repeat the call" in str(error)
                 assert f"at {at}" not in one
         assert came.wait(30)
     other.wait_for(one.position)
@@ -495,7 +498,7 @@ def fill_up(one: Calendar, admin: Any, full: str) -> None:
     one.add_resource(Resource("room"))
     admin.execute(f"ALTER TABLE bookcore.change SET TABLESPACE {full}")
     found = one.position, one.digest()
-    with pytest.raises(JournalError, match="the disk of the server is full"):
+    with pytest.raises(JournalError, match="the disk of the server is full; make room there"):
         one.book("room", 8, 9, id="large", note=random.Random(7).randbytes(4 << 20))
     assert (one.position, one.digest()) == found
     one.book("room", 8, 9, id="small")

@@ -7,6 +7,8 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,14 +24,17 @@ from bookcore import (
     QueryError,
     RecursiveCallError,
     Resource,
+    SnapshotError,
     TransactionError,
     UnknownBookingError,
     UnknownResourceError,
     changes,
+    copy_calendar,
 )
-from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
+    JournalDamagedError,
     JournalError,
     JournalTimeoutError,
     UnknownOutcomeError,
@@ -856,3 +861,40 @@ def test_a_calendar_may_be_closed_by_a_subscriber_of_its_follower(opened: Open) 
     assert closed.wait(20)
     other._recorder.follower._thread.join(20)
     assert not other._recorder.follower._thread.is_alive()
+
+
+@pytest.mark.parametrize("begins", ["with records", "with a checkpoint"])
+@pytest.mark.parametrize("keys", [date, "aware", str])
+def test_a_calendar_of_other_keys_than_were_asked_for_is_no_damaged_one(
+    keys: Any, begins: str, opened: Open, address: str, tmp_path: Path
+) -> None:
+    """The error says what to leave out, of a directory as well; those that it has, or none, are taken."""
+    places: list[Any] = [tmp_path / "directory"]
+    for place in [address, *places]:
+        with Calendar.open(place) as calendar:
+            calendar.book(calendar.add_resource(Resource("room")), 1, 2)
+            if begins == "with a checkpoint":
+                calendar.checkpoint()
+    if begins == "with a checkpoint":
+        places = [tmp_path / "copy", f"sqlite:///{tmp_path}/copy.db"]
+        for place in places:
+            copy_calendar(address, place)
+    for place in [address, *places]:
+        refused = pytest.raises((JournalError, SnapshotError), match="has other keys than were asked for; leave out keys")
+        with refused as told:
+            Calendar.open(place, keys=keys)
+        assert not isinstance(told.value, JournalDamagedError | SnapshotDamagedError)
+        for right in (int, None):
+            with Calendar.open(place, keys=right) as calendar:
+                assert len(calendar) == 1
+
+
+def test_records_of_other_keys_than_were_asked_for_are_refused_by_name(opened: Open) -> None:
+    """Also when the calendar was empty at opening: another process has made it one of them."""
+    one, other = opened(), opened(keys=int)
+    one.add_resource(Resource("room"))
+    one.book("room", "a", "b")
+    for call in (other.catch_up, lambda: other.book("room", 1, 2)):
+        with pytest.raises(JournalError, match=r"has other keys than were asked for.*keys=int"):
+            call()
+    assert len(other) == 0
