@@ -214,7 +214,7 @@ class Log:
             self.told = max(self.told, until)
             return True
         except BaseException:
-            self.remind(until)
+            self.remind()
             raise
         finally:
             try:
@@ -238,14 +238,19 @@ class Log:
             except IndexError:  # it has just returned
                 continue
             self._left = max(self._left, until)
-            self.remind(until)
+            self.remind()
             _report_waiting(subscription.callback)
             return False
         return True
 
-    def remind(self, until: int) -> None:
-        """Leave the delivery of the changes up to number *until* to the next call of the calendar, whoever makes it."""
-        self.due = max(self.due, until)
+    def remind(self) -> None:
+        """Leave the delivery of what is in the outbox to the next call of the calendar, whoever makes it.
+
+        The lock is not held: where another thread notes changes meanwhile, they are due as well.
+        """
+        seen = -1
+        while seen != self.noted:
+            seen = self.due = self.noted
 
     def leave_threads(self) -> None:
         """Go on without the other threads, in the child of a fork: the next call delivers what they have not."""
@@ -255,7 +260,7 @@ class Log:
             self._turn = threading.RLock()
             self.told = self.noted - len(self.outbox)
         if self.outbox:
-            self.remind(self.noted)
+            self.remind()
 
 
 def deliver_all() -> None:
@@ -277,8 +282,7 @@ def deliver_all() -> None:
     finally:
         thread.delivering = False  # before the calls below, after which Ctrl-C would leave it set for ever
         while thread.due:  # a subscriber was interrupted
-            log, until = thread.due.popleft()
-            log.remind(until)
+            thread.due.popleft()[0].remind()
         thread.due.extend(later)
 
 

@@ -430,3 +430,15 @@ def test_a_thread_does_not_come_into_the_block_of_one_that_has_ended(call: str, 
     assert seen == [{"book": 1, "len": 0, "is_available": True}[call]]
     assert len(calendar) == (call == "book")
     calendar.check()
+
+
+def test_changes_that_are_noted_while_another_thread_leaves_its_own_to_the_next_call_are_due() -> None:
+    """It has not the lock."""
+
+    class Growing(Log):
+        noted = property(lambda self: seen.pop(0) if seen[1:] else seen[0], lambda self, number: None)
+
+    seen = [5, 5, 9]
+    log = Growing()
+    log.remind()
+    assert (log.due, seen) == (9, [9])
