@@ -8,7 +8,8 @@ Beside them are tables for programs that speak SQL (`bookcore.persist.shared.pro
 record, unless the calendar was made without.
 
 Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
-more reads what is new if there is something, XX
+more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore`` of the
+calendar and the position, so nobody polls but on a standby, where nobody is notified.
 
 The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
