@@ -185,6 +185,8 @@ class KeyTypeError(BookcoreError, TypeError):
     Attributes: ``key``, ``reason``; ``stated`` (the keys that the calendar was made with, if it is none of these, or None).
     """
 
+    stated: object = None
+
     def __init__(self, key: object, reason: str, stated: object = None) -> None:
         self.key, self.reason, self.stated = key, reason, stated
         super().__init__(f"key {brief_key(key)}: {reason}")

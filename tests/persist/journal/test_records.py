@@ -20,7 +20,7 @@ from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, replay
-from bookcore.persist.journal.records import Encoder, Replay, standing
+from bookcore.persist.journal.records import Encoder, Replay, rows_of, standing
 from bookcore.persist.journal.short import is_short
 from bookcore.persist.snapshot.classes import handed_in
 
@@ -555,6 +555,19 @@ def test_a_run_that_cannot_be_applied_names_the_record(what: str) -> None:
     records[bad] = records[bad]._replace(data=bytes(data))
     with pytest.raises(Exception, match=f"at byte {100 * (bad + 1)}:"):
         other._gate.run(replay, state, handed_in("here", []), iter(records))
+
+
+def test_a_record_with_a_key_that_is_no_point_is_damaged() -> None:
+    """As one with any other span that cannot be."""
+    leader, other = Calendar(), Calendar()
+    leader.add_resource(Resource("room"))
+    other.add_resource(Resource("room"))
+    follower = Follower(leader, [], Calendar())
+    leader.hold("room", 1.5, 2.5)
+    (row,) = rows_of(follower.encoder.encode(follower.noted))
+    data = encode_column([tuple(float("nan") if value == 1.5 else value for value in row)])
+    with pytest.raises(JournalDamagedError, match="nan is not a point"):
+        other._gate.run(replay, other._engine.state, handed_in("here", []), [Record(1, 1, "here", 1, data)])
 
 
 ZEROS = bytes(7)
