@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
@@ -1477,6 +1477,7 @@ class Calendar(Generic[R, K, E]):
         follow: bool = True,
         timeout: float = 10.0,
         read_only: bool = False,
+        partitions: Sequence[int] | None = None,
     ) -> Self:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
@@ -1503,7 +1504,9 @@ class Calendar(Generic[R, K, E]):
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
         many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
         directory alone, and *progress* for one, or for *as_of*: then it is called with numbers of records.
-        ``dbzero:///path?prefix=name`` is for one process at a time.
+        ``dbzero:///path?prefix=name`` is for one process at a time. With ``&partitions=8`` a calendar in PostgreSQL is
+        divided, and what is returned has the calls of `Calendar`, but is none: *partitions* are the numbers of those that
+        it holds, all of them if that is None.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
         record up to there; `keep` says how far back that goes in a directory. In a database all records stay; those that an
@@ -1531,25 +1534,32 @@ class Calendar(Generic[R, K, E]):
         (False, 2)
         """
         from bookcore.persist.journal.opening import open_calendar
+        from bookcore.persist.shared.opening import Divided
 
         is_read_only = as_of is not None or salvage
         if is_read_only and clock is not UNSET and clock is not None:
             raise QueryError(clock, "a calendar that is only read has no clock: its holds stand as they stood")
         make = cls._maker(store, clock, resource_key, keys, event_type)
+
+        def adopt(calendar: Any, recorder: Any) -> Any:
+            if not is_read_only and clock is UNSET:
+                try:
+                    calendar._engine.state.holds.check_clock(directory)
+                except BaseException:
+                    recorder.close()
+                    raise
+            calendar._recorder = recorder
+            calendar._engine = RecordingEngine(calendar._engine.state)
+            return calendar
+
+        divided = Divided(cls._maker(None, None, None, None), adopt, resource_key, partitions, store is not None)
         calendar, recorder = open_calendar(
             make, directory, types=types, event_type=event_type, bounds=bounds, create=create, sync=sync, keep=keep,
             salvage=salvage, as_of=as_of, key=key, progress=progress, follow=follow, timeout=timeout,
-            read_only=read_only,
+            read_only=read_only, divided=divided,
         )  # fmt: skip
-        if not is_read_only and clock is UNSET:
-            try:
-                calendar._engine.state.holds.check_clock(directory)
-            except BaseException:
-                recorder.close()
-                raise
-        calendar._recorder = recorder
-        calendar._engine = RecordingEngine(calendar._engine.state)
-        return calendar
+        opened: Self = calendar if recorder is None else adopt(calendar, recorder)
+        return opened
 
     def _journal(self) -> Any:
         if self._recorder is None:

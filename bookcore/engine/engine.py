@@ -596,7 +596,7 @@ class Engine:
                     raise arguments
                 booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
             except BookcoreError as exc:
-                if not is_a(exc, skips) or is_a(exc, _OF_CALENDARS):
+                if not is_a(exc, skips) or is_a(exc, OF_CALENDARS):
                     exc.request = request
                     raise
                 refused.append(Refusal(request, exc))
@@ -861,7 +861,7 @@ class Engine:
         book(record, low, high, copy, event._id, held, until)
 
 
-_OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
+OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
 """Errors that say of the calendar that it cannot book, and not of a request that it is refused."""
 
 _RECORDS: dict[type, tuple[str, ...]] = {

@@ -17,11 +17,12 @@ import os
 import secrets
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
+from bookcore.model.errors import MissingExtraError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
@@ -31,7 +32,14 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError, U
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.records import standing
 from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
-from bookcore.persist.shared.opening import is_address, journal_at, shown, without_key
+from bookcore.persist.shared.opening import (
+    check_divides,
+    is_address,
+    is_divided,
+    journal_at,
+    shown,
+    without_key,
+)
 from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Beginning, Place
 from bookcore.persist.snapshot.classes import StandIns, handed_in
@@ -93,14 +101,21 @@ def copy_calendar(
     tell: Report = progress or (lambda what, done, total: None)
     reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
     put: Callable[[_Copy], None]
-    if is_address(target):
+    if is_divided(target):
+        without_key(target, to_key)
+        put = partial(_into_partitions, target, timeout)
+    elif is_address(target):
         without_key(target, to_key)
         put = partial(_into_database, target, timeout)
     else:
         files = _Files(target, check_key(target, to_key), fs)
         files.check_place(start)
         put = files.put
-    state, position = reader.read(start, key, partial(tell, "reading"))
+    if is_divided(start):
+        without_key(start, key)
+        state, position = _partitions(start).read_partitions(reader.make, start, reader.known, timeout)
+    else:
+        state, position = reader.read(start, key, partial(tell, "reading"))
     # An empty calendar is at position 0, and a database that has lost what it began with must not be taken for one.
     copy = _Copy(reader, state, max(1, position), _Facts.of(state), tell)
     put(copy)
@@ -160,6 +175,30 @@ class _Copy:
             told, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
             raise JournalDamagedError(name, f"does not read back as it was written: {told}, and {written} were written")
         self.tell("verifying", 1, 1)
+
+
+# -- partitions ---------------------------------------------------------------------------------------
+
+
+def _partitions(address: str) -> Any:
+    """Return what copies partitions. Raises: `JournalError`, `MissingExtraError`."""
+    check_divides(address)
+    try:
+        from bookcore.persist.shared.partitioned import copying
+    except ImportError as exc:
+        raise MissingExtraError("psycopg", "postgres") from exc
+    return copying
+
+
+def _into_partitions(address: str, timeout: float, copy: _Copy) -> None:
+    partitions, reader = _partitions(address), copy.reader
+    whole = partitions.Whole(copy.state, copy.position)
+    copy.tell("writing", 0, 1)
+
+    def verify(written: CalendarState, found: CalendarState) -> None:
+        replace(copy, facts=_Facts.of(written)).verify(shown(address), found)
+
+    partitions.write_partitions(reader.make, address, whole, reader.known, timeout, verify)
 
 
 # -- a database --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from bookcore.persist.journal import past
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.reading import Moment, Progress, blank, place
-from bookcore.persist.shared.opening import is_address, journal_at, without_key
+from bookcore.persist.shared.opening import is_address, is_divided, journal_at, shown, without_key
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import path_text
@@ -46,5 +46,8 @@ def read_log(
         there = place(where, key)
         return past.read_history(blank, there, StandIns(), since=moment, wanted=wanted, progress=progress)
     without_key(address, key)
+    if is_divided(address):
+        way = "name one by &partition=..., of which this is the history"
+        raise JournalError(shown(address), f"each partition has an order of its own: {way}")
     with closing(journal_at(address, create=False)) as journal:
         return read_history(blank, journal, StandIns(), since=moment, wanted=wanted, progress=progress)

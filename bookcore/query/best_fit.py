@@ -40,19 +40,20 @@ def tightest(rules: Rules, records: Iterable[ResourceRecord], low: Any, high: An
     best: ResourceRecord | None = None
     least: Size = 0, False, None
     for record in records:
-        size = _size(rules, record, low, high, quantity)
-        if best is None or _smaller(size, least):
+        size = gap_size(rules, record, low, high, quantity)
+        if best is None or is_smaller(size, least):
             best, least = record, size
     return best
 
 
-def _smaller(size: Size, least: Size) -> bool:
+def is_smaller(size: Size, least: Size) -> bool:
+    """Tell whether a gap is smaller than another one."""
     if size[:2] != least[:2] or size[2] is None:
         return size[:2] < least[:2]
     return bool(size[2] < least[2])
 
 
-def _size(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Size:
+def gap_size(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Size:
     """Return the size of the gap. A side on which the span itself is unbounded does not count; no length: None."""
     left = None if low is None else _left(rules, record, low, high, quantity)
     right = None if high is None else _right(rules, record, low, high, quantity)

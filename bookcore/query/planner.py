@@ -111,7 +111,7 @@ class Planner:
         if order is None or is_a(order, str):
             return self._select(term, order, limit, shape)
         resources, shown = self._unordered(term, shape)
-        matches = _sorted_by(resources, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
+        matches = sorted_by(resources, order, shown)[:limit]  # type: ignore[arg-type]  # a function, if no text
         # ids of the records, as registered: an object's own id may have changed
         return [record.id for record in matches] if shape == "ids" else matches
 
@@ -273,7 +273,7 @@ def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
     return first[:n]
 
 
-def _sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]) -> list[Any]:
+def sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]) -> list[Any]:
     """Return what is *shown* for each resource, in order of the resources' *key*, stable, those without a value last."""
     valued: list[tuple[Any, Any]] = []
     missing = []

@@ -19,6 +19,7 @@ __all__ = [
     "JournalTimeoutError",
     "JournalVersionError",
     "MissingExtensionError",
+    "PartitionNotHeldError",
     "RefereeError",
     "UnknownOutcomeError",
 ]
@@ -129,6 +130,20 @@ class UnknownOutcomeError(JournalError):
         """Return the error for a change whose commit was cut off; *first* is what to do before the call is repeated."""
         way = f'{first}repeat the call with the same id and if_exists="return"; a booking without an id may be made twice'
         return cls(path, f"nobody knows whether the change stands ({why}); {way}")
+
+
+class PartitionNotHeldError(JournalError):
+    """A call is, or may be, about a partition that this calendar was not opened with.
+
+    Attributes: ``partitions`` (the numbers of those it may be about), ``held`` (the numbers of those that are open).
+    """
+
+    def __init__(self, path: object, what: object, partitions: tuple[int, ...], held: tuple[int, ...]) -> None:
+        listed, where = (", ".join(map(str, numbers)) for numbers in (held, partitions))
+        may = "is in partition" if len(partitions) == 1 else "is in none of them; it may be in one of the partitions"
+        way = f"ask a process that holds it, or open the calendar with partitions=[{where}] as well"
+        super().__init__(path, f"{brief(what)} {may} {where}, and this calendar holds {listed}: {way}")
+        self.partitions, self.held = partitions, held
 
 
 class JournalPositionError(JournalError):

@@ -16,7 +16,7 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import QueryError, TransactionError
+from bookcore.model.errors import MissingExtraError, QueryError, TransactionError
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
@@ -30,7 +30,17 @@ from bookcore.persist.journal.past import History, about, open_past, read_histor
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
-from bookcore.persist.shared.opening import is_address, open_shared, open_shared_past, shown, without_key
+from bookcore.persist.shared.opening import (
+    Divided,
+    check_divides,
+    check_partition,
+    is_address,
+    is_divided,
+    open_shared,
+    open_shared_past,
+    shown,
+    without_key,
+)
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read
@@ -208,10 +218,14 @@ def open_calendar(
     follow: bool = True,
     timeout: float = 10.0,
     read_only: bool = False,
+    divided: Divided | None = None,
     fs: FileSystem | None = None,
     threads: Threads | None = None,
 ) -> tuple[C, Any]:
-    """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
+    """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`.
+
+    With *divided*, a calendar in partitions may be opened; it is returned whole, and None for its journal.
+    """
     folder = path_text(directory)
     known = handed_in(folder, types, *([] if event_type in (None, BookingEvent) else [event_type]))
     asked = Asked(bounds, event_type)
@@ -239,21 +253,33 @@ def open_calendar(
     if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
         raise QueryError(timeout, "timeout is a number of seconds")
     secret = check_key(folder, key)
+    options: dict[str, Any]
     if is_address(folder):
         if sync == "batch":
             raise QueryError(sync, "a database syncs each change or ('never') none")
         without_key(folder, key)
         if salvage:
             raise QueryError(shown(folder), "is a database, which is repaired by its own means; that is for a directory")
+        check_partition(folder, is_read=read_only or as_of is not None)
+        if divided is not None and is_divided(folder):
+            options = {"asked": asked, "create": create and not read_only, "sync": sync == "always", "keep": kept}
+            options |= {"follow": follow, "read_only": read_only}
+            if progress is not None and as_of is None:
+                raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
+            return _open_divided(make, folder, known, divided, as_of=as_of, timeout=timeout, **options), None
+        if divided is not None and divided.numbers is not None:
+            raise QueryError(divided.numbers, "partitions are of a calendar with partitions=... in its address")
         if as_of is not None:
             moment = Moment.of(as_of)
             return open_shared_past(make, folder, known, moment, asked=asked, timeout=timeout, progress=progress)
         if progress is not None:
             raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
-        options: dict[str, Any] = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
+        options = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
     if read_only:
         raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads what stands")
+    if divided is not None and divided.numbers is not None:
+        raise QueryError(divided.numbers, "partitions are of a calendar in PostgreSQL, and this is a directory")
     fs = fs or FileSystem()
     with told_as_journal(folder, "cannot be opened"):
         named, folder = folder, fs.absolute(folder)
@@ -275,3 +301,25 @@ def open_calendar(
     except BaseException:  # a traceback that is kept would keep the directory locked
         files.release()
         raise
+
+
+def _open_divided(
+    make: Make[Any], address: str, known: dict[str, type], divided: Divided, *, as_of: Any, asked: Asked, create: bool,
+    sync: bool, keep: int, follow: bool, timeout: float, read_only: bool,
+) -> Any:  # fmt: skip
+    """Return the calendar in partitions of an address, see `Calendar.open`.
+
+    Raises: `QueryError`, `JournalError`; `MissingExtraError` where psycopg is not installed.
+    """
+    check_divides(address)
+    if divided.has_store:
+        raise QueryError(shown(address), "each partition makes a store of its own; leave out store")
+    try:
+        from bookcore.persist.shared.partitioned import opening
+    except ImportError as exc:
+        raise MissingExtraError("psycopg", "postgres") from exc
+    common: dict[str, Any] = {"asked": asked, "timeout": timeout}
+    if as_of is not None:
+        return opening.open_partitioned_past(make, address, known, divided, as_of, **common)
+    common |= {"create": create, "sync": sync, "keep": keep, "follow": follow, "read_only": read_only}
+    return opening.open_partitioned(make, address, known, divided, **common)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from bookcore.model.errors import MissingExtraError, QueryError
 from bookcore.model.event import BookingEvent
@@ -24,6 +24,19 @@ from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.save_load import save_bytes
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
+
+
+class Divided(NamedTuple):
+    """What a calendar in partitions is made of besides: *adopt* makes a calendar and its journal one, and returns it.
+
+    *key* makes the ids of resources, *numbers* are the partitions to hold, None for all.
+    """
+
+    make_directory: Make[Any]
+    adopt: Callable[[Any, Any], Any]
+    key: Callable[[Any], Hashable] | None
+    numbers: Any
+    has_store: bool
 
 
 def is_address(text: str) -> bool:
@@ -52,8 +65,16 @@ def open_shared(
     if read_only and address.lower().startswith("dbzero:"):
         raise QueryError(shown(address), "is for one process at a time, so that there is nobody to follow")
     create = create and not read_only
-    start = _empty(address, asked) if create else None
+    start = empty(address, asked) if create else None
     journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)
+    return open_on(make, journal, known, asked=asked, keep=keep, follow=follow, timeout=timeout, read_only=read_only)
+
+
+def open_on(
+    make: Make[C], journal: SharedJournal, known: dict[str, type], *, asked: Asked, keep: int, follow: bool, timeout: float,
+    read_only: bool,
+) -> tuple[C, SharedRecorder]:  # fmt: skip
+    """Return the calendar of a journal, which is closed if that fails."""
     try:
         calendar, state, place = begin(make, journal, known)
         asked.check(journal.name, state)
@@ -73,14 +94,16 @@ def open_shared(
     return calendar, recorder
 
 
-def _empty(address: str, asked: Asked) -> Beginning | None:
+def empty(address: str, asked: Asked, last: int = 0) -> Beginning | None:
     """Return what a new journal begins with whose calendar has an event type, which a snapshot tells alone.
 
-    It begins at position 1: at position 0, a journal that has lost the snapshot would be taken for one without.
+    So has one whose bookings and closures are numbered after *last*. It begins at position 1: at position 0, a journal that
+    has lost the snapshot would be taken for one without.
     """
-    if asked.event_type in (None, BookingEvent):
+    if asked.event_type in (None, BookingEvent) and not last:
         return None
     _, state = asked.make_new(blank)
+    state.ledger.last = state.closures.last_id = last
     place = Place(1, secrets.randbits(32))
     data = save_bytes(state, shown(address), store_id=snapshot_id(place, place))
     return Beginning(place, state.bounds, data, bool, if_new=True)
@@ -105,6 +128,33 @@ def open_shared_past(
     return open_past(make, reopen, known, moment, asked, progress)
 
 
+def is_divided(address: str) -> bool:
+    """Tell whether an address is that of a calendar in partitions, and not of one of them.
+
+    >>> is_divided("postgresql://host/rooms?calendar=berlin&partitions=8"), is_divided("postgresql://host/rooms")
+    (True, False)
+    """
+    return _says(address, "partitions") and not _says(address, "partition")
+
+
+def check_divides(address: str) -> None:
+    """Raise `JournalError` if an address with partitions is of a database that has none."""
+    if not is_postgres(address):
+        what = "partitions are for PostgreSQL: a file has one writer at a time, into whatever it is divided"
+        raise JournalError(shown(address), what)
+
+
+def check_partition(address: str, is_read: bool) -> None:
+    """Raise `QueryError` if an address names one partition, unless that is only read."""
+    if _says(address, "partition") and not is_read:
+        way = "leave partition=... out and give Calendar.open partitions=[...], or read it with as_of"
+        raise QueryError(shown(address), f"one partition is part of a whole: {way}")
+
+
+def _says(address: str, option: str) -> bool:
+    return is_address(address) and any(each.startswith(f"{option}=") for each in address.partition("?")[2].split("&"))
+
+
 def without_key(address: str, key: bytes | None) -> None:
     """Raise `QueryError` if a key is given for a database."""
     if key is not None:
@@ -122,7 +172,7 @@ def shown(address: str) -> str:
     scheme, _, rest = address.partition("://")
     where, _, asked = rest.partition("?")
     server, slash, path = where.partition("/")
-    names = [each for each in asked.split("&") if each.startswith(("calendar=", "prefix="))]
+    names = [each for each in asked.split("&") if each.startswith(("calendar=", "partition", "prefix="))]
     return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
 
 

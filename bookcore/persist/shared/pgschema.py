@@ -12,6 +12,7 @@ A database of schema 1 has neither ``schema`` nor the three tables. One of schem
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -21,7 +22,8 @@ from bookcore.persist.journal.errors import JournalError, JournalVersionError, M
 from bookcore.persist.shared.sqltext import RANGES
 
 VERSION = 3
-_MAKING = 0x424B434A
+MOST_PARTITIONS = 1000
+MAKING = 0x424B434A
 """The advisory lock under which tables are made."""
 
 _SCHEMA = f"""
@@ -73,26 +75,59 @@ _TABLES_FROM_2 = "ALTER TABLE bookcore.booking " + ", ".join(
 
 
 class Address(NamedTuple):
-    """An address taken apart: what errors call it, that of the server, the name of the calendar, and ``?tables=``."""
+    """An address taken apart: what errors call it, that of the server, the name of the calendar, and ``?tables=``.
+
+    ``partitions`` is into how many partitions the calendar is divided, ``partition`` which of them is meant: see
+    `bookcore.persist.shared.partitioned`.
+    """
 
     name: str
     server: str
     calendar: str | None
     tables: bool | None
+    partitions: int | None = None
+    partition: int | None = None
+
+    @property
+    def row(self) -> str:
+        """The name of the calendar among the calendars of the database."""
+        name = self.calendar or "calendar"
+        return name if self.partition is None else f"{name}/{self.partition}"
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether the calendar of this name is the directory of a divided one."""
+        return self.partitions is not None and self.partition is None
 
     @classmethod
     def of(cls, text: str) -> Address:
-        """Take an address apart. Raises: `JournalError` if it asks for tables neither with yes nor with no."""
+        """Take an address apart. Raises: `JournalError` for tables neither with yes nor with no, and for no number."""
         parts = urlsplit(text)
         options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
-        ours = {name: value for name, value in options if name in ("calendar", "tables")}
+        ours = {name: value for name, value in options if name in ("calendar", "tables", "partitions", "partition")}
         rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
-        shown = urlencode([("calendar", ours["calendar"])], quote_via=quote) if "calendar" in ours else ""
+        told = [(name, value) for name, value in ours.items() if name != "tables"]
+        shown = urlencode(told, quote_via=quote)
         name = _joined(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, shown)
         if ours.get("tables", "yes") not in ("yes", "no"):
             raise JournalError(name, f"tables={ours['tables']}: it is tables=yes or tables=no")
         tables = ours["tables"] == "yes" if "tables" in ours else None
-        return cls(name, _joined(parts.scheme, parts.netloc, parts.path, rest), ours.get("calendar"), tables)
+        partitions = _number(name, ours, "partitions", 2, MOST_PARTITIONS)
+        partition = _number(name, ours, "partition", 0, MOST_PARTITIONS - 1)
+        if partition is not None and partitions is None:
+            raise JournalError(name, f"partition={partition}: of how many? Say partitions=... as well")
+        server = _joined(parts.scheme, parts.netloc, parts.path, rest)
+        return cls(name, server, ours.get("calendar"), tables, partitions, partition)
+
+
+def _number(name: str, given: dict[str, str], option: str, least: int, most: int) -> int | None:
+    """Return a number that an address has, or None. Raises: `JournalError` if it is none."""
+    if option not in given:
+        return None
+    number = int(given[option]) if re.fullmatch("[0-9]{1,4}", given[option], re.ASCII) else -1
+    if not least <= number <= most:
+        raise JournalError(name, f"{option}={given[option]}: it is a number from {least} to {most}")
+    return number
 
 
 def _joined(scheme: str, server: str, path: str, asked: str) -> str:
@@ -126,7 +161,7 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> None:
 
     Raises: `JournalVersionError` for another schema.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
     version = version_of(connection)
     if not version:
         # where another user has made the schema, this one need not have the privilege
@@ -150,7 +185,7 @@ def add_tables(connection: Any, name: str) -> None:
 
     Raises: `MissingExtensionError`.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
     if _has_tables(connection):
         return
     if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'").fetchone() is None:

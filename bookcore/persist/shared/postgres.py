@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from time import monotonic, time
 from typing import Any
 
@@ -37,6 +38,7 @@ from bookcore.persist.journal.errors import (
     other_bounds,
 )
 from bookcore.persist.journal.records import rows_of
+from bookcore.persist.shared.partitioned.division import Claims, agree, claims_of
 from bookcore.persist.shared.pgerrors import error_of, refusal_of
 from bookcore.persist.shared.pgschema import (
     VERSION,
@@ -96,9 +98,9 @@ SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extra
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position{0})s, %(mark{0})s, %(record{0})s);"
-_COMMIT = """
-EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); SELECT pg_notify('bookcore', '%(position)s ' || %(name)s); COMMIT
-"""
+_HEAD = """
+EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); SELECT pg_notify('bookcore', '%(position)s ' || %(name)s)"""
+_COMMIT = f"{_HEAD}; COMMIT\n"
 _CHECKPOINT = """
 BEGIN;
 INSERT INTO bookcore.checkpoint SELECT calendar, position, mark, %(snapshot)s FROM bookcore.change
@@ -123,6 +125,7 @@ class _Connection(psycopg.Connection[Any]):
     """
 
     patience = LEAST_PATIENCE
+    prepared = False  # the statements that write the tables
 
     @contextmanager
     def patiently(self, more: float) -> Iterator[None]:
@@ -157,17 +160,48 @@ class _Connection(psycopg.Connection[Any]):
                 until, given_up = monotonic() + CANCELLING, True
 
 
+def connected(server: str, timeout: float) -> Any:
+    """Return a new connection to a server, which is given up if it says nothing for *timeout* seconds.
+
+    Raises: psycopg.Error.
+    """
+    patience = max(LEAST_PATIENCE, timeout)
+    seconds = max(2, round(patience))
+    options: dict[str, Any] = {
+        "connect_timeout": seconds, "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds,
+        "keepalives_interval": 1, "keepalives_count": 3, **psycopg.conninfo.conninfo_to_dict(server),
+    }  # fmt: skip
+    connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
+    connection.patience = patience
+    try:
+        connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class PostgresJournal:
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
     def __init__(
-        self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None
-    ) -> None:
-        """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`."""
-        where = Address.of(address)
-        self._name = where.calendar or "calendar"
+        self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
+        opened_by: Any = None,
+    ) -> None:  # fmt: skip
+        """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`.
+
+        *opened_by* is a connection of somebody else that is used for this alone.
+        """
+        self._where = where = Address.of(address)
+        self.row = self._name = where.row
+        """The name of its row among the calendars of the database."""
         self.name, self._address, self._wants_tables = where.name, where.server, where.tables
         self._is_made = self._tables = False
+        self._beside: PostgresJournal | None = None
+        self.idle: list[Any] = []
+        """Connections for joint transactions that nobody uses, see `bookcore.persist.shared.partitioned.joint`."""
+        self.joint: Any = None
+        """The `bookcore.persist.shared.partitioned.joint.Joint` in which it writes, or None."""
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
@@ -176,8 +210,9 @@ class PostgresJournal:
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
-            with self._told("cannot be opened"), self._told_as_unknown(begin):
-                self.bounds, self.origin = self._begin(self._connected("writer"), bounds or "[)", create, begin)
+            with self.told("cannot be opened"), self._told_as_unknown(begin):
+                connection = opened_by or self._connected("writer")
+                self.bounds, self.origin = self._begin(connection, bounds or "[)", create, begin)
             if bounds not in (None, self.bounds):
                 raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
@@ -186,37 +221,49 @@ class PostgresJournal:
 
     # -- connections, errors -----------------------------------------------------------------------
 
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Give the connection with which it reads."""
+        with self._to_read("cannot be opened") as connection:
+            yield connection
+
+    def read_beside(self, other: PostgresJournal) -> None:
+        """Read through the connections of another journal of the same database from now on."""
+        self._beside, self._reading = other, other._reading
+
     def _connected(self, use: str) -> Any:
         """Return the connection of a use; a new one if there is none, or if it is broken."""
-        if os.getpid() != self._pid:
-            raise JournalClosedError.in_fork(self.name, self._pid)
-        if self._ended:
-            raise JournalClosedError.after_close(self.name)
+        self._check_open()
+        if self._beside is not None and use != "writer":
+            return self._beside._connected(use)
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
             if _is_usable(connection, within=use == "writer"):
                 return connection
             connection.close()
-        patience = max(LEAST_PATIENCE, self._timeout)
-        seconds = max(2, round(patience))
-        options: dict[str, Any] = {
-            "connect_timeout": seconds, "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds,
-            "keepalives_interval": 1, "keepalives_count": 3, **psycopg.conninfo.conninfo_to_dict(self._address),
-        }  # fmt: skip
-        connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
-        connection.patience = patience
+        self._connections[use] = connection = self.connect(use)
+        return connection
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._pid:
+            raise JournalClosedError.in_fork(self.name, self._pid)
+        if self._ended:
+            raise JournalClosedError.after_close(self.name)
+
+    def connect(self, use: str) -> Any:
+        """Return a new connection for a use. Raises: psycopg.Error."""
+        connection = connected(self._address, self._timeout)
         try:
-            connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
             if use == "listener":
                 self._listen(connection)
             if use == "writer" and self._is_made:
-                connection.execute(_PREPARED + (prepare("bookcore") if self._tables else ""))
+                connection.execute(_PREPARED)
+                self._prepare_tables(connection, self._tables)
         except BaseException:
             connection.close()
             raise
-        self._connections[use] = connection
         return connection
 
     def _listen(self, connection: Any) -> None:
@@ -228,7 +275,7 @@ class PostgresJournal:
             self._listened = POLLING
 
     @contextmanager
-    def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
+    def told(self, what: str, timeout: float | None = None) -> Iterator[None]:
         """Raise what the database raises as an error of ours; *what* was not done."""
         try:
             yield
@@ -249,6 +296,7 @@ class PostgresJournal:
                 if not create:
                     raise JournalError(self.name, "there is no calendar in it, and create is false")
                 make_schema(connection, self.name)
+            agree(connection, self._where, create)
             if create:
                 self._make_calendar(connection, bounds, begin)
         ask = """SELECT format, bounds, tables,
@@ -260,19 +308,21 @@ class PostgresJournal:
             raise JournalError(self.name, f"there is no calendar {self._name!r} in it ({there}), and create is false")
         version, bounds, tables, *first = found
         check_version(self.name, version)
-        if self._wants_tables not in (None, tables):
+        if self._wants_tables not in (None, tables) and not self._where.is_directory:
             way = "`bookcore db upgrade` adds them" if self._wants_tables else "leave tables=no out of the address"
             raise JournalError(self.name, f"its calendar has {'' if tables else 'no '}tables: {way}")
-        connection.execute(_PREPARED)
-        self._is_made = True
-        self._prepare_tables(connection, tables)
+        self._is_made, self._tables = True, tables
+        if "writer" in self._connections:
+            connection.execute(_PREPARED)
+            self._prepare_tables(connection, tables)
         return bounds, Place(*first)
 
     def _prepare_tables(self, connection: Any, tables: bool) -> None:
         """Prepare what writes the tables, if there are some and that is not done."""
-        if tables and not self._tables:
+        self._tables = tables
+        if tables and not connection.prepared:
             connection.execute(prepare("bookcore"))
-            self._tables = True
+            connection.prepared = True
 
     @contextmanager
     def _told_as_unknown(self, begin: Beginning | None) -> Iterator[None]:
@@ -302,7 +352,8 @@ class PostgresJournal:
     def _make_calendar(self, connection: Any, bounds: str, begin: Beginning | None) -> None:
         """Make the calendar's row in a transaction of the caller, unless it is there."""
         origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
-        bounds, tables = bounds if begin is None else begin.bounds, self._wants_tables is not False
+        bounds = bounds if begin is None else begin.bounds
+        tables = self._wants_tables is not False and not self._where.is_directory
         made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
         if not connection.execute(made, (self._name, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
             if begin is not None and not begin.if_new:
@@ -324,7 +375,7 @@ class PostgresJournal:
     @contextmanager
     def _to_read(self, what: str) -> Iterator[Any]:
         """Give the connection for reading. One that was found broken is made anew by the next call."""
-        with self._reading, self._told(what):
+        with self._reading, self.told(what):
             yield self._connected("reader")
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
@@ -333,8 +384,8 @@ class PostgresJournal:
             return ()
         asked = {"name": self._name, "position": place.position, "most": None if most < 0 else most + 1}
         if locked:
-            with self._told("cannot be read"):
-                rows = self._connections["writer"].execute(_READ, asked).fetchall()
+            with self.told("cannot be read"):
+                rows = self._writing().execute(_READ, asked).fetchall()
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
@@ -360,20 +411,37 @@ class PostgresJournal:
         """See `SharedJournal.now`."""
         return round((self.machine_clock() + self.skew) * 1_000_000)
 
+    def heads(self, names: Sequence[str]) -> dict[str, Place]:
+        """Return the places of the last records of several calendars, at one instant."""
+        with self._to_read("cannot be read") as reader:
+            ask = "SELECT name, position, mark FROM bookcore.calendar WHERE name = ANY(%s)"
+            return {name: Place(*place) for name, *place in reader.execute(ask, (list(names),)).fetchall()}
+
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
+        return self.wait_until(
+            lambda: lag(self, place) > 0, lambda name, position: name == self._name and position > place.position, timeout
+        )
+
+    def wait_until(
+        self, has_come: Callable[[], bool], is_news: Callable[[str, int], bool], timeout: float
+    ) -> bool:
+        """Wait until something has come, and tell whether it has.
+
+        *is_news* tells whether a record is that, by the name of its calendar and its position.
+        """
         until = monotonic() + timeout
         try:
             if not self._listening.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
-                return lag(self, place) > 0
-            with self._told("cannot be read"):
+                return has_come()
+            with self.told("cannot be read"):
                 listener = self._connected("listener")
-                while not lag(self, place):
+                while not has_come():
                     look = monotonic() + self._listened
                     while (left := min(look, until) - monotonic()) > 0:
                         for told in listener.notifies(timeout=left, stop_after=1):
                             position, _, name = told.payload.partition(" ")
-                            if name == self._name and int(position) > place.position:
+                            if is_news(name, int(position)):
                                 return True
                         if self._ended:
                             return False
@@ -392,12 +460,16 @@ class PostgresJournal:
 
     # -- appending ---------------------------------------------------------------------------------
 
+    def _writing(self) -> Any:
+        """Return the connection that has been locked."""
+        return self._connections.get("writer") if self.joint is None else self.joint.connection
+
     def lock(self, timeout: float) -> None:
         """See `SharedJournal.lock`."""
         self.unlock()  # of a block whose beginning was cut off
         wait = max(1, round(timeout * 1000))
-        with self._told("the change was not made", timeout):
-            writer, begun = self._connected("writer"), self.machine_clock()
+        with self.told("the change was not made", timeout):
+            writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
             with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
                 cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
             cursor.set_result(-1)
@@ -426,13 +498,13 @@ class PostgresJournal:
             place = after(place, record)
             values |= {f"position{number}": place.position, f"mark{number}": place.mark, f"record{number}": record}
             statements.append(_APPEND.format(number))
-        groups: list[Group] = []
-        if self._tables:
-            first = place.position - len(records) + 1
-            groups = list(groups_of(enumerate(map(rows_of, records), first), self.bounds))
-        command, rows = self._write_tables(groups)
-        values |= {"position": place.position, "mark": place.mark, **rows}
-        self._commit(f"{command}{''.join(statements)}{_COMMIT}", values, groups, sum(map(len, records)))
+        rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
+        groups = list(groups_of(enumerate(rows, place.position - len(records) + 1), self.bounds)) if self._tables else []
+        claims = Claims.none() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
+        command, written = self._write_tables(groups)
+        values |= {"position": place.position, "mark": place.mark, **written}
+        end = _COMMIT if self.joint is None else _HEAD
+        self._end(f"{command}{''.join(statements)}{end}", values, groups, claims, sum(map(len, records)))
         return place
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -440,9 +512,9 @@ class PostgresJournal:
         commands = commands_of(groups, self._name)
         last = next(commands, ("", {}))
         try:
-            with self._told("the change was not made"), self._judged(groups):
+            with self.told("the change was not made"), self._judged(groups):
                 for following in commands:
-                    self._connections["writer"].execute(*last)
+                    self._writing().execute(*last)
                     last = following
         except BaseException:
             self.unlock()
@@ -451,27 +523,55 @@ class PostgresJournal:
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
-        self._commit("COMMIT", {})
+        self._end("COMMIT" if self.joint is None else "", {}, (), Claims.none(), 0)
 
-    def _commit(self, statements: str, values: Any, groups: Sequence[Group] = (), size: int = 0) -> None:
-        """Commit the transaction in which the calendar is locked; *size* is that of a record. Raises: as `append`."""
-        self._head, writer = None, self._connections.get("writer")
+    def _end(self, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int) -> None:
+        """Execute statements, which end with COMMIT; or have a joint transaction go on. *size* is that of a record."""
+        joint, writer = self.joint, self._writing()
+        self._head = None
+        if joint is not None:
+            joint.claims.add(claims)
+            if statements:
+                self._execute(writer, statements, values, groups, claims, size)
+            joint.go_on()
+            return
+        if claims:
+            more, written = claims.command(self._where.calendar or "calendar")
+            statements, values = more + statements, values | written
+        self._commit(writer, statements, values, groups, claims, size)
+
+    def commit_joint(self, writer: Any, claims: Claims, divided: str) -> None:
+        """Commit a joint transaction. Raises: as `append`."""
+        statements, values = claims.command(divided) if claims else ("", {})
+        self._commit(writer, statements + "COMMIT", values, (), claims, 0)
+
+    def _execute(
+        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int
+    ) -> None:
+        """Execute statements in the transaction in which the calendar is locked."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
         if writer is None or writer.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
+        with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
+            writer.execute(statements, values)
+
+    def _commit(
+        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int
+    ) -> None:
+        """Execute statements of which the last is COMMIT. Raises: as `append`."""
         doubts: list[str] = []
 
         def hear(notice: Any) -> None:
             if notice.sqlstate == "01000":  # the commit was cancelled while it waited for a standby
                 doubts.append(notice.message_primary)
 
-        writer.add_notice_handler(hear)
+        if writer is not None:
+            writer.add_notice_handler(hear)
         try:
-            with self._told("the change was not made"), self._judged(groups), writer.patiently(size / SLOWEST):
-                writer.execute(statements, values)
+            self._execute(writer, statements, values, groups, claims, size)
         except JournalError as exc:
-            if not writer.closed:
+            if writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
                 self.unlock()
                 raise
             doubts.append(" ".join(str(exc.__cause__).split()))
@@ -479,18 +579,19 @@ class PostgresJournal:
             self.unlock()
             raise
         finally:
-            writer.remove_notice_handler(hear)
+            if writer is not None:
+                writer.remove_notice_handler(hear)
         if doubts:
             raise UnknownOutcomeError.of_change(self.name, doubts[0])
 
     @contextmanager
-    def _judged(self, groups: Sequence[Group]) -> Iterator[None]:
-        """Raise `RefereeError` for what the constraints of the tables refuse."""
+    def _judged(self, groups: Sequence[Group], claims: Claims | None = None) -> Iterator[None]:
+        """Raise `RefereeError` for what the constraints of the tables refuse, and the error for an id that is taken."""
         try:
             yield
         except psycopg.errors.IntegrityError as exc:
             resources = {row["resource"] for group in groups for row in group.rows if "resource" in row}
-            refusal = refusal_of(exc, self.name, self._name, resources)
+            refusal = (claims and claims.refusal(exc)) or refusal_of(exc, self.name, self._name, resources)
             if refusal is not None:
                 raise refusal from exc
             raise
@@ -498,6 +599,9 @@ class PostgresJournal:
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""
         self._head, writer = None, self._connections.get("writer")
+        if self.joint is not None:
+            self.joint.unlocked(self)
+            return
         if writer is None or os.getpid() != self._pid or writer.closed:
             return
         with suppress(psycopg.Error):
@@ -546,7 +650,8 @@ class PostgresJournal:
     def close(self) -> None:
         """See `SharedJournal.close`."""
         self._ended = True
-        connections, self._connections = list(self._connections.values()), {}
+        connections, self._connections = [*self._connections.values(), *self.idle], {}
+        self.idle.clear()
         if os.getpid() != self._pid:
             FORKED.extend(connections)
             return

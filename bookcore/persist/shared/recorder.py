@@ -263,10 +263,10 @@ class SharedRecorder:
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         if gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
-        self._record_what_is_pending()
+        self.record_what_is_pending()
         self._checkpoint()
 
-    def _record_what_is_pending(self) -> None:
+    def record_what_is_pending(self) -> None:
         """Append a record of the holds that questions have found to have run out, if there are some."""
         if self.state.log.pending and not self._read_only:
             self.state.gate.run(self._record_pending)
@@ -314,7 +314,7 @@ class SharedRecorder:
             return
         try:
             if not self._closed:
-                self._record_what_is_pending()
+                self.record_what_is_pending()
                 self.checkpoint_if_due(closing=True)
         finally:  # also called again, should it have been cut off
             gate.follow(self._close)

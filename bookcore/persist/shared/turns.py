@@ -166,11 +166,14 @@ class SharedGate(Gate):
             except RuntimeError:  # it was not acquired
                 pass
             else:
-                if recorder.waiting:
-                    with suppress(IndexError):  # it waits no longer
-                        recorder.waiting[0].wake()
+                self.wake_next()
 
-    def _wait_for_blocks(self, until: float) -> None:
+    def wake_next(self) -> None:
+        """Wake the thread whose command waits first: the turn was given up."""
+        with suppress(IndexError):  # none waits
+            self._recorder.waiting[0].wake()
+
+    def wait_for_blocks(self, until: float) -> None:
         """Return when no other thread has an open block. None is begun then, because that takes a turn."""
         recorder = self._recorder
         while True:
@@ -220,7 +223,7 @@ class SharedGate(Gate):
         if asked.begun:
             asked.end(UnknownOutcomeError.of_change(recorder.name, _CUT_OFF))
             return
-        self._wait_for_blocks(until)
+        self.wait_for_blocks(until)
         group = [asked]
         recorder.has_taken = False
         try:
@@ -316,7 +319,7 @@ class SharedGate(Gate):
         recorder = self._recorder
         kept = False
         try:
-            self._wait_for_blocks(until)
+            self.wait_for_blocks(until)
             super().run(self._decide_and_keep, recorder.lock(until), command)
             kept = True
         finally:

@@ -33,6 +33,31 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def divided(postgres_address: str) -> str:
+    """Return the address of a calendar in four partitions that is not there yet."""
+    joint = "&" if "?" in postgres_address else "?"
+    return f"{postgres_address}{joint}calendar=divided-{os.getpid()}-{next(_numbers)}&partitions=4"
+
+
+@pytest.fixture
+def parted(divided: str, world: Any) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens one more calendar there, without a follower and without syncs."""
+    calendars: list[Any] = []
+
+    def open_one(**options: Any) -> Any:
+        settings = {"types": world.TYPES, "follow": False, "sync": "never", **options}
+        calendars.append(Calendar.open(divided, **settings))
+        return calendars[-1]
+
+    yield open_one
+    for calendar in calendars:
+        if calendar.news.is_open():
+            calendar.catch_up()
+            calendar.check()
+            calendar.close()
+
+
+@pytest.fixture
 def name() -> str:
     """Return the name of a calendar that is not there yet."""
     return f"calendar {next(_numbers)}"

@@ -1,0 +1,908 @@
+"""`PartitionedCalendar`: the calls of `Calendar`, on a calendar in partitions.
+
+    about a resource      the partition that its id says                                  `_of_resource`
+    about a booking       the partition that has it in memory; else all catch up          `_on_booking`
+    about all             each partition; counts are added, lists are merged
+    about several         a `JointTransaction` of their partitions
+
+Each partition is a `Calendar`, which documents the calls. They are passed on by the tables below, as far as nothing has to
+be added; what makes no sense here is refused by name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from hashlib import blake2b
+from heapq import heapify, heappop, heapreplace
+from time import monotonic
+from typing import Any, NamedTuple, NoReturn
+from weakref import ref
+
+from bookcore.engine.engine import OF_CALENDARS, UNSET, listed, parsed, skipped
+from bookcore.engine.state import CalendarState
+from bookcore.model.closure import Closure
+from bookcore.model.errors import (
+    LACKING,
+    BookcoreError,
+    ConflictError,
+    DuplicateBookingError,
+    DuplicateResourceError,
+    NoneAvailableError,
+    QueryError,
+    TransactionError,
+    UnknownBookingError,
+    UnknownResourceError,
+)
+from bookcore.model.event import BookingEvent
+from bookcore.model.keys import normal
+from bookcore.model.numpy_scalars import python_int
+from bookcore.model.report import Refusal, Report
+from bookcore.model.resource import Resource
+from bookcore.model.term import has_id
+from bookcore.model.typecheck import is_a, plain_text
+from bookcore.persist.journal.errors import PartitionNotHeldError
+from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
+from bookcore.persist.shared.partitioned.joint import JointTransaction, Member
+from bookcore.persist.shared.partitioned.routing import partition_of
+from bookcore.persist.shared.partitioned.selection import (
+    Found,
+    PartitionedBookingIndex,
+    PartitionedIndex,
+    PartitionedSelection,
+    terms_in_parts,
+)
+from bookcore.query.best_fit import gap_size, is_smaller
+from bookcore.query.choice import SHOWN, Choice
+
+DIRECTORY = -1
+"""The number of the directory among the parts, before all partitions."""
+LAST = 1 << 62
+"""A place after all others: of a resource that the directory does not have yet."""
+
+ABOUT_A_RESOURCE = frozenset({
+    "is_available", "conflicts", "explain", "free_busy", "occupancy", "gaps", "next_available", "nearest", "tags_of",
+    "closures_of", "hours_of",
+})  # fmt: skip
+"""Questions whose first argument is a resource."""
+TO_A_RESOURCE = frozenset({"tag", "untag", "set_capacity", "reindex"})
+"""Commands whose first argument is a resource."""
+TO_A_BOOKING = frozenset({"remove_booking", "confirm", "extend", "change", "split"})
+"""Commands whose first argument is a booking."""
+_COPY = "`bookcore copy` or copy_calendar takes it to a snapshot file, and anywhere else"
+REFUSED = {
+    "snapshot": _COPY,
+    "restore": _COPY,
+    "open": "it is Calendar.open",
+    "apply": "it follows other processes by itself; `subscribe` of it tells a calendar in memory what to apply",
+    "salvaged": "a database is repaired by its own means",
+}
+"""Calls of `Calendar` that are not here, and what is done in place of them."""
+
+
+class Part(NamedTuple):
+    """A partition, or the directory: its number, its calendar, and what that is made of."""
+
+    number: int
+    calendar: Any
+    state: CalendarState
+    recorder: Any
+
+
+class PartitionedCalendar:
+    """See `bookcore.calendar.Calendar`, and ``docs/shared.md`` for what is different. `Calendar.open` makes it.
+
+    ``parts`` are the partitions that it holds, in ascending order; ``partitions`` is how many there are.
+    """
+
+    def __init__(
+        self, name: str, divided: str, partitions: int, directory: Part, parts: Sequence[Part],
+        key: Callable[[Any], Hashable] | None, idle: list[Any], news: Any,
+    ) -> None:  # fmt: skip
+        """*divided* is its name in the database, *idle* and *news* see `bookcore.persist.shared.partitioned.opening`."""
+        self.name, self.partitions, self.directory, self.parts = name, partitions, directory, tuple(parts)
+        self._divided, self._key_function, self._idle, self.news = divided, key, idle, news
+        self._by_number = {part.number: part for part in parts}
+        self._thread = threading.local()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ABOUT_A_RESOURCE:
+            return _Routed(self, name, self._ask_resource)
+        if name in TO_A_RESOURCE:
+            return _Routed(self, name, self._tell_resource)
+        if name in TO_A_BOOKING:
+            return _Routed(self, name, self._on_booking)
+        if name in REFUSED:
+            raise QueryError(self, f"has no {name}, because it is in partitions: {REFUSED[name]}")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    # -- which partition ---------------------------------------------------------------------------
+
+    @property
+    def _is_whole(self) -> bool:
+        return len(self.parts) == self.partitions
+
+    def _key_of(self, resource: Any) -> Any:
+        """Return the id of a resource, given as an object or an id."""
+        if type(resource) is str or type(resource) is int:
+            return resource
+        for part in self.parts:
+            record = part.state.registry.renamed.get(id(resource))
+            if record is not None and record.resource is resource:
+                return record.id
+        return self.parts[0].state.registry.id_of(resource)
+
+    def _number_of(self, resource: Any) -> int | None:
+        """Return the number of the partition of a resource; None for what has no id that can be written."""
+        try:
+            return partition_of(self._key_of(resource), self.partitions)
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception:  # the object's own code, or a value that no codec writes
+            return None
+
+    def _part(self, number: int | None, what: Any) -> Part:
+        """Return a partition. Raises: `PartitionNotHeldError`, which names *what* was asked for."""
+        if number is None:  # any of them says what is wrong
+            return self.parts[0]
+        part = self._by_number.get(number)
+        if part is None:
+            raise PartitionNotHeldError(self.name, what, (number,), self.held)
+        return part
+
+    def _of_resource(self, resource: Any) -> Part:
+        return self._part(self._number_of(resource), resource)
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The numbers of the partitions that it holds."""
+        return tuple(self._by_number)
+
+    def partition_of(self, resource: Any) -> int:
+        """Return the number of the partition that a resource is in, or would be; it may be given by its id."""
+        number = self._number_of(resource)
+        if number is None:
+            raise UnknownResourceError(resource, None)
+        return number
+
+    def _told(self, part: Part) -> Part:
+        """Return a partition that is to be changed. Raises: `TransactionError` if the open transaction is not about it."""
+        block = self._block()
+        if block is not None and part.number not in block.numbers:
+            what = "the directory" if part.number == DIRECTORY else f"partition {part.number}"
+            way = "name its resources in transaction(...), or none of them, which takes all partitions"
+            raise TransactionError(f"the open transaction is not about {what}: {way}")
+        return part
+
+    def _ask_resource(self, name: str, resource: Any, *args: Any, **options: Any) -> Any:
+        return getattr(self._of_resource(resource).calendar, name)(resource, *args, **options)
+
+    def _tell_resource(self, name: str, resource: Any, *args: Any, **options: Any) -> Any:
+        return getattr(self._told(self._of_resource(resource)).calendar, name)(resource, *args, **options)
+
+    def _with_booking(self, booking: Any) -> Part | None:
+        """Return the partition in whose memory a booking is, given as an event or an id."""
+        return next((part for part in self.parts if booking in part.calendar), None)
+
+    def _lacking(self, booking: Any) -> Part:
+        """Return the partition that knows best why a booking is not there. Raises: `PartitionNotHeldError`."""
+        id = booking.id if is_a(booking, BookingEvent) else booking
+        for part in self.parts:
+            try:
+                if id in part.state.holds.expired:
+                    return part
+            except TypeError:  # unhashable
+                break
+        if not self._is_whole and not is_a(booking, BookingEvent):
+            others = tuple(number for number in range(self.partitions) if number not in self._by_number)
+            raise PartitionNotHeldError(self.name, f"booking {booking!r}", others, self.held)
+        if is_a(booking, BookingEvent):
+            return self._of_resource(booking._resource)
+        return self.parts[0]
+
+    def _on_booking(self, name: str, event_or_id: Any, *args: Any, **options: Any) -> Any:
+        def call(part: Part) -> Any:
+            return getattr(self._told(part).calendar, name)(event_or_id, *args, **options)
+
+        return self._where_booked(event_or_id, call)
+
+    def _where_booked(self, booking: Any, call: Callable[[Part], Any]) -> Any:
+        """Call something with the partition that has a booking."""
+        part = self._with_booking(booking)
+        if part is not None:
+            try:
+                return call(part)
+            except UnknownBookingError:  # memory was not up to date: it may have moved to another one
+                pass
+        if self._block() is None:
+            self.catch_up()
+        return call(self._with_booking(booking) or self._lacking(booking))
+
+    # -- resources ---------------------------------------------------------------------------------
+
+    def add_resource(
+        self, resource: Any, *, capacity: Any = None, before: Any = None, after: Any = None, id: Hashable = None,
+        if_exists: Any = "raise",
+    ) -> Any:  # fmt: skip
+        """See `Calendar.add_resource`. It is a transaction of the directory and the partition of the resource."""
+        options = {"capacity": capacity, "before": before, "after": after, "id": id, "if_exists": if_exists}
+        key: Any = id
+        number: int | None = None
+        try:
+            if key is None:
+                key = resource.id if self._key_function is None else self._key_function(resource)
+            if key is not None:
+                number = partition_of(key, self.partitions)
+        except LACKING:
+            raise
+        except Exception:  # noqa: S110 - the partition says what is wrong
+            pass
+        part = self._part(number, key)
+        if number is None or plain_text(if_exists) not in ("raise", "return"):
+            return part.calendar.add_resource(resource, **options)
+        for other in self.parts:
+            known = other.state.registry.find(resource)
+            if other is not part and known is not None and known.resource is resource:
+                raise DuplicateResourceError(resource, known.id)
+        if part.state.registry.with_id(key) is not None:
+            return self._told(part).calendar.add_resource(resource, **options)
+        with self._joint([self.directory, part]):
+            added = part.calendar.add_resource(resource, **options)
+            if self.directory.state.registry.with_id(key) is None:
+                self.directory.calendar.add_resource(Resource(key))
+        return added
+
+    def remove_resource(self, resource: Any) -> Any:
+        """See `Calendar.remove_resource`. It is a transaction of the directory and the partition of the resource."""
+        part = self._of_resource(resource)
+        with self._joint([self.directory, part]):
+            key = part.state.registry.id_of(resource)
+            removed = part.calendar.remove_resource(resource)
+            self.directory.calendar.remove_resource(key)
+        return removed
+
+    def resource(self, id: Hashable) -> Any:
+        """See `Calendar.resource`."""
+        return self._of_resource(id).calendar.resource(id)
+
+    @property
+    def resources(self) -> PartitionedSelection:
+        """See `Calendar.resources`: those of the partitions that it holds."""
+        return PartitionedSelection(self, [part.calendar.resources for part in self.parts])
+
+    def places(self, ids: Sequence[Any]) -> list[int]:
+        """Return numbers that are in the order of registration of the resources with these ids."""
+        by_id = self.directory.state.registry.by_id
+
+        def found() -> list[int]:
+            records = map(by_id.get, ids)
+            return [LAST if record is None else record.number for record in records]
+
+        return self.directory.state.gate.ask(False, found)
+
+    def in_order(self, ids: Iterable[Any]) -> list[Any]:
+        """Return ids of resources in order of registration, also of those in partitions that it does not hold.
+
+        So the lists of several processes become one.
+        """
+        given = list(ids)
+        return [id for _, _, id in sorted(zip(self.places(given), range(len(given)), given, strict=True))]
+
+    # -- booking -----------------------------------------------------------------------------------
+
+    def book(
+        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, **options: Any
+    ) -> Any:
+        """See `Calendar.book`."""
+        part = self._told(self._of_resource(resource))
+        return self._named(id, part, lambda: part.calendar.book(resource, start, end, id=id, **options))
+
+    def hold(
+        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, **options: Any
+    ) -> Any:
+        """See `Calendar.hold`."""
+        part = self._told(self._of_resource(resource))
+        return self._named(id, part, lambda: part.calendar.hold(resource, start, end, id=id, **options))
+
+    def add_booking(self, event: Any) -> Any:
+        """See `Calendar.add_booking`."""
+        if not is_a(event, BookingEvent):
+            return self.parts[0].calendar.add_booking(event)
+        if event.owns_lock:
+            raise DuplicateBookingError(event, event)
+        part = self._told(self._of_resource(event._resource))
+        return self._named(event._id, part, lambda: part.calendar.add_booking(event))
+
+    def _named(self, id: Any, part: Part, book: Callable[[], Any]) -> Any:
+        """Book under an id that the program gave, which no booking of another partition may have.
+
+        Memory may be behind: the database decides, and what it refuses is looked up.
+        """
+        if id is None:
+            return book()
+        self._check_id(id, part)
+        if self._elsewhere(id, part) is not None:
+            self._settle()
+            self._refuse_elsewhere(id, part)
+        try:
+            return book()
+        except DuplicateBookingError as exc:
+            if exc.standing is not None:
+                raise
+        self._settle()  # a hold that ran out has its id until a record says that it did
+        self._refuse_elsewhere(id, part)
+        return book()
+
+    def _check_id(self, id: Any, part: Part) -> None:
+        """Raise `QueryError` for a number that another partition may yet give."""
+        number = python_int(id)
+        if number is None or number <= RANGE or number <= part.state.ledger.last // EPOCH * EPOCH:
+            return
+        owner = self._by_number.get(owner_of(number))
+        if owner is not part and (owner is None or number > owner.state.ledger.last):
+            raise QueryError(id, f"numbers above {RANGE} are given by the calendar: take a text, or a smaller number")
+
+    def _elsewhere(self, id: Any, part: Part) -> Any:
+        """Return the booking with an id in another partition, as far as memory knows."""
+        try:
+            hash(id)
+        except LACKING:
+            raise
+        except Exception:  # the partition says what is wrong
+            return None
+        where = self._with_booking(id)
+        return None if where is None or where is part else where.calendar.get(id)
+
+    def _refuse_elsewhere(self, id: Any, part: Part) -> None:
+        standing = self._elsewhere(id, part)
+        if standing is not None:
+            raise DuplicateBookingError(id, standing, "in another partition")
+
+    def _settle(self) -> None:
+        """Bring memory up to date, and have the holds that ran out recorded."""
+        if self._block() is None:
+            self.catch_up()
+            for part in self.parts:
+                part.recorder.record_what_is_pending()
+
+    def load(self, events: Iterable[Any]) -> int:
+        """See `Calendar.load`."""
+        rows = listed(events)
+        if not rows or not all(is_a(event, BookingEvent) for event in rows):
+            return int(self.parts[0].calendar.load(rows))
+        groups = self._grouped(rows, lambda event: event._resource)
+        for part, some in groups:
+            for event in some:
+                if event._id is not None:
+                    self._check_id(event._id, part)
+        with self._joint([part for part, _ in groups]):
+            return sum(part.calendar.load(some) for part, some in groups)
+
+    def _grouped(self, items: Iterable[Any], resource_of: Callable[[Any], Any]) -> list[tuple[Part, list[Any]]]:
+        """Return items by partition, in ascending order."""
+        groups: dict[int, tuple[Part, list[Any]]] = {}
+        for item in items:
+            part = self._of_resource(resource_of(item))
+            groups.setdefault(part.number, (part, []))[1].append(item)
+        return [group for _, group in sorted(groups.items())]
+
+    def book_all(self, requests: Iterable[Any], on_conflict: Any = "raise") -> Report[Any]:
+        """See `Calendar.book_all`: one transaction of the partitions of all requests."""
+        pairs, skips = parsed(requests), skipped(on_conflict)
+        resources = [
+            request._resource if arguments is None else arguments[0]
+            for request, arguments in pairs
+            if not is_a(arguments, BookcoreError)
+        ]
+        parts = [part for part, _ in self._grouped(resources, lambda resource: resource)]
+        booked: list[Any] = []
+        refused: list[Refusal] = []
+        with self._joint(parts or self.parts[:1]):
+            for request, arguments in pairs:
+                try:
+                    booked.append(self._booked(request, arguments))
+                except BookcoreError as exc:
+                    if not is_a(exc, skips) or is_a(exc, OF_CALENDARS):
+                        exc.request = request
+                        raise
+                    refused.append(Refusal(request, exc))
+        return Report(tuple(booked), tuple(refused))
+
+    def _booked(self, request: Any, arguments: Any) -> Any:
+        if is_a(arguments, BookcoreError):
+            raise arguments
+        if arguments is None:
+            return self.add_booking(request)
+        resource, start, end, id, quantity, if_exists, fields = arguments
+        return self.book(resource, start, end, id=id, quantity=quantity, if_exists=if_exists, **fields)
+
+    def book_any(
+        self, /, selection: Any, start: Any, end: Any, *, strategy: Any = "first", id: Hashable = None,
+        quantity: int = 1, if_exists: Any = "raise", **fields: Any,
+    ) -> Any:  # fmt: skip
+        """See `Calendar.book_any`. No other partition is locked: if a choice is taken meanwhile, it chooses again."""
+        options: dict[str, Any] = {"id": id, "quantity": quantity, "if_exists": if_exists, **fields}
+        first = self.parts[0]
+        Choice(first.calendar._planner, [], strategy, first.calendar._engine.conflict)
+        if self._block() is None:
+            self.catch_up()
+        standing = None if id is None else self._with_booking(id)
+        if standing is not None:  # it is what is asked for, or refused
+            return standing.calendar.book_any([], start, end, **options)
+        (terms,) = terms_in_parts([selection], self)
+        order = selection._order if is_a(selection, PartitionedSelection) else None
+        candidates = PartitionedSelection(self, [
+            part.calendar.find_available(start, end, term, quantity=quantity)
+            for part, term in zip(self.parts, terms, strict=True)
+        ], order)  # fmt: skip
+        before: Any = None
+        while True:
+            chosen = self._chosen(candidates, strategy, start, end, quantity)
+            if chosen is None:
+                raise self._none_available(terms, start, end, quantity)
+            part, record = self._told(chosen.part), chosen.record
+            try:
+                return self._named(id, part, partial(part.calendar.book, record.resource, start, end, **options))
+            except ConflictError:
+                if before is record or self._block() is not None:
+                    raise
+                before = record
+                self.catch_up()
+
+    def _chosen(self, candidates: PartitionedSelection, strategy: Any, start: Any, end: Any, quantity: int) -> Found | None:
+        name = None if callable(strategy) else plain_text(strategy)
+        found = candidates.found(1 if name == "first" else None)
+        if not found or name == "first":
+            return found[0] if found else None
+        if name == "least_used":
+            return min(found, key=lambda each: each.record.active_count)
+        if name == "best_fit":
+            return self._tightest(found, start, end, quantity)
+        try:
+            picked = strategy([each.record.resource for each in found])
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:
+            raise QueryError(strategy, f"the strategy raised {type(exc).__name__}") from exc
+        for each in found:
+            if each.part.state.registry.find(picked) is each.record:
+                return each
+        raise QueryError(picked, "was returned by the strategy and is none of the candidates")
+
+    def _tightest(self, found: list[Found], start: Any, end: Any, quantity: int) -> Found:
+        def size(each: Found) -> Any:
+            state = each.part.state
+            return state.gate.ask(False, gap_size, state.rules, each.record, *state.keys.admit(start, end), quantity)
+
+        best, *others = [(each, size(each)) for each in found]
+        for other in others:
+            if is_smaller(other[1], best[1]):
+                best = other
+        return best[0]
+
+    def _none_available(self, terms: list[Any], start: Any, end: Any, quantity: int) -> NoneAvailableError:
+        asked = 0
+        refused: list[ConflictError] = []
+        for part, term in zip(self.parts, terms, strict=True):
+            choice = Choice(part.calendar._planner, term, "first", part.calendar._engine.conflict)
+            state = part.state
+            error = state.gate.ask(False, choice.refusal, start, end, *state.keys.admit(start, end), quantity)
+            asked += error.asked
+            refused += error.refused
+        places = self.places([self._key_of(error.resource) for error in refused])
+        first = [error for _, error in sorted(zip(places, refused, strict=True), key=lambda pair: pair[0])]
+        return NoneAvailableError(start, end, quantity, asked, first[:SHOWN], bounds=self.bounds)
+
+    def move(self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET) -> Any:
+        """See `Calendar.move`. To a resource of another partition: booked there and released here, in one transaction."""
+
+        def call(part: Part) -> Any:
+            target = part if resource is UNSET else self._of_resource(resource)
+            if target is part:
+                return self._told(part).calendar.move(event_or_id, start=start, end=end, resource=resource)
+            with self._joint(sorted([part, target])):
+                return self._carry(part, target, event_or_id, resource, start, end)
+
+        return self._where_booked(event_or_id, call)
+
+    def _carry(self, part: Part, target: Part, booking: Any, resource: Any, start: Any, end: Any) -> Any:
+        old = part.calendar.get(booking)
+        until = part.state.holds.until
+        held, deadline = old._seq in until, until.get(old._seq)
+        engine, state = target.calendar._engine, target.state
+        new = old._with(
+            resource=state.registry.record(resource).resource,
+            start=old._start if start is UNSET else start,
+            end=old._end if end is UNSET else end,
+        )
+
+        def book() -> Any:
+            low, high, record = engine.examine(new)
+            return state.undoing(True, lambda: engine._book(record, low, high, new, old._id, held, deadline))
+
+        moved = state.gate.run(book)
+        part.calendar.remove_booking(old)
+        return moved
+
+    # -- bookings ----------------------------------------------------------------------------------
+
+    def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[Any]:
+        """See `Calendar.bookings`. Of bookings with the same start, those of the partition with the lower number first."""
+        if resource is not None:
+            found: Iterator[Any] = self._of_resource(resource).calendar.bookings(resource, start, end)
+            return found
+        return self.by_start(part.calendar.bookings(None, start, end) for part in self.parts)
+
+    def by_start(self, parts: Iterable[Iterator[Any]]) -> Iterator[Any]:
+        """Merge the bookings of each partition, each by start."""
+        every = [event for part in parts for event in part]
+        unbounded = [event for event in every if event._start is None]
+        bounded = [event for event in every if event._start is not None]
+        bounded.sort(key=lambda event: normal(event._start))
+        return iter(unbounded + bounded)
+
+    def get(self, booking_id: Hashable) -> Any:
+        """See `Calendar.get`."""
+        return (self._with_booking(booking_id) or self._lacking(booking_id)).calendar.get(booking_id)
+
+    def __contains__(self, event: object) -> bool:
+        return self._with_booking(event) is not None
+
+    def __len__(self) -> int:
+        return sum(len(part.calendar) for part in self.parts)
+
+    def __bool__(self) -> bool:
+        return True
+
+    # -- finding -----------------------------------------------------------------------------------
+
+    def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> PartitionedSelection:
+        """See `Calendar.find_available`."""
+        return self._selected(terms, lambda calendar, own: calendar.find_available(start, end, *own, quantity=quantity))
+
+    def find_booked(self, start: Any, end: Any, *terms: Any) -> PartitionedSelection:
+        """See `Calendar.find_booked`."""
+        return self._selected(terms, lambda calendar, own: calendar.find_booked(start, end, *own))
+
+    def find(self, *terms: Any) -> PartitionedSelection:
+        """See `Calendar.find`."""
+        return self._selected(terms, lambda calendar, own: calendar.find(*own))
+
+    def tagged(self, label: Hashable) -> PartitionedSelection:
+        """See `Calendar.tagged`."""
+        return self._selected((), lambda calendar, own: calendar.tagged(label))
+
+    def _selected(self, terms: tuple[Any, ...], find: Callable[[Any, list[Any]], Any]) -> PartitionedSelection:
+        own = terms_in_parts(terms, self)
+        found = [find(part.calendar, [each[at] for each in own]) for at, part in enumerate(self.parts)]
+        return PartitionedSelection(self, found)
+
+    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex:
+        """See `Calendar.create_index`."""
+        with self._blocks("transaction") if self._block() else ExitStack():
+            return PartitionedIndex(self, [part.calendar.create_index(name, key=key) for part in self.parts])
+
+    def index(self, name: str) -> PartitionedIndex:
+        """See `Calendar.index`."""
+        return PartitionedIndex(self, [part.calendar.index(name) for part in self.parts])
+
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedBookingIndex:
+        """See `Calendar.create_booking_index`."""
+        views = [part.calendar.create_booking_index(name, key) for part in self.parts]
+        return PartitionedBookingIndex(self, views)
+
+    def booking_index(self, name: str) -> PartitionedBookingIndex:
+        """See `Calendar.booking_index`."""
+        return PartitionedBookingIndex(self, [part.calendar.booking_index(name) for part in self.parts])
+
+    def find_slots(
+        self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """See `Calendar.find_slots`."""
+        own = terms_in_parts(terms, self)
+        slots = [
+            part.calendar.find_slots(length, start, end, *[each[at] for each in own], step=step, quantity=quantity)
+            for at, part in enumerate(self.parts)
+        ]
+        return self._merged(slots, quantity)
+
+    def _merged(self, slots: list[Iterator[Any]], quantity: int) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield slots of all partitions by start, then by registration. One that was taken meanwhile is left out."""
+
+        def ahead(at: int) -> Any:
+            slot = next(slots[at], None)
+            return slot and (normal(slot[0]), *self.places([self._key_of(slot[2])]), at, slot)
+
+        heads = [head for at in range(len(slots)) if (head := ahead(at))]
+        heapify(heads)
+        while heads:
+            *_, at, (start, end, resource) = heads[0]
+            if self._is_still_available(self.parts[at], resource, start, end, quantity):
+                yield start, end, resource
+            following = ahead(at)
+            if following:
+                heapreplace(heads, following)
+            else:
+                heappop(heads)
+
+    def _is_still_available(self, part: Part, resource: Any, start: Any, end: Any, quantity: int) -> bool:
+        try:
+            return bool(part.calendar.is_available(resource, start, end, quantity))
+        except UnknownResourceError:
+            return False
+
+    def common_gaps(self, resources: Iterable[Any], start: Any, end: Any, **options: Any) -> Any:
+        """See `Calendar.common_gaps`: of resources of one partition. Raises: `QueryError` for those of several."""
+        given = self._members(resources)
+        groups = self._grouped(given, lambda resource: resource)
+        if len(groups) > 1:
+            way = "ask for `gaps` of each, and take what they have in common"
+            raise QueryError(given, f"are in {len(groups)} partitions, and common_gaps is of one: {way}")
+        part = groups[0][0] if groups else self.parts[0]
+        return part.calendar.common_gaps(given, start, end, **options)
+
+    # -- closures, hours ---------------------------------------------------------------------------
+
+    def close(self, resource: Any = UNSET, start: Any = UNSET, end: Any = UNSET, reason: Any = "closed") -> Any:
+        """See `Calendar.close`."""
+        if resource is UNSET and start is UNSET and end is UNSET:
+            self.news.close()
+            return None
+        if UNSET in (resource, start, end):
+            return self.parts[0].calendar._engine.close(resource, start, end, reason)
+        return self._tell_resource("close", resource, start, end, reason)
+
+    def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
+        """See `Calendar.close_all`."""
+        members = self._each(resources)
+        groups = self._grouped(members, lambda resource: resource)
+        with self._joint([part for part, _ in groups] or self.parts[:1]):
+            if not members:  # the span is checked also then
+                self.parts[0].calendar.close_all([], start, end, reason)
+            return tuple(self._of_resource(member).calendar.close(member, start, end, reason) for member in members)
+
+    def set_hours(self, resources: Any, hours: Any) -> None:
+        """See `Calendar.set_hours`."""
+        groups = self._grouped(self._each(resources), lambda resource: resource)
+        with self._joint([part for part, _ in groups] or self.parts[:1]):
+            for part, members in groups or [(self.parts[0], [])]:
+                part.calendar.set_hours(members, hours)
+
+    def _each(self, resources: Any) -> list[Any]:
+        """Return the resources of a resource, an id, a selection or an iterable of resources or ids."""
+        part = self._by_number.get(self._number_of(resources) or 0)
+        if part is not None and part.state.registry.find(resources) is not None:
+            return [resources]
+        if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
+            return [resources]  # the partition refuses it
+        return self._members(resources)
+
+    def _members(self, resources: Any) -> list[Any]:
+        if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
+            raise QueryError(resources, "is no iterable of resources or ids")
+        if getattr(type(resources), "_is_selection", False) and resources._home is not self:
+            raise QueryError(resources, "belongs to another calendar")
+        try:
+            return list(resources)
+        except (BookcoreError, *LACKING):
+            raise
+        except Exception as exc:
+            raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
+
+    def reopen(self, closure: Any) -> None:
+        """See `Calendar.reopen`."""
+        part = self.parts[0]
+        if is_a(closure, Closure):
+            part = next((each for each in self.parts if each.state.closures.by_id.get(closure.id) is closure), part)
+        self._told(part).calendar.reopen(closure)
+
+    def closures(self, resource: Any = None) -> tuple[Closure, ...]:
+        """See `Calendar.closures`; those of all partitions in the order of these, then in the order they were made."""
+        if resource is not None:
+            found: tuple[Closure, ...] = self._of_resource(resource).calendar.closures(resource)
+            return found
+        return tuple(closure for part in self.parts for closure in part.calendar.closures())
+
+    # -- blocks ------------------------------------------------------------------------------------
+
+    def _block(self) -> Any:
+        """Return the open transaction or what-if of this thread, or None."""
+        there = getattr(self._thread, "block", None)
+        return None if there is None else there()
+
+    def transaction(self, *resources: Any) -> AbstractContextManager[None]:
+        """See `Calendar.transaction`: of the partitions of these resources; without any, of all, and of the directory.
+
+        Other partitions go on meanwhile, and calls that would change them are refused in the block.
+        """
+        if resources:
+            return self._joint([part for part, _ in self._grouped(resources, lambda resource: resource)])
+        return self._joint([self.directory, *self.parts])
+
+    def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:
+        for part in parts:
+            self._told(part)
+        return _Block(self, parts)
+
+    def what_if(self) -> AbstractContextManager[None]:
+        """See `Calendar.what_if`."""
+        return self._blocks("what_if")
+
+    @contextmanager
+    def _blocks(self, kind: str) -> Iterator[None]:
+        numbers = frozenset(part.number for part in (self.directory, *self.parts))
+        with ExitStack() as stack:
+            for part in (self.directory, *self.parts):
+                stack.enter_context(getattr(part.calendar, kind)())
+            outer, mine = getattr(self._thread, "block", None), _Open(numbers)
+            if outer is None or outer() is None:
+                self._thread.block = ref(mine)
+                stack.callback(setattr, self._thread, "block", None)
+            yield
+
+    # -- changes of others -------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        """See `Calendar.subscribe`. The changes of each partition come in order, those of different ones in any.
+
+        Several threads may call it at the same time.
+        """
+        ends = [part.calendar.subscribe(callback) for part in self.parts]
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end
+
+    @property
+    def position(self) -> tuple[int | None, ...]:
+        """The position of each partition, in order; None for one that is not held."""
+        return tuple(
+            self._by_number[number].recorder.position if number in self._by_number else None
+            for number in range(self.partitions)
+        )
+
+    def lag(self) -> int:
+        """See `Calendar.lag`: of the partitions that it holds, together."""
+        return sum(part.recorder.lag() for part in self.parts)
+
+    def catch_up(self) -> None:
+        """See `Calendar.catch_up`. One question to the database, and one for each partition with something new."""
+        self.news.catch_up()
+
+    def wait_for(self, position: Sequence[int | None], timeout: float | None = None) -> None:
+        """See `Calendar.wait_for`; a position is that of a calendar in as many partitions.
+
+        Raises: `QueryError` for something else. Partitions that are not held are not waited for.
+        """
+        if not is_a(position, (tuple, list)) or len(position) != self.partitions:
+            raise QueryError(position, f"a position here has {self.partitions} numbers, one for each partition")
+        until = None if timeout is None else monotonic() + timeout
+        for part in self.parts:
+            if position[part.number] is not None:
+                left = None if until is None else max(0.0, until - monotonic())
+                part.calendar.wait_for(position[part.number], left)
+        self.directory.recorder.catch_up()
+
+    @contextmanager
+    def fresh(self) -> Iterator[PartitionedCalendar]:
+        """See `Calendar.fresh`."""
+        self.catch_up()
+        yield self
+
+    def history(self, booking_or_resource: Any) -> Any:
+        """See `Calendar.history`: of a resource, in its partition; of a booking, in the one that has it, or had it."""
+        what = booking_or_resource
+        if is_a(what, BookingEvent):
+            return self._of_resource(what._resource).calendar.history(what)
+        part = self._with_booking(what)
+        if part is not None:
+            return part.calendar.history(what)
+        part = self._of_resource(what)
+        found = part.calendar.history(what)
+        if found or part.state.registry.find(what) is not None:
+            return found
+        others = (other.calendar.history(what) for other in self.parts if other is not part)
+        return next(filter(None, others), found)
+
+    def barrier(self) -> None:
+        """See `Calendar.barrier`."""
+        for part in (self.directory, *self.parts):
+            part.calendar.barrier()
+
+    def checkpoint(self) -> None:
+        """See `Calendar.checkpoint`: one for each partition."""
+        for part in (self.directory, *self.parts):
+            part.calendar.checkpoint()
+
+    def __enter__(self) -> PartitionedCalendar:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- the rest ----------------------------------------------------------------------------------
+
+    def digest(self) -> str:
+        """See `Calendar.digest`: of the partitions that it holds."""
+        digests = "\n".join(f"{part.number} {part.calendar.digest()}" for part in self.parts)
+        return blake2b(digests.encode(), digest_size=32).hexdigest()
+
+    @property
+    def bounds(self) -> Any:
+        """See `Calendar.bounds`."""
+        return self.parts[0].calendar.bounds
+
+    @property
+    def event_type(self) -> Any:
+        """See `Calendar.event_type`."""
+        return self.parts[0].calendar.event_type
+
+    def check(self) -> None:
+        """See `Calendar.check`; every resource has to be in its partition, and in the directory."""
+        self.directory.calendar.check()
+        for part in self.parts:
+            part.calendar.check()
+            for id in part.state.registry.by_id:
+                if partition_of(id, self.partitions) != part.number:
+                    raise AssertionError(f"{id!r} is in partition {part.number}")
+        known = {id for part in self.parts for id in part.state.registry.by_id}
+        listed = {id for id in self.directory.state.registry.by_id if partition_of(id, self.partitions) in self._by_number}
+        if known != listed:
+            raise AssertionError("the directory has other resources than the partitions")
+
+    def rebuild(self) -> None:
+        """See `Calendar.rebuild`."""
+        for part in (self.directory, *self.parts):
+            part.calendar.rebuild()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self.parts[0].state.__reduce_ex__(protocol)
+
+    def __repr__(self) -> str:
+        held = "" if self._is_whole else f", of which it holds {', '.join(map(str, self.held))}"
+        return f"<PartitionedCalendar in {self.partitions} partitions{held}, kept in {self.name}>"
+
+
+class _Routed:
+    """A method of a partition that is found when it is called."""
+
+    __slots__ = ("_call", "_name", "_owner")
+
+    def __init__(self, owner: PartitionedCalendar, name: str, call: Callable[..., Any]) -> None:
+        self._owner, self._name, self._call = owner, name, call
+
+    def __call__(self, /, *args: Any, **options: Any) -> Any:
+        return self._call(self._name, *args, **options)
+
+
+class _Open:
+    """An open block of one thread: the numbers of its parts."""
+
+    __slots__ = ("__weakref__", "numbers")
+
+    def __init__(self, numbers: frozenset[int]) -> None:
+        self.numbers = numbers
+
+
+class _Block(JointTransaction):
+    """A transaction that its calendar knows of while it is open."""
+
+    def __init__(self, calendar: PartitionedCalendar, parts: Collection[Part]) -> None:
+        members = [Member(part.number, part.state, part.recorder) for part in sorted(parts)]
+        self._thread = calendar._thread
+        self.numbers = frozenset(part.number for part in parts)
+        self._outer = calendar._block()
+        super().__init__(members, calendar._divided, calendar._idle, self._forget)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if self._outer is None:
+            self._thread.block = ref(self)
+
+    def _forget(self) -> None:
+        if self._outer is None:
+            self._thread.block = None

@@ -1,0 +1,207 @@
+"""Copies of calendars in partitions: their states put together into one, and one state taken apart.
+
+    partitions  ->  what makes each of them (`standing`)  ->  in one order          ->  one state
+    one state   ->  what makes it                         ->  by partition          ->  a state for each, a directory
+
+Ids and numbers of bookings and closures stay what they are; the numbers that each partition gives next are new ones. All
+partitions are written in one transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import psycopg
+
+from bookcore.engine.engine import Engine
+from bookcore.engine.state import CalendarState
+from bookcore.model.event import BookingEvent
+from bookcore.model.resource import Resource
+from bookcore.persist.codec.columns import encode_column
+from bookcore.persist.journal.errors import UnknownOutcomeError
+from bookcore.persist.journal.reading import Asked, Moment, blank
+from bookcore.persist.journal.records import Kind, Replay, rows_of, standing
+from bookcore.persist.shared.partitioned.division import Claims, first_number, key_of
+from bookcore.persist.shared.partitioned.routing import partition_of
+from bookcore.persist.shared.past import open_past
+from bookcore.persist.shared.pgerrors import error_of
+from bookcore.persist.shared.pgschema import Address
+from bookcore.persist.shared.postgres import PostgresJournal, connected
+from bookcore.persist.shared.replaying import snapshot_id
+from bookcore.persist.shared.seam import Beginning, Place
+from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
+
+AT_ONCE = 1000
+"""How many rows are applied in one record, and how many ids are written in one statement."""
+_STAGES = {Kind.RESOURCE_ADDED: 0, Kind.HOURS_SET: 0, Kind.BOOKED: 1, Kind.CAPACITY_SET: 2, Kind.CLOSED: 3}
+_WHERE = {Kind.RESOURCE_ADDED: 1, Kind.HOURS_SET: 1, Kind.BOOKED: 1, Kind.CAPACITY_SET: 1, Kind.CLOSED: 2}
+"""Where in a row the id of its resource is."""
+MakeState = Callable[[str, Any], tuple[CalendarState, CalendarState]]
+
+
+class Whole(NamedTuple):
+    """A calendar in one piece, and the position of its copy."""
+
+    state: CalendarState
+    position: int
+
+
+def read_partitions(make: MakeState, address: str, known: dict[str, type], timeout: float) -> Whole:
+    """Return what all partitions have at one instant, put together. Raises: `JournalError`, `SnapshotError`."""
+    where = Address.of(address)
+    name, count = where.calendar or "calendar", where.partitions or 0
+    options: dict[str, Any] = {"bounds": None, "create": False, "sync": True, "timeout": timeout, "begin": None}
+    with closing(PostgresJournal(address, **options)) as journal:
+        heads = journal.heads([name, *(f"{name}/{number}" for number in range(count))])
+
+    def read(made: MakeState, place: str, row: str) -> CalendarState:
+        reopen = partial(PostgresJournal, place, **options)
+        return open_past(made, reopen, known, Moment.of(heads[row].position), Asked())[0]
+
+    def plain(bounds: str, event_type: Any) -> tuple[CalendarState, CalendarState]:
+        state = blank(bounds, event_type)[1]
+        return state, state
+
+    directory = read(plain, address, name)
+    states = [read(make, f"{address}&partition={number}", f"{name}/{number}") for number in range(count)]
+    order = [record.id for record in directory.registry.in_order()]
+    position = max(head.position for head in heads.values())
+    return Whole(put_together(make, states, order, address, known), position)
+
+
+def put_together(
+    make: MakeState, states: Sequence[CalendarState], order: Sequence[Any], path: str, known: dict[str, type]
+) -> CalendarState:
+    """Return one state of several, whose resources are in this order."""
+    place_of = {id: place for place, id in enumerate(order)}
+    found: list[list[Any]] = [[], [], [], []]  # resources, bookings, capacities, closures
+    for state in states:
+        for row in _rows(state, path, known):
+            found[_STAGES[row[0]]].append(row)
+    resources, bookings, capacities, closures = found
+    resources.sort(key=lambda row: (place_of[row[1]], row[0] != Kind.RESOURCE_ADDED))
+    closures.sort(key=lambda row: row[1])
+    whole = _made_of(make, states[0], [*resources, *_numbered(bookings), *capacities, *closures], known)
+    for state in states:
+        whole.holds.expired.update(state.holds.expired)
+    whole.ledger.last = max(whole.ledger.last, *(state.ledger.last for state in states))
+    whole.closures.last_id = max(state.closures.last_id for state in states)
+    return whole
+
+
+def _numbered(bookings: list[Any]) -> Iterator[Any]:
+    """Yield bookings of several partitions with ascending numbers, those whose id is their number with that.
+
+    The others may have equal numbers, because a snapshot keeps no numbers but such; they get others, in the same order as
+    far as there is room between those.
+    """
+    bookings.sort(key=lambda row: row[2])
+    kept = deque(row[2] for row in bookings if row[7] == row[2])
+    waiting: deque[Any] = deque()
+    last = 0
+    for row in [*bookings, None]:
+        if row is not None and row[7] != row[2]:
+            waiting.append(row)
+            last = max(last, row[2] - 1 - len(waiting)) if not kept or row[2] - 1 < kept[0] else last
+        while waiting and (row is None or not kept or last + 1 < kept[0]):
+            last += 1
+            kind, where, _, *facts = waiting.popleft()
+            yield kind, where, last, *facts
+        if row is not None and row[7] == row[2]:
+            last = kept.popleft()
+            yield row
+
+
+def take_apart(make: MakeState, whole: Whole, count: int, path: str, known: dict[str, type]) -> list[CalendarState]:
+    """Return the states of so many partitions."""
+    groups: list[list[Any]] = [[] for _ in range(count)]
+    for row in _rows(whole.state, path, known):
+        groups[partition_of(row[_WHERE[row[0]]], count)].append(row)
+    states = [_made_of(make, whole.state, rows, known) for rows in groups]
+    states[0].holds.expired.update(whole.state.holds.expired)
+    last = max(whole.state.ledger.last, whole.state.closures.last_id)
+    for number, state in enumerate(states):
+        state.ledger.last = state.closures.last_id = first_number(number, last)
+    return states
+
+
+def _rows(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[Any]:
+    for record in standing(state, path, known):
+        yield from rows_of(record)
+
+
+def _made_of(make: MakeState, like: CalendarState, rows: Iterable[Any], known: dict[str, type]) -> CalendarState:
+    _, state = make(like.bounds, like.event_type)
+    replay, left = Replay(state, known), iter(rows)
+    while some := list(islice(left, AT_ONCE)):
+        state.gate.run(replay.apply, encode_column(some))
+    return state
+
+
+def write_partitions(
+    make: MakeState, address: str, whole: Whole, known: dict[str, type], timeout: float,
+    verify: Callable[[CalendarState, CalendarState], None],
+) -> None:  # fmt: skip
+    """Write a calendar into partitions, all or nothing.
+
+    *verify* is called with what was written of each and what reads back, before the commit.
+
+
+    Raises: `JournalError`, also if there is a calendar of that name.
+    """
+    where = Address.of(address)
+    states = take_apart(make, whole, where.partitions or 0, address, known)
+    order = [record.id for record in whole.state.registry.in_order()]
+    is_written = False
+    try:
+        with connected(where.server, timeout) as connection, connection.transaction():
+            write = partial(_write, connection, make, known, whole.position, timeout, verify)
+            write(address, _directory(whole.state, order))
+            for number, state in enumerate(states):
+                write(f"{address}&partition={number}", state)
+                _claim(connection, where.calendar or "calendar", number, state)
+            is_written = True
+    except psycopg.Error as exc:
+        if is_written and connection.closed:
+            what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
+            raise UnknownOutcomeError(where.name, what) from exc
+        raise error_of(exc, where.name, "cannot be written", timeout) from exc
+
+
+def _directory(like: CalendarState, order: Iterable[Any]) -> CalendarState:
+    state = blank(like.bounds, BookingEvent)[1]
+    engine = Engine(state)
+    for id in order:
+        state.gate.run(engine.add_resource, Resource(id), None, None, None, None)
+    return state
+
+
+def _write(
+    connection: Any, make: MakeState, known: dict[str, type], position: int, timeout: float,
+    verify: Callable[[CalendarState, CalendarState], None], place: str, state: CalendarState,
+) -> None:  # fmt: skip
+    """Write one of the calendars, in the transaction of the caller."""
+    first, name = Place(position, secrets.randbits(32)), Address.of(place).name
+    data = save_bytes(state, name, store_id=snapshot_id(first, first))
+
+    def read_back(found: bytes) -> None:
+        verify(state, load_bytes(make, name, known, found)[1])
+
+    begin = Beginning(first, state.bounds, data, read_back, partial(standing, state, name, known))
+    options: dict[str, Any] = {"bounds": None, "create": True, "sync": True, "timeout": timeout, "begin": begin}
+    PostgresJournal(place, **options, opened_by=connection).close()
+
+
+def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> None:
+    """Note the ids of all bookings of a partition, which were not given by it as it is now."""
+    ids = (state.ledger.id_of(seq) for seq in state.ledger.owners)
+    while some := list(islice(ids, AT_ONCE)):
+        claims = Claims.none()
+        claims.taken.extend((number, key_of(id)) for id in some)
+        connection.execute(*claims.command(divided))

@@ -1,0 +1,192 @@
+"""What the database knows of calendars in partitions: how many there are, and which ids bookings have.
+
+    bookcore.partitioned    calendar, partitions         one row for each divided calendar
+    bookcore.booking_id     calendar, id, partition      the ids that programs gave to active bookings
+
+The tables are made with the first divided calendar. Partitions do not know of each other's bookings; the primary key of
+``booking_id``, written in the transaction of each record, keeps an id from being given twice. The numbers that partitions
+give as ids are different ones (`first_number`), so they need no row.
+
+Whoever writes ids takes an advisory lock for each before that, in ascending order. So nobody waits for a row of another
+transaction, and no two transactions wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from bookcore.model.errors import DuplicateBookingError
+from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.records import Kind
+from bookcore.persist.shared.partitioned.routing import canonical
+from bookcore.persist.shared.pgschema import MAKING, MOST_PARTITIONS, Address
+
+RANGE = 10**12
+"""How many numbers each partition has for its bookings; those below are for ids of programs."""
+EPOCH = RANGE * MOST_PARTITIONS
+"""How many numbers all partitions have. A copy begins after those of the one before, in whatever number of partitions."""
+_LONGEST = 64
+"""The longest key of an id in bytes; a digest stands for longer ones."""
+
+_TABLES = """
+CREATE TABLE bookcore.partitioned (calendar text PRIMARY KEY, partitions int NOT NULL);
+CREATE TABLE bookcore.booking_id (calendar text, id bytea, partition int NOT NULL, PRIMARY KEY (calendar, id));
+"""
+_DIVIDED = """
+SELECT calendar, partitions FROM bookcore.partitioned WHERE calendar = %(name)s
+OR (starts_with(%(name)s, calendar || '/') AND substr(%(name)s, length(calendar) + 2) ~ '^[0-9]+$')
+"""
+_NAMESAKE = """
+SELECT name FROM bookcore.calendar WHERE name = %(name)s
+OR (starts_with(name, %(name)s || '/') AND substr(name, length(%(name)s) + 2) ~ '^[0-9]+$') ORDER BY name LIMIT 1
+"""
+_WRITE_IDS = """
+SELECT pg_advisory_xact_lock(n) FROM (SELECT unnest(%(id_locks)s::bigint[]) AS n ORDER BY 1) AS locks;
+DELETE FROM bookcore.booking_id b USING unnest(%(freed_in)s::int[], %(freed)s::bytea[]) AS f (partition, id)
+    WHERE b.calendar = %(divided)s AND b.id = f.id AND b.partition = f.partition;
+INSERT INTO bookcore.booking_id SELECT %(divided)s, id, partition
+    FROM unnest(%(taken_in)s::int[], %(taken)s::bytea[]) AS t (partition, id);
+"""
+
+
+def first_number(partition: int, after: int = 0) -> int:
+    """Return the number after which a partition numbers its bookings and closures: they differ from those of all others.
+
+    *after* is the last number that was given before the calendar was divided so.
+    """
+    return RANGE * (partition + 1) + (EPOCH * (after // EPOCH + 1) if after > RANGE else 0)
+
+
+def owner_of(number: int) -> int:
+    """Return the partition to which a number belongs; -1 for one that programs may give."""
+    return (number - 1) % EPOCH // RANGE - 1
+
+
+def agree(connection: Any, where: Address, create: bool) -> None:
+    """Raise `JournalError` unless an address says of its calendar into how many partitions it is divided.
+
+    With *create*, note it of a new calendar, in a transaction of the caller.
+    """
+    found = _division(connection, where.row)
+    if where.partitions is None:
+        if found is not None:
+            whole, partitions = found
+            way = f"say calendar={whole}&partitions={partitions} in the address"
+            raise JournalError(where.name, f"its calendar {whole!r} is divided into {partitions} partitions; {way}")
+        return
+    name = where.calendar or "calendar"
+    if found is None and create:
+        _divide(connection, where, name)
+        found = _division(connection, name)
+    if found is None:
+        raise JournalError(where.name, f"there is no calendar {name!r} in partitions in it, and create is false")
+    if found != (name, where.partitions):
+        what = f"its calendar {found[0]!r} is divided into {found[1]} partitions, not {where.partitions}"
+        raise JournalError(where.name, f"{what}; `bookcore copy` takes it to another number of them, under another name")
+    if where.partition is not None and where.partition >= where.partitions:
+        raise JournalError(where.name, f"there is no partition {where.partition}: they are 0 to {where.partitions - 1}")
+
+
+def is_divided(connection: Any, name: str) -> int | None:
+    """Return into how many partitions the calendar of this name is divided; None if it is not, or if it is one of them."""
+    found = _division(connection, name)
+    return found[1] if found is not None and found[0] == name else None
+
+
+def _division(connection: Any, name: str) -> tuple[str, int] | None:
+    """Return the divided calendar to which a name belongs, and its number of partitions; None if it belongs to none."""
+    if connection.execute("SELECT to_regclass('bookcore.partitioned')").fetchone()[0] is None:
+        return None
+    found: tuple[str, int] | None = connection.execute(_DIVIDED, {"name": name}).fetchone()
+    return found
+
+
+def _divide(connection: Any, where: Address, name: str) -> None:
+    """Note a new division. Raises: `JournalError` if there are calendars with names that it needs."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
+    if connection.execute("SELECT to_regclass('bookcore.partitioned')").fetchone()[0] is None:
+        connection.execute(_TABLES)
+    elif _division(connection, name) is not None:  # another process has noted it meanwhile
+        return
+    namesake = connection.execute(_NAMESAKE, {"name": name}).fetchone()
+    if namesake is not None:
+        way = "`bookcore copy` takes it into partitions under another name"
+        raise JournalError(where.name, f"holds a calendar {namesake[0]!r} already, which is not divided; {way}")
+    connection.execute("INSERT INTO bookcore.partitioned VALUES (%s, %s)", (name, where.partitions))
+
+
+# -- the ids of bookings -----------------------------------------------------------------------------
+
+
+class Claims(NamedTuple):
+    """What records do to the ids of bookings: ``freed`` and ``taken`` are pairs of a partition and the key of an id.
+
+    ``ids`` has the ids that are taken, by key.
+    """
+
+    freed: list[tuple[int, bytes]]
+    taken: list[tuple[int, bytes]]
+    ids: dict[bytes, Any]
+
+    @classmethod
+    def none(cls) -> Claims:
+        """Return what does nothing."""
+        return cls([], [], {})
+
+    def __bool__(self) -> bool:
+        return bool(self.freed or self.taken)
+
+    def add(self, others: Claims) -> None:
+        """Add what other records do."""
+        self.freed.extend(others.freed)
+        self.taken.extend(others.taken)
+        self.ids.update(others.ids)
+
+    def command(self, calendar: str) -> tuple[str, dict[str, Any]]:
+        """Return the statements that write them for a divided calendar, and their values."""
+        keys = {key for _, key in (*self.freed, *self.taken)}
+        freed_in, freed = _columns(self.freed)
+        taken_in, taken = _columns(self.taken)
+        values = {"divided": calendar, "freed_in": freed_in, "freed": freed, "taken_in": taken_in, "taken": taken}
+        return _WRITE_IDS, values | {"id_locks": [_lock_of(calendar, key) for key in keys]}
+
+    def refusal(self, exc: Any) -> DuplicateBookingError | None:
+        """Return the error for what the primary key has refused; None if it was another key."""
+        if exc.diag.table_name != "booking_id" or exc.diag.schema_name != "bookcore":
+            return None
+        told = exc.diag.message_detail or ""
+        id = next((id for key, id in self.ids.items() if f"\\x{key.hex()})" in told), None)
+        return DuplicateBookingError(id, None, "in another partition")
+
+
+def claims_of(rows: Iterable[Any], partition: int) -> Claims:
+    """Return what the rows of a record do to ids. O(rows)."""
+    claims = Claims([], [], {})
+    after: dict[bytes, bool] = {}
+    for row in rows:
+        match row:
+            case (Kind.BOOKED, _, number, _, _, _, _, id, *_) if id != number:
+                key = key_of(id)
+                after[key], claims.ids[key] = True, id
+            case (Kind.RELEASED, id, *_):  # also a number: a booking may have got it as its id when it came from elsewhere
+                after[key_of(id)] = False
+    claims.freed.extend((partition, key) for key in after)
+    claims.taken.extend((partition, key) for key, stands in after.items() if stands)
+    return claims
+
+
+def key_of(id: Any) -> bytes:
+    """Return the key of an id in the table: equal for equal ids. O(length)."""
+    key = canonical(id)
+    return key if len(key) <= _LONGEST else b"d" + blake2b(key, digest_size=32).digest()
+
+
+def _columns(pairs: list[tuple[int, bytes]]) -> tuple[list[int], list[bytes]]:
+    return [partition for partition, _ in pairs], [key for _, key in pairs]
+
+
+def _lock_of(calendar: str, key: bytes) -> int:
+    digest = blake2b(key, digest_size=8, key=calendar.encode()[:64]).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,221 @@
+"""`PartitionedSelection`: a set of resources in several partitions, as one `Selection` in each.
+
+A resource is in one partition alone, so sets are joined partition by partition; numbers of resources add up, and lists are
+put into the order of registration, which the directory tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from bookcore.engine.engine import UNSET
+from bookcore.index.attribute_index import MISSING
+from bookcore.model.errors import QueryError
+from bookcore.model.numpy_scalars import python_int
+from bookcore.model.term import No
+from bookcore.model.typecheck import is_a, plain_text
+from bookcore.query.planner import sorted_by
+from bookcore.query.selection import Selection, listed_values
+
+
+class Found(NamedTuple):
+    """A resource that matches: its record, and where it is."""
+
+    record: Any
+    part: Any
+
+
+class PartitionedSelection:
+    """See `bookcore.query.selection.Selection`: the same calls, on resources of several partitions.
+
+    Each partition is read as it stands, one after the other: what changes several of them in one transaction may be seen in
+    one of them, and not yet in another.
+    """
+
+    __slots__ = ("_home", "_order", "_selections")
+    _is_selection = True
+
+    def __init__(
+        self, home: Any, selections: Sequence[Selection[Any]], order: str | Callable[[Any], Any] | None = None
+    ) -> None:
+        """*home* is the calendar; there is one selection for each of its ``parts``."""
+        self._home, self._selections, self._order = home, tuple(selections), order
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def found(self, limit: int | None = None) -> list[Found]:
+        """Return what matches, all or the first *limit*, in order."""
+        few = limit if self._order is None else None
+        every = [
+            Found(record, part)
+            for part, selection in zip(self._home.parts, self._selections, strict=True)
+            for record in selection._planner.select(selection._term, None, few, "records")
+        ]
+        places = self._home.places([each.record.id for each in every])
+        every = [each for _, each in sorted(zip(places, every, strict=True), key=lambda pair: pair[0])]
+        if self._order is not None:
+            every = sorted_by(every, self._value_of, every)
+        return every[:limit]
+
+    def _value_of(self, found: Found) -> Any:
+        order: Any = self._order
+        if callable(order):
+            return order(found.record.resource)
+        value = found.part.state.registry.index(order).values.get(found.record.number, MISSING)
+        return None if value is MISSING else value
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([each.record.resource for each in self.found()])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._selections))
+
+    def count(self) -> int:
+        """Return the number of resources."""
+        return len(self)
+
+    def __bool__(self) -> bool:
+        return any(self._selections)
+
+    def __contains__(self, resource: object) -> bool:
+        return any(resource in selection for selection in self._selections)
+
+    def first(self, n: int = UNSET) -> Any:
+        """Return the first resource, or None; with *n* a list of the first *n*. Raises: `QueryError`."""
+        if n is UNSET:
+            return next((each.record.resource for each in self.found(1)), None)
+        count = python_int(n)
+        if count is None or count < 0:
+            raise QueryError(n, "first(n) takes how many, an int of at least 0")
+        return [each.record.resource for each in self.found(count)]
+
+    def ids(self) -> list[Any]:
+        """Return the ids of the resources, in the same order as iteration."""
+        return [each.record.id for each in self.found()]
+
+    __reversed__ = None
+
+    def __getitem__(self, at: object) -> None:
+        raise QueryError(self, "is asked anew each time, so it has no places: first(), first(n), list(selection)[...]")
+
+    # -- combining ---------------------------------------------------------------------------------
+
+    def order_by(self, by: str | Callable[[Any], Any]) -> PartitionedSelection:
+        """Return the same resources in order of an index, given by name, or of a key function. Raises: `QueryError`."""
+        name = plain_text(by)
+        if name is None and not callable(by):
+            raise QueryError(by, "order_by takes the name of an index or a key function")
+        return PartitionedSelection(self._home, self._selections, by if name is None else name)
+
+    def _joined(self, other: object, join: Callable[[Any, Any], Any]) -> Any:
+        if not is_a(other, (Iterable, type)) or is_a(other, (str, bytes)):
+            return NotImplemented
+        (others,) = terms_in_parts([other], self._home)
+        joined = [join(one, two) for one, two in zip(self._selections, others, strict=True)]
+        return PartitionedSelection(self._home, joined)
+
+    def __and__(self, other: object) -> Any:
+        return self._joined(other, lambda one, two: one & two)
+
+    def __or__(self, other: object) -> Any:
+        return self._joined(other, lambda one, two: one | two)
+
+    def __sub__(self, other: object) -> Any:
+        return self._joined(other, lambda one, two: one - two)
+
+    def __rsub__(self, other: object) -> Any:
+        return self._joined(other, lambda one, two: two - one)
+
+    def __xor__(self, other: object) -> Any:
+        return self._joined(other, lambda one, two: one ^ two)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> PartitionedSelection:
+        return PartitionedSelection(self._home, [~selection for selection in self._selections])
+
+    def __repr__(self) -> str:
+        order = f", order_by {self._order!r}" if self._order is not None else ""
+        return f"<PartitionedSelection {self._selections[0]._term}{order}>"
+
+
+def terms_in_parts(terms: Iterable[Any], home: Any) -> list[list[Any]]:
+    """Return for each argument of `Calendar.find` what it is in each of the partitions.
+
+    Raises: `QueryError` for a selection of another calendar; what the iteration of a term raises.
+    """
+    return [_in_parts(term, home, set()) for term in terms]
+
+
+def _in_parts(term: Any, home: Any, inside: set[int]) -> list[Any]:
+    parts = len(home.parts)
+    if is_a(term, PartitionedSelection):
+        if term._home is not home:
+            raise QueryError(term, "belongs to another calendar")
+        return list(term._selections)
+    if not is_a(term, (No, list)):
+        if hasattr(type(term), "__next__"):
+            term = tuple(term)  # each partition iterates over it
+        return [term] * parts
+    if id(term) in inside:
+        raise QueryError(type(term), "a term that contains itself")
+    inside = inside | {id(term)}
+    if is_a(term, No):
+        return list(map(No, _in_parts(term.term, home, inside)))
+    items = [_in_parts(item, home, inside) if _may_hold_selections(item) else [item] * parts for item in term]
+    return [list(each) for each in zip(*items, strict=True)] if items else [[] for _ in range(parts)]
+
+
+def _may_hold_selections(item: Any) -> bool:
+    return is_a(item, (PartitionedSelection, No, list)) or hasattr(type(item), "__next__")
+
+
+class PartitionedIndex:
+    """See `bookcore.query.selection.IndexView`: one index of each partition, under one name."""
+
+    __slots__ = ("_home", "_views", "name")
+
+    def __init__(self, home: Any, views: Sequence[Any]) -> None:
+        self._home, self._views, self.name = home, tuple(views), views[0].name
+
+    def between(self, low: Any, high: Any) -> PartitionedSelection:
+        """Return the resources with ``low <= value <= high``; None means no limit on that side."""
+        return PartitionedSelection(self._home, [view.between(low, high) for view in self._views])
+
+    def equal(self, value: Any) -> PartitionedSelection:
+        """Return the resources with this value."""
+        return PartitionedSelection(self._home, [view.equal(value) for view in self._views])
+
+    def one_of(self, values: Iterable[Any]) -> PartitionedSelection:
+        """Return the resources whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
+        listed = listed_values(values)
+        return PartitionedSelection(self._home, [view.one_of(listed) for view in self._views])
+
+    def __repr__(self) -> str:
+        return f"<PartitionedIndex {self.name!r}>"
+
+
+class PartitionedBookingIndex:
+    """See `bookcore.query.booking_view.BookingIndexView`: one index of each partition, under one name."""
+
+    __slots__ = ("_home", "_views", "name")
+
+    def __init__(self, home: Any, views: Sequence[Any]) -> None:
+        self._home, self._views, self.name = home, tuple(views), views[0].name
+
+    def between(self, low: Any, high: Any) -> Any:
+        """Iterate over the bookings with ``low <= value <= high``; None means no limit on that side."""
+        return self._home.by_start(view.between(low, high) for view in self._views)
+
+    def equal(self, value: Any) -> Any:
+        """Iterate over the bookings with this value."""
+        return self._home.by_start(view.equal(value) for view in self._views)
+
+    def one_of(self, values: Iterable[Any]) -> Any:
+        """Iterate over the bookings whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
+        listed = listed_values(values)
+        return self._home.by_start(view.one_of(listed) for view in self._views)
+
+    def __repr__(self) -> str:
+        return f"<PartitionedBookingIndex {self.name!r}>"

@@ -1,0 +1,527 @@
+"""Calls of a calendar in partitions: what goes where, what is refused, and by which words."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    DuplicateBookingError,
+    DuplicateResourceError,
+    QueryError,
+    Resource,
+    ResourceError,
+    TransactionError,
+    UnknownBookingError,
+    UnknownResourceError,
+    changes,
+)
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalError,
+    JournalReadOnlyError,
+    JournalTimeoutError,
+    PartitionNotHeldError,
+    UnknownOutcomeError,
+)
+from bookcore.persist.shared.partitioned import calendar as facade
+from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
+from bookcore.persist.shared.partitioned.division import RANGE
+from bookcore.persist.shared.partitioned.routing import partition_of
+from bookcore.persist.shared.partitioned.selection import Found
+
+ROOMS = "abcdefgh"
+WRITTEN_DOWN = [523, 385, 959, 114, 337, 878, 990, 966, 333, 964, 714, 70, 712, 179]
+
+
+@pytest.fixture
+def rooms(parted: Callable[..., Any]) -> Any:
+    """Return a calendar with eight rooms in four partitions."""
+    calendar = parted()
+    for room in ROOMS:
+        calendar.add_resource(Resource(room))
+    return calendar
+
+
+def apart(calendar: Any) -> tuple[str, str]:
+    """Return two rooms in different partitions, that with the lower number first."""
+    first = min(ROOMS, key=calendar.partition_of)
+    return first, max(ROOMS, key=calendar.partition_of)
+
+
+# -- where a resource is -----------------------------------------------------------------------------
+
+
+class Word(str, Enum):
+    """A text with another class."""
+
+    A = "a"
+
+
+class Number(IntEnum):
+    """A number with another class."""
+
+    ONE = 1
+
+
+EQUAL = [
+    [1, 1.0, True, Decimal(1), Fraction(2, 2), Number.ONE],
+    ["a", Word.A],
+    [0.5, Fraction(1, 2), Decimal("0.50")],
+    [(1, "a"), (1.0, Word.A)],
+    [frozenset([1, 2]), frozenset([2.0, 1])],
+    [datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2026, 1, 1, 13, tzinfo=timezone(timedelta(hours=1)))],
+]
+
+
+@pytest.mark.parametrize("ids", EQUAL, ids=str)
+def test_equal_ids_are_in_one_partition(ids: list[Any]) -> None:
+    """They are the id of one resource."""
+    assert len({partition_of(id, 997) for id in ids}) == 1
+    assert len(set(ids)) == 1
+
+
+def test_the_partition_of_an_id_never_changes() -> None:
+    """It is the same in each process, each Python and each version of bookcore: these were written down."""
+    ids: list[Any] = ["", "room", "flat 7", "\udc80", b"room", 0, -1, 4711, 1 << 70, 1.5, ("a", 1), ("a", ("1",))]
+    ids += [date(2026, 5, 1), None]
+    assert [partition_of(id, 997) for id in ids] == WRITTEN_DOWN
+
+
+def test_ids_spread_evenly() -> None:
+    """None of eight partitions has 15% more or fewer than its share of 10,000 names in a row."""
+    counts = [0] * 8
+    for number in range(10_000):
+        counts[partition_of(f"room {number}", 8)] += 1
+    assert max(counts) < 1437
+    assert min(counts) > 1062
+
+
+# -- the calls ---------------------------------------------------------------------------------------
+
+
+def test_every_call_of_a_calendar_is_there_or_refused_with_the_way_out(rooms: Any) -> None:
+    """And no call is routed that is not one of a calendar."""
+    routed = facade.ABOUT_A_RESOURCE | facade.TO_A_RESOURCE | facade.TO_A_BOOKING
+    public = {name for name in dir(Calendar) if not name.startswith("_")}
+    there = {name for name in dir(PartitionedCalendar) if not name.startswith("_")}
+    assert public - there == routed | facade.REFUSED.keys()
+    for name in facade.REFUSED:
+        with pytest.raises(QueryError, match=f"has no {name}, because it is in partitions: "):
+            getattr(rooms, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        rooms.nonsense  # noqa: B018
+
+
+def test_numbers_that_partitions_give_differ(rooms: Any) -> None:
+    """Closures too; and numbers that others may give are refused as ids."""
+    ids = [rooms.book(room, 1, 2).id for room in ROOMS]
+    closures = [rooms.close(room, 5, 6).id for room in ROOMS]
+    assert len(set(ids)) == len(set(closures)) == len(ROOMS)
+    assert [id // RANGE - 1 for id in ids] == [rooms.partition_of(room) for room in ROOMS]
+    low, high = apart(rooms)
+    with pytest.raises(QueryError, match=r"numbers above 1000000000000 are given by the calendar: take a text"):
+        rooms.book(low, 3, 4, id=max(ids) + 10)
+    assert rooms.book(low, 3, 4, id=4711).id == 4711
+    released = rooms.remove_booking(max(ids))
+    assert rooms.add_booking(released).id == max(ids)
+    assert rooms.move(released, resource=low, start=20, end=21).id == max(ids)
+    with pytest.raises(DuplicateBookingError):
+        rooms.book(high, 7, 8, id=max(ids))
+
+
+def test_an_id_is_given_once_in_all_partitions(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Also by a process that has not heard of it, or does not hold the partition; and again when it is free."""
+    low, high = apart(rooms)
+    rooms.book(low, 1, 2, id="talk")
+    other = parted()
+    with pytest.raises(DuplicateBookingError, match="'talk' stands already: in another partition") as caught:
+        other.book(high, 1, 2, id="talk")
+    assert caught.value.standing == other.get("talk")
+    rooms.move("talk", start=2, end=3)
+    with pytest.raises(DuplicateBookingError):  # memory of the other one is behind
+        other.hold(high, 1, 2, id="talk", until=None)
+    one = parted(partitions=[rooms.partition_of(high)])
+    with pytest.raises(DuplicateBookingError, match="in another partition") as caught:
+        one.book(high, 1, 2, id="talk")
+    assert caught.value.standing is None
+    assert one.is_available(high, 1, 2)
+    with pytest.raises(DuplicateBookingError), rooms.transaction():
+        rooms.book(high, 5, 6)
+        rooms.parts[-1].calendar.book(high, 8, 9, id="talk")  # past the look into memory: the database refuses it
+    assert len(rooms) == 1
+    rooms.remove_booking("talk")
+    assert one.book(high, 1, 2, id="talk").id == "talk"
+    assert other.move("talk", resource=low).resource.id == low
+    rooms.catch_up()
+    assert rooms.get("talk").resource.id == low
+    with pytest.raises(UnknownBookingError), rooms.transaction():
+        rooms.remove_booking("nobody")
+
+
+def test_a_hold_that_ran_out_gives_its_id_back(parted: Callable[..., Any]) -> None:
+    """No record says so yet; the call that needs the id writes one."""
+    now = 0
+    calendar = parted(clock=lambda: now)
+    for room in ROOMS:
+        calendar.add_resource(Resource(room))
+    low, high = apart(calendar)
+    calendar.hold(low, 1, 2, id="seat", until=5)
+    now = 6
+    assert calendar.is_available(low, 1, 2)
+    assert calendar.book(high, 1, 2, id="seat").resource.id == high
+
+
+def test_a_resource_is_registered_once(rooms: Any, parted: Callable[..., Any]) -> None:
+    """By its id, and as an object; and its place in the order is the same for all."""
+    with pytest.raises(DuplicateResourceError):
+        rooms.add_resource(Resource("a"))
+    room = rooms.resource("a")
+    with pytest.raises(DuplicateResourceError):
+        rooms.add_resource(room, id=next(id for id in range(99) if partition_of(id, 4) != rooms.partition_of("a")))
+    assert rooms.add_resource(Resource("a"), if_exists="return") is room
+    assert parted().add_resource(Resource("a"), if_exists="return").id == "a"
+    with pytest.raises(QueryError):
+        rooms.add_resource(Resource("z"), if_exists="maybe")
+    with pytest.raises(ResourceError):
+        rooms.add_resource(object())
+    with pytest.raises(ResourceError):
+        rooms.add_resource(Resource, id=[])
+    renamed = rooms.add_resource(Resource("own"), id="zz")
+    assert rooms.book(renamed, 1, 2) in rooms
+    assert not rooms.is_available("zz", 1, 2)
+    rooms.remove_resource("c")
+    rooms.add_resource(Resource("c"))
+    assert parted().resources.ids() == rooms.resources.ids() == [*"abdefgh", "zz", "c"]
+    with pytest.raises(UnknownResourceError):
+        rooms.remove_resource("nobody")
+
+
+def test_what_is_given_wrong_is_refused_as_by_a_calendar(rooms: Any) -> None:
+    """With the errors of the calls."""
+    low, high = apart(rooms)
+    refused: list[Callable[[], Any]] = [
+        lambda: rooms.find("a"), lambda: rooms.find(Calendar().resources), lambda: rooms.resources & 7,
+        lambda: rooms.resources.first(-1), lambda: rooms.resources[0], lambda: rooms.resources.order_by(7),
+        lambda: rooms.load([7]), lambda: rooms.book_all(7), lambda: rooms.book_any("a", 1, 2),
+        lambda: rooms.book_any(["a"], 1, 2, strategy="dearest"), lambda: rooms.add_booking(7), lambda: rooms.close("a"),
+        lambda: rooms.book_any(list("ab"), 1, 2, strategy=lambda found: "h"), lambda: rooms.subscribe(7),
+        lambda: rooms.common_gaps([low, high], 1, 9), lambda: rooms.common_gaps("ab", 1, 9), lambda: rooms.wait_for(3),
+        lambda: rooms.wait_for((1, 2)), lambda: rooms.close_all(parted_selection(), 1, 2), lambda: rooms.tagged([]),
+    ]  # fmt: skip
+
+    def parted_selection() -> Any:
+        return Calendar().resources
+
+    for call in refused:
+        with pytest.raises((QueryError, TypeError)):
+            call()
+    nested: list[Any] = []
+    nested.append(nested)
+    with pytest.raises(QueryError, match="contains itself"):
+        rooms.find(nested)
+    assert list(rooms.common_gaps([low], 1, 9)) == [(1, 9)]
+    assert rooms.close_all([], 1, 2) == ()
+    rooms.set_hours([], None)
+    assert rooms.load([]) == 0
+    assert not rooms.book_all([]).booked
+
+
+# -- transactions ------------------------------------------------------------------------------------
+
+
+def test_a_transaction_of_named_resources_leaves_other_partitions_alone(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Other processes write these meanwhile; a call in the block that would change one of them is refused."""
+    low, high = apart(rooms)
+    other = parted(timeout=0.3)
+    with rooms.transaction(low):
+        rooms.book(low, 1, 2)
+        other.book(high, 1, 2)
+        with pytest.raises(JournalTimeoutError):
+            other.book(low, 5, 6)
+        with pytest.raises(TransactionError, match=rf"not about partition {rooms.partition_of(high)}: name its resources"):
+            rooms.book(high, 3, 4)
+        with pytest.raises(TransactionError, match="not about the directory"):
+            rooms.add_resource(Resource("new"))
+        with rooms.transaction(low):  # within each other
+            rooms.book(low, 2, 3)
+    with rooms.transaction():
+        rooms.add_resource(Resource("new"))
+        with pytest.raises(JournalTimeoutError):
+            other.book(high, 5, 6)
+    assert [len(rooms), rooms.resources.ids()[-1]] == [3, "new"]
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_a_commit_of_unknown_outcome_is_undone_in_all_partitions(
+    rooms: Any, parted: Callable[..., Any], stands: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks at the commit of three records; whether it stands, the next call finds out."""
+    import psycopg
+
+    low, high = apart(rooms)
+    plain = psycopg.Connection.execute
+
+    def execute(connection: Any, query: Any, *args: Any, **options: Any) -> Any:
+        if "COMMIT" in str(query):
+            if stands:
+                plain(connection, query, *args, **options)
+            connection.pgconn.finish()
+            raise psycopg.OperationalError("the line is dead")
+        return plain(connection, query, *args, **options)
+
+    before = rooms.position
+    heard: list[Any] = []
+    rooms.subscribe(heard.append)
+    with pytest.raises(UnknownOutcomeError), rooms.transaction(low, high):
+        first = rooms.book(low, 1, 2, id="one")
+        rooms.book(high, 1, 2, id="two")
+        monkeypatch.setattr(psycopg.Connection, "execute", execute)
+    monkeypatch.undo()
+    assert (rooms.position, len(rooms), heard, first.owns_lock) == (before, 0, [], False)
+    rooms.check()
+    rooms.catch_up()
+    assert len(rooms) == len(parted()) == (2 if stands else 0)
+    assert len(heard) == len(rooms)
+    rooms.book(low, 5, 6)
+    for id, room in (("one", low), ("two", high)):
+        assert rooms.book(room, 1, 2, id=id, if_exists="return").id == id
+    assert len(rooms) == 3
+
+
+def test_a_transaction_that_is_forgotten_keeps_nobody_waiting(rooms: Any, parted: Callable[..., Any]) -> None:
+    """The next call of its process undoes it, and the database is told."""
+    low, high = apart(rooms)
+
+    def forget() -> None:
+        block = rooms.transaction(low, high)
+        block.__enter__()
+        rooms.book(low, 1, 2)
+        rooms.book(high, 1, 2)
+
+    forget()
+    gc.collect()
+    rooms.book(low, 3, 4)
+    assert parted(timeout=1).book(high, 1, 2).start == 1
+    rooms.catch_up()
+    assert len(rooms) == 2
+
+
+def test_threads_with_transactions_in_opposite_orders_all_come_to_an_end(rooms: Any) -> None:
+    """Together with threads that change one partition."""
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            order = list(ROOMS[:4])[:: 1 if number % 2 else -1]
+            for at in range(6):
+                if number < 3:
+                    with rooms.transaction(*order):
+                        for room in order:
+                            rooms.book(room, 100 * number + at, 100 * number + at + 1)
+                else:
+                    for room in order:
+                        rooms.book(room, 100 * number + at, 100 * number + at + 1)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not errors
+    assert len(rooms) == 5 * 6 * 4
+
+
+# -- some partitions ---------------------------------------------------------------------------------
+
+
+def test_processes_that_hold_some_partitions_answer_together_as_one_that_holds_all(
+    rooms: Any, parted: Callable[..., Any]
+) -> None:
+    """Counts add up, lists are put into the order of registration, which each of them knows of all resources."""
+    low, high = apart(rooms)
+    rooms.book(low, 1, 2, id="low")
+    rooms.book(high, 1, 2, id="high")
+    some, rest = parted(partitions=[0, 3]), parted(partitions=(2, 1, 1))
+    assert (some.held, rest.held, rooms.held) == ((0, 3), (1, 2), (0, 1, 2, 3))
+    found = [each.find_available(1, 2) for each in (some, rest)]
+    assert sum(map(len, found)) == len(rooms.find_available(1, 2)) == 6
+    assert some.in_order([*found[1].ids(), *found[0].ids()]) == rooms.find_available(1, 2).ids()
+    assert some.position[1] is None
+    some.wait_for(rooms.position)
+    mine = next(room for room in ROOMS if some.partition_of(room) in (0, 3))
+    others = next(room for room in ROOMS if some.partition_of(room) in (1, 2))
+    some.book(mine, 7, 8)
+    with pytest.raises(PartitionNotHeldError, match=rf"'{others}' is in partition \d, and this .* holds 0, 3") as caught:
+        some.book(others, 7, 8)
+    assert caught.value.partitions == (rooms.partition_of(others),)
+    for call in (some.get, some.remove_booking, some.confirm):
+        with pytest.raises(PartitionNotHeldError, match=r"it may be in one of the partitions 1, 2.*partitions=\[1, 2\]"):
+            call("nobody")
+    calls: list[Callable[[], Any]] = [
+        lambda: some.add_resource(Resource(next(str(n) for n in range(99) if partition_of(str(n), 4) == 1))),
+        lambda: some.transaction(others), lambda: some.book_all([(others, 1, 2)]), lambda: some.close_all([others], 1, 2),
+        lambda: some.move(next(some.bookings(mine)), resource=others), lambda: some.load([BookingEvent(others, 1, 2)]),
+        lambda: some.resource(others), lambda: some.bookings(others), lambda: some.history(others),
+    ]  # fmt: skip
+    for refused in calls:
+        with pytest.raises(PartitionNotHeldError):
+            refused()
+    assert "of which it holds 0, 3" in repr(some)
+
+
+# -- opening -----------------------------------------------------------------------------------------
+
+
+def test_the_database_knows_how_many_partitions_there_are(rooms: Any, divided: str, postgres_address: str) -> None:
+    """Another number is refused, none as well, and so is one partition to write."""
+    name = divided.partition("calendar=")[2].partition("&")[0]
+    with pytest.raises(JournalError, match=rf"its calendar '{name}' is divided into 4 partitions, not 8; `bookcore copy`"):
+        Calendar.open(divided.replace("partitions=4", "partitions=8"))
+    with pytest.raises(JournalError, match=rf"say calendar={name}&partitions=4 in the address"):
+        Calendar.open(divided.replace("&partitions=4", ""))
+    with pytest.raises(JournalError, match="say calendar"):
+        Calendar.open(divided.replace("&partitions=4", "/2"))
+    with pytest.raises(QueryError, match=r"one partition is part of a whole: leave partition=\.\.\. out"):
+        Calendar.open(f"{divided}&partition=2")
+    assert Calendar.open(f"{divided}&partition=2", as_of="now").position == rooms.position[2]
+    with pytest.raises(JournalError, match="there is no partition 4: they are 0 to 3"):
+        Calendar.open(f"{divided}&partition=4", as_of="now")
+    joint = "&" if "?" in postgres_address else "?"
+    for asked in ("partitions=1", "partitions=x", "partitions=1001"):
+        with pytest.raises(JournalError, match="it is a number from 2 to 1000"):
+            Calendar.open(f"{postgres_address}{joint}calendar=other-{name}&{asked}")
+    with pytest.raises(JournalError, match="of how many"):
+        Calendar.open(f"{postgres_address}{joint}calendar=other-{name}&partition=1", as_of="now")
+    with pytest.raises(JournalError, match=r"there is no calendar .* in partitions in it, and create is false"):
+        Calendar.open(f"{postgres_address}{joint}calendar=other-{name}&partitions=2", create=False)
+    with Calendar.open(f"{postgres_address}{joint}calendar=whole-{name}"):
+        pass
+    with pytest.raises(JournalError, match=r"holds a calendar 'whole-.*' already, which is not divided; `bookcore copy`"):
+        Calendar.open(f"{postgres_address}{joint}calendar=whole-{name}&partitions=2")
+
+
+def test_partitions_are_for_postgresql(tmp_path: Any, divided: str, postgres_address: str) -> None:
+    """And the numbers of those to hold are checked."""
+    with pytest.raises(JournalError, match="partitions are for PostgreSQL: a file has one writer at a time"):
+        Calendar.open(f"sqlite:///{tmp_path}/rooms.db?partitions=8")
+    for place in (tmp_path / "rooms", f"sqlite:///{tmp_path}/rooms.db", postgres_address):
+        with pytest.raises(QueryError, match="partitions are of a calendar"):
+            Calendar.open(place, partitions=[1])
+    for numbers in ([], [4], "12", 3, [None], [-1]):
+        with pytest.raises(QueryError, match="partitions are the numbers of those to hold, of 0 to 3"):
+            Calendar.open(divided, partitions=numbers)  # type: ignore[arg-type]
+    from bookcore import MemoryStore
+
+    with pytest.raises(QueryError, match="each partition makes a store of its own"):
+        Calendar.open(divided, store=MemoryStore())
+
+
+def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms: Any, divided: str) -> None:
+    """As of now, or of a position, which is a tuple; it takes no changes."""
+    low, high = apart(rooms)
+    before = rooms.position
+    with rooms.transaction(low, high):
+        stays = rooms.book(low, 1, 2), rooms.book(high, 1, 2)
+    now, then = Calendar.open(divided, as_of="now"), Calendar.open(divided, as_of=before)
+    assert (len(now), len(then), now.position, then.position) == (2, 0, rooms.position, before)
+    assert now.digest() == rooms.digest()
+    assert now.resources.ids() == then.resources.ids() == list(ROOMS)
+    with pytest.raises(JournalReadOnlyError):
+        now.book(low, 5, 6)
+    with pytest.raises(JournalReadOnlyError):
+        now.catch_up()
+    with pytest.raises(QueryError, match=r"as_of is 'now' here, or a position: a tuple of 4 numbers"):
+        Calendar.open(divided, as_of=3)
+    for what in (stays[0], stays[1].id, low):
+        assert type(list(rooms.history(what))[-1].change) is changes.Booked
+    rooms.remove_booking(stays[1])
+    assert len(list(rooms.history(stays[1].id))) == 2
+    now.close()
+
+
+# -- news --------------------------------------------------------------------------------------------
+
+
+def test_a_follower_brings_the_changes_of_all_partitions_once_each(rooms: Any, parted: Callable[..., Any]) -> None:
+    """By one thread and one connection that listens."""
+    before = threading.active_count()
+    other = parted(follow=True)
+    assert threading.active_count() == before + 1
+    heard: list[Any] = []
+    came = threading.Semaphore(0)
+
+    def hear(change: Any) -> None:
+        heard.append(change)
+        came.release()
+
+    end = other.subscribe(hear)
+    for room in ROOMS:
+        rooms.book(room, 1, 2)
+    for _ in ROOMS:
+        assert came.acquire(timeout=20)
+    other.wait_for(rooms.position)
+    assert sorted(change.event.resource.id for change in heard) == list(ROOMS)
+    end()
+    rooms.book("a", 5, 6)
+    other.wait_for(rooms.position, timeout=20)
+    assert len(heard) == len(ROOMS)
+    other.close()
+    other.close()
+    with pytest.raises(JournalClosedError):
+        other.book("a", 7, 8)
+    with pytest.raises(JournalClosedError):
+        other.catch_up()
+
+
+def test_lag_and_fresh_are_about_all_partitions(rooms: Any, parted: Callable[..., Any]) -> None:
+    """A position that is yet to come is waited for no longer than was asked."""
+    other = parted()
+    with rooms.transaction():
+        for room in ROOMS:
+            rooms.book(room, 1, 2)
+    assert other.lag() == len({rooms.partition_of(room) for room in ROOMS}) > 1
+    with other.fresh():
+        assert (other.lag(), len(other), other.digest()) == (0, 8, rooms.digest())
+    with pytest.raises(JournalTimeoutError):
+        other.wait_for(tuple(number + 1 for number in other.position), timeout=0.01)
+    rooms.barrier()
+    rooms.checkpoint()
+    rooms.rebuild()
+    assert parted().digest() == rooms.digest()
+
+
+def test_book_any_chooses_again_when_another_process_was_faster(
+    rooms: Any, parted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It locks no other partition, so what it chose may be taken by then."""
+    other = parted()
+    plain = rooms._chosen
+    taken: list[Any] = []
+
+    def chosen(*args: Any) -> Any:
+        found = plain(*args)
+        if not taken:
+            taken.append(other.book(found.record.id, 1, 2))
+        return found
+
+    monkeypatch.setattr(rooms, "_chosen", chosen)
+    assert rooms.book_any(list("abc"), 1, 2).resource.id == "b"
+    assert taken[0].resource.id == "a"
+    part = rooms.parts[rooms.partition_of("a")]
+    monkeypatch.setattr(rooms, "_chosen", lambda *args: Found(part.state.registry.record("a"), part))
+    with pytest.raises(ConflictError):  # and not for ever
+        rooms.book_any(list("abc"), 1, 2)

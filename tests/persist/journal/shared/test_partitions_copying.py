@@ -1,0 +1,102 @@
+"""Calendars that are copied into partitions, out of them, and to another number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import Calendar, DuplicateBookingError, Resource, copy_calendar
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.shared.partitioned import copying
+
+
+def told(calendar: Any) -> Any:
+    """Return what a calendar holds, but for the order of bookings and closures of different partitions."""
+    bookings = [
+        (one.resource.id, one.start, one.end, one.id, one.quantity, str(one.status), one.until, dict(one.fields))
+        for one in calendar.bookings()
+    ]
+    ids = calendar.resources.ids()
+    rooms = [(id, sorted(map(repr, calendar.tags_of(id))), str(calendar.hours_of(id))) for id in ids]
+    each = [[(one.start, one.end, one.id) for one in calendar.bookings(id)] for id in ids]
+    closures = [(one.id, one.resource.id, one.start, one.end, one.reason) for one in calendar.closures()]
+    return sorted(bookings, key=repr), rooms, each, sorted(closures)
+
+
+@pytest.fixture
+def lived(parted: Callable[..., Any], world: SimpleNamespace) -> Any:
+    """Return a calendar in four partitions after every kind of change, with some more rooms."""
+    clock = world.Clock(0)
+    calendar = parted(clock=clock)
+    for _ in world.history(calendar, clock, int):
+        pass
+    for number in range(12):
+        calendar.add_resource(Resource(f"r{number}"))
+        calendar.book(f"r{number}", 1, 2, id=f"b{number}" if number % 2 else None)
+        calendar.close(f"r{number}", 8, 9)
+    calendar.checkpoint()
+    calendar.barrier()
+    return calendar
+
+
+def test_a_calendar_goes_through_any_number_of_partitions_and_stays_the_same(
+    lived: Any, divided: str, world: SimpleNamespace
+) -> None:
+    """Ids and numbers, too; the numbers that are given next are new, and an id is given once."""
+    places = [divided.replace("calendar=", f"calendar={name}-") for name in ("two", "one", "eight", "four")]
+    places[0], places[1] = places[0].replace("=4", "=2"), places[1].replace("&partitions=4", "")
+    places[2] = places[2].replace("=4", "=8")
+    before, source = told(lived), divided
+    digests = set()
+    for place in places:
+        copied = copy_calendar(source, place, types=world.TYPES)
+        digests.add(copied.digest)
+        assert (copied.resources, copied.bookings) == (len(lived.resources), len(lived))
+        with Calendar.open(place, types=world.TYPES, clock=world.Clock(0), follow=False) as copy:
+            assert told(copy) == before, place
+            copy.check()
+            for id in ("b3", lived.get("b3").id, next(lived.bookings("r2")).id):
+                with pytest.raises(DuplicateBookingError):
+                    copy.book("r7", 20, 21, id=id)
+            numbers = {event.id for event in copy.bookings()} | {closure.id for closure in copy.closures()}
+            made = [copy.book(room, 30, 31).id for room in ("r1", "r2", "r3", "r4")]
+            assert numbers.isdisjoint(made)
+            assert len(set(made)) == 4
+            for room in ("r1", "r2", "r3", "r4"):
+                copy.remove_booking(next(copy.bookings(room, 30, 31)))
+            assert copy.remove_booking("b5").id == "b5"
+            assert copy.book("r9", 40, 41, id="b5").id == "b5"
+            copy.move("b5", resource="r5", start=1, end=2)
+        source = divided
+    assert len(digests) == 1
+
+
+def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
+    lived: Any, divided: str, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are made in one transaction; a name that is taken is refused."""
+    place = divided.replace("calendar=", "calendar=copy-")
+    whole = divided.replace("calendar=", "calendar=whole-").replace("&partitions=4", "")
+    copy_calendar(divided, whole, types=world.TYPES)
+
+    def claim(connection: Any, divided: str, number: int, state: Any) -> None:
+        if number == 2:
+            raise OSError("cut off")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="cut off"):
+        patch.setattr(copying, "_claim", claim)
+        copy_calendar(whole, place, types=world.TYPES)
+    with pytest.raises(JournalError, match=r"there is no calendar .* in partitions in it"):
+        Calendar.open(place, create=False)
+    with monkeypatch.context() as patch, pytest.raises(JournalDamagedError, match="does not read back as it was written"):
+        patch.setattr(copying, "load_bytes", lambda *args: (None, lived.parts[0].state))
+        copy_calendar(whole, place, types=world.TYPES)
+    copy_calendar(whole, place, types=world.TYPES)
+    for to in (place, whole, place.replace("=4", "=2"), f"{whole}&partitions=2"):
+        with pytest.raises(JournalError, match=r"holds a calendar|is divided into 4 partitions, not 2"):
+            copy_calendar(divided, to, types=world.TYPES)
+    with pytest.raises(JournalError, match="partitions are for PostgreSQL"):
+        copy_calendar(whole, "sqlite:///rooms.db?partitions=2", types=world.TYPES)
