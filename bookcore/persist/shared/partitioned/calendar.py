@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from hashlib import blake2b
 from heapq import heapify, heappop, heapreplace
+from operator import attrgetter
 from time import monotonic
 from typing import Any, NamedTuple, NoReturn
 from weakref import ref
@@ -35,6 +36,8 @@ from bookcore.model.errors import (
     TransactionError,
     UnknownBookingError,
     UnknownResourceError,
+    attempt,
+    blaming,
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
@@ -89,6 +92,18 @@ class Part(NamedTuple):
     calendar: Any
     state: CalendarState
     recorder: Any
+
+
+class _Ahead(NamedTuple):
+    """The next slot of a partition: in order of start, of which nothing but ``<`` is asked, then of registration."""
+
+    start: Any
+    place: int
+    at: int
+    slot: Any
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.start < other.start or (not other.start < self.start and self.place < other.place))
 
 
 class PartitionedCalendar:
@@ -228,17 +243,10 @@ class PartitionedCalendar:
     ) -> Any:  # fmt: skip
         """See `Calendar.add_resource`. It is a transaction of the directory and the partition of the resource."""
         options = {"capacity": capacity, "before": before, "after": after, "id": id, "if_exists": if_exists}
-        key: Any = id
-        number: int | None = None
-        try:
-            if key is None:
-                key = resource.id if self._key_function is None else self._key_function(resource)
-            if key is not None:
-                number = partition_of(key, self.partitions)
-        except LACKING:
-            raise
-        except Exception:  # noqa: S110 - the partition says what is wrong
-            pass
+        make: Any = self._key_function or attrgetter("id")
+        # where one of these fails, the partition says what is wrong
+        key: Any = attempt(lambda: make(resource), None) if id is None else id
+        number = None if key is None else attempt(lambda: partition_of(key, self.partitions), None)
         part = self._part(number, key)
         if number is None or plain_text(if_exists) not in ("raise", "return"):
             return part.calendar.add_resource(resource, **options)
@@ -346,11 +354,7 @@ class PartitionedCalendar:
 
     def _elsewhere(self, id: Any, part: Part) -> Any:
         """Return the booking with an id in another partition, as far as memory knows."""
-        try:
-            hash(id)
-        except LACKING:
-            raise
-        except Exception:  # the partition says what is wrong
+        if attempt(lambda: hash(id), None) is None:  # the partition says what is wrong
             return None
         where = self._with_booking(id)
         return None if where is None or where is part else where.calendar.get(id)
@@ -460,12 +464,8 @@ class PartitionedCalendar:
             return min(found, key=lambda each: each.record.active_count)
         if name == "best_fit":
             return self._tightest(found, start, end, quantity)
-        try:
+        with blaming(lambda exc: QueryError(strategy, f"the strategy raised {type(exc).__name__}"), BookcoreError):
             picked = strategy([each.record.resource for each in found])
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise QueryError(strategy, f"the strategy raised {type(exc).__name__}") from exc
         for each in found:
             if each.part.state.registry.find(picked) is each.record:
                 return each
@@ -611,14 +611,14 @@ class PartitionedCalendar:
     def _merged(self, slots: list[Iterator[Any]], quantity: int) -> Iterator[tuple[Any, Any, Any]]:
         """Yield slots of all partitions by start, then by registration. One that was taken meanwhile is left out."""
 
-        def ahead(at: int) -> Any:
+        def ahead(at: int) -> _Ahead | None:
             slot = next(slots[at], None)
-            return slot and (normal(slot[0]), *self.places([self._key_of(slot[2])]), at, slot)
+            return slot and _Ahead(normal(slot[0]), self.places([self._key_of(slot[2])])[0], at, slot)
 
         heads = [head for at in range(len(slots)) if (head := ahead(at))]
         heapify(heads)
         while heads:
-            *_, at, (start, end, resource) = heads[0]
+            at, (start, end, resource) = heads[0].at, heads[0].slot
             if self._is_still_available(self.parts[at], resource, start, end, quantity):
                 yield start, end, resource
             following = ahead(at)
@@ -684,12 +684,8 @@ class PartitionedCalendar:
             raise QueryError(resources, "is no iterable of resources or ids")
         if getattr(type(resources), "_is_selection", False) and resources._home is not self:
             raise QueryError(resources, "belongs to another calendar")
-        try:
+        with blaming(lambda exc: QueryError(resources, f"could not be iterated ({type(exc).__name__})"), BookcoreError):
             return list(resources)
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise QueryError(resources, f"could not be iterated ({type(exc).__name__})") from exc
 
     def reopen(self, closure: Any) -> None:
         """See `Calendar.reopen`."""

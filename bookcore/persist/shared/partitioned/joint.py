@@ -13,7 +13,7 @@ the commit is refused, each of them is told that its record was not taken, and u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, NamedTuple
 
 import psycopg
@@ -121,36 +121,32 @@ class JointTransaction(AbstractContextManager[None]):
         self._ending: Iterator[Transaction] = iter(())
 
     def __enter__(self) -> None:
-        taken: list[Any] = []
-        try:
-            if not self._members[0].state.gate.is_within():  # type: ignore[attr-defined]
-                self._join(taken)
-            for member in self._members:
-                block = Transaction(member.state, keep=True)
-                block.__enter__()
-                self._begun.append(block)
-            if self._joint is not None:
-                self._joint.stage = "open"
-        except BaseException as exc:
-            self._give_up(exc)
-            raise
-        finally:
-            for recorder in reversed(taken):
-                recorder.turn.release()
-                recorder.state.gate.wake_next()
+        with ExitStack() as turns:
+            try:
+                if not self._members[0].state.gate.is_within():  # type: ignore[attr-defined]
+                    self._join(turns)
+                for member in self._members:
+                    block = Transaction(member.state, keep=True)
+                    block.__enter__()
+                    self._begun.append(block)
+                if self._joint is not None:
+                    self._joint.stage = "open"
+            except BaseException as exc:
+                self._give_up(exc)
+                raise
 
-    def _join(self, taken: list[Any]) -> None:
+    def _join(self, turns: ExitStack) -> None:
         """Make one transaction of the database for all, while no other thread appends. Raises: `JournalError`.
 
-        *taken* gets the turns, which are held until all blocks have begun: other threads wait for the blocks then.
+        *turns* gives the turns back, which are held until all blocks have begun: other threads wait for the blocks then.
         """
         recorders = [member.recorder for member in self._members]
         until = recorders[0].patient_until()
         for recorder in recorders:
             recorder.check_open()
+            turns.callback(_give_back, recorder)  # first, so that Ctrl-C cannot leave the turn held
             if not recorder.turn.acquire(timeout=recorder.left(until)):
                 raise recorder.overdue("another thread of this process")
-            taken.append(recorder)
             recorder.state.gate.wait_for_blocks(until)
         journals = [recorder.journal for recorder in recorders]
         self._joint = joint = Joint(journals, self._divided, self._idle)
@@ -199,3 +195,11 @@ class JointTransaction(AbstractContextManager[None]):
                     errors.append(error)
         if errors:
             raise errors[0]
+
+
+def _give_back(recorder: Any) -> None:
+    try:
+        recorder.turn.release()
+    except RuntimeError:  # it was not acquired
+        return
+    recorder.state.gate.wake_next()

@@ -36,7 +36,7 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.shared.partitioned import calendar as facade
-from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
+from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar, _Ahead
 from bookcore.persist.shared.partitioned.division import RANGE
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
@@ -525,3 +525,19 @@ def test_book_any_chooses_again_when_another_process_was_faster(
     monkeypatch.setattr(rooms, "_chosen", lambda *args: Found(part.state.registry.record("a"), part))
     with pytest.raises(ConflictError):  # and not for ever
         rooms.book_any(list("abc"), 1, 2)
+
+
+class _Less:
+    """A key that knows nothing but ``<``: two that are neither before nor after each other are not ``==``."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Less) -> bool:
+        return self.value < other.value
+
+
+def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_their_keys_are() -> None:
+    """They are compared by ``<`` alone."""
+    heads = [_Ahead(_Less(start), place, 0, None) for start, place in ((1, 2), (1, 1), (0, 9))]
+    assert [head.place for head in sorted(heads)] == [9, 1, 2]
