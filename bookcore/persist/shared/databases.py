@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import psycopg
 
+from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
-from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.journal.reading import Asked
+from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import Difference, Progress, Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
@@ -25,7 +29,8 @@ from bookcore.persist.shared.pgschema import (
     version_of,
 )
 from bookcore.persist.shared.postgres import PostgresJournal
-from bookcore.persist.shared.seam import Upgraded
+from bookcore.persist.shared.replaying import empty
+from bookcore.persist.shared.seam import Beginning, Upgraded
 from bookcore.persist.snapshot.digest import digest
 
 
@@ -59,9 +64,16 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
 
     A program whose user may not make tables opens the calendar after that. Raises: `JournalError`.
     """
-    journal = PostgresJournal(address, bounds=bounds, create=True, sync=True, timeout=timeout, begin=None)
-    journal.close()
-    return journal.name
+    where = Address.of(address)
+    places: list[tuple[str, Beginning | None]] = [(address, None)]
+    if where.is_directory:
+        places += [
+            (f"{address}&partition={number}", empty(where.name, Asked(bounds), first_number(number)))
+            for number in range(where.partitions or 0)
+        ]
+    for place, begin in places:
+        PostgresJournal(place, bounds=bounds, create=True, sync=True, timeout=timeout, begin=begin).close()
+    return where.name
 
 
 def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
@@ -75,7 +87,10 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     with _connected(where, "was not brought up to date") as connection, connection.transaction():
         was = _check_there(connection, where)
         make_schema(connection, where.name, upgrade=True)
-        lacking = [name for name, tables in _calendars(connection, where) if not tables]
+        found = _calendars(connection, where) if where.calendar is None else [
+            row for name in _meant(connection, where) for row in _calendars(connection, where, name)
+        ]  # fmt: skip
+        lacking = [name for name, tables in found if not tables and is_divided(connection, name) is None]
         if where.tables is False or not lacking:
             return Upgraded(was, VERSION)
         add_tables(connection, where.name)
@@ -95,10 +110,13 @@ def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Prog
     where = Address.of(address)
     with _connected(where, "its tables were not rebuilt") as connection, connection.transaction():
         check_version(where.name, _check_there(connection, where))
-        ((name, tables),) = _calendars(connection, where, one=True)
-        if not tables:
-            raise JournalError(where.name, "its calendar has no tables; `bookcore db upgrade` adds them")
-        return write_tables(connection, where.name, name, types, progress)
+        changed = 0
+        for name in _meant(connection, where):
+            ((_, tables),) = _calendars(connection, where, name)
+            if not tables:
+                raise JournalError(where.name, "its calendar has no tables; `bookcore db upgrade` adds them")
+            changed += write_tables(connection, where.name, name, types, progress)
+        return changed
 
 
 def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
@@ -112,15 +130,39 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
     with _connected(where, "cannot be read") as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         check_version(where.name, _check_there(connection, where))
-        ((name, tables),) = _calendars(connection, where, one=True)
-        replayed = Replayed(connection, where.name, name, types, progress, tables)
-        replayed.read()
-        found = tuple(replayed.differences()) if tables else ()
-        state = replayed.state
-        return Checked(
-            where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(state),
-            tuple(replayed.checkpoints), tables, tuple(replayed.faults), found,
-        )  # fmt: skip
+        checked: list[Checked] = []
+        states: list[CalendarState] = []
+        for name in [*([where.row] if where.is_directory else ()), *_meant(connection, where)]:
+            ((_, tables),) = _calendars(connection, where, name)
+            replayed = Replayed(connection, where.name, name, types, progress, tables)
+            replayed.read()
+            found = tuple(replayed.differences()) if tables else ()
+            states.append(replayed.state)
+            checked.append(Checked(
+                where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(replayed.state),
+                tuple(replayed.checkpoints), tables, tuple(replayed.faults), found,
+            ))  # fmt: skip
+        return checked[0] if len(checked) == 1 else _together(checked, whole_faults(connection, where, states))
+
+
+def _together(checked: list[Checked], faults: list[JournalDamagedError]) -> Checked:
+    """Return what was found in the directory and the partitions of a calendar; ``position`` is that of the directory."""
+    whole, *parts = checked
+    return whole._replace(
+        records=sum(each.records for each in checked),
+        digest=blake2b("".join(each.digest for each in checked).encode(), digest_size=32).hexdigest(),
+        checkpoints=tuple(position for each in checked for position in each.checkpoints),
+        has_tables=all(part.has_tables for part in parts),
+        faults=(*(fault for each in checked for fault in each.faults), *faults),
+        differences=tuple(difference for each in checked for difference in each.differences),
+    )
+
+
+def _meant(connection: Any, where: Address) -> list[str]:
+    """Return the name of the calendar that an address means, or those of its partitions. Raises: as `agree`."""
+    agree(connection, where, create=False)
+    name = where.calendar or "calendar"
+    return [f"{name}/{number}" for number in range(where.partitions or 0)] if where.is_directory else [where.row]
 
 
 @contextmanager
@@ -141,9 +183,9 @@ def _check_there(connection: Any, where: Address) -> int:
     return version
 
 
-def _calendars(connection: Any, where: Address, *, one: bool = False) -> list[tuple[str, bool]]:
-    """Return the names of the calendars, and whether they have tables; *one*: of the one that `Calendar.open` takes."""
-    asked = where.calendar or ("calendar" if one else None)
+def _calendars(connection: Any, where: Address, one: str | None = None) -> list[tuple[str, bool]]:
+    """Return the names of the calendars that an address names, and whether they have tables; or of *one* of this name."""
+    asked = one or where.calendar
     ask = "SELECT name, tables FROM bookcore.calendar WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name"
     found: list[tuple[str, bool]] = connection.execute(ask, {"name": asked}).fetchall()
     if asked is not None and not found:

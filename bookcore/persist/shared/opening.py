@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 from bookcore.model.errors import MissingExtraError, QueryError
-from bookcore.model.event import BookingEvent
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, blank, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.recorder import SharedRecorder
-from bookcore.persist.shared.replaying import Records, begin, snapshot_id
-from bookcore.persist.shared.seam import Beginning, Place, SharedJournal, Upgraded
+from bookcore.persist.shared.replaying import Records, begin, empty
+from bookcore.persist.shared.seam import Beginning, SharedJournal, Upgraded
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
-from bookcore.persist.snapshot.save_load import save_bytes
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 
@@ -65,7 +62,7 @@ def open_shared(
     if read_only and address.lower().startswith("dbzero:"):
         raise QueryError(shown(address), "is for one process at a time, so that there is nobody to follow")
     create = create and not read_only
-    start = empty(address, asked) if create else None
+    start = empty(shown(address), asked) if create else None
     journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)
     return open_on(make, journal, known, asked=asked, keep=keep, follow=follow, timeout=timeout, read_only=read_only)
 
@@ -92,21 +89,6 @@ def open_on(
         journal.close()
         raise
     return calendar, recorder
-
-
-def empty(address: str, asked: Asked, last: int = 0) -> Beginning | None:
-    """Return what a new journal begins with whose calendar has an event type, which a snapshot tells alone.
-
-    So has one whose bookings and closures are numbered after *last*. It begins at position 1: at position 0, a journal that
-    has lost the snapshot would be taken for one without.
-    """
-    if asked.event_type in (None, BookingEvent) and not last:
-        return None
-    _, state = asked.make_new(blank)
-    state.ledger.last = state.closures.last_id = last
-    place = Place(1, secrets.randbits(32))
-    data = save_bytes(state, shown(address), store_id=snapshot_id(place, place))
-    return Beginning(place, state.bounds, data, bool, if_new=True)
 
 
 def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,10 +13,10 @@ from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import C, Make, Record, apply
+from bookcore.persist.journal.reading import Asked, C, Make, Record, apply, blank
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared.seam import LAST, Entry, Place, SharedJournal
-from bookcore.persist.snapshot.save_load import load_bytes
+from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, SharedJournal
+from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 
 AT_ONCE = 256
 """How many records of others are read, and applied while questions wait."""
@@ -46,6 +47,21 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
         raise JournalDamagedError(name, what)
     calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
     return calendar, state, origin
+
+
+def empty(name: str, asked: Asked, last: int = 0) -> Beginning | None:
+    """Return what a new journal begins with whose calendar has an event type, which a snapshot tells alone.
+
+    So has one whose bookings and closures are numbered after *last*. It begins at position 1: at position 0, a journal that
+    has lost the snapshot would be taken for one without.
+    """
+    if asked.event_type in (None, BookingEvent) and not last:
+        return None
+    _, state = asked.make_new(blank)
+    state.ledger.last = state.closures.last_id = last
+    place = Place(1, secrets.randbits(32))
+    data = save_bytes(state, name, store_id=snapshot_id(place, place))
+    return Beginning(place, state.bounds, data, bool, if_new=True)
 
 
 class Records:

@@ -13,14 +13,15 @@ transaction, and no two transactions wait for each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from bookcore.engine.state import CalendarState
 from bookcore.model.errors import DuplicateBookingError
-from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Kind
-from bookcore.persist.shared.partitioned.routing import canonical
+from bookcore.persist.shared.partitioned.routing import canonical, partition_of
 from bookcore.persist.shared.pgschema import MAKING, MOST_PARTITIONS, Address
 
 RANGE = 10**12
@@ -115,6 +116,29 @@ def _divide(connection: Any, where: Address, name: str) -> None:
         way = "`bookcore copy` takes it into partitions under another name"
         raise JournalError(where.name, f"holds a calendar {namesake[0]!r} already, which is not divided; {way}")
     connection.execute("INSERT INTO bookcore.partitioned VALUES (%s, %s)", (name, where.partitions))
+
+
+def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState]) -> list[JournalDamagedError]:
+    """Tell what does not fit in the states of the directory and of all partitions, as errors. O(resources + bookings)."""
+    directory, *parts = states
+    listed, faults = directory.registry.by_id.keys(), list[str]()
+    resources = {id for state in parts for id in state.registry.by_id}
+    faults += [f"the directory lacks resource {id!r}" for id in resources - listed]
+    faults += [f"the directory has a resource {id!r} that is in no partition" for id in listed - resources]
+    ask = "SELECT partition, id FROM bookcore.booking_id WHERE calendar = %s"
+    noted = set(connection.execute(ask, (where.calendar or "calendar",)).fetchall())
+    for number, state in enumerate(parts):
+        for id in state.registry.by_id:
+            if partition_of(id, len(parts)) != number:
+                faults.append(f"resource {id!r} is in partition {number}, and belongs into another one")
+        for seq in state.ledger.owners:
+            id = state.ledger.id_of(seq)
+            pair = number, key_of(id)
+            if pair not in noted and not (type(id) is int and owner_of(id) == number):
+                faults.append(f"the id {id!r} of a booking in partition {number} is not noted")
+            noted.discard(pair)
+    faults += [f"an id is noted for partition {number}, and no booking there has it" for number, _ in noted]
+    return [JournalDamagedError(where.name, fault) for fault in faults]
 
 
 # -- the ids of bookings -----------------------------------------------------------------------------

@@ -14,13 +14,14 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.reading import Asked, Make, Moment
 from bookcore.persist.shared.follower import Follower
-from bookcore.persist.shared.opening import Divided, empty, open_on
+from bookcore.persist.shared.opening import Divided, open_on
 from bookcore.persist.shared.partitioned.calendar import DIRECTORY, Part, PartitionedCalendar
 from bookcore.persist.shared.partitioned.division import first_number
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.pgschema import Address
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.recorder import SharedRecorder
+from bookcore.persist.shared.replaying import empty
 from bookcore.persist.shared.seam import Place
 
 
@@ -41,7 +42,7 @@ def open_partitioned(
         first: PostgresJournal = journal
         members.append(_part(make_directory, adopt, DIRECTORY, journal, known, Asked(asked.bounds), kept))
         for number in range(count) if create else held:
-            start = empty(address, asked, first_number(number)) if create else None
+            start = empty(where.name, asked, first_number(number)) if create else None
             place = f"{address}&partition={number}"
             with first.reading() as connection:
                 journal = PostgresJournal(place, **options, begin=start, opened_by=connection)

@@ -1,0 +1,57 @@
+"""`bookcore db` on calendars in partitions: made, checked, repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bookcore import Calendar, Resource
+from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.shared import databases
+
+
+def test_partitions_are_made_for_programs_that_may_make_none(divided: str) -> None:
+    """All of them, and the directory; made again nothing is done."""
+    assert databases.init(divided, bounds="[]") == databases.init(divided)
+    with Calendar.open(divided, create=False, follow=False) as calendar:
+        calendar.add_resource(Resource("room"))
+        assert calendar.book("room", 1, 1).id % 10**12 == 1
+
+
+def test_a_check_sees_the_directory_all_partitions_and_the_ids(
+    parted: Callable[..., Any], divided: str, world: SimpleNamespace, admin: Any
+) -> None:
+    """What does not fit is told; the tables are made what the records say in each partition."""
+    clock = world.Clock(0)
+    calendar = parted(clock=clock)
+    for _ in world.history(calendar, clock, int):
+        pass
+    calendar.barrier()
+    found = databases.check(divided)
+    assert found.is_whole, (found.faults, found.differences)
+    assert found.has_tables
+    assert found.records == sum(calendar.position) + calendar.directory.recorder.position - 4  # each begins at 1
+    with pytest.raises(JournalError, match="partitions=4 in the address"):
+        databases.check(divided.replace("&partitions=4", ""))
+    assert databases.check(f"{divided}&partition=1").is_whole
+    assert databases.rebuild(divided) == 0
+    assert databases.upgrade(divided).tables_added == ()
+    name = found.calendar
+    taken = admin.execute("SELECT count(*) FROM bookcore.booking_id WHERE calendar = %s", (name,)).fetchone()[0]
+    assert taken
+    admin.execute("UPDATE bookcore.booking_id SET partition = partition + 10 WHERE calendar = %s", (name,))
+    faults = list(map(str, databases.check(divided).faults))
+    assert len([each for each in faults if "is not noted" in each]) > 0
+    assert len([each for each in faults if "an id is noted for partition 1" in each]) == taken
+    admin.execute("UPDATE bookcore.booking_id SET partition = partition - 10 WHERE calendar = %s", (name,))
+    admin.execute("DELETE FROM bookcore.booking WHERE calendar LIKE %s", (f"{name}/%",))
+    assert {each.what for each in databases.check(divided).differences} == {"missing"}
+    assert databases.rebuild(divided) > 0
+    assert databases.check(divided).is_whole
+    calendar.parts[0].calendar.add_resource(Resource("stray"))
+    faults = list(map(str, databases.check(divided).faults))
+    assert any("the directory lacks resource 'stray'" in each for each in faults)
+    calendar.parts[0].calendar.remove_resource("stray")
