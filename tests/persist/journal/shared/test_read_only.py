@@ -150,3 +150,18 @@ def test_a_standby_is_followed(server: PostgresServer) -> None:
                 other.book("room", 7, 8)
                 reader.wait_for(other.position)
                 assert reader.digest() == other.digest()
+
+
+def test_partitions_are_followed_on_a_standby(server: PostgresServer) -> None:
+    """As a whole calendar is."""
+    with Calendar.open(f"{server.dsn()}&partitions=2") as writer:
+        for room in range(4):
+            writer.add_resource(Resource(room))
+        standby = server.standby()
+        with Calendar.open(f"{standby.dsn()}&partitions=2", read_only=True) as reader:
+            for room in range(4):
+                writer.book(room, 1, 2)
+            reader.wait_for(writer.position)
+            assert (len(reader), reader.lag(), reader.find_available(1, 2).ids()) == (4, 0, [])
+            with pytest.raises(JournalReadOnlyError):
+                reader.book(0, 5, 6)
