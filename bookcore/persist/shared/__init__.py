@@ -8,7 +8,7 @@
 A command waits for other processes before it takes the calendar's lock, so questions go on meanwhile. It is decided on the
 newest state there is, and nobody else appends until it has its place in the order; no change counts before. The calendar's
 lock is held while the change is written and committed, which waits for nobody. Threads that wait share a commit, see
-`turns`; only where that fails is a command decided a second time.
+`turns`; where that fails, or where a command was decided in the hope that nobody else appends, it is decided a second time.
 
 A transaction keeps the lock of the database from its beginning to its end, because its block cannot be run again. A what-if
 takes none. While a block is open no record of others is applied.

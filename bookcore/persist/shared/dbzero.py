@@ -328,7 +328,11 @@ class DbzeroJournal:
             if self._failed:
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
 
-    def append(self, place: Place, records: Sequence[bytes]) -> Place:
+    def can_hope(self) -> bool:
+        """See `SharedJournal.can_hope`."""
+        return False
+
+    def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
         largest = max(map(len, records))
         if largest > MOST:

@@ -8,8 +8,9 @@ Beside them are tables for programs that speak SQL (`bookcore.persist.shared.pro
 record, unless the calendar was made without.
 
 Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
-more reads what is new if there is something, one writes and commits. A commit notifies the channel ``bookcore`` of the
-calendar and the position, so nobody polls but on a standby, where nobody is notified.
+more reads what is new if there is something, one writes and commits. Who hopes that nothing is new does all in one exchange,
+which fails if the head has moved or is locked. A commit notifies the channel ``bookcore`` of the calendar and the position,
+so nobody polls but on a standby, where nobody is notified.
 
 The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -54,6 +56,7 @@ from bookcore.persist.shared.seam import (
     FORKED,
     LAST,
     Beginning,
+    BehindError,
     Entry,
     Place,
     after,
@@ -89,6 +92,10 @@ PREPARE bookcore_append (text, bigint, bigint, bytea) AS
         (SELECT time FROM bookcore.change WHERE calendar = $1 AND position = $2 - 1)));
 PREPARE bookcore_head (text, bigint, bigint) AS
     UPDATE bookcore.calendar SET position = $2, mark = $3 WHERE name = $1;
+PREPARE bookcore_follow (text, bigint, bigint, boolean, bigint, bigint) AS
+    WITH head AS (UPDATE bookcore.calendar SET position = $5, mark = $6
+                  WHERE name = $1 AND position = $2 AND mark = $3 AND tables = $4 RETURNING 1)
+    SELECT 1 / count(*) FROM head;
 """
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
@@ -98,9 +105,20 @@ SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extra
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position{0})s, %(mark{0})s, %(record{0})s);"
-_HEAD = """
-EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); SELECT pg_notify('bookcore', '%(position)s ' || %(name)s)"""
-_COMMIT = f"{_HEAD}; COMMIT\n"
+_NOTIFY = "SELECT pg_notify('bookcore', '%(position)s ' || %(name)s)"
+_HEAD = f"EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); {_NOTIFY}"
+_COMMIT = f"{_HEAD}; COMMIT"
+_FOLLOW = """
+BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 1;
+EXECUTE bookcore_follow(%(name)s, %(before)s, %(mark_before)s, %(tables)s, %(position)s, %(mark)s);
+SET LOCAL lock_timeout = %(wait)s;
+"""
+"""Locks and moves the head, if nobody else has the lock and it is at a place; else it fails."""
+_FOLLOWED = f"{_NOTIFY}; COMMIT"
+_BEHIND = frozenset({"22012", "55P03", "40001"})
+"""The states of errors that say so: a division by zero, a lock that is not free."""
+MOST_HOPED = 20_000
+"""How many bytes of records are sent at most that may have to be sent again."""
 _CHECKPOINT = """
 BEGIN;
 INSERT INTO bookcore.checkpoint SELECT calendar, position, mark, %(snapshot)s FROM bookcore.change
@@ -485,14 +503,23 @@ class PostgresJournal:
         """Note how far the server's clock is ahead, as far as asking it took no longer than that."""
         self.skew = there - min(max(there, begun), self.machine_clock())
 
-    def append(self, place: Place, records: Sequence[bytes]) -> Place:
+    def can_hope(self) -> bool:
+        """See `SharedJournal.can_hope`: a server that has ended the connection has said so by now. Not for partitions."""
+        writer = self._connections.get("writer")
+        if writer is None or writer.closed or self.joint is not None or self._where.partition is not None:
+            return False
+        return _is_usable(writer, within=False) and not _has_said(writer)
+
+    def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        largest = max(map(len, records))
+        largest, size = max(map(len, records)), sum(map(len, records))
         if largest > MOST:
             raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
-        if self._head != place:
+        if locked and self._head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
-        values: dict[str, Any] = {"name": self._name}
+        if not locked and size > MOST_HOPED:
+            raise BehindError(self.name, "the record is too large to be sent twice")
+        values: dict[str, Any] = {"name": self._name, "before": place.position, "mark_before": place.mark}
         statements = []
         for number, record in enumerate(records):
             place = after(place, record)
@@ -501,10 +528,14 @@ class PostgresJournal:
         rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
         groups = list(groups_of(enumerate(rows, place.position - len(records) + 1), self.bounds)) if self._tables else []
         claims = Claims.none() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
-        command, written = self._write_tables(groups)
+        command, written = self._write_tables(groups) if locked else next(commands_of(groups, self._name), ("", {}))
+        command += "".join(statements)
         values |= {"position": place.position, "mark": place.mark, **written}
-        end = _COMMIT if self.joint is None else _HEAD
-        self._end(f"{command}{''.join(statements)}{end}", values, groups, claims, sum(map(len, records)))
+        if locked:
+            self._end(command + (_COMMIT if self.joint is None else _HEAD), values, groups, claims, size)
+        else:  # what is so small is one command
+            values |= {"tables": self._tables, "wait": max(1, round(self._timeout * 1000))}
+            self._commit(self._writing(), _FOLLOW + command + _FOLLOWED, values, groups, claims, size, locked=False)
         return place
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -546,19 +577,22 @@ class PostgresJournal:
         self._commit(writer, statements + "COMMIT", values, (), claims, 0)
 
     def _execute(
-        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int
-    ) -> None:
-        """Execute statements in the transaction in which the calendar is locked."""
+        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int, *,
+        locked: bool = True,
+    ) -> None:  # fmt: skip
+        """Execute statements in the transaction in which the calendar is locked, or if not *locked*, in one of their own."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
-        if writer is None or writer.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+        known = psycopg.pq.TransactionStatus
+        if writer is None or writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
         with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
             writer.execute(statements, values)
 
     def _commit(
-        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int
-    ) -> None:
+        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int, *,
+        locked: bool = True,
+    ) -> None:  # fmt: skip
         """Execute statements of which the last is COMMIT. Raises: as `append`."""
         doubts: list[str] = []
 
@@ -569,10 +603,12 @@ class PostgresJournal:
         if writer is not None:
             writer.add_notice_handler(hear)
         try:
-            self._execute(writer, statements, values, groups, claims, size)
+            self._execute(writer, statements, values, groups, claims, size, locked=locked)
         except JournalError as exc:
             if writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
                 self.unlock()
+                if not locked and getattr(exc.__cause__, "sqlstate", None) in _BEHIND:
+                    raise BehindError(self.name, "others append") from exc
                 raise
             doubts.append(" ".join(str(exc.__cause__).split()))
         except BaseException:
@@ -666,5 +702,13 @@ class PostgresJournal:
 
 def _is_usable(connection: Any, within: bool) -> bool:
     """Tell whether a connection waits for a command: Ctrl-C may have come amidst one. *within*: of a transaction."""
-    status, known = connection.info.transaction_status, psycopg.pq.TransactionStatus
+    status, known = connection.pgconn.transaction_status, psycopg.pq.TransactionStatus
     return status == known.IDLE or (within and status in (known.INTRANS, known.INERROR))
+
+
+def _has_said(connection: Any) -> bool:
+    """Tell whether the server has sent something that nobody has asked for, such as that it ends."""
+    try:
+        return bool(select.select([connection.fileno()], [], [], 0)[0])
+    except ValueError:  # its number is too high for that
+        return True

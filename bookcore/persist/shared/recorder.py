@@ -24,13 +24,15 @@ from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Entry, Place, SharedJournal, lag
+from bookcore.persist.shared.seam import BehindError, Entry, Place, SharedJournal, lag
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
 
 FRESH = 0.5, 0.01
 """For how many seconds the follower need not look: while a command waits for the lock, and after it has read what is new."""
+HOPING = 1.0
+"""For how many seconds after a command that found nothing new the next one hopes to find nothing either."""
 ASKING = 1 << 20
 """After how many bytes of records the database is asked whether a checkpoint is due: it adds up all since the last one."""
 
@@ -49,6 +51,8 @@ class SharedRecorder:
         self.turn = threading.RLock()
         self.waiting: deque[Any] = deque()  # the commands of threads that wait for their turn, see `SharedGate`
         self.has_taken = False  # the records of the last group were appended
+        self.hoping = False  # the command is decided without the lock of the database, see `SharedGate`
+        self._hopes_until = 0.0  # the time until which that is likely: others had appended nothing when it was tried
         self.together: list[bytes] | None = None  # the records of a group of commands, while it is decided
         self.follower: Any = None
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
@@ -92,6 +96,8 @@ class SharedRecorder:
         if records is None:
             record = self._encoded([*log.pending, *changes])
             records = [record] if record else []
+        if self.hoping and not records:
+            raise BehindError(self.name, "nothing is appended that would tell whether others have")
         if not records:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
             if self.position > self._certain:
                 self.journal.confirm()
@@ -101,7 +107,7 @@ class SharedRecorder:
         kept: Any = log.changes
         grown = self.grown + sum(map(len, records))
         none: list[Change] = []
-        place = self.journal.append(self.place, records)
+        place = self.journal.append(self.place, records, locked=not self.hoping)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
         # the changes are undone here, and read as a record of others.
         kept[:0] = told
@@ -167,12 +173,28 @@ class SharedRecorder:
         journal.lock(self.left(until))
         self._fresh_until = monotonic() + FRESH[1]
         news = journal.read(self.place, AT_ONCE, locked=True)
+        self._hopes_until = 0.0 if news else monotonic() + HOPING
         if len(news) < AT_ONCE:
             return news
         journal.unlock()  # there is much to apply: others may append meanwhile
         self.catch_up()
         journal.lock(self.left(until))
         return journal.read(self.place, -1, locked=True)
+
+    def may_hope(self) -> bool:
+        """Tell whether the next record may be appended in one exchange with the database, and that is likely to succeed.
+
+        Not while holds may run out, by the clock of the database, which `lock` asks for; and not after a pause, in which the
+        database may have gone: where nothing was sent but the lock was asked for, the outcome is known.
+        """
+        return self.left(self._hopes_until) > 0 and not self.state.gate.waiting and self.journal.can_hope()
+
+    def note_hope(self, fulfilled: bool) -> None:
+        """Note whether a record was appended without the lock, in a place that nobody else took."""
+        now = monotonic()
+        self._hopes_until = now + HOPING if fulfilled else 0.0
+        if fulfilled:
+            self._fresh_until = now + FRESH[1]
 
     def fresh_for(self) -> float:
         """Return for how many more seconds the follower need not look, because a command has read what was new."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReplacedError
 
 LAST = (1 << 62) - 1
 """A position after all others."""
@@ -17,6 +17,10 @@ LEAST = 1 << 22
 """How many bytes of records there are before a checkpoint is due, at least."""
 FORKED: list[object] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
+
+
+class BehindError(JournalError):
+    """What was to be appended after a place was not: other records are there, or are being appended."""
 
 
 class Place(NamedTuple):
@@ -164,8 +168,14 @@ class SharedJournal(Protocol):
     def lock(self, timeout: float) -> None:
         """Keep others from appending until `append`, `confirm` or `unlock`. Raises: `JournalTimeoutError`."""
 
-    def append(self, place: Place, records: Sequence[bytes]) -> Place:
+    def can_hope(self) -> bool:
+        """Tell whether to append without `lock` saves something, and the database can be reached as far as is known."""
+
+    def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """Append records after the last one, whose place is given, commit once, and unlock. Returns the place of the last.
+
+        Unless *locked*, nobody has called `lock`: `BehindError` if the place is not that of the last one, or if others hold
+        the lock, for whom this does not wait.
 
         If it raises, none of them is there; unless that is an `UnknownOutcomeError`. The last call is the commit.
         """

@@ -310,7 +310,11 @@ class SqliteJournal:
         with self._told("the change was not made", timeout):
             _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
 
-    def append(self, place: Place, records: Sequence[bytes]) -> Place:
+    def can_hope(self) -> bool:
+        """See `SharedJournal.can_hope`."""
+        return False
+
+    def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
         largest = max(map(len, records))
         if largest > MOST:

@@ -16,6 +16,11 @@ one block; each has a record of its own, and the records are appended together:
     B's turn     B C D            decided in this order, committed once; E and F come meanwhile
     E's turn           E F
 
+A process whose last command found nothing new decides the next one before it has the lock of the database: that is taken by
+the statement which appends, if the head is where memory ends, in one exchange in place of two. If it is not, or if the
+command is refused, all is undone, and the command is decided with the lock. So there are two rounds at most, and nobody
+starves; what waits for others waits before the calendar's lock is taken, as ever.
+
 A command that is refused changes nothing, and the others go on. If the records of a group are not taken, all of it is
 undone, and each of its commands is decided anew, alone, by its own thread: no answer stands that rests on what was undone.
 Where nobody knows whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the others are
@@ -46,6 +51,8 @@ Ts = TypeVarTuple("Ts")
 
 TOGETHER = 100
 """How many commands share a commit at most; for as long as they are decided and written, questions may have to wait."""
+HOPED = frozenset({"book", "book_all", "add_booking", "remove_booking", "move", "change"})
+"""Commands that ask no clock, and change so little that they may be decided twice."""
 _AT_MOST = 0.05
 """Seconds after which a thread looks for itself: Ctrl-C may have ended the one that was woken."""
 _CUT_OFF = "the thread that committed it together with its own was cut off"
@@ -54,13 +61,14 @@ _CUT_OFF = "the thread that committed it together with its own was cut off"
 class _Asked:
     """A command of a thread, until it has an answer. *alone*: it shares no commit, because it is more than a command.
 
+    *hopes*: it may be decided before the lock of the database is had, and anew if that was in vain.
     ``begun`` is true while it is decided, ``recorded`` when its changes are in a record, ``over`` when there is an answer.
     """
 
-    __slots__ = ("alone", "begun", "call", "context", "due", "error", "over", "recorded", "result", "sleep")
+    __slots__ = ("alone", "begun", "call", "context", "due", "error", "hopes", "over", "recorded", "result", "sleep")
 
-    def __init__(self, call: Callable[[], Any], alone: bool) -> None:
-        self.call, self.alone, self.context = call, alone, copy_context()
+    def __init__(self, call: Callable[[], Any], alone: bool, hopes: bool) -> None:
+        self.call, self.alone, self.hopes, self.context = call, alone, hopes, copy_context()
         self.begun = self.recorded = self.over = False
         self.result: Any = None
         self.error: Exception | None = None
@@ -106,7 +114,8 @@ class SharedGate(Gate):
         if self.is_within():
             return super().run(command, *args)
         is_plain = isinstance(getattr(command, "__self__", None), RecordingEngine)
-        asked = _Asked(lambda: command(*args), not is_plain)
+        hopes = is_plain and getattr(command, "__name__", None) in HOPED
+        asked = _Asked(lambda: command(*args), not is_plain, hopes)
         self._outside(lambda until: self._carry_out(asked, until))
         answer: T = asked.answer(lambda error: self.finish(error, 0, True))
         return answer
@@ -224,6 +233,8 @@ class SharedGate(Gate):
             asked.end(UnknownOutcomeError.of_change(recorder.name, _CUT_OFF))
             return
         self.wait_for_blocks(until)
+        if asked.hopes and len(recorder.waiting) == 1 and recorder.may_hope() and self._hope(asked):
+            return
         group = [asked]
         recorder.has_taken = False
         try:
@@ -243,6 +254,25 @@ class SharedGate(Gate):
                 raise
         finally:
             self._unlock()
+
+    def _hope(self, asked: _Asked) -> bool:
+        """Carry out a command without the lock of the database; tell whether nobody else came between, so that it stands.
+
+        If not, or if it was refused, which what is new may not do, it has to be decided anew.
+        """
+        recorder = self._recorder
+        recorder.hoping = stands = True
+        try:
+            asked.result = super().run(self._decide, (), asked.call)
+        except UnknownOutcomeError:
+            raise
+        except BookcoreError:  # of others nobody knows whether they came before the commit
+            stands = False
+        finally:
+            recorder.hoping = False
+        recorder.note_hope(stands)
+        asked.over = stands
+        return stands
 
     def _gather(self, group: list[_Asked]) -> None:
         """Add those to the group whose commands wait, unless its first one is to be alone."""
@@ -275,7 +305,7 @@ class SharedGate(Gate):
                 each.end(each.error if has_taken else copy(doubt))
                 continue
             each.error = each.result = None
-            each.alone, each.begun, each.recorded = True, False, False
+            each.alone, each.hopes, each.begun, each.recorded = True, False, False, False
             self._recorder.waiting.append(each)
             each.wake()
 

@@ -14,7 +14,7 @@ from bookcore.persist.journal.errors import JournalError
 from bookcore.testing import JournalContract
 
 
-def _full(*_: Any) -> None:
+def _full(*_: Any, **__: Any) -> None:
     raise JournalError("rooms", "the disk is full")
 
 

@@ -286,6 +286,7 @@ def test_broken_connections_are_made_anew(opened: Open, admin: Any) -> None:
         came.clear()
         done = False
         while not done:  # the first attempt finds that the connection is broken
+            one._recorder._hopes_until = 0.0  # as after a pause
             try:
                 one.book("room", at, at + 1, id=f"at {at}", if_exists="return")
                 done = True
@@ -297,18 +298,22 @@ def test_broken_connections_are_made_anew(opened: Open, admin: Any) -> None:
     assert (one.position, len(heard), other.digest()) == (7, 4, one.digest())
 
 
+@pytest.mark.parametrize("hopes", [True, False])
 @pytest.mark.parametrize("stands", [True, False])
 def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
-    stands: bool, opened: Open, admin: Any, monkeypatch: pytest.MonkeyPatch
+    stands: bool, hopes: bool, opened: Open, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The change is not in memory; repeating the call with the same id settles it."""
     from bookcore.persist.shared import postgres
 
     one, other = booked(opened), opened()
+    assert one._recorder.may_hope()
+    one._recorder._hopes_until *= hopes
     breaking = "; SELECT pg_terminate_backend(pg_backend_pid())"
-    statement = postgres._COMMIT + breaking if stands else postgres._COMMIT.replace("; COMMIT", breaking)
     with monkeypatch.context() as patch:
-        patch.setattr(postgres, "_COMMIT", statement)
+        for name in ("_COMMIT", "_FOLLOWED"):
+            plain = getattr(postgres, name)
+            patch.setattr(postgres, name, plain + breaking if stands else plain.replace("; COMMIT", breaking))
         with pytest.raises(UnknownOutcomeError, match=r"nobody knows whether the change stands .* with the same id"):
             one.book("room", 8, 9, id="once")
     assert "once" not in one
@@ -317,6 +322,86 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
     booking = one.book("room", 8, 9, id="once", if_exists="return")
     assert booking.owns_lock
     assert one.position == 4
+    other.catch_up()
+    assert other.digest() == one.digest()
+
+
+@contextmanager
+def exchanges(calendar: Calendar) -> Iterator[list[str]]:
+    """Give a list of what is sent to the server by who writes."""
+    writer, sent = calendar._recorder.journal._connections["writer"], []
+    plain = writer.execute
+
+    def execute(query: str, *arguments: Any) -> Any:
+        sent.append(query)
+        return plain(query, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "execute", execute)
+        yield sent
+
+
+def test_who_is_alone_commits_in_one_exchange(opened: Open) -> None:
+    """A process whose last command found nothing new; not one that others came before, nor one that asks the clock."""
+    one, other = booked(opened), opened()
+    calls: list[tuple[Callable[[Calendar], Any], int]] = [
+        (lambda calendar: calendar.book("room", 10, 11, id="a", note="x"), 1),
+        (lambda calendar: calendar.book_all([("room", 12, 13), ("room", 14, 15)]), 1),
+        (lambda calendar: calendar.move("a", start=20, end=21), 1),
+        (lambda calendar: calendar.remove_booking("a"), 1),
+        (lambda calendar: calendar.tag("room", "sea"), 2),
+        (lambda calendar: calendar.book("room", 30, 31), 1),
+        (lambda calendar: calendar.book("room", 40, 41, note="x" * 30_000), 2),
+    ]
+    for call, count in calls:
+        with exchanges(one) as sent:
+            call(one)
+        assert len(sent) == count, sent
+    other.book("room", 50, 51)
+    with exchanges(one) as sent:
+        assert one.book("room", 52, 53).owns_lock
+    assert [query.split()[0] for query in sent] == ["BEGIN", "ROLLBACK", "BEGIN", "SELECT", "EXECUTE"], sent
+    other.catch_up()
+    assert other.digest() == one.digest()
+    one.check()
+
+
+def test_what_is_decided_in_hope_is_decided_anew_if_others_came_before(opened: Open) -> None:
+    """So what they have booked is not booked twice, and what they have given back is not refused."""
+    one, other = booked(opened), opened()
+    taken = other.book("room", 5, 6)
+    assert one._recorder.may_hope()
+    with pytest.raises(ConflictError) as refused:
+        one.book("room", 5, 6)
+    assert [event.id for event in refused.value.conflicts] == [taken.id]
+    one.book("room", 7, 8)
+    other.remove_booking(taken.id)
+    assert one._recorder.may_hope()
+    assert one.book("room", 5, 6).id == 5
+    other.catch_up()
+    assert other.digest() == one.digest()
+
+
+def test_who_hopes_waits_for_nobody_while_it_holds_the_lock_of_the_calendar(opened: Open) -> None:
+    """Questions go on while a command waits for the transaction of another process."""
+    one, other = booked(opened, timeout=30), opened()
+    waits = threading.Event()
+    plain = one._recorder.journal.lock
+
+    def lock(timeout: float) -> None:
+        waits.set()
+        plain(timeout)
+
+    one._recorder.journal.lock = lock
+    with other.transaction():
+        other.book("room", 5, 6)
+        assert one._recorder.may_hope()
+        thread = threading.Thread(target=lambda: one.book("room", 7, 8), daemon=True)
+        thread.start()
+        assert waits.wait(30)
+        assert len(one) == 2
+    thread.join(30)
+    assert len(one) == 4
     other.catch_up()
     assert other.digest() == one.digest()
 
@@ -375,7 +460,7 @@ def frozen(server: PostgresServer) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("when", ["before", "commit"])
+@pytest.mark.parametrize("when", ["before", "commit", "hope"])
 def test_a_server_that_hangs_is_not_waited_for(
     when: str, postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,16 +471,18 @@ def test_a_server_that_hangs_is_not_waited_for(
     monkeypatch.setattr(postgres, "CANCELLING", 0.2)
     one = booked(opened, timeout=0.5)
     with ExitStack() as stack, monkeypatch.context() as patch:
-        if when == "before":
+        if when != "hope":  # as after a pause
+            one._recorder._hopes_until = 0.0
+        if when != "commit":
             stack.enter_context(frozen(postgres_server))
         else:
             commit = postgres.PostgresJournal._commit
-            patch.setattr(postgres.PostgresJournal, "_commit", lambda *values: (
-                stack.enter_context(frozen(postgres_server)), commit(*values),
+            patch.setattr(postgres.PostgresJournal, "_commit", lambda *values, **how: (
+                stack.enter_context(frozen(postgres_server)), commit(*values, **how),
             ))  # fmt: skip
         with pytest.raises(JournalError, match=r"did not answer within 0\.[57] seconds") as caught:
             one.book("room", 8, 9, id="once")
-        assert isinstance(caught.value, UnknownOutcomeError) is (when == "commit")
+        assert isinstance(caught.value, UnknownOutcomeError) is (when != "before")
         assert "once" not in one
     again = opened(timeout=20)
     for calendar in (again, opened(timeout=20)):
@@ -448,10 +535,10 @@ def test_questions_are_answered_while_a_commit_gets_no_answer(
 
     with ExitStack() as stack, monkeypatch.context() as patch:
 
-        def commit_frozen(*values: Any) -> None:
+        def commit_frozen(*values: Any, **how: Any) -> None:
             stack.enter_context(frozen(postgres_server))
             hangs.set()
-            commit(*values)
+            commit(*values, **how)
 
         patch.setattr(postgres.PostgresJournal, "_commit", commit_frozen)
         asker = threading.Thread(target=ask)

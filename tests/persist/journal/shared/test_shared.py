@@ -451,7 +451,7 @@ def test_a_record_that_was_not_committed_changes_nothing(
     one, other = pair(opened)
     event = BookingEvent("room", 5, 6)
 
-    def fail(*_: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise error
 
     with monkeypatch.context() as patch:
@@ -478,8 +478,8 @@ def test_a_record_that_was_committed_although_the_call_raised_comes_as_one_of_ot
     heard: list[str] = []
     one.subscribe(lambda change: heard.append(type(change).__name__))
 
-    def append_and_fail(*args: Any) -> Any:
-        append(*args)
+    def append_and_fail(*args: Any, **options: Any) -> Any:
+        append(*args, **options)
         raise error
 
     with monkeypatch.context() as patch:

@@ -91,9 +91,9 @@ def appending(calendar: Calendar, change: Callable[..., Any] | None = None) -> I
     journal, sizes = calendar._recorder.journal, []
     plain = journal.append
 
-    def append(place: Any, records: Sequence[bytes]) -> Any:
+    def append(place: Any, records: Sequence[bytes], **how: Any) -> Any:
         sizes.append(len(records))
-        return plain(place, records) if change is None else change(plain, place, records)
+        return plain(place, records, **how) if change is None else change(plain, place, records)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "append", append)
