@@ -47,16 +47,27 @@ class PartitionedSelection:
     def found(self, limit: int | None = None) -> list[Found]:
         """Return what matches, all or the first *limit*, in order."""
         few = limit if self._order is None else None
-        every = [
-            Found(record, part)
-            for part, selection in zip(self._home.parts, self._selections, strict=True)
-            for record in selection._planner.select(selection._term, None, few, "records")
-        ]
+        every = [Found(record, part) for part, records in self._each(few) for record in records]
         places = self._home.places([each.record.id for each in every])
-        every = [each for _, each in sorted(zip(places, every, strict=True), key=lambda pair: pair[0])]
+        every = [every[at] for at in sorted(range(len(every)), key=places.__getitem__)]
         if self._order is not None:
             every = sorted_by(every, self._value_of, every)
         return every[:limit]
+
+    def _records(self, limit: int | None = None) -> list[Any]:
+        """Return the records of what matches, in order."""
+        if self._order is not None:
+            return [each.record for each in self.found(limit)]
+        records = [record for _, some in self._each(limit) for record in some]
+        places = self._home.places([record.id for record in records])
+        return [records[at] for at in sorted(range(len(records)), key=places.__getitem__)][:limit]  # runs that are in order
+
+    def _each(self, limit: int | None) -> list[tuple[Any, list[Any]]]:
+        """Return the records that match in each partition, the first *limit* of each."""
+        return [
+            (part, selection._planner.select(selection._term, None, limit, "records"))
+            for part, selection in zip(self._home.parts, self._selections, strict=True)
+        ]
 
     def _value_of(self, found: Found) -> Any:
         order: Any = self._order
@@ -66,7 +77,7 @@ class PartitionedSelection:
         return None if value is MISSING else value
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([each.record.resource for each in self.found()])
+        return iter([record.resource for record in self._records()])
 
     def __len__(self) -> int:
         return sum(map(len, self._selections))
@@ -84,15 +95,15 @@ class PartitionedSelection:
     def first(self, n: int = UNSET) -> Any:
         """Return the first resource, or None; with *n* a list of the first *n*. Raises: `QueryError`."""
         if n is UNSET:
-            return next((each.record.resource for each in self.found(1)), None)
+            return next((record.resource for record in self._records(1)), None)
         count = python_int(n)
         if count is None or count < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
-        return [each.record.resource for each in self.found(count)]
+        return [record.resource for record in self._records(count)]
 
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration."""
-        return [each.record.id for each in self.found()]
+        return [record.id for record in self._records()]
 
     __reversed__ = None
 
