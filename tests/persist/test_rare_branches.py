@@ -21,22 +21,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bookcore
 from bookcore import Calendar, QueryError, Resource, SnapshotError, changes
-from bookcore.persist import fs, registry
+from bookcore.engine.recording import RecordingEngine
+from bookcore.persist import copying, fs, registry
 from bookcore.persist.codec import blob, scalars
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import decode_column, decode_numbers, encode_column
-from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
-from bookcore.persist.journal import opening, reading, short
-from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
+from bookcore.persist.history import read_log
+from bookcore.persist.journal import opening, reading, runs, short
+from bookcore.persist.journal.errors import (
+    JournalClosedError,
+    JournalDamagedError,
+    JournalError,
+    UnknownOutcomeError,
+)
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared import recorder, sqlite
 from bookcore.persist.shared.seam import Place
-from bookcore.persist.snapshot import gather, rebuild
+from bookcore.persist.snapshot import gather, rebuild, save_load
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import Facts, read_file, write_file
-from bookcore.persist.snapshot.state import Bookings, State
+from bookcore.persist.snapshot.state import Bookings, State, encode_state
 from bookcore.testing.every_change import Boat, register_boats
+from bookcore.testing.simulated_files import SimulatedFiles
 
 # -- other systems -----------------------------------------------------------------------------------
 
@@ -462,3 +471,151 @@ def test_a_folder_that_the_system_does_not_open_is_no_snapshot() -> None:
 
     with pytest.raises(SnapshotError, match="this is a folder"):
         read_file("file", fs=Other())
+
+
+@pytest.mark.parametrize("way", ["encode", "decode"])
+def test_lack_of_memory_in_a_codec_of_ones_own_is_no_fault_of_it(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing against the value, nor against the file."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+    lacks = [way == "encode"]
+
+    def convert(value: Any) -> Any:
+        if lacks[0]:
+            raise MemoryError
+        return Opaque() if value == "opaque" else "opaque"
+
+    registry.register_key_codec(Opaque, "test.Opaque", convert, convert)
+    calendar = Calendar()
+    calendar.book(calendar.add_resource(Resource("room")), 1, 2, value=Opaque())
+    if way == "decode":
+        calendar.snapshot(tmp_path / "file")
+        lacks[0] = True
+    with pytest.raises(SnapshotError, match="not enough memory"):
+        calendar.snapshot(tmp_path / "file") if way == "encode" else Calendar.restore(tmp_path / "file")
+
+
+class Opaque:
+    """A value that only its codec knows."""
+
+
+def test_what_fails_while_objects_are_made_is_told_as_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whatever class it is."""
+    Calendar().snapshot(tmp_path / "file")
+    monkeypatch.setattr(save_load, "rebuild", lambda *_: 1 / 0)
+    with pytest.raises(SnapshotDamagedError, match="cannot be made"):
+        Calendar.restore(tmp_path / "file")
+
+
+def test_a_label_that_no_resource_has_is_passed_over(tmp_path: Path) -> None:
+    """A file may name one."""
+    calendar = Calendar()
+    calendar.tag(calendar.add_resource(Resource("room")), "sea")
+    state = gather.gather(calendar._engine.state, "file")
+    state.tags.labels.append("gone")
+    state.tags.members.append([])
+    write_file(tmp_path / "file", Facts(bytes(16), state.last_sequence, 0), encode_state(state))
+    restored = Calendar.restore(tmp_path / "file")
+    assert restored.digest() == calendar.digest()
+    restored.check()
+
+
+def test_a_copy_whose_commit_is_in_doubt_is_not_taken_for_one_that_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another calendar may be there by then."""
+    calls: list[bool] = []
+
+    def journal_at(address: str, *, create: bool, **_: Any) -> Any:
+        calls.append(create)
+        if create:
+            raise UnknownOutcomeError("database", "the connection broke")
+        return SimpleNamespace(origin=Place(9, 9), close=lambda: None)
+
+    monkeypatch.setattr(copying, "journal_at", journal_at)
+    Calendar().snapshot(tmp_path / "file")
+    with pytest.raises(UnknownOutcomeError):
+        bookcore.copy_calendar(tmp_path / "file", "postgresql://nowhere/database")
+    assert calls[-2:] == [True, False]
+
+
+def test_the_log_of_a_file_is_asked_of_the_wrong_place(tmp_path: Path) -> None:
+    """A snapshot has no history."""
+    Calendar().snapshot(tmp_path / "file")
+    with pytest.raises(JournalError, match="tells no history"):
+        read_log(tmp_path / "file")
+
+
+# -- a directory -------------------------------------------------------------------------------------
+
+
+def begun(sync: str = "always") -> tuple[SimulatedFiles, Any]:
+    """Return a calendar in a simulated directory, with a resource."""
+    files = SimulatedFiles()
+    calendar, recorder = opening.open_calendar(_made, files.folder, fs=files, sync=sync)
+    calendar._engine = RecordingEngine(calendar._engine.state)
+    calendar._recorder = recorder
+    calendar.add_resource(Resource("room"))
+    return files, calendar
+
+
+def _made(**options: Any) -> tuple[Calendar, Any]:
+    calendar = Calendar(**options)
+    return calendar, calendar._engine.state
+
+
+def test_what_was_let_go_of_is_not_synced() -> None:
+    """Nor is it said to be."""
+    _, calendar = begun("never")
+    calendar._recorder.files.release()
+    with pytest.raises(JournalClosedError, match="it was closed"):
+        calendar.barrier()
+
+
+def test_a_record_that_was_written_in_part_and_not_taken_back_closes_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would follow it could not be read."""
+    files, calendar = begun()
+    with monkeypatch.context() as patch:
+        for name in ("write", "truncate"):
+            patch.setattr(files, name, _refused)
+        with pytest.raises(JournalError, match="not written"):
+            calendar.book("room", 1, 2)
+    assert len(calendar) == 0
+    with pytest.raises(JournalClosedError, match="written in part"):
+        calendar.book("room", 1, 2)
+
+
+def _refused(*_: Any) -> Any:
+    raise OSError("refused")
+
+
+def test_a_directory_that_lost_its_first_snapshot_is_not_begun_anew() -> None:
+    """Nor is one that was never finished, if none is to be made."""
+    files, _ = begun()
+    left = {name: data for name, data in files.contents().items() if name.startswith("wal-")}
+    with pytest.raises(JournalDamagedError, match="first snapshot is gone"):
+        opening.open_calendar(_unmade, "store", fs=SimulatedFiles(files=left))
+    unfinished = dict.fromkeys(left, b"")
+    with pytest.raises(JournalError, match="create is false"):
+        opening.open_calendar(_unmade, "store", fs=SimulatedFiles(files=unfinished), create=False)
+
+
+def _unmade(**_: Any) -> Any:
+    raise AssertionError("no calendar is to be made")
+
+
+def test_lack_of_memory_for_many_short_records_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not tried one by one either."""
+    files, calendar = begun()
+    for at in range(300):
+        calendar.book("room", at, at + 1)
+
+    def lacks(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "_load", lacks)
+
+    with pytest.raises(JournalError, match=r"wal-0*1\.bkj at byte .*not enough memory"):
+        opening.open_calendar(_made, "store", fs=files.killed())

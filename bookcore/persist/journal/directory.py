@@ -193,7 +193,7 @@ class DirectoryJournal:
 
     def _file(self) -> int:
         if self._fd is None:
-            raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}")
+            raise JournalClosedError(self.folder, f"takes no more changes: {self._closed or 'it was closed'}")
         return self._fd
 
     def is_forked(self) -> bool:

@@ -451,7 +451,10 @@ def replay(state: CalendarState, known: dict[str, type], records: Iterable[Recor
 
 def _apply_run(replay: Replay, run: list[Record]) -> None:
     """Apply short records, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
-    later = replay.load([record.data for record in run]) if len(run) >= _FEWEST else None
+    try:
+        later = replay.load([record.data for record in run]) if len(run) >= _FEWEST else None
+    except MemoryError as exc:
+        raise JournalError(run[0].path, "there is not enough memory to read it", offset=run[0].at) from exc
     for record in run if later is None else map(run.__getitem__, later):
         apply(replay, record)
 
@@ -476,9 +479,11 @@ def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileS
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:
     """Return what *read* does with a reader; if it fails, and files have come or gone meanwhile, do it again."""
-    for attempt in range(_ATTEMPTS):
+    attempt = 0
+    while True:
+        attempt += 1
         reader = make()
-        is_last = attempt == _ATTEMPTS - 1
+        is_last = attempt == _ATTEMPTS
         try:
             found = read(reader)
         except (SnapshotError, StoreError):
@@ -486,5 +491,4 @@ def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Ca
                 raise
         else:
             if is_whole(found) or is_last or not reader.has_changed():
-                break
-    return found
+                return found

@@ -186,8 +186,6 @@ def _told_as_damage(name: str) -> Iterator[None]:
         if (other := other_keys(exc)) is not None:
             raise SnapshotError(name, other) from exc
         raise SnapshotDamagedError(name, f"no calendar can be in the state it describes: {exc}") from exc
-    except MemoryError:
-        raise
     except Exception as exc:
         # the user's classes and keys may fail in any way on data of another's making
         reason = f"its objects cannot be made ({failure(exc)})"
