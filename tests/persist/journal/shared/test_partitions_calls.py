@@ -453,6 +453,22 @@ def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms
     now.close()
 
 
+def test_a_calendar_that_is_only_read_follows_and_changes_nothing(rooms: Any, divided: str) -> None:
+    """Neither in a call nor in a transaction of several partitions; the database has no lock of it after that."""
+    low, high = apart(rooms)
+    with Calendar.open(divided, read_only=True, follow=False) as reader:
+        rooms.book(low, 1, 2)
+        with reader.fresh():
+            assert (len(reader), reader.position) == (1, rooms.position)
+        with pytest.raises(JournalReadOnlyError):
+            reader.book(high, 1, 2)
+        with pytest.raises(JournalReadOnlyError), reader.transaction():
+            reader.book(high, 1, 2)
+            reader.book(low, 5, 6)
+        rooms.book(high, 1, 2)
+        assert len(reader) == 1
+
+
 # -- news --------------------------------------------------------------------------------------------
 
 
