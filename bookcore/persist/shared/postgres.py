@@ -459,7 +459,9 @@ class PostgresJournal:
                     while (left := min(look, until) - monotonic()) > 0:
                         for told in listener.notifies(timeout=left, stop_after=1):
                             position, _, name = told.payload.partition(" ")
-                            if is_news(name, int(position)):
+                            if not position.isdecimal():  # of an older bookcore, which tells nothing more
+                                look = 0.0
+                            elif is_news(name, int(position)):
                                 return True
                         if self._ended:
                             return False

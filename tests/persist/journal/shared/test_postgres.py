@@ -366,6 +366,15 @@ def test_who_is_alone_commits_in_one_exchange(opened: Open) -> None:
     one.check()
 
 
+def test_a_notification_that_names_no_record_is_not_taken_for_one(opened: Open, admin: Any) -> None:
+    """An older bookcore sends such; who waits looks then, and goes on waiting."""
+    one, other = booked(opened), opened()
+    for _ in range(2):
+        with pytest.raises(JournalTimeoutError):
+            other.wait_for(one.position + 1, 0.2)
+        admin.execute("NOTIFY bookcore")  # it is read in the next round
+
+
 def test_what_is_decided_in_hope_is_decided_anew_if_others_came_before(opened: Open) -> None:
     """So what they have booked is not booked twice, and what they have given back is not refused."""
     one, other = booked(opened), opened()
