@@ -166,6 +166,12 @@ class JointTransaction(AbstractContextManager[None]):
             if self._joint is not None:
                 self._joint.end_with(self._end_rest)
             self._end_rest()
+        except BaseException as failed:
+            if self._joint is not None:
+                self._joint.abandon()
+            for block in self._ending:  # a record before theirs was not taken
+                block.__exit__(type(failed), failed, failed.__traceback__)
+            raise
         finally:
             if self._joint is not None:
                 self._joint.abandon()

@@ -22,6 +22,7 @@ from bookcore import (
     QueryError,
     Resource,
     ResourceError,
+    SnapshotError,
     TransactionError,
     UnknownBookingError,
     UnknownResourceError,
@@ -298,6 +299,18 @@ def test_a_commit_of_unknown_outcome_is_undone_in_all_partitions(
     for id, room in (("one", low), ("two", high)):
         assert rooms.book(room, 1, 2, id=id, if_exists="return").id == id
     assert len(rooms) == 3
+
+
+def test_a_record_that_cannot_be_written_undoes_the_transaction_in_all_partitions(rooms: Any) -> None:
+    """Also in those whose blocks had not ended when that was found."""
+    low, high = apart(rooms)
+    for bad, good in ((low, high), (high, low)):
+        with pytest.raises(SnapshotError), rooms.transaction(low, high) as block:
+            rooms.book(good, 1, 2)
+            rooms.book(bad, 1, 2, what=object())
+        assert (block, len(rooms)) == (None, 0)
+    rooms.book(high, 1, 2)
+    rooms.book(low, 1, 2)
 
 
 def test_a_transaction_that_is_forgotten_keeps_nobody_waiting(rooms: Any, parted: Callable[..., Any]) -> None:
