@@ -209,11 +209,18 @@ def may_raise(where: Instruction, error: type[BaseException]) -> bool:
 
 
 def chosen(call: Callable[[], Any], error: type[BaseException], number: int) -> list[tuple[Instruction, int]]:
-    """Return some instructions of a call, or all, each for the first time it comes there, and for the last."""
+    """Return some instructions of a call, or all, each for the first time it comes there, and for the last.
+
+    Among them are those that make something where a record is taken, or a lock handed on: a mistake there is lasting.
+    """
     found = [each for each in instructions(call) if may_raise(each, error)]
     places = [(each, nth) for each in found for nth in sorted({1, each.times})]
     assert len(places) > number, "instructions are not traced"
-    return places if DEEP else random.Random(len(places)).sample(places, number)
+    lasting = [place for place in places if place[0].name.startswith("BUILD_") and place[0].code.co_name in _LASTING]
+    return places if DEEP else [*lasting, *random.Random(len(places)).sample(places, number)]
+
+
+_LASTING = {"append", "end", "locked", "recover", "open_calendar"}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
