@@ -273,8 +273,11 @@ class Group:
             bits = self.checkpoint_int = int.from_bytes(self.checkpoint_bits, "little")
         return bits
 
-    def active(self, chunk: Chunk) -> int:
-        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed."""
+    def active(self, chunk: Chunk | None) -> int:
+        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed.
+
+        None: across the right edge of the last one.
+        """
         bits = self.checkpoint()
         for each in self.chunks:
             if each is chunk:
@@ -282,19 +285,6 @@ class Group:
             delta = each.delta_int
             bits ^= each.delta() if delta is None else delta
         return bits
-
-    def active_after(self, length: int) -> int:
-        """Return the ordinals, all in so many bytes, that are busy across the right edge of the last chunk. O(entries).
-
-        Unlike `active`, it makes no bitmaps of the chunks.
-        """
-        numbers: list[int] = []
-        bitmaps = [self.checkpoint()]
-        for chunk in self.chunks:
-            for more in (chunk.all_starts(), chunk.all_ends()):
-                numbers += more[0]
-                bitmaps += more[1]
-        return toggled((numbers, bitmaps), length)
 
     def started(self) -> int:
         """Return the ordinals with a start in the group. O(1) when nothing changed, else O(chunks x n / 8)."""

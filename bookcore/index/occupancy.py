@@ -33,7 +33,7 @@ entries are put in their places at once.
 The first spans with such keys *wait* in a list, until a question or a removal comes, or there are ``patience`` of them.
 Then all chunks are made at once, which takes less than half the time of as many additions to chunks.
 
-    waiting       number start end  number start end ...        of all spans; there is one chunk, without entries
+    waiting       number start end  number start end ...        of all spans; no chunk has an entry
                   None                                          the spans are in the chunks
 
 Invariants. Spans of one ordinal are disjoint. Half-open: a start in chunk j has c[j] <= start < c[j+1], an end
@@ -605,14 +605,15 @@ class OccupancyIndex:
         return fresh
 
     def _append(self, starts: Column, ends: Column) -> None:
-        """Append a chunk of these columns, of which its bitmaps are made when they are asked for. O(B), amortised."""
+        """Append a chunk of these columns, and make its bitmaps. O(B + n / 8), amortised."""
         groups = self.groups
         if not groups:
             groups.append(Group(0, 0))
         elif len(groups[-1].chunks) == self.stride:
-            groups.append(Group(len(groups), groups[-1].active_after((self.size >> 3) + 1)))
+            groups.append(Group(len(groups), groups[-1].active(None)))
         group = groups[-1]
         chunk = Chunk(group, starts, ends)
+        chunk.delta()  # else the first question would make those of all chunks that it reads
         self.chunks.append(chunk)
         group.chunks.append(chunk)
 
