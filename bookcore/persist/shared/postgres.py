@@ -530,15 +530,22 @@ class PostgresJournal:
         rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
         groups = list(groups_of(enumerate(rows, place.position - len(records) + 1), self.bounds)) if self._tables else []
         claims = Claims.none() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
-        command, written = self._write_tables(groups) if locked else next(commands_of(groups, self._name), ("", {}))
+        command, written = self._write_tables(groups) if locked else self._one_command(groups)
         command += "".join(statements)
         values |= {"position": place.position, "mark": place.mark, **written}
         if locked:
             self._end(command + (_COMMIT if self.joint is None else _HEAD), values, groups, claims, size)
-        else:  # what is so small is one command
+        else:
             values |= {"tables": self._tables, "wait": max(1, round(self._timeout * 1000))}
             self._commit(self._writing(), _FOLLOW + command + _FOLLOWED, values, groups, claims, size, locked=False)
         return place
+
+    def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
+        """Return the command that writes groups into the tables, and its values. Raises: `BehindError` for more than one."""
+        commands = list(commands_of(groups, self._name))
+        if len(commands) > 1:
+            raise BehindError(self.name, "its tables take more than one command")
+        return commands[0] if commands else ("", {})
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
         """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones."""

@@ -375,6 +375,30 @@ def test_a_notification_that_names_no_record_is_not_taken_for_one(opened: Open, 
         admin.execute("NOTIFY bookcore")  # it is read in the next round
 
 
+def test_what_takes_two_commands_for_the_tables_takes_two_exchanges(
+    opened: Open, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So no row is lost, whatever a command has to write."""
+    from bookcore.persist.shared import databases, postgres, projection
+
+    one = booked(opened)
+    plain = projection.groups_of
+    monkeypatch.setattr(postgres, "groups_of", lambda *given: (
+        projection.Group(group.statement, [row]) for group in plain(*given) for row in group.rows
+    ))  # fmt: skip
+    both = [("room", 12, 13), ("room", 14, 15)]
+    with exchanges(one) as sent:
+        one.book_all(both)
+    assert len(sent) == 1
+    monkeypatch.setattr(projection, "MOST", 1)
+    assert one._recorder.may_hope()
+    with exchanges(one) as sent:
+        one.book_all([(room, start + 10, end + 10) for room, start, end in both])
+    assert [query.split()[0] for query in sent] == ["BEGIN", "EXECUTE", "EXECUTE"], sent
+    monkeypatch.undo()
+    assert databases.check(address).is_whole
+
+
 def test_what_is_decided_in_hope_is_decided_anew_if_others_came_before(opened: Open) -> None:
     """So what they have booked is not booked twice, and what they have given back is not refused."""
     one, other = booked(opened), opened()
