@@ -11,6 +11,7 @@ import pytest
 
 from bookcore import Calendar, Resource
 from bookcore.errors import StoreError
+from bookcore.persist.journal.errors import JournalError
 from bookcore.testing.servers import PostgresServer, execute
 
 PAGE = Path(__file__).parents[2] / "docs" / "shared.md"
@@ -83,3 +84,40 @@ def test_the_grants_on_the_page_are_enough_and_each_is_needed(roles: tuple[str, 
     execute(owner, f"GRANT INSERT ON bookcore.calendar TO {names['app']}")
     Calendar.open(mine).close()
     Calendar.open(mine.replace("berlin", "paris")).close()
+
+
+def test_who_had_the_grants_before_a_calendar_was_divided_opens_other_ones_as_before(
+    roles: tuple[str, dict[str, str]],
+) -> None:
+    """That one is refused as divided, and opened as such by who has the privileges on ids that the page names."""
+    from bookcore.persist.shared import databases
+
+    owner, names = roles
+    mine, report = (f"{owner}&calendar=berlin".replace("//postgres@", f"//{name}@") for name in names.values())
+    as_owner = f"{owner}&options=-csearch_path%3Dbookcore"
+    for grant in GRANTS:
+        for name, role in names.items():
+            grant = re.sub(rf"\b{name}\b", role, grant)
+        execute(as_owner, grant)
+    databases.init(f"{owner}&calendar=rome&partitions=2")
+    assert use(mine) >= 9
+    assert len(Calendar.open(report, as_of="now")) >= 1
+    rome = mine.replace("berlin", "rome")
+    with pytest.raises(JournalError, match="'rome' is divided into 2 partitions; say calendar=rome&partitions=2"):
+        Calendar.open(rome, create=False)
+    (needed,) = re.findall("`app` needs `([A-Z, ]+)` on `booking_id`", AFTER)
+    for privilege in needed.split(", "):
+        with pytest.raises(StoreError, match="lacks a privilege"):
+            book_under_an_id(rome)
+        execute(as_owner, f"GRANT {privilege} ON booking_id TO {names['app']}")
+    assert book_under_an_id(rome) == 1
+
+
+def book_under_an_id(address: str) -> int:
+    """Make a booking under an id in a calendar in partitions, and release another; return how many there are."""
+    with Calendar.open(f"{address}&partitions=2", create=False, follow=False) as calendar:
+        room = calendar.add_resource(Resource("room"), if_exists="return")
+        calendar.book(room, 1, 2, id="a")
+        calendar.book(room, 3, 4, id="b")
+        calendar.remove_booking("a")
+        return len(calendar)

@@ -3,9 +3,12 @@
     bookcore.partitioned    calendar, partitions         one row for each divided calendar
     bookcore.booking_id     calendar, id, partition      the ids that programs gave to active bookings
 
-The tables are made with the first divided calendar. Partitions do not know of each other's bookings; the primary key of
-``booking_id``, written in the transaction of each record, keeps an id from being given twice. The numbers that partitions
-give as ids are different ones (`first_number`), so they need no row.
+The tables are made with the first divided calendar. Whoever may use the schema may read ``partitioned``, as each opening
+does: nobody who was granted the other tables before that is locked out of a calendar which is not divided.
+
+Partitions do not know of each other's bookings; the primary key of ``booking_id``, written in each record's transaction,
+keeps an id from being given twice. The numbers that partitions give as ids are different ones (`first_number`), so they need
+no row.
 
 Whoever writes ids takes an advisory lock for each before that, in ascending order. So nobody waits for a row of another
 transaction, and no two transactions wait for each other.
@@ -33,6 +36,7 @@ _LONGEST = 64
 
 _TABLES = """
 CREATE TABLE bookcore.partitioned (calendar text PRIMARY KEY, partitions int NOT NULL);
+GRANT SELECT ON bookcore.partitioned TO PUBLIC;
 CREATE TABLE bookcore.booking_id (calendar text, id bytea, partition int NOT NULL, PRIMARY KEY (calendar, id));
 """
 _DIVIDED = """
