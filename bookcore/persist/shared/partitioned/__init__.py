@@ -10,7 +10,9 @@ several is one transaction of the database, in which their heads are locked in a
     routing        from the id of a resource to the number of its partition
     division       what the database knows of the division; which ids bookings have in all partitions
     joint          one transaction of the database for the blocks of several calendars
+    merging        bookings and slots of several partitions, in order
     selection      sets of resources of several partitions
+    choosing       which resource of them `Calendar.book_any` takes
     calendar       `PartitionedCalendar`
     opening        from an address to such a calendar
     copying        copies into partitions and out of them

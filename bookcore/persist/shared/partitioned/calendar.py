@@ -16,7 +16,6 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from hashlib import blake2b
-from heapq import heapify, heappop, heapreplace
 from operator import attrgetter
 from time import monotonic
 from typing import Any, NamedTuple, NoReturn
@@ -31,7 +30,6 @@ from bookcore.model.errors import (
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
-    NoneAvailableError,
     QueryError,
     TransactionError,
     UnknownBookingError,
@@ -40,25 +38,24 @@ from bookcore.model.errors import (
     blaming,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import has_id
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
+from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction, Member
+from bookcore.persist.shared.partitioned.merging import by_start, slots_in_order
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
-    Found,
     PartitionedBookingIndex,
     PartitionedIndex,
     PartitionedSelection,
     terms_in_parts,
 )
-from bookcore.query.best_fit import gap_size, is_smaller
-from bookcore.query.choice import SHOWN, Choice
+from bookcore.query.choice import Choice
 
 DIRECTORY = -1
 """The number of the directory among the parts, before all partitions."""
@@ -92,18 +89,6 @@ class Part(NamedTuple):
     calendar: Any
     state: CalendarState
     recorder: Any
-
-
-class _Ahead(NamedTuple):
-    """The next slot of a partition: in order of start, of which nothing but ``<`` is asked, then of registration."""
-
-    start: Any
-    place: int
-    at: int
-    slot: Any
-
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.start < other.start or (not other.start < self.start and self.place < other.place))
 
 
 class PartitionedCalendar:
@@ -290,6 +275,9 @@ class PartitionedCalendar:
 
         return self.directory.state.gate.ask(False, found)
 
+    def _place_of(self, resource: Any) -> int:
+        return self.places([self._key_of(resource)])[0]
+
     def in_order(self, ids: Iterable[Any]) -> list[Any]:
         """Return ids of resources in order of registration, also of those in partitions that it does not hold.
 
@@ -443,10 +431,10 @@ class PartitionedCalendar:
         ], order)  # fmt: skip
         before: Any = None
         while True:
-            chosen = self._chosen(candidates, strategy, start, end, quantity)
-            if chosen is None:
-                raise self._none_available(terms, start, end, quantity)
-            part, record = self._told(chosen.part), chosen.record
+            found = chosen(candidates, strategy, start, end, quantity)
+            if found is None:
+                raise none_available(self.parts, terms, start, end, quantity, self._place_of)
+            part, record = self._told(found.part), found.record
             try:
                 return self._named(id, part, partial(part.calendar.book, record.resource, start, end, **options))
             except ConflictError:
@@ -454,46 +442,6 @@ class PartitionedCalendar:
                     raise
                 before = record
                 self.catch_up()
-
-    def _chosen(self, candidates: PartitionedSelection, strategy: Any, start: Any, end: Any, quantity: int) -> Found | None:
-        name = None if callable(strategy) else plain_text(strategy)
-        found = candidates.found(1 if name == "first" else None)
-        if not found or name == "first":
-            return found[0] if found else None
-        if name == "least_used":
-            return min(found, key=lambda each: each.record.active_count)
-        if name == "best_fit":
-            return self._tightest(found, start, end, quantity)
-        with blaming(lambda exc: QueryError(strategy, f"the strategy raised {type(exc).__name__}"), BookcoreError):
-            picked = strategy([each.record.resource for each in found])
-        for each in found:
-            if each.part.state.registry.find(picked) is each.record:
-                return each
-        raise QueryError(picked, "was returned by the strategy and is none of the candidates")
-
-    def _tightest(self, found: list[Found], start: Any, end: Any, quantity: int) -> Found:
-        def size(each: Found) -> Any:
-            state = each.part.state
-            return state.gate.ask(False, gap_size, state.rules, each.record, *state.keys.admit(start, end), quantity)
-
-        best, *others = [(each, size(each)) for each in found]
-        for other in others:
-            if is_smaller(other[1], best[1]):
-                best = other
-        return best[0]
-
-    def _none_available(self, terms: list[Any], start: Any, end: Any, quantity: int) -> NoneAvailableError:
-        asked = 0
-        refused: list[ConflictError] = []
-        for part, term in zip(self.parts, terms, strict=True):
-            choice = Choice(part.calendar._planner, term, "first", part.calendar._engine.conflict)
-            state = part.state
-            error = state.gate.ask(False, choice.refusal, start, end, *state.keys.admit(start, end), quantity)
-            asked += error.asked
-            refused += error.refused
-        places = self.places([self._key_of(error.resource) for error in refused])
-        first = [error for _, error in sorted(zip(places, refused, strict=True), key=lambda pair: pair[0])]
-        return NoneAvailableError(start, end, quantity, asked, first[:SHOWN], bounds=self.bounds)
 
     def move(self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET) -> Any:
         """See `Calendar.move`. To a resource of another partition: booked there and released here, in one transaction."""
@@ -533,15 +481,7 @@ class PartitionedCalendar:
         if resource is not None:
             found: Iterator[Any] = self._of_resource(resource).calendar.bookings(resource, start, end)
             return found
-        return self.by_start(part.calendar.bookings(None, start, end) for part in self.parts)
-
-    def by_start(self, parts: Iterable[Iterator[Any]]) -> Iterator[Any]:
-        """Merge the bookings of each partition, each by start."""
-        every = [event for part in parts for event in part]
-        unbounded = [event for event in every if event._start is None]
-        bounded = [event for event in every if event._start is not None]
-        bounded.sort(key=lambda event: normal(event._start))
-        return iter(unbounded + bounded)
+        return by_start(part.calendar.bookings(None, start, end) for part in self.parts)
 
     def get(self, booking_id: Hashable) -> Any:
         """See `Calendar.get`."""
@@ -590,12 +530,11 @@ class PartitionedCalendar:
 
     def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedBookingIndex:
         """See `Calendar.create_booking_index`."""
-        views = [part.calendar.create_booking_index(name, key) for part in self.parts]
-        return PartitionedBookingIndex(self, views)
+        return PartitionedBookingIndex([part.calendar.create_booking_index(name, key) for part in self.parts])
 
     def booking_index(self, name: str) -> PartitionedBookingIndex:
         """See `Calendar.booking_index`."""
-        return PartitionedBookingIndex(self, [part.calendar.booking_index(name) for part in self.parts])
+        return PartitionedBookingIndex([part.calendar.booking_index(name) for part in self.parts])
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
@@ -606,32 +545,7 @@ class PartitionedCalendar:
             part.calendar.find_slots(length, start, end, *[each[at] for each in own], step=step, quantity=quantity)
             for at, part in enumerate(self.parts)
         ]
-        return self._merged(slots, quantity)
-
-    def _merged(self, slots: list[Iterator[Any]], quantity: int) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield slots of all partitions by start, then by registration. One that was taken meanwhile is left out."""
-
-        def ahead(at: int) -> _Ahead | None:
-            slot = next(slots[at], None)
-            return slot and _Ahead(normal(slot[0]), self.places([self._key_of(slot[2])])[0], at, slot)
-
-        heads = [head for at in range(len(slots)) if (head := ahead(at))]
-        heapify(heads)
-        while heads:
-            at, (start, end, resource) = heads[0].at, heads[0].slot
-            if self._is_still_available(self.parts[at], resource, start, end, quantity):
-                yield start, end, resource
-            following = ahead(at)
-            if following:
-                heapreplace(heads, following)
-            else:
-                heappop(heads)
-
-    def _is_still_available(self, part: Part, resource: Any, start: Any, end: Any, quantity: int) -> bool:
-        try:
-            return bool(part.calendar.is_available(resource, start, end, quantity))
-        except UnknownResourceError:
-            return False
+        return slots_in_order(self.parts, slots, quantity, self._place_of)
 
     def common_gaps(self, resources: Iterable[Any], start: Any, end: Any, **options: Any) -> Any:
         """See `Calendar.common_gaps`: of resources of one partition. Raises: `QueryError` for those of several."""

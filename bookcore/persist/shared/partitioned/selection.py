@@ -15,6 +15,7 @@ from bookcore.model.errors import QueryError
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import No
 from bookcore.model.typecheck import is_a, plain_text
+from bookcore.persist.shared.partitioned.merging import by_start
 from bookcore.query.planner import sorted_by
 from bookcore.query.selection import Selection, listed_values
 
@@ -210,23 +211,23 @@ class PartitionedIndex:
 class PartitionedBookingIndex:
     """See `bookcore.query.booking_view.BookingIndexView`: one index of each partition, under one name."""
 
-    __slots__ = ("_home", "_views", "name")
+    __slots__ = ("_views", "name")
 
-    def __init__(self, home: Any, views: Sequence[Any]) -> None:
-        self._home, self._views, self.name = home, tuple(views), views[0].name
+    def __init__(self, views: Sequence[Any]) -> None:
+        self._views, self.name = tuple(views), views[0].name
 
     def between(self, low: Any, high: Any) -> Any:
         """Iterate over the bookings with ``low <= value <= high``; None means no limit on that side."""
-        return self._home.by_start(view.between(low, high) for view in self._views)
+        return by_start(view.between(low, high) for view in self._views)
 
     def equal(self, value: Any) -> Any:
         """Iterate over the bookings with this value."""
-        return self._home.by_start(view.equal(value) for view in self._views)
+        return by_start(view.equal(value) for view in self._views)
 
     def one_of(self, values: Iterable[Any]) -> Any:
         """Iterate over the bookings whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
         listed = listed_values(values)
-        return self._home.by_start(view.one_of(listed) for view in self._views)
+        return by_start(view.one_of(listed) for view in self._views)
 
     def __repr__(self) -> str:
         return f"<PartitionedBookingIndex {self.name!r}>"

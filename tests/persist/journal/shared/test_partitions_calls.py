@@ -37,8 +37,10 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.shared.partitioned import calendar as facade
-from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar, _Ahead
+from bookcore.persist.shared.partitioned import choosing
+from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
 from bookcore.persist.shared.partitioned.division import RANGE
+from bookcore.persist.shared.partitioned.merging import Ahead
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
 
@@ -538,20 +540,21 @@ def test_book_any_chooses_again_when_another_process_was_faster(
 ) -> None:
     """It locks no other partition, so what it chose may be taken by then."""
     other = parted()
-    plain = rooms._chosen
+    plain = choosing.chosen
     taken: list[Any] = []
 
     def chosen(*args: Any) -> Any:
         found = plain(*args)
+        assert found is not None
         if not taken:
             taken.append(other.book(found.record.id, 1, 2))
         return found
 
-    monkeypatch.setattr(rooms, "_chosen", chosen)
+    monkeypatch.setattr(facade, "chosen", chosen)
     assert rooms.book_any(list("abc"), 1, 2).resource.id == "b"
     assert taken[0].resource.id == "a"
     part = rooms.parts[rooms.partition_of("a")]
-    monkeypatch.setattr(rooms, "_chosen", lambda *args: Found(part.state.registry.record("a"), part))
+    monkeypatch.setattr(facade, "chosen", lambda *args: Found(part.state.registry.record("a"), part))
     with pytest.raises(ConflictError):  # and not for ever
         rooms.book_any(list("abc"), 1, 2)
 
@@ -568,5 +571,5 @@ class _Less:
 
 def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_their_keys_are() -> None:
     """They are compared by ``<`` alone."""
-    heads = [_Ahead(_Less(start), place, 0, None) for start, place in ((1, 2), (1, 1), (0, 9))]
+    heads = [Ahead(_Less(start), place, 0, None) for start, place in ((1, 2), (1, 1), (0, 9))]
     assert [head.place for head in sorted(heads)] == [9, 1, 2]
