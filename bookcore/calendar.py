@@ -1468,7 +1468,7 @@ class Calendar(Generic[R, K, E]):
         sync: str = "always",
         keep: int = 2,
         salvage: bool = False,
-        as_of: int | datetime | Literal["now"] | None = None,
+        as_of: int | datetime | tuple[int | None, ...] | Literal["now"] | None = None,
         key: bytes | None = None,
         store: BookingStore[Any] | None = None,
         resource_key: Callable[[Any], Hashable] | None = None,
@@ -1506,7 +1506,7 @@ class Calendar(Generic[R, K, E]):
         directory alone, and *progress* for one, or for *as_of*: then it is called with numbers of records.
         ``dbzero:///path?prefix=name`` is for one process at a time. With ``&partitions=8`` a calendar in PostgreSQL is
         divided, and what is returned has the calls of `Calendar`, but is none: *partitions* are the numbers of those that
-        it holds, all of them if that is None.
+        it holds, all of them if that is None. What to tell a type checker is in ``docs/shared.md``.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
         record up to there; `keep` says how far back that goes in a directory. In a database all records stay; those that an

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple, assert_type
+from typing import Any, NamedTuple, assert_type, cast
 
 from bookcore import (
     AsyncCalendar,
@@ -30,6 +30,8 @@ from bookcore import (
     no,
 )
 from bookcore.hours import Hours
+from bookcore.model.explanation import Explanation
+from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
 from bookcore.recurrence import recurring
 from bookcore.stores.tree import TreeStore
 
@@ -137,6 +139,14 @@ class Stay(BookingEvent):
 here = Calendar[Flat, date, Stay].open("rooms", event_type=Stay)
 assert_type(here, Calendar[Flat, date, Stay])
 Calendar.open("rooms", event_type=Flat)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+parted = cast(PartitionedCalendar, Calendar.open("postgresql://host/db?partitions=8", partitions=[0, 1], as_of=(1, None)))
+assert_type(parted.is_available("loft", date(2026, 7, 4), None), bool)
+assert_type(parted.explain("loft", 1, 2), Explanation)
+assert_type(parted.held, tuple[int, ...])
+parted.gaps("loft", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+parted.set_capacity("loft", "two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+parted.snapshot("file")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 async def asynchronously() -> None:

@@ -1,12 +1,12 @@
 """`PartitionedCalendar`: the calls of `Calendar`, on a calendar in partitions.
 
-    about a resource      the partition that its id says                                  `_of_resource`
-    about a booking       the partition that has it in memory; else all catch up          `_on_booking`
+    about a resource      the partition that its id says                            `_ask`, `_tell`
+    about a booking       the partition that has it in memory; else all catch up    `_on_booking`
     about all             each partition; counts are added, lists are merged
     about several         a `JointTransaction` of their partitions
 
-Each partition is a `Calendar`, which documents the calls. They are passed on by the tables below, as far as nothing has to
-be added; what makes no sense here is refused by name.
+Each partition is a `Calendar`, which documents the calls. Their signatures are the same here, and many are passed on;
+what makes no sense here is refused by name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
 from time import monotonic
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from weakref import ref
 
 from bookcore.engine.engine import OF_CALENDARS, UNSET, listed, parsed, skipped
@@ -38,6 +38,8 @@ from bookcore.model.errors import (
     blaming,
 )
 from bookcore.model.event import BookingEvent
+from bookcore.model.explanation import Explanation, State
+from bookcore.model.generic import IfExists
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import Resource
@@ -62,15 +64,6 @@ DIRECTORY = -1
 LAST = 1 << 62
 """A place after all others: of a resource that the directory does not have yet."""
 
-ABOUT_A_RESOURCE = frozenset({
-    "is_available", "conflicts", "explain", "free_busy", "occupancy", "gaps", "next_available", "nearest", "tags_of",
-    "closures_of", "hours_of",
-})  # fmt: skip
-"""Questions whose first argument is a resource."""
-TO_A_RESOURCE = frozenset({"tag", "untag", "set_capacity", "reindex"})
-"""Commands whose first argument is a resource."""
-TO_A_BOOKING = frozenset({"remove_booking", "confirm", "extend", "change", "split"})
-"""Commands whose first argument is a booking."""
 _COPY = "`bookcore copy` or copy_calendar takes it to a snapshot file, and anywhere else"
 REFUSED = {
     "snapshot": _COPY,
@@ -107,16 +100,12 @@ class PartitionedCalendar:
         self._by_number = {part.number: part for part in parts}
         self._thread = threading.local()
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ABOUT_A_RESOURCE:
-            return _Routed(self, name, self._ask_resource)
-        if name in TO_A_RESOURCE:
-            return _Routed(self, name, self._tell_resource)
-        if name in TO_A_BOOKING:
-            return _Routed(self, name, self._on_booking)
-        if name in REFUSED:
-            raise QueryError(self, f"has no {name}, because it is in partitions: {REFUSED[name]}")
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    if not TYPE_CHECKING:  # a type checker knows what is there
+
+        def __getattr__(self, name):
+            if name in REFUSED:
+                raise QueryError(self, f"has no {name}, because it is in partitions: {REFUSED[name]}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     # -- which partition ---------------------------------------------------------------------------
 
@@ -176,10 +165,12 @@ class PartitionedCalendar:
             raise TransactionError(f"the open transaction is not about {what}: {way}")
         return part
 
-    def _ask_resource(self, name: str, resource: Any, *args: Any, **options: Any) -> Any:
+    def _ask(self, name: str, resource: Any, /, *args: Any, **options: Any) -> Any:
+        """Call a method of the partition of a resource that asks."""
         return getattr(self._of_resource(resource).calendar, name)(resource, *args, **options)
 
-    def _tell_resource(self, name: str, resource: Any, *args: Any, **options: Any) -> Any:
+    def _tell(self, name: str, resource: Any, /, *args: Any, **options: Any) -> Any:
+        """Call a method of the partition of a resource that changes something."""
         return getattr(self._told(self._of_resource(resource)).calendar, name)(resource, *args, **options)
 
     def _with_booking(self, booking: Any) -> Part | None:
@@ -202,7 +193,9 @@ class PartitionedCalendar:
             return self._of_resource(booking._resource)
         return self.parts[0]
 
-    def _on_booking(self, name: str, event_or_id: Any, *args: Any, **options: Any) -> Any:
+    def _on_booking(self, name: str, event_or_id: Any, /, *args: Any, **options: Any) -> Any:
+        """Call a method of the partition that has a booking."""
+
         def call(part: Part) -> Any:
             return getattr(self._told(part).calendar, name)(event_or_id, *args, **options)
 
@@ -265,6 +258,27 @@ class PartitionedCalendar:
         """See `Calendar.resources`: those of the partitions that it holds."""
         return PartitionedSelection(self, [part.calendar.resources for part in self.parts])
 
+    def set_capacity(self, resource: Any, capacity: int) -> None:
+        """See `Calendar.set_capacity`."""
+        self._tell("set_capacity", resource, capacity)
+
+    def tag(self, resource: Any, *labels: Hashable) -> None:
+        """See `Calendar.tag`."""
+        self._tell("tag", resource, *labels)
+
+    def untag(self, resource: Any, *labels: Hashable) -> None:
+        """See `Calendar.untag`."""
+        self._tell("untag", resource, *labels)
+
+    def tags_of(self, resource: Any) -> frozenset[Hashable]:
+        """See `Calendar.tags_of`."""
+        found: frozenset[Hashable] = self._ask("tags_of", resource)
+        return found
+
+    def reindex(self, resource: Any) -> None:
+        """See `Calendar.reindex`."""
+        self._tell("reindex", resource)
+
     def places(self, ids: Sequence[Any]) -> list[int]:
         """Return numbers that are in the order of registration of the resources with these ids."""
         by_id = self.directory.state.registry.by_id
@@ -289,17 +303,21 @@ class PartitionedCalendar:
     # -- booking -----------------------------------------------------------------------------------
 
     def book(
-        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, **options: Any
-    ) -> Any:
+        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1,
+        if_exists: IfExists = "raise", **fields: Any,
+    ) -> Any:  # fmt: skip
         """See `Calendar.book`."""
         part = self._told(self._of_resource(resource))
+        options: dict[str, Any] = {"quantity": quantity, "if_exists": if_exists, **fields}
         return self._named(id, part, lambda: part.calendar.book(resource, start, end, id=id, **options))
 
     def hold(
-        self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, **options: Any
-    ) -> Any:
+        self, /, resource: Any, start: Any, end: Any, *, ttl: Any = None, until: Any = None, id: Hashable = None,
+        quantity: int = 1, if_exists: IfExists = "raise", **fields: Any,
+    ) -> Any:  # fmt: skip
         """See `Calendar.hold`."""
         part = self._told(self._of_resource(resource))
+        options: dict[str, Any] = {"ttl": ttl, "until": until, "quantity": quantity, "if_exists": if_exists, **fields}
         return self._named(id, part, lambda: part.calendar.hold(resource, start, end, id=id, **options))
 
     def add_booking(self, event: Any) -> Any:
@@ -443,6 +461,29 @@ class PartitionedCalendar:
                 before = record
                 self.catch_up()
 
+    def remove_booking(self, event_or_id: Hashable) -> Any:
+        """See `Calendar.remove_booking`."""
+        return self._on_booking("remove_booking", event_or_id)
+
+    def confirm(self, event_or_id: Hashable) -> Any:
+        """See `Calendar.confirm`."""
+        return self._on_booking("confirm", event_or_id)
+
+    def extend(self, event_or_id: Hashable, *, ttl: Any = None, until: Any = UNSET) -> Any:
+        """See `Calendar.extend`."""
+        return self._on_booking("extend", event_or_id, ttl=ttl, until=until)
+
+    def change(
+        self, /, event_or_id: Hashable, *, quantity: int = UNSET, remove: Iterable[str] = (), **fields: Any
+    ) -> Any:  # fmt: skip
+        """See `Calendar.change`."""
+        return self._on_booking("change", event_or_id, quantity=quantity, remove=remove, **fields)
+
+    def split(self, event_or_id: Hashable, at: Any) -> tuple[Any, Any]:
+        """See `Calendar.split`."""
+        found: tuple[Any, Any] = self._on_booking("split", event_or_id, at)
+        return found
+
     def move(self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET) -> Any:
         """See `Calendar.move`. To a resource of another partition: booked there and released here, in one transaction."""
 
@@ -496,6 +537,51 @@ class PartitionedCalendar:
     def __bool__(self) -> bool:
         return True
 
+    # -- about one resource --------------------------------------------------------------------------
+
+    def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
+        """See `Calendar.is_available`."""
+        return bool(self._ask("is_available", resource, start, end, quantity))
+
+    def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[Any, ...]:
+        """See `Calendar.conflicts`."""
+        found: tuple[Any, ...] = self._ask("conflicts", resource, start, end, quantity)
+        return found
+
+    def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation:
+        """See `Calendar.explain`."""
+        found: Explanation = self._ask("explain", resource, start, end, quantity)
+        return found
+
+    def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
+        """See `Calendar.free_busy`."""
+        found: tuple[tuple[Any, Any, State], ...] = self._ask("free_busy", resource, start, end)
+        return found
+
+    def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
+        """See `Calendar.occupancy`."""
+        found: Iterator[tuple[Any, Any, int]] = self._ask("occupancy", resource, start, end)
+        return found
+
+    def gaps(
+        self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
+    ) -> Iterator[tuple[Any, Any]]:
+        """See `Calendar.gaps`."""
+        found: Iterator[tuple[Any, Any]] = self._ask("gaps", resource, start, end, at_least=at_least, quantity=quantity)
+        return found
+
+    def next_available(self, resource: Any, after: Any, length: Any, *, quantity: int = 1) -> tuple[Any, Any] | None:
+        """See `Calendar.next_available`."""
+        found: tuple[Any, Any] | None = self._ask("next_available", resource, after, length, quantity=quantity)
+        return found
+
+    def nearest(
+        self, resource: Any, start: Any, end: Any, *, quantity: int = 1
+    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+        """See `Calendar.nearest`."""
+        before, after = self._ask("nearest", resource, start, end, quantity=quantity)
+        return before, after
+
     # -- finding -----------------------------------------------------------------------------------
 
     def find_available(self, start: Any, end: Any, *terms: Any, quantity: int = 1) -> PartitionedSelection:
@@ -547,7 +633,9 @@ class PartitionedCalendar:
         ]
         return slots_in_order(self.parts, slots, quantity, self._place_of)
 
-    def common_gaps(self, resources: Iterable[Any], start: Any, end: Any, **options: Any) -> Any:
+    def common_gaps(
+        self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
+    ) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.common_gaps`: of resources of one partition. Raises: `QueryError` for those of several."""
         given = self._members(resources)
         groups = self._grouped(given, lambda resource: resource)
@@ -555,7 +643,8 @@ class PartitionedCalendar:
             way = "ask for `gaps` of each, and take what they have in common"
             raise QueryError(given, f"are in {len(groups)} partitions, and common_gaps is of one: {way}")
         part = groups[0][0] if groups else self.parts[0]
-        return part.calendar.common_gaps(given, start, end, **options)
+        found: Iterator[tuple[Any, Any]] = part.calendar.common_gaps(given, start, end, at_least=at_least, quorum=quorum)
+        return found
 
     # -- closures, hours ---------------------------------------------------------------------------
 
@@ -566,7 +655,7 @@ class PartitionedCalendar:
             return None
         if UNSET in (resource, start, end):
             return self.parts[0].calendar._engine.close(resource, start, end, reason)
-        return self._tell_resource("close", resource, start, end, reason)
+        return self._tell("close", resource, start, end, reason)
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
@@ -583,6 +672,15 @@ class PartitionedCalendar:
         with self._joint([part for part, _ in groups] or self.parts[:1]):
             for part, members in groups or [(self.parts[0], [])]:
                 part.calendar.set_hours(members, hours)
+
+    def closures_of(self, resource: Any) -> tuple[Closure, ...]:
+        """See `Calendar.closures_of`."""
+        found: tuple[Closure, ...] = self._ask("closures_of", resource)
+        return found
+
+    def hours_of(self, resource: Any) -> Any:
+        """See `Calendar.hours_of`."""
+        return self._ask("hours_of", resource)
 
     def _each(self, resources: Any) -> list[Any]:
         """Return the resources of a resource, an id, a selection or an iterable of resources or ids."""
@@ -775,18 +873,6 @@ class PartitionedCalendar:
     def __repr__(self) -> str:
         held = "" if self._is_whole else f", of which it holds {', '.join(map(str, self.held))}"
         return f"<PartitionedCalendar in {self.partitions} partitions{held}, kept in {self.name}>"
-
-
-class _Routed:
-    """A method of a partition that is found when it is called."""
-
-    __slots__ = ("_call", "_name", "_owner")
-
-    def __init__(self, owner: PartitionedCalendar, name: str, call: Callable[..., Any]) -> None:
-        self._owner, self._name, self._call = owner, name, call
-
-    def __call__(self, /, *args: Any, **options: Any) -> Any:
-        return self._call(self._name, *args, **options)
 
 
 class _Open:

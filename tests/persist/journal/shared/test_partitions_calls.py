@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import pydoc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -115,16 +117,64 @@ def test_ids_spread_evenly() -> None:
 
 
 def test_every_call_of_a_calendar_is_there_or_refused_with_the_way_out(rooms: Any) -> None:
-    """And no call is routed that is not one of a calendar."""
-    routed = facade.ABOUT_A_RESOURCE | facade.TO_A_RESOURCE | facade.TO_A_BOOKING
+    """Also for `dir`; there are no calls that only pretend to be there."""
     public = {name for name in dir(Calendar) if not name.startswith("_")}
-    there = {name for name in dir(PartitionedCalendar) if not name.startswith("_")}
-    assert public - there == routed | facade.REFUSED.keys()
+    assert public - set(dir(rooms)) == facade.REFUSED.keys()
     for name in facade.REFUSED:
         with pytest.raises(QueryError, match=f"has no {name}, because it is in partitions: "):
             getattr(rooms, name)
     with pytest.raises(AttributeError, match="nonsense"):
         rooms.nonsense  # noqa: B018
+
+
+def test_calls_have_the_signatures_and_the_help_of_a_calendar() -> None:
+    """But for a transaction, which takes resources."""
+
+    def parameters(owner: type, name: str) -> list[Any]:
+        signature = inspect.signature(getattr(owner, name))
+        return [(each.name, each.kind, each.default) for each in signature.parameters.values()]
+
+    names = {name for name in dir(Calendar) if not name.startswith("_") and callable(getattr(Calendar, name))}
+    for name in names - facade.REFUSED.keys():
+        assert f"`Calendar.{name}`" in (inspect.getdoc(getattr(PartitionedCalendar, name)) or ""), name
+        if name != "transaction":
+            assert parameters(PartitionedCalendar, name) == parameters(Calendar, name), name
+    assert "is_available(self, resource" in pydoc.plain(pydoc.render_doc(PartitionedCalendar))
+
+
+def test_every_call_about_one_resource_or_booking_goes_to_its_partition(rooms: Any) -> None:
+    """With each of its arguments: it answers as that partition, and as a calendar which is not divided."""
+    one = Calendar()
+    for room in ROOMS:
+        one.add_resource(Resource(room))
+
+    def history(calendar: Any, room: Any) -> Iterator[Any]:
+        calendar.set_capacity(room, 3)
+        calendar.tag(room, "sea", "old")
+        calendar.untag(room, "old")
+        yield calendar.tags_of(room)
+        calendar.set_hours([room], None)
+        yield calendar.hours_of(room)
+        calendar.close(room, 20, 22)
+        yield [(closure.start, closure.end) for closure in calendar.closures_of(room)]
+        calendar.book(room, 1, 4, id=f"{room}1", quantity=2, name="Ada")
+        calendar.hold(room, 2, 6, id=f"{room}2", until=None)
+        calendar.change(f"{room}1", quantity=1, name="Bob", remove=())
+        yield dict(calendar.get(f"{room}1").fields)
+        calendar.extend(f"{room}2", until=None)
+        calendar.confirm(f"{room}2")
+        yield [part.start for part in calendar.split(f"{room}2", 4)]
+        calendar.reindex(room)
+        yield calendar.is_available(room, 1, 4, 2), calendar.is_available(room, 1, 4, quantity=3)
+        yield [event.id for event in calendar.conflicts(room, 1, 3, 3)]
+        yield str(calendar.explain(room, 1, 3, 3)), calendar.free_busy(room, 0, 9)
+        yield list(calendar.occupancy(room, 0, 9)), list(calendar.gaps(room, 0, 30, at_least=2, quantity=3))
+        yield calendar.next_available(room, 1, 2, quantity=3), calendar.nearest(room, 1, 3, quantity=3)
+        calendar.remove_booking(f"{room}1")
+        yield len(calendar)
+
+    for room in apart(rooms):
+        assert list(history(rooms, room)) == list(history(one, room))
 
 
 def test_numbers_that_partitions_give_differ(rooms: Any) -> None:
