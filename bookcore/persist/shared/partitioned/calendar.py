@@ -18,11 +18,10 @@ from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from bookcore.engine.engine import OF_CALENDARS, UNSET, listed, parsed, skipped
-from bookcore.engine.state import CalendarState
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
     LACKING,
@@ -48,8 +47,8 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
-from bookcore.persist.shared.partitioned.joint import JointTransaction, Member
 from bookcore.persist.shared.partitioned.merging import by_start, slots_in_order
+from bookcore.persist.shared.partitioned.parts import DIRECTORY, Block, Open, Part
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
     PartitionedBookingIndex,
@@ -59,8 +58,6 @@ from bookcore.persist.shared.partitioned.selection import (
 )
 from bookcore.query.choice import Choice
 
-DIRECTORY = -1
-"""The number of the directory among the parts, before all partitions."""
 LAST = 1 << 62
 """A place after all others: of a resource that the directory does not have yet."""
 
@@ -73,15 +70,6 @@ REFUSED = {
     "salvaged": "a database is repaired by its own means",
 }
 """Calls of `Calendar` that are not here, and what is done in place of them."""
-
-
-class Part(NamedTuple):
-    """A partition, or the directory: its number, its calendar, and what that is made of."""
-
-    number: int
-    calendar: Any
-    state: CalendarState
-    recorder: Any
 
 
 class PartitionedCalendar:
@@ -732,7 +720,7 @@ class PartitionedCalendar:
     def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:
         for part in parts:
             self._told(part)
-        return _Block(self, parts)
+        return Block(parts, self._divided, self._idle, self._thread, self._block())
 
     def what_if(self) -> AbstractContextManager[None]:
         """See `Calendar.what_if`."""
@@ -744,7 +732,7 @@ class PartitionedCalendar:
         with ExitStack() as stack:
             for part in (self.directory, *self.parts):
                 stack.enter_context(getattr(part.calendar, kind)())
-            outer, mine = getattr(self._thread, "block", None), _Open(numbers)
+            outer, mine = getattr(self._thread, "block", None), Open(numbers)
             if outer is None or outer() is None:
                 self._thread.block = ref(mine)
                 stack.callback(setattr, self._thread, "block", None)
@@ -873,32 +861,3 @@ class PartitionedCalendar:
     def __repr__(self) -> str:
         held = "" if self._is_whole else f", of which it holds {', '.join(map(str, self.held))}"
         return f"<PartitionedCalendar in {self.partitions} partitions{held}, kept in {self.name}>"
-
-
-class _Open:
-    """An open block of one thread: the numbers of its parts."""
-
-    __slots__ = ("__weakref__", "numbers")
-
-    def __init__(self, numbers: frozenset[int]) -> None:
-        self.numbers = numbers
-
-
-class _Block(JointTransaction):
-    """A transaction that its calendar knows of while it is open."""
-
-    def __init__(self, calendar: PartitionedCalendar, parts: Collection[Part]) -> None:
-        members = [Member(part.number, part.state, part.recorder) for part in sorted(parts)]
-        self._thread = calendar._thread
-        self.numbers = frozenset(part.number for part in parts)
-        self._outer = calendar._block()
-        super().__init__(members, calendar._divided, calendar._idle, self._forget)
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        if self._outer is None:
-            self._thread.block = ref(self)
-
-    def _forget(self) -> None:
-        if self._outer is None:
-            self._thread.block = None

@@ -15,8 +15,9 @@ from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.reading import Asked, Make, Moment
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.opening import Divided, open_on
-from bookcore.persist.shared.partitioned.calendar import DIRECTORY, Part, PartitionedCalendar
+from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
 from bookcore.persist.shared.partitioned.division import first_number
+from bookcore.persist.shared.partitioned.parts import DIRECTORY, Part
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.pgschema import Address
 from bookcore.persist.shared.postgres import PostgresJournal
