@@ -506,7 +506,10 @@ class PartitionedCalendar:
     # -- bookings ----------------------------------------------------------------------------------
 
     def bookings(self, resource: Any = None, start: Any = None, end: Any = None) -> Iterator[Any]:
-        """See `Calendar.bookings`. Of bookings with the same start, those of the partition with the lower number first."""
+        """See `Calendar.bookings`. Of bookings with the same start, those of the partition with the lower number first.
+
+        All are read in the call, as by a calendar that is not divided, whatever is taken of them.
+        """
         if resource is not None:
             found: Iterator[Any] = self._of_resource(resource).calendar.bookings(resource, start, end)
             return found
