@@ -34,6 +34,7 @@ from bookcore.persist.journal.records import standing
 from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
 from bookcore.persist.shared.opening import (
     check_divides,
+    check_partition,
     is_address,
     is_divided,
     journal_at,
@@ -85,7 +86,8 @@ def copy_calendar(
     there may be the whole copy: calling it again tells.)
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
-    something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database.
+    something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,
+    and for a *to* that is one partition.
     Complexity: linear in the size of the calendar and of the records after its newest snapshot.
 
     >>> from tempfile import TemporaryDirectory
@@ -101,6 +103,7 @@ def copy_calendar(
     tell: Report = progress or (lambda what, done, total: None)
     reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
     put: Callable[[_Copy], None]
+    check_partition(target, is_read=False)
     if is_divided(target):
         without_key(target, to_key)
         put = partial(_into_partitions, target, timeout)

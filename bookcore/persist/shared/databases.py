@@ -65,12 +65,13 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
     A program whose user may not make tables opens the calendar after that. Raises: `JournalError`.
     """
     where = Address.of(address)
-    places: list[tuple[str, Beginning | None]] = [(address, None)]
+
+    def part(place: str, number: int) -> tuple[str, Beginning | None]:
+        return place, empty(where.name, Asked(bounds), first_number(number))
+
+    places = [(address, None) if where.partition is None else part(address, where.partition)]
     if where.is_directory:
-        places += [
-            (f"{address}&partition={number}", empty(where.name, Asked(bounds), first_number(number)))
-            for number in range(where.partitions or 0)
-        ]
+        places += [part(f"{address}&partition={number}", number) for number in range(where.partitions or 0)]
     for place, begin in places:
         PostgresJournal(place, bounds=bounds, create=True, sync=True, timeout=timeout, begin=begin).close()
     return where.name

@@ -129,7 +129,7 @@ def check_divides(address: str) -> None:
 def check_partition(address: str, is_read: bool) -> None:
     """Raise `QueryError` if an address names one partition, unless that is only read."""
     if _says(address, "partition") and not is_read:
-        way = "leave partition=... out and give Calendar.open partitions=[...], or read it with as_of"
+        way = "leave partition=... out; to hold it alone, give Calendar.open partitions=[...], and to read it, as_of"
         raise QueryError(shown(address), f"one partition is part of a whole: {way}")
 
 

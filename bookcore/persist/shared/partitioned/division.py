@@ -82,7 +82,7 @@ def agree(connection: Any, where: Address, create: bool) -> None:
             raise JournalError(where.name, f"its calendar {whole!r} is divided into {partitions} partitions; {way}")
         return
     name = where.calendar or "calendar"
-    if found is None and create:
+    if found is None and create and where.is_directory:
         _divide(connection, where, name)
         found = _division(connection, name)
     if found is None:
@@ -92,6 +92,10 @@ def agree(connection: Any, where: Address, create: bool) -> None:
         raise JournalError(where.name, f"{what}; `bookcore copy` takes it to another number of them, under another name")
     if where.partition is not None and where.partition >= where.partitions:
         raise JournalError(where.name, f"there is no partition {where.partition}: they are 0 to {where.partitions - 1}")
+    first = connection.execute(_NAMESAKE, {"name": name}).fetchone() if create and where.is_directory else None
+    if first not in (None, (name,)):  # the directory is made before all parts, and its name is before theirs
+        what = f"its calendar {name!r} has a part {first[0]!r} and no directory, so that it is not whole"
+        raise JournalError(where.name, f"{what}; take another name, and see what the part has by as_of")
 
 
 def is_divided(connection: Any, name: str) -> int | None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from bookcore import Calendar, DuplicateBookingError, Resource, copy_calendar
+from bookcore import Calendar, DuplicateBookingError, QueryError, Resource, copy_calendar
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import copying
+from bookcore.persist.shared.pgschema import Address
 
 
 def told(calendar: Any) -> Any:
@@ -100,3 +102,42 @@ def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
             copy_calendar(divided, to, types=world.TYPES)
     with pytest.raises(JournalError, match="partitions are for PostgreSQL"):
         copy_calendar(whole, "sqlite:///rooms.db?partitions=2", types=world.TYPES)
+
+
+def test_nothing_is_written_as_one_partition_of_a_calendar_that_is_not_there(
+    lived: Any, divided: str, admin: Any, world: SimpleNamespace
+) -> None:
+    """A copy into one partition would have the resources of all, and a partition alone has numbers of no partition."""
+    place = divided.replace("calendar=", "calendar=lone-")
+    one, whole = f"{place}&partition=1", divided.replace("calendar=", "calendar=all-").replace("&partitions=4", "")
+    copy_calendar(divided, whole, types=world.TYPES)
+    with pytest.raises(QueryError, match=r"one partition is part of a whole: leave partition=\.\.\. out"):
+        copy_calendar(whole, one, types=world.TYPES)
+    with pytest.raises(JournalError, match=r"there is no calendar 'lone-.*' in partitions in it"):
+        databases.init(one)
+    ask = "SELECT count(*) FROM bookcore.calendar WHERE starts_with(name, 'lone-')"
+    assert admin.execute(ask).fetchone()[0] == 0
+
+
+def forget(admin: Any, pattern: str) -> None:
+    """Remove calendars without resources, as no program of ours does."""
+    admin.execute("DELETE FROM bookcore.checkpoint WHERE calendar LIKE %s", (pattern,))
+    admin.execute("DELETE FROM bookcore.change WHERE calendar LIKE %s", (pattern,))
+    admin.execute("DELETE FROM bookcore.calendar WHERE name LIKE %s", (pattern,))
+
+
+def test_a_division_of_which_a_part_is_there_without_the_directory_is_refused(divided: str, admin: Any) -> None:
+    """What has become of the rest is not known; a directory without all its parts was cut off, and is gone on with."""
+    Calendar.open(divided, follow=False).close()
+    name = str(Address.of(divided).calendar)
+    forget(admin, name)
+    for call in (Calendar.open, databases.init):
+        with pytest.raises(JournalError, match=r"has a part 'divided-.*/0' and no directory"):
+            call(divided)
+    forget(admin, f"{name}/%")
+    databases.init(divided)
+    forget(admin, f"{name}/3")
+    databases.init(f"{divided}&partition=3")
+    calendar: Any = Calendar.open(divided, follow=False, create=False)
+    with calendar:
+        assert [part.state.ledger.last // 10**12 for part in calendar.parts] == [1, 2, 3, 4]
