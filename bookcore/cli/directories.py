@@ -13,7 +13,7 @@ from rich.markup import escape
 from bookcore import changes
 from bookcore.cli.show import bare_table, count, plain, print_json, words
 from bookcore.cli.sources import UsageError
-from bookcore.model.errors import BookcoreError, visible
+from bookcore.model.errors import BookcoreError, masked, visible
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.copying import Copied
 from bookcore.persist.journal.copying import Salvaged
@@ -29,7 +29,7 @@ def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as fault:
-        raise UsageError(f"{flag} {path}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+        raise UsageError(f"{flag} {masked(path)}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
 
 
 def moment(typed: str | None) -> int | datetime | None:

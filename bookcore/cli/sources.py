@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import progress_bar
-from bookcore.model.errors import BookcoreError, SnapshotError, visible
+from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked, visible
 from bookcore.persist.shared.opening import is_address, is_postgres, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
@@ -149,7 +149,7 @@ def check_holder(typed: str) -> None:
     _check_address(typed, begin)
     if begin and not begin.startswith(MAGIC):
         what = "is neither a snapshot nor a directory"
-        raise UsageError(f"{typed} {what}; of a table or a calendar file, `bookcore load --save` makes a snapshot")
+        raise UsageError(f"{masked(typed)} {what}; of a table or a calendar file, `bookcore load --save` makes a snapshot")
 
 
 def _check_address(typed: str, begin: bytes) -> None:
@@ -180,6 +180,9 @@ def check_target(target: str, source: str) -> Path:
         raise UsageError("--save needs the name of a file, such as bookings.bks")
     if target == STDIN:
         raise UsageError("--save needs the name of a file; a snapshot is not written to the output")
+    if is_like_address(target):
+        way = "save FILE.bks, then `bookcore copy FILE.bks ADDRESS`"
+        raise UsageError(f"--save {masked(target)}: that is a database, and a snapshot is a file; {way}")
     path = Path(target)
     if path.is_dir():
         raise UsageError(f"--save {target}: that is a folder; name a file in it")

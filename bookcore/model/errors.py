@@ -129,6 +129,43 @@ def _escaped(char: str) -> str:
     return repr(char)[1:-1] if char.isascii() else char.encode("ascii", "backslashreplace").decode()
 
 
+_SERVER = r"((?:(?!(?:sqlite|dbzero|file):)[a-z][a-z0-9+.-]+:/+|postgres(?:ql)?:?/*))"
+_SECRETS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL) for pattern in (
+    rf"^{_SERVER}[^?]*@",
+    rf"^{_SERVER}[^=]*@",
+    rf"^{_SERVER}[^/?@:]*:(?![0-9]*(?:[/?,]|$)).*@",  # a password with any of these characters, and not a port
+    r"((?:^|[?&\s])(?:ssl)?pass(?:word|wd)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^&\s]+)",
+))  # fmt: skip
+
+
+def masked(path: object) -> object:
+    """Return a path or an address as errors tell it, without user and password; what has none as it is.
+
+    >>> masked("postgresql://ada:secret@host/rooms"), masked("host=here password=secret"), masked("rooms")
+    ('postgresql://***@host/rooms', 'host=here password=***', 'rooms')
+    """
+    given = text = plain_text(path) or visible(path)
+    for pattern in _SECRETS:
+        text = pattern.sub(lambda found: f"{found[1]}***{'@' if found[0].endswith('@') else ''}", text)
+    return path if text == given else text
+
+
+_ADDRESS = re.compile(
+    r"(postgres(ql)?|sqlite|dbzero)(:|//)|\s*(host|hostaddr|port|user|password|dbname|service)\s*=.*\s\w+\s*=",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_like_address(text: str) -> bool:
+    """Tell whether a text is the address of a database, or may be a misspelt one, or a connection string of libpq.
+
+    >>> is_like_address("postgresql:/host/rooms"), is_like_address("host=here user=ada"), is_like_address("./sqlite:x")
+    (True, True, False)
+    """
+    return _ADDRESS.match(text) is not None
+
+
 def _span(start: object, end: object, bounds: str = "[)") -> str:
     left = "-inf" if start is None else brief_key(start)
     right = "+inf" if end is None else brief_key(end)
@@ -591,9 +628,9 @@ class SnapshotError(BookcoreError):
     http_hint = 500
 
     def __init__(self, path: object, reason: str, *, offset: int | None = None) -> None:
-        self.path, self.reason, self.offset = path, reason, offset
+        self.path, self.reason, self.offset = masked(path), reason, offset
         where = f" at byte {offset}" if offset is not None else ""
-        super().__init__(f"snapshot {path}{where}: {reason}")
+        super().__init__(f"snapshot {self.path}{where}: {reason}")
 
 
 class MissingExtraError(BookcoreError, ImportError):

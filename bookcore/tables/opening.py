@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from bookcore.model.errors import LACKING, BookcoreError, brief, visible
+from bookcore.model.errors import LACKING, BookcoreError, brief, is_like_address, masked, visible
 from bookcore.model.typecheck import plain_text
 
 Source = str | os.PathLike[str] | IO[bytes] | IO[str]
@@ -27,8 +27,8 @@ class TableError(BookcoreError):
     """A file that cannot be read as a table. Attributes: ``path``, ``reason``."""
 
     def __init__(self, path: object, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(f"{visible(path)}: {reason}")
+        self.path, self.reason = masked(path), reason
+        super().__init__(f"{visible(self.path)}: {reason}")
 
 
 class ColumnError(TableError):
@@ -120,6 +120,8 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
         else:
             raise TableError(source, f"a table is read from a path or an open file, got {brief(source)}")
     except FileNotFoundError:
+        if is_like_address(str(source)):
+            raise TableError(source, "that is a database and no table; Calendar.open opens it by its address") from None
         raise TableError(source, "there is no such file; look at the name and the folder") from None
     except IsADirectoryError:
         raise TableError(source, "that is a folder; name a file in it") from None

@@ -140,6 +140,10 @@ def test_what_cannot_be_copied_or_asked_is_refused(run: Run, rooms: Path, tmp_pa
         (("load", f"sqlite:///{tmp_path}/none.db"), "there is no such file"),
         (("load", bad), "postgresql://127.0.0.1:1/rooms"),
         (("available", "mysql://ada:secret@host/rooms", "1", "2"), "there is no journal of the kind 'mysql'"),
+        (("load", tmp_path / "x.csv", "--save", bad), "`bookcore copy FILE.bks ADDRESS`"),
+        (("verify", rooms, "--key-file", bad), "--key-file postgresql://***@127.0.0.1:1/rooms"),
+        (("copy", rooms, bad.replace("://", ":/")), "postgresql:/***@127.0.0.1:1/rooms"),
+        (("log", bad.replace("://", "//")), "postgresql//***@127.0.0.1:1/rooms"),
         (("log", "mongo:///rooms"), "there is no journal of the kind 'mongo'"),
     ):
         pytest.importorskip("psycopg")

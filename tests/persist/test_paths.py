@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from bookcore.calendar import Calendar
-from bookcore.errors import SnapshotError
+from bookcore.errors import BookcoreError, SnapshotError
+from bookcore.model.errors import masked
 from bookcore.model.resource import Resource
+from bookcore.tables import read_csv
 
 
 class Giver:
@@ -161,3 +163,28 @@ def test_a_system_without_random_numbers_is_told(tmp_path: Path, monkeypatch: py
     with pytest.raises(SnapshotError, match="random"):
         Calendar().snapshot(tmp_path / "a.bks")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", [
+    Calendar.restore, lambda path: Calendar().snapshot(path), read_csv,
+    lambda path: Calendar.open(path.replace("://", ":/")), lambda path: Calendar.open(path.replace("://", "//")),
+    lambda path: Calendar.open("host=127.0.0.1 port=1 user=ada password=hunter2"),
+    lambda path: Calendar.open(path.replace("postgresql", "mysql").replace("hunter2", "x/hunter2")),
+])  # fmt: skip
+def test_the_address_of_a_database_where_a_path_belongs_is_refused_without_its_password(
+    call: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made, and the call that was meant is named."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BookcoreError, match=r"Calendar\.open|postgresql://") as refused:
+        call("postgresql://ada:hunter2@127.0.0.1:1/rooms")
+    assert "hunter2" not in f"{refused.value} {vars(refused.value)}"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "x/hunter2", "1/hunter2", "x?y=hunter2", "x@hunter2", "#hunter2"])
+def test_a_password_is_masked_whatever_it_has(secret: str) -> None:
+    """Also one that is not escaped; what has none is told as it is, a file and a port with a letter of addresses too."""
+    assert masked(f"postgresql://ada:{secret}@host/rooms?calendar=berlin") == "postgresql://***@host/rooms?calendar=berlin"
+    for path in ("postgresql://host:5432/rooms?calendar=a=@b", "sqlite:////home/ada@host/rooms.db", "C:/ada@host", "a:b@c"):
+        assert masked(path) == path

@@ -6,7 +6,7 @@ was asked for.
 
 from __future__ import annotations
 
-from bookcore.model.errors import StoreError, brief
+from bookcore.model.errors import StoreError, brief, masked
 
 __all__ = [
     "JournalClosedError",
@@ -30,8 +30,9 @@ class JournalError(StoreError):
 
     def __init__(self, path: object, reason: str, *, offset: int | None = None) -> None:
         where = f" at byte {offset}" if offset is not None else ""
-        super().__init__(f"journal {path}{where}", reason)
-        self.path, self.offset = path, offset
+        shown = masked(path)
+        super().__init__(f"journal {shown}{where}", reason)
+        self.path, self.offset = shown, offset
 
 
 class JournalDamagedError(JournalError):

@@ -16,7 +16,7 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import MissingExtraError, QueryError, TransactionError
+from bookcore.model.errors import MissingExtraError, QueryError, TransactionError, is_like_address
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
@@ -25,7 +25,7 @@ from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
-from bookcore.persist.journal.errors import JournalClosedError, JournalTimeoutError
+from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress
 from bookcore.persist.journal.records import Encoder
@@ -276,6 +276,9 @@ def open_calendar(
             raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
         options = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
+    if is_like_address(folder):
+        ways = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
+        raise JournalError(folder, f"is no address as it is read here: write {ways}; ./ before it if it is a directory")
     if read_only:
         raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads what stands")
     if divided is not None and divided.numbers is not None:

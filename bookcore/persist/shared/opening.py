@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from bookcore.model.errors import MissingExtraError, QueryError
+from bookcore.model.errors import MissingExtraError, QueryError, masked
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
@@ -150,8 +150,8 @@ def shown(address: str) -> str:
     'postgresql://host/rooms?calendar=berlin'
     """
     if not is_address(address):
-        return address
-    scheme, _, rest = address.partition("://")
+        return str(masked(address))
+    scheme, _, rest = str(masked(address)).partition("://")
     where, _, asked = rest.partition("?")
     server, slash, path = where.partition("/")
     names = [each for each in asked.split("&") if each.startswith(("calendar=", "partition", "prefix="))]

@@ -22,6 +22,7 @@ _WAYS = {
     'database "[^"]*" does not exist': "put the database in the address right, or make it (CREATE DATABASE)",
     "terminating connection|server closed the connection|connection (is )?(lost|bad)|did not answer":
         "the connection was lost; repeat the call, which makes a new one",
+    "invalid URI query parameter": "those of bookcore are calendar, partitions, partition and tables",
 }  # fmt: skip
 """What to do about what libpq says, which has no code for it. If it speaks another language, the reason alone is told."""
 
@@ -38,6 +39,8 @@ def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
     if exc.sqlstate == "42501":
         return JournalError(name, f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it")
     told = " ".join(" ".join(lines).split())
+    if exc.sqlstate is None and re.search("percent-encoded|%00", told):  # it would tell a password
+        told = "a percent-encoded character in it is none; in user and password write %25 for %"
     ways = [f"; {way}" for pattern, way in _WAYS.items() if re.search(pattern, told)]
     return JournalError(name, f"{what}: {_REASONS.get(exc.sqlstate) or told + ''.join(ways[:1])}")
 

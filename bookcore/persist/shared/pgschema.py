@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 
+from bookcore.model.errors import masked
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
 from bookcore.persist.shared.sqltext import RANGES
 
@@ -73,6 +74,8 @@ _TABLES_FROM_2 = "ALTER TABLE bookcore.booking " + ", ".join(
     f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {what}" for name, what in _REFEREES.items()
 )
 
+_ESCAPES = "in user and password write %23 for #, %25 for %, %2F for /, %3A for :, %3F for ? and %40 for @"
+
 
 class Address(NamedTuple):
     """An address taken apart: what errors call it, that of the server, the name of the calendar, and ``?tables=``.
@@ -102,13 +105,18 @@ class Address(NamedTuple):
     @classmethod
     def of(cls, text: str) -> Address:
         """Take an address apart. Raises: `JournalError` for tables neither with yes nor with no, and for no number."""
-        parts = urlsplit(text)
+        try:
+            parts, safe = urlsplit(text), urlsplit(str(masked(text)))
+        except ValueError as exc:
+            raise JournalError(masked(text), f"its host cannot be read; {_ESCAPES}") from exc
         options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
         ours = {name: value for name, value in options if name in ("calendar", "tables", "partitions", "partition")}
         rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
         told = [(name, value) for name, value in ours.items() if name != "tables"]
         shown = urlencode(told, quote_via=quote)
-        name = _joined(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, shown)
+        name = _joined(safe.scheme, safe.netloc.rpartition("@")[2], safe.path, shown)
+        hosts = parts.netloc[parts.netloc.find("@") + 1 :]
+        _check_server(name, hosts, parts.path, parts.fragment or (not parts.path and "@" in parts.query))
         if ours.get("tables", "yes") not in ("yes", "no"):
             raise JournalError(name, f"tables={ours['tables']}: it is tables=yes or tables=no")
         tables = ours["tables"] == "yes" if "tables" in ours else None
@@ -118,6 +126,18 @@ class Address(NamedTuple):
             raise JournalError(name, f"partition={partition}: of how many? Say partitions=... as well")
         server = _joined(parts.scheme, parts.netloc, parts.path, rest)
         return cls(name, server, ours.get("calendar"), tables, partitions, partition)
+
+
+def _check_server(name: str, hosts: str, path: str, is_cut: object) -> None:
+    """Raise `JournalError` unless hosts and ports can be read: libpq would tell a part of a password as a port."""
+    if is_cut or "@" in path or "@" in hosts:
+        raise JournalError(name, f"where its server ends cannot be told; {_ESCAPES}")
+    for host in hosts.split(","):
+        found = re.fullmatch(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?", host, re.ASCII)
+        if found is None:
+            raise JournalError(name, f"the port in it is no number; {_ESCAPES}")
+        if found[1] and not 1 <= int(found[1][:9]) <= 65535:
+            raise JournalError(name, f"there is no port {found[1][:9]}: it is a number from 1 to 65535")
 
 
 def _number(name: str, given: dict[str, str], option: str, least: int, most: int) -> int | None:

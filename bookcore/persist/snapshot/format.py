@@ -36,7 +36,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
-from bookcore.model.errors import QueryError, SnapshotError, blaming, brief
+from bookcore.model.errors import QueryError, SnapshotError, blaming, brief, is_like_address
 from bookcore.model.typecheck import is_a
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotKeyError, SnapshotVersionError, failure
 from bookcore.persist.fs import FileSystem, read_all, sync_folder, words, write_all
@@ -100,6 +100,15 @@ def path_text(path: object) -> str:
         os.fsencode(text)
     if not text or "\0" in text:
         raise SnapshotError(repr(text), "not a path (empty, or with a NUL in it)")
+    return text
+
+
+def file_text(path: object) -> str:
+    """Return the path of a file as text. Raises: `SnapshotError`, for the address of a database as well."""
+    text = path_text(path)
+    if is_like_address(text):
+        way = "Calendar.open opens it by its address, and copy_calendar copies it to a file or a file to it"
+        raise SnapshotError(text, f"that is the address of a database, and here the path of a file belongs; {way}")
     return text
 
 

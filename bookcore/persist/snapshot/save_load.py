@@ -33,7 +33,7 @@ from bookcore.persist.snapshot.format import (
     Section,
     check_key,
     check_limits,
-    path_text,
+    file_text,
     read_bytes,
     read_file,
     to_bytes,
@@ -68,7 +68,7 @@ def save(
     Complexity: O(everything), about 0.5 us a booking. The calendar is locked for a small part of it; Python's cyclic garbage
     collector is paused meanwhile, in the whole process.
     """
-    name = path_text(path)
+    name = file_text(path)
     check_key(name, key)
     allowed = check_limits(name, limits)
     with _enough_memory(name, "write"):
@@ -109,7 +109,7 @@ def load(
     Complexity: O(everything), about 2 us a booking. Python's cyclic garbage collector is paused meanwhile, in the whole
     process, and takes young objects for old ones afterwards, unless the program has called `gc.freeze`.
     """
-    name = path_text(path)
+    name = file_text(path)
     return load_file(make, name, handed_in(name, types), key, check_limits(name, limits), fs or FileSystem())[0]
 
 

@@ -120,7 +120,15 @@ def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -
         (lambda address: address.replace("postgres@", "nobody:secret@"), 'role "nobody" does not exist; .* or make it'),
         (lambda address: "postgresql://postgres:secret@127.0.0.1:1/postgres", "refused.*; no server answers there"),
         (lambda address: "postgresql:///rooms?host=/nowhere", "No such file.*; no server answers there: start it"),
-        (lambda address: address + "&nonsense=1", "nonsense"),
+        (lambda address: address + "&calender=1", 'invalid .*"calender"; those of bookcore are calendar, partitions'),
+        (lambda address: "postgresql://postgres:x/secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:x#secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:1/secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:1?secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:x@secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:[secret@127.0.0.1:1/postgres", "write %23 for #"),
+        (lambda address: "postgresql://postgres:%zzsecret@127.0.0.1:1/postgres", "write %25 for %"),
+        (lambda address: "postgresql://postgres:secret@127.0.0.1:99999/postgres", "no port 99999: it is .* from 1 to 65535"),
     ],
 )
 def test_what_cannot_be_reached_says_why(change: Callable[[str], str], reason: str, address: str) -> None:
