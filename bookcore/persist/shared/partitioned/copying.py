@@ -204,4 +204,4 @@ def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> 
     while some := list(islice(ids, AT_ONCE)):
         claims = Claims.none()
         claims.taken.extend((number, key_of(id)) for id in some)
-        connection.execute(*claims.command(divided))
+        connection.execute(*claims.command(divided, few=0))

@@ -10,8 +10,11 @@ Partitions do not know of each other's bookings; the primary key of ``booking_id
 keeps an id from being given twice. The numbers that partitions give as ids are different ones (`first_number`), so they need
 no row.
 
-Whoever writes ids takes an advisory lock for each before that, in ascending order. So nobody waits for a row of another
-transaction, and no two transactions wait for each other.
+Whoever writes ids takes locks before that, so that nobody waits for a row of another transaction, and no two transactions
+wait for each other:
+
+    few ids     a shared advisory lock of the calendar, then one for each id, in ascending order
+    many        the advisory lock of the calendar, which keeps others from all ids: a server has room for some thousand locks
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ RANGE = 10**12
 """How many numbers each partition has for its bookings; those below are for ids of programs."""
 EPOCH = RANGE * MOST_PARTITIONS
 """How many numbers all partitions have. A copy begins after those of the one before, in whatever number of partitions."""
+FEW = 64
+"""For how many ids there is a lock for each. A server has 64 for each connection that it lets in, unless told otherwise."""
 _LONGEST = 64
 """The longest key of an id in bytes; a digest stands for longer ones."""
 
@@ -47,8 +52,12 @@ _NAMESAKE = """
 SELECT name FROM bookcore.calendar WHERE name = %(name)s
 OR (starts_with(name, %(name)s || '/') AND substr(name, length(%(name)s) + 2) ~ '^[0-9]+$') ORDER BY name LIMIT 1
 """
-_WRITE_IDS = """
+_LOCK_ALL = "SELECT pg_advisory_xact_lock(%(all_ids)s);"
+_LOCK_EACH = """
+SELECT pg_advisory_xact_lock_shared(%(all_ids)s);
 SELECT pg_advisory_xact_lock(n) FROM (SELECT unnest(%(id_locks)s::bigint[]) AS n ORDER BY 1) AS locks;
+"""
+_WRITE_IDS = """
 DELETE FROM bookcore.booking_id b USING unnest(%(freed_in)s::int[], %(freed)s::bytea[]) AS f (partition, id)
     WHERE b.calendar = %(divided)s AND b.id = f.id AND b.partition = f.partition;
 INSERT INTO bookcore.booking_id SELECT %(divided)s, id, partition
@@ -176,13 +185,16 @@ class Claims(NamedTuple):
         self.taken.extend(others.taken)
         self.ids.update(others.ids)
 
-    def command(self, calendar: str) -> tuple[str, dict[str, Any]]:
-        """Return the statements that write them for a divided calendar, and their values."""
+    def command(self, calendar: str, few: int = FEW) -> tuple[str, dict[str, Any]]:
+        """Return the statements that write them for a divided calendar, and their values; see `FEW`."""
         keys = {key for _, key in (*self.freed, *self.taken)}
         freed_in, freed = _columns(self.freed)
         taken_in, taken = _columns(self.taken)
-        values = {"divided": calendar, "freed_in": freed_in, "freed": freed, "taken_in": taken_in, "taken": taken}
-        return _WRITE_IDS, values | {"id_locks": [_lock_of(calendar, key) for key in keys]}
+        values: dict[str, Any] = {"divided": calendar, "all_ids": _lock_of(calendar, b"")}  # no id has this key
+        values |= {"freed_in": freed_in, "freed": freed, "taken_in": taken_in, "taken": taken}
+        if len(keys) > few:
+            return _LOCK_ALL + _WRITE_IDS, values
+        return _LOCK_EACH + _WRITE_IDS, values | {"id_locks": [_lock_of(calendar, key) for key in keys]}
 
     def refusal(self, exc: Any) -> DuplicateBookingError | None:
         """Return the error for what the primary key has refused; None if it was another key."""

@@ -7,12 +7,14 @@ import inspect
 import pydoc
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
 from typing import Any
 
+import psycopg
 import pytest
 
 from bookcore import (
@@ -38,13 +40,17 @@ from bookcore.persist.journal.errors import (
     PartitionNotHeldError,
     UnknownOutcomeError,
 )
+from bookcore.persist.journal.records import Kind
 from bookcore.persist.shared.partitioned import calendar as facade
 from bookcore.persist.shared.partitioned import choosing
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
-from bookcore.persist.shared.partitioned.division import RANGE
+from bookcore.persist.shared.partitioned.division import FEW, RANGE, claims_of
 from bookcore.persist.shared.partitioned.merging import Ahead
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
+from bookcore.persist.shared.pgschema import Address
+from bookcore.persist.shared.postgres import connected
+from bookcore.testing.servers import PostgresServer
 
 ROOMS = "abcdefgh"
 WRITTEN_DOWN = [523, 385, 959, 114, 337, 878, 990, 966, 333, 964, 714, 70, 712, 179]
@@ -221,6 +227,42 @@ def test_an_id_is_given_once_in_all_partitions(rooms: Any, parted: Callable[...,
     assert rooms.get("talk").resource.id == low
     with pytest.raises(UnknownBookingError), rooms.transaction():
         rooms.remove_booking("nobody")
+
+
+def test_many_ids_take_one_lock_and_wait_for_those_that_take_one_each(
+    rooms: Any, divided: str, postgres_server: PostgresServer
+) -> None:
+    """A server has room for some thousand locks, whatever is booked at once; and an id is given once all the same."""
+    name = str(Address.of(divided).calendar)
+
+    def claims(first: int, count: int) -> Any:
+        return claims_of([(Kind.BOOKED, "a", 0, 0, 0, 0, 0, f"id {first + number}") for number in range(count)], 0)
+
+    def locks(connection: Any) -> int:
+        ask = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        return int(connection.execute(ask).fetchone()[0])
+
+    with closing(connected(postgres_server.dsn(), 10)) as one, closing(connected(postgres_server.dsn(), 10)) as two:
+        two.execute("SET lock_timeout = '10ms'")
+        for count, expected in ((1, 2), (FEW, FEW + 1), (FEW + 1, 1), (20_000, 1)):
+            one.execute("BEGIN")
+            one.execute(*claims(0, count).command(name))
+            assert locks(one) == expected
+            two.execute("BEGIN")
+            two.execute(*claims(0, 3).command("another calendar"))
+            if count <= FEW:
+                two.execute(*claims(30_000, 3).command(name))
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                two.execute(*claims(0 if count <= FEW else 30_000, 1).command(name))
+            two.execute("ROLLBACK")
+            one.execute("ROLLBACK")
+    low, high = apart(rooms)
+    many = [BookingEvent(room, 10 * at, 10 * at + 1, id=f"{room}{at}") for at in range(20) for room in ROOMS]
+    assert rooms.load(many) == len(many)
+    with pytest.raises(DuplicateBookingError, match="in another partition"):
+        ids = [low + "3", *(f"more {at}" for at in range(FEW))]
+        calendar = rooms.parts[rooms.partition_of(high)].calendar  # past the look into memory: the database refuses it
+        calendar.load(BookingEvent(high, 1000 + at, 1001 + at, id=id) for at, id in enumerate(ids))
 
 
 def test_a_hold_that_ran_out_gives_its_id_back(parted: Callable[..., Any]) -> None:
