@@ -23,7 +23,8 @@ from bookcore.calendar import Calendar
 from bookcore.model.errors import QueryError
 from bookcore.model.generic import Bounds, E, Generic, K, R
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.typecheck import is_a, is_async
+from bookcore.model.typecheck import is_a, is_async, plain_text
+from bookcore.persist.shared.opening import is_divided, shown
 from bookcore.query.selection import Selection
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class AsyncCalendar(Generic[R, K, E]):
 
     @classmethod
     async def open(cls, *args: Any, threads: int = 32, **options: Any) -> AsyncCalendar[Any, Any, Any]:
-        """Open a calendar as `Calendar.open` does, with its arguments, in a thread. Raises: as `Calendar.open`.
+        """Open a calendar as `Calendar.open` does, with its arguments, in a thread.
+
+        Raises: as `Calendar.open`; `QueryError` for a calendar in partitions.
 
         >>> import asyncio
         >>> from tempfile import TemporaryDirectory
@@ -127,8 +130,16 @@ class AsyncCalendar(Generic[R, K, E]):
         ...     asyncio.run(main(folder))
         1
         """
+        place = plain_text(options.get("directory", args[0] if args else None))
+        if place is not None and is_divided(place):
+            way = "`Calendar.open` it, and call it in threads by asyncio.to_thread"
+            raise QueryError(shown(place), f"is in partitions, and AsyncCalendar is for a calendar in one piece: {way}")
         calendar: Calendar[Any, Any, Any] = await asyncio.to_thread(Calendar.open, *args, **options)
-        opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(calendar, threads=threads)
+        try:
+            opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(calendar, threads=threads)
+        except BaseException:
+            calendar.close()
+            raise
         opened._closes = True
         return opened
 

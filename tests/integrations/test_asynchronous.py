@@ -278,3 +278,21 @@ def test_blocks_name_what_is_done_in_place_of_them() -> None:
             assert not hasattr(calendar, "transaction")
 
     asyncio.run(main())
+
+
+def test_a_calendar_in_partitions_is_refused_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no partner here; opened, it would be made, and nobody would close it."""
+    monkeypatch.setattr(Calendar, "open", lambda *args, **options: pytest.fail("it was opened"))
+    place = "postgresql://ada:secret@host/rooms?calendar=berlin&partitions=4"
+    for opening in (partial(AsyncCalendar.open, place), partial(AsyncCalendar.open, directory=place)):
+        with pytest.raises(QueryError, match="is in partitions, and AsyncCalendar is for a calendar in one piece") as caught:
+            asyncio.run(opening())
+        assert "secret" not in str(caught.value)
+
+
+def test_a_calendar_that_cannot_be_awaited_is_closed_again(tmp_path: Path) -> None:
+    """Its directory can be opened at once."""
+    with pytest.raises(QueryError, match="threads is how many"):
+        asyncio.run(AsyncCalendar.open(tmp_path / "rooms", threads=0))
+    with Calendar.open(tmp_path / "rooms", create=False):
+        pass
