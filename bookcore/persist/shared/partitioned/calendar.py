@@ -715,9 +715,16 @@ class PartitionedCalendar:
         """See `Calendar.transaction`: of the partitions of these resources; without any, of all, and of the directory.
 
         Other partitions go on meanwhile, and calls that would change them are refused in the block.
+        Raises: `UnknownResourceError`; `PartitionNotHeldError`.
         """
         if resources:
-            return self._joint([part for part, _ in self._grouped(resources, lambda resource: resource)])
+            groups = self._grouped(resources, lambda resource: resource)
+            given = [(part.state.registry, each) for part, some in groups for each in some]
+            if self._block() is None and any(registry.find(each) is None for registry, each in given):
+                self.catch_up()  # memory may be behind
+            for registry, each in given:
+                registry.record(each)
+            return self._joint([part for part, _ in groups])
         return self._joint([self.directory, *self.parts])
 
     def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:

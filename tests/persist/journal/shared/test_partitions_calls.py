@@ -395,6 +395,20 @@ def test_a_commit_of_unknown_outcome_is_undone_in_all_partitions(
     assert len(rooms) == 3
 
 
+def test_a_transaction_of_a_resource_that_is_not_there_names_it(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Memory may be behind, and then it is brought up to date; nothing is locked for a name that is misspelt."""
+    for given in ("nobody", Resource("nobody"), ["a"]):
+        with pytest.raises(UnknownResourceError) as caught:
+            rooms.transaction("a", given)
+        assert caught.value.resource == given
+    other = parted()
+    rooms.add_resource(Resource("new"))
+    with other.transaction("new"):
+        other.book("new", 1, 2)
+    with rooms.transaction("new"), pytest.raises(UnknownResourceError, match="nobody"):
+        rooms.transaction("nobody")
+
+
 def test_a_record_that_cannot_be_written_undoes_the_transaction_in_all_partitions(rooms: Any) -> None:
     """Also in those whose blocks had not ended when that was found."""
     low, high = apart(rooms)
