@@ -272,8 +272,8 @@ def deliver_all() -> None:
     thread = this_thread
     if thread.delivering:
         return
+    later: list[tuple[Log, int]] = []  # first, because it may need memory
     thread.delivering = True
-    later: list[tuple[Log, int]] = []
     try:
         while thread.due:
             log, until = thread.due.popleft()

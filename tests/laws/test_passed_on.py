@@ -304,6 +304,7 @@ KEPT = {
     "persist/journal/directory.py": 1,  # threads of their own, which nobody waits for
     "persist/journal/opening.py": 1,
     "persist/shared/follower.py": 1,
+    "persist/shared/turns.py": 1,  # raised in the thread whose command it is
     "tables/filling.py": 1,  # raised when the rows before it have been booked
 }
 """How many handlers in a file keep a lack of memory to themselves, and why they do."""

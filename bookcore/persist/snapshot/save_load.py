@@ -180,7 +180,7 @@ def _told_as_damage(name: str) -> Iterator[None]:
         raise SnapshotTypeError(name, exc.reason, [exc.name]) from exc
     except Unreadable as exc:
         raise SnapshotDamagedError(name, exc.reason) from exc
-    except SnapshotError:
+    except (SnapshotError, MemoryError):
         raise
     except BookcoreError as exc:
         if (other := other_keys(exc)) is not None:
