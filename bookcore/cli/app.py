@@ -318,6 +318,9 @@ def copy(
     to_key_file: Annotated[
         str | None, typer.Option("--to-key-file", metavar="FILE", help="The file with the key that is to seal the copy.")
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="WHEN", help="As it stood after this record, or at this time.")
+    ] = None,
     as_json: JsonOpt = False,
 ) -> None:
     """Copy a calendar to another place, and verify the copy: as many bookings, the same digest.
@@ -336,7 +339,8 @@ def copy(
         key, to_key = read_key(key_file), read_key(to_key_file, "--to-key-file")
         names = {"reading": f"Reading {shown(source)}", "writing": f"Writing {shown(to)}", "verifying": "Verifying"}
         with step_bars(names) as progress:
-            copied = copy_calendar(source, to, key=key, to_key=to_key, progress=progress)
+            when = "now" if as_of is None else moment(as_of, "--as-of")
+            copied = copy_calendar(source, to, key=key, to_key=to_key, as_of=when, progress=progress)
         with_backup = os.path.isdir(source) and os.path.isdir(to)
         show_copied(copied, with_backup=with_backup, as_json=as_json)
 

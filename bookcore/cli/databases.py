@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
 from bookcore.model.errors import MissingExtraError, visible
-from bookcore.persist.shared.opening import is_postgres
+from bookcore.persist.shared.opening import is_address, is_postgres
 from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
 
@@ -24,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Make, check and repair the PostgreSQL database that calendars are in; bring an older database up to this version.",
 )
+LISTED = 30
+"""How many rows are printed that differ."""
 DsnArg = Annotated[
     str, typer.Argument(metavar="DSN", help="The address: [b]postgresql://user@host/database?calendar=name[/].")
 ]
@@ -32,7 +35,12 @@ DsnArg = Annotated[
 def _databases(address: str) -> ModuleType:
     """Return the functions for databases. Raises: `UsageError` for another address, `MissingExtraError`."""
     if not is_postgres(address):
-        raise UsageError("all but upgrade is for PostgreSQL: name a database as postgresql://user@host/database?calendar=name")
+        way = "name a database as postgresql://user@host/database?calendar=name"
+        if is_address(address):
+            way += "; `bookcore log` reads the records of any database, and names one that is damaged"
+        elif os.path.isdir(address):
+            way += "; `bookcore verify` checks a directory"
+        raise UsageError(f"all but upgrade is for PostgreSQL: {way}")
     try:
         from bookcore.persist.shared import databases
     except ImportError as exc:
@@ -125,7 +133,7 @@ def rebuild(dsn: DsnArg, as_json: JsonOpt = False) -> None:
 def _plain(found: Any) -> dict[str, Any]:
     facts = {"database": found.database, "calendar": found.calendar, "whole": found.is_whole, "begins": found.begins}
     facts |= {"position": found.position, "records": found.records, "digest": found.digest}
-    facts |= {"checkpoints": list(found.checkpoints), "tables": found.has_tables}
+    facts |= {"checkpoints": list(found.checkpoints), "tables": found.has_tables, "compared": found.compared}
     facts |= {"faults": list(map(sentence, found.faults))}
     return facts | {"differences": [each._asdict() for each in found.differences]}
 
@@ -136,16 +144,20 @@ def _show(found: Any) -> None:
     state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
     parts = count(found.records, "record"), count(len(found.checkpoints), "checkpoint")
     tables = "its tables agree" if found.has_tables and not found.differences else "its tables differ"
+    tables = tables if found.compared or not found.has_tables else "its tables were not compared"
     tables = tables if found.has_tables else "it has no tables"
     console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {', '.join(parts)}; {tables}")
     console.print(f"record {found.position}, digest {found.digest}")
     for fault in found.faults:
         console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
-    if found.differences and console.is_terminal:
+    listed, more = found.differences[:LISTED], len(found.differences[LISTED:])
+    if listed and console.is_terminal:
         shown = bare_table("table", "id", "what", "columns")
-        for table, id, what, columns in found.differences:
+        for table, id, what, columns in listed:
             shown.add_row(table, escape(visible(id)), what, ", ".join(columns))
         console.print(shown)
-        return
-    for table, id, what, columns in found.differences:
-        print("\t".join((table, visible(id), what, ", ".join(columns))))
+    else:
+        for table, id, what, columns in listed:
+            print("\t".join((table, visible(id), what, ", ".join(columns))))
+    if more:
+        console.print(f"and {count(more, 'row')} more; --json tells the first thousand of each table")

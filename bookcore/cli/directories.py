@@ -32,8 +32,8 @@ def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:
         raise UsageError(f"{flag} {masked(path)}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
 
 
-def moment(typed: str | None) -> int | datetime | None:
-    """Return the position or the instant of ``--since``. Raises: `UsageError`."""
+def moment(typed: str | None, flag: str = "--since") -> int | datetime | None:
+    """Return the position or the instant of an option. Raises: `UsageError`."""
     if typed is None:
         return None
     if typed.isascii() and typed.isdigit() and len(typed) <= 20:
@@ -43,7 +43,7 @@ def moment(typed: str | None) -> int | datetime | None:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise UsageError(f"--since {typed!r} is neither a position nor an instant such as 2026-07-04T09:00Z, with its zone")
+        raise UsageError(f"{flag} {typed!r} is neither a position nor an instant such as 2026-07-04T09:00Z, with its zone")
     return found
 
 

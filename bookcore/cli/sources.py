@@ -161,8 +161,8 @@ def _check_address(typed: str, begin: bytes) -> None:
 def _kind(typed: str) -> tuple[str | None, str]:
     """Return what a place is that is no directory, and which command reads it; None for one that may be a directory."""
     if is_address(typed):
-        check = "`bookcore db check` checks it" if is_postgres(typed) else "`bookcore load` reads it"
-        return "a database", f"{check}, `bookcore copy` copies it"
+        check = "`bookcore db check` checks it" if is_postgres(typed) else "`bookcore log` reads its records"
+        return "a database", f"{check}, `bookcore copy` copies it, with --as-of as it stood before a damaged record"
     begin = _begin(typed)
     if begin.startswith(_SQLITE):
         return "a SQLite file", f"if a calendar is in it, `bookcore load sqlite:///{typed}` reads it"

@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import MissingExtraError
+from bookcore.model.errors import MissingExtraError, QueryError
 from bookcore.model.event import BookingEvent
+from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.copying import write_new
@@ -68,7 +69,7 @@ class Copied:
 def copy_calendar(
     source: str | os.PathLike[str], to: str | os.PathLike[str], *, types: Iterable[type] | None = None,
     key: bytes | None = None, to_key: bytes | None = None, resource_key: Callable[[Any], Hashable] | None = None,
-    timeout: float = 30.0, progress: Report | None = None, fs: FileSystem | None = None,
+    timeout: float = 30.0, as_of: object = "now", progress: Report | None = None, fs: FileSystem | None = None,
 ) -> Copied:  # fmt: skip
     """Copy a calendar to another place, and verify the copy. Both are a snapshot file, a directory or a database.
 
@@ -78,6 +79,7 @@ def copy_calendar(
     it stays behind: `history` and ``as_of`` of the copy begin at its position. (`bookcore.persist.journal.copying.backup`
     copies a directory with all its records.)
 
+    With *as_of*, a position or an instant, it is copied as it stood then, such as what is good of a damaged database.
     Without *types* the classes of the program are stood in for, which changes nothing of what is written. *key* is the key
     of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
     *timeout* is how many seconds a database is waited for.
@@ -116,9 +118,11 @@ def copy_calendar(
         put = files.put
     if is_divided(start):
         without_key(start, key)
+        if plain_text(as_of) != "now":
+            raise QueryError(as_of, "a calendar in partitions is copied as it stands; leave out as_of")
         state, position = _partitions(start).read_partitions(reader.make, start, reader.known, timeout)
     else:
-        state, position = reader.read(start, key, partial(tell, "reading"))
+        state, position = reader.read(start, key, as_of, partial(tell, "reading"))
     # An empty calendar is at position 0, and a database that has lost what it began with must not be taken for one.
     copy = _Copy(reader, state, max(1, position), _Facts.of(state), tell)
     put(copy)
@@ -151,13 +155,17 @@ class _Source(NamedTuple):
         _, state = reading.blank(bounds, event_type, self.resource_key)
         return state, state
 
-    def read(self, place: str, key: bytes | None, progress: reading.Progress | None = None) -> tuple[CalendarState, int]:
+    def read(
+        self, place: str, key: bytes | None, as_of: object = "now", progress: reading.Progress | None = None
+    ) -> tuple[CalendarState, int]:
         """Return what is at a place, and its position: 0 for a snapshot file, which has none."""
         if is_address(place) or self.fs.is_folder(place):
             state, past = open_calendar(
-                self.make, place, types=self.known, as_of="now", key=key, progress=progress, timeout=self.timeout, fs=self.fs
+                self.make, place, types=self.known, as_of=as_of, key=key, progress=progress, timeout=self.timeout, fs=self.fs
             )  # fmt: skip
             return state, past.position
+        if plain_text(as_of) != "now":
+            raise QueryError(as_of, "a snapshot file shows one state alone; leave out as_of")
         return load_file(self.make, place, self.known, key, Limits(), self.fs)[0], 0
 
 

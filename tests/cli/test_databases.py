@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
@@ -52,7 +53,10 @@ def test_a_database_is_made_checked_damaged_and_repaired(run: Run, dsn: str) -> 
     execute(dsn, "UPDATE bookcore.change SET record = 'x' WHERE position = 2")
     found = run("db", "check", f"{dsn}&calendar=berlin")
     assert found.exit_code == 1
-    assert "damaged: journal postgresql:///?calendar=berlin: record 2 is damaged or gone" in found.stdout
+    first, good, fault = found.stdout.splitlines()
+    assert first == "berlin is damaged: 1 record, 0 checkpoints; its tables were not compared"
+    assert good.startswith("record 1, digest ")
+    assert fault.startswith("damaged: journal postgresql:///?calendar=berlin: record 2 is damaged or gone; as_of=1 opens")
     assert run("db", "rebuild", f"{dsn}&calendar=berlin").exit_code == 2
 
 
@@ -90,3 +94,25 @@ def test_db_lists_its_commands(run: Run) -> None:
     """With what each does."""
     found = run("db", "--help")
     assert all(command in found.stdout for command in ("init", "upgrade", "check", "rebuild"))
+
+
+def test_no_more_differences_are_printed_than_are_read(run: Run, dsn: str) -> None:
+    """The number of the others, and where they are."""
+    with Calendar.open(dsn) as calendar:
+        loft = calendar.add_resource(Resource("loft"))
+        calendar.book_all([(loft, at, at + 1) for at in range(40)])
+    execute(dsn, "UPDATE bookcore.booking SET quantity = 7")
+    for terminal in (False, True):
+        lines = run("db", "check", dsn, terminal=terminal).stdout.splitlines()
+        assert lines[-1] == "and 10 rows more; --json tells the first thousand of each table"
+        assert len(lines) < 40
+    assert len(json.loads(run("db", "check", dsn, "--json").stdout)["differences"]) == 40
+
+
+def test_what_db_is_not_for_names_the_command_that_is(run: Run, tmp_path: Path) -> None:
+    """Of a directory, and of another database."""
+    Calendar.open(tmp_path / "rooms").close()
+    for place, way in ((tmp_path / "rooms", "`bookcore verify`"), (f"sqlite:///{tmp_path}/x.db", "`bookcore log`")):
+        found = run("db", "check", place)
+        assert found.exit_code == 2
+        assert way in found.stderr

@@ -203,7 +203,7 @@ def test_a_command_for_directories_says_what_another_place_is(
     address, snapshot = f"sqlite:///{tmp_path}/rooms.db", tmp_path / "rooms.bks"
     assert run("copy", rooms, address).exit_code == run("copy", rooms, snapshot).exit_code == 0
     for place, kind, way in (
-        (address, "a database", "`bookcore load` reads it"),
+        (address, "a database", "`bookcore log` reads its records"),
         ("postgresql://ada:secret@host/rooms", "a database", "`bookcore db check` checks it"),
         (snapshot, "a snapshot", "`bookcore load` reads and checks it"),
         (tmp_path / "rooms.db", "a SQLite file", f"`bookcore load {address}` reads it"),
@@ -254,3 +254,10 @@ def test_a_log_without_lines_says_why(run: Run, rooms: Path, tmp_path: Path) -> 
         assert (found.exit_code, found.stdout, found.stderr) == (0, "", said + "\n")
         assert run("log", *words, "--json").stderr == ""
     assert run("log", rooms).stderr == ""
+
+
+def test_a_calendar_is_copied_as_it_stood(run: Run, rooms: Path, tmp_path: Path) -> None:
+    """After a record, of which there has to be one."""
+    assert json.loads(run("copy", rooms, tmp_path / "x.bks", "--as-of", "1", "--json").stdout)["position"] == 1
+    assert "--as-of 'never' is neither a position" in run("copy", rooms, tmp_path / "y.bks", "--as-of", "never").stderr
+    assert "leave out as_of" in run("copy", tmp_path / "x.bks", tmp_path / "y.bks", "--as-of", "1").stderr

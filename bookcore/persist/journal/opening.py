@@ -259,7 +259,8 @@ def open_calendar(
             raise QueryError(sync, "a database syncs each change or ('never') none")
         without_key(folder, key)
         if salvage:
-            raise QueryError(shown(folder), "is a database, which is repaired by its own means; that is for a directory")
+            way = "as_of opens what stood before a damaged record, whose number is in the error of who opens it"
+            raise QueryError(shown(folder), f"is a database, and that is for a directory; {way}")
         check_partition(folder, is_read=read_only or as_of is not None)
         if divided is not None and is_divided(folder):
             options = {"asked": asked, "create": create and not read_only, "sync": sync == "always", "keep": kept}

@@ -39,7 +39,8 @@ class Checked(NamedTuple):
 
     ``position`` is that of the last record which follows from those before, ``records`` is how many were applied, and
     ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
-    first thousand of each table; ``has_tables`` tells whether there are some.
+    first thousand of each table; ``has_tables`` tells whether there are some, ``compared`` whether they were compared: not
+    where records are damaged, because those that follow cannot be applied.
     """
 
     database: str
@@ -52,6 +53,7 @@ class Checked(NamedTuple):
     has_tables: bool
     faults: tuple[BookcoreError, ...]
     differences: tuple[Difference, ...]
+    compared: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -137,11 +139,12 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
             ((_, tables),) = _calendars(connection, where, name)
             replayed = Replayed(connection, where.name, name, types, progress, tables)
             replayed.read()
-            found = tuple(replayed.differences()) if tables else ()
+            compared = tables and not replayed.is_cut
+            found = tuple(replayed.differences()) if compared else ()
             states.append(replayed.state)
             checked.append(Checked(
                 where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(replayed.state),
-                tuple(replayed.checkpoints), tables, tuple(replayed.faults), found,
+                tuple(replayed.checkpoints), tables, tuple(replayed.faults), found, compared,
             ))  # fmt: skip
         return checked[0] if len(checked) == 1 else _together(checked, whole_faults(connection, where, states))
 
@@ -156,6 +159,7 @@ def _together(checked: list[Checked], faults: list[JournalDamagedError]) -> Chec
         has_tables=all(part.has_tables for part in parts),
         faults=(*(fault for each in checked for fault in each.faults), *faults),
         differences=tuple(difference for each in checked for difference in each.differences),
+        compared=all(part.compared for part in parts),
     )
 
 

@@ -24,7 +24,7 @@ from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, prepare
 from bookcore.persist.shared.replaying import snapshot_id
-from bookcore.persist.shared.seam import Entry, Place, entries
+from bookcore.persist.shared.seam import Entry, Place, good_entries
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes
@@ -70,6 +70,7 @@ class Replayed:
         self._progress, self._done = progress, 0
         self._total = self._ask("SELECT coalesce(sum(length(record)), 0) FROM bookcore.change WHERE calendar = %s")[0][0]
         self.faults: list[BookcoreError] = []
+        self.is_cut = False  # not all records were applied, so that the tables cannot be compared
         self.records, self.begins = 0, 0
         self.place = self._origin
         self.state = self._blank()
@@ -106,8 +107,10 @@ class Replayed:
             self._connection.execute(BY_KEYS.format("on"))
             if self.place != self._head:
                 what = f"its last record is {self.place.position}, and its head says {self._head.position}"
+                self.is_cut = True
                 self.faults.append(JournalDamagedError(self._database, what))
         except JournalDamagedError as exc:
+            self.is_cut = True
             self.faults.append(exc)
 
     def _begin(self) -> None:
@@ -150,10 +153,13 @@ class Replayed:
             position = self.place.position
             most = AT_ONCE if end is None else min(AT_ONCE, end - position)
             rows = self._connection.execute(ask, (position, self._name, position, most + 1)).fetchall()
-            found = entries(self._database, self.place, rows)
+            found, fault = good_entries(self._database, self.place, rows)
+            if found:
+                self._apply(found)
+            if fault is not None:
+                raise fault
             if not found:
                 return
-            self._apply(found)
 
     def _apply(self, found: Sequence[Entry]) -> None:
         state, name = self.state, self._database

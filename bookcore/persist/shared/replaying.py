@@ -81,10 +81,9 @@ class Records:
 
     def __iter__(self) -> Iterator[Record]:
         journal, most = self._journal, self._most
-        while self.place.position < most and (news := journal.read(self.place, AT_ONCE)):
+        # what comes after the last one that is wanted is not read: it may be damaged
+        while (left := most - self.place.position) > 0 and (news := journal.read(self.place, min(AT_ONCE, left))):
             for place, data, time in news:
-                if place.position > most:
-                    return
                 self.place = place
                 self.size += len(data)
                 yield Record(place.position, time, f"{journal.name}, record {place.position}", None, data)

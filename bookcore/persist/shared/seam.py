@@ -82,16 +82,28 @@ def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int |
 
     Raises: `JournalReplacedError` if the first is not at this place, `JournalDamagedError` if they do not follow.
     """
+    found, fault = good_entries(name, place, rows)
+    if fault is not None:
+        raise fault
+    return found
+
+
+def good_entries(
+    name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]
+) -> tuple[list[Entry], JournalDamagedError | None]:
+    """Return what `entries` returns of those rows that follow, and the error for the first that does not."""
     if not rows or rows[0][:2] != place:
         what = f"its record {place.position} is not the one that was read before; open the calendar anew"
         raise JournalReplacedError(name, what)
     found: list[Entry] = []
     for position, mark, record, time in rows[1:]:
         if type(record) is not bytes or after(place, record) != (position, mark):
-            raise JournalDamagedError(name, f"record {place.position + 1} is damaged or gone")
+            good = place.position
+            way = f"as_of={good} opens what stood before it, and `bookcore copy --as-of {good}` copies that"
+            return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
         place = Place(position, mark)
         found.append(Entry(place, record, time))
-    return found
+    return found, None
 
 
 def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from types import SimpleNamespace
@@ -157,6 +158,8 @@ def test_records_that_do_not_follow_are_found(damage: str, reason: str, address:
     (fault,) = found.faults
     assert isinstance(fault, JournalDamagedError)
     assert reason in str(fault)
+    good = 0 if "first" in reason else int(re.findall("[0-9]+", reason)[0]) - ("damaged" in reason)
+    assert (found.position, found.records, found.compared, found.differences) == (good, good, False, ())
     before = all_rows(admin)
     with pytest.raises(JournalDamagedError, match=reason):
         databases.rebuild(address)

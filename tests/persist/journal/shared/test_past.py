@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,12 @@ from bookcore import Calendar, QueryError, Resource, copy_calendar
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.history import read_log
-from bookcore.persist.journal.errors import JournalError, JournalPositionError, JournalReadOnlyError
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalPositionError,
+    JournalReadOnlyError,
+)
 from bookcore.testing.servers import NoServerError, start_postgres
 
 Open = Callable[..., Calendar]
@@ -253,3 +261,30 @@ def test_a_standby_that_takes_no_changes_is_read(world: Any, tmp_path: Any) -> N
                 Calendar.open(standby.dsn())
     finally:
         server.stop()
+
+
+def test_what_stood_before_a_damaged_record_can_be_read_and_copied(
+    address: str, opened: Open, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The error says how, on each database; what is damaged is read by nobody who does not ask for it."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    for at in range(3):
+        calendar.book("room", at, at + 1)
+    if address.startswith("sqlite"):
+        with closing(sqlite3.connect(address.removeprefix("sqlite:///"))) as connection, connection:
+            connection.execute("UPDATE change SET record = zeroblob(40) WHERE position = 3")
+    else:
+        damage = "UPDATE bookcore.change SET record = 'x' WHERE position = 3 AND calendar = %s"
+        request.getfixturevalue("admin").execute(damage, (address.partition("calendar=")[2],))
+    with pytest.raises(JournalDamagedError, match=r"record 3 is .* gone; as_of=2 opens .* `bookcore copy --as-of 2`"):
+        Calendar.open(address)
+    past = Calendar.open(address, as_of=2)
+    assert (past.position, len(past)) == (2, 1)
+    with pytest.raises(JournalDamagedError, match="record 3"):
+        copy_calendar(address, tmp_path / "saved.bks")
+    assert copy_calendar(address, tmp_path / "saved.bks", as_of=2).bookings == 1
+    with pytest.raises(QueryError, match="leave out as_of"):
+        copy_calendar(tmp_path / "saved.bks", tmp_path / "again.bks", as_of=2)
+    with pytest.raises(QueryError, match="as_of opens what stood before a damaged record"):
+        Calendar.open(address, salvage=True)
