@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from bookcore.model.errors import MissingExtraError, QueryError, masked
 from bookcore.persist.journal.errors import JournalError
@@ -134,7 +135,7 @@ def check_partition(address: str, is_read: bool) -> None:
 
 
 def _says(address: str, option: str) -> bool:
-    return is_address(address) and any(each.startswith(f"{option}=") for each in address.partition("?")[2].split("&"))
+    return is_address(address) and option in dict(parse_qsl(address.partition("?")[2], keep_blank_values=True))
 
 
 def without_key(address: str, key: bytes | None) -> None:

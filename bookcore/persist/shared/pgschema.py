@@ -104,19 +104,26 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Address:
-        """Take an address apart. Raises: `JournalError` for tables neither with yes nor with no, and for no number."""
+        """Take an address apart. Raises: `JournalError` for what says two things, or nothing."""
         try:
             parts, safe = urlsplit(text), urlsplit(str(masked(text)))
         except ValueError as exc:
             raise JournalError(masked(text), f"its host cannot be read; {_ESCAPES}") from exc
         options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
-        ours = {name: value for name, value in options if name in ("calendar", "tables", "partitions", "partition")}
+        given = [option for option in options if option[0] in ("calendar", "tables", "partitions", "partition")]
+        ours = dict(given)
         rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
         told = [(name, value) for name, value in ours.items() if name != "tables"]
         shown = urlencode(told, quote_via=quote)
         name = _joined(safe.scheme, safe.netloc.rpartition("@")[2], safe.path, shown)
         hosts = parts.netloc[parts.netloc.find("@") + 1 :]
         _check_server(name, hosts, parts.path, parts.fragment or (not parts.path and "@" in parts.query))
+        for option in ours:
+            each = [f"{option}={value}" for other, value in given if other == option]
+            if len(each) > 1:
+                raise JournalError(name, f"{' and '.join(each)}: say it once")
+        if ours.get("calendar") == "":
+            raise JournalError(name, "calendar= names none: give a name, or leave it out")
         if ours.get("tables", "yes") not in ("yes", "no"):
             raise JournalError(name, f"tables={ours['tables']}: it is tables=yes or tables=no")
         tables = ours["tables"] == "yes" if "tables" in ours else None

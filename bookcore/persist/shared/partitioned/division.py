@@ -84,6 +84,8 @@ def agree(connection: Any, where: Address, create: bool) -> None:
     With *create*, note it of a new calendar, in a transaction of the caller.
     """
     found = _division(connection, where.row)
+    if create and found is None:
+        _check_name(connection, where)
     if where.partitions is None:
         if found is not None:
             whole, partitions = found
@@ -105,6 +107,16 @@ def agree(connection: Any, where: Address, create: bool) -> None:
     if first not in (None, (name,)):  # the directory is made before all parts, and its name is before theirs
         what = f"its calendar {name!r} has a part {first[0]!r} and no directory, so that it is not whole"
         raise JournalError(where.name, f"{what}; take another name, and see what the part has by as_of")
+
+
+def _check_name(connection: Any, where: Address) -> None:
+    """Raise `JournalError` for the name of a partition, unless there is such a calendar."""
+    whole, _, number = (where.calendar or "").rpartition("/")
+    if whole and number.isascii() and number.isdigit():
+        ask = "SELECT FROM bookcore.calendar WHERE name = %s"
+        if connection.execute(ask, (where.calendar,)).fetchone() is None:
+            what = f"a name does not end in /{number}: that is a partition of {whole!r}, if it has some"
+            raise JournalError(where.name, what)
 
 
 def is_divided(connection: Any, name: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import pydoc
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -533,6 +534,37 @@ def test_the_database_knows_how_many_partitions_there_are(rooms: Any, divided: s
         pass
     with pytest.raises(JournalError, match=r"holds a calendar 'whole-.*' already, which is not divided; `bookcore copy`"):
         Calendar.open(f"{postgres_address}{joint}calendar=whole-{name}&partitions=2")
+
+
+@pytest.mark.parametrize(("asked", "told"), [
+    ("calendar=a&calendar=b", "calendar=a and calendar=b: say it once"),
+    ("calendar=a&partitions=2&partitions=3", "partitions=2 and partitions=3: say it once"),
+    ("tables=no&calendar=a&tables=no", "tables=no and tables=no: say it once"),
+    ("calendar=a#x", "write %23 for #"),
+    ("calendar=", "calendar= names none: give a name, or leave it out"),
+    ("calendar=&partitions=2", "calendar= names none: give a name, or leave it out"),
+])  # fmt: skip
+def test_an_address_that_says_two_things_or_nothing_is_refused(postgres_address: str, asked: str, told: str) -> None:
+    """Nothing of it is left out in silence."""
+    with pytest.raises(JournalError, match=re.escape(told)):
+        Calendar.open(f"{postgres_address}{'&' if '?' in postgres_address else '?'}{asked}")
+
+
+def test_an_option_may_be_written_in_percent_signs(rooms: Any, divided: str) -> None:
+    """The directory is not taken for a calendar in one piece then."""
+    with Calendar.open(divided.replace("partitions", "partition%73"), follow=False) as calendar:
+        assert calendar.position == rooms.position
+
+
+def test_no_calendar_is_made_under_the_name_of_a_partition(divided: str, admin: Any) -> None:
+    """It would be in the way of a calendar in partitions; one that is there already is opened."""
+    name = str(Address.of(divided).calendar)
+    for place in (f"{name}/0", f"{name}/12&partitions=2"):
+        with pytest.raises(JournalError, match=r"a name does not end in /\d+: that is a partition of 'divided-[^/]*'"):
+            Calendar.open(divided.replace(f"{name}&partitions=4", place))
+    assert admin.execute("SELECT name FROM bookcore.calendar WHERE starts_with(name, %s)", (name,)).fetchall() == []
+    for place in (f"{name}/x", f"{name}-0"):
+        Calendar.open(divided.replace(f"{name}&partitions=4", place)).close()
 
 
 def test_partitions_are_for_postgresql(tmp_path: Any, divided: str, postgres_address: str) -> None:
