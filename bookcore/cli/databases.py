@@ -147,7 +147,8 @@ def _show(found: Any) -> None:
     tables = tables if found.compared or not found.has_tables else "its tables were not compared"
     tables = tables if found.has_tables else "it has no tables"
     console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {', '.join(parts)}; {tables}")
-    console.print(f"record {found.position}, digest {found.digest}")
+    place = f"record {found.position}" if isinstance(found.position, int) else f"position {found.position}"
+    console.print(f"{place}, digest {found.digest}")
     for fault in found.faults:
         console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
     listed, more = found.differences[:LISTED], len(found.differences[LISTED:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,17 @@ def test_what_db_is_not_for_names_the_command_that_is(run: Run, tmp_path: Path) 
         found = run("db", "check", place)
         assert found.exit_code == 2
         assert way in found.stderr
+
+
+def test_a_check_of_partitions_tells_the_position_of_each(run: Run, dsn: str) -> None:
+    """As the calendar tells it, and its digest: those of the directory would be read as those of all."""
+    place = f"{dsn}&calendar=rome&partitions=2"
+    calendar: Any = Calendar.open(place, follow=False)
+    with calendar:
+        calendar.add_resource(Resource("loft"))
+        calendar.book("loft", 1, 3)
+        position, digest = calendar.position, calendar.digest()
+    lines = run("db", "check", place).stdout.splitlines()
+    assert lines == ["rome is whole: 3 records, 2 checkpoints; its tables agree", f"position {position}, digest {digest}"]
+    facts = json.loads(run("db", "check", place, "--json").stdout)
+    assert (tuple(facts["position"]), facts["digest"]) == (position, digest)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import psycopg
@@ -17,6 +16,7 @@ from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.reading import Asked
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
+from bookcore.persist.shared.partitioned.merging import digest_of
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import Difference, Progress, Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
@@ -37,7 +37,8 @@ from bookcore.persist.snapshot.digest import digest
 class Checked(NamedTuple):
     """What `check` has found in one calendar.
 
-    ``position`` is that of the last record which follows from those before, ``records`` is how many were applied, and
+    ``position`` is that of the last record which follows from those before; of a calendar in partitions it is a tuple, and
+    ``digest`` is that of them, as the calendar tells it. ``records`` is how many were applied, and
     ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
     first thousand of each table; ``has_tables`` tells whether there are some, ``compared`` whether they were compared: not
     where records are damaged, because those that follow cannot be applied.
@@ -46,7 +47,7 @@ class Checked(NamedTuple):
     database: str
     calendar: str
     begins: int
-    position: int
+    position: int | tuple[int, ...]
     records: int
     digest: str
     checkpoints: tuple[int, ...]
@@ -150,11 +151,12 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
 
 
 def _together(checked: list[Checked], faults: list[JournalDamagedError]) -> Checked:
-    """Return what was found in the directory and the partitions of a calendar; ``position`` is that of the directory."""
+    """Return what was found in the directory and the partitions of a calendar."""
     whole, *parts = checked
     return whole._replace(
         records=sum(each.records for each in checked),
-        digest=blake2b("".join(each.digest for each in checked).encode(), digest_size=32).hexdigest(),
+        position=tuple(part.position for part in parts),  # type: ignore[misc]  # each is a number
+        digest=digest_of(enumerate(part.digest for part in parts)),
         checkpoints=tuple(position for each in checked for position in each.checkpoints),
         has_tables=all(part.has_tables for part in parts),
         faults=(*(fault for each in checked for fault in each.faults), *faults),

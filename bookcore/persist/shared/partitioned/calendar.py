@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from hashlib import blake2b
 from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,7 +46,7 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
-from bookcore.persist.shared.partitioned.merging import by_start, slots_in_order
+from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
 from bookcore.persist.shared.partitioned.parts import DIRECTORY, Block, Open, Part
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
@@ -834,8 +833,7 @@ class PartitionedCalendar:
 
     def digest(self) -> str:
         """See `Calendar.digest`: of the partitions that it holds."""
-        digests = "\n".join(f"{part.number} {part.calendar.digest()}" for part in self.parts)
-        return blake2b(digests.encode(), digest_size=32).hexdigest()
+        return digest_of((part.number, part.calendar.digest()) for part in self.parts)
 
     @property
     def bounds(self) -> Any:

@@ -1,8 +1,9 @@
-"""Bookings and slots of several partitions, each in order, as one list in order."""
+"""What several partitions tell, as one: bookings and slots, each in order, as one list in order; digests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
 from heapq import heapify, heappop, heapreplace
 from typing import Any, NamedTuple
 
@@ -61,3 +62,9 @@ def _is_still_available(part: Any, resource: Any, start: Any, end: Any, quantity
         return bool(part.calendar.is_available(resource, start, end, quantity))
     except UnknownResourceError:
         return False
+
+
+def digest_of(digests: Iterable[tuple[int, str]]) -> str:
+    """Return one digest of those of several partitions, of which each comes with its number."""
+    told = "\n".join(f"{number} {digest}" for number, digest in digests)
+    return blake2b(told.encode(), digest_size=32).hexdigest()

@@ -33,6 +33,7 @@ def test_a_check_sees_the_directory_all_partitions_and_the_ids(
     found = databases.check(divided)
     assert found.is_whole, (found.faults, found.differences)
     assert found.has_tables
+    assert (found.position, found.digest) == (calendar.position, calendar.digest())
     assert found.records == sum(calendar.position) + calendar.directory.recorder.position - 4  # each begins at 1
     with pytest.raises(JournalError, match="partitions=4 in the address"):
         databases.check(divided.replace("&partitions=4", ""))
