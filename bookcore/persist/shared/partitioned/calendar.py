@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from bookcore.engine.engine import OF_CALENDARS, UNSET, listed, parsed, skipped
+from bookcore.model.change import IndexCreated
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
     LACKING,
@@ -754,7 +755,13 @@ class PartitionedCalendar:
 
         Several threads may call it at the same time.
         """
-        ends = [part.calendar.subscribe(callback) for part in self.parts]
+
+        def call(change: Any) -> None:
+            if not is_a(change, IndexCreated):  # the first partition tells of it
+                callback(change)
+
+        first, *others = self.parts
+        ends = [first.calendar.subscribe(callback), *(part.calendar.subscribe(call) for part in others)]
 
         def end() -> None:
             for each in ends:

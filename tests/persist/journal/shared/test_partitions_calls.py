@@ -656,6 +656,24 @@ def test_a_follower_brings_the_changes_of_all_partitions_once_each(rooms: Any, p
         other.catch_up()
 
 
+def test_an_index_is_told_to_a_subscriber_once(rooms: Any) -> None:
+    """It is one index, and not one for each partition; what follows is told of each."""
+    low, high = apart(rooms)
+    heard: list[Any] = []
+    end = rooms.subscribe(heard.append)
+    rooms.create_index("floor", key=lambda room: 1)
+    rooms.create_booking_index("guest")
+    assert [(type(change), change.name) for change in heard] == [
+        (changes.IndexCreated, "floor"), (changes.IndexCreated, "guest"),
+    ]  # fmt: skip
+    for room in (low, high):
+        rooms.book(room, 1, 2)
+    assert [type(change) for change in heard[2:]] == [changes.Booked, changes.Booked]
+    end()
+    rooms.book(high, 5, 6)
+    assert len(heard) == 4
+
+
 def test_lag_and_fresh_are_about_all_partitions(rooms: Any, parted: Callable[..., Any]) -> None:
     """A position that is yet to come is waited for no longer than was asked."""
     other = parted()
