@@ -56,7 +56,11 @@ Report = Callable[[str, int, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What `copy_calendar` has copied. ``position`` is that of the copy; ``source`` and ``to`` tell no password."""
+    """What `copy_calendar` has copied. ``position`` is that of the copy; ``source`` and ``to`` tell no password.
+
+    Of partitions, ``position`` is that of each. ``digest`` is that of the calendar in one piece, by which copies into
+    different numbers of partitions are compared; that of a calendar in partitions is made of theirs.
+    """
 
     source: str
     to: str

@@ -56,6 +56,11 @@ def test_a_calendar_goes_through_any_number_of_partitions_and_stays_the_same(
     for place in places:
         copied = copy_calendar(source, place, types=world.TYPES)
         digests.add(copied.digest)
+        made: Any = Calendar.open(place, types=world.TYPES, as_of="now")
+        if "partitions" in place:
+            assert set(made.position) == {copied.position}
+        else:
+            assert (made.position, made.digest()) == (copied.position, copied.digest)
         assert (copied.resources, copied.bookings) == (len(lived.resources), len(lived))
         with Calendar.open(place, types=world.TYPES, clock=world.Clock(0), follow=False) as copy:
             assert told(copy) == before, place
