@@ -47,7 +47,7 @@ def read_log(
         return past.read_history(blank, there, StandIns(), since=moment, wanted=wanted, progress=progress)
     without_key(address, key)
     if is_divided(address):
-        way = "name one by &partition=..., of which this is the history"
+        way = "name one by &partition=0, ..., of which this is the history"
         raise JournalError(shown(address), f"each partition has an order of its own: {way}")
     with closing(journal_at(address, create=False)) as journal:
         return read_history(blank, journal, StandIns(), since=moment, wanted=wanted, progress=progress)

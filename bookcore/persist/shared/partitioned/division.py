@@ -48,6 +48,7 @@ _DIVIDED = """
 SELECT calendar, partitions FROM bookcore.partitioned WHERE calendar = %(name)s
 OR (starts_with(%(name)s, calendar || '/') AND substr(%(name)s, length(calendar) + 2) ~ '^[0-9]+$')
 """
+_NAMED = "SELECT FROM bookcore.calendar WHERE name = %s"
 _NAMESAKE = """
 SELECT name FROM bookcore.calendar WHERE name = %(name)s
 OR (starts_with(name, %(name)s || '/') AND substr(name, length(%(name)s) + 2) ~ '^[0-9]+$') ORDER BY name LIMIT 1
@@ -89,7 +90,7 @@ def agree(connection: Any, where: Address, create: bool) -> None:
     if where.partitions is None:
         if found is not None:
             whole, partitions = found
-            way = f"say calendar={whole}&partitions={partitions} in the address"
+            way = f"say calendar={whole}&partitions={partitions} in the address, and &partition=0, ... to read one alone"
             raise JournalError(where.name, f"its calendar {whole!r} is divided into {partitions} partitions; {way}")
         return
     name = where.calendar or "calendar"
@@ -97,6 +98,9 @@ def agree(connection: Any, where: Address, create: bool) -> None:
         _divide(connection, where, name)
         found = _division(connection, name)
     if found is None:
+        if connection.execute(_NAMED, (name,)).fetchone() is not None:
+            way = "leave partitions out of the address; `bookcore copy` takes it into some under another name"
+            raise JournalError(where.name, f"its calendar {name!r} is not divided: {way}")
         raise JournalError(where.name, f"there is no calendar {name!r} in partitions in it, and create is false")
     if found != (name, where.partitions):
         what = f"its calendar {found[0]!r} is divided into {found[1]} partitions, not {where.partitions}"
@@ -112,11 +116,10 @@ def agree(connection: Any, where: Address, create: bool) -> None:
 def _check_name(connection: Any, where: Address) -> None:
     """Raise `JournalError` for the name of a partition, unless there is such a calendar."""
     whole, _, number = (where.calendar or "").rpartition("/")
-    if whole and number.isascii() and number.isdigit():
-        ask = "SELECT FROM bookcore.calendar WHERE name = %s"
-        if connection.execute(ask, (where.calendar,)).fetchone() is None:
-            what = f"a name does not end in /{number}: that is a partition of {whole!r}, if it has some"
-            raise JournalError(where.name, what)
+    is_one = whole and number.isascii() and number.isdigit()
+    if is_one and connection.execute(_NAMED, (where.calendar,)).fetchone() is None:
+        what = f"a name does not end in /{number}: that is a partition of {whole!r}, if it has some"
+        raise JournalError(where.name, what)
 
 
 def is_divided(connection: Any, name: str) -> int | None:

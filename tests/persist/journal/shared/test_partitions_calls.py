@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -32,7 +34,9 @@ from bookcore import (
     UnknownBookingError,
     UnknownResourceError,
     changes,
+    copy_calendar,
 )
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
@@ -42,6 +46,7 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.persist.journal.records import Kind
+from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import calendar as facade
 from bookcore.persist.shared.partitioned import choosing
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
@@ -508,11 +513,18 @@ def test_processes_that_hold_some_partitions_answer_together_as_one_that_holds_a
 # -- opening -----------------------------------------------------------------------------------------
 
 
-def test_the_database_knows_how_many_partitions_there_are(rooms: Any, divided: str, postgres_address: str) -> None:
+def test_the_database_knows_how_many_partitions_there_are(
+    rooms: Any, divided: str, postgres_address: str, tmp_path: Path
+) -> None:
     """Another number is refused, none as well, and so is one partition to write."""
     name = divided.partition("calendar=")[2].partition("&")[0]
     with pytest.raises(JournalError, match=rf"its calendar '{name}' is divided into 4 partitions, not 8; `bookcore copy`"):
         Calendar.open(divided.replace("partitions=4", "partitions=8"))
+    with pytest.raises(JournalError, match=rf"say calendar={name}&partitions=4 in the address, and &partition=0, \.\.\."):
+        read_log(divided.replace("&partitions=4", ""))
+    with pytest.raises(JournalError, match=r"name one by &partition=0, \.\.\."):
+        read_log(divided)
+    assert read_log(f"{divided}&partition=0")[-1].position == rooms.position[0]
     with pytest.raises(JournalError, match=rf"say calendar={name}&partitions=4 in the address"):
         Calendar.open(divided.replace("&partitions=4", ""))
     with pytest.raises(JournalError, match="say calendar"):
@@ -532,6 +544,9 @@ def test_the_database_knows_how_many_partitions_there_are(rooms: Any, divided: s
         Calendar.open(f"{postgres_address}{joint}calendar=other-{name}&partitions=2", create=False)
     with Calendar.open(f"{postgres_address}{joint}calendar=whole-{name}"):
         pass
+    for call in (lambda at: copy_calendar(at, tmp_path / "copy"), partial(Calendar.open, create=False), databases.check):
+        with pytest.raises(JournalError, match=r"its calendar 'whole-.*' is not divided: leave partitions out of"):
+            call(f"{postgres_address}{joint}calendar=whole-{name}&partitions=2")
     with pytest.raises(JournalError, match=r"holds a calendar 'whole-.*' already, which is not divided; `bookcore copy`"):
         Calendar.open(f"{postgres_address}{joint}calendar=whole-{name}&partitions=2")
 
