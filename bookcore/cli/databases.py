@@ -64,11 +64,13 @@ def init(
     [dim]Example:  bookcore db init "postgresql://owner@host/rooms?calendar=berlin"[/]
     """
     with user_errors(as_json=as_json):
-        name = _databases(dsn).init(dsn, bounds=bounds)
+        databases = _databases(dsn)
+        was_there = databases.is_there(dsn)
+        name = databases.init(dsn, bounds=bounds)
     if as_json:
-        print_json({"database": name})
+        print_json({"database": name, "made": not was_there})
     else:
-        print(f"{visible(name)} is there")
+        print(f"{visible(name)} {'was there already' if was_there else 'was made'}")
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")

@@ -133,7 +133,8 @@ def show_history(history: History, *, as_json: bool) -> None:
             shown.add_row(str(entry.position), words(entry.time, "unknown")[:19], what, escape(details))
         console.print(shown)
         of = "" if history.since is None else f", of {words(history.since)[:19]},"
-        console.print(f"[dim]records up to {history.begins}{of} were not read; times are UTC[/]")
+        unread = f"records up to {history.begins}{of} were not read; " if history.begins else ""
+        console.print(f"[dim]{unread}times are UTC[/]")
         return
     for entry in history:
         print("\t".join((str(entry.position), plain(entry.time) or "unknown", *_told(entry))))

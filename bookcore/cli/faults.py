@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bookcore.model.errors import BookcoreError, InvalidSpanError, visible
+from bookcore.persist.shared.seam import NONE_MADE
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
 
@@ -55,7 +56,8 @@ def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[N
     try:
         yield
     except BookcoreError as fault:
-        reason = sentence(fault).removesuffix(", and create is false")  # an argument of a call, which no command has
+        # an argument of a call, which no command has
+        reason = sentence(fault).removesuffix(", and create is false").removesuffix(NONE_MADE)
         stop(reason, _hint(fault, may_close), as_json=as_json)
 
 

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import MissingExtraError, QueryError
+from bookcore.model.errors import MissingExtraError, QueryError, SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
@@ -168,6 +168,8 @@ class _Source(NamedTuple):
                 self.make, place, types=self.known, as_of=as_of, key=key, progress=progress, timeout=self.timeout, fs=self.fs
             )  # fmt: skip
             return state, past.position
+        if not self.fs.exists(place):
+            raise SnapshotError(place, "there is no such file or directory to copy")
         if plain_text(as_of) != "now":
             raise QueryError(as_of, "a snapshot file shows one state alone; leave out as_of")
         return load_file(self.make, place, self.known, key, Limits(), self.fs)[0], 0

@@ -179,6 +179,12 @@ def read_csv(
         raise
 
 
+def _is_no_text(fault: ColumnError | DelimiterError) -> bool:
+    """Tell whether a quarter of the names of columns could not be decoded, or are control characters."""
+    names = "".join(fault.columns) if isinstance(fault, ColumnError) else ""
+    return 4 * sum("\udc80" <= char <= "\udcff" or char < " " for char in names) > len(names)
+
+
 class CsvTable:
     """An iterator over the rows of one CSV file. Close it, or use it in a ``with`` block, if it is not read to the end.
 
@@ -270,6 +276,8 @@ class CsvTable:
                     break
         except (UnicodeError, OSError, EOFError) as fault:
             raise TableError(self.path, f"cannot be read ({fault})") from fault
+        if best is not None and _is_no_text(best):
+            raise TableError(self.path, "that is no text in this encoding; save the table as CSV, or name its encoding")
         raise best or TableError(self.path, "the file is empty; its first line has to name the columns")
 
     def _lines(self) -> Iterator[str]:

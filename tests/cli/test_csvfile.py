@@ -208,6 +208,7 @@ def test_id_column_asked_for_must_be_there(tmp_path: Path) -> None:
         (b"\xff\xfer\x00e\x00", "UTF-16"),
         (b"PK\x03\x04xxxx", "spreadsheet"),
         (b"resource,start\x00,end\n", "zero bytes"),
+        (bytes(range(128, 256)) + b"\n", "no text in this encoding"),
         (b"\x1f\x8bnot really gzip", "gzip"),
         (b"resource,start,end,start\n", "2 columns named 'start'"),
     ],

@@ -30,7 +30,10 @@ def dsn(postgres: str) -> str:
 def test_a_database_is_made_checked_damaged_and_repaired(run: Run, dsn: str) -> None:
     """Who makes the tables need not be who opens the calendar."""
     made = run("db", "init", f"{dsn}&calendar=berlin", "--bounds", "[]")
-    assert (made.exit_code, made.stdout) == (0, "postgresql:///?calendar=berlin is there\n")
+    assert (made.exit_code, made.stdout) == (0, "postgresql:///?calendar=berlin was made\n")
+    again = run("db", "init", f"{dsn}&calendar=berlin")
+    assert (again.exit_code, again.stdout) == (0, "postgresql:///?calendar=berlin was there already\n")
+    assert json.loads(run("db", "init", f"{dsn}&calendar=berlin", "--json").stdout)["made"] is False
     with Calendar.open(f"{dsn}&calendar=berlin", create=False) as calendar:
         assert calendar.bounds == "[]"
         calendar.add_resource(Resource("loft"))

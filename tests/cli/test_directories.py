@@ -124,6 +124,7 @@ def test_log_tells_every_change_newest_last(run: Run, store: Path) -> None:
     shown = run("log", store, terminal=True, columns=200).stdout
     assert "record" in shown
     assert "times are UTC" in shown
+    assert "were not read" not in shown
 
 
 def test_log_leaves_out_what_was_not_asked_for(run: Run, store: Path) -> None:

@@ -249,7 +249,7 @@ def open_calendar(
     if type(read_only) is not bool:
         raise QueryError(read_only, "read_only is True or False")
     if read_only and (as_of is not None or salvage):
-        raise QueryError(read_only, "a state of the past and what is salvaged are only read as it is, and do not follow")
+        raise QueryError(read_only, "read_only follows, and as_of and salvage show one state; leave read_only out")
     if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
         raise QueryError(timeout, "timeout is a number of seconds")
     secret = check_key(folder, key)

@@ -80,6 +80,14 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
     return where.name
 
 
+def is_there(address: str) -> bool:
+    """Tell whether the calendar that an address names is there. Raises: `JournalError`."""
+    where = Address.of(address)
+    with _connected(where, "cannot be read") as connection:
+        ask = "SELECT 1 FROM bookcore.calendar WHERE name = %s"
+        return bool(version_of(connection)) and connection.execute(ask, (where.row,)).fetchone() is not None
+
+
 def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
     """Bring a database to the schema of this version, and give its calendars tables if they have none.
 

@@ -40,6 +40,7 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.journal.recovery import locked_file
 from bookcore.persist.shared.seam import (
     LAST,
+    NONE_MADE,
     Beginning,
     Entry,
     Place,
@@ -133,7 +134,7 @@ class DbzeroJournal:
         if os.path.exists(self._path) and not os.path.isdir(self._path):
             raise JournalError(self.name, "is not a directory, as dbzero needs it")
         if not create and not any(map(os.path.exists, map(self._file, self._prefixes))):
-            raise JournalError(self.name, "there is no calendar in it, and create is false")
+            raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
 
     def _open(self, begin: Beginning, create: bool) -> None:
         """Open the copies that can be opened; put aside one that cannot, and make what lacks."""
@@ -152,7 +153,7 @@ class DbzeroJournal:
         if not begin.if_new and (found or damaged):
             raise JournalError(self.name, "holds a calendar already; name another prefix")
         if not found and (damaged or not create):
-            reason = "; ".join(map(_words, damaged.values())) or "there is no calendar in it, and create is false"
+            reason = "; ".join(map(_words, damaged.values())) or f"there is no calendar in it{NONE_MADE}"
             raise (JournalDamagedError if damaged else JournalError)(self.name, f"neither copy can be opened: {reason}")
         bounds, origin, times = begin.bounds, begin.place, (self._fs.now(), 0)
         if found:

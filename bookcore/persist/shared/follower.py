@@ -83,7 +83,9 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
                 return
             if not told:  # questions are answered from memory, and commands tell what is wrong
                 trace = None if isinstance(exc, BookcoreError) else exc
-                logging.getLogger("bookcore").warning("a shared calendar does not follow: %s", exc, exc_info=trace)
+                logging.getLogger("bookcore").warning(
+                    "a shared calendar does not follow, and tries again until it does: %s", exc, exc_info=trace
+                )
                 told = True
             if ended.acquire(timeout=pause):
                 ended.release()

@@ -192,6 +192,8 @@ def journal_at(
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     if not rest.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
+        if asked:
+            what += f", but here is ?{asked.partition('=')[0]}"
         raise JournalError(shown(address), what)
     return SqliteJournal(path, **options, upgrade=upgrade)
 

@@ -27,8 +27,11 @@ _WAYS = {
 """What to do about what libpq says, which has no code for it. If it speaks another language, the reason alone is told."""
 
 
-def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
-    """Return the error for one of psycopg: *what* was not done to the database of this name."""
+def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> JournalError:
+    """Return the error for one of psycopg: *what* was not done to the database of this name.
+
+    *way* is what else may be done where a privilege lacks.
+    """
     lines = str(exc).strip().splitlines() or [type(exc).__name__]
     if exc.sqlstate == "55P03":
         reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
@@ -37,7 +40,8 @@ def error_of(exc: Any, name: str, what: str, timeout: float) -> JournalError:
         reason = f"{what}: the server took too long for it, and it was cancelled; nothing was changed ({lines[0]})"
         return JournalTimeoutError(name, reason, timeout)
     if exc.sqlstate == "42501":
-        return JournalError(name, f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it")
+        reason = f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it{way}"
+        return JournalError(name, reason)
     told = " ".join(" ".join(lines).split())
     if exc.sqlstate is None and re.search("percent-encoded|%00", told):  # it would tell a password
         told = "a percent-encoded character in it is none; in user and password write %25 for %"

@@ -55,6 +55,7 @@ from bookcore.persist.shared.projection import Group, commands_of, groups_of, pr
 from bookcore.persist.shared.seam import (
     FORKED,
     LAST,
+    NONE_MADE,
     Beginning,
     BehindError,
     Entry,
@@ -228,7 +229,9 @@ class PostgresJournal:
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         try:
-            with self.told("cannot be opened"), self._told_as_unknown(begin):
+            opens = create and (begin is None or begin.if_new)
+            way = ", or open it with create=False if the calendar is there" if opens else ""
+            with self.told("cannot be opened", way=way), self._told_as_unknown(begin):
                 connection = opened_by or self._connected("writer")
                 self.bounds, self.origin = self._begin(connection, bounds or "[)", create, begin)
             if bounds not in (None, self.bounds):
@@ -293,14 +296,14 @@ class PostgresJournal:
             self._listened = POLLING
 
     @contextmanager
-    def told(self, what: str, timeout: float | None = None) -> Iterator[None]:
-        """Raise what the database raises as an error of ours; *what* was not done."""
+    def told(self, what: str, timeout: float | None = None, way: str = "") -> Iterator[None]:
+        """Raise what the database raises as an error of ours; *what* was not done, *way* is as for `error_of`."""
         try:
             yield
         except psycopg.Error as exc:
             if self._ended:
                 raise JournalClosedError.after_close(self.name) from exc
-            raise error_of(exc, self.name, what, self._timeout if timeout is None else timeout) from exc
+            raise error_of(exc, self.name, what, self._timeout if timeout is None else timeout, way) from exc
 
     def _begin(self, connection: Any, bounds: str, create: bool, begin: Beginning | None) -> tuple[str, Place]:
         """Make what is not there; return the bounds, and the origin."""
@@ -312,7 +315,7 @@ class PostgresJournal:
         with connection.transaction():
             if not version:
                 if not create:
-                    raise JournalError(self.name, "there is no calendar in it, and create is false")
+                    raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
                 make_schema(connection, self.name)
             agree(connection, self._where, create)
             if create:
@@ -323,7 +326,7 @@ class PostgresJournal:
         found = connection.execute(ask, (self._name,)).fetchone()
         if found is None:
             there = calendars_there(connection)
-            raise JournalError(self.name, f"there is no calendar {self._name!r} in it ({there}), and create is false")
+            raise JournalError(self.name, f"there is no calendar {self._name!r} in it ({there}){NONE_MADE}")
         version, bounds, tables, *first = found
         check_version(self.name, version)
         if self._wants_tables not in (None, tables) and not self._where.is_directory:
@@ -614,7 +617,8 @@ class PostgresJournal:
         try:
             self._execute(writer, statements, values, groups, claims, size, locked=locked)
         except JournalError as exc:
-            if writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
+            cut_before = isinstance(exc.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)  # it has read no COMMIT
+            if cut_before or writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
                 self.unlock()
                 if not locked and getattr(exc.__cause__, "sqlstate", None) in _BEHIND:
                     raise BehindError(self.name, "others append") from exc

@@ -15,6 +15,8 @@ LAST = (1 << 62) - 1
 """A position after all others."""
 LEAST = 1 << 22
 """How many bytes of records there are before a checkpoint is due, at least."""
+NONE_MADE = ", and who only reads or says create=False makes none"
+"""The end of the reason why a journal that is not there cannot be opened."""
 FORKED: list[object] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
 

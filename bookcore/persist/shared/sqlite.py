@@ -39,6 +39,7 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.shared.seam import (
     FORKED,
     LAST,
+    NONE_MADE,
     Beginning,
     Entry,
     Place,
@@ -129,7 +130,7 @@ class SqliteJournal:
         if not os.path.isdir(folder):
             raise JournalError(self.name, f"there is no directory {folder}")
         if not create and not os.path.exists(self._path):
-            raise JournalError(self.name, "there is no such file, and create is false")
+            raise JournalError(self.name, f"there is no such file{NONE_MADE}")
 
     def _connect(self, create: bool = False) -> sqlite3.Connection:
         address = f"file:{quote(self._path)}?mode={'rwc' if create else 'rw'}"
@@ -196,7 +197,7 @@ class SqliteJournal:
         if application or tables:
             raise JournalError(self.name, "is a database of another program; take a file of its own")
         if not create:
-            raise JournalError(self.name, "there is no calendar in it, and create is false")
+            raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
         return False
 
     def _format(self, connection: sqlite3.Connection) -> int:

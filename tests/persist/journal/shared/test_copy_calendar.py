@@ -155,6 +155,7 @@ def test_what_is_not_ours_is_left_alone(place: Places, source: SimpleNamespace, 
         (f"sqlite:///{tmp_path}/letters", "is a directory"),
         (f"sqlite:///{tmp_path}/none/rooms.db", "there is no directory"),
         (tmp_path / "rooms.sqlite", "does not say what it is to be: .* a SQLite file is sqlite:///"),
+        (f"sqlite:///{tmp_path}/rooms.db?x=1", "nothing after it, but here is [?]x"),
         ("sqlite:rooms", "does not say what it is to be"),
         (f"{source.path}/copy", "is in the directory that is read"),
         (f"{source.path}/copy.bks", "is in the directory that is read"),
@@ -189,7 +190,7 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_made(place: Places, tmp_p
     path.write_bytes(data)
     (tmp_path / "empty").mkdir()
     for start, reason in (
-        (tmp_path / "none", "there is no such file"),
+        (tmp_path / "none", "there is no such file or directory to copy"),
         (tmp_path / "a.csv", "not a bookcore snapshot"),
         (tmp_path / "rooms", "0 of them are here"),
         (tmp_path / "empty", "there is no calendar in it"),

@@ -123,7 +123,7 @@ def test_an_address_says_what_is_missing(tmp_path: Path, address: str) -> None:
     ]:
         with pytest.raises(JournalError, match=reason):
             Calendar.open(wrong)
-    with pytest.raises(JournalError, match="create is false"):
+    with pytest.raises(JournalError, match="says create=False"):
         Calendar.open(address, create=False)
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="is not a directory"):

@@ -88,7 +88,7 @@ def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> Non
         Calendar.open(address, as_of=1, key=b"secret")
     with pytest.raises(JournalError, match=r"has the bounds '\[\)', not '\[\]'"):
         Calendar.open(address, as_of=1, bounds="[]")
-    with pytest.raises(JournalError, match="create is false"):
+    with pytest.raises(JournalError, match="who only reads or says create=False"):
         Calendar.open(address.replace("rooms.db", "other.db").replace("calendar=", "calendar=other-"), as_of="now")
 
 

@@ -111,7 +111,7 @@ def test_where_there_is_nothing_it_makes_nothing_and_what_cannot_be_followed_is_
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(QueryError, match="one process at a time"):
         Calendar.open(f"dbzero:///{tmp_path}/rooms", read_only=True)
-    with pytest.raises(QueryError, match="do not follow"):
+    with pytest.raises(QueryError, match="read_only follows, and as_of and salvage show one state"):
         Calendar.open(address, read_only=True, as_of="now")
     with pytest.raises(QueryError, match="read_only is True or False"):
         Calendar.open(address, read_only=1)  # type: ignore[arg-type]

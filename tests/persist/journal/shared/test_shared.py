@@ -789,7 +789,9 @@ def test_a_follower_goes_on_after_an_error(
     failing.clear()
     one.book("room", 1, 2)
     assert came.wait(20)
-    assert [record.getMessage() for record in caplog.records] == ["a shared calendar does not follow: journal here: is gone"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "a shared calendar does not follow, and tries again until it does: journal here: is gone"
+    ]
 
 
 def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -> None:
