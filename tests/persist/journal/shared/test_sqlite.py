@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,10 +50,8 @@ def booked(opened: Open, count: int = 3, **options: Any) -> Calendar:
 
 def ask(path: Path, statement: str, *values: Any) -> list[Any]:
     """Execute a statement as another program does."""
-    with sqlite3.connect(path / "rooms.db") as connection:
-        rows = connection.execute(statement, values).fetchall()
-    connection.close()
-    return rows
+    with closing(sqlite3.connect(path / "rooms.db")) as connection, connection:
+        return connection.execute(statement, values).fetchall()
 
 
 # -- checkpoints -----------------------------------------------------------------------------------------
