@@ -64,7 +64,8 @@ class Holds:
     def now(self, calendar: object) -> Any:
         """Return the clock's instant. Raises: `QueryError` when there is no clock, `KeyTypeError` for an invalid instant."""
         if self.clock is None:
-            raise QueryError(calendar, "it cannot know the time: Calendar(clock=...) takes a function that tells it")
+            way = "make or open it with clock=..., a function that tells it"
+            raise QueryError(calendar, f"it cannot know the time: {way}")
         now = self.clock()
         try:
             return self.family.point(now)

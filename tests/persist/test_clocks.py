@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +84,13 @@ def test_without_deadlines_no_clock_is_needed(how: str, tmp_path: Path) -> None:
     with Calendar.open(folder, clock=clock) as calendar:
         filled(calendar, KEPT[how])
     Calendar.open(folder, types=[Resource]).close()
+
+
+def test_a_hold_for_a_length_without_a_clock_says_where_one_is_given(tmp_path: Path) -> None:
+    """Both to a calendar in memory and to one that is opened."""
+    with Calendar.open(tmp_path / "rooms") as kept:
+        for calendar in (Calendar(), kept):
+            calendar.add_resource(Resource("r"))
+            with pytest.raises(QueryError, match=r"make or open it with clock=\.\.\., a function that tells it"):
+                calendar.hold("r", 1, 2, ttl=timedelta(hours=1))
+            assert len(calendar) == 0
