@@ -260,7 +260,7 @@ def verify(directory: DirArg, key_file: KeyOpt = None, as_json: JsonOpt = False)
     """
     with user_errors(as_json=as_json):
         check_directory(directory, "verify")
-        with progress_bar(f"Verifying {directory}") as progress:
+        with progress_bar(f"Verifying {shown(directory)}") as progress:
             found = journal_verify.verify(directory, key=read_key(key_file), progress=progress)
         show_verified(found, as_json=as_json)
     if not found.is_whole:
@@ -305,7 +305,7 @@ def backup(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonO
     """
     with user_errors(as_json=as_json):
         _check_directories(directory, to, "backup")
-        with progress_bar(f"Copying {directory}") as progress:
+        with progress_bar(f"Copying {shown(directory)}") as progress:
             found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
         show_verified(found, as_json=as_json)
 
@@ -355,7 +355,7 @@ def salvage(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: Json
     """
     with user_errors(as_json=as_json):
         _check_directories(directory, to, "salvage")
-        with progress_bar(f"Reading {directory}") as progress:
+        with progress_bar(f"Reading {shown(directory)}") as progress:
             found = copying.salvage(directory, to, key=read_key(key_file), progress=progress)
         show_salvaged(found, as_json=as_json)
     if not found.is_complete:

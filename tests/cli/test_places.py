@@ -261,3 +261,11 @@ def test_a_calendar_is_copied_as_it_stood(run: Run, rooms: Path, tmp_path: Path)
     assert json.loads(run("copy", rooms, tmp_path / "x.bks", "--as-of", "1", "--json").stdout)["position"] == 1
     assert "--as-of 'never' is neither a position" in run("copy", rooms, tmp_path / "y.bks", "--as-of", "never").stderr
     assert "leave out as_of" in run("copy", tmp_path / "x.bks", tmp_path / "y.bks", "--as-of", "1").stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "backup", "salvage"])
+def test_no_bar_shows_the_password_of_a_misspelt_address(run: Run, tmp_path: Path, command: str) -> None:
+    """Which is taken for a directory that is not there."""
+    found = run(command, "postgresql:/ada:hunter2@host/rooms", *[tmp_path / "new"] * (command != "verify"), terminal=True)
+    assert found.exit_code == 2
+    assert "hunter2" not in found.output
