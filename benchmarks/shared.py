@@ -255,9 +255,9 @@ def _ready() -> None:
 
 
 def _spans(number: int, each: int, n: int) -> list[tuple[int, datetime, datetime]]:
-    """Return what a client books: spans after the year, which no other client asks for."""
+    """Return what a client books after so many others: spans after the year, which no other client asks for."""
     rng = random.Random(number)
-    first = ORIGIN + (YEAR + 2 * number * each) * HOUR
+    first = ORIGIN + (YEAR + 2 * number) * HOUR
     return [(rng.randrange(n), first + 2 * at * HOUR, first + (2 * at + 1) * HOUR) for at in range(each)]
 
 
@@ -329,7 +329,8 @@ def commits(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) ->
                 for ours in (True, False):
                     each = max(1, total * (4 if together > 1 else 1) // count // together) * together
                     options = {"kind": kind, "address": address, "ours": ours, "each": each, "n": n, "together": together}
-                    running = [_client(job="write", number=(number := number + 1), **options) for _ in range(count)]
+                    starts = range(number, number := number + count * each, each)
+                    running = [_client(job="write", number=start, **options) for start in starts]
                     for process in running:
                         _answer(process)
                     began = time.perf_counter()
@@ -372,7 +373,7 @@ def threads(*, kind: str, n: int, m: int, counts: Sequence[int], total: int) -> 
                                 start.wait()
                                 took += _timed(tables.book, spans)
 
-                    parts = [_spans((number := number + 1), total, n)[:each] for _ in range(count)]
+                    parts = [_spans((number := number + each) - each, each, n) for _ in range(count)]
                     running = [threading.Thread(target=work, args=(part,)) for part in parts]
                     for thread in running:
                         thread.start()
