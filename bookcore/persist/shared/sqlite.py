@@ -184,10 +184,13 @@ class SqliteJournal:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _is_made(self, connection: sqlite3.Connection, create: bool) -> bool:
-        """Tell whether the file has a calendar; refuse it if it has something else."""
+        """Tell whether the file has a calendar; refuse it if it has something else.
+
+        Another process may make the calendar between these statements: what it has by then is read from first to last.
+        """
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         version = self._format(connection)
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application == APPLICATION:
             if version < 1:
                 raise JournalDamagedError(self.name, f"there is no format {version}")

@@ -114,7 +114,7 @@ def test_a_path_over_a_link_is_not_shortened(tmp_path: Path, monkeypatch: pytest
     assert FileSystem().absolute("/rooms") == "/rooms"
 
 
-@pytest.mark.parametrize("name", ["rooms.db", "rooms.sqlite", "rooms.bks", "sqlite:rooms", "postgresql:rooms"])
+@pytest.mark.parametrize("name", ["rooms.db", "rooms.sqlite", "rooms.bks"])
 def test_a_name_that_may_mean_a_file_makes_no_directory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who forgot a slash would have a directory of that name, and nobody to share it with. A slash says that it is meant."""
     monkeypatch.chdir(tmp_path)
@@ -129,6 +129,18 @@ def test_a_name_that_may_mean_a_file_makes_no_directory(name: str, tmp_path: Pat
     Calendar.open(tmp_path / name).close()
     Path("made.once").mkdir()
     Calendar.open("made.once").close()
+
+
+@pytest.mark.parametrize("name", ["sqlite:rooms", "postgresql:rooms"])
+def test_an_address_without_slashes_makes_no_directory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is opened. With ./ before it, it is a directory."""
+    monkeypatch.chdir(tmp_path)
+    for options in {}, {"create": False}, {"as_of": "now"}:
+        with pytest.raises(JournalError, match=r"no address as it is read here: .*sqlite:///path.*\./ before it"):
+            Calendar.open(name, **options)
+    assert not list(tmp_path.iterdir())
+    Calendar.open(f".{os.sep}{name}").close()
+    assert (tmp_path / name).is_dir()
 
 
 def test_a_sqlite_file_is_told_from_a_directory(tmp_path: Path) -> None:

@@ -280,6 +280,23 @@ def test_bounds_are_those_of_the_first(opened: Open) -> None:
         opened(bounds="[)")
 
 
+def test_a_calendar_made_while_the_file_is_looked_at_is_one(tmp_path: Path) -> None:
+    """Its tables without its mark would be those of another program."""
+    made: list[str] = []
+
+    def make(statement: str) -> None:
+        if len(made) == 1:  # before the second statement
+            Calendar.open(f"sqlite:///{tmp_path}/rooms.db").close()
+        made.append(statement)
+
+    with Calendar.open(f"sqlite:///{tmp_path}/other.db") as calendar:
+        journal: Any = calendar._recorder.journal
+        with closing(sqlite3.connect(tmp_path / "rooms.db")) as connection:
+            connection.set_trace_callback(make)
+            assert journal._is_made(connection, True)
+    assert len(made) == 3
+
+
 def test_a_newer_format_is_refused(opened: Open, tmp_path: Path) -> None:
     """With both numbers."""
     opened()
