@@ -120,7 +120,7 @@ def open_source(source: Source) -> tuple[Path, io.BufferedReader, bool]:
         else:
             raise TableError(source, f"a table is read from a path or an open file, got {brief(source)}")
     except FileNotFoundError:
-        if is_like_address(str(source)):
+        if is_like_address(plain_text(source) or ""):
             raise TableError(source, "that is a database and no table; Calendar.open opens it by its address") from None
         raise TableError(source, "there is no such file; look at the name and the folder") from None
     except IsADirectoryError:
