@@ -95,9 +95,8 @@ def counting() -> type[CountingStore]:
     return CountingStore
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a PostgreSQL server for this process of the tests. Skips where none can be had."""
+def _start() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server, and stop it at the end. Skips where none can be had."""
     pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
     try:
         server = start_postgres()
@@ -105,6 +104,18 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip(str(error))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server for this process of the tests."""
+    yield from _start()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server for one test, which may kill it or promote its standby."""
+    yield from _start()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from bookcore import Calendar
 from bookcore.persist import registry
+from bookcore.persist.fs import FileSystem
 from bookcore.testing.every_change import TYPES, Boat, Flat, SetClock, Stay, every_change, register_boats
 
 START = datetime(2026, 3, 28, 12)
@@ -32,6 +33,19 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_by_class", {})
     monkeypatch.setattr(registry, "_by_name", {})
     register_boats()
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have a clock that goes on by a second with each record in a file; the first is a second after 2026-07-01 UTC."""
+    seconds = [int(datetime(2026, 7, 1, tzinfo=UTC).timestamp())]
+
+    def now(self: FileSystem) -> int:
+        seconds[0] += 1
+        return seconds[0] * 1_000_000
+
+    monkeypatch.setattr(FileSystem, "now", now)
+    return seconds
 
 
 @pytest.fixture

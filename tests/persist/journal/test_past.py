@@ -25,20 +25,8 @@ from bookcore.persist.journal.reading import Moment, Reader, read_file, reread, 
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+pytestmark = pytest.mark.usefixtures("ticks")
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
-
-
-@pytest.fixture(autouse=True)
-def ticks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Have a clock that goes on by a second with each record; its first instant is the second after `BEGIN`."""
-    seconds = [int(BEGIN.timestamp())]
-
-    def now(self: FileSystem) -> int:
-        seconds[0] += 1
-        return seconds[0] * 1_000_000
-
-    monkeypatch.setattr(FileSystem, "now", now)
-    return seconds
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from bookcore import Calendar, ConflictError, Resource
 from bookcore.persist.journal.errors import JournalError, JournalReplacedError, UnknownOutcomeError
-from bookcore.testing.servers import NoServerError, PostgresServer, start_postgres
+from bookcore.testing.servers import PostgresServer
 
 pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
 
@@ -24,16 +24,9 @@ Open = Callable[..., Calendar]
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    """Start a primary and its synchronous standby, for one test that ends them as it likes."""
-    try:
-        primary = start_postgres()
-    except NoServerError as error:
-        pytest.skip(str(error))
-    try:
-        yield primary, primary.standby()
-    finally:
-        primary.stop()
+def pair(own_postgres: PostgresServer) -> Pair:
+    """Return a primary and its synchronous standby, for one test that ends them as it likes."""
+    return own_postgres, own_postgres.standby()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 
 from bookcore import Calendar, QueryError, Resource, copy_calendar
 from bookcore.persist.errors import SnapshotTypeError
-from bookcore.persist.fs import FileSystem
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
@@ -22,24 +21,12 @@ from bookcore.persist.journal.errors import (
     JournalPositionError,
     JournalReadOnlyError,
 )
-from bookcore.testing.servers import NoServerError, start_postgres
+from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture(autouse=True)
-def ticks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Have a clock that goes on by a second with each record in a file; its first instant is the second after `BEGIN`."""
-    seconds = [int(BEGIN.timestamp())]
-
-    def now(self: FileSystem) -> int:
-        seconds[0] += 1
-        return seconds[0] * 1_000_000
-
-    monkeypatch.setattr(FileSystem, "now", now)
-    return seconds
+pytestmark = pytest.mark.usefixtures("ticks")
 
 
 def lived(opened: Open, world: Any) -> tuple[Calendar, dict[int, str]]:
@@ -239,28 +226,20 @@ def test_progress_of_a_database_is_told_in_records(opened: Open, address: str) -
     assert seen == [(256, 550), (512, 550), (550, 550)] or seen == [(256, 550), (512, 550)]
 
 
-def test_a_standby_that_takes_no_changes_is_read(world: Any, tmp_path: Any) -> None:
+def test_a_standby_that_takes_no_changes_is_read(own_postgres: PostgresServer, tmp_path: Any) -> None:
     """As it stands there, also by the command line; a program that would change it is told so."""
-    pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
-    try:
-        server = start_postgres()
-    except NoServerError as error:
-        pytest.skip(str(error))
-    try:
-        standby = server.standby()
-        with Calendar.open(server.dsn()) as calendar:
-            calendar.add_resource(Resource("room"))
-            calendar.book("room", 1, 2)
-            server.execute("SET synchronous_commit = remote_apply; SELECT pg_logical_emit_message(true, 'bookcore', '')")
-            for at in ("now", 2):
-                there = Calendar.open(standby.dsn(), as_of=at)
-                assert (there.position, there.digest()) == (2, calendar.digest())
-            assert len(read_log(standby.dsn())) == 2
-            assert copy_calendar(standby.dsn(), tmp_path / "copy").digest == calendar.digest()
-            with pytest.raises(JournalError, match="takes no changes"):
-                Calendar.open(standby.dsn())
-    finally:
-        server.stop()
+    standby = own_postgres.standby()
+    with Calendar.open(own_postgres.dsn()) as calendar:
+        calendar.add_resource(Resource("room"))
+        calendar.book("room", 1, 2)
+        own_postgres.execute("SET synchronous_commit = remote_apply; SELECT pg_logical_emit_message(true, 'bookcore', '')")
+        for at in ("now", 2):
+            there = Calendar.open(standby.dsn(), as_of=at)
+            assert (there.position, there.digest()) == (2, calendar.digest())
+        assert len(read_log(standby.dsn())) == 2
+        assert copy_calendar(standby.dsn(), tmp_path / "copy").digest == calendar.digest()
+        with pytest.raises(JournalError, match="takes no changes"):
+            Calendar.open(standby.dsn())
 
 
 def test_what_stood_before_a_damaged_record_can_be_read_and_copied(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalReadOnlyError
-from bookcore.testing.servers import NoServerError, PostgresServer, start_postgres
+from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
 
@@ -117,23 +117,11 @@ def test_where_there_is_nothing_it_makes_nothing_and_what_cannot_be_followed_is_
         Calendar.open(address, read_only=1)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """Return a server of its own, which a test may end."""
-    pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
-    try:
-        server = start_postgres()
-    except NoServerError as error:
-        pytest.skip(str(error))
-    yield server
-    server.stop()
-
-
-def test_a_standby_is_followed(server: PostgresServer) -> None:
+def test_a_standby_is_followed(own_postgres: PostgresServer) -> None:
     """By its thread, though nobody is notified there; and after it was promoted, when others may write."""
-    with Calendar.open(server.dsn()) as writer:
+    with Calendar.open(own_postgres.dsn()) as writer:
         writer.add_resource(Resource("room"))
-        standby = server.standby()
+        standby = own_postgres.standby()
         heard: list[Any] = []
         with Calendar.open(standby.dsn(), read_only=True) as reader:
             reader.subscribe(lambda change: heard.append(type(change).__name__))
@@ -144,7 +132,7 @@ def test_a_standby_is_followed(server: PostgresServer) -> None:
             assert (reader.digest(), reader.lag(), heard) == (writer.digest(), 0, ["Booked"] * 5)
             with pytest.raises(JournalReadOnlyError):
                 reader.book("room", 7, 8)
-            server.kill()
+            own_postgres.kill()
             standby.promote()
             with Calendar.open(standby.dsn()) as other:
                 other.book("room", 7, 8)
@@ -152,12 +140,12 @@ def test_a_standby_is_followed(server: PostgresServer) -> None:
                 assert reader.digest() == other.digest()
 
 
-def test_partitions_are_followed_on_a_standby(server: PostgresServer) -> None:
+def test_partitions_are_followed_on_a_standby(own_postgres: PostgresServer) -> None:
     """As a whole calendar is."""
-    with Calendar.open(f"{server.dsn()}&partitions=2") as writer:
+    with Calendar.open(f"{own_postgres.dsn()}&partitions=2") as writer:
         for room in range(4):
             writer.add_resource(Resource(room))
-        standby = server.standby()
+        standby = own_postgres.standby()
         with Calendar.open(f"{standby.dsn()}&partitions=2", read_only=True) as reader:
             for room in range(4):
                 writer.book(room, 1, 2)
