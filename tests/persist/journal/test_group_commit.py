@@ -12,20 +12,9 @@ import pytest
 
 from bookcore.persist.journal import group_commit
 from bookcore.persist.journal.group_commit import GroupCommit
+from bookcore.testing.parallel import Waiting
 
 LONG = 30.0
-
-
-class Waiting(deque[Any]):
-    """Those who wait; each is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told = threading.Semaphore(0)
-
-    def append(self, each: Any) -> None:
-        super().append(each)
-        self.told.release()
 
 
 class Disk:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 from hypothesis import settings
 
-import bookcore
 from bookcore import Calendar, Resource
+from bookcore.testing.parallel import line_of, started, tell
 
 POINTS = 67  # statements of a life
 WAYS = ["before", "amidst", "after"]
@@ -103,20 +101,14 @@ def test_a_writer_killed_anywhere_loses_nothing_that_it_acknowledged(threads: in
 
     Of several threads, whose commands share commits, as of one.
     """
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(bookcore.__file__))}
     ends: list[str] = []
     stood = unknown = 0
-    with Calendar.open(address, follow=False, timeout=60) as calendar, subprocess.Popen(
-        [sys.executable, "-c", FORGE, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as forge:  # fmt: skip
-        assert forge.stdin is not None
-        assert forge.stdout is not None
+    with Calendar.open(address, follow=False, timeout=60) as calendar, started(FORGE, address) as forge:
         calendar.add_resource(Resource("room"))
         for number in range(0, POINTS * len(WAYS), EVERY):
-            forge.stdin.write(f"{number} {1 + number // len(WAYS)} {WAYS[number % len(WAYS)]} {threads}\n")
-            forge.stdin.flush()
+            tell(forge, f"{number} {1 + number // len(WAYS)} {WAYS[number % len(WAYS)]} {threads}")
             told: dict[str, dict[str, int]] = {"try": {}, "ack": {}}
-            while (words := forge.stdout.readline().split()) and words[0] != "end":
+            while (words := line_of(forge).split()) and words[0] != "end":
                 told[words[0]][words[1]] = int(words[2])
             ends.append(words[1])
             with calendar.fresh():
@@ -131,6 +123,5 @@ def test_a_writer_killed_anywhere_loses_nothing_that_it_acknowledged(threads: in
         with Calendar.open(address, follow=False) as newcomer:
             assert newcomer.digest() == calendar.digest()
             newcomer.check()
-        forge.stdin.close()
     assert set(ends) == {"-9"}, ends
     print(f"{len(ends)} writers killed; {unknown} calls without an answer, of which {stood} stood")  # noqa: T201

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-import bookcore
 from bookcore import Calendar, Resource
 from bookcore.persist.shared.partitioned.routing import partition_of
+from bookcore.testing.parallel import line_of, started, tell
 
 ROUNDS = settings().max_examples // 4
 PROCESSES = 4
@@ -104,31 +101,6 @@ for line in sys.stdin:
     status = os.waitpid(pid, 0)[1]
     os.write(1, f"end {os.waitstatus_to_exitcode(status)}\\n".encode())
 """
-
-
-@contextmanager
-def started(program: str, address: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a program that opens the calendar, and wait until it has."""
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(bookcore.__file__))}
-    with subprocess.Popen(
-        [sys.executable, "-c", program, address, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, env=environment,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def tell(process: subprocess.Popen[str], line: object) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{line}\n")
-    process.stdin.flush()
 
 
 @pytest.fixture

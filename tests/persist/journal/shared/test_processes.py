@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
 
-import bookcore
 from bookcore import Calendar, Resource
 from bookcore.testing import Call, Verdict, check_history
+from bookcore.testing.parallel import line_of, started, tell
 
 ROUNDS = settings().max_examples // 4  # 10, or 500 if asked for many examples
 PROCESSES = 8
@@ -159,26 +155,6 @@ print("fine")
 """
 
 
-@contextmanager
-def started(program: str, *arguments: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a program in a process of its own, which is killed at the end."""
-    root = os.path.dirname(os.path.dirname(bookcore.__file__))
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": root}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
 def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
     """Eight processes that ask at once: one gets it, all others are refused, and no other error comes."""
     with ExitStack() as stack, Calendar.open(address, sync="never") as calendar:
@@ -187,11 +163,7 @@ def test_a_slot_for_which_processes_race_has_one_winner(address: str) -> None:
         assert [line_of(racer) for racer in racers] == ["ready"] * PROCESSES
         for at in range(ROUNDS):
             for racer in racers:
-                assert racer.stdin is not None
-                racer.stdin.write(f"{at}\n")
-            for racer in racers:
-                assert racer.stdin is not None
-                racer.stdin.flush()
+                tell(racer, at)
             told = [line_of(racer) for racer in racers]
             assert sorted(told) == ["refused"] * (PROCESSES - 1) + [f"won {at + 1}"]
         calendar.wait_for(ROUNDS + 1)
@@ -207,9 +179,7 @@ def judged(addresses: list[str], threads: int = 1) -> Verdict:
         ]
         assert [line_of(caller) for caller in callers] == ["ready"] * len(addresses)
         for caller in callers:
-            assert caller.stdin is not None
-            caller.stdin.write("go\n")
-            caller.stdin.flush()
+            tell(caller, "go")
         with ThreadPoolExecutor(len(callers)) as pool:  # each of them waits if nobody reads what it prints
             told = list(pool.map(lambda caller: caller.communicate()[0].splitlines(), callers))
     return check_history(Call(*json.loads(line)) for lines in told for line in lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,22 +26,11 @@ from bookcore import (
 from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, UnknownOutcomeError
 from bookcore.persist.shared import turns
 from bookcore.testing.every_change import SetClock
+from bookcore.testing.parallel import Waiting
 
 Open = Callable[..., Calendar]
 LONG = 30.0
 ROUNDS = settings().max_examples // 2
-
-
-class Waiting(deque[Any]):
-    """The commands that wait; each is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told = threading.Semaphore(0)
-
-    def append(self, each: Any) -> None:
-        super().append(each)
-        self.told.release()
 
 
 class Asked:
