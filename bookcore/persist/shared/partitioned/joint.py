@@ -23,6 +23,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.errors import TransactionError
 from bookcore.persist.shared.partitioned.division import Claims
+from bookcore.persist.shared.turns import SharedGate
 
 _KNOWN = psycopg.pq.TransactionStatus
 
@@ -123,7 +124,8 @@ class JointTransaction(AbstractContextManager[None]):
     def __enter__(self) -> None:
         with ExitStack() as turns:
             try:
-                if not self._members[0].state.gate.is_within():  # type: ignore[attr-defined]
+                gate = self._members[0].state.gate
+                if isinstance(gate, SharedGate) and not gate.is_within():  # the past has no database to write
                     self._join(turns)
                 for member in self._members:
                     block = Transaction(member.state, keep=True)

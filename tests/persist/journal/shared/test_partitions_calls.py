@@ -599,7 +599,7 @@ def test_partitions_are_for_postgresql(tmp_path: Any, divided: str, postgres_add
 
 
 def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms: Any, divided: str) -> None:
-    """As of now, or of a position, which is a tuple; it takes no changes."""
+    """As of now, or of a position, which is a tuple; it takes no changes but those that a what-if takes back."""
     low, high = apart(rooms)
     before = rooms.position
     with rooms.transaction(low, high):
@@ -614,6 +614,14 @@ def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms
         now.catch_up()
     with pytest.raises(QueryError, match=r"as_of is 'now' here, or a position: a tuple of 4 numbers"):
         Calendar.open(divided, as_of=3)
+    with pytest.raises(JournalReadOnlyError), now.transaction():
+        now.move(stays[0].id, resource=high, start=5, end=6)
+    with now.what_if():
+        assert now.move(stays[0].id, resource=high, start=5, end=6).resource.id == high
+        now.add_resource(Resource("new"))
+    assert (len(now), now.get(stays[0].id).resource.id, "new" in now.resources.ids()) == (2, low, False)
+    with pytest.raises(JournalReadOnlyError):
+        now.add_resource(Resource("new"))
     for what in (stays[0], stays[1].id, low):
         assert type(list(rooms.history(what))[-1].change) is changes.Booked
     rooms.remove_booking(stays[1])
