@@ -598,7 +598,7 @@ class PartitionedCalendar:
 
     def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex:
         """See `Calendar.create_index`."""
-        with self._blocks("transaction") if self._block() else ExitStack():
+        with self._blocks("transaction"):  # in all partitions, or in none
             return PartitionedIndex(self, [part.calendar.create_index(name, key=key) for part in self.parts])
 
     def index(self, name: str) -> PartitionedIndex:
@@ -607,7 +607,8 @@ class PartitionedCalendar:
 
     def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedBookingIndex:
         """See `Calendar.create_booking_index`."""
-        return PartitionedBookingIndex([part.calendar.create_booking_index(name, key) for part in self.parts])
+        with self._blocks("transaction"):
+            return PartitionedBookingIndex([part.calendar.create_booking_index(name, key) for part in self.parts])
 
     def booking_index(self, name: str) -> PartitionedBookingIndex:
         """See `Calendar.booking_index`."""

@@ -697,6 +697,28 @@ def test_an_index_is_told_to_a_subscriber_once(rooms: Any) -> None:
     assert len(heard) == 4
 
 
+def test_an_index_that_fails_in_one_partition_is_in_none(rooms: Any, divided: str) -> None:
+    """Its name is free as before, and nobody is told of it; so for resources and for bookings, also where they are only read."""
+    low, high = apart(rooms)
+    rooms.book(high, 1, 2, id="last")
+    for options in ({}, {"read_only": True, "follow": False}, {"as_of": "now"}):
+        with Calendar.open(divided, **options) as calendar:
+            heard: list[Any] = []
+            calendar.subscribe(heard.append)
+            for create in (calendar.create_index, calendar.create_booking_index):
+                with pytest.raises(QueryError, match="ZeroDivisionError"):
+                    create("floor", key=lambda item: 1 // (item.id not in (high, "last")))
+                assert not heard
+                assert create("floor", key=lambda item: 1).name == "floor"
+                assert type(heard.pop()) is changes.IndexCreated
+            assert len(calendar.index("floor").equal(1)) == len(ROOMS)
+            assert [event.id for event in calendar.booking_index("floor").equal(1)] == ["last"]
+    with rooms.transaction(low):
+        rooms.create_index("within", key=lambda room: 1)
+        rooms.book(low, 1, 2)
+    assert len(rooms.index("within").equal(1)) == len(ROOMS)
+
+
 def test_lag_and_fresh_are_about_all_partitions(rooms: Any, parted: Callable[..., Any]) -> None:
     """A position that is yet to come is waited for no longer than was asked."""
     other = parted()
