@@ -1503,7 +1503,7 @@ class Calendar(Generic[R, K, E]):
         ``sqlite:///path`` and ``postgresql://host/database?calendar=name`` in place of a directory open a calendar that many
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
         many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
-        directory alone, and *progress* for one, or for *as_of*: then it is called with numbers of records.
+        directory alone, and *progress* for one, or for *as_of* of a database that is not divided, with numbers of records.
         ``dbzero:///path?prefix=name`` is for one process at a time. With ``&partitions=8`` a calendar in PostgreSQL is
         divided, and what is returned has the calls of `Calendar`, but is none: *partitions* are the numbers of those that
         it holds, all of them if that is None. What to tell a type checker is in ``docs/shared.md``.

@@ -262,19 +262,19 @@ def open_calendar(
             way = "as_of opens what stood before a damaged record, whose number is in the error of who opens it"
             raise QueryError(shown(folder), f"is a database, and that is for a directory; {way}")
         check_partition(folder, is_read=read_only or as_of is not None)
-        if divided is not None and is_divided(folder):
+        whole = divided if is_divided(folder) else None
+        if progress is not None and (as_of is None or whole is not None):
+            what = "is a database" if whole is None else "is in partitions"
+            raise QueryError(shown(folder), f"{what}, which has no progress; that is for a directory")
+        if whole is not None:
             options = {"asked": asked, "create": create and not read_only, "sync": sync == "always", "keep": kept}
             options |= {"follow": follow, "read_only": read_only}
-            if progress is not None and as_of is None:
-                raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
-            return _open_divided(make, folder, known, divided, as_of=as_of, timeout=timeout, **options), None
+            return _open_divided(make, folder, known, whole, as_of=as_of, timeout=timeout, **options), None
         if divided is not None and divided.numbers is not None:
             raise QueryError(divided.numbers, "partitions are of a calendar with partitions=... in its address")
         if as_of is not None:
             moment = Moment.of(as_of)
             return open_shared_past(make, folder, known, moment, asked=asked, timeout=timeout, progress=progress)
-        if progress is not None:
-            raise QueryError(shown(folder), "is a database, which has no progress; that is for a directory")
         options = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
     if is_like_address(folder):

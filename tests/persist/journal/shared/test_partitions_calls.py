@@ -596,6 +596,11 @@ def test_partitions_are_for_postgresql(tmp_path: Any, divided: str, postgres_add
 
     with pytest.raises(QueryError, match="each partition makes a store of its own"):
         Calendar.open(divided, store=MemoryStore())
+    for as_of in (None, "now"):
+        with pytest.raises(QueryError, match="is in partitions, which has no progress; that is for a directory"):
+            Calendar.open(divided, as_of=as_of, progress=print)
+    with pytest.raises(QueryError, match="is a database, which has no progress; that is for a directory"):
+        Calendar.open(postgres_address, progress=print)
 
 
 def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms: Any, divided: str) -> None:
@@ -698,7 +703,7 @@ def test_an_index_is_told_to_a_subscriber_once(rooms: Any) -> None:
 
 
 def test_an_index_that_fails_in_one_partition_is_in_none(rooms: Any, divided: str) -> None:
-    """Its name is free as before, and nobody is told of it; so for resources and for bookings, also where they are only read."""
+    """Its name is free as before, and nobody is told of it: of resources and of bookings, also where they are only read."""
     low, high = apart(rooms)
     rooms.book(high, 1, 2, id="last")
     for options in ({}, {"read_only": True, "follow": False}, {"as_of": "now"}):
