@@ -9,8 +9,8 @@ several is one transaction of the database, in which their heads are locked in a
 
     routing        from the id of a resource to the number of its partition
     division       what the database knows of the division; which ids bookings have in all partitions
-    joint          one transaction of the database for the blocks of several calendars
-    parts          the parts of such a calendar, and the blocks of a thread over several
+    parts          the parts of such a calendar
+    joint          one transaction of the database for the blocks of several parts
     merging        bookings, slots and digests of several partitions as one
     selection      sets of resources of several partitions
     choosing       which resource of them `Calendar.book_any` takes

@@ -47,8 +47,9 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
+from bookcore.persist.shared.partitioned.joint import JointTransaction
 from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
-from bookcore.persist.shared.partitioned.parts import DIRECTORY, Block, Open, Part
+from bookcore.persist.shared.partitioned.parts import DIRECTORY, Open, Part
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
     PartitionedBookingIndex,
@@ -731,7 +732,7 @@ class PartitionedCalendar:
     def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:
         for part in parts:
             self._told(part)
-        return Block(parts, self._divided, self._idle, self._thread, self._block())
+        return JointTransaction(parts, self._divided, self._idle, self._thread, self._block())
 
     def what_if(self) -> AbstractContextManager[None]:
         """See `Calendar.what_if`."""

@@ -12,28 +12,21 @@ the commit is refused, each of them is told that its record was not taken, and u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from typing import Any, NamedTuple
+from typing import Any
+from weakref import ref
 
 import psycopg
 
 from bookcore.engine.log import deliver_all, this_thread
-from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.errors import TransactionError
 from bookcore.persist.shared.partitioned.division import Claims
+from bookcore.persist.shared.partitioned.parts import Part
 from bookcore.persist.shared.turns import SharedGate
 
-_KNOWN = psycopg.pq.TransactionStatus
-
-
-class Member(NamedTuple):
-    """A calendar that takes part: its number, the directory being -1; its state, and what keeps its records."""
-
-    number: int
-    state: CalendarState
-    recorder: Any
+_Status = psycopg.pq.TransactionStatus
 
 
 class Joint:
@@ -55,7 +48,7 @@ class Joint:
         """Take a connection. Raises: psycopg.Error."""
         while self._idle and self.connection is None:
             connection = self._idle.pop()
-            if not connection.closed and connection.info.transaction_status == _KNOWN.IDLE:
+            if not connection.closed and connection.info.transaction_status == _Status.IDLE:
                 self.connection = connection
         if self.connection is None:
             self.connection = self._journals[-1].connect("writer")
@@ -81,9 +74,9 @@ class Joint:
         if connection is None or connection.closed:
             return
         with suppress(psycopg.Error):
-            if connection.info.transaction_status in (_KNOWN.INTRANS, _KNOWN.INERROR):
+            if connection.info.transaction_status in (_Status.INTRANS, _Status.INERROR):
                 connection.execute("ROLLBACK")
-            elif connection.info.transaction_status != _KNOWN.IDLE:  # Ctrl-C came amidst a command
+            elif connection.info.transaction_status != _Status.IDLE:  # Ctrl-C came amidst a command
                 connection.close()
 
     def unlocked(self, journal: Any) -> None:
@@ -114,9 +107,10 @@ class Joint:
 class JointTransaction(AbstractContextManager[None]):
     """A block of changes in several calendars that are kept or undone together. It is entered once."""
 
-    def __init__(self, members: Sequence[Member], divided: str, idle: list[Any], done: Callable[[], None]) -> None:
-        """*members* are in ascending order; *done* is called at the end, however it comes."""
-        self._members, self._divided, self._idle, self._done = members, divided, idle, done
+    def __init__(self, parts: Collection[Part], divided: str, idle: list[Any], thread: Any, outer: Any) -> None:
+        """*thread* is where the calendar keeps the open block of this thread, *outer* is that block, or None."""
+        self._parts, self._divided, self._idle, self._thread, self._outer = sorted(parts), divided, idle, thread, outer
+        self.numbers = frozenset(part.number for part in parts)
         self._joint: Joint | None = None
         self._begun: list[Transaction] = []
         self._ending: Iterator[Transaction] = iter(())
@@ -124,11 +118,11 @@ class JointTransaction(AbstractContextManager[None]):
     def __enter__(self) -> None:
         with ExitStack() as turns:
             try:
-                gate = self._members[0].state.gate
+                gate = self._parts[0].state.gate
                 if isinstance(gate, SharedGate) and not gate.is_within():  # the past has no database to write
                     self._join(turns)
-                for member in self._members:
-                    block = Transaction(member.state, keep=True)
+                for part in self._parts:
+                    block = Transaction(part.state, keep=True)
                     block.__enter__()
                     self._begun.append(block)
                 if self._joint is not None:
@@ -136,13 +130,15 @@ class JointTransaction(AbstractContextManager[None]):
             except BaseException as exc:
                 self._give_up(exc)
                 raise
+        if self._outer is None:
+            self._thread.block = ref(self)
 
     def _join(self, turns: ExitStack) -> None:
         """Make one transaction of the database for all, while no other thread appends. Raises: `JournalError`.
 
         *turns* gives the turns back, which are held until all blocks have begun: other threads wait for the blocks then.
         """
-        recorders = [member.recorder for member in self._members]
+        recorders = [part.recorder for part in self._parts]
         until = recorders[0].patient_until()
         for recorder in recorders:
             recorder.check_open()
@@ -178,7 +174,7 @@ class JointTransaction(AbstractContextManager[None]):
             if self._joint is not None:
                 self._joint.abandon()
             thread.delivering = delivering
-            self._done()
+            self._forget()
             deliver_all()
 
     def _end_rest(self) -> None:
@@ -194,7 +190,7 @@ class JointTransaction(AbstractContextManager[None]):
             if self._joint is not None:
                 self._joint.abandon()
         finally:
-            self._done()
+            self._forget()
             errors: list[TransactionError] = []
             for block in reversed(self._begun):
                 try:
@@ -203,6 +199,10 @@ class JointTransaction(AbstractContextManager[None]):
                     errors.append(error)
         if errors:
             raise errors[0]
+
+    def _forget(self) -> None:
+        if self._outer is None:
+            self._thread.block = None
 
 
 def _give_back(recorder: Any) -> None:
