@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from bookcore.model.typecheck import plain_text
 
+T = TypeVar("T")
+
 
 def brief(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` cut to *limit* characters; never raises, whatever ``__repr__`` does.
@@ -70,7 +72,6 @@ SHOWN = 3
 """How many of the bookings in the way the message of a `ConflictError` names."""
 
 _READABLE = (date, time, timedelta)
-T = TypeVar("T")
 
 
 def brief_key(key: object) -> str:

@@ -152,7 +152,6 @@ def write_partitions(
 
     *verify* is called with what was written of each and what reads back, before the commit.
 
-
     Raises: `JournalError`, also if there is a calendar of that name.
     """
     where = Address.of(address)
