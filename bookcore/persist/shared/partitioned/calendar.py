@@ -740,12 +740,12 @@ class PartitionedCalendar:
 
     @contextmanager
     def _blocks(self, kind: str) -> Iterator[None]:
-        numbers = frozenset(part.number for part in (self.directory, *self.parts))
+        parts = (self.directory, *self.parts)
+        mine = Open(frozenset(part.number for part in parts))  # is there for as long as this block
         with ExitStack() as stack:
-            for part in (self.directory, *self.parts):
+            for part in parts:
                 stack.enter_context(getattr(part.calendar, kind)())
-            outer, mine = getattr(self._thread, "block", None), Open(numbers)
-            if outer is None or outer() is None:
+            if self._block() is None:
                 self._thread.block = ref(mine)
                 stack.callback(setattr, self._thread, "block", None)
             yield
