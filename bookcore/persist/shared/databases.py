@@ -176,7 +176,7 @@ def _together(checked: list[Checked], faults: list[JournalDamagedError]) -> Chec
 def _meant(connection: Any, where: Address) -> list[str]:
     """Return the name of the calendar that an address means, or those of its partitions. Raises: as `agree`."""
     agree(connection, where, create=False)
-    name = where.calendar or "calendar"
+    name = where.whole
     return [f"{name}/{number}" for number in range(where.partitions or 0)] if where.is_directory else [where.row]
 
 

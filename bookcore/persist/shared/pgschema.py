@@ -92,10 +92,14 @@ class Address(NamedTuple):
     partition: int | None = None
 
     @property
+    def whole(self) -> str:
+        """The name of the calendar; of a partition, that of the calendar which is divided."""
+        return self.calendar or "calendar"
+
+    @property
     def row(self) -> str:
-        """The name of the calendar among the calendars of the database."""
-        name = self.calendar or "calendar"
-        return name if self.partition is None else f"{name}/{self.partition}"
+        """The name of the calendar, or of its partition, among the calendars of the database."""
+        return self.whole if self.partition is None else f"{self.whole}/{self.partition}"
 
     @property
     def is_directory(self) -> bool:

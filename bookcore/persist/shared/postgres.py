@@ -579,7 +579,7 @@ class PostgresJournal:
             joint.go_on()
             return
         if claims:
-            more, written = claims.command(self._where.calendar or "calendar")
+            more, written = claims.command(self._where.whole)
             statements, values = more + statements, values | written
         self._commit(writer, statements, values, groups, claims, size)
 

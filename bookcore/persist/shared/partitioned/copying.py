@@ -55,7 +55,7 @@ class Whole(NamedTuple):
 def read_partitions(make: MakeState, address: str, known: dict[str, type], timeout: float) -> Whole:
     """Return what all partitions have at one instant, put together. Raises: `JournalError`, `SnapshotError`."""
     where = Address.of(address)
-    name, count = where.calendar or "calendar", where.partitions or 0
+    name, count = where.whole, where.partitions or 0
     options: dict[str, Any] = {"bounds": None, "create": False, "sync": True, "timeout": timeout, "begin": None}
     with closing(PostgresJournal(address, **options)) as journal:
         heads = journal.heads([name, *(f"{name}/{number}" for number in range(count))])
@@ -164,7 +164,7 @@ def write_partitions(
             write(address, _directory(whole.state, order))
             for number, state in enumerate(states):
                 write(f"{address}&partition={number}", state)
-                _claim(connection, where.calendar or "calendar", number, state)
+                _claim(connection, where.whole, number, state)
             is_written = True
     except psycopg.Error as exc:
         if is_written and connection.closed:

@@ -93,7 +93,7 @@ def agree(connection: Any, where: Address, create: bool) -> None:
             way = f"say calendar={whole}&partitions={partitions} in the address, and &partition=0, ... to read one alone"
             raise JournalError(where.name, f"its calendar {whole!r} is divided into {partitions} partitions; {way}")
         return
-    name = where.calendar or "calendar"
+    name = where.whole
     if found is None and create and where.is_directory:
         _divide(connection, where, name)
         found = _division(connection, name)
@@ -158,7 +158,7 @@ def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState
     faults += [f"the directory lacks resource {id!r}" for id in resources - listed]
     faults += [f"the directory has a resource {id!r} that is in no partition" for id in listed - resources]
     ask = "SELECT partition, id FROM bookcore.booking_id WHERE calendar = %s"
-    noted = set(connection.execute(ask, (where.calendar or "calendar",)).fetchall())
+    noted = set(connection.execute(ask, (where.whole,)).fetchall())
     for number, state in enumerate(parts):
         for id in state.registry.by_id:
             if partition_of(id, len(parts)) != number:

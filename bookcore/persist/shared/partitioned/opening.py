@@ -57,7 +57,7 @@ def open_partitioned(
         for each in (journal, *(member.recorder.journal for member in reversed(members))):
             each.close()
         raise
-    whole = where.calendar or "calendar"
+    whole = where.whole
     return PartitionedCalendar(where.name, whole, count, members[0], members[1:], divided.key, first.idle, news)
 
 
@@ -76,7 +76,7 @@ def open_partitioned_past(
     where = Address.of(address)
     count: Any = where.partitions
     held = check_numbers(divided.numbers, count)
-    whole = where.calendar or "calendar"
+    whole = where.whole
     options: dict[str, Any] = {"bounds": None, "create": False, "sync": True, "timeout": timeout, "begin": None}
     journal = PostgresJournal(address, **options)
     try:
