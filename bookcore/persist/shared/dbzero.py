@@ -45,6 +45,7 @@ from bookcore.persist.shared.seam import (
     Entry,
     Place,
     after,
+    check_records,
     entries,
     is_outgrown,
     lag,
@@ -335,9 +336,7 @@ class DbzeroJournal:
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        largest = max(map(len, records))
-        if largest > MOST:
-            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
+        check_records(self.name, records, MOST)
         with self._to_read("the change was not made") as copy:
             time = max(self.now(), _time_of(copy, len(copy.records)) or 0).to_bytes(TIME, "little")
             items = []

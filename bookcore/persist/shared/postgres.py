@@ -61,6 +61,8 @@ from bookcore.persist.shared.seam import (
     Entry,
     Place,
     after,
+    check_records,
+    check_snapshot,
     entries,
     is_outgrown,
     lag,
@@ -359,16 +361,12 @@ class PostgresJournal:
 
     def _begin_with(self, connection: Any, begin: Beginning) -> None:
         """Write the checkpoint that a copy begins with. The transaction is open."""
-        self._check_size(begin.snapshot)
+        check_snapshot(self.name, begin.snapshot, MOST)
         values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
         with connection.patiently(len(begin.snapshot) / SLOWEST):
             connection.execute(values, (self._name, *begin.place, begin.snapshot))
         ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
         begin.verify(connection.execute(ask, (self._name,)).fetchone()[0])
-
-    def _check_size(self, snapshot: bytes) -> None:
-        if len(snapshot) > MOST:
-            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
 
     def _make_calendar(self, connection: Any, bounds: str, begin: Beginning | None) -> None:
         """Make the calendar's row in a transaction of the caller, unless it is there."""
@@ -517,11 +515,10 @@ class PostgresJournal:
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        largest, size = max(map(len, records)), sum(map(len, records))
-        if largest > MOST:
-            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
+        check_records(self.name, records, MOST)
         if locked and self._head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
+        size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise BehindError(self.name, "the record is too large to be sent twice")
         values: dict[str, Any] = {"name": self._name, "before": place.position, "mark_before": place.mark}
@@ -663,7 +660,7 @@ class PostgresJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        self._check_size(snapshot)
+        check_snapshot(self.name, snapshot, MOST)
         self.read(place, 0)
         values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:

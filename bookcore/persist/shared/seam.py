@@ -68,6 +68,18 @@ class Upgraded(NamedTuple):
     tables_added: tuple[str, ...] = ()
 
 
+def check_records(name: str, records: Sequence[bytes], most: int) -> None:
+    """Raise `JournalError` for a record of more than *most* bytes."""
+    if (largest := max(map(len, records))) > most:
+        raise JournalError(name, f"one change of {largest} bytes, and at most {most} are taken; divide it")
+
+
+def check_snapshot(name: str, snapshot: bytes, most: int) -> None:
+    """Raise `JournalError` for a snapshot of more than *most* bytes."""
+    if len(snapshot) > most:
+        raise JournalError(name, f"a snapshot of {len(snapshot)} bytes, and at most {most} are taken")
+
+
 def after(place: Place, record: bytes) -> Place:
     """Return the place of the record that follows.
 

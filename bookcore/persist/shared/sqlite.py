@@ -44,6 +44,8 @@ from bookcore.persist.shared.seam import (
     Entry,
     Place,
     after,
+    check_records,
+    check_snapshot,
     entries,
     is_outgrown,
     lag,
@@ -177,7 +179,7 @@ class SqliteJournal:
         connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds if begin is None else begin.bounds, origin.mark))
         connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", (*origin, b"", self.now()))
         if begin is not None:
-            self._check_size(begin.snapshot)
+            check_snapshot(self.name, begin.snapshot, MOST)
             connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*origin, begin.snapshot))
             begin.verify(connection.execute("SELECT snapshot FROM checkpoint").fetchone()[0])
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -320,9 +322,7 @@ class SqliteJournal:
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        largest = max(map(len, records))
-        if largest > MOST:
-            raise JournalError(self.name, f"one change of {largest} bytes, and at most {MOST} are taken; divide it")
+        check_records(self.name, records, MOST)
         writer = self._locked()
         try:
             with self._told("the change was not made"):
@@ -357,7 +357,7 @@ class SqliteJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        self._check_size(snapshot)
+        check_snapshot(self.name, snapshot, MOST)
         self._check_file()
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             connection.execute(_AT_ONCE)
@@ -365,10 +365,6 @@ class SqliteJournal:
             connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", (*place, snapshot))
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
-
-    def _check_size(self, snapshot: bytes) -> None:
-        if len(snapshot) > MOST:
-            raise JournalError(self.name, f"a snapshot of {len(snapshot)} bytes, and at most {MOST} are taken")
 
     def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
         """See `SharedJournal.checkpoints`."""
