@@ -50,6 +50,7 @@ from bookcore.persist.shared.seam import (
     is_outgrown,
     lag,
     newest_first,
+    time_in,
 )
 
 VERSION = 2
@@ -304,9 +305,8 @@ class DbzeroJournal:
         """See `SharedJournal.time_at`."""
         with self._to_read("cannot be read") as copy:
             number = position - copy.position
-            if not 0 <= number <= len(copy.records):
-                raise JournalDamagedError(self.name, f"record {position} is gone")
-            return _time_of(copy, number)
+            is_there = 0 <= number <= len(copy.records)
+            return time_in(self.name, position, (_time_of(copy, number),) if is_there else None)
 
     def now(self) -> int:
         """See `SharedJournal.now`."""
