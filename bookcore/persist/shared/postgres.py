@@ -214,7 +214,7 @@ class PostgresJournal:
         *opened_by* is a connection of somebody else that is used for this alone.
         """
         self._where = where = Address.of(address)
-        self.row = self._name = where.row
+        self.row = where.row
         """The name of its row among the calendars of the database."""
         self.name, self._address, self._wants_tables = where.name, where.server, where.tables
         self._is_made = self._tables = False
@@ -325,10 +325,10 @@ class PostgresJournal:
         ask = """SELECT format, bounds, tables,
                      (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
                  FROM bookcore.calendar WHERE name = %s"""
-        found = connection.execute(ask, (self._name,)).fetchone()
+        found = connection.execute(ask, (self.row,)).fetchone()
         if found is None:
             there = calendars_there(connection)
-            raise JournalError(self.name, f"there is no calendar {self._name!r} in it ({there}){NONE_MADE}")
+            raise JournalError(self.name, f"there is no calendar {self.row!r} in it ({there}){NONE_MADE}")
         version, bounds, tables, *first = found
         check_version(self.name, version)
         if self._wants_tables not in (None, tables) and not self._where.is_directory:
@@ -364,9 +364,9 @@ class PostgresJournal:
         check_snapshot(self.name, begin.snapshot, MOST)
         values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
         with connection.patiently(len(begin.snapshot) / SLOWEST):
-            connection.execute(values, (self._name, *begin.place, begin.snapshot))
+            connection.execute(values, (self.row, *begin.place, begin.snapshot))
         ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
-        begin.verify(connection.execute(ask, (self._name,)).fetchone()[0])
+        begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
 
     def _make_calendar(self, connection: Any, bounds: str, begin: Beginning | None) -> None:
         """Make the calendar's row in a transaction of the caller, unless it is there."""
@@ -374,11 +374,11 @@ class PostgresJournal:
         bounds = bounds if begin is None else begin.bounds
         tables = self._wants_tables is not False and not self._where.is_directory
         made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-        if not connection.execute(made, (self._name, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
+        if not connection.execute(made, (self.row, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
             if begin is not None and not begin.if_new:
-                raise JournalError(self.name, f"holds a calendar {self._name!r} already; name another one")
+                raise JournalError(self.name, f"holds a calendar {self.row!r} already; name another one")
             return
-        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())", (self._name, *origin))
+        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())", (self.row, *origin))
         if tables:
             add_tables(connection, self.name)
         if begin is not None:
@@ -386,7 +386,7 @@ class PostgresJournal:
             self._prepare_tables(connection, tables)
             if tables:
                 records = ((origin.position, rows_of(record)) for record in begin.records())
-                for command in commands_of(groups_of(records, bounds), self._name):
+                for command in commands_of(groups_of(records, bounds), self.row):
                     connection.execute(*command)
 
     # -- reading -----------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ class PostgresJournal:
         """See `SharedJournal.read`."""
         if locked and self._head == place:
             return ()
-        asked = {"name": self._name, "position": place.position, "most": None if most < 0 else most + 1}
+        asked = {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
         if locked:
             with self.told("cannot be read"):
                 rows = self._writing().execute(_READ, asked).fetchall()
@@ -412,23 +412,10 @@ class PostgresJournal:
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
-        with self._to_read("cannot be read") as reader:
-            ask = "SELECT position, mark FROM bookcore.calendar WHERE name = %s"
-            found = reader.execute(ask, (self._name,)).fetchone()
+        found = self.heads([self.row]).get(self.row)
         if found is None:
-            raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
-        return Place(*found)
-
-    def time_at(self, position: int) -> int | None:
-        """See `SharedJournal.time_at`."""
-        ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
-                 WHERE calendar = %s AND position = %s"""
-        with self._to_read("cannot be read") as reader:
-            return time_in(self.name, position, reader.execute(ask, (self._name, position)).fetchone())
-
-    def now(self) -> int:
-        """See `SharedJournal.now`."""
-        return round((self.machine_clock() + self.skew) * 1_000_000)
+            raise self._gone()
+        return found
 
     def heads(self, names: Sequence[str]) -> dict[str, Place]:
         """Return the places of the last records of several calendars, at one instant."""
@@ -436,10 +423,24 @@ class PostgresJournal:
             ask = "SELECT name, position, mark FROM bookcore.calendar WHERE name = ANY(%s)"
             return {name: Place(*place) for name, *place in reader.execute(ask, (list(names),)).fetchall()}
 
+    def _gone(self) -> JournalReplacedError:
+        return JournalReplacedError(self.name, f"there is no calendar {self.row!r} any more")
+
+    def time_at(self, position: int) -> int | None:
+        """See `SharedJournal.time_at`."""
+        ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
+                 WHERE calendar = %s AND position = %s"""
+        with self._to_read("cannot be read") as reader:
+            return time_in(self.name, position, reader.execute(ask, (self.row, position)).fetchone())
+
+    def now(self) -> int:
+        """See `SharedJournal.now`."""
+        return round((self.machine_clock() + self.skew) * 1_000_000)
+
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         return self.wait_until(
-            lambda: lag(self, place) > 0, lambda name, position: name == self._name and position > place.position, timeout
+            lambda: lag(self, place) > 0, lambda name, position: name == self.row and position > place.position, timeout
         )
 
     def wait_until(
@@ -492,13 +493,13 @@ class PostgresJournal:
         with self.told("the change was not made", timeout):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
             with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
-                cursor = writer.execute(_LOCK, {"wait": wait, "name": self._name})
+                cursor = writer.execute(_LOCK, {"wait": wait, "name": self.row})
             cursor.set_result(-1)
             found = cursor.fetchone()
             if found is not None:
                 self._prepare_tables(writer, found[3])  # they may have been added meanwhile
         if found is None:
-            raise JournalReplacedError(self.name, f"there is no calendar {self._name!r} any more")
+            raise self._gone()
         self._head = Place(*found[:2])
         self._compare_clocks(begun, found[2])
 
@@ -521,7 +522,7 @@ class PostgresJournal:
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise BehindError(self.name, "the record is too large to be sent twice")
-        values: dict[str, Any] = {"name": self._name, "before": place.position, "mark_before": place.mark}
+        values: dict[str, Any] = {"name": self.row, "before": place.position, "mark_before": place.mark}
         statements = []
         for number, record in enumerate(records):
             place = after(place, record)
@@ -542,14 +543,14 @@ class PostgresJournal:
 
     def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
         """Return the command that writes groups into the tables, and its values. Raises: `BehindError` for more than one."""
-        commands = list(commands_of(groups, self._name))
+        commands = list(commands_of(groups, self.row))
         if len(commands) > 1:
             raise BehindError(self.name, "its tables take more than one command")
         return commands[0] if commands else ("", {})
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
         """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones."""
-        commands = commands_of(groups, self._name)
+        commands = commands_of(groups, self.row)
         last = next(commands, ("", {}))
         try:
             with self.told("the change was not made"), self._judged(groups):
@@ -637,7 +638,7 @@ class PostgresJournal:
             yield
         except psycopg.errors.IntegrityError as exc:
             resources = {row["resource"] for group in groups for row in group.rows if "resource" in row}
-            refusal = (claims and claims.refusal(exc)) or refusal_of(exc, self.name, self._name, resources)
+            refusal = (claims and claims.refusal(exc)) or refusal_of(exc, self.name, self.row, resources)
             if refusal is not None:
                 raise refusal from exc
             raise
@@ -662,7 +663,7 @@ class PostgresJournal:
         """See `SharedJournal.checkpoint`."""
         check_snapshot(self.name, snapshot, MOST)
         self.read(place, 0)
-        values = {"name": self._name, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
+        values = {"name": self.row, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:
             try:
                 with reader.patiently(len(snapshot) / SLOWEST):
@@ -678,14 +679,14 @@ class PostgresJournal:
 
         def newest(below: int) -> Any:
             with self._to_read("cannot be read") as reader:
-                return reader.execute(ask, (self._name, below)).fetchone()
+                return reader.execute(ask, (self.row, below)).fetchone()
 
         return newest_first(newest, below)
 
     def outgrown(self) -> bool:
         """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
         with self._to_read("cannot be read") as reader:
-            return is_outgrown(*reader.execute(_SIZES, {"name": self._name}).fetchone())
+            return is_outgrown(*reader.execute(_SIZES, {"name": self.row}).fetchone())
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: a commit that waits for the disk has all before it there as well."""
