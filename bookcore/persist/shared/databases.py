@@ -99,9 +99,7 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     with _connected(where, "was not brought up to date") as connection, connection.transaction():
         was = _check_there(connection, where)
         make_schema(connection, where.name, upgrade=True)
-        found = _calendars(connection, where) if where.calendar is None else [
-            row for name in _meant(connection, where) for row in _calendars(connection, where, name)
-        ]  # fmt: skip
+        found = _calendars(connection, where, None if where.calendar is None else _meant(connection, where))
         lacking = [name for name, tables in found if not tables and is_divided(connection, name) is None]
         if where.tables is False or not lacking:
             return Upgraded(was, VERSION)
@@ -123,8 +121,7 @@ def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Prog
     with _connected(where, "its tables were not rebuilt") as connection, connection.transaction():
         check_version(where.name, _check_there(connection, where))
         changed = 0
-        for name in _meant(connection, where):
-            ((_, tables),) = _calendars(connection, where, name)
+        for name, tables in _calendars(connection, where, _meant(connection, where)):
             if not tables:
                 raise JournalError(where.name, "its calendar has no tables; `bookcore db upgrade` adds them")
             changed += write_tables(connection, where.name, name, types, progress)
@@ -144,8 +141,8 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
         check_version(where.name, _check_there(connection, where))
         checked: list[Checked] = []
         states: list[CalendarState] = []
-        for name in [*([where.row] if where.is_directory else ()), *_meant(connection, where)]:
-            ((_, tables),) = _calendars(connection, where, name)
+        names = [*([where.row] if where.is_directory else ()), *_meant(connection, where)]
+        for name, tables in _calendars(connection, where, names):
             replayed = Replayed(connection, where.name, name, types, progress, tables)
             replayed.read()
             compared = tables and not replayed.is_cut
@@ -176,8 +173,9 @@ def _together(checked: list[Checked], faults: list[JournalDamagedError]) -> Chec
 def _meant(connection: Any, where: Address) -> list[str]:
     """Return the name of the calendar that an address means, or those of its partitions. Raises: as `agree`."""
     agree(connection, where, create=False)
-    name = where.whole
-    return [f"{name}/{number}" for number in range(where.partitions or 0)] if where.is_directory else [where.row]
+    if not where.is_directory:
+        return [where.row]
+    return [f"{where.whole}/{number}" for number in range(where.partitions or 0)]
 
 
 @contextmanager
@@ -198,11 +196,16 @@ def _check_there(connection: Any, where: Address) -> int:
     return version
 
 
-def _calendars(connection: Any, where: Address, one: str | None = None) -> list[tuple[str, bool]]:
-    """Return the names of the calendars that an address names, and whether they have tables; or of *one* of this name."""
-    asked = one or where.calendar
-    ask = "SELECT name, tables FROM bookcore.calendar WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name"
-    found: list[tuple[str, bool]] = connection.execute(ask, {"name": asked}).fetchall()
-    if asked is not None and not found:
-        raise JournalError(where.name, f"there is no calendar {asked!r} in it; {calendars_there(connection)}")
-    return found
+def _calendars(connection: Any, where: Address, names: list[str] | None) -> list[tuple[str, bool]]:
+    """Return the names of calendars, and whether they have tables: of these, in this order, or of all.
+
+    Raises: `JournalError` for one that is not there.
+    """
+    ask = "SELECT name, tables FROM bookcore.calendar"
+    if names is not None:
+        ask += " WHERE name = ANY(%(names)s)"
+    found: dict[str, bool] = dict(connection.execute(f"{ask} ORDER BY name", {"names": names}).fetchall())
+    for name in names or ():
+        if name not in found:
+            raise JournalError(where.name, f"there is no calendar {name!r} in it; {calendars_there(connection)}")
+    return [(name, found[name]) for name in (found if names is None else names)]
