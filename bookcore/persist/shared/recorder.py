@@ -80,9 +80,10 @@ class SharedRecorder:
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes; or those of a group of commands, which were taken down.
 
-        The calendar's lock is held, and that of the database.
+        The calendar's lock is held, and that of the database as well, unless the command is decided without it (``hoping``).
 
-        Raises: `JournalError`; `SnapshotError` for a class or a value that cannot be written.
+        Raises: `JournalError`, of which `BehindError` says that it has to be decided anew; `SnapshotError` for a class or a
+        value that cannot be written.
         """
         log = self.state.log
         if self._applied is not None:  # they are records already
