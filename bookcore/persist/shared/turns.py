@@ -51,7 +51,10 @@ Ts = TypeVarTuple("Ts")
 
 TOGETHER = 100
 """How many commands share a commit at most; for as long as they are decided and written, questions may have to wait."""
-HOPED = frozenset({"book", "book_all", "add_booking", "remove_booking", "move", "change"})
+HOPED: frozenset[Any] = frozenset({
+    RecordingEngine.book, RecordingEngine.book_all, RecordingEngine.add_booking, RecordingEngine.remove_booking,
+    RecordingEngine.move, RecordingEngine.change,
+})  # fmt: skip
 """Commands that ask no clock, and change so little that they may be decided twice."""
 _AT_MOST = 0.05
 """Seconds after which a thread looks for itself: Ctrl-C may have ended the one that was woken."""
@@ -114,7 +117,7 @@ class SharedGate(Gate):
         if self.is_within():
             return super().run(command, *args)
         is_plain = isinstance(getattr(command, "__self__", None), RecordingEngine)
-        hopes = is_plain and getattr(command, "__name__", None) in HOPED
+        hopes = getattr(command, "__func__", None) in HOPED
         asked = _Asked(lambda: command(*args), not is_plain, hopes)
         self._outside(lambda until: self._carry_out(asked, until))
         answer: T = asked.answer(lambda error: self.finish(error, 0, True))
