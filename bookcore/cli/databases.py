@@ -15,8 +15,8 @@ from bookcore.cli.options import Command, JsonOpt
 from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
-from bookcore.model.errors import MissingExtraError, visible
-from bookcore.persist.shared.opening import is_address, is_postgres
+from bookcore.model.errors import visible
+from bookcore.persist.shared.opening import is_address, is_postgres, postgres_databases
 from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
 
@@ -41,11 +41,7 @@ def _databases(address: str) -> ModuleType:
         elif os.path.isdir(address):
             way += "; `bookcore verify` checks a directory"
         raise UsageError(f"all but upgrade is for PostgreSQL: {way}")
-    try:
-        from bookcore.persist.shared import databases
-    except ImportError as exc:
-        raise MissingExtraError("psycopg", "postgres") from exc
-    return databases
+    return postgres_databases()
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")

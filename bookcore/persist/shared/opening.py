@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from types import ModuleType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -135,7 +136,14 @@ def check_partition(address: str, is_read: bool) -> None:
 
 
 def _says(address: str, option: str) -> bool:
-    return is_address(address) and option in dict(parse_qsl(address.partition("?")[2], keep_blank_values=True))
+    return is_address(address) and option in dict(parse_qsl(_apart(address)[2], keep_blank_values=True))
+
+
+def _apart(address: str) -> tuple[str, str, str]:
+    """Return what is before ``://`` in an address, the server and the path, and what is after the question mark."""
+    scheme, _, rest = address.partition("://")
+    where, _, asked = rest.partition("?")
+    return scheme, where, asked
 
 
 def without_key(address: str, key: bytes | None) -> None:
@@ -152,8 +160,7 @@ def shown(address: str) -> str:
     """
     if not is_address(address):
         return str(masked(address))
-    scheme, _, rest = str(masked(address)).partition("://")
-    where, _, asked = rest.partition("?")
+    scheme, where, asked = _apart(str(masked(address)))
     server, slash, path = where.partition("/")
     names = [each for each in asked.split("&") if each.startswith(("calendar=", "partition", "prefix="))]
     return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
@@ -169,16 +176,16 @@ def journal_at(
     Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
     """
     options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
-    scheme, _, rest = address.partition("://")
     if is_postgres(address):
         try:
             from bookcore.persist.shared.postgres import PostgresJournal
         except ImportError as exc:
             raise MissingExtraError("psycopg", "postgres") from exc
         return PostgresJournal(address, **options)
-    path, _, asked = rest[1:].partition("?")
+    scheme, where, asked = _apart(address)
+    path = where[1:]
     if scheme.lower() == "dbzero":
-        if not rest.startswith("/") or not path:
+        if not where.startswith("/") or not path:
             what = "the address of a directory is dbzero:///path?prefix=name, or dbzero:////path from the root"
             raise JournalError(shown(address), what)
         prefix = _prefix(address, asked)
@@ -190,7 +197,7 @@ def journal_at(
     if scheme.lower() != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
-    if not rest.startswith("/") or not path or path == ":memory:" or asked:
+    if not where.startswith("/") or not path or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
         if asked:
             what += f", but here is ?{asked.partition('=')[0]}"
@@ -205,19 +212,25 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
     """
     if is_postgres(address):
-        try:
-            from bookcore.persist.shared import databases
-        except ImportError as exc:
-            raise MissingExtraError("psycopg", "postgres") from exc
-        return databases.upgrade(address, types=types, progress=progress)
+        done: Upgraded = postgres_databases().upgrade(address, types=types, progress=progress)
+        return done
     journal: Any = journal_at(address, create=False, upgrade=True)
     journal.close()
     return Upgraded(journal.was_format, journal.format)
 
 
+def postgres_databases() -> ModuleType:
+    """Return the module for PostgreSQL databases. Raises: `MissingExtraError` where psycopg is not installed."""
+    try:
+        from bookcore.persist.shared import databases
+    except ImportError as exc:
+        raise MissingExtraError("psycopg", "postgres") from exc
+    return databases
+
+
 def is_postgres(address: str) -> bool:
     """Tell whether a text is the address of a PostgreSQL database."""
-    return address.partition("://")[0].lower() in ("postgresql", "postgres")
+    return _apart(address)[0].lower() in ("postgresql", "postgres")
 
 
 def _prefix(address: str, asked: str) -> str:
