@@ -113,10 +113,15 @@ def test_no_more_differences_are_printed_than_are_read(run: Run, dsn: str) -> No
     assert len(json.loads(run("db", "check", dsn, "--json").stdout)["differences"]) == 40
 
 
-def test_what_db_is_not_for_names_the_command_that_is(run: Run, tmp_path: Path) -> None:
-    """Of a directory, and of another database."""
-    Calendar.open(tmp_path / "rooms").close()
-    for place, way in ((tmp_path / "rooms", "`bookcore verify`"), (f"sqlite:///{tmp_path}/x.db", "`bookcore log`")):
+def test_what_db_is_not_for_names_the_command_that_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a directory, whatever its name is, and of another database."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("rooms", "postgres"):
+        Calendar.open(f"./{folder}/").close()
+    verify, log = "`bookcore verify`", "`bookcore log`"
+    for place, way in ((tmp_path / "rooms", verify), ("postgres", verify), (f"sqlite:///{tmp_path}/x.db", log)):
         found = run("db", "check", place)
         assert found.exit_code == 2
         assert way in found.stderr

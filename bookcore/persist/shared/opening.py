@@ -230,7 +230,7 @@ def postgres_databases() -> ModuleType:
 
 def is_postgres(address: str) -> bool:
     """Tell whether a text is the address of a PostgreSQL database."""
-    return _apart(address)[0].lower() in ("postgresql", "postgres")
+    return is_address(address) and _apart(address)[0].lower() in ("postgresql", "postgres")
 
 
 def _prefix(address: str, asked: str) -> str:
