@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from bookcore.persist.journal.errors import (
     JournalPositionError,
     JournalReadOnlyError,
 )
+from bookcore.persist.journal.reading import Moment
+from bookcore.persist.shared import past
+from bookcore.persist.shared.seam import Place
 from bookcore.testing.servers import PostgresServer
 
 Open = Callable[..., Calendar]
@@ -99,6 +103,25 @@ def test_every_instant_of_the_past_can_be_opened(opened: Open, address: str, wor
                 entry.position for entry in read_log(address, since=time)
             ]
     assert len(read_log(address, since=BEGIN - timedelta(days=999))) == len(log)
+
+
+@pytest.mark.parametrize("records", [0, 1, 1000, 1 << 20])
+def test_an_instant_is_found_with_a_question_for_each_doubling_of_the_records(records: int) -> None:
+    """And one more, for the record that was found; whichever it is."""
+    second, start = timedelta(seconds=1), 5
+    for wanted in (0, records // 3, records):
+        asked: list[int] = []
+
+        def time_at(position: int, asked: list[int] = asked) -> int:
+            asked.append(position)
+            return (position - start) * 1_000_000
+
+        journal: Any = SimpleNamespace(
+            name="rooms", origin=Place(start, 0), head=lambda: Place(start + records, 0), time_at=time_at
+        )
+        instant = datetime(1970, 1, 1, tzinfo=UTC) + wanted * second
+        assert past._position(journal, Moment.of(instant)) == start + wanted
+        assert len(asked) <= (records + 1).bit_length() + 1
 
 
 def test_times_do_not_go_back_with_the_clock(opened: Open, address: str, ticks: list[int], request: Any) -> None:

@@ -39,6 +39,8 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     UnknownOutcomeError,
 )
+from bookcore.persist.shared import follower
+from bookcore.persist.shared.seam import Place
 from bookcore.testing.cutting import cut_off
 
 Open = Callable[..., Calendar]
@@ -743,6 +745,41 @@ def test_a_follower_waits_for_the_end_of_a_block(opened: Open) -> None:
         assert other.is_available("room", 1, 2)
     other.wait_for(2)
     assert not other.is_available("room", 1, 2)
+
+
+class Ended:
+    """The lock that is held until a follower is to end: after some rounds. ``rests`` is for how long it waited for that."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds, self.rests = rounds, list[float]()
+
+    def locked(self) -> bool:
+        self.rounds -= 1
+        return self.rounds >= 0
+
+    def acquire(self, timeout: float) -> bool:
+        self.rests.append(timeout)
+        return False
+
+
+def test_a_follower_rests_while_commands_read_and_for_longer_than_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks the database in no round in which it rests, and rests for no more than half a second."""
+    works = iter((0.0, 0.01, 1.0, 3.0, 5.0))  # the clock, before and after it has brought something, or at a look in vain
+    monkeypatch.setattr(follower, "monotonic", lambda: next(works))
+    fresh = iter((0.25, 0.0, 0.0, 0.0, 0.0, 0.0))
+    came = iter((True, True, False))
+    asked: list[tuple[Place, int]] = []
+    recorder: Any = SimpleNamespace(place=Place(7, 7), fresh_for=lambda: next(fresh), is_open=lambda: True)
+    recorder.catch_up = recorder.end_lost_block = recorder.checkpoint_if_due = lambda: None
+    ended: Any = Ended(6)
+
+    def wait(place: Place, timeout: float) -> bool:
+        asked.append((place, ended.rounds))
+        return next(came)
+
+    follower._follow(lambda: recorder, SimpleNamespace(wait=wait), ended)
+    assert ended.rests == [0.25, pytest.approx(0.09), 0.5]
+    assert asked == [(Place(7, 7), left) for left in (4, 2, 0)]
 
 
 def test_a_follower_ends_with_its_calendar(opened: Open, address: str) -> None:
