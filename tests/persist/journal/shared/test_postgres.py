@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bookcore import Calendar, ConflictError, HoldExpiredError, MissingExtraError, Resource
+from bookcore import BookingEvent, Calendar, ConflictError, HoldExpiredError, MissingExtraError, Resource
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
@@ -361,6 +361,8 @@ def test_who_is_alone_commits_in_one_exchange(opened: Open) -> None:
         (lambda calendar: calendar.book("room", 10, 11, id="a", note="x"), 1),
         (lambda calendar: calendar.book_all([("room", 12, 13), ("room", 14, 15)]), 1),
         (lambda calendar: calendar.move("a", start=20, end=21), 1),
+        (lambda calendar: calendar.change("a", note="y"), 1),
+        (lambda calendar: calendar.add_booking(BookingEvent("room", 16, 17)), 1),
         (lambda calendar: calendar.remove_booking("a"), 1),
         (lambda calendar: calendar.tag("room", "sea"), 2),
         (lambda calendar: calendar.book("room", 30, 31), 1),
