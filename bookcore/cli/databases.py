@@ -140,11 +140,14 @@ def _show(found: Any) -> None:
     """Print what was found in a calendar: the answer of ``check``."""
     console = Console(highlight=False, soft_wrap=True)
     state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
-    parts = count(found.records, "record"), count(len(found.checkpoints), "checkpoint")
-    tables = "its tables agree" if found.has_tables and not found.differences else "its tables differ"
-    tables = tables if found.compared or not found.has_tables else "its tables were not compared"
-    tables = tables if found.has_tables else "it has no tables"
-    console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {', '.join(parts)}; {tables}")
+    kept = f"{count(found.records, 'record')}, {count(len(found.checkpoints), 'checkpoint')}"
+    if not found.has_tables:
+        tables = "it has no tables"
+    elif not found.compared:
+        tables = "its tables were not compared"
+    else:
+        tables = "its tables differ" if found.differences else "its tables agree"
+    console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {kept}; {tables}")
     place = f"record {found.position}" if isinstance(found.position, int) else f"position {found.position}"
     console.print(f"{place}, digest {found.digest}")
     for fault in found.faults:
