@@ -57,7 +57,6 @@ from bookcore.persist.shared.seam import (
     LAST,
     NONE_MADE,
     Beginning,
-    BehindError,
     Entry,
     Place,
     after,
@@ -116,10 +115,8 @@ BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 1;
 EXECUTE bookcore_follow(%(name)s, %(before)s, %(mark_before)s, %(tables)s, %(position)s, %(mark)s);
 SET LOCAL lock_timeout = %(wait)s;
 """
-"""Locks and moves the head, if nobody else has the lock and it is at a place; else it fails."""
+"""Locks and moves the head, if nobody else has the lock and it is at a place; else it fails, by dividing by zero."""
 _FOLLOWED = f"{_NOTIFY}; COMMIT"
-_BEHIND = frozenset({"22012", "55P03", "40001"})
-"""The states of errors that say so: a division by zero, a lock that is not free."""
 MOST_HOPED = 20_000
 """How many bytes of records are sent at most that may have to be sent again."""
 _CHECKPOINT = """
@@ -521,7 +518,7 @@ class PostgresJournal:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
-            raise BehindError(self.name, "the record is too large to be sent twice")
+            raise JournalError(self.name, "the record is too large to be sent twice")
         values: dict[str, Any] = {"name": self.row, "before": place.position, "mark_before": place.mark}
         statements = []
         for number, record in enumerate(records):
@@ -542,10 +539,10 @@ class PostgresJournal:
         return place
 
     def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
-        """Return the command that writes groups into the tables, and its values. Raises: `BehindError` for more than one."""
+        """Return the command that writes groups into the tables, and its values. Raises: `JournalError` for several."""
         commands = list(commands_of(groups, self.row))
         if len(commands) > 1:
-            raise BehindError(self.name, "its tables take more than one command")
+            raise JournalError(self.name, "its tables take more than one command")
         return commands[0] if commands else ("", {})
 
     def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -618,8 +615,6 @@ class PostgresJournal:
             cut_before = isinstance(exc.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)  # it has read no COMMIT
             if cut_before or writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
                 self.unlock()
-                if not locked and getattr(exc.__cause__, "sqlstate", None) in _BEHIND:
-                    raise BehindError(self.name, "others append") from exc
                 raise
             doubts.append(" ".join(str(exc.__cause__).split()))
         except BaseException:

@@ -24,7 +24,7 @@ from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import BehindError, Entry, Place, SharedJournal, lag
+from bookcore.persist.shared.seam import Entry, Place, SharedJournal, lag
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -82,8 +82,7 @@ class SharedRecorder:
 
         The calendar's lock is held, and that of the database as well, unless the command is decided without it (``hoping``).
 
-        Raises: `JournalError`, of which `BehindError` says that it has to be decided anew; `SnapshotError` for a class or a
-        value that cannot be written.
+        Raises: `JournalError`; `SnapshotError` for a class or a value that cannot be written.
         """
         log = self.state.log
         if self._applied is not None:  # they are records already
@@ -98,7 +97,7 @@ class SharedRecorder:
             record = self._encoded([*log.pending, *changes])
             records = [record] if record else []
         if self.hoping and not records:
-            raise BehindError(self.name, "nothing is appended that would tell whether others have")
+            raise JournalError(self.name, "nothing is appended that would tell whether others have")
         if not records:  # a call that finds what it asks for, such as a repeated one, acknowledges what others have done
             if self.position > self._certain:
                 self.journal.confirm()

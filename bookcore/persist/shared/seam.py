@@ -21,10 +21,6 @@ FORKED: list[object] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
 
 
-class BehindError(JournalError):
-    """What was to be appended after a place was not: other records are there, or are being appended."""
-
-
 class Place(NamedTuple):
     """The place of a record in the order: its number, and a checksum over all records up to it."""
 
@@ -200,8 +196,8 @@ class SharedJournal(Protocol):
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """Append records after the last one, whose place is given, commit once, and unlock. Returns the place of the last.
 
-        Unless *locked*, nobody has called `lock`: `BehindError` if the place is not that of the last one, or if others hold
-        the lock, for whom this does not wait.
+        Unless *locked*, nobody has called `lock`: it raises if the place is not that of the last one, or if others hold the
+        lock, for whom this does not wait.
 
         If it raises, none of them is there; unless that is an `UnknownOutcomeError`. The last call is the commit.
         """
