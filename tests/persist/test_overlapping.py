@@ -12,7 +12,7 @@ from bookcore.calendar import Calendar
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
-from bookcore.persist.snapshot.format import Facts, read_file, write_file
+from bookcore.persist.snapshot.format import read_file, write_file
 
 
 class Stay(BookingEvent):
@@ -120,7 +120,7 @@ def test_file_without_the_released_is_refused(tmp_path: Path) -> None:
     closed_calendar().snapshot(tmp_path / "a.bks")
     facts, sections = read_file(tmp_path / "a.bks")
     for kept in (sections[:-1], [*sections, sections[-1]], [*sections[:-1], sections[4]]):
-        write_file(tmp_path / "b.bks", Facts(rows=facts.rows, last_sequence=facts.last_sequence), kept)
+        write_file(tmp_path / "b.bks", facts, kept)
         with pytest.raises(SnapshotDamagedError):
             Calendar.restore(tmp_path / "b.bks", types=[Stay])
 

@@ -18,6 +18,7 @@ from bookcore.hours import Hours
 from bookcore.model.resource import overwrite
 from bookcore.persist import registry
 from bookcore.persist.codec.columns import KeyColumn
+from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.registry import register_key_codec
 from bookcore.persist.snapshot import rebuild
 from bookcore.persist.snapshot.format import VERSION, Facts, write_file
@@ -185,6 +186,16 @@ def test_bookings_of_a_file_that_are_in_no_order_are_sorted(tmp_path: Path) -> N
         again = Calendar.restore(tmp_path / "a.bks")
         again.check()
         assert again.digest() == calendar.digest()
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_file_of_which_the_header_says_another_format_is_refused(tmp_path: Path, numbered: bool) -> None:
+    """The header alone says whether bookings have numbers."""
+    state = gather(filled(FAMILIES["int"], "[)", False)._engine.state, "", numbered=numbered)
+    facts = Facts(bytes(16), state.last_sequence, len(state.bookings.ids), 1 if numbered else VERSION)
+    write_file(tmp_path / "a.bks", facts, encode_state(state))
+    with pytest.raises(SnapshotDamagedError, match="bookings"):
+        Calendar.restore(tmp_path / "a.bks")
 
 
 def test_ids_that_are_numbers_come_back_with_theirs(tmp_path: Path) -> None:

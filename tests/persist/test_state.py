@@ -54,7 +54,8 @@ def facts(state: State) -> list[Any]:
 
 def through_pickles(state: State) -> State:
     """Write and read a state, pickles and all."""
-    return decode_state([pickle.loads(pickle.dumps(section, 5)) for section in encode_state(state)])  # noqa: S301 - ours
+    sections = [pickle.loads(pickle.dumps(section, 5)) for section in encode_state(state)]  # noqa: S301 - ours
+    return decode_state(sections, numbered=state.bookings.numbers is not None)
 
 
 def test_state_comes_back(sound: Sound) -> None:

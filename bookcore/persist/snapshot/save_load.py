@@ -146,7 +146,7 @@ def _rebuilt(
 ) -> tuple[C, CalendarState, Facts]:
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
         with _told_as_damage(name):
-            state = decode_state(sections, max_ratio)
+            state = decode_state(sections, max_ratio, numbered=facts.version >= 2)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)

@@ -58,7 +58,6 @@ _zone = attrgetter("tzinfo")
 _HEAD = struct.Struct("<Q12s")
 _NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired", "closures", "released", "crowded"
 _REQUIRED = len(_NAMES) - 2  # all but the last two
-_NUMBERED = 8  # columns of the section "bookings", the first one included, if bookings are numbered
 _LAST_NUMBER = 1 << 62
 """The highest number of a booking or closure in a file. As many again are left for the calendar that is restored."""
 
@@ -204,8 +203,8 @@ def _section(name: str, rows: int, *columns: bytes) -> Section:
     return (_HEAD.pack(rows, name.encode()), *columns)
 
 
-def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
-    """Return the state that *sections* hold.
+def decode_state(sections: Sequence[Section], ratio: int = 1, *, numbered: bool = False) -> State:
+    """Return the state that *sections* hold. *numbered*: their format is 2, where bookings have numbers.
 
     All columns are charged to one `Budget`, of *ratio* values for each byte of the sections.
 
@@ -247,7 +246,6 @@ def decode_state(sections: Sequence[Section], ratio: int = 1) -> State:
     budget.charge_bitmaps(map(max, filter(None, state.rules.members)))
 
     booking_columns = kind, resource, _decode_spans, numbers, values
-    numbered = len(by_name["bookings"]) == _NUMBERED
     number_column = (numbers,) if numbered else ()
     booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns, *number_column)
     state.bookings = _checked_bookings(closed, budget, ids.values, *columns)
