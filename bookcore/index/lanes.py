@@ -15,7 +15,7 @@ import sys
 from array import array
 
 BITS = 61
-"""The most bits that all fields of a lane may have, for `sorted_lanes`."""
+"""The most bits that all fields of a lane may have together, see `sorted_lanes`."""
 
 _BYTES = 8
 _BIG_ENDIAN = sys.byteorder == "big"
@@ -49,8 +49,15 @@ def field(lanes: int, count: int, shift: int, bits: int, code: str) -> array[int
 def sorted_lanes(lanes: int, count: int) -> int:
     """Return lanes of at most `BITS` bits in ascending order. O(n log n).
 
-    They are sorted as floats, which is what Python sorts fastest: floats above 0 are in the same order as their bits. The
-    bit above the fields keeps them from being denormal, which some programs have the processor take for 0.
+    They are sorted as floats, which Python sorts faster than integers. That is exact, because nothing is computed with
+    them: finite floats above 0 are in the same order as their bits, read as integers.
+
+        bit     63      62     61     60 ... 0
+                0       1      0      the fields
+                sign    the exponent, and the fraction of 52 bits
+
+    Bit 62 keeps the floats from being denormal, which some programs have the processor take for 0; bit 61 keeps them from
+    being infinite or NaN.
 
     >>> sorted_lanes(5 | 3 << 64, 2) == 3 | 5 << 64
     True

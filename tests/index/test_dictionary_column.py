@@ -5,11 +5,13 @@ from __future__ import annotations
 from array import array
 from itertools import accumulate, groupby, pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bookcore.index import dictionary_column
 from bookcore.index.dictionary_column import (
     DictionaryColumn,
     dictionary_encode,
@@ -19,6 +21,7 @@ from bookcore.index.dictionary_column import (
     sort_rows,
     take,
 )
+from bookcore.index.lanes import sorted_lanes
 
 MOST = settings().max_examples  # as the profile says, see tests/conftest.py
 
@@ -40,6 +43,18 @@ def test_columns_that_are_in_order_are_not_sorted_again() -> None:
     rows, *found = sort_rows(*columns, 6)
     assert list(rows) == [0, 1, 2, 3]
     assert all(one is given for one, given in zip(found, columns, strict=True))
+
+
+@pytest.mark.parametrize(("rank_count", "packed"), [(1 << 28, True), ((1 << 28) + 1, False)])
+def test_rows_are_sorted_as_one_number_each_if_that_has_61_bits(
+    rank_count: int, packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1 for the row, 32 for the owner, and 28 for the rank; with one bit more they are sorted by a key."""
+    sorting = Mock(side_effect=sorted_lanes)
+    monkeypatch.setattr(dictionary_column, "sorted_lanes", sorting)
+    check_sorted([TOP, 0], [0, rank_count - 1], [1, rank_count - 1], "I", rank_count)
+    check_sorted([TOP, TOP], [rank_count - 1, 0], [rank_count - 1, 1], "I", rank_count)
+    assert sorting.call_count == (2 if packed else 0)
 
 
 def numbers(most: int) -> Any:
