@@ -31,7 +31,7 @@ plain type that all keys in the index have: only of such keys is it certain that
 entries are put in their places at once.
 
 The first spans with such keys *wait* in a list, until a question or a removal comes, or there are ``patience`` of them.
-Then all chunks are made at once, which takes less than half the time of as many additions to chunks.
+Then all chunks are made at once, which takes about half the time of as many additions to chunks.
 
     waiting       number start end  number start end ...        of all spans; no chunk has an entry
                   None                                          the spans are in the chunks
@@ -95,7 +95,7 @@ class OccupancyIndex:
     TAIL = 32  # as many starts, and ends, may a question have to look at one by one in each chunk that it reads
     STRIDE = 8  # more: more deltas to combine in a question; fewer: more checkpoints to mark in an addition
     NEAR = 8
-    PATIENCE = 1 << 14  # as many spans are put in chunks in some 10 ms
+    PATIENCE = 1 << 14  # so many spans are put in chunks in some 20 ms, which one question takes longer
 
     __slots__ = (
         "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "near", "patience", "room",
@@ -584,7 +584,11 @@ class OccupancyIndex:
         self._become(fresh)
 
     def _arrange(self) -> None:
-        """Put the spans that wait into chunks. O(their number x log of it). After an exception nothing has changed."""
+        """Put the spans that wait into chunks. O(w log w) for w of them. After an exception nothing has changed.
+
+        A question does this too. It is no change that others could see half done: all questions that read the index have the
+        calendar's lock.
+        """
         waiting = self.waiting
         if waiting is None:
             return
