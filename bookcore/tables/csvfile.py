@@ -180,7 +180,7 @@ def read_csv(
 
 
 def _is_no_text(fault: ColumnError | DelimiterError) -> bool:
-    """Tell whether a quarter of the names of columns could not be decoded, or are control characters."""
+    """Tell whether a quarter of the characters in the names of columns are control characters, or could not be decoded."""
     names = "".join(fault.columns) if isinstance(fault, ColumnError) else ""
     return 4 * sum("\udc80" <= char <= "\udcff" or char < " " for char in names) > len(names)
 
