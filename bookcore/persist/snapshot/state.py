@@ -26,7 +26,6 @@ calendar that is built from the state. Deadlines of expired holds are only told,
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -354,14 +353,8 @@ def _check_ids(ids: Sequence[Any], budget: Budget) -> None:
 def _name_by_number(rows: Bookings, last: int) -> None:
     """Give each booking without an id its number for one. Raises if a number is there twice, or was not given out."""
     numbers: Any = rows.numbers
-    most = max(numbers, default=0)
-    if most > 4 * len(numbers) or type(numbers) is list:
-        distinct = len(set(numbers))
-    else:
-        there = bytearray(most + 1)  # takes a third of the time of a set
-        deque(map(there.__setitem__, numbers, repeat(1)), maxlen=0)
-        distinct = there.count(1)
-    if 0 in numbers or most > last or distinct < len(numbers):
+    # the highest is looked at first: numbers up to `last` are no more than three of one hash
+    if 0 in numbers or max(numbers, default=0) > last or len(set(numbers)) < len(numbers):
         raise Unreadable("a booking with a number that is there twice, or that the calendar has not given")
     if rows.ids.count(None) == len(numbers):
         rows.ids = numbers
