@@ -184,7 +184,7 @@ def test_lack_of_memory_is_not_blamed_on_the_file(
 ) -> None:
     """It says nothing of the file, which is not to be thrown away as damaged."""
 
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
         raise MemoryError
 
     path = tmp_path / "a.bks"
