@@ -26,7 +26,7 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
-from bookcore.persist.fs import FileSystem, sync_folder
+from bookcore.persist.fs import FileSystem, sync_folder, words
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -81,6 +81,9 @@ _SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
 SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
 FROM change WHERE position > coalesce((SELECT position FROM newest), 0)
+"""
+_CHECKPOINT = """
+INSERT OR IGNORE INTO checkpoint SELECT position, mark, :snapshot FROM change WHERE position = :position AND mark = :mark
 """
 _DROP = """
 DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint ORDER BY position DESC LIMIT ?)
@@ -216,9 +219,11 @@ class SqliteJournal:
         try:
             yield
         except sqlite3.Error as exc:
+            if self._ended:
+                raise JournalClosedError.after_close(self.name) from exc
             raise self._error(exc, what, self._timeout if timeout is None else timeout) from exc
         except OSError as exc:
-            raise JournalError(self.name, f"{what}: {exc.strerror or exc}") from exc
+            raise JournalError(self.name, f"{what}: {words(exc)}") from exc
 
     def _error(self, exc: sqlite3.Error, what: str, timeout: float) -> JournalError:
         name = getattr(exc, "sqlite_errorname", "")
@@ -358,11 +363,11 @@ class SqliteJournal:
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
         check_snapshot(self.name, snapshot, MOST)
-        self._check_file()
+        self.read(place, 0)
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             connection.execute(_AT_ONCE)
             _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
-            connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", (*place, snapshot))
+            connection.execute(_CHECKPOINT, {**place._asdict(), "snapshot": snapshot})
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
 
@@ -389,13 +394,14 @@ class SqliteJournal:
         if self._sync:
             return
         self._check_file()
+        path = os.path.realpath(self._path)  # where SQLite has its files
         with self._told("may not be on the disk"):
-            fd = os.open(f"{self._path}-wal", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            fd = os.open(f"{path}-wal", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
             try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            sync_folder(FileSystem(), os.path.dirname(self._path))
+            sync_folder(FileSystem(), os.path.dirname(path))
 
     def close(self) -> None:
         """See `SharedJournal.close`."""

@@ -20,6 +20,7 @@ import pytest
 from bookcore import BookingEvent, Calendar, QueryError, Resource, SnapshotError
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal.errors import (
+    JournalClosedError,
     JournalDamagedError,
     JournalError,
     JournalReplacedError,
@@ -408,6 +409,60 @@ def test_records_that_were_taken_back_are_noticed(opened: Open, tmp_path: Path) 
                 with pytest.raises(JournalReplacedError, match="is not the one that was read before"):
                     call()
         newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)
+
+
+def test_a_checkpoint_of_records_that_were_taken_back_is_not_written(opened: Open, tmp_path: Path) -> None:
+    """It would stand in the file before its records come, and whoever opens it would find none after it."""
+    one, digest = booked(opened, 1), ""
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as backup, closing(sqlite3.connect(tmp_path / "rooms.db")) as file:
+        file.backup(backup)
+        digest = one.digest()
+        one.book("room", 8, 9)
+        backup.backup(file)  # as sqlite3's own .restore does, into the file that calendars have open
+    with pytest.raises(JournalReplacedError, match="open the calendar anew"):
+        one.checkpoint()
+    assert (opened().position, opened().digest()) == (2, digest)
+
+
+def test_a_barrier_syncs_the_file_that_a_link_leads_to(opened: Open, tmp_path: Path) -> None:
+    """SQLite keeps the records that are not in the file yet beside that one, and not beside the link."""
+    booked(opened, 1)
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "link.db"
+    link.symlink_to(tmp_path / "rooms.db")
+    with Calendar.open(f"sqlite:///{link}", sync="never", follow=False) as calendar:
+        calendar.book("room", 8, 9)
+        calendar.barrier()
+
+
+def test_a_command_that_waits_for_the_lock_while_the_calendar_is_closed_is_told_that(opened: Open, tmp_path: Path) -> None:
+    """And not what SQLite says of its connection."""
+    one, answers = booked(opened, 1, timeout=30.0), list[Any]()
+    other = sqlite3.connect(tmp_path / "rooms.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits, slept = threading.Event(), sqlite.sleep
+
+    def sleep(pause: float) -> None:
+        waits.set()
+        slept(pause)
+
+    def command() -> None:
+        try:
+            answers.append(one.book("room", 8, 9))
+        except BaseException as exc:
+            answers.append(exc)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "sleep", sleep)
+        thread = threading.Thread(target=command, daemon=True)
+        thread.start()
+        assert waits.wait(30.0)
+        one.close()
+        thread.join(30.0)
+    other.close()
+    (error,) = answers
+    assert isinstance(error, JournalClosedError)
+    assert "the calendar was closed" in str(error)
 
 
 def test_a_file_that_is_locked_by_another_program_is_told_in_time(opened: Open, tmp_path: Path) -> None:
