@@ -382,15 +382,17 @@ class Reader:
 
 
 def read_file(fs: FileSystem, path: str, most: int | None = None) -> bytes:
-    """Return the bytes of a regular file, or *most* of them. Raises: `JournalError`."""
+    """Return the bytes of a regular file, or the first *most* of them. Raises: `JournalError`."""
     limit = Limits().max_bytes
     with told_as_journal(path, "cannot be read"):
         fd = fs.open(path)
         try:
             size = fs.size(fd)
-            if not 0 <= size <= limit:
-                raise JournalError(path, "is no regular file" if size < 0 else f"{size} bytes; at most {limit} are read")
-            return read_all(fs, fd, size if most is None else min(size, most))
+            if size < 0:
+                raise JournalError(path, "is no regular file")
+            if (wanted := size if most is None else min(size, most)) > limit:
+                raise JournalError(path, f"{wanted} bytes; at most {limit} are read")
+            return read_all(fs, fd, wanted)
         finally:
             fs.close(fd)
 

@@ -152,6 +152,9 @@ def test_a_sqlite_file_is_told_from_a_directory(tmp_path: Path) -> None:
                 Calendar.open(path, **options)
     with Calendar.open(f"sqlite:///{path}") as calendar:
         assert calendar.resources.ids() == ["room"]
+    os.truncate(path, 2 << 30)  # larger than what is read of a directory's files
+    with pytest.raises(JournalError, match=f"not a directory but a SQLite file: write sqlite:///{path}$"):
+        Calendar.open(path)
     (tmp_path / "empty").touch()
     with pytest.raises(JournalError, match="is not a directory; a snapshot file"):
         Calendar.open(tmp_path / "empty")
