@@ -15,6 +15,7 @@ from typing import Any
 from weakref import ref
 
 from bookcore.model.errors import BookcoreError
+from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.shared.seam import SharedJournal
 
 LOOKING = 0.5
@@ -29,13 +30,18 @@ _ENDING = 1.0
 class Follower:
     """Follows for one recorder."""
 
-    def __init__(self, recorder: Any) -> None:
+    def __init__(self, recorder: Any, name: str) -> None:
+        """Start the thread; *name* is what errors call the journal. Raises: `JournalError` when there can be no thread."""
         self._ended = threading.Lock()  # held until it is to end: Ctrl-C amidst the `set` of an `Event` would lock that
         self._ended.acquire()
         self._thread = threading.Thread(
             target=_follow, args=(ref(recorder), recorder.journal, self._ended), name="bookcore follower", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as exc:
+            way = "let the program have more threads, or say follow=False"
+            raise JournalError(name, f"there can be no thread that follows it ({exc}); {way}") from exc
 
     def is_here(self) -> bool:
         """Tell whether this is its thread."""

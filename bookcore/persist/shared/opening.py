@@ -86,7 +86,7 @@ def open_on(
             state.holds.clock = partial(_instant, state.holds.clock, journal)
         state.gate.__class__ = SharedGate
         if follow:
-            recorder.follower = Follower(recorder)
+            recorder.follower = Follower(recorder, journal.name)
     except BaseException:
         journal.close()
         raise

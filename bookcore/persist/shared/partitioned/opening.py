@@ -129,7 +129,7 @@ class News:
 
     def follow(self) -> None:
         """Start the thread that follows."""
-        self.follower = Follower(self)
+        self.follower = Follower(self, self.members[0].recorder.name)
         for member in self.members:
             member.recorder.follower = self.follower
 

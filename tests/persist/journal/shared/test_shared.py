@@ -782,6 +782,22 @@ def test_a_follower_rests_while_commands_read_and_for_longer_than_it_has_worked(
     assert asked == [(Place(7, 7), left) for left in (4, 2, 0)]
 
 
+def test_a_follower_without_a_thread_is_an_error_that_says_how_to_do_without(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing stays open: the same call without it has a calendar."""
+    opened().add_resource(Resource("room"))
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(JournalError, match=r"no thread that follows it \(can't start new thread\); .* follow=False"):
+            opened(follow=True)
+    assert opened().resources.ids() == ["room"]
+
+
 def test_a_follower_ends_with_its_calendar(opened: Open, address: str) -> None:
     """When that is closed, and when it is collected."""
     for closes in (True, False):
