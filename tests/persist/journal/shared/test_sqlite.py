@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -440,11 +441,11 @@ def test_a_command_that_waits_for_the_lock_while_the_calendar_is_closed_is_told_
     one, answers = booked(opened, 1, timeout=30.0), list[Any]()
     other = sqlite3.connect(tmp_path / "rooms.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    waits, slept = threading.Event(), sqlite.sleep
+    waits = threading.Event()
 
     def sleep(pause: float) -> None:
         waits.set()
-        slept(pause)
+        time.sleep(pause)
 
     def command() -> None:
         try:
@@ -453,7 +454,7 @@ def test_a_command_that_waits_for_the_lock_while_the_calendar_is_closed_is_told_
             answers.append(exc)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "sleep", sleep)
+        patch.setattr("bookcore.persist.shared.sqlite.sleep", sleep)
         thread = threading.Thread(target=command, daemon=True)
         thread.start()
         assert waits.wait(30.0)
