@@ -18,6 +18,7 @@ import psycopg
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
+from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, blank, replay
 from bookcore.persist.journal.records import rows_of, standing
@@ -114,19 +115,24 @@ class Replayed:
             self.faults.append(exc)
 
     def _begin(self) -> None:
-        """Begin with the first record, or with the oldest checkpoint after which all records are there."""
+        """Begin with the first record, or with the oldest checkpoint that is whole and after which all records are there."""
         ask = "SELECT position, mark FROM bookcore.change WHERE calendar = %s ORDER BY position LIMIT 1"
         found = self._ask(ask)
         if found and Place(*found[0]) == self._origin:
             return
         for position in self.checkpoints:
             if found and position >= found[0][0]:
-                self.place, self.state = self._checkpoint(position)
+                try:
+                    self.place, self.state = self._checkpoint(position)
+                except (JournalDamagedError, SnapshotDamagedError) as exc:
+                    self.faults.append(exc)
+                    continue
                 self.begins = position
                 records = standing(self.state, self._database, self._known)
                 self._write((position, rows_of(record)) for record in records)
                 return
-        raise JournalDamagedError(self._database, "its first records are gone, and there is no checkpoint before the others")
+        what = "its first records are gone, and there is no checkpoint before the others that is whole"
+        raise JournalDamagedError(self._database, what)
 
     def _checkpoint(self, position: int) -> tuple[Place, CalendarState]:
         ask = "SELECT mark, snapshot FROM bookcore.checkpoint WHERE calendar = %s AND position = %s"

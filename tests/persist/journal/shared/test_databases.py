@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,6 +180,28 @@ def test_a_checkpoint_that_is_not_what_the_records_say_is_found(address: str, op
     assert "checkpoint 2 is not the calendar that the records up to there make" in str(fault)
     admin.execute("UPDATE bookcore.checkpoint SET snapshot = 'x' WHERE position = 1")
     assert len(databases.check(address).faults) == 2
+
+
+def test_a_damaged_checkpoint_with_which_a_calendar_begins_is_a_fault(
+    address: str, opened: Open, admin: Any, tmp_path: Path
+) -> None:
+    """Records are checked from the next one on that is whole; without one, none is."""
+    source = Calendar()
+    source.add_resource(Resource("room"))
+    source.snapshot(tmp_path / "rooms.bks")
+    copy_calendar(tmp_path / "rooms.bks", address)
+    calendar = opened()
+    calendar.book("room", 0, 1)
+    admin.execute("UPDATE bookcore.checkpoint SET snapshot = 'x' WHERE position = 1")
+    found = databases.check(address)
+    assert [f"{calendar._recorder.name}, checkpoint 1" in str(fault) for fault in found.faults] == [True, False]
+    assert "no checkpoint before the others that is whole" in str(found.faults[1])
+    assert (found.records, found.compared) == (0, False)
+    calendar.checkpoint()
+    calendar.book("room", 1, 2)
+    found = databases.check(address)
+    assert ["checkpoint 1" in str(fault) for fault in found.faults] == [True]
+    assert (found.begins, found.position, found.records, found.compared) == (2, 3, 1, True)
 
 
 def test_a_calendar_that_begins_with_a_checkpoint_is_checked_from_there(
