@@ -14,11 +14,11 @@ import psycopg
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
-from bookcore.persist.journal.reading import Asked
+from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
 from bookcore.persist.shared.pgerrors import error_of
-from bookcore.persist.shared.pgreplay import Difference, Progress, Replayed, write_tables
+from bookcore.persist.shared.pgreplay import Difference, Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
     VERSION,
     Address,

@@ -10,7 +10,7 @@ when a resource is exclusive: these are not compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,18 +20,15 @@ from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Record, blank, replay
+from bookcore.persist.journal.reading import Progress, Record, blank, replay
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
-from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, prepare
+from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
 from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Entry, Place, good_entries
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes
-
-Progress = Callable[[int, int], Any]
-"""Is called with the number of bytes that were read, and that of all bytes."""
 
 AT_ONCE = 256
 """How many records are read at once."""
@@ -198,7 +195,7 @@ class Replayed:
             SELECT coalesce(e.id, t.id) AS id, t.id IS NULL AS missing, e.id IS NULL AS extra,
                    array_remove(ARRAY[{differ}], NULL) AS columns
             FROM pg_temp.{table} e FULL JOIN (SELECT * FROM bookcore.{table} WHERE calendar = %(name)s) t ON e.id = t.id
-            WHERE ({_listed(columns, "e.")}) IS DISTINCT FROM ({_listed(columns, "t.")}) {known}"""
+            WHERE ({listed(columns, "e.")}) IS DISTINCT FROM ({listed(columns, "t.")}) {known}"""
 
     def differences(self) -> Iterator[Difference]:
         """Yield the rows of the tables that are not what the records say."""
@@ -216,11 +213,11 @@ class Replayed:
             there = f"calendar = %(name)s AND id IN (SELECT id FROM differing_{table}"
             # nothing that goes away is to refuse what comes
             execute(f"UPDATE bookcore.{table} SET active = false WHERE {there})", name)
-            taken = _listed(columns, "EXCLUDED.")
+            taken = listed(columns, "EXCLUDED.")
             count += execute(
-                f"INSERT INTO bookcore.{table} (calendar, id, {_listed(columns)}) SELECT calendar, id, {_listed(columns)} "
+                f"INSERT INTO bookcore.{table} (calendar, id, {listed(columns)}) SELECT calendar, id, {listed(columns)} "
                 f"FROM pg_temp.{table} WHERE {there} WHERE NOT extra) "
-                f"ON CONFLICT (calendar, id) DO UPDATE SET ({_listed(columns)}) = ROW({taken})",
+                f"ON CONFLICT (calendar, id) DO UPDATE SET ({listed(columns)}) = ROW({taken})",
                 name,
             ).rowcount  # fmt: skip
         for table in reversed(COLUMNS):
@@ -228,10 +225,6 @@ class Replayed:
             count += execute(f"DELETE FROM bookcore.{table} WHERE {there}", name).rowcount
             execute(f"DROP TABLE differing_{table}")
         return count
-
-
-def _listed(columns: Sequence[str], of: str = "") -> str:
-    return ", ".join(f"{of}{column}" for column in columns)
 
 
 def write_tables(

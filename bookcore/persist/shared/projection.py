@@ -51,7 +51,8 @@ class Group(NamedTuple):
     rows: list[dict[str, Any]]
 
 
-def _listed(columns: Iterable[str], of: str = "") -> str:
+def listed(columns: Iterable[str], of: str = "") -> str:
+    """Return columns as SQL lists them, each after *of*, such as the name of their table and a point."""
     return ", ".join(f"{of}{column}" for column in columns)
 
 
@@ -61,12 +62,12 @@ def _upsert(table: str, values: dict[str, str]) -> str:
     A row that is there and active is refused, by a value that it must not have: another row has its id.
     """
     columns = COLUMNS[table]
-    taken = _listed(columns, "EXCLUDED.").replace("EXCLUDED.active", f"CASE WHEN NOT {table}.active THEN true END")
+    taken = listed(columns, "EXCLUDED.").replace("EXCLUDED.active", f"CASE WHEN NOT {table}.active THEN true END")
     given = ", ".join(values.get(column, f"r.{column}") for column in columns)
     return f"""
-        INSERT INTO {{to}}.{table} (calendar, id, {_listed(columns)})
+        INSERT INTO {{to}}.{table} (calendar, id, {listed(columns)})
         SELECT $1, r.id, {given} FROM json_populate_recordset(NULL::bookcore.{table}, $2) r
-        ON CONFLICT (calendar, id) DO UPDATE SET ({_listed(columns)}) = ROW({taken})"""
+        ON CONFLICT (calendar, id) DO UPDATE SET ({listed(columns)}) = ROW({taken})"""
 
 
 def _update(table: str, values: str) -> str:

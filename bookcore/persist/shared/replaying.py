@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Asked, C, Make, Record, apply, blank
+from bookcore.persist.journal.reading import Asked, C, Make, Progress, Record, apply, blank
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, SharedJournal
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
@@ -71,7 +70,7 @@ class Records:
     """
 
     def __init__(
-        self, journal: SharedJournal, place: Place, most: int = LAST, progress: Callable[[int, int], Any] | None = None
+        self, journal: SharedJournal, place: Place, most: int = LAST, progress: Progress | None = None
     ) -> None:
         """*progress* is called with the number of records that were read, and that of all."""
         self.place = self._start = place
