@@ -93,7 +93,7 @@ def copy_calendar(
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,
-    and for a *to* that is one partition.
+    a *to* that is one partition, and a *progress* or a *resource_key* that is no function.
     Complexity: linear in the size of the calendar and of the records after its newest snapshot.
 
     >>> from tempfile import TemporaryDirectory
@@ -106,6 +106,10 @@ def copy_calendar(
     (1, 2, True)
     """
     start, target, fs = path_text(source), path_text(to), fs or FileSystem()
+    if progress is not None and not callable(progress):
+        raise QueryError(progress, "progress is a function of what is done, how much of it is, and how much there is")
+    if resource_key is not None and not callable(resource_key):
+        raise QueryError(resource_key, "resource_key is a function that returns the id of a resource")
     tell: Report = progress or (lambda what, done, total: None)
     reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
     put: Callable[[_Copy], None]

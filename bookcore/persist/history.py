@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 
+from bookcore.model.errors import QueryError
 from bookcore.persist.journal import past
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
@@ -27,7 +28,7 @@ def read_log(
     only read, and may be open elsewhere.
 
     Raises: `JournalError` and `SnapshotError` for what cannot be read, `JournalPositionError` for an instant of which the
-    records do not tell; `QueryError` for a *since* that is neither.
+    records do not tell; `QueryError` for a *since* that is neither, and for a *wanted* or a *progress* that is no function.
     Complexity: linear in the size of all that is kept, or of what came after the newest snapshot before *since*.
 
     >>> from tempfile import TemporaryDirectory
@@ -38,6 +39,8 @@ def read_log(
     ...     [(each.position, type(each.change).__name__, each.resources, each.booking) for each in read_log(folder)]
     [(1, 'ResourceAdded', ('room',), None), (2, 'Booked', ('room',), 'stay')]
     """
+    if not callable(wanted):
+        raise QueryError(wanted, "wanted is a function of an entry that tells whether it is returned")
     moment = None if since is None else Moment.of(since).earlier()
     address = path_text(where)
     if not is_address(address):

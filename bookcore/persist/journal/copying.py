@@ -181,7 +181,7 @@ def salvage(
     what is written. The new directory holds one snapshot, and is another calendar's: no file of the old one fits in.
 
     Raises: `JournalError` and `SnapshotError` for a directory that cannot be read at all, a value of a key codec that is not
-    registered, a *to* that is not new or empty, or one that cannot be written.
+    registered, a *to* that is not new or empty, or one that cannot be written; `QueryError` for *bounds* that are none.
     Complexity: linear in the size of the directory, where it is whole; more where it is damaged.
 
     >>> from tempfile import TemporaryDirectory
@@ -195,12 +195,12 @@ def salvage(
     """
     where = place(directory, key, fs)
     target = path_text(to)
-    known = StandIns() if types is None else handed_in(where.folder, types)
+    known, asked = StandIns() if types is None else handed_in(where.folder, types), Asked.of(bounds)
     where.reader().check_there_at_all()
     with _new(target, where.fs, where.folder):
         _, state, found = reread(
             lambda: where.reader(progress=progress),
-            lambda reader: _read_all(blank, reader, known, target, Asked(bounds)),
+            lambda reader: _read_all(blank, reader, known, target, asked),
             lambda found: found[2].is_complete,
         )
         write_new(Place(target, where.fs, where.secret), state, found.position)

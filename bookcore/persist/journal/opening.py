@@ -27,7 +27,7 @@ from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress, check_progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared.opening import (
@@ -228,26 +228,19 @@ def open_calendar(
     """
     folder = path_text(directory)
     known = handed_in(folder, types, *([] if event_type in (None, BookingEvent) else [event_type]))
-    asked = Asked(bounds, event_type)
-    if bounds is not None and plain_text(bounds) not in ("[)", "[]"):
-        raise QueryError(bounds, "bounds are '[)', '[]', or None for those that the calendar has")
+    asked = Asked.of(bounds, event_type)
     if plain_text(sync) not in _SYNCS:
         raise QueryError(sync, "sync is 'always' (each change waits for the disk), 'batch' (10 ms may be lost) or 'never'")
-    if type(create) is not bool:
-        raise QueryError(create, "create is True or False")
-    if type(salvage) is not bool:
-        raise QueryError(salvage, "salvage is True or False")
+    flags = {"create": create, "salvage": salvage, "follow": follow, "read_only": read_only}
+    for name, flag in flags.items():
+        if type(flag) is not bool:
+            raise QueryError(flag, f"{name} is True or False")
     if salvage and as_of is not None:
         raise QueryError(as_of, "a directory that is salvaged shows its last state alone; leave out as_of")
     kept = python_int(keep) or 0
     if kept < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
-    if progress is not None and not callable(progress):
-        raise QueryError(progress, "progress is a function of the bytes that were read, and of all bytes")
-    if type(follow) is not bool:
-        raise QueryError(follow, "follow is True or False")
-    if type(read_only) is not bool:
-        raise QueryError(read_only, "read_only is True or False")
+    check_progress(progress)
     if read_only and (as_of is not None or salvage):
         raise QueryError(read_only, "read_only follows, and as_of and salvage show one state; leave read_only out")
     if type(timeout) not in (int, float) or not 0 < timeout < math.inf:

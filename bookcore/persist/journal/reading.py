@@ -160,6 +160,12 @@ def time_of(time: int) -> datetime:
     return _EPOCH + min(time * _MICROSECOND, datetime.max.replace(tzinfo=UTC) - _EPOCH)
 
 
+def check_progress(progress: object) -> None:
+    """Raise `QueryError` unless what is to be told how far the reading is can be called."""
+    if progress is not None and not callable(progress):
+        raise QueryError(progress, "progress is a function of how much was read, and of how much there is")
+
+
 def refuse(error: BookcoreError) -> None:
     """Raise what is wrong with a directory."""
     raise error
@@ -182,7 +188,8 @@ class Reader:
         self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None,
         secret: bytes = b"",
     ) -> None:  # fmt: skip
-        """Read the names. *secret* is the key, or empty. Raises: `JournalError`."""
+        """Read the names. *secret* is the key, or empty. Raises: `JournalError`, `QueryError`."""
+        check_progress(progress)
         self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
@@ -419,6 +426,14 @@ class Asked(NamedTuple):
 
     bounds: str | None = None
     event_type: type[BookingEvent] | None = None
+
+    @classmethod
+    def of(cls, bounds: object, event_type: type[BookingEvent] | None = None) -> Asked:
+        """Return what a program asks for. Raises: `QueryError` for bounds that are none."""
+        given = plain_text(bounds)
+        if bounds is not None and given not in ("[)", "[]"):
+            raise QueryError(bounds, "bounds are '[)', '[]', or None for those that the calendar has")
+        return cls(given, event_type)
 
     def make_new(self, make: Make[C]) -> tuple[C, CalendarState]:
         """Make the empty calendar of a new place."""

@@ -21,6 +21,7 @@ from bookcore.persist.shared.replaying import Records, begin, empty
 from bookcore.persist.shared.seam import Beginning, SharedJournal, Upgraded
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
+from bookcore.persist.snapshot.format import path_text
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 
@@ -211,6 +212,7 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     Stop the programs of the older version before. All or nothing. *types* and *progress* are for PostgreSQL, see
     `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
     """
+    address = path_text(address)
     if is_postgres(address):
         done: Upgraded = postgres_databases().upgrade(address, types=types, progress=progress)
         return done

@@ -20,7 +20,7 @@ from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Progress, Record, blank, replay
+from bookcore.persist.journal.reading import Progress, Record, blank, check_progress, replay
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
@@ -57,6 +57,7 @@ class Replayed:
         self, connection: Any, database: str, name: str, types: Iterable[type] | None, progress: Progress | None,
         tables: bool,
     ) -> None:  # fmt: skip
+        check_progress(progress)
         self._connection, self._database, self._name, self._tables = connection, database, name, tables
         self._known = StandIns() if types is None else handed_in(database, types)
         ask = "SELECT bounds, origin, position, mark FROM bookcore.calendar WHERE name = %s"

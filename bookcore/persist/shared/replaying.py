@@ -12,7 +12,7 @@ from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Asked, C, Make, Progress, Record, apply, blank
+from bookcore.persist.journal.reading import Asked, C, Make, Progress, Record, apply, blank, check_progress
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, SharedJournal
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
@@ -72,7 +72,8 @@ class Records:
     def __init__(
         self, journal: SharedJournal, place: Place, most: int = LAST, progress: Progress | None = None
     ) -> None:
-        """*progress* is called with the number of records that were read, and that of all."""
+        """*progress* is called with the number of records that were read, and that of all. Raises: `QueryError`."""
+        check_progress(progress)
         self.place = self._start = place
         self.size = 0
         self._journal, self._most, self._progress = journal, most, progress

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookcoreError, Calendar, QueryError, Resource, SnapshotError
+from bookcore import BookcoreError, Calendar, QueryError, Resource, SnapshotError, copy_calendar
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.history import read_log
 from bookcore.persist.journal import copying, directory
 from bookcore.persist.journal.copying import backup, salvage
 from bookcore.persist.journal.directory import DirectoryJournal
@@ -30,8 +31,10 @@ from bookcore.persist.journal.errors import (
 )
 from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, frame, header, read_frames
 from bookcore.persist.journal.verify import verify
+from bookcore.persist.shared.opening import upgrade
 
 KEY = b"secret"
+WRONG: Any = 7
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -429,6 +432,29 @@ def test_progress_is_told_and_reaches_all(tmp_path: Path, monkeypatch: pytest.Mo
         _three(tmp_path / "store", tmp_path / str(number), progress=note)[number]()
         assert seen[-1][0] == seen[-1][1] > HEADER_SIZE
         assert all(done <= total for done, total in seen)
+
+
+@pytest.mark.parametrize("call", [
+    lambda there, to: verify(there, progress=WRONG),
+    lambda there, to: backup(there, to, progress=WRONG),
+    lambda there, to: salvage(there, to, progress=WRONG),
+    lambda there, to: salvage(there, to, bounds="()"),
+    lambda there, to: copy_calendar(there, to, progress=WRONG),
+    lambda there, to: copy_calendar(there, to, resource_key=WRONG),
+    lambda there, to: read_log(there, progress=WRONG),
+    lambda there, to: read_log(there, wanted=WRONG),
+    lambda there, to: read_log(f"sqlite:///{there}.db", progress=WRONG),
+    lambda there, to: upgrade(WRONG),
+])  # fmt: skip
+def test_an_argument_that_is_none_of_its_kind_is_refused_and_nothing_is_made(call: Any, tmp_path: Path) -> None:
+    """Also where it would not have been used: a directory without a snapshot would be salvaged with such bounds."""
+    there, to = str(tmp_path / "rooms"), str(tmp_path / "to")
+    with Calendar.open(there) as calendar, Calendar.open(f"sqlite:///{there}.db") as shared:
+        for one in (calendar, shared):
+            one.add_resource(Resource("room"))
+    with pytest.raises((QueryError, SnapshotError)):
+        call(there, to)
+    assert not Path(to).exists()
 
 
 def test_an_empty_directory_stays_empty_where_nothing_can_be_copied(tmp_path: Path) -> None:
