@@ -383,7 +383,7 @@ def test_a_database_file_refuses_what_it_cannot_take(tmp_path: Path, monkeypatch
     with pytest.raises(JournalError, match="its lock was lost"):
         journal.append(calendar._recorder.place, [b"record"])
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "MOST", 10)
+        patch.setattr(journal, "most", 10)
         for call, reason in ((lambda: calendar.book(room, 1, 2), "divide it"), (calendar.checkpoint, "a snapshot of")):
             with pytest.raises(JournalError, match=reason):
                 call()

@@ -44,8 +44,8 @@ from bookcore.persist.shared.seam import (
     Beginning,
     Entry,
     Place,
+    SharedJournal,
     after,
-    check_records,
     entries,
     is_outgrown,
     lag,
@@ -57,8 +57,6 @@ VERSION = 2
 MARK, TIME = 4, 8
 UNKNOWN = -1
 """The time of the beginning of a calendar of format 1."""
-MOST = 60_000_000
-"""The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
 PART = 1 << 24
 """The size in bytes of the parts of a snapshot."""
 AT_ONCE = 1000
@@ -81,13 +79,14 @@ class _Copy:
         self.checkpoints: list[tuple[int, int, list[bytes]]] = []
 
 
-class DbzeroJournal:
+class DbzeroJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`. There are no others, so nobody is waited for.
 
     It has to be closed: a collector that closed it might run in the midst of a call of dbzero.
     """
 
-    skew = 0.0
+    most = 60_000_000
+    """The size in bytes of the largest record; dbzero takes 64 MiB in one piece."""
     format = VERSION
     _given = False  # a journal gave dbzero its directory; the last one that is closed takes it back
 
@@ -330,13 +329,8 @@ class DbzeroJournal:
             if self._failed:
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
 
-    def can_hope(self) -> bool:
-        """See `SharedJournal.can_hope`."""
-        return False
-
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        check_records(self.name, records, MOST)
         with self._to_read("the change was not made") as copy:
             time = max(self.now(), _time_of(copy, len(copy.records)) or 0).to_bytes(TIME, "little")
             items = []

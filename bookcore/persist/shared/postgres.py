@@ -59,8 +59,8 @@ from bookcore.persist.shared.seam import (
     Beginning,
     Entry,
     Place,
+    SharedJournal,
     after,
-    check_records,
     check_snapshot,
     entries,
     is_outgrown,
@@ -69,8 +69,6 @@ from bookcore.persist.shared.seam import (
     time_in,
 )
 
-MOST = 400_000_000
-"""The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 LEAST_PATIENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
@@ -199,8 +197,11 @@ def connected(server: str, timeout: float) -> Any:
     return connection
 
 
-class PostgresJournal:
+class PostgresJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`."""
+
+    most = 400_000_000
+    """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 
     def __init__(
         self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
@@ -358,7 +359,7 @@ class PostgresJournal:
 
     def _begin_with(self, connection: Any, begin: Beginning) -> None:
         """Write the checkpoint that a copy begins with. The transaction is open."""
-        check_snapshot(self.name, begin.snapshot, MOST)
+        check_snapshot(self.name, begin.snapshot, self.most)
         values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
         with connection.patiently(len(begin.snapshot) / SLOWEST):
             connection.execute(values, (self.row, *begin.place, begin.snapshot))
@@ -513,7 +514,6 @@ class PostgresJournal:
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        check_records(self.name, records, MOST)
         if locked and self._head != place:
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
         size = sum(map(len, records))
@@ -656,7 +656,7 @@ class PostgresJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        check_snapshot(self.name, snapshot, MOST)
+        check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         values = {"name": self.row, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:

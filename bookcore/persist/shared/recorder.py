@@ -121,7 +121,7 @@ class SharedRecorder:
     def take_down(self, changes: Sequence[Change]) -> bool:
         """Keep the record of one command of a group until all are appended, and tell whether there is one.
 
-        Raises: `SnapshotError`.
+        Raises: `SnapshotError`; `JournalError` for a record that is too large.
         """
         record = self._encoded(changes)
         if record and self.together is not None:
@@ -129,8 +129,13 @@ class SharedRecorder:
         return bool(record)
 
     def _encoded(self, changes: Sequence[Change]) -> bytes:
-        with told_as_unwritable(self.journal.name):
-            return self._encoder.encode(changes)
+        journal = self.journal
+        with told_as_unwritable(journal.name):
+            record = self._encoder.encode(changes)
+        if len(record) > journal.most:
+            what = f"one change of {len(record)} bytes, and at most {journal.most} are taken; divide it"
+            raise JournalError(journal.name, what)
+        return record
 
     def wait(self) -> None:
         """Have all on the disk already, as far as was asked for."""

@@ -64,16 +64,11 @@ class Upgraded(NamedTuple):
     tables_added: tuple[str, ...] = ()
 
 
-def check_records(name: str, records: Sequence[bytes], most: int) -> None:
-    """Raise `JournalError` for a record of more than *most* bytes."""
-    if (largest := max(map(len, records))) > most:
-        raise JournalError(name, f"one change of {largest} bytes, and at most {most} are taken; divide it")
-
-
 def check_snapshot(name: str, snapshot: bytes, most: int) -> None:
     """Raise `JournalError` for a snapshot of more than *most* bytes."""
     if len(snapshot) > most:
-        raise JournalError(name, f"a snapshot of {len(snapshot)} bytes, and at most {most} are taken")
+        way = "keep the calendar in a directory, or divide it into partitions of PostgreSQL"
+        raise JournalError(name, f"a snapshot of {len(snapshot)} bytes, and at most {most} are taken; {way}")
 
 
 def after(place: Place, record: bytes) -> Place:
@@ -144,7 +139,7 @@ def lag(journal: SharedJournal, place: Place) -> int:
 
 
 class SharedJournal(Protocol):
-    """A journal that many processes append to.
+    """A journal that many processes append to: what each has to do, and what is so of those that do not say otherwise.
 
     `lock`, `append` and `unlock` are called by one thread at a time; all other methods by any. Each waits for the database
     for a bounded time, and raises a `JournalError`; in a forked process each raises `JournalClosedError`.
@@ -155,7 +150,9 @@ class SharedJournal(Protocol):
     bounds: str
     origin: Place
     """Where it begins: with an empty calendar at position 0, or with a checkpoint at a later one, see `Beginning`."""
-    skew: float
+    most: int
+    """The size in bytes of the largest record that is taken."""
+    skew: float = 0.0
     """How many seconds the clock of the database is ahead of that of this machine, as was found when it was last locked."""
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
@@ -192,6 +189,7 @@ class SharedJournal(Protocol):
 
     def can_hope(self) -> bool:
         """Tell whether to append without `lock` saves something, and the database can be reached as far as is known."""
+        return False
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """Append records after the last one, whose place is given, commit once, and unlock. Returns the place of the last.

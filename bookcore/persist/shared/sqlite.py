@@ -43,8 +43,8 @@ from bookcore.persist.shared.seam import (
     Beginning,
     Entry,
     Place,
+    SharedJournal,
     after,
-    check_records,
     check_snapshot,
     entries,
     is_outgrown,
@@ -59,8 +59,6 @@ NOTICING = 0.01
 """How many seconds pass at most until a process that waits looks again: SQLite tells nobody of a commit."""
 PAUSES = 0.0005, 0.01
 """The first and the longest pause, in seconds, of who waits for the lock."""
-MOST = 900_000_000
-"""The size in bytes of the largest record or snapshot; SQLite takes a thousand million in a row."""
 
 _TABLES = (
     "CREATE TABLE calendar (bounds TEXT NOT NULL, origin INTEGER NOT NULL)",
@@ -92,10 +90,11 @@ DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint OR
 _ORIGIN = "SELECT bounds, (SELECT coalesce(min(position), 0) FROM change), origin FROM calendar"
 
 
-class SqliteJournal:
+class SqliteJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
-    skew = 0.0
+    most = 900_000_000
+    """The size in bytes of the largest record or snapshot; SQLite takes a thousand million in a row."""
     format = VERSION
 
     def __init__(
@@ -104,7 +103,7 @@ class SqliteJournal:
     ) -> None:  # fmt: skip
         """Open the file, or make it; with *upgrade* bring an older one to this format. Raises: `JournalError`."""
         self.name, self._path = path, os.path.abspath(path)
-        self.now, self._upgrades, self.was_format = FileSystem().now, upgrade, VERSION
+        self._fs, self._upgrades, self.was_format = FileSystem(), upgrade, VERSION
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
@@ -182,7 +181,7 @@ class SqliteJournal:
         connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds if begin is None else begin.bounds, origin.mark))
         connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", (*origin, b"", self.now()))
         if begin is not None:
-            check_snapshot(self.name, begin.snapshot, MOST)
+            check_snapshot(self.name, begin.snapshot, self.most)
             connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*origin, begin.snapshot))
             begin.verify(connection.execute("SELECT snapshot FROM checkpoint").fetchone()[0])
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -285,6 +284,10 @@ class SqliteJournal:
             found = reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
         return time_in(self.name, position, found)
 
+    def now(self) -> int:
+        """See `SharedJournal.now`."""
+        return self._fs.now()
+
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
@@ -321,13 +324,8 @@ class SqliteJournal:
         with self._told("the change was not made", timeout):
             _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
 
-    def can_hope(self) -> bool:
-        """See `SharedJournal.can_hope`."""
-        return False
-
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        check_records(self.name, records, MOST)
         writer = self._locked()
         try:
             with self._told("the change was not made"):
@@ -362,7 +360,7 @@ class SqliteJournal:
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """See `SharedJournal.checkpoint`."""
-        check_snapshot(self.name, snapshot, MOST)
+        check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             connection.execute(_AT_ONCE)
@@ -401,7 +399,7 @@ class SqliteJournal:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            sync_folder(FileSystem(), os.path.dirname(path))
+            sync_folder(self._fs, os.path.dirname(path))
 
     def close(self) -> None:
         """See `SharedJournal.close`."""

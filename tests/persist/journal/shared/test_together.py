@@ -117,6 +117,21 @@ def test_commands_that_wait_share_a_commit_and_have_a_record_each(opened: Open) 
     assert (other.position, other.digest()) == (10, one.digest())
 
 
+def test_a_change_that_is_too_large_is_refused_alone(opened: Open) -> None:
+    """The others of its group share their commit all the same."""
+    one, _ = pair(opened)
+    with appending(one) as sizes, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one._recorder.journal, "most", 1000)
+        with gathered(one) as asked:
+            for at, id in enumerate(("a", "b" * 2000, "c")):
+                asked.ask(booker(one, at, id=id))
+        first, large, last = asked.ended()
+    assert (first.id, last.id, sizes) == ("a", "c", [2])
+    assert isinstance(large, JournalError)
+    assert "divide it" in str(large)
+    assert one.is_available("room", 1, 2)
+
+
 def test_a_call_returns_when_subscribers_have_heard_of_its_change(opened: Open) -> None:
     """Also if another thread has carried it out."""
     one, _ = pair(opened)
