@@ -30,7 +30,7 @@ from bookcore.persist.shared.pgschema import (
 )
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import empty
-from bookcore.persist.shared.seam import Beginning, Upgraded
+from bookcore.persist.shared.seam import Upgraded
 from bookcore.persist.snapshot.digest import digest
 
 
@@ -65,17 +65,14 @@ class Checked(NamedTuple):
 def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> str:
     """Make the schema, the tables and the calendar that an address names, unless they are there; return its name.
 
-    A program whose user may not make tables opens the calendar after that. Raises: `JournalError`.
+    A program whose user may not make tables opens the calendar after that. Raises: `JournalError`, `QueryError`.
     """
-    where = Address.of(address)
-
-    def part(place: str, number: int) -> tuple[str, Beginning | None]:
-        return place, empty(where.name, Asked(bounds), first_number(number))
-
-    places = [(address, None) if where.partition is None else part(address, where.partition)]
+    where, asked = Address.of(address), Asked.of(bounds)
+    places = {address: 0 if where.partition is None else first_number(where.partition)}
     if where.is_directory:
-        places += [part(f"{address}&partition={number}", number) for number in range(where.partitions or 0)]
-    for place, begin in places:
+        places |= {f"{address}&partition={number}": first_number(number) for number in range(where.partitions or 0)}
+    for place, last in places.items():
+        begin = empty(where.name, asked, last)
         PostgresJournal(place, bounds=bounds, create=True, sync=True, timeout=timeout, begin=begin).close()
     return where.name
 

@@ -19,7 +19,6 @@ dbzero has one directory and one `dbzero.atomic` for all threads of a process, s
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -116,8 +115,7 @@ class DbzeroJournal(SharedJournal):
             with _turn, self._told("cannot be opened"):
                 if _enter(self._path, self.name):
                     DbzeroJournal._given = True
-                origin = Place(0, secrets.randbits(32))
-                self._open(begin or Beginning(origin, bounds or "[)", b"", bool, if_new=True), create)
+                self._open(begin or Beginning.empty(bounds), create)
                 first = self._equalized()
                 self.bounds, self.origin = first.bounds, _origin(first)
             if bounds not in (None, self.bounds):

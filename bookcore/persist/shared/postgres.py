@@ -21,7 +21,6 @@ change was committed, nobody knows whether that stands: `UnknownOutcomeError`; t
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -228,12 +227,12 @@ class PostgresJournal(SharedJournal):
         self._reading, self._listening, self._listened = threading.Lock(), threading.RLock(), LISTENING
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
+        begin = begin or Beginning.empty(bounds)
         try:
-            opens = create and (begin is None or begin.if_new)
-            way = ", or open it with create=False if the calendar is there" if opens else ""
+            way = ", or open it with create=False if the calendar is there" if create and begin.if_new else ""
             with self.told("cannot be opened", way=way), self._told_as_unknown(begin):
                 connection = opened_by or self._connected("writer")
-                self.bounds, self.origin = self._begin(connection, bounds or "[)", create, begin)
+                self.bounds, self.origin = self._begin(connection, create, begin)
             if bounds not in (None, self.bounds):
                 raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
@@ -305,7 +304,7 @@ class PostgresJournal(SharedJournal):
                 raise JournalClosedError.after_close(self.name) from exc
             raise error_of(exc, self.name, what, self._timeout if timeout is None else timeout, way) from exc
 
-    def _begin(self, connection: Any, bounds: str, create: bool, begin: Beginning | None) -> tuple[str, Place]:
+    def _begin(self, connection: Any, create: bool, begin: Beginning) -> tuple[str, Place]:
         """Make what is not there; return the bounds, and the origin."""
         begun = self.machine_clock()
         self._compare_clocks(begun, connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0])
@@ -319,7 +318,7 @@ class PostgresJournal(SharedJournal):
                 make_schema(connection, self.name)
             agree(connection, self._where, create)
             if create:
-                self._make_calendar(connection, bounds, begin)
+                self._make_calendar(connection, begin)
         ask = """SELECT format, bounds, tables,
                      (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
                  FROM bookcore.calendar WHERE name = %s"""
@@ -346,13 +345,13 @@ class PostgresJournal(SharedJournal):
             connection.prepared = True
 
     @contextmanager
-    def _told_as_unknown(self, begin: Beginning | None) -> Iterator[None]:
+    def _told_as_unknown(self, begin: Beginning) -> Iterator[None]:
         """Raise `UnknownOutcomeError` if the connection breaks while a copy is made, which may be at its commit."""
         try:
             yield
         except psycopg.OperationalError as exc:
             writer = self._connections.get("writer")
-            if begin is None or begin.if_new or writer is None or not writer.closed:
+            if begin.if_new or writer is None or not writer.closed:
                 raise
             what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
             raise UnknownOutcomeError(self.name, what) from exc
@@ -366,20 +365,19 @@ class PostgresJournal(SharedJournal):
         ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
         begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
 
-    def _make_calendar(self, connection: Any, bounds: str, begin: Beginning | None) -> None:
+    def _make_calendar(self, connection: Any, begin: Beginning) -> None:
         """Make the calendar's row in a transaction of the caller, unless it is there."""
-        origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
-        bounds = bounds if begin is None else begin.bounds
+        origin, bounds = begin.place, begin.bounds
         tables = self._wants_tables is not False and not self._where.is_directory
         made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
         if not connection.execute(made, (self.row, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
-            if begin is not None and not begin.if_new:
+            if not begin.if_new:
                 raise JournalError(self.name, f"holds a calendar {self.row!r} already; name another one")
             return
         connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())", (self.row, *origin))
         if tables:
             add_tables(connection, self.name)
-        if begin is not None:
+        if begin.snapshot:
             self._begin_with(connection, begin)
             self._prepare_tables(connection, tables)
             if tables:

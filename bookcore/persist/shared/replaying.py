@@ -48,19 +48,20 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
     return calendar, state, origin
 
 
-def empty(name: str, asked: Asked, last: int = 0) -> Beginning | None:
-    """Return what a new journal begins with whose calendar has an event type, which a snapshot tells alone.
+def empty(name: str, asked: Asked, last: int = 0) -> Beginning:
+    """Return what a new journal begins with whose calendar has nothing in it.
 
-    So has one whose bookings and closures are numbered after *last*. It begins at position 1: at position 0, a journal that
-    has lost the snapshot would be taken for one without.
+    If the calendar has an event type, or its bookings and closures are numbered after *last*, a snapshot tells that, and
+    nothing else does. Then it begins at position 1: at position 0, a journal that has lost the snapshot would be taken for
+    one without.
     """
     if asked.event_type in (None, BookingEvent) and not last:
-        return None
+        return Beginning.empty(asked.bounds)
     _, state = asked.make_new(blank)
     state.ledger.last = state.closures.last_id = last
     place = Place(1, secrets.randbits(32))
     data = save_bytes(state, name, store_id=snapshot_id(place, place))
-    return Beginning(place, state.bounds, data, bool, if_new=True)
+    return Beginning(place, state.bounds, data, if_new=True)
 
 
 class Records:

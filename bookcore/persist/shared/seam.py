@@ -5,6 +5,7 @@ Nothing else of bookcore knows which database it is.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
@@ -40,20 +41,25 @@ class Entry(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """What a new journal begins with in place of an empty calendar: one that was elsewhere before, or has an event type.
+    """What a new journal begins with: an empty calendar, or one that was elsewhere before or has an event type.
 
-    The journal makes its tables, writes ``snapshot`` as the checkpoint at ``place``, which is its origin then, calls
-    ``verify`` with the snapshot as it reads back, and commits, all in one transaction. Where there is a calendar already it
-    raises a `JournalError`, and changes nothing; but with ``if_new`` it opens that. The checkpoint at the origin is never
-    dropped. ``records`` yields what would have made the calendar, for a journal that keeps more than records.
+    In one transaction the journal makes its tables, with ``place`` as its origin, writes the ``snapshot``, if there is one,
+    as the checkpoint there, and calls ``verify`` with it as it reads back. That checkpoint is never dropped. Where there is
+    a calendar already, the journal raises a `JournalError`, and changes nothing; but with ``if_new`` it opens that one.
+    ``records`` yields what would have made the calendar, for a journal that keeps more than records.
     """
 
     place: Place
     bounds: str
-    snapshot: bytes
-    verify: Callable[[bytes], object]
+    snapshot: bytes = b""
+    verify: Callable[[bytes], object] = bool
     records: Callable[[], Iterable[bytes]] = tuple
     if_new: bool = False
+
+    @classmethod
+    def empty(cls, bounds: str | None) -> Beginning:
+        """Return the beginning of an empty calendar, by default with an exclusive end. Its mark tells it from all others."""
+        return cls(Place(0, secrets.randbits(32)), bounds or "[)", if_new=True)
 
 
 class Upgraded(NamedTuple):

@@ -17,7 +17,6 @@ one writes a checkpoint.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -114,7 +113,7 @@ class SqliteJournal(SharedJournal):
         try:
             with self._told("cannot be opened"):
                 self._writer = self._connect(create)
-                self._begin(self._writer, bounds or "[)", create, begin)
+                self._begin(self._writer, create, begin or Beginning.empty(bounds))
                 self._reader = self._connect()
                 self._file = self._file_there()
                 self.bounds, *origin = self._writer.execute(_ORIGIN).fetchone()
@@ -148,7 +147,7 @@ class SqliteJournal(SharedJournal):
             raise
         return connection
 
-    def _begin(self, connection: sqlite3.Connection, bounds: str, create: bool, begin: Beginning | None) -> None:
+    def _begin(self, connection: sqlite3.Connection, create: bool, begin: Beginning) -> None:
         """Make the tables unless they are there; refuse a database of others before anything is changed."""
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
@@ -156,33 +155,32 @@ class SqliteJournal(SharedJournal):
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
-        if is_made and (begin is None or begin.if_new) and self._format(connection) == VERSION:  # a reader waits for nobody
+        if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader waits for nobody
             return
         _patiently(connection, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
-                self._make(connection, bounds, begin)
+                self._make(connection, begin)
             elif (found := self._format(connection)) < VERSION:
                 self.was_format = found
                 connection.execute("ALTER TABLE change ADD COLUMN time INTEGER")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
-            elif begin is not None and not begin.if_new:
+            elif not begin.if_new:
                 raise JournalError(self.name, "holds a calendar already; name another file")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def _make(self, connection: sqlite3.Connection, bounds: str, begin: Beginning | None) -> None:
+    def _make(self, connection: sqlite3.Connection, begin: Beginning) -> None:
         """Make the tables, and what the journal begins with. The transaction is open."""
         for table in _TABLES:
             connection.execute(table)
-        origin = Place(0, secrets.randbits(32)) if begin is None else begin.place
-        connection.execute("INSERT INTO calendar VALUES (?, ?)", (bounds if begin is None else begin.bounds, origin.mark))
-        connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", (*origin, b"", self.now()))
-        if begin is not None:
+        connection.execute("INSERT INTO calendar VALUES (?, ?)", (begin.bounds, begin.place.mark))
+        connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", (*begin.place, b"", self.now()))
+        if begin.snapshot:
             check_snapshot(self.name, begin.snapshot, self.most)
-            connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*origin, begin.snapshot))
+            connection.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (*begin.place, begin.snapshot))
             begin.verify(connection.execute("SELECT snapshot FROM checkpoint").fetchone()[0])
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
