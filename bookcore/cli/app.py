@@ -52,7 +52,7 @@ from bookcore.persist.copying import copy_calendar
 from bookcore.persist.history import read_log
 from bookcore.persist.journal import copying
 from bookcore.persist.journal import verify as journal_verify
-from bookcore.persist.shared.opening import is_address, shown
+from bookcore.persist.shared.address import is_address, shown
 
 app = typer.Typer(
     name="bookcore",

@@ -16,7 +16,8 @@ from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
 from bookcore.cli.sources import UsageError
 from bookcore.model.errors import visible
-from bookcore.persist.shared.opening import is_address, is_postgres, postgres_databases
+from bookcore.persist.shared.address import is_address, is_postgres
+from bookcore.persist.shared.opening import postgres_databases
 from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
 

@@ -19,7 +19,7 @@ from bookcore.cli.faults import CLOSED_HINT
 from bookcore.cli.options import Options
 from bookcore.cli.questions import Free, Loaded, Reasons
 from bookcore.model.errors import brief, visible
-from bookcore.persist.shared.opening import shown
+from bookcore.persist.shared.address import shown
 from bookcore.tables import BadRow, CsvTable, KeyKind, KeyReader, Reason
 from bookcore.tables.date_formats import formats_of
 

@@ -21,7 +21,7 @@ from rich.progress import Progress
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import progress_bar
 from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked, visible
-from bookcore.persist.shared.opening import is_address, is_postgres, shown
+from bookcore.persist.shared.address import is_address, is_postgres, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError

@@ -24,7 +24,7 @@ from bookcore.model.errors import QueryError
 from bookcore.model.generic import Bounds, E, Generic, K, R
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, is_async, plain_text
-from bookcore.persist.shared.opening import is_divided, shown
+from bookcore.persist.shared.address import is_divided, shown
 from bookcore.query.selection import Selection
 
 if TYPE_CHECKING:

@@ -33,15 +33,15 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError, U
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.records import standing
 from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
-from bookcore.persist.shared.opening import (
+from bookcore.persist.shared.address import (
     check_divides,
     check_partition,
     is_address,
     is_divided,
-    journal_at,
     shown,
     without_key,
 )
+from bookcore.persist.shared.opening import journal_at
 from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Beginning, Place
 from bookcore.persist.snapshot.classes import StandIns, handed_in

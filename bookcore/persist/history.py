@@ -11,7 +11,8 @@ from bookcore.persist.journal import past
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
 from bookcore.persist.journal.reading import Moment, Progress, blank, place
-from bookcore.persist.shared.opening import is_address, is_divided, journal_at, shown, without_key
+from bookcore.persist.shared.address import is_address, is_divided, shown, without_key
+from bookcore.persist.shared.opening import journal_at
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import path_text

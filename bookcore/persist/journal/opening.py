@@ -30,17 +30,15 @@ from bookcore.persist.journal.past import History, about, open_past, read_histor
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress, check_progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
-from bookcore.persist.shared.opening import (
-    Divided,
+from bookcore.persist.shared.address import (
     check_divides,
     check_partition,
     is_address,
     is_divided,
-    open_shared,
-    open_shared_past,
     shown,
     without_key,
 )
+from bookcore.persist.shared.opening import Divided, open_shared, open_shared_past
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key, path_text
 from bookcore.persist.snapshot.gather import read

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
-from bookcore.model.errors import MissingExtraError, QueryError, masked
+from bookcore.model.errors import MissingExtraError, QueryError
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
+from bookcore.persist.shared.address import apart, is_postgres, shown
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.recorder import SharedRecorder
@@ -22,8 +22,6 @@ from bookcore.persist.shared.seam import Beginning, SharedJournal, Upgraded
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.format import path_text
-
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 
 
 class Divided(NamedTuple):
@@ -37,15 +35,6 @@ class Divided(NamedTuple):
     key: Callable[[Any], Hashable] | None
     numbers: Any
     has_store: bool
-
-
-def is_address(text: str) -> bool:
-    """Tell whether a text is the address of a database and not a path.
-
-    >>> is_address("sqlite:///rooms.db"), is_address("rooms"), is_address("C:/rooms")
-    (True, False, False)
-    """
-    return _ADDRESS.match(text) is not None
 
 
 def open_shared(
@@ -113,60 +102,6 @@ def open_shared_past(
     return open_past(make, reopen, known, moment, asked, progress)
 
 
-def is_divided(address: str) -> bool:
-    """Tell whether an address is that of a calendar in partitions, and not of one of them.
-
-    >>> is_divided("postgresql://host/rooms?calendar=berlin&partitions=8"), is_divided("postgresql://host/rooms")
-    (True, False)
-    """
-    return _says(address, "partitions") and not _says(address, "partition")
-
-
-def check_divides(address: str) -> None:
-    """Raise `JournalError` if an address with partitions is of a database that has none."""
-    if not is_postgres(address):
-        what = "partitions are for PostgreSQL: a file has one writer at a time, into whatever it is divided"
-        raise JournalError(shown(address), what)
-
-
-def check_partition(address: str, is_read: bool) -> None:
-    """Raise `QueryError` if an address names one partition, unless that is only read."""
-    if _says(address, "partition") and not is_read:
-        way = "leave partition=... out; to hold it alone, give Calendar.open partitions=[...], and to read it, as_of"
-        raise QueryError(shown(address), f"one partition is part of a whole: {way}")
-
-
-def _says(address: str, option: str) -> bool:
-    return is_address(address) and option in dict(parse_qsl(_apart(address)[2], keep_blank_values=True))
-
-
-def _apart(address: str) -> tuple[str, str, str]:
-    """Return what is before ``://`` in an address, the server and the path, and what is after the question mark."""
-    scheme, _, rest = address.partition("://")
-    where, _, asked = rest.partition("?")
-    return scheme, where, asked
-
-
-def without_key(address: str, key: bytes | None) -> None:
-    """Raise `QueryError` if a key is given for a database."""
-    if key is not None:
-        raise QueryError(shown(address), "is a database, which is not sealed by a key; that is for a directory")
-
-
-def shown(address: str) -> str:
-    """Return an address as errors tell it, without a password; a path as it is.
-
-    >>> shown("postgresql://ada:secret@host/rooms?password=secret&calendar=berlin")
-    'postgresql://host/rooms?calendar=berlin'
-    """
-    if not is_address(address):
-        return str(masked(address))
-    scheme, where, asked = _apart(str(masked(address)))
-    server, slash, path = where.partition("/")
-    names = [each for each in asked.split("&") if each.startswith(("calendar=", "partition", "prefix="))]
-    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
-
-
 def journal_at(
     address: str, *, bounds: str | None = None, create: bool, sync: bool = True, timeout: float = 10.0,
     begin: Beginning | None = None, upgrade: bool = False,
@@ -183,7 +118,7 @@ def journal_at(
         except ImportError as exc:
             raise MissingExtraError("psycopg", "postgres") from exc
         return PostgresJournal(address, **options)
-    scheme, where, asked = _apart(address)
+    scheme, where, asked = apart(address)
     path = where[1:]
     if scheme.lower() == "dbzero":
         if not where.startswith("/") or not path:
@@ -228,11 +163,6 @@ def postgres_databases() -> ModuleType:
     except ImportError as exc:
         raise MissingExtraError("psycopg", "postgres") from exc
     return databases
-
-
-def is_postgres(address: str) -> bool:
-    """Tell whether a text is the address of a PostgreSQL database."""
-    return is_address(address) and _apart(address)[0].lower() in ("postgresql", "postgres")
 
 
 def _prefix(address: str, asked: str) -> str:
