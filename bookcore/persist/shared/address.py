@@ -12,6 +12,8 @@ from bookcore.model.errors import QueryError, masked
 from bookcore.persist.journal.errors import JournalError
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
+_TOLD = frozenset({"calendar", "partitions", "partition", "prefix"})
+"""The options that errors tell: those which say which calendar of a database is meant, and no secret."""
 
 
 def is_address(text: str) -> bool:
@@ -25,7 +27,7 @@ def is_address(text: str) -> bool:
 
 def is_postgres(address: str) -> bool:
     """Tell whether a text is the address of a PostgreSQL database."""
-    return is_address(address) and apart(address)[0].lower() in ("postgresql", "postgres")
+    return is_address(address) and apart(address)[0] in ("postgresql", "postgres")
 
 
 def is_divided(address: str) -> bool:
@@ -61,8 +63,8 @@ def shown(address: str) -> str:
         return str(masked(address))
     scheme, where, asked = apart(str(masked(address)))
     server, slash, path = where.partition("/")
-    names = [each for each in asked.split("&") if each.startswith(("calendar=", "partition", "prefix="))]
-    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if names else ''}{'&'.join(names)}"
+    told = [each for each in asked.split("&") if each.partition("=")[0] in _TOLD]
+    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if told else ''}{'&'.join(told)}"
 
 
 def without_key(address: str, key: bytes | None) -> None:
@@ -76,7 +78,7 @@ def _says(address: str, option: str) -> bool:
 
 
 def apart(address: str) -> tuple[str, str, str]:
-    """Return what is before ``://`` in an address, the server and the path, and what is after the question mark."""
+    """Return what is before ``://`` in an address, in small letters, the server and the path, and what is after ``?``."""
     scheme, _, rest = address.partition("://")
     where, _, asked = rest.partition("?")
-    return scheme, where, asked
+    return scheme.lower(), where, asked

@@ -51,7 +51,7 @@ def open_shared(
     read_only: bool,
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
-    if read_only and address.lower().startswith("dbzero:"):
+    if read_only and apart(address)[0] == "dbzero":
         raise QueryError(shown(address), "is for one process at a time, so that there is nobody to follow")
     create = create and not read_only
     start = empty(shown(address), asked) if create else None
@@ -120,7 +120,7 @@ def journal_at(
         return PostgresJournal(address, **options)
     scheme, where, asked = apart(address)
     path = where[1:]
-    if scheme.lower() == "dbzero":
+    if scheme == "dbzero":
         if not where.startswith("/") or not path:
             what = "the address of a directory is dbzero:///path?prefix=name, or dbzero:////path from the root"
             raise JournalError(shown(address), what)
@@ -130,7 +130,7 @@ def journal_at(
         except ImportError as exc:
             raise MissingExtraError("dbzero", "dbzero") from exc
         return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin, upgrade=upgrade)
-    if scheme.lower() != "sqlite":
+    if scheme != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
     if not where.startswith("/") or not path or path == ":memory:" or asked:

@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 
-from bookcore.model.errors import masked
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
+from bookcore.persist.shared.address import shown
 from bookcore.persist.shared.sqltext import RANGES
 
 VERSION = 3
@@ -110,16 +110,14 @@ class Address(NamedTuple):
     def of(cls, text: str) -> Address:
         """Take an address apart. Raises: `JournalError` for what says two things, or nothing."""
         try:
-            parts, safe = urlsplit(text), urlsplit(str(masked(text)))
+            parts = urlsplit(text)
         except ValueError as exc:
-            raise JournalError(masked(text), f"its host cannot be read; {_ESCAPES}") from exc
+            raise JournalError(text, f"its host cannot be read; {_ESCAPES}") from exc
         options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
         given = [option for option in options if option[0] in ("calendar", "tables", "partitions", "partition")]
         ours = dict(given)
         rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
-        told = [(name, value) for name, value in ours.items() if name != "tables"]
-        shown = urlencode(told, quote_via=quote)
-        name = _joined(safe.scheme, safe.netloc.rpartition("@")[2], safe.path, shown)
+        name = shown(text)
         hosts = parts.netloc[parts.netloc.find("@") + 1 :]
         _check_server(name, hosts, parts.path, parts.fragment or (not parts.path and "@" in parts.query))
         for option in ours:
@@ -135,7 +133,8 @@ class Address(NamedTuple):
         partition = _number(name, ours, "partition", 0, MOST_PARTITIONS - 1)
         if partition is not None and partitions is None:
             raise JournalError(name, f"partition={partition}: of how many? Say partitions=... as well")
-        server = _joined(parts.scheme, parts.netloc, parts.path, rest)
+        # `urlunsplit` leaves the slashes out where no server is named, and libpq wants them
+        server = f"{parts.scheme}://{parts.netloc}{parts.path}{'?' if rest else ''}{rest}"
         return cls(name, server, ours.get("calendar"), tables, partitions, partition)
 
 
@@ -159,11 +158,6 @@ def _number(name: str, given: dict[str, str], option: str, least: int, most: int
     if not least <= number <= most:
         raise JournalError(name, f"{option}={given[option]}: it is a number from {least} to {most}")
     return number
-
-
-def _joined(scheme: str, server: str, path: str, asked: str) -> str:
-    # `urlunsplit` leaves the slashes out where no server is named, and libpq wants them
-    return f"{scheme}://{server}{path}{'?' if asked else ''}{asked}"
 
 
 def version_of(connection: Any) -> int:
