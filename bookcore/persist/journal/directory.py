@@ -128,12 +128,16 @@ class DirectoryJournal:
         self._group = GroupCommit()
         self._lock: tuple[int, ...] | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
-        with told_as_journal(folder, "cannot be written"):
-            self._fd = fs.append(self.path_of(first))
-            if repair is not None:
-                self._repair(self._fd, *repair)
-        if self._sync_when == "batch":
-            self._start_thread()
+        try:
+            with told_as_journal(folder, "cannot be written"):
+                self._fd = fs.append(self.path_of(first))
+                if repair is not None:
+                    self._repair(self._fd, *repair)
+            if self._sync_when == "batch":
+                self._start_thread()
+        except BaseException:
+            self.release()
+            raise
         self._lock = lock
 
     def _start_thread(self) -> None:
@@ -141,23 +145,16 @@ class DirectoryJournal:
         try:
             self._join = self.threads.start(partial(sync_behind, ref(self), self._calls, self.threads))
         except RuntimeError as exc:
-            self.release()
             raise JournalError(self.folder, f"there can be no thread that syncs it ({exc})") from exc
 
     def _repair(self, fd: int, is_torn: bool, unfinished: list[int]) -> None:
         """Remove what a crash left, and have on the disk what was read: a killed process may not have synced it."""
-        try:
-            for first in unfinished:
-                self.fs.unlink(self.path_of(first))
-            if is_torn:
-                self.fs.truncate(fd, self._size)
-            self.fs.sync(fd)
-            sync_folder(self.fs, self.folder)
-        except OSError:
-            self._fd = None
-            with suppress(OSError):
-                self.fs.close(fd)
-            raise
+        for first in unfinished:
+            self.fs.unlink(self.path_of(first))
+        if is_torn:
+            self.fs.truncate(fd, self._size)
+        self.fs.sync(fd)
+        sync_folder(self.fs, self.folder)
 
     def path_of(self, first: int) -> str:
         """Return the path of the file that begins with this record."""

@@ -51,8 +51,8 @@ _NUMBERS = struct.Struct("<QQQQ")
 _MOST = 1 << 26  # more records than there are in a file that is read
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
-_AFTER_LENGTH, _AFTER_CHECK = 4, 8  # in a frame
 """The size of a frame without its record."""
+_AFTER_LENGTH, _AFTER_CHECK = 4, 8  # in a frame
 STORE_ID_SIZE = 8
 SEAL_SIZE = 16
 _SEALED = 1

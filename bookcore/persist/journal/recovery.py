@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
@@ -119,18 +120,25 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
     versions, and where directories cannot be locked.
     """
     lock: int | None = None
-    try:
+    with _told_as_in_use(fs, folder, LOCK):
         own = fs.lock_folder(folder)
-    except BlockingIOError:
-        raise _in_use(fs, folder, LOCK) from None
-    except OSError as exc:
-        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
     try:
         lock = locked_file(fs, folder, LOCK)
         return (lock,) if own is None else (lock, own)
     except BaseException:
         _unlock(fs, lock, own)
         raise
+
+
+@contextmanager
+def _told_as_in_use(fs: FileSystem, folder: str, name: str) -> Iterator[None]:
+    """Raise what keeps a lock from being taken as an error of ours. If another holds it, the file of this name says who."""
+    try:
+        yield
+    except BlockingIOError:
+        raise _in_use(fs, folder, name) from None
+    except OSError as exc:
+        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
@@ -148,21 +156,15 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
 
 def locked_file(fs: FileSystem, folder: str, name: str) -> int:
     """Lock a file of a directory, and note in it who holds it. Returns its descriptor, for `FileSystem.unlock`."""
-    try:
+    with _told_as_in_use(fs, folder, name):
         lock = fs.lock(os.path.join(folder, name))
-    except BlockingIOError:
-        raise _in_use(fs, folder, name) from None
-    except OSError as exc:
-        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
-    try:
-        fs.truncate(lock, 0)
-        fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
-    except BaseException as exc:  # Ctrl-C must not leave it locked
-        with suppress(OSError):
-            fs.close(lock)
-        if isinstance(exc, OSError):
-            raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
-        raise
+        try:
+            fs.truncate(lock, 0)
+            fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
+        except BaseException:  # Ctrl-C must not leave it locked
+            with suppress(OSError):
+                fs.close(lock)
+            raise
     return lock
 
 

@@ -7,6 +7,7 @@ after it; so is what the directory holds; and where the calendar takes changes s
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -24,7 +25,8 @@ from hypothesis import settings
 
 from bookcore import BookcoreError, BookingEvent, Calendar, Resource
 from bookcore.engine.recording import RecordingEngine
-from bookcore.persist.journal.errors import JournalClosedError
+from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.errors import JournalClosedError, JournalError
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.testing.cutting import Instruction, cut_before, cut_off, instructions
 from bookcore.testing.simulated_files import SimulatedFiles
@@ -147,6 +149,32 @@ def _kept(kept: list[Any], image: SimulatedFiles) -> None:
     except BaseException as exc:
         kept.append(exc)
         raise
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EIO, "broken")])
+def test_an_opening_that_is_cut_off_while_it_repairs_leaves_no_descriptor_open(
+    error: type[BaseException] | BaseException, tmp_path: Path
+) -> None:
+    """Nobody could close it: there is no calendar."""
+    Calendar.open(tmp_path).close()
+    used: set[int] = set()
+
+    class Files(FileSystem):
+        def sync(self, fd: int) -> None:
+            raise error
+
+        def append(self, path: str) -> int:
+            used.add(fd := super().append(path))
+            return fd
+
+        def close(self, fd: int) -> None:
+            used.discard(fd)
+            super().close(fd)
+
+    with pytest.raises((KeyboardInterrupt, JournalError)):
+        open_calendar(Calendar._maker(None, None, None, None), tmp_path, fs=Files())
+    assert not used
+    Calendar.open(tmp_path).close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
