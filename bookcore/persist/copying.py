@@ -286,7 +286,7 @@ class _Files:
                 if self.is_file:
                     save(copy.state, beside, key=self._secret or None, fs=fs)
                 else:
-                    write_new(reading.Place(beside, fs, self._secret), copy.state, copy.position)
+                    write_new(reading.Directory(beside, fs, self._secret), copy.state, copy.position)
                 copy.tell("writing", 1, 1)
                 copy.tell("verifying", 0, 1)
                 copy.verify(path, copy.reader.read(beside, self._secret or None)[0])

@@ -10,7 +10,7 @@ from bookcore.model.errors import QueryError
 from bookcore.persist.journal import past
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
-from bookcore.persist.journal.reading import Moment, Progress, blank, place
+from bookcore.persist.journal.reading import Directory, Moment, Progress, blank
 from bookcore.persist.shared.address import is_address, is_divided, shown, without_key
 from bookcore.persist.shared.opening import journal_at
 from bookcore.persist.shared.past import read_history
@@ -47,7 +47,7 @@ def read_log(
     if not is_address(address):
         if os.path.isfile(address):
             raise JournalError(address, "is a file: a snapshot tells no history, a directory or a database does")
-        there = place(where, key)
+        there = Directory.of(where, key)
         return past.read_history(blank, there, StandIns(), since=moment, wanted=wanted, progress=progress)
     without_key(address, key)
     if is_divided(address):

@@ -324,7 +324,7 @@ def test_a_file_of_a_format_that_never_was_is_damaged(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_has_no_size_for_the_progress(tmp_path: Path) -> None:
     """Its reader tells what is wrong."""
     Calendar.open(tmp_path).close()
-    assert reading.place(tmp_path).reader().size("nowhere") == 0
+    assert reading.Directory.of(tmp_path).reader().size("nowhere") == 0
 
 
 # -- snapshots ---------------------------------------------------------------------------------------

@@ -36,15 +36,14 @@ from bookcore.persist.journal.past import PastRecorder, read_history
 from bookcore.persist.journal.reading import (
     Asked,
     C,
+    Directory,
     Loaded,
     Make,
-    Place,
     Progress,
     Reader,
     Record,
     apply,
     blank,
-    place,
     read_file,
     reread,
 )
@@ -107,7 +106,7 @@ def backup(
     ...     copy.position, Calendar.open(f"{folder}/copy").digest() == calendar.digest()
     (2, True)
     """
-    where = place(directory, key, fs)
+    where = Directory.of(directory, key, fs)
     target = path_text(to)
     where.reader().check_there()
     with _new(target, where.fs, where.folder):
@@ -193,7 +192,7 @@ def salvage(
     ...     found.is_complete, found.applied, len(Calendar.open(f"{folder}/saved"))
     (True, 2, 1)
     """
-    where = place(directory, key, fs)
+    where = Directory.of(directory, key, fs)
     target = path_text(to)
     known, asked = StandIns() if types is None else handed_in(where.folder, types), Asked.of(bounds)
     where.reader().check_there_at_all()
@@ -203,7 +202,7 @@ def salvage(
             lambda reader: _read_all(blank, reader, known, target, asked),
             lambda found: found[2].is_complete,
         )
-        write_new(Place(target, where.fs, where.secret), state, found.position)
+        write_new(Directory(target, where.fs, where.secret), state, found.position)
     return found
 
 
@@ -212,7 +211,7 @@ class SalvagedRecorder(PastRecorder):
 
     __slots__ = ("salvaged",)
 
-    def __init__(self, where: Place, salvaged: Salvaged, known: dict[str, type]) -> None:
+    def __init__(self, where: Directory, salvaged: Salvaged, known: dict[str, type]) -> None:
         super().__init__(where.folder, salvaged.position, partial(read_history, where=where, known=known))
         self.salvaged = salvaged
 
@@ -223,7 +222,7 @@ class SalvagedRecorder(PastRecorder):
 
 
 def open_salvaged(
-    make: Make[C], where: Place, known: dict[str, type], asked: Asked, progress: Progress | None = None
+    make: Make[C], where: Directory, known: dict[str, type], asked: Asked, progress: Progress | None = None
 ) -> tuple[C, SalvagedRecorder]:
     """Return the calendar from all that can be read, and its journal, which has a `Salvaged` of it. Only reads.
 
@@ -323,7 +322,7 @@ class _Checked:
         """Do nothing."""
 
 
-def write_new(where: Place, state: CalendarState, position: int) -> None:
+def write_new(where: Directory, state: CalendarState, position: int) -> None:
     """Write a calendar into an empty directory, as its snapshot after a record; it is one that was shut down."""
     folder, fs, secret = where
     store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]

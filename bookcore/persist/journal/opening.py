@@ -27,7 +27,7 @@ from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Place, Progress, check_progress
+from bookcore.persist.journal.reading import Asked, C, Directory, Make, Moment, Progress, check_progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared.address import (
@@ -71,7 +71,7 @@ class Recorder:
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
         files = self.files
-        where = Place(files.folder, files.fs, files.secret)
+        where = Directory(files.folder, files.fs, files.secret)
         return read_history(make, where, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
@@ -282,9 +282,9 @@ def open_calendar(
         if create and as_of is None and not salvage and not fs.exists(folder):
             check_says_kind(named.rstrip(os.sep) or named, named)
     if as_of is not None:
-        return open_past(make, Place(folder, fs, secret), known, Moment.of(as_of), asked, progress)
+        return open_past(make, Directory(folder, fs, secret), known, Moment.of(as_of), asked, progress)
     if salvage:
-        return open_salvaged(make, Place(folder, fs, secret), known, asked, progress)
+        return open_salvaged(make, Directory(folder, fs, secret), known, asked, progress)
     policy = Policy(sync, kept, secret, threads or Threads())
     calendar, state, files = recover(
         make, folder, known, fs, policy, asked=asked, create=create, progress=progress

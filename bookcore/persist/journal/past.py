@@ -23,9 +23,9 @@ from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnl
 from bookcore.persist.journal.reading import (
     Asked,
     C,
+    Directory,
     Make,
     Moment,
-    Place,
     Progress,
     Reader,
     Record,
@@ -79,7 +79,7 @@ class PastRecorder:
 
 
 def open_past(
-    make: Make[C], where: Place, known: dict[str, type], moment: Moment, asked: Asked,
+    make: Make[C], where: Directory, known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
     """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
@@ -195,7 +195,7 @@ def entries_of(
 
 
 def read_history(
-    make: Make[Any], where: Place, known: dict[str, type], *, until: Moment | None = None,
+    make: Make[Any], where: Directory, known: dict[str, type], *, until: Moment | None = None,
     since: Moment | None = None, wanted: Callable[[Entry], bool], progress: Progress | None = None,
 ) -> History:  # fmt: skip
     """Return the entries that are *wanted*, after the moment *since* and up to *until*.

@@ -476,22 +476,22 @@ def _apply_run(replay: Replay, run: list[Record]) -> None:
         apply(replay, record)
 
 
-class Place(NamedTuple):
+class Directory(NamedTuple):
     """A directory, and how it is read."""
 
     folder: str
     fs: FileSystem
     secret: bytes = b""
 
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
+        """Return the directory that a program names. Raises: `SnapshotError` for what is no path or no key."""
+        folder = path_text(path)
+        return cls(folder, fs or FileSystem(), check_key(folder, key))
+
     def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
         """Return a reader of the directory. Raises: `JournalError`."""
         return Reader(self.folder, self.fs, tell, progress, self.secret)
-
-
-def place(directory: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Place:
-    """Return the place that a program names. Raises: `SnapshotError` for what is no path or no key."""
-    folder = path_text(directory)
-    return Place(folder, fs or FileSystem(), check_key(folder, key))
 
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:

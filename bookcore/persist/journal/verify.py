@@ -11,7 +11,7 @@ from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Progress, Reader, apply, blank, place, reread, time_of
+from bookcore.persist.journal.reading import Directory, Progress, Reader, apply, blank, reread, time_of
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.snapshot import format as snapshot_format
 from bookcore.persist.snapshot.classes import StandIns
@@ -67,7 +67,7 @@ def verify(
     ...     found.is_whole, found.position, found.records
     (True, 2, 2)
     """
-    where = place(directory, key, fs)
+    where = Directory.of(directory, key, fs)
     return reread(lambda: where.reader(progress=progress), lambda reader: _Look(reader).look(), lambda found: found.is_whole)
 
 
