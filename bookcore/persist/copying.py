@@ -7,8 +7,9 @@
     verify    what reads back, loaded anew: as many resources and bookings, the same digest
     finish    the name of the place, or the commit: one step
 
-Cut off before the last step, there is nothing at the place. What is left beside it is removed by the next attempt, which
-begins anew. The state is copied, and not the records that led to it: the past of the copy begins at its position.
+Cut off before the last step, there is no calendar at the place, though an empty SQLite file may stay. What is left beside
+the place is removed by the next attempt, which begins anew. The state is copied, and not the records that led to it: the past
+of the copy begins at its position.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def copy_calendar(
     of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
     *timeout* is how many seconds a database is waited for.
 
-    If it fails, or is cut off, there is nothing at *to*, and calling it again begins anew. (After an `UnknownOutcomeError`
-    there may be the whole copy: calling it again tells.)
+    If it fails, or is cut off, there is no calendar at *to*, though an empty SQLite file may stay, and calling it again
+    begins anew. (After an `UnknownOutcomeError` there may be the whole copy: calling it again tells.)
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,

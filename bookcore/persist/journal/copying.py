@@ -215,7 +215,7 @@ class SalvagedRecorder(PastRecorder):
         super().__init__(where.folder, salvaged.position, partial(read_history, where=where, known=known))
         self.salvaged = salvaged
 
-    def checkpoint(self) -> None:
+    def refuse(self) -> None:
         """Raise `JournalReadOnlyError`."""
         reason = "is opened with salvage=True, and takes no changes; `bookcore salvage` puts it into a new directory"
         raise JournalReadOnlyError(self.salvaged.directory, reason)

@@ -49,29 +49,29 @@ class PastRecorder:
     def append(self, noted: Sequence[Change]) -> None:
         """Refuse changes, but for those of indexes, which are in no record. Raises: `JournalReadOnlyError`."""
         if not all(isinstance(change, UNRECORDED) for change in noted):
-            self.checkpoint()
+            self.refuse()
 
-    def checkpoint(self) -> None:
-        """Raise `JournalReadOnlyError`."""
+    def refuse(self) -> None:
+        """Raise `JournalReadOnlyError`: what is shown does not grow, and what others do is not known."""
         shown = f"is shown as it was after record {self.position}"
         reason = f"{shown}: it takes no changes and learns of none; open it without as_of"
         raise JournalReadOnlyError(self.name, reason)
+
+    def checkpoint(self) -> None:
+        """Raise `JournalReadOnlyError`."""
+        self.refuse()
+
+    catch_up = lag = checkpoint
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""
 
     barrier = close = wait
 
-    def catch_up(self) -> None:
-        """Raise `JournalReadOnlyError`: what is shown does not grow, and what others do is not known."""
-        self.checkpoint()
-
-    lag = catch_up
-
     def wait_for(self, position: int, timeout: float | None) -> None:
         """Raise `JournalReadOnlyError` for a position that is not shown."""
         if position > self.position:
-            self.checkpoint()
+            self.refuse()
 
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
