@@ -8,8 +8,8 @@
     finish    the name of the place, or the commit: one step
 
 Cut off before the last step, there is no calendar at the place, though an empty SQLite file may stay. What is left beside
-the place is removed by the next attempt, which begins anew. The state is copied, and not the records that led to it: the past
-of the copy begins at its position.
+the place is removed by the next attempt, which begins anew. The state is copied, and not the records that led to it, so the
+past of the copy begins at its position.
 """
 
 from __future__ import annotations
