@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,49 +13,36 @@ from benchmarks.peers import MissingError
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Name each database that can be had."""
+def measured(request: pytest.FixtureRequest, fast: Any, scale: str) -> Callable[..., Any]:
+    """Return a function that returns what a measurement finds in a database, which is kept; for each that can be had."""
     if request.param == "PostgreSQL":
         pytest.importorskip("psycopg")
-    return str(request.param)
-
-
-def _run(fast: Any, job: Any, **options: Any) -> Any:
-    try:
-        return fast.pedantic(job, kwargs=options, rounds=1)
-    except MissingError as why:
-        pytest.skip(str(why))
-
-
-def test_commits(fast: Any, scale: str, kind: str) -> None:
-    """Commits of several processes at once, beside SQL by hand."""
     n, m = SCALES.get(scale, (50, 4))
-    clients = [2] if fast.disabled else [1, 4, 16]
-    found = _run(fast, shared.commits, kind=kind, n=n, m=m, clients=clients, total=40 if fast.disabled else 1600)
+
+    def measure(job: Callable[..., Any], **options: Any) -> Any:
+        try:
+            found = fast.pedantic(job, kwargs={"kind": request.param, "n": n, "m": m, **options}, rounds=1)
+        except MissingError as why:
+            pytest.skip(str(why))
+        fast.extra_info["nanoseconds"] = found
+        return found
+
+    return measure
+
+
+@pytest.mark.parametrize("job", [shared.commits, shared.threads], ids=["processes", "threads"])
+def test_commits(measured: Callable[..., Any], fast: Any, job: Callable[..., Any]) -> None:
+    """Commits of several at once, each a process, or a thread that shares a calendar; beside SQL by hand."""
+    found = measured(job, clients=[2] if fast.disabled else [1, 4, 16], total=40 if fast.disabled else 1600)
     assert all(min(each["ours"]["rate"], each["hand"]["rate"]) > 0 for each in found.values())
-    fast.extra_info["nanoseconds"] = found
 
 
-def test_threads(fast: Any, scale: str, kind: str) -> None:
-    """Commits of threads that share a calendar, beside SQL by hand."""
-    n, m = SCALES.get(scale, (50, 4))
-    counts = [2] if fast.disabled else [1, 4, 16]
-    found = _run(fast, shared.threads, kind=kind, n=n, m=m, counts=counts, total=40 if fast.disabled else 1600)
-    assert all(min(each["ours"]["rate"], each["hand"]["rate"]) > 0 for each in found.values())
-    fast.extra_info["nanoseconds"] = found
-
-
-def test_visible(fast: Any, scale: str, kind: str) -> None:
+def test_visible(measured: Callable[..., Any], fast: Any) -> None:
     """How soon another process has a booking."""
-    n, m = SCALES.get(scale, (50, 4))
-    found = _run(fast, shared.visible, kind=kind, n=n, m=m, count=5 if fast.disabled else 200)
-    assert min(found) > 0
-    fast.extra_info["nanoseconds"] = found
+    assert min(measured(shared.visible, count=5 if fast.disabled else 200)) > 0
 
 
-def test_questions(fast: Any, scale: str, kind: str) -> None:
+def test_questions(measured: Callable[..., Any]) -> None:
     """Questions to a follower, in memory, by SQL; whose answers are compared first."""
-    n, m = SCALES.get(scale, (50, 4))
-    found = _run(fast, shared.questions, kind=kind, n=n, m=m, times=4)
+    found = measured(shared.questions, times=4)
     assert {"open", "follower, count", "SQL, count", "a query each, count"} <= found.keys()
-    fast.extra_info["nanoseconds"] = found

@@ -349,7 +349,7 @@ def _found(took: Sequence[float], rate: float) -> dict[str, float]:
     return {"median": statistics.median(took) * 1e9, "min": min(took) * 1e9, "calls": len(took), "rate": rate}
 
 
-def threads(*, kind: str, n: int, m: int, counts: Sequence[int], total: int) -> dict[str, Any]:
+def threads(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) -> dict[str, Any]:
     """Time commits of so many threads of one process: ours with one calendar, by hand with a connection each; in turns.
 
     Returns for each number of threads what `commits` does, one booking a commit.
@@ -359,7 +359,7 @@ def threads(*, kind: str, n: int, m: int, counts: Sequence[int], total: int) -> 
         _both(kind, address, n, m)
         number = 0
         with Ours().bookcore.Calendar.open(address, timeout=600) as calendar:
-            for count in counts:
+            for count in clients:
                 for ours in (True, False):
                     took: list[float] = []
                     each, start = max(1, total // count), threading.Barrier(count + 1)

@@ -40,7 +40,7 @@ def measure(run: Run) -> None:
             size = f" of {together} bookings" if together != "1" else ""
             what = f"{kind}: a commit{size}, {_many(count, 'process', 'es')}"
             _add_commits(run, what, found, 2 if name == "1 of 1" else None)
-        for count, found in run.work("shared threads", kind=kind, n=n, m=m, counts=[1, 4, 16], total=total).items():
+        for count, found in run.work("shared threads", kind=kind, n=n, m=m, clients=[1, 4, 16], total=total).items():
             _add_commits(run, f"{kind}: a commit, {_many(count, 'thread', 's')} of one process", found, None)
         seen = run.work("shared visible", kind=kind, n=n, m=m, count=20 if small else 200)
         run.add(under(TITLE, f"{kind}: a booking is seen in another process", stat_of(seen, len(seen)), 20e6))
