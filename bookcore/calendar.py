@@ -1700,8 +1700,8 @@ class Calendar(Generic[R, K, E]):
         calendar. Holds that a question released are in the history with the next record. In a database no record is ever
         removed; the time of those that an older bookcore wrote is None.
 
-        Raises: `QueryError` for a calendar without a journal; `JournalError` and `SnapshotError` when the directory cannot
-        be read.
+        Raises: `QueryError` for a calendar without a journal, for None and for a booking that was never made; `JournalError`
+        and `SnapshotError` when the directory cannot be read.
         Complexity: linear in the size of the oldest snapshot and all records since.
 
         >>> from tempfile import TemporaryDirectory

@@ -17,6 +17,7 @@ from typing import Any
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.change import Change
+from bookcore.model.errors import QueryError
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
@@ -140,7 +141,13 @@ class Entry:
 
 
 def about(what: object, id: object) -> Callable[[Entry], bool]:
-    """Return a function that tells whether an entry is about a booking or a resource, or whichever has this id."""
+    """Return a function that tells whether an entry is about a booking or a resource, or whichever has this id.
+
+    Raises: `QueryError` for None, and for a booking that was never made. Neither has an id, as entries about no booking have
+    none.
+    """
+    if id is None:
+        raise QueryError(what, "a history is that of a resource, of a booking that was made, or of what has its id")
     is_booking = is_a(what, BookingEvent)
     is_resource = not is_booking and id is not what
 

@@ -258,6 +258,15 @@ def test_a_booking_and_a_resource_of_one_id_are_told_apart(tmp_path: Path) -> No
         assert told(calendar.history("x")) == [(1, "ResourceAdded"), (3, "Booked")]
 
 
+def test_what_has_no_id_has_no_history(tmp_path: Path) -> None:
+    """It is not taken for what happened to no booking, as the adding of a resource has."""
+    with Calendar.open(tmp_path) as calendar:
+        room = calendar.add_resource(Resource("room"))
+        for what in (None, BookingEvent(room, 1, 2)):
+            with pytest.raises(QueryError, match="a booking that was made"):
+                calendar.history(what)
+
+
 def test_a_calendar_without_a_journal_has_no_history() -> None:
     """As it has no position."""
     with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
