@@ -12,6 +12,7 @@ several is one transaction of the database, in which their heads are locked in a
     parts          the parts of such a calendar
     joint          one transaction of the database for the blocks of several parts
     merging        bookings, slots and digests of several partitions as one
+    registration   the resources of all partitions in order of registration
     selection      sets of resources of several partitions
     choosing       which resource of them `Calendar.book_any` takes
     calendar       `PartitionedCalendar`

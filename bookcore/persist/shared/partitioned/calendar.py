@@ -50,6 +50,7 @@ from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction
 from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
 from bookcore.persist.shared.partitioned.parts import DIRECTORY, Open, Part
+from bookcore.persist.shared.partitioned.registration import LAST, Registration
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
     PartitionedBookingIndex,
@@ -58,9 +59,6 @@ from bookcore.persist.shared.partitioned.selection import (
     terms_in_parts,
 )
 from bookcore.query.choice import Choice
-
-LAST = 1 << 62
-"""A place after all others: of a resource that the directory does not have yet."""
 
 _COPY = "`bookcore copy` or copy_calendar takes it to a snapshot file, and anywhere else"
 REFUSED = {
@@ -87,6 +85,7 @@ class PartitionedCalendar:
         self.name, self.partitions, self.directory, self.parts = name, partitions, directory, tuple(parts)
         self._divided, self._key_function, self._idle, self.news = divided, key, idle, news
         self._by_number = {part.number: part for part in parts}
+        self.registration = Registration([[] for _ in (directory, *parts)])  # made anew by a question about all
         self._thread = threading.local()
 
     if not TYPE_CHECKING:  # a type checker knows what is there

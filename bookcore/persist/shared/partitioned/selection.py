@@ -7,17 +7,23 @@ put into the order of registration, which the directory tells.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bookcore.engine.engine import UNSET
 from bookcore.index.attribute_index import MISSING
-from bookcore.model.errors import QueryError
+from bookcore.index.bitmap import pick
+from bookcore.model.errors import QueryError, attempt
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import No
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.shared.partitioned.merging import by_start
+from bookcore.persist.shared.partitioned.registration import Registration
 from bookcore.query.planner import sorted_by
 from bookcore.query.selection import Selection, listed_values
+
+FEW = 16
+"""If less than one of so many resources match, each is looked up, which takes as long as selecting from that many."""
 
 
 class Found(NamedTuple):
@@ -55,13 +61,47 @@ class PartitionedSelection:
             every = sorted_by(every, self._value_of, every)
         return every[:limit]
 
-    def _records(self, limit: int | None = None) -> list[Any]:
-        """Return the records of what matches, in order."""
+    def _shown(self, shown: str) -> list[Any]:
+        """Return all that matches, in order, each as its ``id`` or as its ``resource``."""
         if self._order is not None:
-            return [each.record for each in self.found(limit)]
-        records = [record for _, some in self._each(limit) for record in some]
+            return [getattr(each.record, shown) for each in self.found()]
+        known: Registration = self._home.registration
+        directory = self._home.directory.state
+        columns = [directory.gate.ask(False, _column, directory.registry, known.columns[0])]
+        found: list[int] = []
+        for selection, column in zip(self._selections, known.columns[1:], strict=True):
+            bits, column = selection._planner.gate.ask(True, _matching, selection, column)
+            found.append(bits)
+            columns.append(column)
+        if any(one is not other for one, other in zip(columns, known.columns, strict=True)):
+            known = self._home.registration = Registration(columns)
+        if sum(bits.bit_count() for bits in found) * FEW > len(known):
+            return known.select(found, shown)
+        few = [record for bits, column in zip(found, columns[1:], strict=True) for record in pick(bits, column)]
+        return [getattr(record, shown) for _, record in self._by_place(few)]
+
+    def _first(self, limit: int) -> list[Any]:
+        """Return the first *limit* resources that match, in order."""
+        if self._order is not None:
+            return [each.record.resource for each in self.found(limit)]
+        share = min(limit, 3 + 2 * limit // len(self._selections))  # mostly enough, because ids spread evenly
+        shares = [share] * len(self._selections)
+        each = [records for _, records in self._each(share)]
+        while True:
+            first = [record for _, record in self._by_place([record for records in each for record in records])[:limit]]
+            # what a partition has beyond its share comes after the last one that it told
+            before = {*(first[:-1] if len(first) == limit else first)}
+            short = [at for at, some in enumerate(each) if 0 < len(some) == shares[at] < limit and some[-1] in before]
+            if not short:
+                return [record.resource for record in first]
+            for at in short:
+                selection, shares[at] = self._selections[at], limit
+                each[at] = selection._planner.select(selection._term, None, limit, "records")
+
+    def _by_place(self, records: list[Any]) -> list[tuple[int, Any]]:
+        """Return records in order of registration, each after its place."""
         places = self._home.places([record.id for record in records])
-        return [records[at] for at in sorted(range(len(records)), key=places.__getitem__)][:limit]  # runs that are in order
+        return sorted(zip(places, records, strict=True), key=itemgetter(0))
 
     def _each(self, limit: int | None) -> list[tuple[Any, list[Any]]]:
         """Return the records that match in each partition, the first *limit* of each."""
@@ -78,7 +118,7 @@ class PartitionedSelection:
         return None if value is MISSING else value
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([record.resource for record in self._records()])
+        return iter(self._shown("resource"))
 
     def __len__(self) -> int:
         return sum(map(len, self._selections))
@@ -91,20 +131,22 @@ class PartitionedSelection:
         return any(self._selections)
 
     def __contains__(self, resource: object) -> bool:
-        return any(resource in selection for selection in self._selections)
+        number = attempt(lambda: self._home.partition_of(resource), None)
+        parts = zip(self._home.parts, self._selections, strict=True)
+        return any(part.number == number and resource in selection for part, selection in parts)
 
     def first(self, n: int = UNSET) -> Any:
         """Return the first resource, or None; with *n* a list of the first *n*. Raises: `QueryError`."""
         if n is UNSET:
-            return next((record.resource for record in self._records(1)), None)
+            return next(iter(self._first(1)), None)
         count = python_int(n)
         if count is None or count < 0:
             raise QueryError(n, "first(n) takes how many, an int of at least 0")
-        return [record.resource for record in self._records(count)]
+        return self._first(count)
 
     def ids(self) -> list[Any]:
         """Return the ids of the resources, in the same order as iteration."""
-        return [record.id for record in self._records()]
+        return self._shown("id")
 
     __reversed__ = None
 
@@ -181,6 +223,17 @@ def _in_parts(term: Any, home: Any, inside: set[int]) -> list[Any]:
 
 def _may_hold_selections(item: Any) -> bool:
     return is_a(item, (PartitionedSelection, No, list)) or hasattr(type(item), "__next__")
+
+
+def _matching(selection: Selection[Any], known: list[Any]) -> tuple[int, list[Any]]:
+    """Return a bitmap of what matches in a partition, and the records by number. The lock is held."""
+    registry = selection._planner.state.registry
+    return selection._planner.evaluate(selection._term, registry.everything.value()), _column(registry, known)
+
+
+def _column(registry: Any, known: list[Any]) -> list[Any]:
+    """Return the records of a registry by number: *known*, if it has the same ones, else a copy. The lock is held."""
+    return known if registry.by_number == known else list(registry.by_number)
 
 
 class PartitionedIndex:

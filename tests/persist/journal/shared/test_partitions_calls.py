@@ -775,6 +775,53 @@ class _Less:
         return self.value < other.value
 
 
+def test_the_first_of_any_number_are_those_of_all_however_they_are_spread(parted: Callable[..., Any]) -> None:
+    """Whether each partition has some of them, or one has nearly all, and whether all resources match or one in forty."""
+    calendar, names = parted(), [f"room {at}" for at in range(40)]
+    with calendar.transaction():
+        for name in names:
+            calendar.add_resource(Resource(name))
+    in_one = [name for name in names if calendar.partition_of(name) == 2]
+    for free in (names, in_one, [*in_one, "room 0", "room 1"], names[-1:], []):
+        with calendar.transaction():
+            taken = [calendar.book(name, 1, 2) for name in names if name not in free]
+        found, expected = calendar.find_available(1, 2), [name for name in names if name in free]
+        assert found.ids() == [room.id for room in found] == expected
+        assert [[room.id for room in found.first(n)] for n in range(42)] == [expected[:n] for n in range(42)]
+        assert [name in found for name in names] == [name in free for name in names]
+        assert [calendar.resource(name) in found for name in names] == [name in free for name in names]
+        with calendar.transaction():
+            for event in taken:
+                calendar.remove_booking(event)
+    assert object() not in found
+    assert "nobody" not in found
+
+
+def test_the_order_of_all_resources_is_found_out_once(parted: Callable[..., Any]) -> None:
+    """And again when one has come or gone: also in another process, by a transaction that is undone, and in a what-if."""
+    calendar, other = parted(), parted()
+    for room in "abc":
+        calendar.add_resource(Resource(room))
+    assert calendar.resources.ids() == list("abc")
+    before = calendar.registration
+    calendar.book("a", 1, 2)
+    assert calendar.find_available(1, 2).ids() == list("bc")
+    assert calendar.registration is before
+    with calendar.what_if():
+        calendar.remove_resource("b")
+        calendar.add_resource(Resource("b"))
+        assert calendar.resources.ids() == list("acb")
+    assert calendar.resources.ids() == list("abc")
+    other.catch_up()
+    assert other.resources.ids() == list("abc")
+    calendar.remove_resource("c")
+    kept = calendar.add_resource(Resource("c"))
+    assert calendar.resources.ids() == list("abc")
+    assert list(calendar.resources)[2] is kept
+    other.catch_up()
+    assert [room.id for room in other.resources] == list("abc")
+
+
 def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_their_keys_are() -> None:
     """They are compared by ``<`` alone."""
     heads = [Ahead(_Less(start), place, 0, None) for start, place in ((1, 2), (1, 1), (0, 9))]
