@@ -98,6 +98,7 @@ class CalendarState:
         "rules",
         "sizes",
         "store",
+        "told_as",
     )
 
     def __init__(
@@ -111,6 +112,7 @@ class CalendarState:
         stated: StatedKeys | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
+        self.told_as = home  # what errors call it: of a partition, the calendar that the program opened
         self.store = store
         self.bounds = bounds
         self.closed = closed = bounds == "[]"
@@ -167,7 +169,7 @@ class CalendarState:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copy, deepcopy and pickle: a copy would share a store, a lock and functions with the calendar."""
-        raise QueryError(self.home, "is neither copied nor pickled: Calendar.restore of a snapshot makes an independent one")
+        raise QueryError(self.told_as, "is neither copied nor pickled: Calendar.restore of a snapshot makes an independent one")
 
     # -- commit ------------------------------------------------------------------------------------
 
@@ -744,7 +746,7 @@ class CalendarState:
         gate, holds, expiry = self.gate, self.holds, self.expiry
         if gate.torn:
             gate.settle()
-        due = holds.due(holds.now(self.home)) if holds.deadlines else []
+        due = holds.due(holds.now(self.told_as)) if holds.deadlines else []
         hidden = 0 if expiry is None else expiry.hidden_count
         if not due and not hidden:
             self.watch()

@@ -93,7 +93,8 @@ class DbzeroJournal(SharedJournal):
         self, path: str, prefix: str, *, bounds: str | None, create: bool, begin: Beginning | None, upgrade: bool = False
     ) -> None:
         """Open the two copies, or make them; with *upgrade* bring older ones to this format. Raises: `JournalError`."""
-        self.name, self._path = f"{path}, prefix {prefix}", os.path.abspath(path)
+        self.name = self.spot = f"{path}, prefix {prefix}"
+        self._path = os.path.abspath(path)
         self._prefixes = f"{prefix}-1", f"{prefix}-2"
         self._fs, self._lock = FileSystem(), -1
         self._upgrades, self.was_format = upgrade, VERSION

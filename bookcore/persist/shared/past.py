@@ -33,11 +33,11 @@ def open_past(
             return read_history(make, journal, known, **asked)
 
     with closing(reopen()) as journal:
-        name, most = journal.name, _position(journal, moment)
+        name, spot, most = journal.name, journal.spot, _position(journal, moment)
         if most < (first := journal.origin.position):
             begun = journal.time_at(first)
             at = "" if begun is None else f", at {time_of(begun)}"
-            raise JournalPositionError(name, moment.given, f"what is kept begins after record {first}{at}")
+            raise JournalPositionError(spot, moment.given, f"what is kept begins after record {first}{at}")
         calendar, state, place = begin(make, journal, known, most)
         asked.check(name, state)
         records = Records(journal, place, most, progress)
@@ -46,8 +46,8 @@ def open_past(
         if moment.is_instant:
             last = max(journal.now(), journal.time_at(journal.head().position) or 0)
     if moment.is_after(reached, last):
-        raise JournalPositionError(name, moment.given, f"the last record is {reached}; that is yet to come")
-    past = PastRecorder(name, reached, read)
+        raise JournalPositionError(spot, moment.given, f"the last record is {reached}; that is yet to come")
+    past = PastRecorder(spot, reached, read)
     state.log.attach(past)
     return calendar, past
 
@@ -86,5 +86,5 @@ def _position(journal: SharedJournal, moment: Moment) -> int:
     found = first - 1 + bisect_right(range(first, journal.head().position + 1), moment.time, key=time)
     if found >= first and journal.time_at(found) is None:
         reason = f"its records up to {found} are of an older bookcore and tell no times; name a position"
-        raise JournalPositionError(journal.name, moment.given, reason)
+        raise JournalPositionError(journal.spot, moment.given, reason)
     return found

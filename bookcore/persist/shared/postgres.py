@@ -204,16 +204,18 @@ class PostgresJournal(SharedJournal):
 
     def __init__(
         self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
-        opened_by: Any = None,
+        opened_by: Any = None, part_of: str | None = None,
     ) -> None:  # fmt: skip
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`.
 
-        *opened_by* is a connection of somebody else that is used for this alone.
+        *opened_by* is a connection of somebody else that is used for this alone. *part_of*: it is a partition of a calendar
+        that the program opened by another address, which errors tell.
         """
         self._where = where = Address.of(address)
         self.row = where.row
         """The name of its row among the calendars of the database."""
-        self.name, self._address, self._wants_tables = where.name, where.server, where.tables
+        self.name, self._address, self._wants_tables = part_of or where.name, where.server, where.tables
+        self.spot = f"{part_of}, partition {where.partition}" if part_of else where.name
         self._is_made = self._tables = False
         self._beside: PostgresJournal | None = None
         self.idle: list[Any] = []
@@ -404,7 +406,7 @@ class PostgresJournal(SharedJournal):
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
-        return entries(self.name, place, rows)
+        return entries(self.spot, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
@@ -427,7 +429,7 @@ class PostgresJournal(SharedJournal):
         ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
                  WHERE calendar = %s AND position = %s"""
         with self._to_read("cannot be read") as reader:
-            return time_in(self.name, position, reader.execute(ask, (self.row, position)).fetchone())
+            return time_in(self.spot, position, reader.execute(ask, (self.row, position)).fetchone())
 
     def now(self) -> int:
         """See `SharedJournal.now`."""

@@ -225,7 +225,7 @@ class SharedRecorder:
         self._applied = news[-1].place
         self.grown += sum(len(entry.data) for entry in news)
         try:
-            state.undoing(True, replay_all, self._replay, self.journal.name, news)
+            state.undoing(True, replay_all, self._replay, self.journal.spot, news)
         finally:
             self._applied = None
 
@@ -259,7 +259,7 @@ class SharedRecorder:
             if not self.journal.wait(self.place, self.left(until)):
                 self.check_open()
                 what = f"has {self.position} records, and record {position} did not come within {patience:g} seconds"
-                raise JournalTimeoutError(self.journal.name, what, patience)
+                raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
 
     def barrier(self) -> None:

@@ -31,7 +31,7 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
 
     Raises: `JournalDamagedError` if none is whole and the journal did not begin with an empty calendar.
     """
-    name, origin = journal.name, journal.origin
+    name, origin = journal.spot, journal.origin
     for place, data, _ in journal.checkpoints(most + 1):
         try:
             calendar, state, facts = load_bytes(make, f"{name}, checkpoint {place.position}", known, data)
@@ -87,7 +87,7 @@ class Records:
             for place, data, time in news:
                 self.place = place
                 self.size += len(data)
-                yield Record(place.position, time, f"{journal.name}, record {place.position}", None, data)
+                yield Record(place.position, time, f"{journal.spot}, record {place.position}", None, data)
             if self._progress is not None:
                 done = self.place.position - self._start.position
                 self._progress(done, max(done, self._end - self._start.position))

@@ -152,7 +152,9 @@ class SharedJournal(Protocol):
     """
 
     name: str
-    """The address, as errors tell it; without a password."""
+    """The address that the program opened, as errors tell it; without a password."""
+    spot: str
+    """What errors about records call it: ``name``, and of a calendar in partitions, in which of these the record is."""
     bounds: str
     origin: Place
     """Where it begins: with an empty calendar at position 0, or with a checkpoint at a later one, see `Beginning`."""

@@ -101,7 +101,7 @@ class SqliteJournal(SharedJournal):
         upgrade: bool = False,
     ) -> None:  # fmt: skip
         """Open the file, or make it; with *upgrade* bring an older one to this format. Raises: `JournalError`."""
-        self.name, self._path = path, os.path.abspath(path)
+        self.name, self.spot, self._path = path, path, os.path.abspath(path)
         self._fs, self._upgrades, self.was_format = FileSystem(), upgrade, VERSION
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()

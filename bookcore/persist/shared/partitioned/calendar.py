@@ -87,6 +87,8 @@ class PartitionedCalendar:
         self._by_number = {part.number: part for part in parts}
         self.registration = Registration([[] for _ in (directory, *parts)])  # made anew by a question about all
         self._thread = threading.local()
+        for part in (directory, *parts):
+            part.state.told_as = self
 
     if not TYPE_CHECKING:  # a type checker knows what is there
 

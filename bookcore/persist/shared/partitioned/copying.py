@@ -61,7 +61,7 @@ def read_partitions(make: MakeState, address: str, known: dict[str, type], timeo
         heads = journal.heads([name, *(f"{name}/{number}" for number in range(count))])
 
     def read(made: MakeState, place: str, row: str) -> CalendarState:
-        reopen = partial(PostgresJournal, place, **options)
+        reopen = partial(PostgresJournal, place, **options, part_of=None if place == address else where.name)
         return open_past(made, reopen, known, Moment.of(heads[row].position), Asked())[0]
 
     def plain(bounds: str, event_type: Any) -> tuple[CalendarState, CalendarState]:

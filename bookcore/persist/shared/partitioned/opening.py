@@ -46,7 +46,7 @@ def open_partitioned(
             start = empty(where.name, asked, first_number(number)) if create else None
             place = f"{address}&partition={number}"
             with first.reading() as connection:
-                journal = PostgresJournal(place, **options, begin=start, opened_by=connection)
+                journal = PostgresJournal(place, **options, begin=start, opened_by=connection, part_of=where.name)
             journal.read_beside(first)
             if number in held:
                 members.append(_part(make, adopt, number, journal, known, asked, kept))
@@ -92,7 +92,7 @@ def open_partitioned_past(
 
     def part(made: Make[Any], number: int, place: str, position: int, wanted: Asked) -> Part:
         def reopen() -> PostgresJournal:
-            return PostgresJournal(place, **options)
+            return PostgresJournal(place, **options, part_of=None if number == DIRECTORY else where.name)
 
         calendar, past = open_past(made, reopen, known, Moment.of(position), wanted)
         adopted = divided.adopt(calendar, past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import pydoc
@@ -39,7 +40,9 @@ from bookcore import (
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalClosedError,
+    JournalDamagedError,
     JournalError,
+    JournalPositionError,
     JournalReadOnlyError,
     JournalTimeoutError,
     PartitionNotHeldError,
@@ -773,6 +776,46 @@ class _Less:
 
     def __lt__(self, other: _Less) -> bool:
         return self.value < other.value
+
+
+def test_errors_name_the_calendar_that_was_opened(rooms: Any, divided: str, parted: Callable[..., Any], admin: Any) -> None:
+    """And not the partition that raised them; one about a record says in which partition that is."""
+    low, _ = apart(rooms)
+    number = rooms.partition_of(low)
+    rooms.book(low, 1, 2, id="stay")
+    unclocked = parted(clock=None)
+    unclocked.hold(low, 5, 6, id="seat", until=None)
+    for call in (lambda: unclocked.hold(low, 3, 4, ttl=5), lambda: unclocked.extend("seat", ttl=5), lambda: copy.copy(unclocked)):
+        with pytest.raises(QueryError) as asked:
+            call()
+        assert asked.value.term is unclocked
+    with closing(parted(read_only=True, clock=None)) as reader:
+        refused: list[Callable[[], Any]] = [
+            lambda: reader.book(low, 7, 8), lambda: reader.remove_booking("stay"), lambda: reader.add_resource(Resource("z")),
+        ]  # fmt: skip
+        for call in refused:
+            with pytest.raises(JournalReadOnlyError) as told:
+                call()
+            assert told.value.path == rooms.name
+    with pytest.raises(SnapshotError) as unwritten:
+        rooms.book(low, 7, 8, guest=object())
+    assert unwritten.value.path == rooms.name
+    spot = f"{rooms.name}, partition {number}"
+    with pytest.raises(JournalTimeoutError) as late:
+        rooms.wait_for([99 if at == number else None for at in range(4)], timeout=0.01)
+    assert late.value.path == spot
+    with pytest.raises(JournalPositionError) as ahead:
+        Calendar.open(divided, as_of=tuple(99 if at == number else 1 for at in range(4)))
+    assert ahead.value.path == spot
+    row = f"{Address.of(divided).whole}/{number}"
+    admin.execute("UPDATE bookcore.change SET record = '' WHERE calendar = %s AND position = 2", (row,))
+    with pytest.raises(JournalDamagedError, match="record 2 is damaged or gone") as damaged:
+        parted(clock=None)
+    assert damaged.value.path == spot
+    rooms.close()
+    with pytest.raises(JournalClosedError) as closed:
+        rooms.book(low, 7, 8)
+    assert closed.value.path == rooms.name
 
 
 def test_the_first_of_any_number_are_those_of_all_however_they_are_spread(parted: Callable[..., Any]) -> None:
