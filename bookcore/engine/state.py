@@ -169,7 +169,8 @@ class CalendarState:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copy, deepcopy and pickle: a copy would share a store, a lock and functions with the calendar."""
-        raise QueryError(self.told_as, "is neither copied nor pickled: Calendar.restore of a snapshot makes an independent one")
+        way = "Calendar.restore of a snapshot makes an independent one"
+        raise QueryError(self.told_as, f"is neither copied nor pickled: {way}")
 
     # -- commit ------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Beginning, Place
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
-from bookcore.persist.snapshot.format import MAGIC, Limits, check_key, path_text
+from bookcore.persist.snapshot.format import MAGIC, Limits, check_key
 from bookcore.persist.snapshot.save_load import load_bytes, load_file, save, save_bytes
 
 UNFINISHED = ".unfinished-copy"
@@ -106,7 +106,7 @@ def copy_calendar(
     ...         copy.bookings, shared.position, shared.digest() == calendar.digest()
     (1, 2, True)
     """
-    start, target, fs = path_text(source), path_text(to), fs or FileSystem()
+    start, target, fs = reading.place_text(source), reading.place_text(to), fs or FileSystem()
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of what is done, how much of it is, and how much there is")
     if resource_key is not None and not callable(resource_key):

@@ -10,12 +10,11 @@ from bookcore.model.errors import QueryError
 from bookcore.persist.journal import past
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
-from bookcore.persist.journal.reading import Directory, Moment, Progress, blank
+from bookcore.persist.journal.reading import Directory, Moment, Progress, blank, place_text
 from bookcore.persist.shared.address import is_address, is_divided, shown, without_key
 from bookcore.persist.shared.opening import journal_at
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.snapshot.classes import StandIns
-from bookcore.persist.snapshot.format import path_text
 
 
 def read_log(
@@ -43,7 +42,7 @@ def read_log(
     if not callable(wanted):
         raise QueryError(wanted, "wanted is a function of an entry that tells whether it is returned")
     moment = None if since is None else Moment.of(since).earlier()
-    address = path_text(where)
+    address = place_text(where)
     if not is_address(address):
         if os.path.isfile(address):
             raise JournalError(address, "is a file: a snapshot tells no history, a directory or a database does")

@@ -27,7 +27,17 @@ from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
-from bookcore.persist.journal.reading import Asked, C, Directory, Make, Moment, Progress, check_progress
+from bookcore.persist.journal.reading import (
+    WAYS,
+    Asked,
+    C,
+    Directory,
+    Make,
+    Moment,
+    Progress,
+    check_progress,
+    place_text,
+)
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared.address import (
@@ -40,7 +50,7 @@ from bookcore.persist.shared.address import (
 )
 from bookcore.persist.shared.opening import Divided, open_shared, open_shared_past
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.format import check_key, path_text
+from bookcore.persist.snapshot.format import check_key
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save, told_as_unwritable
 
@@ -224,7 +234,7 @@ def open_calendar(
 
     With *divided*, a calendar in partitions may be opened; it is returned whole, and None for its journal.
     """
-    folder = path_text(directory)
+    folder = place_text(directory)
     known = handed_in(folder, types, *([] if event_type in (None, BookingEvent) else [event_type]))
     asked = Asked.of(bounds, event_type)
     if plain_text(sync) not in _SYNCS:
@@ -269,8 +279,7 @@ def open_calendar(
         options = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
         return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
     if is_like_address(folder):
-        ways = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
-        raise JournalError(folder, f"is no address as it is read here: write {ways}; ./ before it if it is a directory")
+        raise JournalError(folder, f"is no address as it is read here: write {WAYS}; ./ before it if it is a directory")
     if read_only:
         raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads what stands")
     if divided is not None and divided.numbers is not None:

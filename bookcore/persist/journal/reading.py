@@ -70,6 +70,8 @@ Make = Callable[..., tuple[C, CalendarState]]
 Progress = Callable[[int, int], Any]
 """Is called now and then with the number of bytes that have been read, and of all that will be."""
 
+WAYS = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
+"""What the address of a database looks like."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 1 << 64  # after every position and every time of a file
@@ -486,12 +488,23 @@ class Directory(NamedTuple):
     @classmethod
     def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
         """Return the directory that a program names. Raises: `SnapshotError` for what is no path or no key."""
-        folder = path_text(path)
+        folder = place_text(path)
         return cls(folder, fs or FileSystem(), check_key(folder, key))
 
     def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
         """Return a reader of the directory. Raises: `JournalError`."""
         return Reader(self.folder, self.fs, tell, progress, self.secret)
+
+
+def place_text(where: object) -> str:
+    """Return as text where a calendar is: a directory, or an address. Raises: `JournalError` for what is neither."""
+    text = plain_text(where)
+    if text is not None and not text.strip():
+        raise JournalError(repr(text), f"an address is empty: write {WAYS}, or the path of a directory")
+    try:
+        return path_text(where)
+    except SnapshotError as exc:
+        raise JournalError(exc.path, f"{exc.reason}: write {WAYS}, or the path of a directory") from None
 
 
 def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:

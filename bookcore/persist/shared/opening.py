@@ -121,7 +121,7 @@ def journal_at(
     scheme, where, asked = apart(address)
     path = where[1:]
     if scheme == "dbzero":
-        if not where.startswith("/") or not path:
+        if not where.startswith("/") or not path.strip():
             what = "the address of a directory is dbzero:///path?prefix=name, or dbzero:////path from the root"
             raise JournalError(shown(address), what)
         prefix = _prefix(address, asked)
@@ -133,7 +133,7 @@ def journal_at(
     if scheme != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
-    if not where.startswith("/") or not path or path == ":memory:" or asked:
+    if not where.startswith("/") or not path.strip() or path == ":memory:" or asked:
         what = "the address of a file is sqlite:///path, or sqlite:////path from the root, and nothing after it"
         if asked:
             what += f", but here is ?{asked.partition('=')[0]}"

@@ -29,8 +29,10 @@ from bookcore import (
     TransactionError,
     changes,
 )
+from bookcore.persist.copying import copy_calendar
 from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.directory import DirectoryJournal
 from bookcore.persist.journal.errors import (
     JournalClosedError,
@@ -40,6 +42,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
 )
 from bookcore.persist.journal.frames import read_frames, read_header
+from bookcore.persist.journal.verify import verify
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
 
@@ -555,11 +558,14 @@ def test_an_invalid_argument_is_refused_before_anything_is_made(arguments: dict[
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("path", ["", "\0", 3.5, object(), None])
-def test_what_is_no_path_is_refused(path: Any) -> None:
-    """As for snapshots."""
-    with pytest.raises(SnapshotError, match="not a path"):
-        Calendar.open(path)
+@pytest.mark.parametrize("call", [Calendar.open, read_log, verify, lambda path: copy_calendar(path, path)], ids=range(4))
+@pytest.mark.parametrize("path", ["", "  ", "\t", b"", "\0", 3.5, object(), None], ids=range(8))
+def test_what_is_no_place_is_refused(path: Any, call: Any) -> None:
+    """Nothing is made of it; the error says what an address looks like."""
+    what = "an address is empty" if isinstance(path, str) and not path.strip() else "not a path"
+    way = r": write postgresql://user@host/database, sqlite:///path or dbzero:///path, or the path of a directory"
+    with pytest.raises(JournalError, match=what + ".*" + way):
+        call(path)
 
 
 def _foreign(folder: Path) -> None:

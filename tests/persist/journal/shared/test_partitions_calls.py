@@ -785,13 +785,17 @@ def test_errors_name_the_calendar_that_was_opened(rooms: Any, divided: str, part
     rooms.book(low, 1, 2, id="stay")
     unclocked = parted(clock=None)
     unclocked.hold(low, 5, 6, id="seat", until=None)
-    for call in (lambda: unclocked.hold(low, 3, 4, ttl=5), lambda: unclocked.extend("seat", ttl=5), lambda: copy.copy(unclocked)):
+    timed: list[Callable[[], Any]] = [
+        lambda: unclocked.hold(low, 3, 4, ttl=5), lambda: unclocked.extend("seat", ttl=5), lambda: copy.copy(unclocked),
+    ]  # fmt: skip
+    for call in timed:
         with pytest.raises(QueryError) as asked:
             call()
         assert asked.value.term is unclocked
     with closing(parted(read_only=True, clock=None)) as reader:
         refused: list[Callable[[], Any]] = [
-            lambda: reader.book(low, 7, 8), lambda: reader.remove_booking("stay"), lambda: reader.add_resource(Resource("z")),
+            lambda: reader.book(low, 7, 8), lambda: reader.remove_booking("stay"),
+            lambda: reader.add_resource(Resource("z")),
         ]  # fmt: skip
         for call in refused:
             with pytest.raises(JournalReadOnlyError) as told:

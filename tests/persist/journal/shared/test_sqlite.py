@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, QueryError, Resource, SnapshotError
+from bookcore import BookingEvent, Calendar, QueryError, Resource
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
@@ -543,5 +543,8 @@ def test_errors_of_the_database_are_told_as_what_they_are(
 
 def test_no_path_is_refused() -> None:
     """As for a directory."""
-    with pytest.raises(SnapshotError, match="not a path"):
+    with pytest.raises(JournalError, match="not a path"):
         Calendar.open("sqlite:///a\0b")
+    for address in ("sqlite:///", "sqlite:///  ", "sqlite://"):
+        with pytest.raises(JournalError, match=r"the address of a file is sqlite:///path"):
+            Calendar.open(address)
