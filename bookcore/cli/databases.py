@@ -1,8 +1,7 @@
-"""The commands about a database that calendars are in: ``bookcore db``. All but ``upgrade`` are for PostgreSQL alone."""
+"""The commands about a database that calendars are in: ``bookcore db``; two of them are for PostgreSQL alone."""
 
 from __future__ import annotations
 
-import os
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
@@ -14,9 +13,10 @@ from bookcore.cli.faults import BAD, user_errors
 from bookcore.cli.options import Command, JsonOpt
 from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
-from bookcore.cli.sources import UsageError
+from bookcore.cli.sources import UsageError, check_database
 from bookcore.model.errors import visible
-from bookcore.persist.shared.address import is_address, is_postgres
+from bookcore.persist.shared.address import is_postgres
+from bookcore.persist.shared.checking import check as check_calendar
 from bookcore.persist.shared.opening import postgres_databases
 from bookcore.persist.shared.opening import upgrade as upgrade_database
 from bookcore.tables.filling import sentence
@@ -24,7 +24,7 @@ from bookcore.tables.filling import sentence
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Make, check and repair the PostgreSQL database that calendars are in; bring an older database up to this version.",
+    help="Make and repair PostgreSQL databases that calendars are in; check any database, and bring it up to date.",
 )
 LISTED = 30
 """How many rows are printed that differ."""
@@ -33,15 +33,12 @@ DsnArg = Annotated[
 ]
 
 
-def _databases(address: str) -> ModuleType:
+def _databases(address: str, command: str) -> ModuleType:
     """Return the functions for databases. Raises: `UsageError` for another address, `MissingExtraError`."""
+    check_database(address, command)
     if not is_postgres(address):
         way = "name a database as postgresql://user@host/database?calendar=name"
-        if is_address(address):
-            way += "; `bookcore log` reads the records of any database, and names one that is damaged"
-        elif os.path.isdir(address):
-            way += "; `bookcore verify` checks a directory"
-        raise UsageError(f"all but upgrade is for PostgreSQL: {way}")
+        raise UsageError(f"{command} is for PostgreSQL: {way}")
     return postgres_databases()
 
 
@@ -61,7 +58,7 @@ def init(
     [dim]Example:  bookcore db init "postgresql://owner@host/rooms?calendar=berlin"[/]
     """
     with user_errors(as_json=as_json):
-        databases = _databases(dsn)
+        databases = _databases(dsn, "init")
         was_there = databases.is_there(dsn)
         name = databases.init(dsn, bounds=bounds)
     if as_json:
@@ -81,6 +78,7 @@ def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
     [dim]Example:  bookcore db upgrade postgresql://owner@host/rooms[/]
     """
     with user_errors(as_json=as_json), progress_bar("Reading records") as progress:
+        check_database(dsn, "upgrade")
         done = upgrade_database(dsn, progress=progress)
     if as_json:
         print_json({"from_format": done.was, "format": done.format, "tables_added": list(done.tables_added)})
@@ -97,14 +95,14 @@ def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
 def check(dsn: DsnArg, as_json: JsonOpt = False) -> None:
     """Say whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    It is only read, also while programs change it.
+    It is only read, also while programs change it. DSN is that of PostgreSQL, [b]sqlite:///path[/] or [b]dbzero:///path[/].
 
     [dim]Example:  bookcore db check "postgresql://reader@host/rooms?calendar=berlin"[/]
     """
     with user_errors(as_json=as_json):
-        databases = _databases(dsn)
-        with progress_bar("Checking records") as progress:
-            found = databases.check(dsn, progress=progress)
+        check_database(dsn, "check")
+        with progress_bar("Checking records", of_bytes=is_postgres(dsn)) as progress:
+            found = check_calendar(dsn, progress=progress)
     if as_json:
         print_json(_plain(found))
     else:
@@ -120,7 +118,7 @@ def rebuild(dsn: DsnArg, as_json: JsonOpt = False) -> None:
     [dim]Example:  bookcore db rebuild "postgresql://owner@host/rooms?calendar=berlin"[/]
     """
     with user_errors(as_json=as_json):
-        databases = _databases(dsn)
+        databases = _databases(dsn, "rebuild")
         with progress_bar("Reading records") as progress:
             changed = databases.rebuild(dsn, progress=progress)
     if as_json:

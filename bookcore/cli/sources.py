@@ -21,7 +21,8 @@ from rich.progress import Progress
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import progress_bar
 from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked, visible
-from bookcore.persist.shared.address import is_address, is_postgres, shown
+from bookcore.persist.journal.reading import WAYS
+from bookcore.persist.shared.address import is_address, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
@@ -143,6 +144,16 @@ def check_directory(typed: str, command: str) -> None:
         raise UsageError(f"{shown(typed)} is {kind}, and {command} is for directories; {way}")
 
 
+def check_database(typed: str, command: str) -> None:
+    """Raise `UsageError` if the argument DSN is no address, with the command that is for a directory or a file."""
+    if not is_address(typed):
+        kind, way = _kind(typed)
+        if os.path.isdir(typed):
+            kind, way = "a directory", "`bookcore verify` checks it, `bookcore copy` copies it"
+        where = f"{masked(typed)} is {kind or 'no address'}, and db {command} is for databases"
+        raise UsageError(f"{where}; {way or f'write {WAYS}'}")
+
+
 def check_holder(typed: str) -> None:
     """Raise `UsageError` if an argument is a file that holds no calendar, or a SQLite file."""
     begin = _begin(typed)
@@ -161,11 +172,12 @@ def _check_address(typed: str, begin: bytes) -> None:
 def _kind(typed: str) -> tuple[str | None, str]:
     """Return what a place is that is no directory, and which command reads it; None for one that may be a directory."""
     if is_address(typed):
-        check = "`bookcore db check` checks it" if is_postgres(typed) else "`bookcore log` reads its records"
-        return "a database", f"{check}, `bookcore copy` copies it, with --as-of as it stood before a damaged record"
+        way = "`bookcore db check` checks it, `bookcore copy` copies it, with --as-of as it stood before a damaged record"
+        return "a database", way
     begin = _begin(typed)
     if begin.startswith(_SQLITE):
-        return "a SQLite file", f"if a calendar is in it, `bookcore load sqlite:///{typed}` reads it"
+        way = f"if a calendar is in it, `bookcore load sqlite:///{typed}` reads it, and `bookcore db check` checks it"
+        return "a SQLite file", way
     if begin.startswith(MAGIC):
         return "a snapshot", "`bookcore load` reads and checks it, `bookcore copy` copies it"
     return ("a file", "`bookcore load` reads tables and snapshots") if os.path.isfile(typed) else (None, "")

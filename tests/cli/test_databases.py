@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,7 @@ def test_what_is_no_database_is_named_without_its_password(
     """Exit code 2; so for a newer schema, and without psycopg."""
     found = run("db", command, "mysql://ada:secret@host/rooms")
     assert (found.exit_code, "secret" in found.output) == (2, False)
-    assert ("for PostgreSQL: name" in found.output) == (command != "upgrade")
+    assert ("for PostgreSQL: name" in found.output) == (command in ("init", "rebuild"))
     found = run("db", command, "postgresql://ada:secret@127.0.0.1:1/rooms", "--json")
     assert (found.exit_code, "secret" in found.output) == (2, False)
     run("db", "init", dsn)
@@ -120,11 +122,40 @@ def test_what_db_is_not_for_names_the_command_that_is(
     monkeypatch.chdir(tmp_path)
     for folder in ("rooms", "postgres"):
         Calendar.open(f"./{folder}/").close()
-    verify, log = "`bookcore verify`", "`bookcore log`"
-    for place, way in ((tmp_path / "rooms", verify), ("postgres", verify), (f"sqlite:///{tmp_path}/x.db", log)):
+    Calendar.open("sqlite:///rooms.db").close()
+    (tmp_path / "list.csv").write_text("room,start,end\n")
+    verify = "is a directory, and db check is for databases; `bookcore verify` checks it"
+    ways = {
+        tmp_path / "rooms": verify, "postgres": verify, "list.csv": "is a file", "rooms.db": "load sqlite:///rooms.db`",
+        "nowhere": "is no address", "sqlite:rooms.db": "write postgresql://user@host/database, sqlite:///path or dbzero",
+    }  # fmt: skip
+    for place, way in ways.items():
         found = run("db", "check", place)
         assert found.exit_code == 2
         assert way in found.stderr
+    found = run("db", "rebuild", "sqlite:///rooms.db")
+    assert (found.exit_code, "rebuild is for PostgreSQL" in found.stderr) == (2, True)
+    found = run("verify", "sqlite:///rooms.db")
+    assert (found.exit_code, "`bookcore db check` checks it" in found.stderr) == (2, True)
+
+
+def test_a_check_of_sqlite_names_the_record_that_is_damaged(run: Run, tmp_path: Path) -> None:
+    """As of PostgreSQL, but for the tables; a whole one is whole while a program has it open."""
+    address = f"sqlite:///{tmp_path}/rooms.db"
+    with Calendar.open(address) as calendar:
+        calendar.add_resource(Resource("loft"))
+        calendar.book("loft", 1, 3)
+        found = run("db", "check", address)
+        assert found.exit_code == 0
+        whole, last = found.stdout.splitlines()
+        assert whole == f"{address} is whole: 2 records, 0 checkpoints; it has no tables"
+        assert last == f"record 2, digest {calendar.digest()}"
+    with closing(sqlite3.connect(tmp_path / "rooms.db")) as other, other:
+        other.execute("UPDATE change SET record = x'00' WHERE position = 2")
+    found = run("db", "check", address, "--json")
+    facts = json.loads(found.stdout)
+    assert (found.exit_code, facts["whole"], facts["position"]) == (1, False, 1)
+    assert "record 2 is damaged or gone" in facts["faults"][0]
 
 
 def test_a_check_of_partitions_tells_the_position_of_each(run: Run, dsn: str) -> None:

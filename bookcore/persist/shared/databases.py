@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
 from bookcore.persist.shared.pgerrors import error_of
-from bookcore.persist.shared.pgreplay import Difference, Replayed, write_tables
+from bookcore.persist.shared.pgreplay import Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
     VERSION,
     Address,
@@ -30,36 +29,8 @@ from bookcore.persist.shared.pgschema import (
 )
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import empty
-from bookcore.persist.shared.seam import Upgraded
+from bookcore.persist.shared.seam import Checked, Upgraded
 from bookcore.persist.snapshot.digest import digest
-
-
-class Checked(NamedTuple):
-    """What `check` has found in one calendar.
-
-    ``position`` is that of the last record which follows from those before; of a calendar in partitions it is a tuple, and
-    ``digest`` is that of them, as the calendar tells it. ``records`` is how many were applied, and
-    ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
-    first thousand of each table; ``has_tables`` tells whether there are some, ``compared`` whether they were compared: not
-    where records are damaged, because those that follow cannot be applied.
-    """
-
-    database: str
-    calendar: str
-    begins: int
-    position: int | tuple[int, ...]
-    records: int
-    digest: str
-    checkpoints: tuple[int, ...]
-    has_tables: bool
-    faults: tuple[BookcoreError, ...]
-    differences: tuple[Difference, ...]
-    compared: bool = True
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether nothing is wrong."""
-        return not self.faults and not self.differences
 
 
 def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> str:
@@ -128,7 +99,8 @@ def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Prog
 def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    Without *types* the classes of the program are stood in for. *progress* is called with the number of bytes that were
+    `bookcore.persist.shared.checking.check` takes every address. Without *types* the classes of the program are stood in
+    for. *progress* is called with the number of bytes that were
     read, and that of all bytes. Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key
     whose codec is not registered. Complexity: linear in the records, in time; in memory as the calendar.
     """

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
+from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReplacedError
 
 LAST = (1 << 62) - 1
@@ -60,6 +61,37 @@ class Beginning(NamedTuple):
     def empty(cls, bounds: str | None) -> Beginning:
         """Return the beginning of an empty calendar, by default with an exclusive end. Its mark tells it from all others."""
         return cls(Place(0, secrets.randbits(32)), bounds or "[)", if_new=True)
+
+
+class Checked(NamedTuple):
+    """What `bookcore.persist.shared.checking.check` has found in one calendar.
+
+    ``database`` is what errors call it.
+
+    ``position`` is that of the last record which follows from those before; of a calendar in partitions it is a tuple, and
+    ``digest`` is that of them, as the calendar tells it. ``records`` is how many were applied, and
+    ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
+    first thousand of each table; ``has_tables`` tells whether there are some, ``compared`` whether they were compared: not
+    where records are damaged, because those that follow cannot be applied. Each difference is a
+    `bookcore.persist.shared.pgreplay.Difference`.
+    """
+
+    database: str
+    calendar: str
+    begins: int
+    position: int | tuple[int, ...]
+    records: int
+    digest: str
+    checkpoints: tuple[int, ...]
+    has_tables: bool
+    faults: tuple[BookcoreError, ...]
+    differences: tuple[Any, ...]
+    compared: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.faults and not self.differences
 
 
 class Upgraded(NamedTuple):
