@@ -487,7 +487,7 @@ class Directory(NamedTuple):
 
     @classmethod
     def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
-        """Return the directory that a program names. Raises: `SnapshotError` for what is no path or no key."""
+        """Return the directory that a program names. Raises: `JournalError` for no path, `SnapshotError` for no key."""
         folder = place_text(path)
         return cls(folder, fs or FileSystem(), check_key(folder, key))
 

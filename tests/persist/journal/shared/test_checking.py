@@ -78,7 +78,6 @@ def test_damage_is_named_and_what_is_before_it_counts(name: str, kept: tuple[Pat
     assert not found.is_whole
     (fault,) = found.faults
     assert reason in str(fault)
-    begins: Any = found.begins
     assert (found.position, found.records) == (int(found.begins) + position, position)
 
 
