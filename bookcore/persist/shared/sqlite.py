@@ -309,8 +309,9 @@ class SqliteJournal(SharedJournal):
             raise JournalClosedError.after_close(self.name)
         if os.getpid() != self._pid:
             self._check_file()
-        if not writer.in_transaction:
-            raise JournalError(self.name, "its lock was lost, so nothing was changed")
+        with self._told("the change was not made"):
+            if not writer.in_transaction:
+                raise JournalError(self.name, "its lock was lost, so nothing was changed")
         return writer
 
     def lock(self, timeout: float) -> None:
@@ -350,9 +351,10 @@ class SqliteJournal(SharedJournal):
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""
         writer = self._writer
-        if writer is not None and os.getpid() == self._pid and writer.in_transaction:
-            with suppress(sqlite3.Error):
-                writer.execute("ROLLBACK")
+        if writer is not None and os.getpid() == self._pid:
+            with suppress(sqlite3.Error):  # also where another thread is closing it
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
 
     # -- checkpoints, the end ----------------------------------------------------------------------
 

@@ -466,6 +466,18 @@ def test_a_command_that_waits_for_the_lock_while_the_calendar_is_closed_is_told_
     assert "the calendar was closed" in str(error)
 
 
+def test_a_command_whose_connection_is_closed_by_another_thread_is_told_that(opened: Open) -> None:
+    """Wherever it is: SQLite does not even tell whether a transaction is open there."""
+    journal: Any = booked(opened, 1)._recorder.journal
+    place = journal.head()
+    journal.lock(1.0)
+    journal._ended = True
+    journal._writer.close()
+    with pytest.raises(JournalClosedError, match="the calendar was closed"):
+        journal.append(place, [b"record"])
+    journal.unlock()
+
+
 def test_a_file_that_is_locked_by_another_program_is_told_in_time(opened: Open, tmp_path: Path) -> None:
     """To a command and a checkpoint; questions are answered, and who opens it reads."""
     one = booked(opened, 1, timeout=0.05)
