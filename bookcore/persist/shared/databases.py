@@ -27,10 +27,13 @@ from bookcore.persist.shared.pgschema import (
     make_schema,
     version_of,
 )
-from bookcore.persist.shared.postgres import PostgresJournal
+from bookcore.persist.shared.postgres import PostgresJournal, options_of
 from bookcore.persist.shared.replaying import empty
 from bookcore.persist.shared.seam import Checked, Upgraded
 from bookcore.persist.snapshot.digest import digest
+
+PATIENCE = 10.0
+"""For how many seconds a server is waited for that does not answer, or is gone; not for what takes the server long."""
 
 
 def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> str:
@@ -149,9 +152,9 @@ def _meant(connection: Any, where: Address) -> list[str]:
 
 @contextmanager
 def _connected(where: Address, what: str) -> Iterator[Any]:
-    """Give a connection; what the database raises is raised as an error of ours."""
+    """Give a connection, which waits as long as the server works; what that raises is raised as an error of ours."""
     try:
-        with psycopg.connect(where.server, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        with psycopg.connect(**options_of(where.server, PATIENCE)) as connection:
             yield connection
     except psycopg.Error as exc:
         raise error_of(exc, where.name, what, 0) from exc

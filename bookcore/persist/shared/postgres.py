@@ -175,6 +175,19 @@ class _Connection(psycopg.Connection[Any]):
                 until, given_up = monotonic() + CANCELLING, True
 
 
+def options_of(server: str, timeout: float) -> dict[str, Any]:
+    """Return the options of a connection: those in an address, and those by which a server that is gone is noticed in time.
+
+    Raises: psycopg.Error.
+    """
+    seconds = max(2, round(timeout))
+    return {
+        "autocommit": True, "cursor_factory": psycopg.ClientCursor, "connect_timeout": seconds,
+        "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds, "keepalives_interval": 1, "keepalives_count": 3,
+        **psycopg.conninfo.conninfo_to_dict(server),
+    }  # fmt: skip
+
+
 def connected(server: str, timeout: float) -> Any:
     """Return a new connection to a server, which is given up if it says nothing for *timeout* seconds.
 
@@ -182,11 +195,7 @@ def connected(server: str, timeout: float) -> Any:
     """
     patience = max(LEAST_PATIENCE, timeout)
     seconds = max(2, round(patience))
-    options: dict[str, Any] = {
-        "connect_timeout": seconds, "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds,
-        "keepalives_interval": 1, "keepalives_count": 3, **psycopg.conninfo.conninfo_to_dict(server),
-    }  # fmt: skip
-    connection = _Connection.connect(autocommit=True, cursor_factory=psycopg.ClientCursor, **options)
+    connection = _Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
         connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -323,6 +324,15 @@ def test_what_is_not_there_is_named(address: str, opened: Open) -> None:
             call(address.replace("berlin", "rome"))
         with pytest.raises(JournalError, match="does not exist"):
             call(address.replace("/test_", "/nowhere_"))
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one behind a wall that drops what is sent."""
+    monkeypatch.setattr(databases, "PATIENCE", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/rooms?sslmode=disable&gssencmode=disable"
+        with pytest.raises(JournalError, match="cannot be read: connection timeout expired; no server answers there"):
+            databases.check(address)
 
 
 def test_a_copy_into_a_database_has_tables(
