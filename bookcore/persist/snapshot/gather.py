@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter, rshift
 from types import NoneType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
@@ -33,8 +33,34 @@ from bookcore.stores.record import ResourceRecord
 _MISSING = object()
 
 
-Rows: TypeAlias = tuple[Any, ...]
-"""What `read` returns."""
+class Rows(NamedTuple):
+    """Copies of all that `gather` needs from a calendar, at one moment."""
+
+    records: list[ResourceRecord]
+    """Of all resources, in order of registration."""
+    columns: _Columns
+    ids: dict[int, Any]
+    """The ids of bookings that are not their numbers, by number."""
+    objects: dict[int, BookingEvent]
+    """The events that say more than their rows, or say it otherwise, by number."""
+    until: list[tuple[int, Any]]
+    """The held bookings, by number, and when each hold expires."""
+    expired: list[tuple[Any, Any]]
+    """The ids of the holds that expired last, and when each did."""
+    closures: list[Closure]
+    active: dict[int, int]
+    """The numbers of those bookings that closures list and that are active, by the ``id()`` of the event."""
+    tags: list[tuple[Any, int]]
+    """The labels, and the resources of each as a bitmap of their numbers."""
+    rules: list[tuple[Any, int]]
+    """The opening hours, and the resources of each as a bitmap of their numbers."""
+    last: int
+    """The last number that was given to a booking."""
+    last_closure: int
+    fast_type: type | None
+    """The exact type of all keys as the index holds them; None if there is no such type."""
+    crowded: list[int]
+    """The places of the resources whose bookings use more units than there are."""
 
 
 @question
@@ -44,7 +70,7 @@ def read(calendar: CalendarState, path: object) -> Rows:
         raise SnapshotError(path, "a transaction is open, and may yet be undone")
     registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
     records = registry.in_order()
-    rows = _copied(calendar.store, records)
+    columns = _copied(calendar.store, records)
     ids: dict[Any, Any] = {}
     for part in ledger.ids.parts:  # in C, a part at a time
         ids.update(part)
@@ -52,13 +78,15 @@ def read(calendar: CalendarState, path: object) -> Rows:
     until = sorted(holds.until.items(), key=itemgetter(0))  # undoing puts them back last
     expired = list(holds.expired.items())
     closures = sorted(calendar.closures.by_id.values(), key=attrgetter("id"))
-    active = {id(event): event._seq for closure in closures for event in closure.overlapping if ledger.owns(event)}
+    listed = [event for closure in closures for event in closure.overlapping if ledger.owns(event)]
+    active: dict[int, Any] = {id(event): event._seq for event in listed}
     tags = [(label, bits.value()) for label, bits in registry.tags.items()]
     rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
     crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
-    fast_type = calendar.keys.plain
-    last = ledger.last, calendar.closures.last_id
-    return records, rows, ids, objects, until, expired, closures, active, tags, rules, *last, fast_type, crowded
+    last, last_closure, fast_type = ledger.last, calendar.closures.last_id, calendar.keys.plain
+    return Rows(
+        records, columns, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type, crowded
+    )
 
 
 def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, numbered: bool = False) -> State:
@@ -73,27 +101,28 @@ def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, n
     """
     classes = ClassNames(path)
     copies = read(calendar, path) if rows is None else rows
-    records, columns, ids, objects, until, expired, closures, active, tags, rules, *rest = copies
-    last, last_closure, fast_type, crowded = rest
-    state = State(crowded=crowded, bounds=calendar.bounds, last_sequence=last, last_closure=last_closure)
-    place_of = {record.number: place for place, record in enumerate(records)} if tags or rules else {}
+    records, until, closures, tags = copies.records, copies.until, copies.closures, copies.tags
+    state = State(
+        crowded=copies.crowded, bounds=calendar.bounds, last_sequence=copies.last, last_closure=copies.last_closure
+    )
+    place_of = {record.number: place for place, record in enumerate(records)} if tags or copies.rules else {}
 
     def members(bits: int) -> list[int]:
         return [place_of[number] for number in ordinals(bits)]
 
     state.event_type = classes.place(calendar.event_type)
     state.resources = _resources(records, classes, path, calendar.registry.key)
-    rules.sort(key=itemgetter(1))  # no resource has two
+    rules = sorted(copies.rules, key=itemgetter(1))  # no resource has two
     state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
     state.rules = Rules(
         [hours.to_plain() for hours, _ in rules],
         [members(bits) for _, bits in rules],
     )
-    seqs, state.bookings = _bookings(columns, ids, objects, records, fast_type, classes, numbered)
+    seqs, state.bookings = _bookings(copies, classes, numbered)
     place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
     state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
-    state.expired = Expired([id for id, _ in expired], [deadline for _, deadline in expired])
-    state.closures, gone = _closures(closures, records, active, place_by_seq)
+    state.expired = Expired([id for id, _ in copies.expired], [deadline for _, deadline in copies.expired])
+    state.closures, gone = _closures(closures, records, copies.active, place_by_seq)
     state.released = _released(gone, records, classes)
     state.classes = classes.names()
     return state
@@ -310,16 +339,9 @@ def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
     return order, found
 
 
-def _bookings(
-    rows: _Columns,
-    ids: dict[int, Any],
-    objects: dict[int, BookingEvent],
-    records: list[ResourceRecord],
-    fast_type: type | None,
-    classes: ClassNames,
-    numbered: bool,
-) -> tuple[Sequence[int], Bookings]:
+def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequence[int], Bookings]:
     """Return the numbers of the bookings, and a row for each; see `gather`."""
+    rows, ids, objects, fast_type = copies.columns, copies.ids, copies.objects, copies.fast_type
     count, seqs, quantities = len(rows.seqs), rows.seqs, rows.quantities
     places: Any = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
     starts, ends = rows.starts_and_ends()
