@@ -69,8 +69,9 @@ def open_on(
         asked.check(journal.name, state)
         records = Records(journal, place)
         state.gate.run(replay, state, known, records)
-        recorder = SharedRecorder(state, journal, known, records.place, patience=timeout, keep=keep, read_only=read_only)
-        recorder.grown = records.size
+        recorder = SharedRecorder(
+            state, journal, known, records.place, patience=timeout, keep=keep, read_only=read_only, grown=records.size
+        )
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:
             state.holds.clock = partial(_instant, state.holds.clock, journal)

@@ -45,8 +45,9 @@ class SharedRecorder:
 
     def __init__(
         self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
-        patience: float, keep: int, read_only: bool = False,
+        patience: float, keep: int, read_only: bool = False, grown: int = 0,
     ) -> None:  # fmt: skip
+        """*grown* is how many bytes of records were read after the snapshot with which memory began."""
         self.state, self.journal, self.place, self._known = state, journal, place, known
         self.turn = threading.RLock()
         self.waiting: deque[Any] = deque()  # the commands of threads that wait for their turn, see `SharedGate`
@@ -63,7 +64,7 @@ class SharedRecorder:
         self._pid = os.getpid()
         self._closed = False
         self.swelling = False  # a record was appended since the database was asked whether a checkpoint is due
-        self.grown = 0  # the bytes of all records that were read and appended since then, or at opening
+        self.grown = grown  # the bytes of all records that were read and appended since then, or at opening
 
     @property
     def name(self) -> str:
