@@ -33,6 +33,14 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def three_families(request: pytest.FixtureRequest) -> None:
+    """Let a database have three families of keys: a record is bytes to it, and a directory has those of all families."""
+    given = getattr(request.node, "callspec", None)
+    if given is not None and str(given.params.get("keys", "int")) not in ("int", "aware", "own"):
+        pytest.skip("the records of this family are tried in a directory")
+
+
+@pytest.fixture
 def divided(postgres_address: str) -> str:
     """Return the address of a calendar in four partitions that is not there yet."""
     joint = "&" if "?" in postgres_address else "?"

@@ -18,6 +18,7 @@ def _full(*_: Any, **__: Any) -> None:
     raise JournalError("rooms", "the disk is full")
 
 
+@pytest.mark.usefixtures("three_families")
 class TestShared(JournalContract):
     """`Calendar.open` with the address of a SQLite file or a PostgreSQL database."""
 
@@ -26,13 +27,6 @@ class TestShared(JournalContract):
         """Return addresses of journals that are not there yet."""
         numbers = count()
         return lambda: f"{address}-{next(numbers)}"
-
-    @pytest.fixture(autouse=True)
-    def _families(self, request: pytest.FixtureRequest) -> None:
-        """Let a server have three families of keys: a record is bytes to it, and a file has those of all families."""
-        given = request.node.callspec.params
-        if given["address"] == "postgresql" and str(given.get("keys", "int")) not in ("int", "aware", "own"):
-            pytest.skip("the records of this family are tried in a SQLite file")
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open without a follower and without syncs: nobody cuts the power."""

@@ -85,6 +85,7 @@ def booked(address: str, number: int = 3, **options: Any) -> Calendar:
     return calendar
 
 
+@pytest.mark.usefixtures("three_families")
 class TestDbzero(JournalContract):
     """`Calendar.open("dbzero:///path?prefix=name")`."""
 
