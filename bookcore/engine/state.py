@@ -929,10 +929,11 @@ class CalendarState:
         self.holds.check(self.ledger.owners.__contains__)
         self.closures.check(records)
         self.hours.check(records, self.registry.size)
-        seen = 0
+        seen, keys = 0, list[Any]()
         for record in records.values():
             rows = self.store.overlapping(record, None, None)
             seen += len(rows)
+            keys += (key for row in rows for key in row[:2] if key is not None)
             if len(rows) != record.active_count or any(self.ledger.owners.get(row[2]) != record.number for row in rows):
                 raise AssertionError(f"{record!r} has {len(rows)} bookings, {record.active_count} counted")
         if seen != len(self.ledger):
@@ -940,7 +941,7 @@ class CalendarState:
         hidden = self.expiry is not None and self.expiry.hidden_count
         if (self.holds.deadlines or hidden) and not self.gate.waiting:
             raise AssertionError("holds may run out, and the fast paths are open")
-        for key in self._keys_unchanged():
+        for key in (*keys, *self._keys_of_closures()):
             if not self.keys.knows(key):
                 raise AssertionError(f"key {key!r} is held, and its kind is not known")
 
@@ -949,5 +950,8 @@ class CalendarState:
         for record in self.registry.in_order():
             for row in self.store.overlapping(record, None, None) if record.active_count else ():
                 yield from (key for key in row[:2] if key is not None)
+        yield from self._keys_of_closures()
+
+    def _keys_of_closures(self) -> Iterator[Any]:
         for closure in self.closures.by_id.values():
             yield from (normal(key) for key in (closure.start, closure.end) if key is not None)
