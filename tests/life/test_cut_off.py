@@ -170,10 +170,9 @@ def cut_everywhere(
     nths = list(range(1, count + 1))
     if not DEEP and count > most:
         nths = sorted(random.sample(nths, most))
-    after: set[str] = set()
+    before, after = make(store)[0].digest(), set[str]()
     for nth in nths:
         calendar, now = make(store)
-        before = calendar.digest()
         now[0] = 1  # one hold runs out
         cut_off(partial(act, calendar), nth, error)
         gate = calendar._gate

@@ -30,23 +30,42 @@ STORES: dict[str, Callable[[], BookingStore[Any]]] = {
 }
 
 
+class _Kinds(dict[type, str]):
+    """What is counted of the objects of a class: one look-up for each object, of which there are many."""
+
+    def __missing__(self, cls: type) -> str:
+        sized = (list, dict, set, tuple, bytearray)
+        kinds: dict[str, tuple[type, ...]] = {"foreign": FOREIGN, "int": (int,), "array": (array,), "sized": sized}
+        self[cls] = next((kind for kind, classes in kinds.items() if issubclass(cls, classes)), "other")
+        return self[cls]
+
+
+KINDS = _Kinds()
+
+
 def size(calendar: Calendar) -> int:
     """Return the number of things that a calendar refers to, directly or not, with the lengths of its containers."""
-    seen: dict[int, object] = {}
-    found: list[object] = [calendar]
+    seen: dict[int, Any] = {}
+    found: list[Any] = [calendar]
     total = 0
-    while found:
-        thing = found.pop()
-        if id(thing) in seen or isinstance(thing, FOREIGN):
-            continue
-        seen[id(thing)] = thing
-        if isinstance(thing, int):
-            total += thing.bit_length() // 64
-        elif isinstance(thing, array):
-            total += len(thing) // sequence_table.SIZE  # one part of the ledger, which is dropped when it is full and empty
-        elif isinstance(thing, (list, dict, set, tuple, bytearray)):
-            total += len(thing)
-        found += gc.get_referents(thing)
+    while found:  # what was just found, all together
+        new = {id(thing): thing for thing in found if id(thing) not in seen}
+        ours = []
+        for key, thing in new.items():
+            kind = KINDS[type(thing)]
+            if kind == "foreign":
+                continue
+            seen[key] = thing
+            if kind == "int":
+                total += thing.bit_length() // 64
+                continue
+            if kind == "sized":
+                total += len(thing)
+            elif kind == "array":
+                # one part of the ledger, which is dropped when it is full and empty
+                total += len(thing) // sequence_table.SIZE
+            ours.append(thing)
+        found = gc.get_referents(*ours)
     return total + len(seen)
 
 
