@@ -49,8 +49,10 @@ def rotations(year: Flights) -> list[Rotation]:
 def world(year: Flights, rotations: list[Rotation]) -> World:
     """The whole year, booked."""
     found = World(year)
+    gc.disable()  # a third of a million bookings stay, and a collection walks them all
     for _ in found.book(rotations):
         pass
+    gc.enable()
     found.label(rotations)
     found.place(DEFAULT_DAY)
     gc.freeze()
