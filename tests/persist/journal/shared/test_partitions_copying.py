@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,3 +148,22 @@ def test_a_division_of_which_a_part_is_there_without_the_directory_is_refused(di
     calendar: Any = Calendar.open(divided, follow=False, create=False)
     with calendar:
         assert [part.state.ledger.last // 10**12 for part in calendar.parts] == [1, 2, 3, 4]
+
+
+def test_as_of_is_of_one_partition_which_is_copied_alone(parted: Callable[..., Any], divided: str, tmp_path: Path) -> None:
+    """Of all together the order of registration is not known then; the error names the way, and it is one."""
+    calendar = parted()
+    for room in "abcdefgh":
+        calendar.add_resource(Resource(room))
+    number = calendar.partition_of("a")
+    position = calendar.position[number]
+    there = [room for room in "abcdefgh" if calendar.partition_of(room) == number]
+    calendar.book("a", 1, 2)
+    way = r"leave out as_of, or add &partition=0, \.\.\. to the address, which copies that one as of a position of it"
+    for as_of in (position, calendar.position, datetime(2026, 1, 1, tzinfo=UTC), None):
+        with pytest.raises(QueryError, match=way):
+            copy_calendar(divided, tmp_path / "all.bks", as_of=as_of)
+    copied = copy_calendar(f"{divided}&partition={number}", tmp_path / "one.bks", as_of=position)
+    assert (copied.resources, copied.bookings) == (len(there), 0)
+    assert Calendar.restore(tmp_path / "one.bks").resources.ids() == there
+    assert not (tmp_path / "all.bks").exists()
