@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from bookcore import Calendar, ConflictError, Resource
 from bookcore.persist.journal.errors import JournalError, JournalReplacedError, UnknownOutcomeError
+from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.testing.servers import PostgresServer
 
 pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
@@ -85,8 +86,7 @@ class Worker:
         """Book, until it is acknowledged."""
         while True:
             try:
-                booking = self.calendar.book(f"room {self.number}", at, at + 1, id=id, if_exists="return")
-                assert booking.id == id
+                self._booked(id, at)
                 return
             except UnknownOutcomeError:
                 self.unknown += 1
@@ -94,6 +94,10 @@ class Worker:
                 raise
             except JournalError:
                 self.failed += 1
+
+    def _booked(self, id: str, at: int) -> None:
+        booking = self.calendar.book(f"room {self.number}", at, at + 1, id=id, if_exists="return")
+        assert booking.id == id
 
     def wait_for(self, number: int) -> None:
         """Return when that many more have been acknowledged."""
@@ -149,6 +153,56 @@ def test_a_synchronous_standby_that_takes_over_has_all_that_was_acknowledged(pai
                 catch_up(worker.calendar)
                 assert worker.calendar.digest() == newcomer.digest()
     print([(len(worker.acknowledged), worker.unknown, worker.failed) for worker in workers])  # noqa: T201
+
+
+class PairWorker(Worker):
+    """Books in two partitions at once."""
+
+    def _booked(self, id: str, at: int) -> None:
+        first, second = (in_partition(self.number, part) for part in range(2))
+        calendar: Any = self.calendar
+        with calendar.transaction(first, second):
+            for room in (first, second):
+                calendar.book(room, at, at + 1, id=f"{id} {room}", if_exists="return")
+
+
+def in_partition(number: int, part: int) -> str:
+    """Return a room of a worker that is in a partition, of two."""
+    names = (f"room {number} {at}" for at in count())
+    return next(name for name in names if partition_of(name, 2) == part)
+
+
+def test_a_transaction_over_partitions_is_whole_or_absent_on_the_new_primary(pair: Pair) -> None:
+    """All that was acknowledged is there, in both; what was unknown is settled by the same transaction again."""
+    primary, standby = pair
+    divided = f"{both(pair)}&partitions=2"
+    with ExitStack() as stack:
+        calendar: Any = stack.enter_context(Calendar.open(divided, follow=False))
+        rooms = [in_partition(number, part) for number in range(2) for part in range(2)]
+        for room in rooms:
+            calendar.add_resource(Resource(room))
+        workers = [PairWorker(number, divided) for number in range(2)]
+        for worker in workers:
+            stack.callback(worker.calendar.close)
+        for worker in workers:
+            stack.callback(worker.end)
+        for worker in workers:
+            worker.wait_for(10)
+        primary.kill()
+        standby.promote()
+        between: Any = stack.enter_context(Calendar.open(f"{of(standby)}&partitions=2", as_of="now", clock=None))
+        halves = [{event.id.rpartition(" room ")[0] for event in part.calendar.bookings()} for part in between.parts]
+        for worker in workers:
+            worker.wait_for(10)
+        for worker in workers:
+            worker.end()
+        assert halves[0]
+        assert halves[0] == halves[1]
+        acknowledged = {id for worker in workers for id in worker.acknowledged}
+        newcomer: Any = stack.enter_context(Calendar.open(f"{of(standby)}&partitions=2", follow=False))
+        expected = {f"{id} {in_partition(int(id[0]), part)}" for id in acknowledged for part in range(2)}
+        assert {event.id for event in newcomer.bookings()} == expected
+        newcomer.check()
 
 
 def cut_off(server: PostgresServer) -> None:
