@@ -125,7 +125,7 @@ class DirectoryJournal:
         self._pid = fs.process()
         self._closed: str | None = None  # why no record is taken
         self._unsynced: str | None = None  # why a sync failed
-        self._group = GroupCommit()
+        self._group = GroupCommit(policy.threads.now)
         self._lock: tuple[int, ...] | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
         try:

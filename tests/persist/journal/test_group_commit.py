@@ -26,7 +26,8 @@ class Disk:
         self.begun, self.may_end = threading.Semaphore(0), threading.Semaphore(0)
         self.fails = False
         self.threads: list[threading.Thread] = []
-        self.group = GroupCommit()
+        self.time = 0.0
+        self.group = GroupCommit(lambda: self.time)
         self.group._waiting = self.waiting = Waiting()
         self.done: dict[int, Any] = {}
         self.all_done = threading.Semaphore(0)
@@ -125,7 +126,7 @@ def test_work_is_done_when_nobody_syncs_and_wakes_who_waited_for_it(disk: Disk) 
 def test_a_thread_looks_for_itself_if_it_is_not_woken(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C may have ended the one that should have taken the turn."""
     monkeypatch.setattr(group_commit, "_AT_MOST", 0.001)
-    monkeypatch.setattr(GroupCommit, "_wake", lambda *_: None)
+    monkeypatch.setattr(GroupCommit, "_call_next", lambda *_: None)
     disk.commit(waits=False)
     disk.commit()
     disk.may_end.release(2)
@@ -152,36 +153,109 @@ def test_ctrl_c_gives_the_turn_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert disk.synced == 2
 
 
-def test_two_threads_that_wake_others_do_not_wake_them_twice() -> None:
-    """The second finds that the first has taken some."""
+def sleepers(count: int) -> list[tuple[int, threading.Lock]]:
+    """Return threads that sleep, as the group has them: the first waits for record 1, and so on."""
+    made = [(number, threading.Lock()) for number in range(1, count + 1)]
+    for _, lock in made:
+        lock.acquire()
+    return made
+
+
+def called(made: list[tuple[int, threading.Lock]]) -> list[int]:
+    return [number for number, lock in made if not lock.locked()]
+
+
+def test_each_is_called_by_the_one_before_and_the_last_calls_who_syncs_next() -> None:
+    """Until then nobody takes the turn, though it is free."""
+    disk, made = Disk(), sleepers(4)
+    disk.appended = 2
+    disk.may_end.release()
+    disk.group._waiting.extend(made)
+    disk.group.wait(disk, 1)
+    assert called(made) == [1]
+    assert not disk.group._have_turn(disk, 4, False)
+    disk.group._call_next(disk)
+    assert called(made) == [1, 2]
+    disk.group._call_next(disk)
+    assert called(made) == [1, 2, 3]
+    disk.appended = 4
+    disk.may_end.release()
+    assert disk.group._have_turn(disk, 4, False)
+    assert [reached for _, reached in disk.syncs] == [2, 4]
+
+
+def test_who_took_long_to_run_calls_all_that_are_left() -> None:
+    """Other threads compute, and each would have to wait for these."""
+    disk, made = Disk(), sleepers(4)
+    disk.synced = 3
+    disk.group._waiting.extend(made)
+    disk.time = 0.001
+    disk.group._call_next(disk)
+    assert called(made) == [1]
+    disk.time += 0.01
+    disk.group._call_next(disk)
+    assert called(made) == [1, 2, 3, 4]
+
+
+def test_a_long_sync_is_no_reason_to_call_all() -> None:
+    """The time is counted from its end."""
+    disk, made = Disk(), sleepers(2)
+    disk.group._waiting.extend(made)
+
+    def slow(position: int) -> None:
+        disk.time += 1.0
+        disk.synced = 2
+
+    disk.sync_once = slow  # type: ignore[method-assign]
+    disk.group.wait(disk, 2)
+    assert called(made) == [1]
+
+
+def test_two_threads_that_call_others_do_not_call_them_twice() -> None:
+    """The second finds that the first has taken one."""
 
     class Emptied(deque[Any]):
-        def __len__(self) -> int:
-            return 3
+        def __iter__(self) -> Iterator[Any]:
+            there = list(super().__iter__())
+            self.popleft()
+            return iter(there)
 
-    disk = Disk()
-    disk.synced, sleep = 1, threading.Lock()
-    sleep.acquire()
-    disk.group._waiting = Emptied([(1, sleep)])
-    disk.group._wake(disk)
-    assert not sleep.locked()
+    disk, made = Disk(), sleepers(2)
+    disk.synced = 2
+    disk.group._waiting = Emptied(made)
+    disk.group._call_next(disk)
+    assert called(made) == [2]
 
 
-def test_whoever_was_put_back_is_looked_at_again_after_another_sync() -> None:
-    """Its record was synced while it was in no list."""
-    disk = Disk()
-    locks = [threading.Lock() for _ in range(3)]
-    for lock in locks:
-        lock.acquire()
+def test_whoever_comes_while_the_last_one_finds_nobody_is_called() -> None:
+    """It found that others were being called, and nobody would be any more."""
+    disk, made = Disk(), sleepers(1)
 
     class Late(deque[Any]):
-        def append(self, each: Any) -> None:
-            super().append(each)
-            disk.synced = 3
+        def __iter__(self) -> Iterator[Any]:
+            there = list(super().__iter__())
+            if not there:
+                self.extend(made)
+            return iter(there)
 
-    disk.group._waiting = Late(enumerate(locks, 1))
-    disk.group._wake(disk)
-    assert not any(lock.locked() for lock in locks)
+    disk.group._waiting = Late()
+    disk.group._call_next(disk)
+    assert called(made) == [1]
+
+
+def test_who_leaves_calls_the_next_also_if_it_did_not_hear_that_it_was_called() -> None:
+    """It had just looked for itself."""
+    disk, made = Disk(), sleepers(2)
+    disk.group._is_calling = True
+
+    class Called(deque[Any]):
+        def append(self, each: Any) -> None:
+            each[1].release()
+            disk.synced = 2
+
+    disk.group._waiting = Called(made)
+    disk.group.wait(disk, 1)
+    assert called(made) == [1]
 
 
 def test_many_threads_lose_no_wake_up() -> None:
