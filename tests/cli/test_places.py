@@ -203,7 +203,7 @@ def test_a_command_for_directories_says_what_another_place_is(
     address, snapshot = f"sqlite:///{tmp_path}/rooms.db", tmp_path / "rooms.bks"
     assert run("copy", rooms, address).exit_code == run("copy", rooms, snapshot).exit_code == 0
     for place, kind, way in (
-        (address, "a database", "`bookcore log` reads its records"),
+        (address, "a database", "`bookcore db check` checks it"),
         ("postgresql://ada:secret@host/rooms", "a database", "`bookcore db check` checks it"),
         (snapshot, "a snapshot", "`bookcore load` reads and checks it"),
         (tmp_path / "rooms.db", "a SQLite file", f"`bookcore load {address}` reads it"),
