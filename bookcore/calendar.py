@@ -26,7 +26,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change
 from bookcore.model.closure import Closure
-from bookcore.model.errors import BookcoreError, QueryError, StoreError, attempt, blaming
+from bookcore.model.errors import BookcoreError, QueryError, StoreError, attempt, blaming, masked
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Registers, T
@@ -1544,7 +1544,7 @@ class Calendar(Generic[R, K, E]):
         def adopt(calendar: Any, recorder: Any) -> Any:
             if not is_read_only and clock is UNSET:
                 try:
-                    calendar._engine.state.holds.check_clock(directory)
+                    calendar._engine.state.holds.check_clock(masked(directory))
                 except BaseException:
                     recorder.close()
                     raise

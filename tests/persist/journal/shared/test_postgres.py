@@ -16,7 +16,15 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, ConflictError, HoldExpiredError, MissingExtraError, Resource
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    HoldExpiredError,
+    MissingExtraError,
+    QueryError,
+    Resource,
+)
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
@@ -663,3 +671,15 @@ def test_holds_run_out_by_the_clock_of_the_database(opened: Open, world: SimpleN
     assert one.digest() == other.digest()
     hold = other.hold("room", 5, 6, ttl=timedelta(seconds=30))
     assert abs(hold.until - right.now - timedelta(seconds=30)) < timedelta(seconds=5)
+
+
+def test_who_opens_holds_without_a_clock_is_not_told_the_password(address: str, divided: str) -> None:
+    """Neither of a calendar in one piece nor of one in partitions."""
+    for place in (address, divided):
+        with Calendar.open(place, clock=lambda: 0, follow=False) as calendar:
+            calendar.hold(calendar.add_resource(Resource("room")), 1, 2, ttl=9)
+        told = f"{place}&password=secret"
+        with pytest.raises(QueryError, match="has a hold with a deadline: give clock=") as caught:
+            Calendar.open(told, follow=False)
+        assert "secret" not in f"{caught.value} {caught.value.term}"
+        Calendar.open(told, follow=False, clock=None).close()
