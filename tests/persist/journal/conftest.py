@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +19,7 @@ from bookcore.persist import registry
 from bookcore.persist.fs import FileSystem
 from bookcore.testing.every_change import TYPES, Boat, Flat, SetClock, Stay, every_change, register_boats
 
+MEMORY = "/dev/shm"  # noqa: S108 - a directory of its own is made in it
 START = datetime(2026, 3, 28, 12)
 FAMILIES: dict[str, Callable[[int], Any]] = {
     "int": int,
@@ -33,6 +37,13 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_by_class", {})
     monkeypatch.setattr(registry, "_by_name", {})
     register_boats()
+
+
+@pytest.fixture
+def unsynced() -> Iterator[Path]:
+    """Return a directory in memory, where there is one: for tests of many changes, each of which would wait for the disk."""
+    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

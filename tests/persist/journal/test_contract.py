@@ -24,10 +24,10 @@ class TestDirectories(JournalContract):
     """`Calendar.open(directory)`."""
 
     @pytest.fixture
-    def new_place(self, tmp_path: Path) -> Callable[[], Path]:
+    def new_place(self, unsynced: Path) -> Callable[[], Path]:
         """Return directories that are not there yet."""
         numbers = count()
-        return lambda: tmp_path / f"calendar-{next(numbers)}"
+        return lambda: unsynced / f"calendar-{next(numbers)}"
 
     def abandon(self, calendar: Calendar) -> None:
         """Leave descriptors closed, and nothing written, as a killed process does."""

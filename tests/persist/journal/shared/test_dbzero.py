@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -31,7 +30,6 @@ from bookcore.testing import JournalContract
 
 dbzero: Any = pytest.importorskip("dbzero", reason="dbzero is not installed: it has wheels for Linux on x86-64 only")
 
-MEMORY = "/dev/shm"  # noqa: S108 - a directory of its own is made in it
 ROUNDS = 200 if settings().max_examples > 1000 else 5
 
 WRITER = """
@@ -90,11 +88,10 @@ class TestDbzero(JournalContract):
     """`Calendar.open("dbzero:///path?prefix=name")`."""
 
     @pytest.fixture
-    def new_place(self) -> Iterator[Callable[[], str]]:
-        """Return addresses of calendars of one directory; in memory, because a change waits for the disk four times."""
+    def new_place(self, unsynced: Path) -> Callable[[], str]:
+        """Return addresses of calendars of one directory. A change would wait for the disk four times."""
         numbers = count()
-        with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
-            yield lambda: f"dbzero:///{folder}/store?prefix=calendar-{next(numbers)}"
+        return lambda: f"dbzero:///{unsynced}/store?prefix=calendar-{next(numbers)}"
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open without a follower."""
