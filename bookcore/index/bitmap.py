@@ -14,7 +14,7 @@ Invariant, which `Bitmap.check` proves: the cached int, if there is one, equals 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ _NOT_EMPTY = re.compile(rb"[^\0]")
 _OFFSETS = [tuple(offset for offset in range(8) if byte >> offset & 1) for byte in range(256)]
 MASKS = tuple(1 << bit for bit in range(8))
 """The bits of a byte, lowest first."""
+DENSE = 4
+"""Of a set with more than one in so many powers of two of all ordinals, each is first written as a byte of its own."""
 _SELECTORS = bytes.maketrans(b"01", b"\0\1")
 
 
@@ -89,15 +91,24 @@ class Bitmap:
             raise AssertionError("the cached int is not that of the bytes")
 
 
-def from_ordinals(numbers: Iterable[int], size: int) -> int:
+def from_ordinals(numbers: Collection[int], size: int) -> int:
     """Return the bitmap of some ordinals, all below *size*. O(size / 8 + number of ordinals).
 
     >>> bin(from_ordinals([2, 3, 5], 8))
     '0b101100'
     """
+    if len(numbers) << DENSE > size:
+        row = bytearray((size | 7) + 1)
+        for ordinal in numbers:
+            row[ordinal] = 1
+        bits = int.from_bytes(row, "little")
+        for shift in (7, 14, 28):  # the bits of 2, 4, then 8 bytes come together in the first of them
+            bits |= bits >> shift
+        return int.from_bytes(bits.to_bytes(len(row), "little")[::8], "little")
     data = bytearray((size >> 3) + 1)
+    masks = MASKS  # a look-up takes two thirds of the time of a shift
     for ordinal in numbers:
-        data[ordinal >> 3] |= MASKS[ordinal & 7]
+        data[ordinal >> 3] |= masks[ordinal & 7]
     return int.from_bytes(data, "little")
 
 

@@ -326,12 +326,8 @@ def _late_place(late: Sequence[Any], key: Any, number: int) -> int:
 
 def marked(entries: Ordinals, length: int) -> int:
     """Return the bitmap of the ordinals of some entries, made in so many bytes."""
-    data = bytearray(length)
-    masks = MASKS  # a look-up takes two thirds of the time of a shift
     numbers, bitmaps = entries
-    for number in numbers:
-        data[number >> 3] |= masks[number & 7]
-    bits = int.from_bytes(data, "little")
+    bits = from_ordinals(numbers, 8 * length - 1)
     for bitmap in bitmaps:
         bits |= bitmap
     return bits
@@ -340,7 +336,7 @@ def marked(entries: Ordinals, length: int) -> int:
 def toggled(entries: Ordinals, length: int) -> int:
     """Return the bitmap of the ordinals that have an odd number of entries, made in so many bytes."""
     data = bytearray(length)
-    masks = MASKS
+    masks = MASKS  # a look-up takes two thirds of the time of a shift
     numbers, bitmaps = entries
     for number in numbers:
         data[number >> 3] ^= masks[number & 7]

@@ -578,6 +578,9 @@ class OccupancyIndex:
             columns = Column(), Column()
             columns[0].fill_lists(keys[low:high], starts[low:high])
             columns[1].fill_lists(keys[end_low:end_high], ends[end_low:end_high])
+            for column in columns:  # before its entries are marked one by one
+                if len(column) > fresh.limit and not column.keys[0] < column.keys[-1]:
+                    column.make_uniform()
             fresh._append(*columns)
             low, end_low = high, end_high
         fresh._settle_all()

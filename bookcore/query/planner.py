@@ -167,7 +167,7 @@ class Planner:
         quantity = term.quantity
         everything = registry.everything.value()
         if (within is not everything and within.bit_count() <= state.sizes.few) or len(registry.by_id) <= 8:
-            return from_ordinals(self._filtered(ordinals(within), low, high, quantity), registry.size)
+            return from_ordinals(list(self._filtered(ordinals(within), low, high, quantity)), registry.size)
         return within ^ (within & state.rules.blocked(low, high, quantity))
 
     def _filtered(self, numbers: Iterable[int], low: Any, high: Any, quantity: int, wanted: bool = True) -> Iterator[int]:

@@ -95,7 +95,7 @@ class Tombstones:
     def resources(self, size: int) -> int:
         """Return a bitmap of the resources with hidden rows; some of them may have none any more. O(1), mostly."""
         if self._doubtful is None:
-            self._doubtful = from_ordinals(map(_number, self.records), size)
+            self._doubtful = from_ordinals(list(map(_number, self.records)), size)
             self._at_most = len(self.hidden)
         return self._doubtful
 
