@@ -97,7 +97,7 @@ class IdTable(Generic[V]):
         >>> list(table), list(table.values())
         ([7, 8, 9], ['a', 'b', 'c'])
         """
-        if _count_up(ids):
+        if count_up(ids):
             first = cast(int, ids[0])
             low = 0
             while low < len(ids):  # all consecutive ids that share a part go in by one call, in C
@@ -120,7 +120,7 @@ class IdTable(Generic[V]):
                 raise AssertionError("an id is in a part that is not the part of its hash")
 
 
-def _count_up(ids: Sequence[Hashable]) -> bool:
+def count_up(ids: Sequence[Hashable]) -> bool:
     """Tell whether ids are ints, or equal to ints, of which each is one more than the one before."""
     first, last = ids[0], ids[-1]
     return (

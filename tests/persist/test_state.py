@@ -71,6 +71,8 @@ def test_state_comes_back(sound: Sound) -> None:
         ([None, None], [12, 3], [12, 3]),
         (["a", None], [1, 12], ["a", 12]),
         ([2, None], [1, 5], [2, 5]),
+        ([None, None], [11, 12], [11, 12]),  # they count up by one
+        (["a", None], [3, 4], ["a", 4]),
         ([None, None], [1 << 40, 3], [1 << 40, 3]),  # too far apart for a table
         ([None, None], [1 << 62, 1], [1 << 62, 1]),
     ],
@@ -91,6 +93,8 @@ def test_numbered_bookings_come_back_in_their_order(
         ([None, None], [1 << 40, 1 << 40], "number that is there twice"),
         ([None, None], [0, 3], "has not given"),
         ([None, None], [1, 13], "has not given"),
+        ([None, None], [0, 1], "has not given"),  # as those that count up by one
+        ([None, None], [12, 13], "has not given"),
         (["a", "b"], [1 << 70, 3], "has not given"),
         (["a", "b"], [1 << 70, 1 << 70], "number that is there twice"),
         ([5, None], [1, 5], "an id twice"),

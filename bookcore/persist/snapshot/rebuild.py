@@ -307,7 +307,8 @@ def _load_in_one_piece(
     if spans is None:
         return False
     records = DictionaryColumn(by_place, rows.resources)
-    numbered = isinstance(seqs, range) or seqs is rows.ids or list(seqs) == list(rows.ids)
+    # the numbers of a file of format 1 are a range only where they are the ids
+    numbered = (rows.numbers is None and isinstance(seqs, range)) or seqs is rows.ids or list(seqs) == list(rows.ids)
     kept = _kept(calendar, state, seqs, resources, classes)
     loaded = calendar.load(records, *spans, seqs, None if numbered else rows.ids, kept)
     calendar.end_load()

@@ -35,6 +35,7 @@ from operator import attrgetter, eq, is_, is_not, lt
 from typing import Any
 
 from bookcore.engine.buffers import token_of
+from bookcore.index.id_table import count_up
 from bookcore.model.keys import AS_THEY_ARE, OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable, Unwritable
@@ -59,6 +60,8 @@ _NAMES = "calendar", "resources", "tags", "rules", "bookings", "holds", "expired
 _REQUIRED = len(_NAMES) - 2  # all but the last two
 _LAST_NUMBER = 1 << 62
 """The highest number of a booking or closure in a file. As many again are left for the calendar that is restored."""
+_SPARSE = 16
+"""Numbers of which fewer than one in so many is there are looked up in a set, and not in a row of bytes."""
 
 
 @dataclass(slots=True)
@@ -353,13 +356,30 @@ def _check_ids(ids: Sequence[Any], budget: Budget) -> None:
 def _name_by_number(rows: Bookings, last: int) -> None:
     """Give each booking without an id its number for one. Raises if a number is there twice, or was not given out."""
     numbers: Any = rows.numbers
-    # the highest is looked at first: numbers up to `last` are no more than three of one hash
-    if 0 in numbers or max(numbers, default=0) > last or len(set(numbers)) < len(numbers):
+    if numbers and count_up(numbers):  # then they are distinct, and most quickly read from a range
+        rows.numbers = numbers = range(numbers[0], numbers[-1] + 1)
+    if not _are_given(numbers, last):
         raise Unreadable("a booking with a number that is there twice, or that the calendar has not given")
     if rows.ids.count(None) == len(numbers):
         rows.ids = numbers
     else:
         rows.ids = [number if id is None else id for id, number in zip(rows.ids, numbers, strict=True)]
+
+
+def _are_given(numbers: Sequence[int], last: int) -> bool:
+    """Tell whether numbers from 0 are distinct, and all of them from 1 to *last*. O(n)."""
+    if isinstance(numbers, range):
+        return not numbers or 1 <= numbers[0] <= numbers[-1] <= last
+    if last > _SPARSE * len(numbers):
+        # the highest is looked at first: numbers up to `last` are no more than three of one hash
+        return max(numbers, default=0) <= last and 0 not in numbers and len(set(numbers)) == len(numbers)
+    met = bytearray(last + 1)  # in the processor's cache, where a set of them is not
+    try:
+        for number in numbers:
+            met[number] = 1
+    except IndexError:
+        return False
+    return not met[0] and met.count(1) == len(numbers)
 
 
 def _check_distinct(ids: Sequence[Any], budget: Budget) -> set[Any]:
