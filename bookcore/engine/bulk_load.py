@@ -94,12 +94,11 @@ def add_resources(
     state.registry.add_all(records)
     for record in records:
         record.home = home
+        add(record)
         resource = record.resource
         if type(resource) is Resource and resource._binding is None:
-            object.__setattr__(resource, "_binding", record)  # `bind`, written out for speed
-            add(record)
+            object.__setattr__(resource, "_binding", record.binding)  # `bind`, written out for speed
         else:
-            add(record)
             bind(record)
         if record.before is not None or record.after is not None:
             state.buffers.add(record.number, record.before, record.after)

@@ -636,7 +636,7 @@ class CalendarState:
             if seq in ledger.owners and seq not in ledger.objects:
                 ledger.locks[seq] = ledger.next_lock()
         for place, count in records.tally().items():
-            records.table[place].active_count += count
+            records.table[place].tally.active += count  # `active_count`, written out: half the time
         self.keys.learn(starts[0], ends[0])
 
     # -- undoing -----------------------------------------------------------------------------------

@@ -98,10 +98,10 @@ class ResourceRecord:
 
         It has ``home``, ``edges``, ``record``, ``active`` and ``insert_if_free(start, end, seq)``.
         """
-        count = self.active_count
+        count = self.tally.active
         self.fast_index = index
-        self.tally = self if index is None else index
-        self.active_count = count
+        self.tally = tally = self if index is None else index
+        tally.active = count
         self.publish()
 
     def publish(self) -> None:

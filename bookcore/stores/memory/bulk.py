@@ -33,7 +33,6 @@ from bookcore.index.dictionary_column import (
 )
 from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.record import ResourceRecord
 
 REBUILD = 4
@@ -124,8 +123,14 @@ def _load_ranked(
         edges = take(keys, both[2 * low : 2 * high])
         numbered = take_numbers(seqs, rows[low:high])
         cuts = [bound - low for bound in batch]
-        for at_record, first, last in zip(range(at, at + len(batch)), cuts, cuts[1:], strict=False):
-            _fill(firsts[at_record].state, edges[2 * first : 2 * last], numbered[first:last])
+        for record, first, last in zip(firsts[at : at + AT_ONCE], cuts[:-1], cuts[1:], strict=True):
+            index = record.state
+            intervals, own, values = index.intervals, edges[2 * first : 2 * last], numbered[first:last]
+            if type(intervals) is DisjointIntervals and last - first <= index.sizes.split:
+                intervals.edges = index.edges = own  # `ExclusiveIndex.fill`, written out for what is not chunked
+                intervals.values = values
+            else:
+                index.fill(own, values)
     return True
 
 
@@ -136,22 +141,12 @@ def _bounds(owners: Sequence[int]) -> list[int]:
 
 def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
     """Return the numbers at some positions; *seqs* is often a range, which is faster."""
+    if isinstance(rows, range):
+        return array("q", iter(seqs[rows.start : rows.stop]))
     if isinstance(seqs, range) and seqs.step == 1:
         first = seqs.start
         return array("q", [first + row for row in rows])
-    if isinstance(rows, range):
-        return array("q", iter(seqs[rows.start : rows.stop]))
     return array("q", take(seqs, rows))
-
-
-def _fill(index: ExclusiveIndex, edges: tuple[Any, ...], seqs: array[int]) -> None:
-    """Do what `ExclusiveIndex.fill` does, written out for half-open intervals that are not chunked."""
-    intervals = index.intervals
-    if type(intervals) is DisjointIntervals and len(seqs) <= index.sizes.split:
-        intervals.edges = index.edges = edges
-        intervals.values = seqs
-    else:
-        index.fill(edges, seqs)
 
 
 def _load_any(
@@ -244,7 +239,7 @@ def _ranked_columns(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[An
         ranks = [0] * len(table)
         for rank, place in enumerate(order):
             ranks[place] = rank
-        places, end_places = map(ranks.__getitem__, places), map(ranks.__getitem__, end_places)
+        places, end_places = [ranks[place] for place in places], [ranks[place] for place in end_places]
     if type(keys[0]) is datetime:
         # new objects lie side by side in memory, which the given keys do not
         keys = [key.replace() for key in keys]

@@ -50,6 +50,8 @@ class MemoryStore:
     def __init__(self, sizes: Sizes | None = None) -> None:
         self.sizes = sizes or Sizes()
         self._closed: bool | None = None
+        # not of a subclass that overrides these methods: they must be called
+        self._offers = type(self).put is MemoryStore.put and type(self).is_free is MemoryStore.is_free
         self._occupancy = OccupancyIndex()
         self._pooled = Bitmap()  # the resources with a `CapacityIndex`
         self._records: dict[int, ResourceRecord] = {}
@@ -65,15 +67,17 @@ class MemoryStore:
 
     def add_resource(self, record: ResourceRecord) -> None:
         """Add a resource. O(1)."""
-        self._size = max(self._size, record.number + 1)
-        self._records[record.number] = record
+        number = record.number
+        if number >= self._size:
+            self._size = number + 1
+        self._records[number] = record
         if record.is_exclusive:
-            record.state = ExclusiveIndex(record, self._occupancy, bool(self._closed), self.sizes)
-            if type(self).put is MemoryStore.put and type(self).is_free is MemoryStore.is_free:
-                record.offer(record.state)  # not for a subclass that overrides these methods: they must be called
+            index = record.state = ExclusiveIndex(record, self._occupancy, bool(self._closed), self.sizes)
+            if self._offers:
+                record.offer(index)
         else:
             record.state = CapacityIndex(record, bool(self._closed), self.sizes)
-            self._pooled.add(record.number)
+            self._pooled.add(number)
 
     def remove_resource(self, record: ResourceRecord) -> None:
         """Remove a resource, which has no bookings. O(1); with k hidden rows O(k log m)."""
