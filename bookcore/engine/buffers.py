@@ -71,9 +71,10 @@ class BufferIndex:
         if not keys or not self._by_length:
             return 0
         kind = type(keys[0])
-        resources = self._incompatible.get(kind)
+        exact = type(keys[-1]) is kind  # numbers of several types may be mixed
+        resources = self._incompatible.get(kind) if exact else None
         if resources is None:
-            resources, exact = 0, True
+            resources = 0
             for length, bits in self._by_length.values():
                 exact = exact and (kind, type(length)) in _EXACT
                 if not all(is_movable(key, length) for key in keys):

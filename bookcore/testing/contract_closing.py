@@ -353,3 +353,16 @@ class ClosingExam:
             calendar.book("r", "a", "b")
         assert len(calendar) == 0
         calendar.check()
+
+    @pytest.mark.parametrize("first", [(0, 5), (0, 1e20), (-1e20, 5)])
+    def test_a_search_of_mixed_numbers_changes_no_later_answer(self, store: Any, first: Any) -> None:
+        """A turnaround of 1 can be added to each int and not to each float; no answer depends on what was asked before."""
+        calendar = Calendar(store)
+        calendar.add_resource(Resource("r", before=1, after=1))
+        for key in range(10):  # of a few resources, each is asked by itself
+            calendar.add_resource(Resource(key))
+        calendar.book(0, 1, 2)
+        calendar.find_available(*first).ids()
+        assert "r" in calendar.find_available(0, 5).ids()
+        assert "r" not in calendar.find_available(0, 1e20).ids()
+        assert "r" not in calendar.find_available(-1e20, 5).ids()
