@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bookcore.engine.buffers import BufferIndex
 from bookcore.engine.ledger import Ledger
 from bookcore.model.errors import brief
 from bookcore.model.explanation import Cause, CauseKind, key_text, span_text
@@ -22,17 +21,16 @@ from bookcore.stores.record import ResourceRecord
 class Bookings:
     """The rule of bookings, holds and turnaround. Not thread-safe: used under the calendar's lock."""
 
-    __slots__ = ("_buffers", "_closed", "_free_time", "_index", "_ledger", "_store", "allows")
+    __slots__ = ("_closed", "_free_time", "_index", "_ledger", "_store", "allows")
 
     def __init__(
         self,
         store: BookingStore[Any],
         index: SupportsAvailability[Any],
         ledger: Ledger,
-        buffers: BufferIndex,
         closed: bool,
     ) -> None:
-        self._store, self._index, self._ledger, self._buffers, self._closed = store, index, ledger, buffers, closed
+        self._store, self._index, self._ledger, self._closed = store, index, ledger, closed
         self._free_time = store if isinstance(store, SupportsFreeTime) else None
         # `Rule.allows`. It is the store's own method, because it is called most often.
         self.allows = index.is_free
@@ -62,9 +60,8 @@ class Bookings:
         return usage.has_room(*reach(record, low, high), record.capacity - quantity)
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return a bitmap of the resources without room, and of those whose turnaround cannot be added to the keys."""
-        busy = self._index.busy(low, high, quantity)
-        return busy | self._buffers.incompatible(low, high) if self._buffers else busy
+        """Return a bitmap of the resources without room. It may lack those that the rule of buffers blocks."""
+        return self._index.busy(low, high, quantity)
 
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None

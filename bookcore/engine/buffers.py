@@ -1,26 +1,42 @@
-"""Which resources have a turnaround that cannot be added to the keys of a span.
+"""Turnaround that cannot be added to the keys of a span. One of the rules that `bookcore.engine.rules` lists.
 
-Five hours cannot be added to a date: `book` raises an error for such a key. A search covers all resources, so it leaves out
-the resources that `book` would refuse. For common types of key, the length alone decides whether it can be added, and the
-resources are remembered for each type. For other types the key decides as well (adding 1.0 to a float of 1e20 does not
-change it), and every search tries all lengths.
+Five hours cannot be added to a date. A booking adds the turnaround of its resource to its own keys, and its neighbours
+subtract theirs, so each length has to go with each key in both directions. Where one does not, `book` raises an error, and a
+search, which covers all resources, leaves the resource out. Where there is room is no matter of this rule, but of bookings.
+
+    length     numbers of the resources
+    1 hour     0 4
+    1 day      2 3
+
+For common types of key, the length alone decides whether it can be added, and the resources are remembered for each type.
+For other types the key decides as well (adding 1.0 to a float of 1e20 does not change it), and every search tries all
+lengths.
+
+Invariant: this rule is among the ``rules`` of a record exactly if that has turnaround.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap
-from bookcore.model.errors import LACKING
-from bookcore.model.lengths import is_movable
+from bookcore.model.errors import LACKING, KeyTypeError, brief
+from bookcore.model.explanation import Cause
+from bookcore.model.lengths import obstacle
+from bookcore.stores.record import ResourceRecord
 
-_EXACT = frozenset({(int, int), (date, timedelta), (datetime, timedelta)})
+_ALWAYS = frozenset({(int, int), (datetime, timedelta)})
+"""Types of key and length of which each length can be added to each key."""
+
+_EXACT = _ALWAYS | {(date, timedelta)}
 """Types of key and length for which the length alone decides whether it can be added, whatever the key."""
 
+_DAY = timedelta(days=1)
 
-class BufferIndex:
+
+class Buffers:
     """The turnaround lengths, each with the bitmap of the resources that have it.
 
     Not thread-safe: used under the calendar's lock.
@@ -35,29 +51,33 @@ class BufferIndex:
     def __bool__(self) -> bool:
         return bool(self._by_length)
 
-    def add(self, number: int, *lengths: Any) -> None:
-        """Add the lengths of a resource; None means no length. O(1)."""
+    def add(self, record: ResourceRecord) -> None:
+        """Add the turnaround of a resource, if it has any. O(1)."""
+        lengths = _lengths(record)
         for length in lengths:
-            if length is not None:
-                _, bits = self._by_length.setdefault(token_of(length), (length, Bitmap()))
-                bits.add(number)
-                self._incompatible.clear()
+            _, bits = self._by_length.setdefault(token_of(length), (length, Bitmap()))
+            bits.add(record.number)
+            self._incompatible.clear()
+        if lengths:
+            record.rules = (*record.rules, self)
+            record.publish()
 
-    def remove(self, number: int, *lengths: Any) -> None:
-        """Remove the lengths of a resource. O(n / 8)."""
-        for length in lengths:
-            if length is not None and (token := token_of(length)) in self._by_length:
+    def remove(self, record: ResourceRecord) -> None:
+        """Remove the turnaround of a resource that is removed. O(n / 8)."""
+        for length in _lengths(record):
+            if (token := token_of(length)) in self._by_length:
                 _, bits = self._by_length[token]
-                bits.discard(number)
+                bits.discard(record.number)
                 if not bits.value():
                     del self._by_length[token]
                 self._incompatible.clear()
 
-    def repair(self, records: Iterable[Any]) -> None:
+    def repair(self, records: Iterable[ResourceRecord]) -> None:
         """Make everything anew from the records of all resources. O(n)."""
         self._by_length, self._incompatible = {}, {}
         for record in records:
-            self.add(record.number, record.before, record.after)
+            record.rules = tuple(rule for rule in record.rules if rule is not self)
+            self.add(record)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace the number of each resource by the one that *numbers* gives for it. O(n)."""
@@ -65,8 +85,25 @@ class BufferIndex:
         for _, bits in self._by_length.values():
             bits.renumber(numbers)
 
-    def incompatible(self, low: Any, high: Any) -> int:
-        """Return a bitmap of the resources whose lengths cannot be added to the keys of a span. O(1), or O(lengths)."""
+    # -- the rule ----------------------------------------------------------------------------------
+
+    def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
+        """Return True. Raises: `KeyTypeError` if the turnaround cannot be added to the keys. O(1)."""
+        for length in (record.before, record.after):
+            if length is None:
+                continue
+            kind = type(length)
+            for key in (low, high):
+                if key is None or (type(key), kind) in _ALWAYS:
+                    continue
+                wrong = _obstacle(key, length)
+                if wrong is not None:
+                    reason = f"{wrong.reason}, the turnaround of resource {brief(record.id)}"
+                    raise KeyTypeError(key, reason) from wrong.__cause__
+        return True
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """Return a bitmap of the resources whose turnaround cannot be added to the keys. O(1), or O(lengths)."""
         keys = [key for key in (low, high) if key is not None]
         if not keys or not self._by_length:
             return 0
@@ -77,15 +114,45 @@ class BufferIndex:
             resources = 0
             for length, bits in self._by_length.values():
                 exact = exact and (kind, type(length)) in _EXACT
-                if not all(is_movable(key, length) for key in keys):
+                if any(_obstacle(key, length) is not None for key in keys):
                     resources |= bits.value()
             if exact:
                 self._incompatible[kind] = resources
         return resources
 
+    def spans(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield nothing: a window may begin or end at a key that no booking may."""
+        return iter(())
+
+    def causes(
+        self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
+    ) -> Iterator[Cause]:
+        """Yield nothing: an error says why."""
+        return iter(())
+
+    def check(self, records: Mapping[Any, ResourceRecord]) -> None:
+        """Raise AssertionError unless the invariant holds. O(n)."""
+        for record in records.values():
+            if (self in record.rules) is not bool(_lengths(record)):
+                raise AssertionError(f"{record!r} has turnaround or the rule, and not both")
+
+
+def _lengths(record: ResourceRecord) -> list[Any]:
+    return [length for length in (record.before, record.after) if length is not None]
+
+
+def _obstacle(key: Any, length: Any) -> KeyTypeError | None:
+    """Do what `obstacle` does, without arithmetic on keys where the length alone decides."""
+    kinds = type(key), type(length)
+    if kinds in _EXACT and (kinds[0] is not date or not length % _DAY):
+        return None
+    return obstacle(key, length)
+
 
 def token_of(length: Any) -> Any:
-    """Return what `BufferIndex` keeps a length under. It contains the type: 1 and 1.0 are equal, and fit different keys."""
+    """Return what `Buffers` keeps a length under. It contains the type: 1 and 1.0 are equal, and fit different keys."""
     try:
         hash(length)
     except LACKING:

@@ -101,7 +101,7 @@ def add_resources(
         else:
             bind(record)
         if record.before is not None or record.after is not None:
-            state.buffers.add(record.number, record.before, record.after)
+            state.buffers.add(record)
 
 
 def _load_columns(state: CalendarState, events: list[Any]) -> bool:

@@ -4,6 +4,7 @@
     units            more units than the resource has           here
     closures         `Calendar.close`                           closures.py
     opening hours    `Calendar.set_hours`                       opening_hours.py
+    buffers          turnaround that no such key can have       buffers.py
     bookings         bookings, holds, turnaround; the last      bookings_rule.py
 
 Each rule answers four questions, and one property test proves that the four answers agree:
@@ -24,6 +25,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
 from bookcore.engine.bookings_rule import Bookings
+from bookcore.engine.buffers import Buffers
 from bookcore.engine.closures import Closures
 from bookcore.engine.opening_hours import OpeningHours, beside
 from bookcore.engine.registry import Registry
@@ -92,14 +94,21 @@ class Units:
 class Rules:
     """All rules of one calendar. Not thread-safe: used under the calendar's lock."""
 
-    __slots__ = ("_closed", "bookings", "closures", "every", "hours", "units")
+    __slots__ = ("_closed", "bookings", "buffers", "closures", "every", "hours", "units")
 
     def __init__(
-        self, registry: Registry, closures: Closures, hours: OpeningHours, bookings: Bookings, closed: bool
+        self,
+        registry: Registry,
+        closures: Closures,
+        hours: OpeningHours,
+        buffers: Buffers,
+        bookings: Bookings,
+        closed: bool,
     ) -> None:
         self._closed = closed
-        self.units, self.closures, self.hours, self.bookings = Units(registry), closures, hours, bookings
-        self.every: tuple[Rule, ...] = (self.units, closures, hours, bookings)
+        self.units, self.closures, self.hours = Units(registry), closures, hours
+        self.buffers, self.bookings = buffers, bookings
+        self.every: tuple[Rule, ...] = (self.units, closures, hours, buffers, bookings)
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
         """Tell whether all rules allow a booking now. `book` and every search decide by this.
@@ -153,7 +162,7 @@ class Rules:
         ``quantity <= record.capacity``. Complexity: O(log m + spans) where the store keeps an index, else O(k log k) for k
         bookings in the window. With *length* and many bookings in a `MemoryStore`, as `GapSummary.first` for each gap.
         """
-        rules = [rule for rule in record.rules if rule is not self.hours]
+        rules = [rule for rule in record.rules if rule is not self.hours and rule is not self.buffers]
         streams = [rule.spans(record, low, high, quantity, length) for rule in (self.bookings, *rules)]
         if self._closed:
             streams = [as_places(stream) for stream in streams]

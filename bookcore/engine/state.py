@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from bookcore.engine.booking_indexes import BookingIndexes
 from bookcore.engine.bookings_rule import Bookings
-from bookcore.engine.buffers import BufferIndex
+from bookcore.engine.buffers import Buffers
 from bookcore.engine.closures import Closures
 from bookcore.engine.gate import CHANGING, DECIDING, Block, Gate, Mark
 from bookcore.engine.holds import Due, Holds
@@ -133,7 +133,7 @@ class CalendarState:
         self.indexed: Any = None  # what they held of the booking that is being changed, or was when that was cut off
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
-        self.buffers = BufferIndex()
+        self.buffers = Buffers()
         self.closures = Closures(closed, self.sizes)
         self.hours = OpeningHours(closed)
         index: SupportsAvailability[Any] = (
@@ -141,8 +141,8 @@ class CalendarState:
             if isinstance(store, SupportsAvailability)
             else GenericAvailability(store, self.registry.by_id.values, closed)
         )
-        bookings = Bookings(store, index, self.ledger, self.buffers, closed)
-        self.rules = Rules(self.registry, self.closures, self.hours, bookings, closed)
+        bookings = Bookings(store, index, self.ledger, closed)
+        self.rules = Rules(self.registry, self.closures, self.hours, self.buffers, bookings, closed)
         self.expiry = store if isinstance(store, SupportsExpiry) else None
         self._refusals: WeakSet[ConflictError] = WeakSet()  # those that have not found yet what is in the way
         self._awaited: list[ResourceRecord] = []  # their resources, which the fast path of `Calendar.book` leaves alone
@@ -444,7 +444,7 @@ class CalendarState:
             self.translate_error(exc)
             raise
         bind(record)
-        self.buffers.add(record.number, record.before, record.after)
+        self.buffers.add(record)
         if change.labels:
             self.registry.tag(record, *change.labels)
 
@@ -493,7 +493,7 @@ class CalendarState:
             raise
         self.begun = True
         self.registry.remove(record)
-        self.buffers.remove(record.number, record.before, record.after)
+        self.buffers.remove(record)
         unbind(record)
 
     def _closed_for(self, change: changes.Closed) -> None:
@@ -929,6 +929,7 @@ class CalendarState:
         self.holds.check(self.ledger.owners.__contains__)
         self.closures.check(records)
         self.hours.check(records, self.registry.size)
+        self.buffers.check(records)
         seen, keys = 0, list[Any]()
         for record in records.values():
             rows = self.store.overlapping(record, None, None)

@@ -151,15 +151,20 @@ def _nothing(length: Any) -> Any:
     return length - length
 
 
-def is_movable(key: Any, length: Any) -> bool:
-    """Tell whether a key can be moved by a length both ways; True also where the type has no keys so far out."""
+def obstacle(key: Any, length: Any) -> KeyTypeError | None:
+    """Return the error why a key cannot be moved by a length both ways; None also where the type has no keys so far out."""
     for move in (later, sooner):
         try:
             move(key, length)
         except KeyTypeError as exc:
             if not is_too_far(exc):
-                return False
-    return True
+                return exc
+    return None
+
+
+def is_movable(key: Any, length: Any) -> bool:
+    """Tell whether a key can be moved by a length both ways; True also where the type has no keys so far out."""
+    return obstacle(key, length) is None
 
 
 def _is_whole(low: Any, high: Any, length: Any) -> bool:

@@ -113,7 +113,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         """Return a bitmap of the resources in *bits* that match the terms, and support the keys and length. Lock held."""
         if self._state.hours or self._state.buffers:
             buffers, hours = self._state.buffers, self._state.hours
-            bits &= ~buffers.incompatible(self.low, self.high)
+            bits &= ~buffers.blocked(self.low, self.high, self.quantity)
             bits &= ~hours.incompatible(self.low, self.high, self.length)
         return bits if isinstance(self.term, All) else self._planner.evaluate(self.term, bits)
 

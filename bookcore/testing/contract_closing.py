@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -352,6 +352,26 @@ class ClosingExam:
         with pytest.raises(KeyTypeError):
             calendar.book("r", "a", "b")
         assert len(calendar) == 0
+        calendar.check()
+
+    @pytest.mark.parametrize("side", ["before", "after"])
+    @pytest.mark.parametrize("capacity", [1, 2])
+    def test_turnaround_needs_keys_that_neighbours_can_subtract_it_from(self, store: Any, side: str, capacity: int) -> None:
+        """Five hours go with no date: no span that has one is available, whichever end that is; search and booking agree."""
+        calendar = Calendar(store)
+        lengths = {side: timedelta(hours=5)}
+        calendar.add_resource(Resource("r", capacity, **lengths))
+        free = calendar.add_resource(Resource("free"))
+        day, next_day = date(2026, 5, 4), date(2026, 5, 5)
+        for span in ((day, next_day), (None, next_day), (day, None)):
+            for call in (calendar.book, calendar.is_available, calendar.explain):
+                with pytest.raises(KeyTypeError, match="only by whole days, the turnaround of resource 'r'"):
+                    call("r", *span)
+            found = calendar.find_available(*span)
+            assert list(found) == [free]
+            assert "r" not in found
+        assert len(calendar) == 0
+        assert calendar.is_available("r", None, None)
         calendar.check()
 
     @pytest.mark.parametrize("first", [(0, 5), (0, 1e20), (-1e20, 5)])
