@@ -123,7 +123,7 @@ def copy_calendar(
         put = partial(_into_database, target, timeout)
     else:
         files = _Files(target, check_key(target, to_key), fs)
-        files.check_place(start)
+        files.check_place(None if is_address(start) else start)
         put = files.put
     if is_divided(start):
         without_key(start, key)
@@ -264,11 +264,18 @@ class _Files:
         self._lock: tuple[int, ...] = ()
 
     def check_place(self, source: str | None = None) -> None:
-        """Raise `JournalError` if there is something at the place, or its name does not say what it is to be."""
+        """Raise `JournalError` if there is something at the place, or its name does not say what it is to be.
+
+        *source* is the path that is read, if it is one.
+        """
         path, fs = self.path, self._fs
-        if source is not None and os.path.realpath(os.path.dirname(path) or os.curdir) == os.path.realpath(source):
-            raise JournalError(path, "is in the directory that is read; name another place")
+        apart = ""
+        if source is not None:
+            with told_as_journal(source, "cannot be read"):  # the current directory may be gone
+                apart = os.path.realpath(source)
         with told_as_journal(path, "cannot be written"):
+            if os.path.realpath(os.path.dirname(path) or os.curdir) == apart:
+                raise JournalError(path, "is in the directory that is read; name another place")
             if not fs.exists(path):
                 if not self.is_file:
                     check_says_kind(path, self._asked)

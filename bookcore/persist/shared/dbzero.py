@@ -94,7 +94,6 @@ class DbzeroJournal(SharedJournal):
     ) -> None:
         """Open the two copies, or make them; with *upgrade* bring older ones to this format. Raises: `JournalError`."""
         self.name = self.spot = f"{path}, prefix {prefix}"
-        self._path = os.path.abspath(path)
         self._prefixes = f"{prefix}-1", f"{prefix}-2"
         self._fs, self._lock = FileSystem(), -1
         self._upgrades, self.was_format = upgrade, VERSION
@@ -104,6 +103,8 @@ class DbzeroJournal(SharedJournal):
         self._equal = False  # both copies have all records, committed
         self._failed = ""
         self._swollen: int | None = None  # bytes of records after the newest checkpoint
+        with self._told("cannot be opened"):
+            self._path = os.path.abspath(path)  # the current directory may be gone
         self._check_path(create)
         try:
             if create:

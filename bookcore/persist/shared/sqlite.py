@@ -101,7 +101,7 @@ class SqliteJournal(SharedJournal):
         upgrade: bool = False,
     ) -> None:  # fmt: skip
         """Open the file, or make it; with *upgrade* bring an older one to this format. Raises: `JournalError`."""
-        self.name, self.spot, self._path = path, path, os.path.abspath(path)
+        self.name = self.spot = path
         self._fs, self._upgrades, self.was_format = FileSystem(), upgrade, VERSION
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
@@ -109,6 +109,8 @@ class SqliteJournal(SharedJournal):
         self._reading = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        with self._told("cannot be opened"):
+            self._path = os.path.abspath(path)  # the current directory may be gone
         self._check_path(create)
         try:
             with self._told("cannot be opened"):

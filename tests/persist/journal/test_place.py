@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bookcore import Calendar, Resource
+from bookcore import Calendar, Resource, copy_calendar
 from bookcore.persist import fs as file_systems
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.copying import backup
@@ -41,8 +41,16 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(JournalError, match="cannot be opened"):
-        Calendar.open("rooms")
+    for place in ("rooms", "sqlite:///rooms.db"):
+        with pytest.raises(JournalError, match=r"rooms.*: cannot be opened: No such file"):
+            Calendar.open(place)
+    for source, to, told in [
+        ("rooms", f"{tmp_path}/copy.bks", "rooms: cannot be read"),
+        (f"{tmp_path}", "copy.bks", "copy.bks: cannot be written"),
+        ("sqlite:///rooms.db", f"{tmp_path}/copy.bks", "rooms.db: cannot be opened"),
+    ]:
+        with pytest.raises(JournalError, match=told):
+            copy_calendar(source, to)
 
 
 @pytest.mark.parametrize("end", ["", "/", "//"])
