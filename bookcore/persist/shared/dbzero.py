@@ -102,6 +102,7 @@ class DbzeroJournal(SharedJournal):
         self._copies: tuple[Any, ...] = ()
         self._equal = False  # both copies have all records, committed
         self._failed = ""
+        self._stands = 0  # how many records there were before a change whose outcome is unknown
         self._swollen: int | None = None  # bytes of records after the newest checkpoint
         with self._told("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
@@ -258,6 +259,7 @@ class DbzeroJournal(SharedJournal):
     def _change(self, change: Any) -> None:
         """Do the same to both copies, one after the other. What a first one takes stands, and the second one follows."""
         dbzero.commit(self._prefixes[0])  # of nothing: it is refused within a `dbzero.atomic` of the program
+        stands = len(self._copies[0].records)
         self._equal = False
         for number, (copy, prefix) in enumerate(zip(self._copies, self._prefixes, strict=True)):
             try:
@@ -265,18 +267,18 @@ class DbzeroJournal(SharedJournal):
                     change(copy)
             except RuntimeError as exc:
                 if number:
-                    self._fail(exc)
+                    self._fail(exc, stands)
                 self._equal = True  # as they were
                 raise
             try:
                 dbzero.commit(prefix)
             except RuntimeError as exc:
-                self._fail(exc)
+                self._fail(exc, stands)
         self._equal = True
 
-    def _fail(self, exc: Exception) -> None:
-        """Take no more changes, since nobody knows what is in the files."""
-        self._failed = _words(exc)
+    def _fail(self, exc: Exception, stands: int) -> None:
+        """Take no more changes, and show none of those records of which nobody knows whether they are in the files."""
+        self._failed, self._stands = _words(exc), stands
         raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
     # -- reading -----------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ class DbzeroJournal(SharedJournal):
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
         """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as copy:
-            begin, end = place.position - copy.position, len(copy.records)
+            begin, end = place.position - copy.position, self._count(copy)
             if not 0 <= begin <= end:
                 return entries(self.name, place, [])
             items = copy.records[begin : end if most < 0 else min(end, begin + most)]
@@ -298,13 +300,17 @@ class DbzeroJournal(SharedJournal):
     def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as copy:
-            return _place(copy, len(copy.records))
+            return _place(copy, self._count(copy))
+
+    def _count(self, copy: Any) -> int:
+        """Return how many records a copy has that are known to stand."""
+        return self._stands if self._failed else len(copy.records)
 
     def time_at(self, position: int) -> int | None:
         """See `SharedJournal.time_at`."""
         with self._to_read("cannot be read") as copy:
             number = position - copy.position
-            is_there = 0 <= number <= len(copy.records)
+            is_there = 0 <= number <= self._count(copy)
             return time_in(self.name, position, (_time_of(copy, number),) if is_there else None)
 
     def now(self) -> int:

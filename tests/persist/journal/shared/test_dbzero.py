@@ -26,6 +26,7 @@ from bookcore.persist.journal.errors import (
     JournalInUseError,
     UnknownOutcomeError,
 )
+from bookcore.persist.shared import recorder, seam
 from bookcore.testing import JournalContract
 
 dbzero: Any = pytest.importorskip("dbzero", reason="dbzero is not installed: it has wheels for Linux on x86-64 only")
@@ -285,7 +286,8 @@ def test_a_commit_that_fails_leaves_the_outcome_unknown(address: str, monkeypatc
             patch.setattr(dbzero, "commit", failing)
             with pytest.raises(UnknownOutcomeError, match=r"fwrite failed.*repeat the call with the same id"):
                 calendar.book("room", at, at + 1, id=f"id {number}")
-        assert (calendar.position, calendar.digest()) == found
+        calendar.catch_up()  # as a follower does at any time: what may be lost yet is not shown
+        assert (calendar.position, calendar.lag(), calendar.digest()) == (found[0], 0, found[1])
         for call in (lambda: calendar.book("room", 90, 91), calendar.checkpoint):  # noqa: B023 - called in this round
             with pytest.raises(JournalClosedError, match="fwrite failed"):
                 call()
@@ -294,6 +296,65 @@ def test_a_commit_that_fails_leaves_the_outcome_unknown(address: str, monkeypatc
         with Calendar.open(address) as again:
             assert again.book("room", at, at + 1, id=f"id {number}", if_exists="return").id == f"id {number}"
             assert again.position == 5 + number
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_a_change_that_one_copy_does_not_take_is_told(copies: int, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first one refuses it nothing is changed; what it has taken stands, when the calendar is opened anew."""
+    calendar = booked(address, follow=False)
+    atomic, begun = dbzero.atomic, count()
+
+    def refused() -> Any:
+        if next(begun) == copies:
+            raise RuntimeError("no room")
+        return atomic()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dbzero, "atomic", refused)
+        with pytest.raises(JournalError, match="no room") as told:
+            calendar.book("room", 8, 9, id="once")
+    assert isinstance(told.value, UnknownOutcomeError) is bool(copies)
+    assert "once" not in calendar
+    calendar.close()
+    with Calendar.open(address, follow=False) as again:
+        assert ("once" in again) is bool(copies)
+
+
+def test_what_dbzero_says_when_it_is_given_a_directory_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no memory for the cache")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dbzero, "init", refused)
+        with pytest.raises(JournalError, match="cannot be opened: no memory for the cache"):
+            Calendar.open(address)
+    Calendar.open(address).close()
+
+
+def test_a_calendar_may_be_closed_after_dbzero_was(address: str) -> None:
+    """By the program, which gives the directory back itself; nothing that was acknowledged is lost."""
+    calendar = booked(address, follow=False)
+    digest = calendar.digest()
+    dbzero.close()
+    calendar.close()
+    with Calendar.open(address, follow=False) as again:
+        assert again.digest() == digest
+
+
+def test_records_that_outgrow_the_checkpoint_bring_a_new_one(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted once, and added up from then on; a second one at the same place is none."""
+    monkeypatch.setattr(seam, "LEAST", 2000)
+    monkeypatch.setattr(recorder, "ASKING", 0)
+    with booked(address, follow=False) as calendar:
+        for at in range(10, 14):
+            calendar.book("room", at, at + 1, note="x" * 700)
+        journal = calendar._recorder.journal
+        assert [entry.place.position for entry in journal.checkpoints()] == [7]
+        for _ in range(2):
+            calendar.checkpoint()
+        assert [entry.place.position for entry in journal.checkpoints()] == [8, 7]
 
 
 @pytest.mark.parametrize("when", range(3))
