@@ -490,8 +490,13 @@ class PostgresJournal(SharedJournal):
     # -- appending ---------------------------------------------------------------------------------
 
     def _writing(self) -> Any:
-        """Return the connection that has been locked."""
-        return self._connections.get("writer") if self.joint is None else self.joint.connection
+        """Return the connection that has been locked. Raises: `JournalClosedError`, also if another thread closed it."""
+        if os.getpid() != self._pid:
+            raise JournalClosedError.in_fork(self.name, self._pid)
+        writer = self._connections.get("writer") if self.joint is None else self.joint.connection
+        if writer is None:
+            raise JournalClosedError.after_close(self.name)
+        return writer
 
     def lock(self, timeout: float) -> None:
         """See `SharedJournal.lock`."""
@@ -597,10 +602,8 @@ class PostgresJournal(SharedJournal):
         locked: bool = True,
     ) -> None:  # fmt: skip
         """Execute statements in the transaction in which the calendar is locked, or if not *locked*, in one of their own."""
-        if os.getpid() != self._pid:
-            raise JournalClosedError.in_fork(self.name, self._pid)
         known = psycopg.pq.TransactionStatus
-        if writer is None or writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
+        if writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
             raise JournalError(self.name, "its lock was lost, so nothing was changed")
         with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
             writer.execute(statements, values)
@@ -616,13 +619,12 @@ class PostgresJournal(SharedJournal):
             if notice.sqlstate == "01000":  # the commit was cancelled while it waited for a standby
                 doubts.append(notice.message_primary)
 
-        if writer is not None:
-            writer.add_notice_handler(hear)
+        writer.add_notice_handler(hear)
         try:
             self._execute(writer, statements, values, groups, claims, size, locked=locked)
         except JournalError as exc:
             cut_before = isinstance(exc.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)  # it has read no COMMIT
-            if cut_before or writer is None or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
+            if cut_before or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
                 self.unlock()
                 raise
             doubts.append(" ".join(str(exc.__cause__).split()))
@@ -630,8 +632,7 @@ class PostgresJournal(SharedJournal):
             self.unlock()
             raise
         finally:
-            if writer is not None:
-                writer.remove_notice_handler(hear)
+            writer.remove_notice_handler(hear)
         if doubts:
             raise UnknownOutcomeError.of_change(self.name, doubts[0])
 

@@ -26,6 +26,7 @@ from bookcore import (
     Resource,
 )
 from bookcore.persist.journal.errors import (
+    JournalClosedError,
     JournalDamagedError,
     JournalError,
     JournalReplacedError,
@@ -138,6 +139,7 @@ def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -
         (lambda address: "postgresql://postgres:x@secret@127.0.0.1:1/postgres", "write %23 for #"),
         (lambda address: "postgresql://postgres:[secret@127.0.0.1:1/postgres", "write %23 for #"),
         (lambda address: "postgresql://postgres:%zzsecret@127.0.0.1:1/postgres", "write %25 for %"),
+        (lambda address: "postgresql://postgres@[::1]:five/secret", "the port in it is no number"),
         (lambda address: "postgresql://postgres:secret@127.0.0.1:99999/postgres", "no port 99999: it is .* from 1 to 65535"),
     ],
 )
@@ -683,3 +685,118 @@ def test_who_opens_holds_without_a_clock_is_not_told_the_password(address: str, 
             Calendar.open(told, follow=False)
         assert "secret" not in f"{caught.value} {caught.value.term}"
         Calendar.open(told, follow=False, clock=None).close()
+
+
+# -- what hardly happens -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["_WATCH", "_PREPARED"])
+def test_a_connection_that_cannot_be_set_up_is_closed(name: str, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has room for some hundred; the next call makes a new one."""
+    from bookcore.persist.shared import postgres
+
+    one = booked(opened)
+    _close_all(one)
+    made: list[Any] = []
+    connect = postgres._Connection.connect
+
+    def noted(*args: Any, **options: Any) -> Any:
+        made.append(connect(*args, **options))
+        return made[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres._Connection, "connect", noted)
+        patch.setattr(postgres, name, "SELECT 1 / 0")
+        with pytest.raises(JournalError, match="division by zero"):
+            one.book("room", 8, 9)
+    assert [connection.closed for connection in made] == [True]
+    assert one.book("room", 8, 9).owns_lock
+
+
+def _close_all(calendar: Calendar) -> None:
+    for connection in calendar._recorder.journal._connections.values():
+        connection.close()
+
+
+def test_a_connection_that_was_cut_off_amidst_a_command_is_not_used_again(opened: Open) -> None:
+    """As by Ctrl-C: its answer would be taken for that of the next command."""
+    one, other = booked(opened), opened()
+    other.catch_up()
+    journal: Any = one._recorder.journal
+    for use, call in (("reader", one.catch_up), ("writer", journal.unlock)):
+        connection = journal._connections[use]
+        connection.pgconn.send_query(b"SELECT pg_sleep(0)")
+        call()
+        assert connection.closed
+    assert one.book("room", 8, 9).owns_lock
+    other.catch_up()
+    assert other.digest() == one.digest()
+
+
+def test_a_lock_that_was_lost_changes_nothing(opened: Open) -> None:
+    """Of another place than memory has; of a connection that was rolled back; of one that another thread has closed."""
+    one = booked(opened)
+    journal, place = one._recorder.journal, one._recorder.place
+    (record,) = (entry.data for entry in journal.read(journal.origin, 1))
+    ways: list[tuple[Callable[[], Any], type[JournalError], str]] = [
+        (journal.unlock, JournalError, "its lock was lost"),
+        (lambda: journal._connections["writer"].execute("ROLLBACK"), JournalError, "its lock was lost"),
+        (journal.close, JournalClosedError, "was closed"),
+    ]
+    for lose, error, told in ways:
+        journal.lock(5.0)
+        lose()
+        with pytest.raises(JournalError, match=told) as refused:
+            journal.append(place, [record])
+        assert type(refused.value) is error
+        journal.unlock()
+    again = opened()
+    assert (again.position, again.digest()) == (place.position, one.digest())
+
+
+def test_reading_while_the_calendar_is_closed_is_told_as_that(opened: Open) -> None:
+    """And not as a server that is gone."""
+    journal: Any = booked(opened)._recorder.journal
+    with pytest.raises(JournalClosedError, match="was closed"), journal._to_read("cannot be read") as reader:
+        journal.close()
+        reader.execute("SELECT 1")
+
+
+def test_a_forked_process_leaves_the_connections_to_its_parent(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told in this process, of which the journal believes that it was forked."""
+    from bookcore.persist.shared import postgres
+
+    left: list[Any] = []
+    monkeypatch.setattr(postgres, "FORKED", left)
+    one = booked(opened)
+    journal, place = one._recorder.journal, one._recorder.place
+    (record,) = (entry.data for entry in journal.read(journal.origin, 1))
+    journal.lock(5.0)
+    journal._pid += 1
+    calls: list[Callable[[], Any]] = [
+        one.catch_up, lambda: journal.append(place, [record]), lambda: one.book("room", 8, 9),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(JournalClosedError, match="was forked"):
+            call()
+    connections = [*journal._connections.values()]
+    journal.close()
+    assert left == connections
+    assert not any(connection.closed for connection in connections)
+    for connection in connections:
+        connection.close()
+
+
+def test_a_connection_whose_number_is_too_high_to_be_asked_has_said_something() -> None:
+    """So its calendar takes the lock first, as after a pause."""
+    from bookcore.persist.shared.postgres import _has_said
+
+    assert _has_said(SimpleNamespace(fileno=lambda: 1 << 20))
+
+
+def test_a_barrier_needs_nothing_where_each_commit_waits_for_the_disk(opened: Open) -> None:
+    """And makes it so where it does not."""
+    for sync in ("always", "never"):
+        one = booked(opened, 0, sync=sync) if sync == "always" else opened(sync=sync)
+        one.barrier()
+        assert opened().digest() == one.digest()
