@@ -280,17 +280,12 @@ class SharedGate(Gate):
     def _gather(self, group: list[_Asked]) -> None:
         """Add those to the group whose commands wait, unless its first one is to be alone."""
         waiting = self._recorder.waiting
-        if group[0] in waiting:
+        with suppress(ValueError):  # it was taken from there by a thread that was cut off before it had begun with it
             waiting.remove(group[0])
-        for _ in range(0 if group[0].alone else min(len(waiting), TOGETHER - 1)):
-            try:
+        with suppress(IndexError):  # one of them waits no longer
+            for _ in range(0 if group[0].alone else min(len(waiting), TOGETHER - 1)):
                 other = waiting.popleft()
-            except IndexError:  # it waits no longer
-                return
-            if other.alone:
-                waiting.append(other)
-            else:
-                group.append(other)
+                (waiting if other.alone else group).append(other)
 
     def _settle(self, group: list[_Asked], exc: BaseException) -> None:
         """Give each of a group an answer after an exception, or have its command decided anew by its own thread.
@@ -361,8 +356,8 @@ class SharedGate(Gate):
 
     def _decide_and_keep(self, news: Any, command: Callable[[], None]) -> None:
         self._decide(news, command)
-        if self.block is not None:
-            self.block.then = self._recorder.unlock
+        block: Any = self.block  # which the command has begun
+        block.then = self._recorder.unlock
 
     def _unlock(self) -> None:
         recorder = self._recorder

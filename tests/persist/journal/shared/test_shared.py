@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -39,7 +40,7 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared import follower
+from bookcore.persist.shared import follower, turns
 from bookcore.persist.shared.seam import Place
 from bookcore.testing.cutting import cut_off
 
@@ -264,6 +265,32 @@ def test_a_what_if_appends_nothing_and_keeps_nobody_from_appending(opened: Open)
     with one.fresh() as fresh:
         assert fresh is one
         assert len(one) == 1
+
+
+def test_a_transaction_has_what_others_have_done_already(opened: Open) -> None:
+    """Nobody else appends in it, so there is nothing to catch up with."""
+    one, other = pair(opened)
+    other.book("room", 1, 2)
+    with one.transaction():
+        one.catch_up()
+        assert (len(one), one.position) == (1, 2)
+
+
+def test_a_transaction_does_not_wait_for_a_turn_without_end(opened: Open) -> None:
+    """The error says that a thread of this process has it; nothing is begun."""
+    one, _ = pair(opened, timeout=SHORT)
+    errors: list[Any] = []
+
+    def begin() -> None:
+        try:
+            one.transaction().__enter__()
+        except JournalTimeoutError as error:
+            errors.append(error)
+
+    with one._recorder.turn:
+        in_thread(begin).join(20)
+    assert ["another thread of this process kept it" in str(error) for error in errors] == [True]
+    assert one.book("room", 1, 2).owns_lock
 
 
 @pytest.mark.parametrize("call", ["checkpoint", "close"])
@@ -954,3 +981,83 @@ def test_records_of_other_keys_than_were_asked_for_are_refused_by_name(opened: O
         with pytest.raises(JournalError, match=r"has other keys than were asked for.*keys=int"):
             call()
     assert len(other) == 0
+
+
+def test_a_forked_process_closes_nothing(opened: Open) -> None:
+    """Told in this process, of which the calendar believes that it was forked: its parent goes on."""
+    one, _ = pair(opened)
+    recorder, journal = one._recorder, one._recorder.journal
+    recorder._pid += 1
+    one.close()
+    recorder._pid -= 1
+    (record,) = (entry.data for entry in journal.read(journal.origin, 1))
+    journal.lock(20)
+    journal._pid += 1
+    with pytest.raises(JournalClosedError, match="was forked"):
+        journal.append(recorder.place, [record])
+    journal._pid -= 1
+    journal.unlock()
+    assert one.book("room", 1, 2).owns_lock
+
+
+# -- what hardly happens -------------------------------------------------------------------------------
+
+
+def test_a_command_that_others_have_done_is_on_the_disk_when_it_is_acknowledged(opened: Open) -> None:
+    """Also by who has not appended it, once."""
+    one, other = pair(opened, sync="always")
+    other.book("room", 1, 2, id="stay")
+    confirmed: list[int] = []
+    journal = one._recorder.journal
+    plain = journal.confirm
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "confirm", lambda: confirmed.append(plain() or 1))
+        for _ in range(2):
+            assert one.book("room", 1, 2, id="stay", if_exists="return").id == "stay"
+    assert confirmed == [1]
+
+
+def test_a_record_that_is_not_there_has_no_time(opened: Open) -> None:
+    """Who asks for it had read that it is."""
+    one, _ = pair(opened)
+    with pytest.raises(JournalDamagedError, match="record 9 is gone"):
+        one._recorder.journal.time_at(9)
+
+
+def test_a_command_is_carried_out_once(opened: Open) -> None:
+    """Not by a thread that waits no longer; one that was begun by a thread that was cut off has an unknown outcome."""
+    one, _ = pair(opened)
+    gate: Any = one._gate
+
+    def asked(**state: bool) -> Any:
+        command = turns._Asked(lambda: 1 / 0, False, False)
+        for name, value in state.items():
+            setattr(command, name, value)
+        return command
+
+    over = asked(over=True)
+    gate._lead(over, 0.0)
+    gate._decide_each([over])
+    gate._settle([over], KeyboardInterrupt())
+    assert (over.begun, over.error, [*one._recorder.waiting]) == (False, None, [])
+    begun = asked(begun=True)
+    gate._lead(begun, 0.0)
+    assert begun.over
+    assert isinstance(begun.error, UnknownOutcomeError)
+    assert "was cut off" in str(begun.error)
+
+
+def test_commands_that_wait_no_longer_are_not_gathered(opened: Open) -> None:
+    """They are taken while others withdraw theirs."""
+    one, _ = pair(opened)
+
+    class Withdrawn(deque[Any]):
+        def __len__(self) -> int:
+            return 3
+
+    first, second = (turns._Asked(lambda: None, False, False) for _ in range(2))
+    one._recorder.waiting = Withdrawn([second])  # the first one was taken by a thread that was cut off
+    group = [first]
+    one._gate._gather(group)
+    assert group == [first, second]
+    one._recorder.waiting = deque()
