@@ -352,3 +352,38 @@ def test_a_copy_into_a_database_has_tables(
         assert databases.check(address.replace("berlin", "paris")).is_whole
     copy_calendar(address, address.replace("berlin", "rome&tables=no"))
     assert not databases.check(address.replace("berlin", "rome")).has_tables
+
+
+def test_a_checkpoint_of_another_place_is_found(address: str, opened: Open, admin: Any) -> None:
+    """Whole as it is, it would be followed by the wrong records."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2)
+    calendar.checkpoint()
+    admin.execute("UPDATE bookcore.checkpoint SET position = 1")
+    (fault,) = databases.check(address).faults
+    assert "it is of another place" in str(fault)
+
+
+def test_what_is_checked_begins_after_the_records_that_are_gone(address: str, opened: Open, admin: Any) -> None:
+    """A checkpoint before the first record that is there is of no use."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    for at in range(3):
+        calendar.checkpoint()
+        calendar.book("room", at, at + 1)
+    admin.execute("DELETE FROM bookcore.change WHERE position < 3")
+    found = databases.check(address)
+    assert (found.is_whole, found.begins, found.position) == (True, 3, 4)
+
+
+def test_a_constraint_of_another_program_that_refuses_a_row_is_named(address: str, opened: Open, admin: Any) -> None:
+    """It is no referee of ours; nothing is changed."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2)
+    admin.execute("DELETE FROM bookcore.booking")
+    admin.execute("ALTER TABLE bookcore.booking ADD CONSTRAINT of_others CHECK (quantity > 1)")
+    with pytest.raises(JournalError, match=r"were not rebuilt: .*of_others"):
+        databases.rebuild(address)
+    assert admin.execute("SELECT count(*) FROM bookcore.booking").fetchone() == (0,)

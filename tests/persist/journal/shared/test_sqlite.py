@@ -299,6 +299,28 @@ def test_a_calendar_made_while_the_file_is_looked_at_is_one(tmp_path: Path) -> N
     assert len(made) == 3
 
 
+def test_a_calendar_made_before_the_lock_is_had_is_opened(
+    opened: Open, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may make the file between looking at it and locking it."""
+    plain, others = sqlite._patiently, list[Calendar]()
+
+    def patiently(connection: Any, statement: str, until: float) -> Any:
+        if statement == "BEGIN IMMEDIATE" and not others:
+            monkeypatch.setattr(sqlite, "_patiently", plain)
+            others.append(booked(opened))
+        return plain(connection, statement, until)
+
+    monkeypatch.setattr(sqlite, "_patiently", patiently)
+    one = opened()
+    assert (one.position, one.digest()) == (4, others[0].digest())
+
+
+def test_a_journal_whose_making_was_cut_off_at_once_has_nothing_to_give_back() -> None:
+    """The collector may close it all the same."""
+    sqlite.SqliteJournal.__new__(sqlite.SqliteJournal).__del__()
+
+
 def test_a_newer_format_is_refused(opened: Open, tmp_path: Path) -> None:
     """With both numbers."""
     opened()

@@ -491,3 +491,9 @@ def test_events_of_other_calendars_are_not_confused(opened: Open, address: str, 
             calendar.add_booking(BookingEvent("room", 1, 2))
         other.remove_booking(1)
     assert sizes(ask) == [(3, 1)]
+
+
+def test_a_change_that_the_tables_do_not_know_is_an_error_of_the_program() -> None:
+    """A new kind of change needs a case there."""
+    with pytest.raises(TypeError, match="kind 99 is not known to the tables"):
+        list(projection.groups_of([(1, [(99,)])], "[)"))
