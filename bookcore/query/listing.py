@@ -26,6 +26,7 @@ def conflicts(
     record = state.registry.record(resource)
     low, high = state.keys.admit(start, end)
     quantity = check_quantity(quantity)
+    state.buffers.allows(record, low, high, quantity)  # raises an error for keys that no booking can have, as `book` does
     return tuple(state.ledger.events(record, state.rules.bookings.rows(record, low, high, quantity)))
 
 

@@ -364,7 +364,7 @@ class ClosingExam:
         free = calendar.add_resource(Resource("free"))
         day, next_day = date(2026, 5, 4), date(2026, 5, 5)
         for span in ((day, next_day), (None, next_day), (day, None)):
-            for call in (calendar.book, calendar.is_available, calendar.explain):
+            for call in (calendar.book, calendar.is_available, calendar.conflicts, calendar.explain):
                 with pytest.raises(KeyTypeError, match="only by whole days, the turnaround of resource 'r'"):
                     call("r", *span)
             found = calendar.find_available(*span)
