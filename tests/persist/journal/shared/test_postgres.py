@@ -46,6 +46,12 @@ def address(postgres_server: PostgresServer, name: str) -> str:
     return f"{postgres_server.dsn()}&calendar={name.replace(' ', '%20')}"
 
 
+@pytest.fixture(autouse=True)
+def slow_machines_hope_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command hopes that nothing is new however long ago the one before it was."""
+    monkeypatch.setattr("bookcore.persist.shared.recorder.HOPING", 3600.0)
+
+
 def booked(opened: Open, number: int = 2, **options: Any) -> Calendar:
     calendar = opened(**options)
     room = calendar.add_resource(Resource("room"))
@@ -139,7 +145,7 @@ def test_the_isolation_that_a_database_is_set_to_refuses_nothing(address: str) -
         (lambda address: "postgresql://postgres:x@secret@127.0.0.1:1/postgres", "write %23 for #"),
         (lambda address: "postgresql://postgres:[secret@127.0.0.1:1/postgres", "write %23 for #"),
         (lambda address: "postgresql://postgres:%zzsecret@127.0.0.1:1/postgres", "write %25 for %"),
-        (lambda address: "postgresql://postgres@[::1]:five/secret", "the port in it is no number"),
+        (lambda address: "postgresql://postgres:secret@[::1]:five/rooms", "the port in it is no number"),
         (lambda address: "postgresql://postgres:secret@127.0.0.1:99999/postgres", "no port 99999: it is .* from 1 to 65535"),
     ],
 )
