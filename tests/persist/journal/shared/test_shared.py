@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import settings
@@ -1057,7 +1057,7 @@ def test_commands_that_wait_no_longer_are_not_gathered(opened: Open) -> None:
 
     first, second = (turns._Asked(lambda: None, False, False) for _ in range(2))
     one._recorder.waiting = Withdrawn([second])  # the first one was taken by a thread that was cut off
-    group = [first]
-    one._gate._gather(group)
+    group, gate = [first], cast(Any, one._gate)
+    gate._gather(group)
     assert group == [first, second]
     one._recorder.waiting = deque()
