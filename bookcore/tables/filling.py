@@ -150,8 +150,9 @@ class _Filling:
         by_line = unnamed and self.name_by_line
         resource = self.resource
         events = [
-            BookingEvent(resource(name), start, end, id=f"line {line}" if by_line else id)
-            for line, name, start, end, id, _ in rows
+            # not `id` for the one of the row: Python 3.12.1 takes the function of that name, below, for it
+            BookingEvent(resource(name), start, end, id=f"line {line}" if by_line else given)
+            for line, name, start, end, given, _ in rows
         ]
         try:
             refusals = self.calendar.book_all(events, on_conflict="skip").refused
