@@ -126,7 +126,7 @@ def test_work_is_done_when_nobody_syncs_and_wakes_who_waited_for_it(disk: Disk) 
 def test_a_thread_looks_for_itself_if_it_is_not_woken(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C may have ended the one that should have taken the turn."""
     monkeypatch.setattr(group_commit, "_AT_MOST", 0.001)
-    monkeypatch.setattr(GroupCommit, "_call_next", lambda *_: None)
+    monkeypatch.setattr(GroupCommit, "_wake_next", lambda *_: None)
     disk.commit(waits=False)
     disk.commit()
     disk.may_end.release(2)
@@ -174,9 +174,9 @@ def test_each_is_called_by_the_one_before_and_the_last_calls_who_syncs_next() ->
     disk.group.wait(disk, 1)
     assert called(made) == [1]
     assert not disk.group._have_turn(disk, 4, False)
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [1, 2]
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [1, 2, 3]
     disk.appended = 4
     disk.may_end.release()
@@ -190,10 +190,10 @@ def test_who_took_long_to_run_calls_all_that_are_left() -> None:
     disk.synced = 3
     disk.group._waiting.extend(made)
     disk.time = 0.001
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [1]
     disk.time += 0.01
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [1, 2, 3, 4]
 
 
@@ -223,7 +223,7 @@ def test_two_threads_that_call_others_do_not_call_them_twice() -> None:
     disk, made = Disk(), sleepers(2)
     disk.synced = 2
     disk.group._waiting = Emptied(made)
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [2]
 
 
@@ -239,14 +239,14 @@ def test_whoever_comes_while_the_last_one_finds_nobody_is_called() -> None:
             return iter(there)
 
     disk.group._waiting = Late()
-    disk.group._call_next(disk)
+    disk.group._wake_next(disk)
     assert called(made) == [1]
 
 
 def test_who_leaves_calls_the_next_also_if_it_did_not_hear_that_it_was_called() -> None:
     """It had just looked for itself."""
     disk, made = Disk(), sleepers(2)
-    disk.group._is_calling = True
+    disk.group._is_waking = True
 
     class Called(deque[Any]):
         def append(self, each: Any) -> None:
