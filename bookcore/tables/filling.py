@@ -150,7 +150,7 @@ class _Filling:
         by_line = unnamed and self.name_by_line
         resource = self.resource
         events = [
-            # not `id` for the one of the row: Python 3.12.1 takes the function of that name, below, for it
+            # The variable is not named `id`: Python 3.12.1 would then raise UnboundLocalError where `id()` is called below.
             BookingEvent(resource(name), start, end, id=f"line {line}" if by_line else given)
             for line, name, start, end, given, _ in rows
         ]

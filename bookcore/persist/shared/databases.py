@@ -103,9 +103,10 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
     `bookcore.persist.shared.checking.check` takes every address. Without *types* the classes of the program are stood in
-    for. *progress* is called with the number of bytes that were
-    read, and that of all bytes. Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key
-    whose codec is not registered. Complexity: linear in the records, in time; in memory as the calendar.
+    for. *progress* is called with the number of bytes that were read, and that of all bytes.
+
+    Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.
+    Complexity: linear in the records, in time; in memory as the calendar.
     """
     where = Address.of(address)
     with _connected(where, "cannot be read") as connection, connection.transaction():
