@@ -8,7 +8,8 @@ While a sync lasts, other threads append records for the next one. At its end, a
 could be woken at once. But Python runs one thread at a time, and a thread that wakes while another one runs is switched to
 for nothing: a quarter of the processor's time with 32 threads. So each woken thread wakes the next one as soon as it runs.
 The next sync begins when no such thread is left: those that were woken first have then appended their next records, and
-share this sync. If it took a thread long until it ran, because threads that do not commit are running, it wakes all that are left.
+share this sync. If it took a thread long until it ran, because threads that do not commit are running, it wakes all that
+are left.
 
 Threads could also wait for one lock, in order. But then a thread whose record is on the disk would wait for the threads
 before it, and so for their syncs.
