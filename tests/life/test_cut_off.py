@@ -8,10 +8,13 @@ invariants hold, and the lock is free.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
+import threading
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
 from itertools import count
 from typing import Any
 
@@ -29,6 +32,7 @@ from bookcore import (
 from bookcore.stores.sizes import Sizes
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
+from bookcore.testing.contract_threads import join_all
 from bookcore.testing.cutting import cut_off
 from bookcore.testing.liststore import ListStore
 
@@ -266,3 +270,20 @@ def test_the_fast_path_of_a_booking_is_cut_off(id: str | None, many: int) -> Non
         if places < nth:
             break
     assert nth > 12
+
+
+def test_no_handler_of_logging_keeps_its_lock() -> None:
+    """It would keep it for the tests that follow, whose threads would wait for ever when they log."""
+    logger, handler, places = logging.getLogger("bookcore.cut"), logging.StreamHandler(StringIO()), 0
+    logger.addHandler(handler)
+    try:
+        for nth in count(1):
+            places = cut_off(partial(logger.warning, "a record"), nth)
+            if places < nth:
+                break
+            other = threading.Thread(target=logger.warning, args=("another",), daemon=True)
+            other.start()
+            join_all([other], 10)
+    finally:
+        logger.removeHandler(handler)
+    assert places > 3
