@@ -113,7 +113,7 @@ def show_copied(copied: Copied, *, with_backup: bool, as_json: bool) -> None:
     where = f"[bold]{escape(visible(copied.to))}[/]"
     console.print(f"{where} holds {what}, as after record {copied.position}; it was read back and is the same")
     rest = "; bookcore backup copies a directory with them" if with_backup else ""
-    console.print(f"[dim]what stands was copied, and the records that led to it were not{rest}[/]")
+    console.print(f"[dim]the present state was copied, and the records that led to it were not{rest}[/]")
 
 
 # -- log ---------------------------------------------------------------------------------------------

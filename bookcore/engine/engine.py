@@ -811,7 +811,7 @@ class Engine:
                 self._change(ledger.event(seq), ledger.record(seq), copy, by_bookings_alone=True)
             case changes.Closed(closure):
                 if closure.id in state.closures.by_id:
-                    raise TransactionError(f"closure {closure.id} stands here already: {brief(closure)}")
+                    raise TransactionError(f"closure {closure.id} is in this calendar already: {brief(closure)}")
                 record = twin(closure.resource)
                 state.keys.admit(closure.start, closure.end)
                 here = tuple(self._own(event) for event in closure.overlapping)

@@ -1,4 +1,4 @@
-"""The lock of a calendar: who may call it from where, and how questions read without the lock.
+"""The lock of a calendar: which threads may call it from where, and how questions read without the lock.
 
 There is one lock. A command holds it from its first check to its last change, a question holds it while it reads. Python
 may run other code of the program at nearly every step: comparisons of keys, key functions, finalizers, signal handlers. What
@@ -209,7 +209,7 @@ class Gate:
         _gates.add(self)
 
     def is_inside(self, block: Block) -> bool:
-        """Tell whether the caller, who holds the lock, need not wait for a block. A lost one is undone first."""
+        """Tell whether the caller, which holds the lock, need not wait for a block. A lost one is undone first."""
         if self.mode or self.depth:  # a call within another one of this thread
             return True
         if block.is_lost:

@@ -496,7 +496,7 @@ class ResourceInUseError(BookcoreError):
 class UnknownBookingError(_LookupError):
     """The booking is not active in the calendar. Attributes: ``booking``, ``reason``."""
 
-    def __init__(self, booking: object, reason: str = "no such booking stands in this calendar") -> None:
+    def __init__(self, booking: object, reason: str = "this calendar has no such booking") -> None:
         self.booking, self.reason = booking, reason
         super().__init__(f"booking {_name(booking)}: {reason}")
 
@@ -513,7 +513,7 @@ class DuplicateBookingError(BookcoreError):
     def __init__(self, booking: object, standing: object = None, reason: str = "") -> None:
         self.booking, self.standing, self.reason = booking, standing, reason
         why = f": {reason}" if reason else ""
-        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} stands already{why}")
+        super().__init__(f"a booking with id {_name(booking if standing is None else standing)} exists already{why}")
 
 
 class HoldExpiredError(UnknownBookingError):

@@ -130,7 +130,7 @@ def copy_calendar(
         if plain_text(as_of) != "now":
             # positions do not tell which order of registration the resources of all had then
             way = "leave out as_of, or add &partition=0, ... to the address, which copies that one as of a position of it"
-            raise QueryError(as_of, f"a calendar in partitions is copied as it stands: {way}")
+            raise QueryError(as_of, f"a calendar in partitions is copied in its present state: {way}")
         state, position = _partitions(start).read_partitions(reader.make, start, reader.known, timeout)
     else:
         state, position = reader.read(start, key, as_of, partial(tell, "reading"))

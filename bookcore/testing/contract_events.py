@@ -283,7 +283,7 @@ class EventExam:
         source.subscribe(told.append)
         source.close("r", 1, 5)
         before = fingerprint(calendar)
-        with pytest.raises(TransactionError, match="stands here already"):
+        with pytest.raises(TransactionError, match="is in this calendar already"):
             calendar.apply(told[0])
         assert fingerprint(calendar) == before
         calendar.reopen(own)

@@ -98,7 +98,7 @@ def one_of(component: Component, name: str) -> Line | None:
     lines = component.properties.get(name, [])
     for line in lines:
         if (line.value, line.parameters) != (lines[0].value, lines[0].parameters):
-            raise CalendarFileError(name, "stands twice, and says two things", uid=component.uid, line=line.number)
+            raise CalendarFileError(name, "is given twice, with different values", uid=component.uid, line=line.number)
     return next(iter(lines), None)
 
 
@@ -134,7 +134,7 @@ def components(
             elif line.name == "END":
                 _close(line, stack, outermost, report)
             elif not stack:
-                report(CalendarFileError(text, "stands outside of BEGIN and END", line=number))
+                report(CalendarFileError(text, "is outside of BEGIN and END", line=number))
             elif line.name in KEPT:
                 stack[-1].properties.setdefault(line.name, []).append(line)
     calendar = stack[0] if stack and stack[0].name == "VCALENDAR" else None

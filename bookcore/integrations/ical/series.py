@@ -314,7 +314,7 @@ def _version(component: Component, method: str, zones: FileZones) -> _Version:
     rank = read.number("SEQUENCE"), read.stamp()
     start = read.one("DTSTART")
     cancelled = status == "CANCELLED"
-    if start is None and cancelled:  # who calls off need not say when it would have been (RFC 5546, 3.2.5)
+    if start is None and cancelled:  # a cancellation need not say when it would have been (RFC 5546, 3.2.5)
         return _Version(None, component.uid, names, rank, cancelled)
     if start is None:
         raise CalendarFileError("DTSTART", "an event without it has no time", uid=component.uid, line=component.line)

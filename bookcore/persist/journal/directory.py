@@ -249,7 +249,7 @@ class DirectoryJournal:
 
     def sync_appended(self) -> bool:
         """Sync what has been appended, as the thread of ``sync="batch"`` does; False if that has failed."""
-        self._is_called = False  # who appends from here on calls again
+        self._is_called = False  # a thread that appends from here on calls this one again
         try:
             self.sync(self.position)
         except Exception as exc:  # whatever it is, nobody would sync any more

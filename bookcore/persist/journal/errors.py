@@ -121,16 +121,16 @@ class JournalReplacedError(JournalError):
 class UnknownOutcomeError(JournalError):
     """The server did not say that a change is committed, and may have it or not; or it has it, and its standby may not.
 
-    The calendar does not have the change; if it stands, it comes with the next record that is read. Repeating the call with
-    the same id settles it; a booking without an id may be made twice so. Looking for the booking does not settle it: a
-    primary that has lost its standby shows what may yet be lost.
+    The calendar does not have the change; if it was committed, it comes with the next record that is read. Repeating
+    the call with the same id settles it; a booking without an id may be made twice so. Looking for the booking does not
+    settle it: a primary that has lost its standby shows what may yet be lost.
     """
 
     @classmethod
     def of_change(cls, path: object, why: str, first: str = "") -> UnknownOutcomeError:
         """Return the error for a change whose commit was cut off; *first* is what to do before the call is repeated."""
         way = f'{first}repeat the call with the same id and if_exists="return"; a booking without an id may be made twice'
-        return cls(path, f"nobody knows whether the change stands ({why}); {way}")
+        return cls(path, f"it is unknown whether the change was committed ({why}); {way}")
 
 
 class PartitionNotHeldError(JournalError):
@@ -160,5 +160,5 @@ class JournalReadOnlyError(JournalError):
 
 
 def other_bounds(path: object, has: str, asked: str | None) -> JournalError:
-    """Return the error of who asks for other bounds than those with which the calendar was made."""
+    """Return the error for other bounds than those with which the calendar was made."""
     return JournalError(path, f"its calendar has the bounds {has!r}, not {asked!r}; leave bounds out, or take another place")

@@ -96,7 +96,7 @@ class Frames(NamedTuple):
 
 
 def seal(secret: bytes, *parts: bytes | memoryview) -> bytes:
-    """Return a digest of *parts* that only who has the key can make; nothing where there is no key."""
+    """Return a digest of *parts* that nobody can make without the key; nothing where there is no key."""
     if not secret:
         return b""
     return blake2b(b"".join(parts), digest_size=SEAL_SIZE, key=secret, person=b"bookcore.journal").digest()

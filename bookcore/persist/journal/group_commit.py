@@ -40,7 +40,7 @@ class Synced(Protocol):
     """All records up to this one are on the disk."""
 
     def sync_once(self, position: int) -> None:
-        """Sync all that was appended, if that has not been done for *position*, or raise. Only who has the turn calls it."""
+        """Sync all that was appended, if that has not been done for *position*, or raise. For the one that has the turn."""
 
 
 _Sleeper: TypeAlias = tuple[int, threading.Lock]  # what it waits for, and the lock on which it sleeps
@@ -116,7 +116,7 @@ class GroupCommit:
                 return
 
     def _withdraw(self, sleeper: _Sleeper) -> bool:
-        """Take a thread out of those who wait, and wake it; False if another thread has done so."""
+        """Take a thread out of those that wait, and wake it; False if another thread has done so."""
         try:
             self._waiting.remove(sleeper)
         except ValueError:

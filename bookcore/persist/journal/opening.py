@@ -153,7 +153,7 @@ class Recorder:
         files.purge(position, size, grown)
 
     def _checkpoint_behind(self) -> None:
-        """Write a checkpoint for nobody who waits for it. Whatever goes wrong is logged, and the journal goes on."""
+        """Write a checkpoint for which nobody waits. Whatever goes wrong is logged, and the journal goes on."""
         try:
             with self._turn:
                 if self.files.has_outgrown():  # else somebody has written one meanwhile
@@ -260,7 +260,7 @@ def open_calendar(
             raise QueryError(sync, "a database syncs each change or ('never') none")
         without_key(folder, key)
         if salvage:
-            way = "as_of opens what stood before a damaged record, whose number is in the error of who opens it"
+            way = "as_of opens the state before a damaged record, whose number is in the error that opening raises"
             raise QueryError(shown(folder), f"is a database, and that is for a directory; {way}")
         check_partition(folder, is_read=read_only or as_of is not None)
         whole = divided if is_divided(folder) else None
@@ -281,7 +281,7 @@ def open_calendar(
     if is_like_address(folder):
         raise JournalError(folder, f"is no address as it is read here: write {WAYS}; ./ before it if it is a directory")
     if read_only:
-        raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads what stands")
+        raise QueryError(folder, "is a directory, which cannot be followed; as_of='now' reads its present state")
     if divided is not None and divided.numbers is not None:
         raise QueryError(divided.numbers, "partitions are of a calendar in PostgreSQL, and this is a directory")
     fs = fs or FileSystem()

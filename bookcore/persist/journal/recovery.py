@@ -132,7 +132,7 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
 
 @contextmanager
 def _told_as_in_use(fs: FileSystem, folder: str, name: str) -> Iterator[None]:
-    """Raise what keeps a lock from being taken as an error of ours. If another holds it, the file of this name says who."""
+    """Raise what keeps a lock from being taken as an error of ours. The file of this name says which process holds it."""
     try:
         yield
     except BlockingIOError:
@@ -142,7 +142,7 @@ def _told_as_in_use(fs: FileSystem, folder: str, name: str) -> Iterator[None]:
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
-    """Return the error that says who holds a lock, as far as its file tells."""
+    """Return the error that names the process that holds a lock, as far as its file tells."""
     try:
         text = read_file(fs, os.path.join(folder, name), 300)
     except JournalError:  # somebody has removed it
@@ -155,7 +155,7 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
 
 
 def locked_file(fs: FileSystem, folder: str, name: str) -> int:
-    """Lock a file of a directory, and note in it who holds it. Returns its descriptor, for `FileSystem.unlock`."""
+    """Lock a file of a directory, and note this process in it. Returns its descriptor, for `FileSystem.unlock`."""
     with _told_as_in_use(fs, folder, name):
         lock = fs.lock(os.path.join(folder, name))
         try:

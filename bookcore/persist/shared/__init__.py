@@ -15,7 +15,7 @@ takes none. While a block is open no record of others is applied.
 
 A record is one command or transaction, as in a directory (`bookcore.persist.journal.records`). Its *place* is its position,
 1, 2, 3 ..., and its mark, a checksum over all records up to it. Calendars at one place have the same history, so the same
-state; who finds another mark at its position has followed another history, and says so.
+state; a process that finds another mark at its position has followed another history, and says so.
 
 Holds that have run out are released in memory by the first question that finds them, as everywhere. That is provisional: it
 is in no record, subscribers do not hear of it, and it is undone before records of others are applied, or a command is

@@ -1,6 +1,6 @@
 """`DbzeroJournal`: a directory of dbzero, where one calendar at a time keeps its records.
 
-    NAME.LOCK      who has the calendar open
+    NAME.LOCK      the process that has the calendar open
     NAME-1.db0     two prefixes of dbzero with the same content: one object, with the bounds, the place of the origin,
     NAME-2.db0     all records (each after its mark, 4 bytes, and its time, 8), the last checkpoints (position, mark, parts)
 

@@ -17,7 +17,7 @@ LAST = (1 << 62) - 1
 """A position after all others."""
 LEAST = 1 << 22
 """How many bytes of records there are before a checkpoint is due, at least."""
-NONE_MADE = ", and who only reads or says create=False makes none"
+NONE_MADE = ", and an opening that only reads, or says create=False, makes none"
 """The end of the reason why a journal that is not there cannot be opened."""
 FORKED: list[object] = []
 """Connections of the process from which this one was forked. They must not be closed here."""
@@ -142,7 +142,7 @@ def good_entries(
     for position, mark, record, time in rows[1:]:
         if type(record) is not bytes or after(place, record) != (position, mark):
             good = place.position
-            way = f"as_of={good} opens what stood before it, and `bookcore copy --as-of {good}` copies that"
+            way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
             return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
         place = Place(position, mark)
         found.append(Entry(place, record, time))

@@ -57,7 +57,7 @@ APPLICATION = 0x424B434A  # "BKCJ"
 NOTICING = 0.01
 """How many seconds pass at most until a process that waits looks again: SQLite tells nobody of a commit."""
 PAUSES = 0.0005, 0.01
-"""The first and the longest pause, in seconds, of who waits for the lock."""
+"""The first and the longest pause, in seconds, of a thread that waits for the lock."""
 
 _TABLES = (
     "CREATE TABLE calendar (bounds TEXT NOT NULL, origin INTEGER NOT NULL)",

@@ -5,11 +5,11 @@
     the lock of the database      nobody else appends
     the lock of the calendar      apply what is new, decide, append and commit
 
-In this order, so that nobody who holds a lock waits for one before it; the first three together have a time limit.
+In this order, so that no thread that holds a lock waits for one before it; the first three together have a time limit.
 Subscribers are called when all have been released.
 
-Threads that wait share a commit. Who has the turn carries out the commands of all who wait by then, one after the other, in
-one block; each has a record of its own, and the records are appended together:
+Threads that wait share a commit. The thread that has the turn carries out the commands of all that wait by then, one after
+the other, in one block; each has a record of its own, and the records are appended together:
 
     commands   A B C D E F
     A's turn   A                  B, C and D come while it commits
@@ -26,9 +26,9 @@ undone, and each of its commands is decided anew, alone, by its own thread: no a
 Where nobody knows whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the others are
 decided anew.
 
-Invariant: a thread that sleeps was in ``waiting`` before it last found the turn taken, and who gives up the turn wakes the
-first who waits. One that is carried out and has no answer when its thread has the turn was cut off together with the thread
-that did it.
+Invariant: a thread that sleeps was in ``waiting`` before it last found the turn taken, and a thread that gives up the turn
+wakes the first that waits. One that is carried out and has no answer when its thread has the turn was cut off together with
+the thread that did it.
 """
 
 from __future__ import annotations

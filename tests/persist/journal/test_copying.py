@@ -236,7 +236,7 @@ def test_what_is_shown_of_a_damaged_directory_takes_no_changes(tmp_path: Path) -
     for options in refused:
         with pytest.raises(JournalError if "bounds" in options else QueryError):
             Calendar.open(tmp_path, **{"salvage": True, **options})
-    with pytest.raises(QueryError, match="as_of opens what stood before"):
+    with pytest.raises(QueryError, match="as_of opens the state before"):
         Calendar.open(f"sqlite:///{tmp_path}/rooms.db", salvage=True)
     with pytest.raises(JournalError):
         Calendar.open(tmp_path / "nothing", salvage=True)

@@ -227,7 +227,7 @@ def test_a_primary_without_its_standby_acknowledges_nothing(
     old, third = (opened(of(primary), timeout=0.5) for _ in range(2))
     old.add_resource(Resource("room"))
     standby.run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")
-    with pytest.raises(UnknownOutcomeError, match="nobody knows whether the change stands"):
+    with pytest.raises(UnknownOutcomeError, match="it is unknown whether the change was committed"):
         old.book("room", 0, 1, id="before")
     assert "before" not in old
     standby.start()

@@ -214,7 +214,7 @@ def test_an_id_is_given_once_in_all_partitions(rooms: Any, parted: Callable[...,
     low, high = apart(rooms)
     rooms.book(low, 1, 2, id="talk")
     other = parted()
-    with pytest.raises(DuplicateBookingError, match="'talk' stands already: in another partition") as caught:
+    with pytest.raises(DuplicateBookingError, match="'talk' exists already: in another partition") as caught:
         other.book(high, 1, 2, id="talk")
     assert caught.value.standing == other.get("talk")
     rooms.move("talk", start=2, end=3)

@@ -79,7 +79,7 @@ def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> Non
         Calendar.open(address, as_of=1, key=b"secret")
     with pytest.raises(JournalError, match=r"has the bounds '\[\)', not '\[\]'"):
         Calendar.open(address, as_of=1, bounds="[]")
-    with pytest.raises(JournalError, match="who only reads or says create=False"):
+    with pytest.raises(JournalError, match="that only reads, or says create=False"):
         Calendar.open(address.replace("rooms.db", "other.db").replace("calendar=", "calendar=other-"), as_of="now")
 
 
@@ -288,5 +288,5 @@ def test_what_stood_before_a_damaged_record_can_be_read_and_copied(
     assert copy_calendar(address, tmp_path / "saved.bks", as_of=2).bookings == 1
     with pytest.raises(QueryError, match="leave out as_of"):
         copy_calendar(tmp_path / "saved.bks", tmp_path / "again.bks", as_of=2)
-    with pytest.raises(QueryError, match="as_of opens what stood before a damaged record"):
+    with pytest.raises(QueryError, match="as_of opens the state before a damaged record"):
         Calendar.open(address, salvage=True)

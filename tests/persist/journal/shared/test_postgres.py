@@ -343,7 +343,7 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
         for name in ("_COMMIT", "_FOLLOWED"):
             plain = getattr(postgres, name)
             patch.setattr(postgres, name, plain + breaking if stands else plain.replace("; COMMIT", breaking))
-        with pytest.raises(UnknownOutcomeError, match=r"nobody knows whether the change stands .* with the same id"):
+        with pytest.raises(UnknownOutcomeError, match=r"it is unknown whether the change was committed .* with the same id"):
             one.book("room", 8, 9, id="once")
     assert "once" not in one
     other.catch_up()

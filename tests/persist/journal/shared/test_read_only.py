@@ -106,7 +106,7 @@ def test_where_there_is_nothing_it_makes_nothing_and_what_cannot_be_followed_is_
     """A calendar that is not there, a directory, dbzero, a state of the past."""
     with pytest.raises(JournalError, match="there is no"):
         Calendar.open(address, read_only=True)
-    with pytest.raises(QueryError, match="as_of='now' reads what stands"):
+    with pytest.raises(QueryError, match="as_of='now' reads its present state"):
         Calendar.open(tmp_path / "rooms", read_only=True)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(QueryError, match="one process at a time"):
