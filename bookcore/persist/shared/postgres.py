@@ -86,15 +86,16 @@ _PREPARED = """
 PREPARE bookcore_lock (text) AS
     SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
     WHERE name = $1 FOR NO KEY UPDATE;
-PREPARE bookcore_append (text, bigint, bigint, bytea) AS
-    INSERT INTO bookcore.change VALUES ($1, $2, $3, $4, greatest(clock_timestamp(),
-        (SELECT time FROM bookcore.change WHERE calendar = $1 AND position = $2 - 1)));
-PREPARE bookcore_head (text, bigint, bigint) AS
-    UPDATE bookcore.calendar SET position = $2, mark = $3 WHERE name = $1;
-PREPARE bookcore_follow (text, bigint, bigint, boolean, bigint, bigint) AS
-    WITH head AS (UPDATE bookcore.calendar SET position = $5, mark = $6
-                  WHERE name = $1 AND position = $2 AND mark = $3 AND tables = $4 RETURNING 1)
-    SELECT 1 / count(*) FROM head;
+PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
+    WITH head AS (SELECT FROM bookcore.calendar WHERE name = $1 AND position = $2 AND mark = $3 AND tables = $6
+                  FOR NO KEY UPDATE SKIP LOCKED),
+    written AS (INSERT INTO bookcore.change
+                SELECT $1, $2 + number, mark, record, (SELECT greatest(clock_timestamp(), (
+                    SELECT time FROM bookcore.change WHERE calendar = $1 AND position = $2)))
+                FROM unnest($4, $5) WITH ORDINALITY AS given (mark, record, number) WHERE EXISTS (SELECT FROM head)),
+    moved AS (UPDATE bookcore.calendar SET position = $2 + cardinality($4), mark = $4[cardinality($4)]
+              WHERE name = $1 AND EXISTS (SELECT FROM head) RETURNING 1)
+    SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved
 """
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
@@ -103,17 +104,10 @@ _READ = """
 SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extract(epoch FROM time) * 1000000)::bigint
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
-_APPEND = "EXECUTE bookcore_append(%(name)s, %(position{0})s, %(mark{0})s, %(record{0})s);"
-_NOTIFY = "SELECT pg_notify('bookcore', '%(position)s ' || %(name)s)"
-_HEAD = f"EXECUTE bookcore_head(%(name)s, %(position)s, %(mark)s); {_NOTIFY}"
-_COMMIT = f"{_HEAD}; COMMIT"
-_FOLLOW = """
-BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 1;
-EXECUTE bookcore_follow(%(name)s, %(before)s, %(mark_before)s, %(tables)s, %(position)s, %(mark)s);
-SET LOCAL lock_timeout = %(wait)s;
-"""
-"""Locks and moves the head, if nobody else has the lock and it is at a place; else it fails, by dividing by zero."""
-_FOLLOWED = f"{_NOTIFY}; COMMIT"
+_APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
+"""Writes records and moves the head, if it is at a place and nobody else has the lock; else fails, by dividing by zero."""
+_COMMIT, _COMMITTED = "COMMIT", ""
+"""What ends a transaction that has begun with a lock, and one that is a single exchange."""
 MOST_HOPED = 20_000
 """How many bytes of records are sent at most that may have to be sent again."""
 _CHECKPOINT = """
@@ -290,7 +284,7 @@ class PostgresJournal(SharedJournal):
             if use == "listener":
                 self._listen(connection)
             if use == "writer" and self._is_made:
-                connection.execute(_PREPARED)
+                self._prepare(connection)
                 self._prepare_tables(connection, self._tables)
         except BaseException:
             connection.close()
@@ -344,9 +338,15 @@ class PostgresJournal(SharedJournal):
             raise JournalError(self.name, f"its calendar has {'' if tables else 'no '}tables: {way}")
         self._is_made, self._tables = True, tables
         if "writer" in self._connections:
-            connection.execute(_PREPARED)
+            self._prepare(connection)
             self._prepare_tables(connection, tables)
         return bounds, Place(*first)
+
+    def _prepare(self, connection: Any) -> None:
+        """Prepare what writes records; a transaction waits for other locks as long as for that of the calendar."""
+        connection.execute(_PREPARED)
+        connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{max(1, round(self._timeout * 1000))}",))
 
     def _prepare_tables(self, connection: Any, tables: bool) -> None:
         """Prepare what writes the tables, if there are some and that is not done."""
@@ -533,23 +533,23 @@ class PostgresJournal(SharedJournal):
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise JournalError(self.name, "the record is too large to be sent twice")
-        values: dict[str, Any] = {"name": self.row, "before": place.position, "mark_before": place.mark}
-        statements = []
+        values: dict[str, Any] = {"name": self.row, **place._asdict(), "tables": self._tables}
+        first, marks, written = place.position + 1, [], []
         for number, record in enumerate(records):
             place = after(place, record)
-            values |= {f"position{number}": place.position, f"mark{number}": place.mark, f"record{number}": record}
-            statements.append(_APPEND.format(number))
+            values |= {f"mark{number}": place.mark, f"record{number}": record}
+            marks.append(f"%(mark{number})s")
+            written.append(f"%(record{number})s")
         rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
-        groups = list(groups_of(enumerate(rows, place.position - len(records) + 1), self.bounds)) if self._tables else []
+        groups = list(groups_of(enumerate(rows, first), self.bounds)) if self._tables else []
         claims = Claims.none() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
-        command, written = self._write_tables(groups) if locked else self._one_command(groups)
-        command += "".join(statements)
-        values |= {"position": place.position, "mark": place.mark, **written}
+        command, more = self._write_tables(groups) if locked else self._one_command(groups)
+        command = _APPEND.format(", ".join(marks), ", ".join(written)) + command
+        values |= more
         if locked:
-            self._end(command + (_COMMIT if self.joint is None else _HEAD), values, groups, claims, size)
+            self._end(command + (_COMMIT if self.joint is None else ""), values, groups, claims, size)
         else:
-            values |= {"tables": self._tables, "wait": max(1, round(self._timeout * 1000))}
-            self._commit(self._writing(), _FOLLOW + command + _FOLLOWED, values, groups, claims, size, locked=False)
+            self._commit(self._writing(), command + _COMMITTED, values, groups, claims, size, locked=False)
         return place
 
     def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
