@@ -49,6 +49,20 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return count if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else count + 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a worker without tests take some that another has before it.
+
+    Blocks of tests are as different as their folders. With fixed ones the last worker went on alone for a minute and more,
+    and the tests that wait for servers ran beside each other instead of beside those that compute.
+    """
+    if config.getvalue("dist") != "load":  # what -n stands for
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 def pytest_collection_finish() -> None:
     """Freeze the tests: a full run of the garbage collector would walk a million objects of pytest, in half a second."""
     gc.collect()
