@@ -17,15 +17,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import chain, pairwise, repeat
 from sys import byteorder
 from typing import Any, TypeAlias
 
 from bookcore.index.bitmap import from_ordinals
 
-SHARED = frozenset({datetime, date, int, str})
-"""Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart."""
+SHARED: Mapping[Any, Any] = {datetime: timedelta(0), date: timedelta(0), int: 0, str: ""}
+"""Types whose equal keys may stand for each other: immutable, and equal only when nothing tells them apart. With each, what
+may be added to such a key without changing it."""
 
 Ordinals: TypeAlias = tuple[list[int], list[int]]
 """Ordinals in any order, each as often as it has entries: some as a list of numbers, the rest as a list of bitmaps."""

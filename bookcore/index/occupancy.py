@@ -142,9 +142,9 @@ class OccupancyIndex:
     def add(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
         """Mark *number* busy in the span, which must not overlap another of its spans; None: unbounded.
 
-        Returns the span in keys of the index: where an equal key of the same type is known to it, that very object, so that
-        a caller who keeps the span as well keeps few objects, and the next question finds them in the cache. A datetime of a
-        repeated hour (``fold``) is not replaced: it may be equal to one of the hour before.
+        Returns the span in keys of the index: as long as keys repeat, one object for all equal ones, so that a caller who
+        keeps the span as well keeps few objects, and the next question finds them in the cache. A datetime of a repeated
+        hour (``fold``) is not replaced: it may be equal to one of the hour before.
 
         Every comparison of keys comes before the first change. Complexity: see the class.
         """
@@ -159,8 +159,8 @@ class OccupancyIndex:
         if waiting is not None:
             self.begun = True
             if kind is not datetime or not (start.fold or end.fold):
-                shared: Any = self.shared
-                start, end = shared.setdefault(start, start), shared.setdefault(end, end)
+                known = self.shared.get  # type: ignore[union-attr]
+                start, end = known(start) or self._share(start), known(end) or self._share(end)
             waiting += (number, start, end)
             self.count += 1
             if number >= self.size:
@@ -180,7 +180,7 @@ class OccupancyIndex:
         self.begun = True
         shared = self.shared
         if shared is not None and (kind is not datetime or not (start.fold or end.fold)):
-            start, end = shared.setdefault(start, start), shared.setdefault(end, end)
+            start, end = shared.get(start) or self._share(start), shared.get(end) or self._share(end)
         self.count += 1
         if number >= self.size:
             self.size = number + 1
@@ -204,6 +204,16 @@ class OccupancyIndex:
         if len(late_ends) > self.room:
             self._absorb(end_chunk)
         return start, end
+
+    def _share(self, key: Any) -> Any:
+        """Return the object that stands for all keys equal to this one from now on: a new one. O(1).
+
+        New objects of one size lie side by side in memory. The given keys lie beside whatever was made with them, and to
+        read one of those is to wait for a page of memory with nothing else of use on it.
+        """
+        key = key + SHARED[self.kind]
+        self.shared[key] = key  # type: ignore[index]
+        return key
 
     def _add_any(self, number: int, start: Any, end: Any) -> tuple[Any, Any]:
         """Do what `add` does, for spans without a start or an end, and for keys of any kind: no entry is left for later."""
@@ -723,7 +733,7 @@ def _kind_of(keys: Iterable[Any]) -> tuple[type | None, Any]:
     """Return the one type of some keys, and their zone, if they can always be compared; else twice None. O(keys)."""
     known = list(keys)
     kinds = set(map(type, known))
-    if len(kinds) != 1 or not kinds <= SHARED:
+    if len(kinds) != 1 or not kinds <= SHARED.keys():
         return None, None
     (kind,) = kinds
     if kind is not datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -693,3 +693,20 @@ def test_a_cut_for_which_there_is_no_memory_is_told(monkeypatch: pytest.MonkeyPa
         for number in range(200):
             line.add(number, number, number + 3)
     assert line.begun
+
+
+@pytest.mark.parametrize("patience", [0, 100])
+@pytest.mark.parametrize("key", [datetime(2026, 1, 1, 9, tzinfo=UTC), datetime(2026, 1, 1).date(), 1 << 40])
+def test_equal_keys_are_one_object_that_the_index_made(key: Any, patience: int) -> None:
+    """The objects of the index lie side by side in memory, where those that it is given lie anywhere."""
+    line, step = OccupancyIndex(patience=patience), timedelta(1) if isinstance(key, date) else 1
+    line.add(0, key - 2 * step, key - step)  # of the first span no key is known yet where no span may wait
+    start, end = line.add(0, key, key + step)
+    assert (start, end) == (key, key + step)
+    assert start is not key
+    again, beyond = line.add(0, end + step - step, key + 2 * step)
+    assert again is end
+    line.busy(key, key + step)
+    assert line.add(1, key, beyond) == (start, beyond)
+    assert line.add(2, key + step - step, beyond + step)[0] is start
+    line.check()

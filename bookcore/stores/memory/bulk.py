@@ -214,7 +214,7 @@ def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], arra
         return ranked
     kinds = set(map(type, starts))
     kinds.update(map(type, ends))
-    if not kinds <= SHARED or len(kinds) > 1:
+    if not kinds <= SHARED.keys() or len(kinds) > 1:
         return None
     if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # datetimes that differ in `fold` are equal
         return None
