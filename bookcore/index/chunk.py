@@ -20,6 +20,7 @@ addition.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -170,29 +171,35 @@ class Chunk:
             flip_bit(self.delta_bits, number)
             self.delta_int = None
 
-    def starts_before(self, key: Any, inclusive: bool) -> Ordinals:
-        """Return the ordinals of the starts before *key* (or at it, if *inclusive*). Complexity: as `Column.before`."""
-        numbers, bitmaps = self.starts.before(key, inclusive)
-        late = self.late_starts
-        if late:
-            pairs = zip(late[::2], late[1::2], strict=True)
-            if inclusive:
-                numbers += [number for own, number in pairs if not key < own]
-            else:
-                numbers += [number for own, number in pairs if own < key]
-        return numbers, bitmaps
+    def starts_before(self, key: Any, inclusive: bool, worth: int) -> Ordinals:
+        """Return the ordinals of the starts before *key* (or at it, if *inclusive*). O(log n + answers).
 
-    def ends_after(self, key: Any, inclusive: bool) -> Ordinals:
-        """Return the ordinals of the ends after *key* (or at it, if *inclusive*). Complexity: as `Column.after`."""
-        numbers, bitmaps = self.ends.after(key, inclusive)
-        late = self.late_ends
-        if late:
-            pairs = zip(late[::2], late[1::2], strict=True)
-            if inclusive:
-                numbers += [number for own, number in pairs if not own < key]
-            else:
-                numbers += [number for own, number in pairs if key < own]
-        return numbers, bitmaps
+        Where the others are fewer, by more than *worth*, the answer is the bitmap of all without them; unless an ordinal has
+        two starts.
+        """
+        column, late = self.starts, self.late_starts
+        place = (bisect_right if inclusive else bisect_left)(column.keys, key)
+        before, after = _divided(late, key, inclusive) if late else ([], [])
+        if 2 * place > len(column.keys) + worth and column.bits is None:
+            every = self.started()
+            if every.bit_count() == len(column.keys) + len(late) // 2:
+                return [], [every ^ from_ordinals(after + column.numbers[place:].tolist(), every.bit_length())]
+        numbers, bitmaps = column.slice(0, place)
+        return numbers + before, bitmaps
+
+    def ends_after(self, key: Any, inclusive: bool, worth: int) -> Ordinals:
+        """Return the ordinals of the ends after *key* (or at it, if *inclusive*), in the way of `starts_before`."""
+        column, late = self.ends, self.late_ends
+        place = (bisect_left if inclusive else bisect_right)(column.keys, key)
+        before, after = _divided(late, key, not inclusive) if late else ([], [])
+        if 2 * place + worth < len(column.keys) and column.bits is None:
+            started = self.started()
+            every = started ^ self.delta()  # if no ordinal has two starts
+            counts = len(self.starts.keys) + len(self.late_starts) // 2, len(column.keys) + len(late) // 2
+            if (started.bit_count(), every.bit_count()) == counts:
+                return [], [every ^ from_ordinals(before + column.numbers[:place].tolist(), every.bit_length())]
+        numbers, bitmaps = column.slice(place, len(column.keys))
+        return numbers + after, bitmaps
 
     def late(self) -> tuple[Column, Column]:
         """Return the late starts and the late ends as new columns. O(late entries x log of their number)."""
@@ -313,6 +320,15 @@ class Group:
         """Clear the bit of an ordinal in the checkpoint. O(1)."""
         clear_bit(self.checkpoint_bits, number)
         self.checkpoint_int = None
+
+
+def _divided(late: Sequence[Any], key: Any, inclusive: bool) -> tuple[list[int], list[int]]:
+    """Return the ordinals of the late entries before *key* (or at it, if *inclusive*), and those of the others."""
+    before: list[int] = []
+    after: list[int] = []
+    for own, number in zip(late[::2], late[1::2], strict=True):
+        (after if (key < own if inclusive else not own < key) else before).append(number)
+    return before, after
 
 
 def _late_place(late: Sequence[Any], key: Any, number: int) -> int:

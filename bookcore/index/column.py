@@ -107,24 +107,24 @@ class Column:
 
     def before(self, key: Any, inclusive: bool) -> Ordinals:
         """Return the ordinals of the entries before *key* (or at it, if *inclusive*)."""
-        return self._slice(0, (bisect_right if inclusive else bisect_left)(self.keys, key))
+        return self.slice(0, (bisect_right if inclusive else bisect_left)(self.keys, key))
 
     def after(self, key: Any, inclusive: bool) -> Ordinals:
         """Return the ordinals of the entries after *key* (or at it, if *inclusive*)."""
-        return self._slice((bisect_left if inclusive else bisect_right)(self.keys, key), len(self.keys))
+        return self.slice((bisect_left if inclusive else bisect_right)(self.keys, key), len(self.keys))
 
     def between(self, low: Any, high: Any, inclusive: bool) -> Ordinals:
         """Return the ordinals of the entries after *low* and before *high* (or at them, if *inclusive*)."""
         keys = self.keys
         if inclusive:
-            return self._slice(bisect_left(keys, low), bisect_right(keys, high))
-        return self._slice(bisect_right(keys, low), bisect_left(keys, high))
+            return self.slice(bisect_left(keys, low), bisect_right(keys, high))
+        return self.slice(bisect_right(keys, low), bisect_left(keys, high))
 
     def every(self) -> Ordinals:
         """Return all ordinals. Compares nothing. O(n)."""
-        return self._slice(0, len(self.keys))
+        return self.slice(0, len(self.keys))
 
-    def _slice(self, low: int, high: int) -> Ordinals:
+    def slice(self, low: int, high: int) -> Ordinals:
         """Return the ordinals of the entries from one place to another; those of a uniform column as its bitmap."""
         if self.bits is not None and low < high:  # its keys are equal, so these are all
             return [], [self.bits]

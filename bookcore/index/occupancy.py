@@ -76,7 +76,8 @@ class OccupancyIndex:
     The sizes are arguments for tests, which want small structures, and for measurements; None is the default of the class.
     ``smallest`` is the least limit of a chunk; ``tail`` how many of its starts, and of its ends, may always be late (a
     quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``near`` how many heads past its
-    start the end of a span is looked for before it is looked for everywhere; ``patience`` how many spans may wait.
+    start the end of a span is looked for before it is looked for everywhere; ``patience`` how many spans may wait; ``worth``
+    how many ordinals a question takes out of a chunk's bitmap rather than mark that many more.
 
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2; O(1) while spans wait. `remove` O(log m + tail log B + groups
@@ -96,10 +97,11 @@ class OccupancyIndex:
     STRIDE = 8  # more: more deltas to combine in a question; fewer: more checkpoints to mark in an addition
     NEAR = 8
     PATIENCE = 1 << 14  # so many spans are put in chunks in some 20 ms, which one question takes longer
+    WORTH = 64  # marking so many ordinals takes as long as making and counting the bitmaps of a chunk
 
     __slots__ = (
         "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "near", "patience", "room",
-        "search", "shared", "size", "smallest", "stride", "tail", "waiting", "zone",
+        "search", "shared", "size", "smallest", "stride", "tail", "waiting", "worth", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +113,7 @@ class OccupancyIndex:
         stride: int | None = None,
         near: int | None = None,
         patience: int | None = None,
+        worth: int | None = None,
     ) -> None:
         self.closed = closed
         # on which side of an equal head a start falls, and an end
@@ -120,6 +123,7 @@ class OccupancyIndex:
         self.stride = self.STRIDE if stride is None else stride
         self.near = self.NEAR if near is None else near
         self.patience = self.PATIENCE if patience is None else patience
+        self.worth = self.WORTH if worth is None else worth
         self.waiting: list[Any] | None = None
         self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
         self.kind: Any = None
@@ -344,7 +348,7 @@ class OccupancyIndex:
             low = bisect_left(heads, start) + 1
             if low > high or low == len(chunks):
                 return self._busy_within(low - 1, start, end)
-            numbers, bitmaps = chunks[low - 1].ends_after(start, self.closed)
+            numbers, bitmaps = chunks[low - 1].ends_after(start, self.closed, self.worth)
         result = chunks[low].group.active(chunks[low])
         at = low
         while at < high:
@@ -357,7 +361,7 @@ class OccupancyIndex:
                 result |= chunk.started()
                 at += 1
         if high < len(chunks):
-            more = chunks[high].starts_before(end, self.closed)
+            more = chunks[high].starts_before(end, self.closed, self.worth)
             numbers += more[0]
             bitmaps += more[1]
         return result | marked((numbers, bitmaps), (self.size >> 3) + 1)
@@ -614,7 +618,7 @@ class OccupancyIndex:
 
     def _empty(self, size: int, count: int) -> OccupancyIndex:
         """Return an index like this one, without a chunk, made ready for so many spans."""
-        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "near", "patience")}
+        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "near", "patience", "worth")}
         fresh = type(self)(self.closed, **sizes)
         fresh.size, fresh.count = size, count
         fresh._measure()

@@ -710,3 +710,22 @@ def test_equal_keys_are_one_object_that_the_index_made(key: Any, patience: int) 
     assert line.add(1, key, beyond) == (start, beyond)
     assert line.add(2, key + step - step, beyond + step)[0] is start
     line.check()
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_question_marks_the_ordinals_in_question_or_the_others_whichever_are_fewer(twice: bool) -> None:
+    line = OccupancyIndex(smallest=1000)
+    for number in range(90):
+        line.add(number, number, 1000 + number)
+    if twice:
+        line.add(0, 95, 96)
+    line.busy(0, 1)
+    (chunk,) = line.chunks
+    for starts, found in (
+        (True, [chunk.starts_before(key, False, 0) for key in (30, 60)]),
+        (False, [chunk.ends_after(key, True, 0) for key in (1060, 1030)]),
+    ):
+        few, many = [*range(30)] if starts else [*range(60, 90)], [*range(60)] if starts else [*range(30, 90)]
+        assert found[0] == (few, [])
+        assert found[1] == ((many, []) if twice else ([], [sum(1 << number for number in many)]))
+    assert chunk.starts_before(60, False, 31) == ([*range(60)], [])  # the bitmap is not worth its making
