@@ -151,9 +151,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             event._lock = None
         if not own:
             _write(_set_resource, events, map(attrgetter("resource"), records))
-        if log.active:
-            log.note_all([Booked(event, number=event._seq) for event in events])
-        state.end_load()
+        state.end_load([Booked(event, number=event._seq) for event in events] if log.active else ())
     except BaseException:
         state.gate.torn = state.gate.waiting = True  # `state.loading` names what to undo
         raise

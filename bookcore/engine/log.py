@@ -131,16 +131,23 @@ class Log:
         return bool(self.pending) and self.pending[-1] is change
 
     def note_all(self, changes: Iterable[Change]) -> None:
-        """Note many committed changes, all or none. O(changes)."""
+        """Note many committed changes, all or none, as the last thing that it does. O(changes)."""
         subscribers = self.subscribers
+        noted = [(change, subscribers) for change in changes]
         if self.changes is not None:
-            self.changes.extend([(change, subscribers) for change in changes])
-        elif subscribers:
-            self._put([(change, subscribers) for change in changes])
+            self.changes += noted  # no call comes after this, so Ctrl-C does not either
+        elif subscribers and noted:
+            waiting = self._numbered(noted)
+            self.noted += len(waiting)
+            self.due = self.noted
+            self.outbox += waiting
+
+    def _numbered(self, noted: list[_Noted]) -> list[_Waiting]:
+        return [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
 
     def _put(self, noted: list[_Noted], *, ends: bool = False) -> None:
         """Put changes into the outbox; with *ends*, keep none any more, in the same instant."""
-        waiting = [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
+        waiting = self._numbered(noted)
         if waiting:
             self.noted += len(waiting)
             self.due = self.noted

@@ -13,7 +13,7 @@ To add a kind of change: add its class and its inverse to `bookcore.model.change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
@@ -581,10 +581,10 @@ class CalendarState:
     ) -> bool:
         """Book many rows that have been checked; if the store refuses, change nothing and return False.
 
-        The rows count as being loaded until the caller has noted the changes and calls `end_load`: what raises before that
-        undoes all. *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids* is None if the
+        The rows count as being loaded until the caller calls `end_load` with the changes: what raises before that undoes
+        all. *records* is a `DictionaryColumn` whose places are the numbers of the resources. *ids* is None if the
         ids are the numbers of the bookings. *objects* are the events to keep, by number. The result is as of a `Booked` for
-        each row, committed; the caller notes the changes in the log.
+        each row, committed.
         """
         store = self.store
         if not isinstance(store, SupportsLoad) or self.booking_indexes:  # these compare the bookings one by one
@@ -606,11 +606,12 @@ class CalendarState:
             raise
         return True
 
-    def end_load(self) -> None:
-        """Note that the rows of `load` are loaded. O(1)."""
+    def end_load(self, booked: Iterable[changes.Booked] = ()) -> None:
+        """Note the changes of the rows of `load`, if somebody wants to know them, and that they are loaded. O(changes)."""
+        self.log.note_all(booked)
+        self.loading = ()  # no call comes between these, so Ctrl-C does not either
         self.set_whole()
         self.begun = False
-        self.loading = ()
 
     def _load_into_ledger(
         self,

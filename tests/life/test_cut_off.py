@@ -13,6 +13,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import partial
 from io import StringIO
 from itertools import count
@@ -27,6 +28,7 @@ from bookcore import (
     Calendar,
     MemoryStore,
     Resource,
+    TransactionError,
     changes,
 )
 from bookcore.stores.sizes import Sizes
@@ -35,6 +37,7 @@ from bookcore.stores.tree import TreeStore
 from bookcore.testing.contract_threads import join_all
 from bookcore.testing.cutting import cut_off
 from bookcore.testing.liststore import ListStore
+from bookcore.testing.sizes import SMALL
 
 DEEP = os.environ.get("BOOKCORE_EXAMPLES") == "many"
 
@@ -270,6 +273,30 @@ def test_the_fast_path_of_a_booking_is_cut_off(id: str | None, many: int) -> Non
         if places < nth:
             break
     assert nth > 12
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in a block"])
+def test_a_load_of_which_somebody_hears_is_cut_off(within: bool) -> None:
+    """At every place: subscribers hear of all bookings or of none, and of none that is not there."""
+
+    def load(calendar: Calendar) -> None:
+        with calendar.transaction() if within else nullcontext():
+            calendar.load([BookingEvent("r", at, at + 1) for at in range(3)])
+
+    for nth in count(1):
+        calendar, heard = Calendar(store=MemoryStore(SMALL)), list[Any]()
+        calendar.add_resource(Resource("r"))
+        calendar.subscribe(heard.append)
+        with suppress(TransactionError):
+            places = cut_off(partial(load, calendar), nth)
+        calendar.check()
+        assert len(calendar) in (0, 3)
+        calendar.book("r", 100, 101, id="last")
+        assert [change.event.id for change in heard] == [event.id for event in calendar.bookings()], nth
+        if places < nth:
+            break
+    assert nth > 100
 
 
 def test_no_handler_of_logging_keeps_its_lock() -> None:
