@@ -172,8 +172,10 @@ class Log:
         """Keep no changes any more, and move the remaining ones to the outbox. If it is cut off, it may be called again."""
         self.handed.clear()
         self.active = bool(self.subscribers) or self.journal is not None
-        # with a journal all of them, so that the call waits for its record also if there are no subscribers
-        self._put([noted for noted in self.changes or () if noted[1] or self.journal is not None], ends=True)
+        kept = self.changes or []
+        heard = [noted for noted in kept if noted[1]]
+        # with a journal the last one, so that the call waits for its record also if nobody hears of it
+        self._put(heard or (kept[-1:] if self.journal is not None else []), ends=True)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber of every change from now on."""

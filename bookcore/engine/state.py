@@ -66,6 +66,15 @@ _OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Changed, c
 """Changes that begin with a call of a store, which says by ``begun`` whether it has changed something."""
 
 
+class _Unheard:
+    """Stands in the log for changes of which nobody wants to know, bookings of others: their numbers are enough to undo them."""
+
+    __slots__ = ("seqs",)
+
+    def __init__(self, seqs: list[int]) -> None:
+        self.seqs = seqs
+
+
 class CalendarState:
     """The parts of one calendar, and `commit`."""
 
@@ -613,6 +622,57 @@ class CalendarState:
         self.set_whole()
         self.begun = False
 
+    def book_followed(self, rows: Sequence[tuple[ResourceRecord, Any, Any, int]]) -> int:
+        """Commit a `Booked` for each row, which stood in another calendar; return how many, until the store refuses one.
+
+        The rows are plain bookings of one unit, numbered in order after all others, of one kind of key, which can always be
+        compared. If the log is active, a block is open.
+        """
+        log, ledger = self.log, self.ledger
+        kept: Any = log.changes
+        subscribers, seqs = log.subscribers, list[int]()
+        is_unheard = log.provisional and not subscribers  # a record of others is appended to no journal
+        if self.booking_indexes or (log.active and kept is None):
+            return 0
+        self._settle_refusals()
+        put, owners, made_of, last_closure = self.store.put, ledger.owners, ledger.made_of, self.closures.last_id
+        done = 0
+        try:
+            if kept is not None and is_unheard:
+                kept += ((_Unheard(seqs), ()),)
+            for record, low, high, seq in rows:
+                self.counted = ledger.last, last_closure
+                self.loading = (seq,)
+                try:
+                    put(record, low, high, seq, 1)
+                except StoreError:
+                    self.loading = ()
+                    break
+                except LACKING:
+                    raise
+                except Exception:  # a turnaround that does not go with the keys
+                    self.gate.torn = self.gate.waiting = True
+                    self.gate.settle()
+                    break
+                owners[seq] = record.number
+                if seq <= ledger.undone:
+                    ledger.locks[seq] = ledger.next_lock()
+                record.tally.active += 1  # `active_count`, written out
+                ledger.last = seq
+                done += 1
+                if is_unheard:
+                    seqs += (seq,)
+                elif kept is not None:
+                    kept += ((changes.Booked(made_of(record, (low, high, seq, 1)), number=seq), subscribers),)
+                self.loading = ()  # no call comes between these, so Ctrl-C does not either
+            if done:
+                self.keys.learn(*rows[0][1:3])
+            self.set_whole()
+        except BaseException:
+            self.gate.torn = self.gate.waiting = True
+            raise
+        return done
+
     def _load_into_ledger(
         self,
         records: Any,
@@ -710,13 +770,17 @@ class CalendarState:
         noted: list[Any] = log.changes if log.changes is not None else []
         while len(noted) > mark.changes:
             change = noted[-1][0]
-            undo = inverse(change)
+            seqs = change.seqs if type(change) is _Unheard else None
+            if seqs == []:
+                noted.pop()
+                continue
+            undo = inverse(change) if seqs is None else self.release_of(seqs[-1])
             try:
                 self._apply_whole(undo)
             except Exception as exc:
                 if not self._hides(undo):
                     raise TransactionError(f"not all could be undone; the next call goes on ({brief(exc)})") from exc
-            noted.pop()
+            (noted if seqs is None else seqs).pop()
             # now, because the next change to undo may refer to the same event as it was before
             if log.handed and type(change) is changes.Booked and log.handed[-1][0] is change.event:
                 restore_facts(*log.handed.pop())

@@ -58,8 +58,7 @@ from bookcore.persist.journal.frames import (
     read_frames,
     read_header,
 )
-from bookcore.persist.journal.records import Replay
-from bookcore.persist.journal.short import is_short
+from bookcore.persist.journal.records import FEWEST, Replay
 from bookcore.persist.snapshot.format import Limits, check_key, path_text
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
@@ -77,18 +76,25 @@ _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 1 << 64  # after every position and every time of a file
 _ATTEMPTS = 10
 _RECORDS_PER_REPORT = 1 << 10  # of progress
-_FEWEST = 256  # short records that are applied at once, if the store takes them: it sorts its rows anew
-_AT_ONCE = 1 << 18  # and the most of them
+_AT_ONCE = 1 << 18  # short records that are applied at once, at most
 
 
 class Record(NamedTuple):
-    """A record, and where it is. ``time`` is None for one in a database that an older bookcore wrote, which tells none."""
+    """A record, and where it is: at which byte of a file, or in a database.
+
+    ``time`` is None for one in a database that an older bookcore wrote, which tells none.
+    """
 
     position: int
     time: int | None
-    path: str
+    place: str
     at: int | None
     data: bytes
+
+    @property
+    def path(self) -> str:
+        """What errors call the file, or a record in a database."""
+        return self.place if self.at is not None else f"{self.place}, record {self.position}"
 
 
 class End(NamedTuple):
@@ -408,19 +414,19 @@ def read_file(fs: FileSystem, path: str, most: int | None = None) -> bytes:
 
 def apply(replay: Replay, record: Record) -> None:
     """Apply a record; whatever goes wrong names the file."""
-    _, _, path, at, data = record
+    at = record.at
     try:
-        replay.apply(data)
+        replay.apply(record.data)
     except MissingCodec as exc:
-        raise SnapshotTypeError(path, exc.reason, [exc.name]) from exc
+        raise SnapshotTypeError(record.path, exc.reason, [exc.name]) from exc
     except MemoryError as exc:
-        raise JournalError(path, "there is not enough memory to read it", offset=at) from exc
+        raise JournalError(record.path, "there is not enough memory to read it", offset=at) from exc
     except BookcoreError as exc:
         if (other := other_keys(exc)) is not None:
-            raise JournalError(path, other, offset=at) from exc
-        raise JournalDamagedError(path, f"a record that does not follow from those before: {exc}", offset=at) from exc
+            raise JournalError(record.path, other, offset=at) from exc
+        raise JournalDamagedError(record.path, f"a record that does not follow from those before: {exc}", offset=at) from exc
     except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
-        raise JournalDamagedError(path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
+        raise JournalDamagedError(record.path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
 
 
 class Asked(NamedTuple):
@@ -452,30 +458,35 @@ class Asked(NamedTuple):
 
 
 def replay(state: CalendarState, known: dict[str, type], records: Iterable[Record]) -> None:
-    """Apply records, one after the other. The calendar's lock is held for writing. Raises: as `apply`."""
-    applied, run = Replay(state, known), list[Record]()
+    """Apply records of a calendar that is being opened. The lock is held for writing. Raises: as `apply`."""
     with garbage_paused(aged=True):
-        for record in records:
-            if is_short(record.data):
-                run.append(record)
-                if len(run) < _AT_ONCE:
-                    continue
-                _apply_run(applied, run)
-            else:
-                _apply_run(applied, run)
-                apply(applied, record)
-            run.clear()
-        _apply_run(applied, run)
+        apply_all(Replay(state, known), records)
+
+
+def apply_all(replay: Replay, records: Iterable[Record]) -> None:
+    """Apply records, runs of short ones at once. The calendar's lock is held for writing. Raises: as `apply`."""
+    run = list[Record]()
+    for record in records:
+        if replay.can_load(record.data):
+            run.append(record)
+            if len(run) < _AT_ONCE:
+                continue
+            _apply_run(replay, run)
+        else:
+            _apply_run(replay, run)
+            apply(replay, record)
+        run.clear()
+    _apply_run(replay, run)
 
 
 def _apply_run(replay: Replay, run: list[Record]) -> None:
     """Apply short records, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
     try:
-        later = replay.load([record.data for record in run]) if len(run) >= _FEWEST else None
+        left = replay.load([record.data for record in run]) if len(run) >= FEWEST else range(len(run))
     except MemoryError as exc:
         raise JournalError(run[0].path, "there is not enough memory to read it", offset=run[0].at) from exc
-    for record in run if later is None else map(run.__getitem__, later):
-        apply(replay, record)
+    for at in left:
+        apply(replay, run[at])
 
 
 class Directory(NamedTuple):

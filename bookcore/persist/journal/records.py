@@ -19,7 +19,7 @@ The changes of indexes are in no record, because an index is a function of the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -31,8 +31,8 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import MissingCodec, Unreadable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
-from bookcore.persist.journal.runs import load_run
-from bookcore.persist.journal.short import REMOVAL, forms_of, is_short, read_short, removed_by, short_form
+from bookcore.persist.journal.runs import load_rows, load_run
+from bookcore.persist.journal.short import is_removal, is_short, read_short, removed_by, short_form
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import describe
 from bookcore.persist.snapshot.rebuild import ROOMY, event_maker, maker
@@ -41,6 +41,8 @@ from bookcore.stores.record import ResourceRecord
 UNRECORDED = changes.IndexCreated, changes.IndexDropped, changes.Reindexed
 """The changes that are in no record."""
 
+FEWEST = 8
+"""How many bookings in a row are applied at once, at least."""
 _SIZE = 8  # bytes of the number of rows, with which a column begins
 
 _AT_ONCE = 1000  # changes in a record of `standing`
@@ -177,7 +179,7 @@ def rows_of(record: bytes) -> list[Any]:
     """
     if not is_short(record):
         return _rows(record)
-    if forms_of((record,))[0] == REMOVAL:
+    if is_removal(record):
         return [(Kind.RELEASED, removed_by(record), False, False, None, None)]
     number, start, end, where = read_short(record)
     return [(Kind.BOOKED, where, number, False, None, None, *_plain_facts(number, start, end))]
@@ -188,6 +190,10 @@ def _rows(record: bytes) -> list[Any]:
     if not 0 < count <= len(record):
         raise Unreadable(f"{count} changes in a record of {len(record)} bytes")
     return decode_column(record, count, Budget(len(record), 1))
+
+
+def _kind_of(row: object) -> int:
+    return row[0] if type(row) is tuple and row and type(row[0]) is int else -1
 
 
 def _plain_facts(number: int, start: Any, end: Any) -> tuple[Any, ...]:
@@ -218,21 +224,31 @@ class Replay:
         Complexity: as the commands that the record tells of.
         """
         if is_short(record):
-            if forms_of((record,))[0] == REMOVAL:
+            if is_removal(record):
                 self._released(removed_by(record), False, False, None, None)
             else:
                 self._booked_shortly(*read_short(record))
             return
-        for row in _rows(record):
-            if type(row) is not tuple or not row or type(row[0]) is not int or not 0 <= row[0] < len(self._apply):
-                raise Unreadable("a row that is no change")
-            apply, count = self._apply[row[0]]
-            if len(row) - 1 != count:
-                raise Unreadable(f"{len(row) - 1} facts of a change of kind {row[0]}, {count} expected")
-            apply(*row[1:])
+        for kind, group in groupby(_rows(record), _kind_of):
+            rows = list(group)
+            done = load_rows(self._state, rows) if kind == Kind.BOOKED and len(rows) >= FEWEST else 0
+            for row in rows[done:]:
+                self._apply_row(kind, row)
 
-    def load(self, records: Sequence[bytes]) -> list[int] | None:
-        """Apply short records at once, see `load_run`."""
+    def _apply_row(self, kind: int, row: tuple[Any, ...]) -> None:
+        if not 0 <= kind < len(self._apply):
+            raise Unreadable("a row that is no change")
+        apply, count = self._apply[kind]
+        if len(row) - 1 != count:
+            raise Unreadable(f"{len(row) - 1} facts of a change of kind {kind}, {count} expected")
+        apply(*row[1:])
+
+    def can_load(self, record: bytes) -> bool:
+        """Tell whether a record is one of those that `load` takes: a short one, and no removal of which somebody hears."""
+        return is_short(record) and not (self._state.log.active and is_removal(record))
+
+    def load(self, records: Sequence[bytes]) -> Sequence[int]:
+        """Apply short records at once; return the places of those that are left, see `load_run`."""
         return load_run(self._state, records)
 
     def _booked_shortly(self, number: int, start: Any, end: Any, where: Any) -> None:

@@ -1,4 +1,8 @@
-"""A run of short records, applied at once: the result is that of applying one after the other.
+"""A run of plain bookings, applied at once: the result is that of applying one after the other.
+
+They are short records, or the rows of a longer one, such as that of a transaction. If they are many, the store loads them;
+else they are put into it in one loop, which makes no record of a change unless somebody hears of it. In an opening, removals
+may be among them:
 
     record    1  2  3  4  5  6  7
               +a +b -a +c -x +d -b        + a booking, - a removal; x was there before the run
@@ -15,61 +19,146 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import compress
-from operator import ge, gt, lt
+from datetime import UTC, datetime
+from itertools import compress, repeat
+from operator import attrgetter, ge, gt, lt
 from typing import Any
 
+from bookcore.engine.bulk_load import spans_of
 from bookcore.engine.state import CalendarState
+from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn
+from bookcore.model.change import Booked
 from bookcore.model.errors import LACKING
+from bookcore.model.event import BookingEvent
 from bookcore.persist.journal.short import REMOVAL, Columns, columns_of, forms_of, removed_by
+from bookcore.persist.snapshot.classes import name_of
 from bookcore.stores.record import ResourceRecord
 
+_PLAIN = name_of(BookingEvent)
+_zone_of, _fold_of = map(attrgetter, ("tzinfo", "fold"))
 _COMPARED = 64
 """With how many others, on the average, a booking is compared at most whose span was free again in between."""
 
 
-def load_run(state: CalendarState, records: Sequence[bytes]) -> list[int] | None:
-    """Apply short records; return the places of those that have to be applied after it. None if nothing was done.
+def load_run(state: CalendarState, records: Sequence[bytes]) -> Sequence[int]:
+    """Apply short records at once; return the places of those that have to be applied after that, one by one.
 
-    The calendar's lock is held for writing, and its log is not active. O(n log n) for all its bookings, old and new.
+    The calendar's lock is held for writing. If its log is active, none of the records is a removal: changes are noted in
+    their order. O(n log n) for all its bookings, old and new, or O(log m) for each new one.
     """
+    everything = range(len(records))
     try:
         forms = forms_of(records)
-        is_mixed = REMOVAL in forms
-        born = [at for at, form in enumerate(forms) if form != REMOVAL] if is_mixed else range(len(records))
-        found = columns_of([records[at] for at in born] if is_mixed else records) if born else None
-        if found is None or not _are_new(state, found):
-            return None
-        owners = [state.registry.by_id[where] for where in found.wheres.table]
-        if not all(record.is_exclusive for record in owners) or not _in_order(found, state.closed):
-            return None
-        state.keys.admit(found.starts[0], found.ends[0])  # one span speaks for all, which are of one type and zone
-        died, later = dict[int, int](), list[int]()
-        if is_mixed:
-            ends = _ends(state, found, {at: records[at] for at, form in enumerate(forms) if form == REMOVAL}, born)
-            if ends is None or not _could_be(state, found, owners, born, ends[0]):
-                return None
-            died, later = ends
-        rest = found if not died else _without(found, died)
-        if rest.numbers and not _load(state, rest, owners):
-            return None
+        if REMOVAL in forms:
+            later = _load_mixed(state, records, forms)
+            return everything if later is None else later
+        found = columns_of(records)
+        owners = None if found is None else _owners(state, found)
+        return everything if found is None or owners is None else everything[_load(state, found, owners) :]
     except LACKING:
         raise
-    except Exception:  # applied one by one, the first record that is wrong raises its error
+    except Exception:
+        _settle(state)
+        return everything
+
+
+def load_rows(state: CalendarState, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Apply rows of a longer record at once, and return how many; none unless all are plain bookings.
+
+    A row is what `bookcore.persist.journal.records.Encoder` makes of a `Booked`.
+    """
+    try:
+        _, wheres, numbers, helds, untils, ran_outs, names, ids, starts, ends, quantities, fields = zip(*rows, strict=True)
+        if numbers != ids or any(helds) or set(names) != {_PLAIN} or set(quantities) != {1}:
+            return 0
+        if {*map(type, numbers), *map(type, ids), *map(type, quantities)} != {int} or set(map(type, helds)) != {bool}:
+            return 0
+        if {*map(type, untils), *map(type, ran_outs), *map(type, fields)} != {type(None)}:
+            return 0
+        keys = starts + ends
+        if not set(map(type, keys)) <= SHARED or (type(keys[0]) is datetime and not _are_plain(keys)):
+            return 0
+        spans = spans_of(state.keys, starts, ends)
+        if spans is None:
+            return 0
+        place_of = {where: place for place, where in enumerate(dict.fromkeys(wheres))}
+        found = Columns(list(numbers), *spans, DictionaryColumn(list(place_of), list(map(place_of.__getitem__, wheres))))
+        owners = _owners(state, found)
+        return 0 if owners is None else _load(state, found, owners)
+    except LACKING:
+        raise
+    except Exception:
+        _settle(state)
+        return 0
+
+
+def _are_plain(keys: Sequence[datetime]) -> bool:
+    """Tell whether these are held as they are given."""
+    zones = set(map(id, map(_zone_of, keys)))
+    return zones <= {id(None), id(UTC)} and not any(map(_fold_of, keys))
+
+
+def _settle(state: CalendarState) -> None:
+    """Go on after an exception: applied one by one, the first record that is wrong raises its error."""
+    if state.gate.torn:
+        state.gate.settle()
+
+
+def _owners(state: CalendarState, found: Columns) -> list[ResourceRecord] | None:
+    """Return the records of the resources of bookings; None unless they can be applied at once."""
+    if not _are_new(state, found) or not _in_order(found, state.closed):
         return None
-    state.end_load()
-    state.ledger.last = found.numbers[-1]
-    return later
+    state.keys.admit(found.starts[0], found.ends[0])  # one span speaks for all, which are of one type and zone
+    return [state.registry.by_id[where] for where in found.wheres.table]
 
 
-def _load(state: CalendarState, found: Columns, owners: list[ResourceRecord]) -> bool:
+def _load(state: CalendarState, found: Columns, owners: list[ResourceRecord]) -> int:
+    """Apply bookings, and return how many were, from the first on."""
+    if all(record.is_exclusive for record in owners) and _load_into_store(state, found, owners):
+        return len(found.numbers)
+    records = map(owners.__getitem__, found.wheres.places)
+    return state.book_followed(list(zip(records, found.starts, found.ends, found.numbers, strict=True)))
+
+
+def _load_into_store(state: CalendarState, found: Columns, owners: list[ResourceRecord]) -> bool:
+    """Have the store load bookings; tell whether it did, or if it refused them, nothing."""
     seqs: Any = range(found.numbers[0], found.numbers[-1] + 1)
     if len(seqs) > len(found.numbers):  # some are ids of other bookings, or of bookings that are gone
         seqs = found.numbers
     numbers = [record.number for record in owners]
     places = array("I", map(numbers.__getitem__, found.wheres.places))
-    return state.load(DictionaryColumn(state.registry.by_number, places), found.starts, found.ends, seqs)
+    if not state.load(DictionaryColumn(state.registry.by_number, places), found.starts, found.ends, seqs):
+        return False
+    try:
+        booked: list[Booked] = []
+        if state.log.active:
+            records = map(owners.__getitem__, found.wheres.places)
+            rows = zip(found.starts, found.ends, found.numbers, repeat(1))
+            booked = [Booked(event, number=event._seq) for event in map(state.ledger.made_of, records, rows)]
+        state.end_load(booked)
+    except BaseException:
+        state.gate.torn = state.gate.waiting = True  # `state.loading` names what to undo
+        raise
+    return True
+
+
+def _load_mixed(state: CalendarState, records: Sequence[bytes], forms: bytes) -> list[int] | None:
+    """Apply bookings and removals; return the places of the removals that have to be applied after it. None: did nothing."""
+    born = [at for at, form in enumerate(forms) if form != REMOVAL]
+    found = columns_of([records[at] for at in born]) if born else None
+    owners = None if found is None else _owners(state, found)
+    if found is None or owners is None or not all(record.is_exclusive for record in owners):
+        return None
+    ends = _ends(state, found, {at: records[at] for at, form in enumerate(forms) if form == REMOVAL}, born)
+    if ends is None or not _could_be(state, found, owners, born, ends[0]):
+        return None
+    died, later = ends
+    rest = _without(found, died) if died else found
+    if rest.numbers and not _load_into_store(state, rest, owners):
+        return None
+    state.ledger.last = found.numbers[-1]
+    return later
 
 
 def _are_new(state: CalendarState, found: Columns) -> bool:

@@ -92,6 +92,11 @@ def is_short(record: bytes) -> bool:
     return len(record) > _FORM_AT and record[_FORM_AT] != 0
 
 
+def is_removal(record: bytes) -> bool:
+    """Tell whether a short record is that of a removal."""
+    return record[_FORM_AT] == REMOVAL
+
+
 def forms_of(records: Iterable[bytes]) -> bytes:
     """Return the form of each of these short records. O(n), in C."""
     return bytes(map(itemgetter(_FORM_AT), records))

@@ -97,7 +97,7 @@ class _Look:
 
     def _apply(self, applied: Replay, news: Sequence[Entry]) -> None:
         for place, data, _ in news:
-            apply(applied, Record(place.position, None, f"{self._journal.spot}, record {place.position}", None, data))
+            apply(applied, Record(place.position, None, self._journal.spot, None, data))
             self.place = place
             self.records += 1
 

@@ -167,7 +167,7 @@ class Replayed:
 
     def _apply(self, found: Sequence[Entry]) -> None:
         state, name = self.state, self._database
-        records = [Record(place.position, None, f"{name}, record {place.position}", None, data) for place, data, _ in found]
+        records = [Record(place.position, None, name, None, data) for place, data, _ in found]
         state.gate.run(replay, state, self._known, records)
         self._write((record.position, rows_of(record.data)) for record in records)
         self.place = found[-1].place

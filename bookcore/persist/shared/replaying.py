@@ -12,7 +12,16 @@ from bookcore.model.errors import SnapshotError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Asked, C, Make, Progress, Record, apply, blank, check_progress
+from bookcore.persist.journal.reading import (
+    Asked,
+    C,
+    Make,
+    Progress,
+    Record,
+    apply_all,
+    blank,
+    check_progress,
+)
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, SharedJournal
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
@@ -87,13 +96,12 @@ class Records:
             for place, data, time in news:
                 self.place = place
                 self.size += len(data)
-                yield Record(place.position, time, f"{journal.spot}, record {place.position}", None, data)
+                yield Record(place.position, time, journal.spot, None, data)
             if self._progress is not None:
                 done = self.place.position - self._start.position
                 self._progress(done, max(done, self._end - self._start.position))
 
 
 def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
-    """Apply records, one after the other. The lock is held for writing. Raises: as `apply`."""
-    for (position, _), data, _ in entries:
-        apply(replay, Record(position, None, f"{name}, record {position}", None, data))
+    """Apply records of others. The lock is held for writing. Raises: as `apply_all`."""
+    apply_all(replay, (Record(position, None, name, None, data) for (position, _), data, _ in entries))

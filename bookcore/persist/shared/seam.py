@@ -140,7 +140,7 @@ def good_entries(
         raise JournalReplacedError(name, what)
     found: list[Entry] = []
     for position, mark, record, time in rows[1:]:
-        if type(record) is not bytes or after(place, record) != (position, mark):
+        if type(record) is not bytes or crc32(record, place.mark) != mark or place.position + 1 != position:  # as `after`
             good = place.position
             way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
             return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
