@@ -67,7 +67,7 @@ _OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Changed, c
 
 
 class _Unheard:
-    """Stands in the log for changes of which nobody wants to know, bookings of others: their numbers are enough to undo them."""
+    """Stands in the log for bookings of others of which nobody hears: their numbers are enough to undo them."""
 
     __slots__ = ("seqs",)
 
