@@ -115,9 +115,10 @@ class IdTable(Generic[V]):
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(n)."""
-        for part in self.parts:
-            if any(self.part_of(id) is not part for id in part):
-                raise AssertionError("an id is in a part that is not the part of its hash")
+        for number, part in enumerate(self.parts):
+            for id in part:
+                if hash(id) >> SHIFT & _LAST != number:
+                    raise AssertionError("an id is in a part that is not the part of its hash")
 
 
 def count_up(ids: Sequence[Hashable]) -> bool:
