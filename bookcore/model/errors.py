@@ -642,6 +642,21 @@ class MissingExtraError(BookcoreError, ImportError):
         super().__init__(f"{package} is not installed: pip install 'bookcore[{extra}]'")
 
 
+@contextmanager
+def needing(package: str, extra: str) -> Iterator[None]:
+    """Raise `MissingExtraError` where an import of what an extra unlocks fails.
+
+    >>> with needing("nosuchpackage", "postgres"):
+    ...     import nosuchpackage
+    Traceback (most recent call last):
+    bookcore.errors.MissingExtraError: nosuchpackage is not installed: pip install 'bookcore[postgres]'
+    """
+    try:
+        yield
+    except ImportError as exc:
+        raise MissingExtraError(package, extra) from exc
+
+
 _ARGS: Any = BaseException.args
 """The message as the interpreter keeps it; that of a `_ToldLaterError` is made when it is read."""
 

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import MissingExtraError, QueryError, SnapshotError
+from bookcore.model.errors import QueryError, SnapshotError, needing
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
@@ -207,10 +207,8 @@ class _Copy:
 def _partitions(address: str) -> Any:
     """Return what copies partitions. Raises: `JournalError`, `MissingExtraError`."""
     check_divides(address)
-    try:
+    with needing("psycopg", "postgres"):
         from bookcore.persist.shared.partitioned import copying
-    except ImportError as exc:
-        raise MissingExtraError("psycopg", "postgres") from exc
     return copying
 
 

@@ -24,7 +24,7 @@ from bookcore.hours.rrule import RecurrenceRule, read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, load_zone
 from bookcore.integrations.ical.lines import Component, Line, one_of
 from bookcore.integrations.ical.values import moment, moments, offset
-from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError
+from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError, needing
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-]\d\d?):?(\d\d)?", re.ASCII | re.IGNORECASE)
 _SHOWN: Final = re.compile(r"(?:\((?:UTC|GMT)\s*([+-]\d\d:\d\d|)\)\s*)?(.+)", re.ASCII)
@@ -229,10 +229,8 @@ def _iana(name: str) -> ZoneInfo | None:
 
 @lru_cache(maxsize=1)
 def _windows() -> Mapping[str, str]:
-    try:
+    with needing("icalendar", "ical"):
         from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-    except ImportError as exc:
-        raise MissingExtraError("icalendar", "ical") from exc
     return WINDOWS_TO_OLSON
 
 

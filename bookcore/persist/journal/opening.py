@@ -16,7 +16,7 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import MissingExtraError, QueryError, TransactionError, is_like_address
+from bookcore.model.errors import QueryError, TransactionError, is_like_address, needing
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import plain_text
@@ -318,10 +318,8 @@ def _open_divided(
     check_divides(address)
     if divided.has_store:
         raise QueryError(shown(address), "each partition makes a store of its own; leave out store")
-    try:
+    with needing("psycopg", "postgres"):
         from bookcore.persist.shared.partitioned import opening
-    except ImportError as exc:
-        raise MissingExtraError("psycopg", "postgres") from exc
     common: dict[str, Any] = {"asked": asked, "timeout": timeout}
     if as_of is not None:
         return opening.open_partitioned_past(make, address, known, divided, as_of, **common)

@@ -9,7 +9,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from bookcore.model.errors import MissingExtraError, QueryError
+from bookcore.model.errors import QueryError, needing
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
@@ -114,10 +114,8 @@ def journal_at(
     """
     options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
     if is_postgres(address):
-        try:
+        with needing("psycopg", "postgres"):
             from bookcore.persist.shared.postgres import PostgresJournal
-        except ImportError as exc:
-            raise MissingExtraError("psycopg", "postgres") from exc
         return PostgresJournal(address, **options)
     scheme, where, asked = apart(address)
     path = where[1:]
@@ -126,10 +124,8 @@ def journal_at(
             what = "the address of a directory is dbzero:///path?prefix=name, or dbzero:////path from the root"
             raise JournalError(shown(address), what)
         prefix = _prefix(address, asked)
-        try:
+        with needing("dbzero", "dbzero"):
             from bookcore.persist.shared.dbzero import DbzeroJournal
-        except ImportError as exc:
-            raise MissingExtraError("dbzero", "dbzero") from exc
         return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin, upgrade=upgrade)
     if scheme != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
@@ -159,10 +155,8 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
 
 def postgres_databases() -> ModuleType:
     """Return the module for PostgreSQL databases. Raises: `MissingExtraError` where psycopg is not installed."""
-    try:
+    with needing("psycopg", "postgres"):
         from bookcore.persist.shared import databases
-    except ImportError as exc:
-        raise MissingExtraError("psycopg", "postgres") from exc
     return databases
 
 
