@@ -64,7 +64,7 @@ def recover(
         )  # fmt: skip
         return calendar, state, journal
     except BaseException:
-        if journal is not None:
+        if journal is not None:  # pragma: no cover - Ctrl-C came here; tests of that trace, and coverage does not see them
             journal.release()
         else:
             _unlock(fs, *lock)

@@ -90,7 +90,7 @@ class PartitionedCalendar:
         for part in (directory, *parts):
             part.state.told_as = self
 
-    if not TYPE_CHECKING:  # a type checker knows what is there
+    if not TYPE_CHECKING:  # pragma: no branch - a type checker alone goes on, and knows what is there
 
         def __getattr__(self, name):
             if name in REFUSED:
@@ -350,8 +350,6 @@ class PartitionedCalendar:
 
     def _elsewhere(self, id: Any, part: Part) -> Any:
         """Return the booking with an id in another partition, as far as memory knows."""
-        if attempt(lambda: hash(id), None) is None:  # the partition says what is wrong
-            return None
         where = self._with_booking(id)
         return None if where is None or where is part else where.calendar.get(id)
 

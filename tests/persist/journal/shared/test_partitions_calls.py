@@ -16,6 +16,7 @@ from enum import Enum, IntEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -27,12 +28,14 @@ from bookcore import (
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
+    HoldExpiredError,
     QueryError,
     Resource,
     ResourceError,
     SnapshotError,
     TransactionError,
     UnknownBookingError,
+    UnknownClosureError,
     UnknownResourceError,
     changes,
     copy_calendar,
@@ -51,9 +54,10 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.journal.records import Kind
 from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import calendar as facade
-from bookcore.persist.shared.partitioned import choosing
+from bookcore.persist.shared.partitioned import choosing, division
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
 from bookcore.persist.shared.partitioned.division import FEW, RANGE, claims_of
+from bookcore.persist.shared.partitioned.joint import Joint
 from bookcore.persist.shared.partitioned.merging import Ahead
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
@@ -69,8 +73,9 @@ WRITTEN_DOWN = [523, 385, 959, 114, 337, 878, 990, 966, 333, 964, 714, 70, 712, 
 def rooms(parted: Callable[..., Any]) -> Any:
     """Return a calendar with eight rooms in four partitions."""
     calendar = parted()
-    for room in ROOMS:
-        calendar.add_resource(Resource(room))
+    with calendar.transaction():
+        for room in ROOMS:
+            calendar.add_resource(Resource(room))
     return calendar
 
 
@@ -114,6 +119,7 @@ def test_equal_ids_are_in_one_partition(ids: list[Any]) -> None:
 
 def test_the_partition_of_an_id_never_changes() -> None:
     """It is the same in each process, each Python and each version of bookcore: these were written down."""
+    assert partition_of(float("inf"), 997) == partition_of(Decimal("Infinity"), 997) != partition_of("inf", 997)
     ids: list[Any] = ["", "room", "flat 7", "\udc80", b"room", 0, -1, 4711, 1 << 70, 1.5, ("a", 1), ("a", ("1",))]
     ids += [date(2026, 5, 1), None]
     assert [partition_of(id, 997) for id in ids] == WRITTEN_DOWN
@@ -312,7 +318,145 @@ def test_a_resource_is_registered_once(rooms: Any, parted: Callable[..., Any]) -
         rooms.remove_resource("nobody")
 
 
-def test_what_is_given_wrong_is_refused_as_by_a_calendar(rooms: Any) -> None:
+def test_a_resource_that_another_process_has_registered_meanwhile_is_in_the_directory_once(
+    rooms: Any, parted: Callable[..., Any]
+) -> None:
+    """Memory is behind until the transaction has begun, which finds both registrations."""
+    other = parted()
+    added = rooms.add_resource(Resource("new"))
+    assert other.add_resource(Resource("new"), if_exists="return").id == added.id
+    assert other.resources.ids() == rooms.resources.ids() == [*ROOMS, "new"]
+
+
+def test_a_hold_that_ran_out_is_told_from_an_id_that_never_was(parted: Callable[..., Any]) -> None:
+    """Whatever partition it was in."""
+    clock = [0]
+    calendar = parted(clock=lambda: clock[0])
+    for room in ROOMS:
+        calendar.add_resource(Resource(room))
+    low, high = apart(calendar)
+    gone = [calendar.hold(room, 1, 2, id=f"in {room}", until=5) for room in (low, high)]
+    clock[0] = 6
+    for given in (*gone, *(hold.id for hold in gone)):
+        with pytest.raises(HoldExpiredError):
+            calendar.confirm(given)
+    never: list[Any] = ["nobody", []]
+    for given in never:
+        with pytest.raises(UnknownBookingError) as caught:
+            calendar.confirm(given)
+        assert not isinstance(caught.value, HoldExpiredError)
+
+
+def test_book_all_takes_what_a_calendar_takes(rooms: Any) -> None:
+    """Events, rows that are none, and ids that stand in another partition; a mistake undoes all that was booked before."""
+    low, high = apart(rooms)
+    rooms.book(low, 1, 2, id="talk")
+    done = rooms.book_all([BookingEvent(high, 1, 2, id="event"), 7, (low, 1, 2)], on_conflict="skip")
+    assert [event.id for event in done.booked] == ["event"]
+    assert [refusal.request for refusal in done.refused] == [7, (low, 1, 2)]
+    for wrong in (7, {"resource": high, "start": 5, "end": 6, "id": "talk"}):
+        with pytest.raises((QueryError, DuplicateBookingError)) as caught:
+            rooms.book_all([(high, 3, 4), wrong])
+        assert caught.value.request == wrong
+    one = Calendar()
+    elsewhere = one.book(one.add_resource(Resource(low)), 1, 2, id=RANGE * 9)
+    for taken in (done.booked[0], elsewhere):
+        with pytest.raises(DuplicateBookingError):
+            rooms.add_booking(taken)
+    assert len(rooms) == 2
+
+
+def test_book_any_gives_the_booking_that_stands_under_its_id(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Wherever it is, also in a block; and a program may choose as it likes."""
+    low, high = apart(rooms)
+    stands = rooms.book(high, 1, 2, id="talk")
+    with rooms.what_if():
+        parted().book(low, 30, 31)  # is caught up with after the block
+        assert rooms.book_any([low], 1, 2, id="talk", if_exists="return") == stands
+        assert rooms.book_any([low, high], 5, 6).resource.id == min(low, high)  # it was registered first
+    with pytest.raises(DuplicateBookingError):
+        rooms.book_any([low], 1, 2, id="talk")
+    assert rooms.book_any([low, high], 8, 9, strategy=lambda found: found[-1]).resource.id == max(low, high)
+
+
+def test_one_resource_may_be_given_where_several_may(rooms: Any) -> None:
+    """To close it, or for its hours; one that is not there is named."""
+    low, high = apart(rooms)
+    (closure,) = rooms.close_all(high, 5, 6)
+    rooms.set_hours(rooms.resource(high), None)
+    rooms.close(low, 1, 2)
+    assert rooms.closures(high) == (closure,)
+    assert len(rooms.closures()) == 2
+    with pytest.raises(UnknownResourceError, match="nobody"):
+        rooms.close_all("nobody", 1, 2)
+    with pytest.raises(UnknownResourceError, match="nobody"):
+        rooms.set_hours("nobody", None)
+    with pytest.raises(UnknownClosureError):
+        rooms.reopen(7)
+    rooms.reopen(closure)
+    assert rooms.closures(high) == ()
+    flat = rooms.add_resource(Resource(("flat", 7)))
+    for given in (flat, flat.id):  # its id is no row of resources
+        (closure,) = rooms.close_all(given, 5, 6)
+        assert closure.resource is flat
+        rooms.reopen(closure)
+
+
+def test_a_calendar_in_partitions_tells_of_itself(divided: str) -> None:
+    """It is true though it is empty, as every calendar is; bounds and the type of events are those it was made with."""
+
+    class Talk(BookingEvent):
+        pass
+
+    with Calendar.open(divided, bounds="[]", event_type=Talk, follow=False) as calendar:
+        assert (bool(calendar), len(calendar), calendar.bounds, calendar.event_type) == (True, 0, "[]", Talk)
+        calendar.create_index("floor", key=lambda room: 1)
+        calendar.create_booking_index("guest")
+        calendar.add_resource(Resource("room"))
+        event = calendar.book("room", 1, 2, guest="Ada")
+        assert repr(calendar.index("floor")) == "<PartitionedIndex 'floor'>"
+        assert repr(calendar.booking_index("guest")) == "<PartitionedBookingIndex 'guest'>"
+        assert list(calendar.booking_index("guest").one_of(["Ada", "Bob"])) == [event]
+        assert list(calendar.booking_index("guest").one_of(["Bob"])) == []
+
+
+class _Lacking:
+    """A resource whose id cannot be told at first, for lack of memory."""
+
+    has_failed = False
+
+    @property
+    def id(self) -> str:
+        if self.has_failed:
+            return "a"
+        self.has_failed = True
+        raise MemoryError
+
+
+def test_a_lack_of_memory_says_nothing_about_a_resource(rooms: Any) -> None:
+    """It is told as what it is, and no partition is asked that the resource may not be in."""
+    with pytest.raises(MemoryError):
+        rooms.is_available(_Lacking(), 1, 2)
+
+
+def test_a_slot_that_is_taken_meanwhile_is_left_out(rooms: Any) -> None:
+    """So is one of a resource that is gone: the next slot of each partition was found before."""
+    low, high = apart(rooms)
+    slots = rooms.find_slots(5, 0, 5, [low, high])
+    *_, first = next(slots)
+    other = high if first.id == low else low
+    rooms.book(other, 0, 5)
+    assert list(slots) == []
+    slots = rooms.find_slots(5, 10, 15, [low, high])
+    *_, first = next(slots)
+    other = high if first.id == low else low
+    for booking in list(rooms.bookings(other)):
+        rooms.remove_booking(booking)
+    rooms.remove_resource(other)
+    assert list(slots) == []
+
+
+def test_what_is_given_wrong_is_refused_as_by_a_calendar(rooms: Any, parted: Callable[..., Any]) -> None:
     """With the errors of the calls."""
     low, high = apart(rooms)
     refused: list[Callable[[], Any]] = [
@@ -323,6 +467,7 @@ def test_what_is_given_wrong_is_refused_as_by_a_calendar(rooms: Any) -> None:
         lambda: rooms.book_any(list("ab"), 1, 2, strategy=lambda found: "h"), lambda: rooms.subscribe(7),
         lambda: rooms.common_gaps([low, high], 1, 9), lambda: rooms.common_gaps("ab", 1, 9), lambda: rooms.wait_for(3),
         lambda: rooms.wait_for((1, 2)), lambda: rooms.close_all(parted_selection(), 1, 2), lambda: rooms.tagged([]),
+        lambda: rooms.find([parted(partitions=[0]).resources, rooms.resources]), lambda: rooms.book(low, 1, 2, id=[]),
     ]  # fmt: skip
 
     def parted_selection() -> Any:
@@ -359,12 +504,16 @@ def test_a_transaction_of_named_resources_leaves_other_partitions_alone(rooms: A
         with pytest.raises(TransactionError, match="not about the directory"):
             rooms.add_resource(Resource("new"))
         with rooms.transaction(low):  # within each other
-            rooms.book(low, 2, 3)
+            rooms.book(low, 2, 3, id="talk")
+    with rooms.what_if():
+        other.book(low, 30, 31)  # is caught up with after the block
+        with pytest.raises(DuplicateBookingError, match="in another partition"):
+            rooms.book(high, 5, 6, id="talk")
     with rooms.transaction():
         rooms.add_resource(Resource("new"))
         with pytest.raises(JournalTimeoutError):
             other.book(high, 5, 6)
-    assert [len(rooms), rooms.resources.ids()[-1]] == [3, "new"]
+    assert [len(rooms), rooms.resources.ids()[-1]] == [4, "new"]
 
 
 @pytest.mark.parametrize("stands", [False, True])
@@ -448,6 +597,65 @@ def test_a_transaction_that_is_forgotten_keeps_nobody_waiting(rooms: Any, parted
     assert len(rooms) == 2
 
 
+def test_a_transaction_that_is_ended_twice_is_told(rooms: Any) -> None:
+    """As that of a calendar in one piece, also where an exception was on its way."""
+    low, high = apart(rooms)
+    block = rooms.transaction(low, high)
+    block.__enter__()
+    rooms.book(high, 1, 2)
+    block.__exit__(ValueError, ValueError("on its way"), None)
+    with pytest.raises(TransactionError, match="has ended already"):
+        block.__exit__(ValueError, ValueError("on its way"), None)
+    assert len(rooms) == 0
+    assert rooms.book(high, 1, 2) in rooms
+
+
+def test_a_transaction_waits_no_longer_for_another_thread_than_for_the_database(rooms: Any) -> None:
+    """The turns that it has by then are given back."""
+    low, high = apart(rooms)
+    parts = {room: rooms.parts[rooms.partition_of(room)] for room in (low, high)}
+    has_turn, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with parts[high].recorder.turn:
+            has_turn.set()
+            may_end.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert has_turn.wait(20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Joint, "begin", lambda joint: pytest.fail("it has not all turns"))
+        patch.setattr(parts[low].recorder, "_patience", 0.01)
+        with pytest.raises(JournalTimeoutError, match="another thread of this process kept it"):
+            rooms.transaction(low, high).__enter__()
+        assert rooms.book(low, 1, 2) in rooms
+    may_end.set()
+    thread.join(20)
+    with rooms.transaction(low, high):
+        rooms.book(high, 1, 2)
+    assert len(rooms) == 2
+
+
+def test_a_joint_transaction_ends_a_connection_that_is_amidst_a_command(postgres_server: PostgresServer) -> None:
+    """As after Ctrl-C. A journal that another thread has taken out by then is left once, and the connection is kept once."""
+    with closing(connected(postgres_server.dsn(), 10)) as connection:
+        idle: list[Any] = []
+        journals = [SimpleNamespace(), SimpleNamespace()]
+        joint = Joint(journals, "rooms", idle)
+        joint.connection = connection
+        for journal in journals:
+            journal.joint = joint
+        connection.pgconn.send_query(b"SELECT 1")
+        for journal in (journals[0], *journals):
+            joint.leave(journal)
+            assert (journal.joint, idle) == (None, [] if journal is journals[0] else [connection])
+        assert connection.closed
+        again = Joint([SimpleNamespace(connect=lambda use: f"a new {use}")], "rooms", idle)
+        again.begin()
+        assert (again.connection, idle) == ("a new writer", [])
+
+
 def test_threads_with_transactions_in_opposite_orders_all_come_to_an_end(rooms: Any) -> None:
     """Together with threads that change one partition."""
     errors: list[BaseException] = []
@@ -492,6 +700,7 @@ def test_processes_that_hold_some_partitions_answer_together_as_one_that_holds_a
     assert some.in_order([*found[1].ids(), *found[0].ids()]) == rooms.find_available(1, 2).ids()
     assert some.position[1] is None
     some.wait_for(rooms.position)
+    rooms.wait_for(some.position)
     mine = next(room for room in ROOMS if some.partition_of(room) in (0, 3))
     others = next(room for room in ROOMS if some.partition_of(room) in (1, 2))
     some.book(mine, 7, 8)
@@ -510,6 +719,10 @@ def test_processes_that_hold_some_partitions_answer_together_as_one_that_holds_a
     for refused in calls:
         with pytest.raises(PartitionNotHeldError):
             refused()
+    event = rooms.book(others, 20, 21)
+    with pytest.raises(PartitionNotHeldError) as caught:  # an event tells in which one it is
+        some.remove_booking(event)
+    assert caught.value.partitions == (rooms.partition_of(others),)
     assert "of which it holds 0, 3" in repr(some)
 
 
@@ -566,6 +779,22 @@ def test_an_address_that_says_two_things_or_nothing_is_refused(postgres_address:
     """Nothing of it is left out in silence."""
     with pytest.raises(JournalError, match=re.escape(told)):
         Calendar.open(f"{postgres_address}{'&' if '?' in postgres_address else '?'}{asked}")
+
+
+def test_a_division_that_another_process_notes_meanwhile_is_taken(
+    rooms: Any, divided: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not there when this one looked first."""
+    looks: list[Any] = []
+    plain = division._division
+
+    def late(*args: Any) -> Any:
+        looks.append(args)
+        return plain(*args) if len(looks) > 1 else None
+
+    monkeypatch.setattr(division, "_division", late)
+    with Calendar.open(divided, follow=False) as calendar:
+        assert calendar.resources.ids() == rooms.resources.ids()
 
 
 def test_an_option_may_be_written_in_percent_signs(rooms: Any, divided: str) -> None:

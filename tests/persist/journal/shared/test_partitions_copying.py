@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,15 @@ from typing import Any
 import pytest
 
 from bookcore import Calendar, DuplicateBookingError, QueryError, Resource, copy_calendar
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.hours import Hours
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
+from bookcore.persist.journal.reading import blank
 from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import copying
 from bookcore.persist.shared.pgschema import Address
+from bookcore.persist.shared.postgres import connected
+from bookcore.persist.snapshot.classes import handed_in
+from bookcore.persist.snapshot.digest import digest
 
 
 def told(calendar: Any) -> Any:
@@ -109,6 +115,56 @@ def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
             copy_calendar(divided, to, types=world.TYPES)
     with pytest.raises(JournalError, match="partitions are for PostgreSQL"):
         copy_calendar(whole, "sqlite:///rooms.db?partitions=2", types=world.TYPES)
+
+
+def test_a_copy_into_partitions_whose_connection_breaks_is_refused_or_in_doubt(
+    lived: Any, divided: str, world: SimpleNamespace, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In doubt at its commit alone. Copying again tells: here there is none."""
+    place = divided.replace("calendar=", "calendar=copy-")
+
+    def dying(*args: Any) -> Any:
+        connection = connected(*args)
+        begin = connection.transaction
+
+        @contextmanager
+        def first() -> Iterator[None]:
+            connection.transaction = begin  # for what is written within it
+            with begin():
+                yield
+                admin.execute("SELECT pg_terminate_backend(%s, 20000)", (connection.info.backend_pid,))
+
+        connection.transaction = first
+        return connection
+
+    with monkeypatch.context() as patch, pytest.raises(UnknownOutcomeError, match="if it is there, it is whole"):
+        patch.setattr(copying, "connected", dying)
+        copy_calendar(divided, place, types=world.TYPES)
+    with monkeypatch.context() as patch, pytest.raises(JournalError, match="cannot be written: division by zero"):
+        patch.setattr(copying, "_claim", lambda connection, *_: connection.execute("SELECT 1 / 0"))
+        copy_calendar(divided, place, types=world.TYPES)
+    assert copy_calendar(divided, place, types=world.TYPES).bookings == len(lived)
+
+
+def test_opening_hours_go_into_partitions_and_out_of_them() -> None:
+    """They stand before the bookings."""
+    calendar = Calendar()
+    for room in "abcd":
+        calendar.add_resource(Resource(room))
+    calendar.set_hours(list("abd"), Hours({"mon-fri": "09:00-17:00"}, zone="Europe/Paris"))
+    calendar.book("a", datetime(2026, 5, 4, 10, tzinfo=UTC), datetime(2026, 5, 4, 11, tzinfo=UTC))
+    state = calendar._engine.state
+
+    def make(bounds: str, event_type: Any) -> Any:
+        made = blank(bounds, event_type)[1]
+        return made, made
+
+    known = handed_in("here", [])
+    apart = copying.take_apart(make, copying.Whole(state, 1), 3, "here", known)
+    assert sum(len(part.registry) for part in apart) == 4
+    together = copying.put_together(make, apart, list("abcd"), "here", known)
+    together.ledger.last, together.closures.last_id = state.ledger.last, state.closures.last_id  # those are new ones
+    assert digest(together) == calendar.digest()
 
 
 def test_nothing_is_written_as_one_partition_of_a_calendar_that_is_not_there(

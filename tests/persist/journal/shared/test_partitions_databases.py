@@ -11,6 +11,7 @@ import pytest
 from bookcore import Calendar, Resource
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.shared import databases
+from bookcore.persist.shared.partitioned.routing import partition_of
 
 
 def test_partitions_are_made_for_programs_that_may_make_none(divided: str) -> None:
@@ -55,4 +56,13 @@ def test_a_check_sees_the_directory_all_partitions_and_the_ids(
     calendar.parts[0].calendar.add_resource(Resource("stray"))
     faults = list(map(str, databases.check(divided).faults))
     assert any("the directory lacks resource 'stray'" in each for each in faults)
+    with pytest.raises(AssertionError, match="the directory has other resources"):
+        calendar.check()
     calendar.parts[0].calendar.remove_resource("stray")
+    here = next(number for number in range(4) if number != partition_of("stray", 4))
+    calendar.parts[here].calendar.add_resource(Resource("stray"))
+    faults = list(map(str, databases.check(divided).faults))
+    assert any(f"'stray' is in partition {here}, and belongs into another one" in each for each in faults)
+    with pytest.raises(AssertionError, match=f"'stray' is in partition {here}"):
+        calendar.check()
+    calendar.parts[here].calendar.remove_resource("stray")
