@@ -10,7 +10,7 @@ import struct
 import sys
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +39,7 @@ from bookcore.persist.journal.errors import (
 )
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared import recorder, sqlite
+from bookcore.persist.shared.opening import _instant
 from bookcore.persist.shared.seam import Place
 from bookcore.persist.snapshot import gather, rebuild, save_load
 from bookcore.persist.snapshot.classes import handed_in
@@ -319,6 +320,35 @@ def test_a_file_of_a_format_that_never_was_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(bytes(head) + struct.pack("<I", crc32(head)))
     with pytest.raises(JournalDamagedError, match="there is no format 0"):
         Calendar.open(tmp_path)
+
+
+def test_a_file_that_is_larger_than_any_of_a_journal_is_not_read() -> None:
+    """Its first bytes are, where these are asked for alone."""
+
+    class Huge(fs.FileSystem):
+        def open(self, path: str) -> int:
+            return 0
+
+        def size(self, fd: int) -> int:
+            return 1 << 60
+
+        def read(self, fd: int, count: int) -> bytes:
+            return bytes(count)
+
+        def close(self, fd: int) -> None:
+            pass
+
+    with pytest.raises(JournalError, match=f"{1 << 60} bytes; at most"):
+        reading.read_file(Huge(), "file")
+    assert reading.read_file(Huge(), "file", 3) == bytes(3)
+
+
+def test_a_clock_is_set_right_by_the_clock_of_the_database() -> None:
+    """By parts of a second where it has such; a clock of whole numbers counts something else."""
+    ahead: Any = SimpleNamespace(skew=1.5)
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert _instant(lambda: noon, ahead) == noon + timedelta(seconds=1.5)
+    assert (_instant(lambda: 4.0, ahead), _instant(lambda: 4, ahead)) == (5.5, 4)
 
 
 def test_a_file_that_is_not_there_has_no_size_for_the_progress(tmp_path: Path) -> None:

@@ -220,11 +220,12 @@ def test_two_threads_that_call_others_do_not_call_them_twice() -> None:
             self.popleft()
             return iter(there)
 
-    disk, made = Disk(), sleepers(2)
-    disk.synced = 2
-    disk.group._waiting = Emptied(made)
-    disk.group._wake_next(disk)
-    assert called(made) == [2]
+    for count, synced in ((2, 2), (3, 0)):  # their records are on the disk; none is, and one of them is to sync
+        disk, made = Disk(), sleepers(count)
+        disk.synced = synced
+        disk.group._waiting = Emptied(made)
+        disk.group._wake_next(disk)
+        assert called(made) == [count]
 
 
 def test_whoever_comes_while_the_last_one_finds_nobody_is_called() -> None:

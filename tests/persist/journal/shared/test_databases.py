@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 
 from bookcore import Calendar, Resource, copy_calendar
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalVersionError
+from bookcore.persist.journal.errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalVersionError,
+    RefereeError,
+)
 from bookcore.persist.shared.recorder import SharedRecorder
 from bookcore.testing.servers import PostgresServer
 
@@ -312,6 +317,8 @@ def test_what_is_not_there_is_named(address: str, opened: Open) -> None:
     """An empty database, and a calendar of another name."""
     with pytest.raises(JournalError, match="`bookcore db init` makes one"):
         databases.upgrade(address)
+    with pytest.raises(JournalError, match="there is no calendar in it, and an opening that only reads"):
+        Calendar.open(address, create=False)
     for call in (databases.check, databases.rebuild):
         with pytest.raises(JournalError, match="`bookcore db init` makes one"):
             call(address)
@@ -387,3 +394,29 @@ def test_a_constraint_of_another_program_that_refuses_a_row_is_named(address: st
     with pytest.raises(JournalError, match=r"were not rebuilt: .*of_others"):
         databases.rebuild(address)
     assert admin.execute("SELECT count(*) FROM bookcore.booking").fetchone() == (0,)
+    with pytest.raises(JournalError, match=r"the change was not made: .*of_others"):
+        calendar.book("room", 5, 6)
+    with Calendar.open(address.replace("berlin", "rome&partitions=2"), follow=False) as parts:
+        parts.add_resource(Resource("room"))
+        with pytest.raises(JournalError, match=r"the change was not made: .*of_others"):
+            parts.book("room", 5, 6, id="talk")
+        assert len(parts) == 0
+    assert len(calendar) == 1
+
+
+def test_a_row_that_another_program_keeps_active_refuses_the_one_in_its_place(
+    address: str, opened: Open, admin: Any
+) -> None:
+    """The tables are not rebuilt then, and what refused it is told as for a change."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", 1, 2)
+    admin.execute("UPDATE bookcore.booking SET id = 'other'")
+    admin.execute("""
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.active := true; RETURN NEW; END';
+        CREATE TRIGGER keep BEFORE UPDATE ON bookcore.booking FOR EACH ROW EXECUTE FUNCTION keep()
+    """)
+    with pytest.raises(RefereeError, match="'room' is booked in") as refused:
+        databases.rebuild(address)
+    assert refused.value.resource == "room"
+    assert admin.execute("SELECT id FROM bookcore.booking").fetchall() == [("other",)]

@@ -24,6 +24,7 @@ from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalInUseError,
+    JournalReplacedError,
     UnknownOutcomeError,
 )
 from bookcore.persist.shared import recorder, seam
@@ -127,6 +128,8 @@ def test_an_address_says_what_is_missing(tmp_path: Path, address: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="is not a directory"):
         Calendar.open(f"dbzero:///{tmp_path}/file")
+    with pytest.raises(JournalError, match="cannot be made: Not a directory"):
+        Calendar.open(f"dbzero:///{tmp_path}/file/store")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -296,6 +299,50 @@ def test_a_commit_that_fails_leaves_the_outcome_unknown(address: str, monkeypatc
         with Calendar.open(address) as again:
             assert again.book("room", at, at + 1, id=f"id {number}", if_exists="return").id == f"id {number}"
             assert again.position == 5 + number
+
+
+def test_a_checkpoint_that_is_cut_off_is_in_both_copies_before_the_next_change(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C between the two: the second one drops those that the first one has dropped."""
+    calendar = booked(address, follow=False, keep=1)
+    calendar.checkpoint()
+    calendar.book("room", 8, 9)
+    atomic, begun = dbzero.atomic, count()
+
+    def interrupted() -> Any:
+        if next(begun):
+            raise KeyboardInterrupt
+        return atomic()
+
+    journal: Any = calendar._recorder.journal
+    with monkeypatch.context() as patch:
+        patch.setattr(dbzero, "atomic", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            calendar.checkpoint()
+    assert [[each[0] for each in copy.checkpoints] for copy in journal._copies] == [[5], [4]]
+    assert [entry.place.position for entry in journal.checkpoints()] == [5]
+    assert [[each[0] for each in copy.checkpoints] for copy in journal._copies] == [[5], [5]]
+    calendar.close()
+
+
+def test_a_journal_that_is_forked_or_closed_reads_nothing(address: str) -> None:
+    """Told in this process, of which the journal believes that it was forked: it leaves the copies to the other one."""
+    calendar = booked(address, follow=False)
+    journal: Any = calendar._recorder.journal
+    head = journal.head()
+    assert journal.wait(journal.origin, 0.0)  # there is something already
+    with pytest.raises(JournalReplacedError):  # there is no such record, or not yet
+        journal.read(seam.Place(head.position + 1, 0), 1)
+    journal._pid += 1
+    with pytest.raises(JournalClosedError, match="was forked"):
+        journal.head()
+    journal.close()
+    journal._pid -= 1
+    assert journal.head() == head
+    calendar.close()
+    with pytest.raises(JournalClosedError, match="was closed"):
+        journal.head()
 
 
 @pytest.mark.parametrize("copies", [0, 1])

@@ -582,3 +582,27 @@ def test_no_path_is_refused() -> None:
     for address in ("sqlite:///", "sqlite:///  ", "sqlite://"):
         with pytest.raises(JournalError, match=r"the address of a file is sqlite:///path"):
             Calendar.open(address)
+
+
+def test_a_file_that_takes_no_wal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network disk: SQLite would be without the memory that its processes share."""
+    plain = sqlite3.connect
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", lambda address, **options: plain(f"{address}&nolock=1", **options))
+        with pytest.raises(JournalError, match="cannot be shared: its journal mode stays 'delete'"):
+            Calendar.open(f"sqlite:///{tmp_path}/rooms.db")
+    Calendar.open(f"sqlite:///{tmp_path}/rooms.db").close()
+
+
+@pytest.mark.parametrize("sync", ["always", "never"])
+def test_a_barrier_waits_for_the_disk_where_commits_did_not(
+    sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they did there is nothing to wait for."""
+    synced: list[int] = []
+    with Calendar.open(f"sqlite:///{tmp_path}/rooms.db", follow=False, sync=sync) as calendar:
+        calendar.add_resource(Resource("room"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", synced.append)
+            calendar.barrier()
+    assert bool(synced) is (sync == "never")

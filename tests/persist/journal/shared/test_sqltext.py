@@ -110,6 +110,39 @@ def test_what_no_range_can_have_is_told_as_json(start: Any, end: Any) -> None:
     json.dumps(found, allow_nan=False)
 
 
+def test_an_id_of_numpy_or_pandas_is_told_as_the_equal_one_of_python() -> None:
+    """It is the id of the same resource."""
+    np, pd = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for equal, id in ((np.int64(4711), 4711), (np.float64(0.5), 0.5), (pd.Timestamp(at), at)):
+        assert id_text(equal) == id_text(id)
+
+
+def test_an_id_of_a_class_of_the_program_is_told_as_its_codec_writes_it(world: Any) -> None:
+    """So different ones have different texts."""
+    one, same, other = (id_text(world.Boat(name)) for name in ("Ahab", "Ahab", "Bea"))
+    assert one == same != other
+    assert list(json.loads(one)) == ["Boat"]
+
+
+class Rows(tuple[Any, ...]):
+    """A tuple whose elements cannot be had."""
+
+    reason: type[BaseException] = RuntimeError
+
+    def __iter__(self) -> Any:
+        raise self.reason
+
+
+def test_a_value_that_cannot_be_looked_at_refuses_nothing() -> None:
+    """What is wrong is told in its place; that memory lacks is told as that."""
+    rows = Rows((1, 2))
+    assert as_json({"rows": rows})["rows"].startswith("KeyTypeError: ")
+    rows.reason = MemoryError
+    with pytest.raises(MemoryError):
+        as_json(rows)
+
+
 def test_json_is_the_same_in_every_process() -> None:
     """Sets are in order, objects are their class; what JSON lacks is text."""
     numbers = [float("inf"), Decimal("1.10"), Fraction(1, 3), b"a"]
