@@ -146,15 +146,18 @@ class TimeExam:
     def compare_gaps(self, calendar: Calendar, begin: datetime) -> None:
         """Hold gaps of some length against those of all gaps that are so long, and what is next and nearest against them."""
         last = begin + timedelta(hours=1801)
-        for hours in (1, 2, 4, 7, 9):
-            length = timedelta(hours=hours)
-            for low in (begin, begin + timedelta(hours=500)):
-                long = [gap for gap in calendar.gaps("room", low, last) if gap[1] - gap[0] >= length]
+        lengths = [timedelta(hours=hours) for hours in (1, 2, 4, 7, 9)]
+        for low in (begin, begin + timedelta(hours=500)):
+            every, later = list(calendar.gaps("room", low, last)), list(calendar.gaps("room", low, None))
+            for length in lengths:
+                long = [gap for gap in every if gap[1] - gap[0] >= length]
                 assert list(calendar.gaps("room", low, last, at_least=length)) == long
                 assert list(calendar.common_gaps(["room"], low, last, at_least=length)) == long
-                after = [a for a, b in calendar.gaps("room", low, None) if b is None or b - a >= length]
+                after = [a for a, b in later if b is None or b - a >= length]
                 assert calendar.next_available("room", low, length) == (after[0], after[0] + length)
-            before = [b for a, b in calendar.gaps("room", None, last) if a is None or b - a >= length]
+        earlier = list(calendar.gaps("room", None, last))
+        for length in lengths:
+            before = [b for a, b in earlier if a is None or b - a >= length]
             if not calendar.is_available("room", last - length, last):
                 assert calendar.nearest("room", last - length, last)[0] == (before[-1] - length, before[-1])
 
