@@ -188,21 +188,15 @@ class OccupancyIndex:
         self.count += 1
         if number >= self.size:
             self.size = number + 1
-        chunk = self.chunks[first]
-        late_starts = chunk.late_starts
+        chunk, end_chunk = self.chunks[first], self.chunks[last]
+        late_starts, late_ends = chunk.late_starts, end_chunk.late_ends
+        group, end_group = chunk.group, end_chunk.group
         late_starts += (start, number)
-        group = chunk.group
-        group.start_int = chunk.start_int = chunk.delta_int = None
-        end_chunk = chunk
-        if first != last:
-            end_chunk = self.chunks[last]
-            end_chunk.delta_int = None
-            end_group = end_chunk.group
-            if group is not end_group:
-                for each in self.groups[group.at + 1 : end_group.at + 1]:
-                    each.set_active(number)
-        late_ends = end_chunk.late_ends
         late_ends += (end, number)
+        group.start_int = chunk.start_int = chunk.delta_int = end_chunk.delta_int = None
+        if group is not end_group:
+            for each in self.groups[group.at + 1 : end_group.at + 1]:
+                each.set_active(number)
         if len(late_starts) > self.room:
             self._absorb(chunk)
         if len(late_ends) > self.room:

@@ -56,15 +56,15 @@ class ExclusiveIndex:
 
     def insert_if_free(self, start: Any, end: Any, seq: int) -> bool:
         """Add the row here and to the occupancy index, or return False. O(log m + split + chunks crossed)."""
-        edges, intervals = self.edges, self.intervals
+        edges, number, intervals = self.edges, self.number, self.intervals
         if edges is None or start is None or end is None:
             return self._insert_if_free_general(start, end, seq)
+        values = intervals.values
         # `DisjointIntervals.gap` and `.put` written out for the common case: this saves a tenth of a booking's cost
         at = bisect_left(edges, end)
         if at and (at & 1 or start < edges[at - 1]):
             return False
-        span = self.occupancy.add(self.number, start, end)
-        values = intervals.values
+        span = self.occupancy.add(number, start, end)
         values.insert(at >> 1, seq)
         self.edges = intervals.edges = edges[:at] + span + edges[at:]
         if len(values) > self.sizes.split:
