@@ -77,7 +77,7 @@ def load_rows(state: CalendarState, rows: Sequence[tuple[Any, ...]]) -> int:
         if {*map(type, untils), *map(type, ran_outs), *map(type, fields)} != {type(None)}:
             return 0
         keys = starts + ends
-        if not set(map(type, keys)) <= SHARED or (type(keys[0]) is datetime and not _are_plain(keys)):
+        if not set(map(type, keys)) <= SHARED.keys() or (type(keys[0]) is datetime and not _are_plain(keys)):
             return 0
         spans = spans_of(state.keys, starts, ends)
         if spans is None:
