@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from bookcore import BookcoreError, Calendar, MemoryStore, Resource, changes
 from bookcore.engine.state import CalendarState
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.journal import reading, records, runs
-from bookcore.persist.journal.errors import JournalDamagedError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Kind, Replay
 from bookcore.persist.shared.replaying import replay_all
 from bookcore.persist.shared.seam import Entry, Place
@@ -182,7 +182,7 @@ def test_what_is_applied_at_once_is_what_is_applied_one_by_one(
     name: str, bounds: Literal["[]", "[)"], loads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One digest, equal numbers and locks, and subscribers hear the same in the same order; also if all is undone before."""
-    for seed in range(max(2, settings().max_examples // 8)):
+    for seed in range(max(4, settings().max_examples // 8)):
         rng = random.Random(f"{name} {bounds} {seed}")
         leader = grown(Leader(bounds), rng, KEYS[name], 12)
         copies = [Copy(bounds, MemoryStore(SMALL)), Copy(bounds, TreeStore()), Copy(bounds, hears=False), Copy(bounds)]
@@ -373,6 +373,36 @@ def test_what_is_cut_off_is_there_as_a_whole_or_not_at_all(
         if hears:
             copy.calendar.book("room", 9000, 9001)
         assert len(copy.heard) == 8 * hears, nth
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+@pytest.mark.parametrize("data", [
+    [short(n, 10 * n, 10 * n + 5) for n in range(2, 6)], [encode_column([row(n, 10 * n, 10 * n + 5) for n in range(2, 6)])],
+], ids=["records", "rows"])  # fmt: skip
+def test_what_fails_when_it_was_loaded_is_applied_one_by_one(
+    data: list[bytes], error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for a lack of memory, which is told; nothing of it is left then, and the next attempt applies it."""
+    set_fewest(monkeypatch, 2)
+    copy = Copy()
+    begun(copy)
+    copy.calendar.remove_resource("pool")
+    copy.calendar.remove_resource("slow")
+    copy.heard.clear()
+
+    def failing(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CalendarState, "end_load", failing)
+        with pytest.raises(JournalError, match="not enough memory") if error is MemoryError else nullcontext():
+            copy.apply(entries(*data))
+    copy.calendar.check()
+    assert len(copy.calendar) == len(copy.heard) + 1 == (1 if error is MemoryError else 5)
+    if error is MemoryError:
+        copy.apply(entries(*data))
+    copy.calendar.check()
+    assert len(copy.calendar) == len(copy.heard) + 1 == 5
 
 
 def test_a_shared_calendar_applies_what_others_have_booked_at_once(tmp_path: Path, loads: list[int]) -> None:
