@@ -654,6 +654,8 @@ class CalendarState:
                     self.gate.torn = self.gate.waiting = True
                     self.gate.settle()
                     break
+                if not done:
+                    self.keys.learn(low, high)
                 owners[seq] = record.number
                 if seq <= ledger.undone:
                     ledger.locks[seq] = ledger.next_lock()
@@ -665,8 +667,6 @@ class CalendarState:
                 elif kept is not None:
                     kept += ((changes.Booked(made_of(record, (low, high, seq, 1)), number=seq), subscribers),)
                 self.loading = ()  # no call comes between these, so Ctrl-C does not either
-            if done:
-                self.keys.learn(*rows[0][1:3])
             self.set_whole()
         except BaseException:
             self.gate.torn = self.gate.waiting = True

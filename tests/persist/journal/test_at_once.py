@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from bookcore import BookcoreError, Calendar, MemoryStore, Resource, changes
 from bookcore.engine.state import CalendarState
+from bookcore.model.keys import KeyFamily
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.journal import reading, records, runs
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
@@ -373,6 +374,30 @@ def test_what_is_cut_off_is_there_as_a_whole_or_not_at_all(
         if hears:
             copy.calendar.book("room", 9000, 9001)
         assert len(copy.heard) == 8 * hears, nth
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_bookings_whose_kind_of_key_is_not_known_yet_are_cut_off(hears: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a calendar without keys: nothing of them is left."""
+    set_fewest(monkeypatch, 2)
+    copy = Copy(hears=hears)
+    begun(copy)
+    copy.calendar.remove_booking(1)
+    copy.heard.clear()
+    news = entries(*[short(n, 10 * n, 10 * n + 5, "pool") for n in range(2, 6)])
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFamily, "learn", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            copy.apply(news)
+    copy.calendar.check()
+    assert len(copy.calendar) == len(copy.heard) == 0
+    copy.apply(news)
+    copy.calendar.check()
+    assert len(copy.calendar) == 4
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
