@@ -458,3 +458,29 @@ def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:
     assert calendar.next_available(pool, 10, 6000, quantity=3) == (7000, 13000)
     assert not calendar.is_available(pool, 10, 6000, quantity=2)
     calendar.check()
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_holds_that_ran_out_in_a_block_that_was_undone_are_forgotten(capacity: int) -> None:
+    """Another block gives their numbers to holds of other resources, which run out as well."""
+    clock, names = Clock(), [f"r{number}" for number in range(20)]
+    calendar = Calendar(store=MemoryStore(SMALL), clock=clock)
+
+    def run_out(names: list[str]) -> None:
+        for name in names:
+            calendar.add_resource(Resource(name, capacity=capacity))
+        for name in names:
+            calendar.hold(name, 0, 10, until=clock.now + 1)
+        clock.now += 2
+        assert len(calendar) == 0
+
+    with suppress(ZeroDivisionError), calendar.transaction():
+        run_out(names)
+        raise ZeroDivisionError
+    with calendar.transaction():
+        run_out(["first", *names])
+        calendar.check()
+        for name in names:
+            assert list(calendar.gaps(name, 0, 20, quantity=capacity)) == [(0, 20)]
+            assert calendar.is_available(name, 0, 10, quantity=capacity)
+    calendar.check()

@@ -349,9 +349,8 @@ class MemoryStore:
             record.state.check()
         tombstones = self._tombstones
         tombstones.check(self._size)
-        for record, seq in zip(tombstones.records, tombstones.seqs, strict=True):
-            if seq in tombstones.hidden:
-                record.state.row(seq)
+        for seq, record in tombstones.newest():
+            record.state.row(seq)
         for number, usage in tombstones._usages.items():
             usage.check(self.overlapping(self._records[number], None, None))
 

@@ -40,7 +40,7 @@ class Tombstones:
         # Lists and a set of numbers, not an object for each row: ten thousand objects would start the garbage collector.
         self.hidden: set[int] = set()
         self.seqs: list[int] = []  # the numbers in order; some rows may not be hidden any more
-        self.records: list[ResourceRecord] = []  # the record of each row
+        self.records: list[ResourceRecord] = []  # the record of each row; see `newest`
         self._doubtful: int | None = None  # a bitmap of the resources with hidden rows; some may have none any more
         self._at_most = 0  # the number of hidden rows when the bitmap was made
         self._by_record: dict[int, list[int]] | None = None  # the hidden rows of each resource with capacity
@@ -56,6 +56,14 @@ class Tombstones:
         self.records += records
         self._doubtful = self._by_record = None
         self._usages.clear()
+
+    def newest(self) -> list[tuple[int, ResourceRecord]]:
+        """Return the hidden rows, each with its record. O(k).
+
+        A row that was hidden, put again and hidden again is noted twice: perhaps under a record that was undone meanwhile.
+        """
+        newest = dict(zip(self.seqs, self.records, strict=True))
+        return [(seq, record) for seq, record in newest.items() if seq in self.hidden]
 
     def show(self, record: ResourceRecord, seq: int) -> None:
         """Make a hidden row visible again. O(1)."""
@@ -77,7 +85,7 @@ class Tombstones:
 
     def renumber(self) -> None:
         """Forget all numbers of resources, which are about to change. O(k)."""
-        hidden = [(seq, record) for seq, record in zip(self.seqs, self.records, strict=True) if seq in self.hidden]
+        hidden = self.newest()
         self.seqs, self.records = [seq for seq, _ in hidden], [record for _, record in hidden]
         self._doubtful = self._by_record = None
         self._usages.clear()
@@ -111,17 +119,16 @@ class Tombstones:
         """Return the hidden rows of a resource with capacity. O(k); the first call groups all hidden rows by resource."""
         if self._by_record is None:
             self._by_record = defaultdict(list)
-            for owner, seq in zip(self.records, self.seqs, strict=True):
+            for seq, owner in self.newest():
                 if not owner.is_exclusive:
                     self._by_record[owner.number].append(seq)
-        # a row that was hidden, put again and hidden again is in the list twice
-        return [seq for seq in dict.fromkeys(self._by_record[record.number]) if seq in self.hidden]
+        return [seq for seq in self._by_record[record.number] if seq in self.hidden]
 
     def check(self, size: int) -> None:
         """Raise AssertionError unless the invariants hold. O(k)."""
         if not self.hidden <= set(self.seqs) or len(self.seqs) != len(self.records):
             raise AssertionError("a hidden row of which nothing is known")
         resources = self.resources(size)
-        for record, seq in zip(self.records, self.seqs, strict=True):
-            if seq in self.hidden and not resources >> record.number & 1:
+        for _, record in self.newest():
+            if not resources >> record.number & 1:
                 raise AssertionError(f"{record!r} is not known to have hidden rows")
