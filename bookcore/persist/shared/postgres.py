@@ -95,7 +95,9 @@ PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
                 FROM unnest($4, $5) WITH ORDINALITY AS given (mark, record, number) WHERE EXISTS (SELECT FROM head)),
     moved AS (UPDATE bookcore.calendar SET position = $2 + cardinality($4), mark = $4[cardinality($4)]
               WHERE name = $1 AND EXISTS (SELECT FROM head) RETURNING 1)
-    SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved
+    SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved;
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET lock_timeout = %(wait)s
 """
 _LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
@@ -106,8 +108,8 @@ FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDE
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
 """Writes records and moves the head, if it is at a place and nobody else has the lock; else fails, by dividing by zero."""
-_COMMIT, _COMMITTED = "COMMIT", ""
-"""What ends a transaction that has begun with a lock, and one that is a single exchange."""
+_COMMIT = "COMMIT"
+"""What ends a transaction that has begun with a lock."""
 MOST_HOPED = 20_000
 """How many bytes of records are sent at most that may have to be sent again."""
 _CHECKPOINT = """
@@ -344,9 +346,7 @@ class PostgresJournal(SharedJournal):
 
     def _prepare(self, connection: Any) -> None:
         """Prepare what writes records; a transaction waits for other locks as long as for that of the calendar."""
-        connection.execute(_PREPARED)
-        connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{max(1, round(self._timeout * 1000))}",))
+        connection.execute(_PREPARED, {"wait": max(1, round(self._timeout * 1000))})
 
     def _prepare_tables(self, connection: Any, tables: bool) -> None:
         """Prepare what writes the tables, if there are some and that is not done."""
@@ -549,7 +549,7 @@ class PostgresJournal(SharedJournal):
         if locked:
             self._end(command + (_COMMIT if self.joint is None else ""), values, groups, claims, size)
         else:
-            self._commit(self._writing(), command + _COMMITTED, values, groups, claims, size, locked=False)
+            self._commit(self._writing(), command, values, groups, claims, size, locked=False)
         return place
 
     def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
@@ -612,7 +612,7 @@ class PostgresJournal(SharedJournal):
         self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int, *,
         locked: bool = True,
     ) -> None:  # fmt: skip
-        """Execute statements of which the last is COMMIT. Raises: as `append`."""
+        """Execute statements which end with COMMIT, or are a transaction of their own. Raises: as `append`."""
         doubts: list[str] = []
 
         def hear(notice: Any) -> None:

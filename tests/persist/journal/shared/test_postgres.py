@@ -333,15 +333,18 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
     stands: bool, hopes: bool, opened: Open, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The change is not in memory; repeating the call with the same id settles it."""
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import postgres, projection
 
     one, other = booked(opened), opened()
     assert one._recorder.may_hope()
     one._recorder._hopes_until *= hopes
     breaking = f"{'COMMIT;' * stands} SELECT pg_terminate_backend(pg_backend_pid())"
     with monkeypatch.context() as patch:
-        for name in ("_COMMIT", "_COMMITTED"):
-            patch.setattr(postgres, name, breaking)
+        if hopes:
+            plain = projection.commands_of
+            patch.setattr(postgres, "commands_of", lambda *of: [(text + breaking, values) for text, values in plain(*of)])
+        else:
+            patch.setattr(postgres, "_COMMIT", breaking)
         with pytest.raises(UnknownOutcomeError, match=r"it is unknown whether the change was committed .* with the same id"):
             one.book("room", 8, 9, id="once")
     assert "once" not in one
