@@ -73,6 +73,8 @@ CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
+LONGEST = 32_767
+"""How many seconds the system and the server are told to wait at most; systems take no more."""
 LISTENING, POLLING = 0.25, 0.02
 """How many seconds a thread listens before it looks whether the calendar was closed; on a standby nobody is notified."""
 _WATCH = """
@@ -176,7 +178,7 @@ def options_of(server: str, timeout: float) -> dict[str, Any]:
 
     Raises: psycopg.Error.
     """
-    seconds = max(2, round(timeout))
+    seconds = min(max(2, round(timeout)), LONGEST)
     return {
         "autocommit": True, "cursor_factory": psycopg.ClientCursor, "connect_timeout": seconds,
         "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds, "keepalives_interval": 1, "keepalives_count": 3,
@@ -190,7 +192,7 @@ def connected(server: str, timeout: float) -> Any:
     Raises: psycopg.Error.
     """
     patience = max(LEAST_PATIENCE, timeout)
-    seconds = max(2, round(patience))
+    seconds = min(max(2, round(patience)), LONGEST)
     connection = _Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
@@ -346,7 +348,7 @@ class PostgresJournal(SharedJournal):
 
     def _prepare(self, connection: Any) -> None:
         """Prepare what writes records; a transaction waits for other locks as long as for that of the calendar."""
-        connection.execute(_PREPARED, {"wait": max(1, round(self._timeout * 1000))})
+        connection.execute(_PREPARED, {"wait": _milliseconds(self._timeout)})
 
     def _prepare_tables(self, connection: Any, tables: bool) -> None:
         """Prepare what writes the tables, if there are some and that is not done."""
@@ -501,7 +503,7 @@ class PostgresJournal(SharedJournal):
     def lock(self, timeout: float) -> None:
         """See `SharedJournal.lock`."""
         self.unlock()  # of a block whose beginning was cut off
-        wait = max(1, round(timeout * 1000))
+        wait = _milliseconds(timeout)
         with self.told("the change was not made", timeout):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
             with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
@@ -714,6 +716,11 @@ class PostgresJournal(SharedJournal):
     def __del__(self) -> None:
         if hasattr(self, "_connections"):
             self.close()
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time limit as the server takes it."""
+    return min(max(1, round(seconds * 1000)), 1000 * LONGEST)
 
 
 def _is_usable(connection: Any, within: bool) -> bool:

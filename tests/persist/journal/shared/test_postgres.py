@@ -357,6 +357,11 @@ def test_a_connection_that_breaks_in_the_commit_leaves_the_outcome_unknown(
     assert other.digest() == one.digest()
 
 
+def test_a_time_limit_may_be_longer_than_systems_take(opened: Open) -> None:
+    """A year, for one who never wants to give up."""
+    assert booked(opened, timeout=3.2e7).book("room", 8, 9).owns_lock
+
+
 @contextmanager
 def exchanges(calendar: Calendar) -> Iterator[list[str]]:
     """Give a list of what is sent to the server by who writes."""
