@@ -136,25 +136,19 @@ class Log:
         noted = [(change, subscribers) for change in changes]
         if self.changes is not None:
             self.changes += noted  # no call comes after this, so Ctrl-C does not either
-        elif subscribers and noted:
-            waiting = self._numbered(noted)
-            self.noted += len(waiting)
-            self.due = self.noted
-            self.outbox += waiting
-
-    def _numbered(self, noted: list[_Noted]) -> list[_Waiting]:
-        return [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
+        elif subscribers:
+            self._put(noted)
 
     def _put(self, noted: list[_Noted], *, ends: bool = False) -> None:
         """Put changes into the outbox; with *ends*, keep none any more, in the same instant."""
-        waiting = self._numbered(noted)
+        waiting = [(number, *each) for number, each in enumerate(noted, self.noted + 1)]
         if waiting:
             self.noted += len(waiting)
             self.due = self.noted
         if ends:
             self.changes = None  # no call comes between this and the next one, so Ctrl-C does not either
         try:
-            self.outbox.extend(waiting)
+            self.outbox += waiting  # no call, see `note_all`
         except MemoryError:  # the next call tries again
             if ends:
                 self.changes = noted
