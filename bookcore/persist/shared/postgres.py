@@ -102,7 +102,7 @@ SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET lock_timeout = %(wait)s
 """
 _LOCK = """
-BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
+BEGIN; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
 """
 _READ = """
 SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extract(epoch FROM time) * 1000000)::bigint
@@ -178,7 +178,7 @@ def options_of(server: str, timeout: float) -> dict[str, Any]:
 
     Raises: psycopg.Error.
     """
-    seconds = min(max(2, round(timeout)), LONGEST)
+    seconds = _watched(timeout)
     return {
         "autocommit": True, "cursor_factory": psycopg.ClientCursor, "connect_timeout": seconds,
         "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds, "keepalives_interval": 1, "keepalives_count": 3,
@@ -192,7 +192,7 @@ def connected(server: str, timeout: float) -> Any:
     Raises: psycopg.Error.
     """
     patience = max(LEAST_PATIENCE, timeout)
-    seconds = min(max(2, round(patience)), LONGEST)
+    seconds = _watched(patience)
     connection = _Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
@@ -531,7 +531,7 @@ class PostgresJournal(SharedJournal):
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
         if locked and self._head != place:
-            raise JournalError(self.name, "its lock was lost, so nothing was changed")
+            raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise JournalError(self.name, "the record is too large to be sent twice")
@@ -606,7 +606,7 @@ class PostgresJournal(SharedJournal):
         """Execute statements in the transaction in which the calendar is locked, or if not *locked*, in one of their own."""
         known = psycopg.pq.TransactionStatus
         if writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
-            raise JournalError(self.name, "its lock was lost, so nothing was changed")
+            raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
             writer.execute(statements, values)
 
@@ -716,6 +716,11 @@ class PostgresJournal(SharedJournal):
     def __del__(self) -> None:
         if hasattr(self, "_connections"):
             self.close()
+
+
+def _watched(seconds: float) -> int:
+    """Return after how many seconds a silent server is to be noticed."""
+    return min(max(2, round(seconds)), LONGEST)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -313,7 +313,7 @@ class SqliteJournal(SharedJournal):
             self._check_file()
         with self._told("the change was not made"):
             if not writer.in_transaction:
-                raise JournalError(self.name, "its lock was lost, so nothing was changed")
+                raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         return writer
 
     def lock(self, timeout: float) -> None:

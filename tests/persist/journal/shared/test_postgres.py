@@ -398,7 +398,7 @@ def test_who_is_alone_commits_in_one_exchange(opened: Open) -> None:
     other.book("room", 50, 51)
     with exchanges(one) as sent:
         assert one.book("room", 52, 53).owns_lock
-    assert [query.split()[0] for query in sent] == ["EXECUTE", "BEGIN", "SELECT", "EXECUTE"], sent
+    assert [query.split()[0] for query in sent] == ["EXECUTE", "BEGIN;", "SELECT", "EXECUTE"], sent
     other.catch_up()
     assert other.digest() == one.digest()
     one.check()
@@ -432,7 +432,7 @@ def test_what_takes_two_commands_for_the_tables_takes_two_exchanges(
     assert one._recorder.may_hope()
     with exchanges(one) as sent:
         one.book_all([(room, start + 10, end + 10) for room, start, end in both])
-    assert [query.split()[0] for query in sent] == ["BEGIN", "EXECUTE", "EXECUTE"], sent
+    assert [query.split()[0] for query in sent] == ["BEGIN;", "EXECUTE", "EXECUTE"], sent
     monkeypatch.undo()
     assert databases.check(address).is_whole
 
