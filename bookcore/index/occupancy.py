@@ -204,10 +204,10 @@ class OccupancyIndex:
         return start, end
 
     def _share(self, key: Any) -> Any:
-        """Return the object that stands for all keys equal to this one from now on: a new one. O(1).
+        """Return the object that stands for all keys equal to this one from now on. O(1).
 
-        New objects of one size lie side by side in memory. The given keys lie beside whatever was made with them, and to
-        read one of those is to wait for a page of memory with nothing else of use on it.
+        It is a copy, but for texts and small ints. Copies are made one after the other, so they lie side by side in memory;
+        the given keys lie beside whatever was made with them, each on a page of memory with nothing else of use on it.
         """
         key = key + SHARED[self.kind]
         self.shared[key] = key  # type: ignore[index]

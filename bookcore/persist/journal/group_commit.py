@@ -40,7 +40,10 @@ class Synced(Protocol):
     """All records up to this one are on the disk."""
 
     def sync_once(self, position: int) -> None:
-        """Sync all that was appended, if that has not been done for *position*, or raise. For the one that has the turn."""
+        """Sync all that was appended, if that has not been done for *position*, or raise.
+
+        The thread that has the turn calls it, and no other.
+        """
 
 
 _Sleeper: TypeAlias = tuple[int, threading.Lock]  # what it waits for, and the lock on which it sleeps
