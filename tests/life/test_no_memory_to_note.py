@@ -20,6 +20,10 @@ class _Full:
 
     extend = append
 
+    def __iadd__(self, _: object) -> Any:
+        """Raise MemoryError."""
+        raise MemoryError
+
 
 class FullList(_Full, list[Any]):
     """See `_Full`."""
