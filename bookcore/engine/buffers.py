@@ -22,7 +22,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap
-from bookcore.model.errors import LACKING, KeyTypeError, brief
+from bookcore.model.errors import KeyTypeError, attempt, brief
 from bookcore.model.explanation import Cause
 from bookcore.model.lengths import obstacle
 from bookcore.stores.record import ResourceRecord
@@ -153,10 +153,4 @@ def _obstacle(key: Any, length: Any) -> KeyTypeError | None:
 
 def token_of(length: Any) -> Any:
     """Return what `Buffers` keeps a length under. It contains the type: 1 and 1.0 are equal, and fit different keys."""
-    try:
-        hash(length)
-    except LACKING:
-        raise
-    except Exception:
-        return id(length)
-    return type(length), length
+    return id(length) if attempt(lambda: hash(length), None) is None else (type(length), length)

@@ -187,12 +187,10 @@ def _parameters(cls: type) -> tuple[frozenset[str], bool]:
     """Return the arguments that the constructor of a class takes by name, and whether it takes any, as far as it says."""
     if cls is BookingEvent:
         return frozenset(), True
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except LACKING:
-        raise
-    except Exception:  # the class's own code
+    signature = attempt(lambda: inspect.signature(cls), None)
+    if signature is None:
         return frozenset(), True
+    parameters = signature.parameters.values()
     named = frozenset(each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY))
     return named, any(each.kind is each.VAR_KEYWORD for each in parameters)
 

@@ -94,13 +94,7 @@ class Registry:
             pass
         record = self.renamed.get(id(resource)) or self.with_id(resource)  # an id may happen to have an `id` itself
         if record is None and (namesake := self._namesake(resource)) is not None:
-            try:
-                if namesake.resource == resource:
-                    return namesake
-            except LACKING:
-                raise
-            except Exception:  # noqa: S110 - the object's own code
-                pass
+            return namesake if attempt(lambda: bool(namesake.resource == resource), False) else None
         return record
 
     def twin(self, resource: Any) -> ResourceRecord:

@@ -238,12 +238,8 @@ def _listed(items: Any, name: str) -> Iterator[Any]:
     """Yield the items one by one, so that an iterable without end ends at its first item that is no date."""
     if is_a(items, (str, bytes)) or not is_a(items, (Iterable,)):
         raise HoursError(items, f"{name} takes an iterable of dates or datetimes")
-    try:
+    with blaming(lambda exc: HoursError(items, f"{name} could not be iterated ({type(exc).__name__})"), BookcoreError):
         yield from items
-    except (BookcoreError, *LACKING):
-        raise
-    except Exception as exc:
-        raise HoursError(items, f"{name} could not be iterated ({type(exc).__name__})") from exc
 
 
 def _starts(rule: Any, axis: Axis, skipped: dict[timedelta, timedelta]) -> Iterator[timedelta]:
@@ -273,13 +269,9 @@ def _starts(rule: Any, axis: Axis, skipped: dict[timedelta, timedelta]) -> Itera
 
 def _points(rule: Iterable[datetime]) -> Iterator[Any]:
     """Yield the starts of dateutil's rruleset, naive ones as wall points; its errors become `HoursError`."""
-    try:
+    with blaming(lambda exc: HoursError(rule, f"this recurrence rule cannot be walked: {exc}"), BookcoreError):
         for moment in rule:
             yield moment if moment.tzinfo is not None else moment - EPOCH
-    except (BookcoreError, *LACKING):
-        raise
-    except Exception as exc:
-        raise HoursError(rule, f"this recurrence rule cannot be walked: {exc}") from exc
 
 
 def _bound(until: date, axis: Axis) -> timedelta:

@@ -18,7 +18,7 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from bookcore.model.errors import LACKING, BookcoreError, HoursError, attempt, brief, visible
+from bookcore.model.errors import BookcoreError, HoursError, attempt, blaming, brief, visible
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a, plain_text
 
@@ -56,17 +56,9 @@ def read_pairs(value: Any, reason: str) -> Iterator[tuple[Any, Any]]:
     """
     if not is_a(value, (Mapping,)):
         raise HoursError(value, reason)
-    try:
-        pairs = iter(value.items())
-        while True:
-            key, rule = next(pairs)
+    with blaming(lambda exc: HoursError(value, f"{reason}; it could not be read ({type(exc).__name__})"), BookcoreError):
+        for key, rule in value.items():  # noqa: UP028 - an item that is no pair raises here
             yield key, rule
-    except StopIteration:
-        return
-    except (BookcoreError, *LACKING):
-        raise
-    except Exception as exc:  # a mapping of a user-defined class may raise any error
-        raise HoursError(value, f"{reason}; it could not be read ({type(exc).__name__})") from exc
 
 
 def _read_weekdays(key: Any) -> list[int]:

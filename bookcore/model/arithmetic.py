@@ -22,7 +22,7 @@ from fractions import Fraction
 from operator import add, sub
 from typing import Any
 
-from bookcore.model.errors import LACKING
+from bookcore.model.errors import attempt
 from bookcore.model.numpy_scalars import grain, python_number
 from bookcore.model.pandas_scalars import in_nanoseconds, python_time
 
@@ -102,12 +102,7 @@ def _is_beyond(low: Any, high: Any, length: Any) -> bool:
 
 def _is_negative(length: Any) -> bool | None:
     """Tell whether a length is less than zero; None if it cannot be compared, as a length in months cannot."""
-    try:
-        return bool(length < length - length)
-    except LACKING:
-        raise
-    except Exception:
-        return None
+    return attempt(lambda: bool(length < length - length), None)
 
 
 def _tried(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:

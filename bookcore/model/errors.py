@@ -51,21 +51,28 @@ def attempt(call: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-@contextmanager
-def blaming(error: Callable[[Exception], BookcoreError], *passed: type[Exception]) -> Iterator[None]:
+class blaming:  # noqa: N801 - used like a function; as a generator with `contextmanager` it would take three times as long
     """Raise what *error* makes of an exception of the caller's own code, in its place; those of *passed* stay as they are.
+
+    Code that runs in less than a few microseconds writes ``except LACKING: raise`` before ``except Exception`` instead.
 
     >>> with blaming(lambda exc: QueryError(None, f"cannot be iterated ({type(exc).__name__})")):
     ...     list(None)
     Traceback (most recent call last):
     bookcore.errors.QueryError: None: cannot be iterated (TypeError)
     """
-    try:
-        yield
-    except LACKING + passed:
-        raise
-    except Exception as exc:
-        raise error(exc) from exc
+
+    __slots__ = ("_error", "_passed")
+
+    def __init__(self, error: Callable[[Exception], Exception], *passed: type[Exception]) -> None:
+        self._error, self._passed = error, passed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        if isinstance(exc, Exception) and not isinstance(exc, LACKING + self._passed):
+            raise self._error(exc) from exc
 
 
 SHOWN = 3

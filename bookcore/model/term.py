@@ -312,14 +312,10 @@ def _term_of(value: Any, calendar: Any, inside: set[int]) -> Terms:
     if is_a(value, (str, bytes)):
         text = brief(value, 40)
         raise QueryError(value, f"is text, not a term; did you mean calendar.tagged({text}) or [{text}]?")
-    try:
+    with blaming(lambda exc: QueryError(value, f"could not be read as a term: {type(exc).__name__}"), QueryError):
         named = has_id(value)
         if not named and is_a(value, (Iterable,)):
             return _members(value, calendar)
-    except (QueryError, *LACKING):
-        raise
-    except Exception as exc:  # the object's own code
-        raise QueryError(value, f"could not be read as a term: {type(exc).__name__}") from exc
     what = f"is a resource, not a term; did you mean [{brief(value, 40)}]?" if named else "is no term"
     raise QueryError(value, f"{what}; terms are classes, selections, iterables of resources or ids, lists, no(...)")
 
@@ -354,12 +350,8 @@ def _is_term(value: Any) -> bool:
         return False
     if issubclass(kind, (type, No, list, set, frozenset)) or _is_selection(value):
         return True
-    try:
+    with blaming(lambda exc: QueryError(value, f"is no term: {type(exc).__name__}")):
         return hasattr(kind, "__next__") and not hasattr(value, "id")
-    except LACKING:
-        raise
-    except Exception as exc:  # the object's own code
-        raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
 
 
 def _is_selection(value: Any) -> bool:

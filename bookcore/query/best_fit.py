@@ -140,9 +140,7 @@ def _minus(later: Any, earlier: Any) -> Any:
     """Return the distance between two keys. Raises: OverflowError, `KeyTypeError`."""
     try:
         return difference(later, earlier)
-    except OverflowError:
-        raise
-    except LACKING:
+    except (OverflowError, *LACKING):
         raise
     except Exception as exc:
         raise KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc

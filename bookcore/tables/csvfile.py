@@ -27,7 +27,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from bookcore.model.errors import LACKING, BookcoreError, QueryError, brief, visible
+from bookcore.model.errors import BookcoreError, QueryError, blaming, brief, visible
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.tables.kinds import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 from bookcore.tables.opening import (
@@ -449,17 +449,13 @@ def _filter(argument: str, named: Filter | None) -> Choice:
         return {}
     wrong = QueryError(named, f'{argument} maps names of columns to texts, as {{"status": ["Canceled"]}} does')
     choice = {}
-    try:
+    with blaming(lambda exc: wrong, BookcoreError):
         for name, values in dict(named).items():
             texts = [plain_text(value) for value in ([values] if is_a(values, str) else values)]
             column = plain_text(name)
             if column is None or None in texts:
                 raise wrong
             choice[column] = frozenset(text.strip() for text in texts if text is not None)  # as cells are
-    except (BookcoreError, *LACKING):
-        raise
-    except Exception as exc:  # the objects' own code
-        raise wrong from exc
     return choice
 
 

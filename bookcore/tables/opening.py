@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from bookcore.model.errors import LACKING, BookcoreError, brief, is_like_address, masked, visible
+from bookcore.model.errors import LACKING, BookcoreError, blaming, brief, is_like_address, masked, visible
 from bookcore.model.typecheck import plain_text
 
 Source = str | os.PathLike[str] | IO[bytes] | IO[str]
@@ -82,12 +82,8 @@ class _CallersFile(io.RawIOBase):
 
     def _read(self, size: int) -> bytes:
         """Return at most so many bytes of the file. Raises: OSError in place of what its own code raises."""
-        try:
+        with blaming(lambda exc: OSError(f"its read raised {type(exc).__name__}"), OSError):
             read = self.file.read(max(1, size // _UTF8_LENGTH) if self.is_text else size)
-        except (OSError, *LACKING):
-            raise
-        except Exception as exc:
-            raise OSError(f"its read raised {type(exc).__name__}") from exc
         if self.is_text and type(read) is str:
             try:
                 data = read.encode("utf-8", "surrogateescape")
