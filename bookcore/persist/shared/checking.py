@@ -21,7 +21,7 @@ from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.address import is_postgres, shown
 from bookcore.persist.shared.opening import journal_at, postgres_databases
 from bookcore.persist.shared.replaying import AT_ONCE, begin, snapshot_id
-from bookcore.persist.shared.seam import Checked, Entry, SharedJournal
+from bookcore.persist.shared.seam import Checked, SharedJournal, Stored
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes
@@ -95,20 +95,20 @@ class _Look:
             if self._progress is not None:
                 self._progress(self.place.position - self.begins, self._head.position - self.begins)
 
-    def _apply(self, applied: Replay, news: Sequence[Entry]) -> None:
+    def _apply(self, applied: Replay, news: Sequence[Stored]) -> None:
         for place, data, _ in news:
             apply(applied, Record(place.position, None, self._journal.spot, None, data))
             self.place = place
             self.records += 1
 
-    def _read(self, most: int) -> Sequence[Entry]:
+    def _read(self, most: int) -> Sequence[Stored]:
         """Return the next records, those before one that is damaged one by one. Raises: `JournalDamagedError`."""
         try:
             return self._journal.read(self.place, most)
         except JournalDamagedError:
             return self._journal.read(self.place, 1)
 
-    def _compare(self, checkpoint: Entry) -> None:
+    def _compare(self, checkpoint: Stored) -> None:
         place, spot = checkpoint.place, self._journal.spot
         try:
             _, state, facts = load_bytes(blank, f"{spot}, checkpoint {place.position}", self._known, checkpoint.data)

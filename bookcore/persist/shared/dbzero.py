@@ -41,14 +41,14 @@ from bookcore.persist.shared.seam import (
     LAST,
     NONE_MADE,
     Beginning,
-    Entry,
     Place,
     SharedJournal,
+    Stored,
     after,
-    entries,
     is_outgrown,
     lag,
     newest_first,
+    records_after,
     time_in,
 )
 
@@ -283,19 +283,19 @@ class DbzeroJournal(SharedJournal):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as copy:
             begin, end = place.position - copy.position, self._count(copy)
             if not 0 <= begin <= end:
-                return entries(self.name, place, [])
+                return records_after(self.name, place, [])
             items = copy.records[begin : end if most < 0 else min(end, begin + most)]
             rows: list[Any] = [(*_place(copy, begin), b"", None)]
             untimed = copy.untimed - begin
             for at, item in enumerate(items, 1):
                 start, time = (MARK, None) if at <= untimed else (MARK + TIME, _time(item))
                 rows.append((place.position + at, _number(item), bytes(item[start:]), time))
-        return entries(self.name, place, rows)
+        return records_after(self.name, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
@@ -378,7 +378,7 @@ class DbzeroJournal(SharedJournal):
             self._change(write)
             self._swollen = None
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
         """See `SharedJournal.checkpoints`."""
 
         def newest(below: int) -> Any:

@@ -25,7 +25,7 @@ from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
 from bookcore.persist.shared.replaying import snapshot_id
-from bookcore.persist.shared.seam import Entry, Place, good_entries
+from bookcore.persist.shared.seam import Place, Stored, good_records
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes
@@ -157,7 +157,7 @@ class Replayed:
             position = self.place.position
             most = AT_ONCE if end is None else min(AT_ONCE, end - position)
             rows = self._connection.execute(ask, (position, self._name, position, most + 1)).fetchall()
-            found, fault = good_entries(self._database, self.place, rows)
+            found, fault = good_records(self._database, self.place, rows)
             if found:
                 self._apply(found)
             if fault is not None:
@@ -165,14 +165,14 @@ class Replayed:
             if not found:
                 return
 
-    def _apply(self, found: Sequence[Entry]) -> None:
+    def _apply(self, found: Sequence[Stored]) -> None:
         state, name = self.state, self._database
         records = [Record(place.position, None, name, None, data) for place, data, _ in found]
         state.gate.run(replay, state, self._known, records)
         self._write((record.position, rows_of(record.data)) for record in records)
         self.place = found[-1].place
         self.records += len(found)
-        self._done += sum(len(entry.data) for entry in found)
+        self._done += sum(len(stored.data) for stored in found)
         if self._progress is not None:
             self._progress(self._done, self._total)
 

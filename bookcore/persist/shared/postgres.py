@@ -56,15 +56,15 @@ from bookcore.persist.shared.seam import (
     LAST,
     NONE_MADE,
     Beginning,
-    Entry,
     Place,
     SharedJournal,
+    Stored,
     after,
     check_snapshot,
-    entries,
     is_outgrown,
     lag,
     newest_first,
+    records_after,
     time_in,
 )
 
@@ -406,7 +406,7 @@ class PostgresJournal(SharedJournal):
         with self._reading, self.told(what):
             yield self._connected("reader")
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
         if locked and self._head == place:
             return ()
@@ -417,7 +417,7 @@ class PostgresJournal(SharedJournal):
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
-        return entries(self.spot, place, rows)
+        return records_after(self.spot, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
@@ -679,7 +679,7 @@ class PostgresJournal(SharedJournal):
                 reader.close()
                 raise
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
         """See `SharedJournal.checkpoints`."""
         ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""

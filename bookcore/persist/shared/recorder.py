@@ -24,7 +24,7 @@ from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Entry, Place, SharedJournal, lag
+from bookcore.persist.shared.seam import Place, SharedJournal, Stored, lag
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -170,7 +170,7 @@ class SharedRecorder:
         reason = f"{who} kept it for longer than {self._patience:g} seconds; nothing was changed"
         return JournalTimeoutError(self.journal.name, reason, self._patience)
 
-    def lock(self, until: float) -> Sequence[Entry]:
+    def lock(self, until: float) -> Sequence[Stored]:
         """Keep others from appending, and return what they have appended. Raises: `JournalError`."""
         journal = self.journal
         if self._read_only:
@@ -210,21 +210,21 @@ class SharedRecorder:
         """Let others append, if they may not yet."""
         self.journal.unlock()
 
-    def apply(self, news: Sequence[Entry], *, afresh: bool = False) -> None:
+    def apply(self, news: Sequence[Stored], *, afresh: bool = False) -> None:
         """Apply records of others, all or none. The calendar's lock is held for writing; memory may have some of them.
 
         *afresh*: also without news undo the expiries that are provisional, because a command is about to be decided.
         Raises: `JournalDamagedError`, `SnapshotTypeError`.
         """
         state = self.state
-        news = [entry for entry in news if entry.place.position > self.place.position]
+        news = [stored for stored in news if stored.place.position > self.place.position]
         if news or afresh:
             state.take_back_pending()
         if not news:
             return
         state.renumber()  # which is put off in a block
         self._applied = news[-1].place
-        self.grown += sum(len(entry.data) for entry in news)
+        self.grown += sum(len(stored.data) for stored in news)
         try:
             state.undoing(True, replay_all, self._replay, self.journal.spot, news)
         finally:

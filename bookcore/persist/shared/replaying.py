@@ -23,7 +23,7 @@ from bookcore.persist.journal.reading import (
     check_progress,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared.seam import LAST, Beginning, Entry, Place, SharedJournal
+from bookcore.persist.shared.seam import LAST, Beginning, Place, SharedJournal, Stored
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 
 AT_ONCE = 256
@@ -102,6 +102,6 @@ class Records:
                 self._progress(done, max(done, self._end - self._start.position))
 
 
-def replay_all(replay: Replay, name: str, entries: Iterable[Entry]) -> None:
+def replay_all(replay: Replay, name: str, stored: Iterable[Stored]) -> None:
     """Apply records of others. The lock is held for writing. Raises: as `apply_all`."""
-    apply_all(replay, (Record(position, None, name, None, data) for (position, _), data, _ in entries))
+    apply_all(replay, (Record(position, None, name, None, data) for (position, _), data, _ in stored))

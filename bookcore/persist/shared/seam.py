@@ -30,7 +30,7 @@ class Place(NamedTuple):
     mark: int
 
 
-class Entry(NamedTuple):
+class Stored(NamedTuple):
     """A record, or a snapshot, and its place; of a record also when it was written, in microseconds since 1970 in UTC.
 
     ``time`` is None for a record that was written before the database kept times.
@@ -118,42 +118,42 @@ def after(place: Place, record: bytes) -> Place:
     return Place(place.position + 1, crc32(record, place.mark))
 
 
-def entries(name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]) -> list[Entry]:
+def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]) -> list[Stored]:
     """Return the records of *rows*, of which the first is the one at *place*, and each next one its successor.
 
     A row is position, mark, record and time.
 
     Raises: `JournalReplacedError` if the first is not at this place, `JournalDamagedError` if they do not follow.
     """
-    found, fault = good_entries(name, place, rows)
+    found, fault = good_records(name, place, rows)
     if fault is not None:
         raise fault
     return found
 
 
-def good_entries(
+def good_records(
     name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]
-) -> tuple[list[Entry], JournalDamagedError | None]:
-    """Return what `entries` returns of those rows that follow, and the error for the first that does not."""
+) -> tuple[list[Stored], JournalDamagedError | None]:
+    """Return what `records_after` returns of those rows that follow, and the error for the first that does not."""
     if not rows or rows[0][:2] != place:
         what = f"its record {place.position} is not the one that was read before; open the calendar anew"
         raise JournalReplacedError(name, what)
-    found: list[Entry] = []
+    found: list[Stored] = []
     for position, mark, record, time in rows[1:]:
         if type(record) is not bytes or crc32(record, place.mark) != mark or place.position + 1 != position:  # as `after`
             good = place.position
             way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
             return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
         place = Place(position, mark)
-        found.append(Entry(place, record, time))
+        found.append(Stored(place, record, time))
     return found, None
 
 
-def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Entry]:
+def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Stored]:
     """Return all snapshots before a position, the newest first, one at a time: *ask* returns the newest, or None."""
     while (row := ask(below)) is not None:
         below, mark, snapshot = row
-        yield Entry(Place(below, mark), snapshot)
+        yield Stored(Place(below, mark), snapshot)
 
 
 def is_outgrown(records: int, snapshot: int) -> bool:
@@ -195,7 +195,7 @@ class SharedJournal(Protocol):
     skew: float = 0.0
     """How many seconds the clock of the database is ahead of that of this machine, as was found when it was last locked."""
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """Return the records after a place, in order, at most so many. *locked*: the caller has called `lock`.
 
         Raises: `JournalReplacedError` if there is no record at this place, `JournalDamagedError` if they do not follow.
@@ -253,7 +253,7 @@ class SharedJournal(Protocol):
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         """Keep a snapshot of the calendar at a place, and of older ones *keep* - 1, and that at the origin."""
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
         """Return the snapshots before a position, the newest first."""
 
     def outgrown(self) -> bool:

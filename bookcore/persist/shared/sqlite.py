@@ -40,15 +40,15 @@ from bookcore.persist.shared.seam import (
     LAST,
     NONE_MADE,
     Beginning,
-    Entry,
     Place,
     SharedJournal,
+    Stored,
     after,
     check_snapshot,
-    entries,
     is_outgrown,
     lag,
     newest_first,
+    records_after,
     time_in,
 )
 
@@ -262,7 +262,7 @@ class SqliteJournal(SharedJournal):
                 raise JournalClosedError.after_close(self.name)
             yield self._reader
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Entry]:
+    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
         asked = {"position": place.position, "most": most if most < 0 else most + 1}
         if locked:
@@ -271,7 +271,7 @@ class SqliteJournal(SharedJournal):
         else:
             with self._to_read("cannot be read") as reader:
                 rows = reader.execute(_READ, asked).fetchall()
-        return entries(self.name, place, rows)
+        return records_after(self.name, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
@@ -371,7 +371,7 @@ class SqliteJournal(SharedJournal):
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Entry]:
+    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
         """See `SharedJournal.checkpoints`."""
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
 

@@ -21,7 +21,7 @@ from bookcore.persist.journal import reading, records, runs
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Kind, Replay
 from bookcore.persist.shared.replaying import replay_all
-from bookcore.persist.shared.seam import Entry, Place
+from bookcore.persist.shared.seam import Place, Stored
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.stores.tree import TreeStore
 from bookcore.testing.cutting import cut_off
@@ -44,7 +44,7 @@ class Leader:
 
     def __init__(self, bounds: Literal["[]", "[)"] = "[)") -> None:
         self.calendar = Calendar(bounds=bounds, clock=lambda: 0)
-        self.entries: list[Entry] = []
+        self.entries: list[Stored] = []
         self._noted: list[changes.Change] = []
         self.calendar.subscribe(self._noted.append)
         self._encoder = Encoder(self.calendar._engine.state, "here", handed_in("here", []))
@@ -55,7 +55,7 @@ class Leader:
             data = self._encoder.encode(self._noted)
             self._noted.clear()
         if data:
-            self.entries.append(Entry(Place(len(self.entries) + 1, 0), data))
+            self.entries.append(Stored(Place(len(self.entries) + 1, 0), data))
 
 
 def grown(leader: Leader, rng: random.Random, key: Callable[[int], Any], steps: int) -> Leader:
@@ -145,7 +145,7 @@ class Copy:
             self.state.log.attach(Ours(), provisional=True)
         self._replay = Replay(self.state, handed_in("here", []))
 
-    def apply(self, entries: list[Entry], keep: bool = True) -> None:
+    def apply(self, entries: list[Stored], keep: bool = True) -> None:
         """Apply records, or only try that."""
         self.calendar._gate.run(self.state.undoing, keep, replay_all, self._replay, "here", entries)
 
@@ -225,7 +225,7 @@ def short(number: int, low: int, high: int, where: str = "room") -> bytes:
     return struct.pack("<Qqq", 3 << 56 | number, low, high) + where.encode()
 
 
-def begun(copy: Copy) -> list[Entry]:
+def begun(copy: Copy) -> list[Stored]:
     """Register a room and a pool, and book the room."""
     leader = Leader()
     leader.calendar.add_resource(Resource("room"))
@@ -241,9 +241,9 @@ def begun(copy: Copy) -> list[Entry]:
     return leader.entries
 
 
-def entries(*data: bytes) -> list[Entry]:
+def entries(*data: bytes) -> list[Stored]:
     """Return the entries of records after those of `begun`."""
-    return [Entry(Place(at, 0), each) for at, each in enumerate(data, 5)]
+    return [Stored(Place(at, 0), each) for at, each in enumerate(data, 5)]
 
 
 WRONG = {
