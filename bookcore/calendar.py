@@ -175,7 +175,7 @@ class Calendar(Generic[R, K, E]):
         take that id or the object itself, and no other object that is equal to it. ``capacity``, ``before`` and ``after``
         replace the values of a `Resource`, and give an object of another class these values. If such an object has a
         ``capacity`` above 1 itself, it may mean seats: it is refused unless ``capacity`` is given. So is one whose own
-        ``before`` or ``after`` is a length, unless that is given; 0 means no turnaround, for keys of every type. The key
+        ``before`` or ``after`` is a length, unless that is given; 0 means no buffer, for keys of every type. The key
         function of every index is called with the resource, under the calendar's lock.
 
         With ``if_exists="return"``, a resource of the same class that is registered with this id already is returned as it
@@ -183,7 +183,7 @@ class Calendar(Generic[R, K, E]):
 
         Raises: `DuplicateResourceError` when the id or the object is registered already; `QueryError` when ``if_exists`` is
         neither ``"raise"`` nor ``"return"``; `ResourceError` when the id is None
-        or not hashable, when the calendar's ``key`` raises, or when keys in the calendar cannot be moved by the turnaround;
+        or not hashable, when the calendar's ``key`` raises, or when keys in the calendar cannot be moved by a buffer;
         `InvalidQuantityError` for the capacity; `QueryError` when a key function raises, `KeyTypeError` when
         its value cannot be ordered.
         Complexity: O(1), and O(log n) for each index.
@@ -236,7 +236,7 @@ class Calendar(Generic[R, K, E]):
         """Tell whether `book` would now accept the span for *quantity* units.
 
         Raises: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`, `InvalidQuantityError`.
-        Complexity: O(log m); with a capacity or turnaround, O(log m + changes of usage within the span).
+        Complexity: O(log m); with a capacity or buffers, O(log m + changes of usage within the span).
 
         >>> calendar = Calendar()
         >>> bikes = calendar.add_resource(Resource("bikes", capacity=3))
@@ -294,7 +294,7 @@ class Calendar(Generic[R, K, E]):
     def conflicts(self, resource: R | Id, start: K | None, end: K | None, quantity: int = 1) -> tuple[E, ...]:
         """Return the bookings that prevent a booking of the span, by start, then in order of booking.
 
-        If the resource has turnaround, bookings that are too near to the span are returned as well. For a resource with a
+        If the resource has buffers, bookings that are too near to the span are returned as well. For a resource with a
         capacity, these are the bookings that use units where fewer than *quantity* are left: none if enough units are left
         everywhere, and none if *quantity* exceeds the capacity. (`bookings` returns all bookings that overlap a span.)
 
@@ -360,11 +360,11 @@ class Calendar(Generic[R, K, E]):
         >>> _ = calendar.book(room, 9, 12, id="daily"), calendar.book(room, 14, 15, id="call")
         >>> why = calendar.explain(room, 11, 14)
         >>> bool(why), [(str(cause.kind), cause.what.id) for cause in why.causes]
-        (False, [('booking', 'daily'), ('turnaround', 'call')])
+        (False, [('booking', 'daily'), ('buffer', 'call')])
         >>> print(why)
         'room' is not available in [11, 14):
           booking 'daily' [9, 12)
-          booking 'call' [14, 15) is too near: turnaround of 1 after
+          booking 'call' [14, 15) is too near: buffer of 1 after
         """
         return explain(self._engine.state, resource, start, end, quantity)
 
@@ -409,7 +409,7 @@ class Calendar(Generic[R, K, E]):
     def occupancy(self, resource: R | Id, start: K | None, end: K | None) -> Iterator[tuple[K | None, K | None, int]]:
         """Yield steps ``(start, end, used)``: how many units bookings and holds use. The steps cover the span, in order.
 
-        Turnaround does not count as usage. Neighbouring steps differ in ``used``. With closed bounds a step begins one key
+        Buffers do not count as usage. Neighbouring steps differ in ``used``. With closed bounds a step begins one key
         after the one before, as the parts of `free_busy` do.
 
         Raises, when called: `UnknownResourceError`, `InvalidSpanError`, `KeyTypeError`.
@@ -783,9 +783,9 @@ class Calendar(Generic[R, K, E]):
         """Split a booking in two at a key inside its span; return both. The first keeps the id, the second gets a new id.
 
         The split is atomic. Closures and opening hours set after the booking do not prevent it, but each part needs its
-        turnaround.
+        buffers.
 
-        Raises: `ConflictError` when the turnaround leaves no room for both parts; `InvalidSpanError` when *at* is not
+        Raises: `ConflictError` when the buffers leave no room for both parts; `InvalidSpanError` when *at* is not
         strictly inside the span, and in a calendar with closed bounds, where both parts would contain *at*;
         `UnknownBookingError`, `KeyTypeError`.
         Complexity: as `remove_booking` and two times `book`.
@@ -1028,7 +1028,7 @@ class Calendar(Generic[R, K, E]):
     ) -> Iterator[tuple[K | None, K | None]]:
         """Yield the maximal free spans ``(start, end)`` within the span, in order; `book` accepts each as a whole.
 
-        A span is free when *quantity* units can be booked over it, with turnaround, closures and opening hours taken into
+        A span is free when *quantity* units can be booked over it, with buffers, closures and opening hours taken into
         account. ``at_least`` leaves out shorter spans; with ``bounds="[]"`` and dates it counts days. None as start or end
         of an answer means unbounded.
 

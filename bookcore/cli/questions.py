@@ -239,9 +239,9 @@ def _cause(cause: Any, resource: Any) -> Cause:
     """Return a cause of `Calendar.explain` as a line of output."""
     what, note = cause.what, ""
     match cause.kind:
-        case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.TURNAROUND:
+        case CauseKind.BOOKING | CauseKind.HOLD | CauseKind.BUFFER:
             id, name = what.id, visible(what.id)
-            if cause.kind is CauseKind.TURNAROUND:
+            if cause.kind is CauseKind.BUFFER:
                 needs = [f"{n} {side}" for side in ("before", "after") if (n := getattr(resource, side)) is not None]
                 note = f"needs {' and '.join(needs)}"
             elif resource.capacity > 1:

@@ -1,6 +1,6 @@
 """Bookings as a reason why a span is not available: the last rule in the list of `bookcore.engine.rules`.
 
-The store decides, from its index if it has one. A booking is in the way where it leaves too few units, turnaround included.
+The store decides, from its index if it has one. A booking is in the way where it leaves too few units, buffers included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bookcore.stores.record import ResourceRecord
 
 
 class Bookings:
-    """The rule of bookings, holds and turnaround. Not thread-safe: used under the calendar's lock."""
+    """The rule of bookings, holds and buffers. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = ("_closed", "_free_time", "_index", "_ledger", "_store", "allows")
 
@@ -38,7 +38,7 @@ class Bookings:
     def allows_beside(self, record: ResourceRecord, low: Any, high: Any, quantity: int, ignored: int) -> bool:
         """Answer as ``allows``, but without the booking with number *ignored*, which has the same quantity. As ``allows``.
 
-        With closed bounds or turnaround O(log m + k log k) for k rows in reach.
+        With closed bounds or buffers O(log m + k log k) for k rows in reach.
         """
         if self.allows(record, low, high, quantity):
             return True
@@ -66,7 +66,7 @@ class Bookings:
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included."""
+        """Yield, in order, the spans that a booking of *quantity* may not overlap, buffers included."""
         spans = None
         if self._free_time is not None:
             spans = self._free_time.blocked_spans(record, low, high, quantity, length)
@@ -91,12 +91,12 @@ class Bookings:
         return generic.blocking_rows(others, record, low, high, self._closed, quantity)
 
     def nearness(self, record: ResourceRecord, low: Any, high: Any, row: Row) -> str:
-        """Return how a message goes on that tells of a row in the way: "" if it overlaps the span, else which turnaround."""
+        """Return how a message goes on that tells of a row in the way: "" if it overlaps the span, else which buffers."""
         if (record.before is None and record.after is None) or overlaps(low, high, row[0], row[1], self._closed):
             return ""
         needs = ((record.before, "before"), (record.after, "after"))
         lengths = [f"{key_text(length)} {side}" for length, side in needs if length is not None]
-        return f" is too near: turnaround of {' and '.join(lengths)}"
+        return f" is too near: buffer of {' and '.join(lengths)}"
 
     def causes(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, start: Any, end: Any
@@ -111,5 +111,5 @@ class Bookings:
             if record.capacity > 1:
                 text += f" takes {brief(event.quantity)} of {brief(record.capacity)}"
             if near := self.nearness(record, low, high, row):
-                kind, text = CauseKind.TURNAROUND, text + near
+                kind, text = CauseKind.BUFFER, text + near
             yield Cause(kind, event, event.start, event.end, text)

@@ -1,6 +1,6 @@
-"""Turnaround that cannot be added to the keys of a span. One of the rules that `bookcore.engine.rules` lists.
+"""Buffers that cannot be added to the keys of a span. One of the rules that `bookcore.engine.rules` lists.
 
-Five hours cannot be added to a date. A booking adds the turnaround of its resource to its own keys, and its neighbours
+Five hours cannot be added to a date. A booking adds the buffers of its resource to its own keys, and its neighbours
 subtract theirs, so each length has to go with each key in both directions. Where one does not, `book` raises an error, and a
 search, which covers all resources, leaves the resource out. Where there is room is no matter of this rule, but of bookings.
 
@@ -12,7 +12,7 @@ For common types of key, the length alone decides whether it can be added, and t
 For other types the key decides as well (adding 1.0 to a float of 1e20 does not change it), and every search tries all
 lengths.
 
-Invariant: this rule is among the ``rules`` of a record exactly if that has turnaround.
+Invariant: this rule is among the ``rules`` of a record exactly if that has buffers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DAY = timedelta(days=1)
 
 
 class Buffers:
-    """The turnaround lengths, each with the bitmap of the resources that have it.
+    """The lengths of the buffers, each with the bitmap of the resources that have it.
 
     Not thread-safe: used under the calendar's lock.
     """
@@ -52,7 +52,7 @@ class Buffers:
         return bool(self._by_length)
 
     def add(self, record: ResourceRecord) -> None:
-        """Add the turnaround of a resource, if it has any. O(1)."""
+        """Add the buffers of a resource, if it has any. O(1)."""
         lengths = _lengths(record)
         for length in lengths:
             _, bits = self._by_length.setdefault(token_of(length), (length, Bitmap()))
@@ -63,7 +63,7 @@ class Buffers:
             record.publish()
 
     def remove(self, record: ResourceRecord) -> None:
-        """Remove the turnaround of a resource that is removed. O(n / 8)."""
+        """Remove the buffers of a resource that is removed. O(n / 8)."""
         for length in _lengths(record):
             if (token := token_of(length)) in self._by_length:
                 _, bits = self._by_length[token]
@@ -88,7 +88,7 @@ class Buffers:
     # -- the rule ----------------------------------------------------------------------------------
 
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
-        """Return True. Raises: `KeyTypeError` if the turnaround cannot be added to the keys. O(1)."""
+        """Return True. Raises: `KeyTypeError` if a buffer cannot be added to the keys. O(1)."""
         for length in (record.before, record.after):
             if length is None:
                 continue
@@ -98,12 +98,12 @@ class Buffers:
                     continue
                 wrong = _obstacle(key, length)
                 if wrong is not None:
-                    reason = f"{wrong.reason}, the turnaround of resource {brief(record.id)}"
+                    reason = f"{wrong.reason}, the buffer of resource {brief(record.id)}"
                     raise KeyTypeError(key, reason) from wrong.__cause__
         return True
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """Return a bitmap of the resources whose turnaround cannot be added to the keys. O(1), or O(lengths)."""
+        """Return a bitmap of the resources of which a buffer cannot be added to the keys. O(1), or O(lengths)."""
         keys = [key for key in (low, high) if key is not None]
         if not keys or not self._by_length:
             return 0
@@ -136,7 +136,7 @@ class Buffers:
         """Raise AssertionError unless the invariant holds. O(n)."""
         for record in records.values():
             if (self in record.rules) is not bool(_lengths(record)):
-                raise AssertionError(f"{record!r} has turnaround or the rule, and not both")
+                raise AssertionError(f"{record!r} has buffers or the rule, and not both")
 
 
 def _lengths(record: ResourceRecord) -> list[Any]:

@@ -59,7 +59,7 @@ class Registry:
         self.objects: list[Any] = []  # by number; None where the resource was removed
         self.by_number: list[ResourceRecord | None] = []
         self.everything = Bitmap()
-        self.pooled = Bitmap()  # the resources with a capacity above 1, or with turnaround
+        self.pooled = Bitmap()  # the resources with a capacity above 1, or with buffers
         self.by_capacity: dict[int, Bitmap] = {}
         self.classes: dict[type, Bitmap] = {}
         self.tags: dict[Hashable, Bitmap] = {}
@@ -180,7 +180,7 @@ class Registry:
                 raise ResourceError(resource, reason)
             for name, length in ("before", before), ("after", after):
                 if length is None and (own := _own_length(resource, name)) is not None:
-                    reason = f"its {name} is {brief_key(own)}, which may be something else than turnaround"
+                    reason = f"its {name} is {brief_key(own)}, which may be something else than a buffer"
                     raise ResourceError(resource, f"{reason}: give {name}={brief(own)}, or {name}=0 for none")
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):

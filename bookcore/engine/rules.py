@@ -4,8 +4,8 @@
     units            more units than the resource has           here
     closures         `Calendar.close`                           closures.py
     opening hours    `Calendar.set_hours`                       opening_hours.py
-    buffers          turnaround that no such key can have       buffers.py
-    bookings         bookings, holds, turnaround; the last      bookings_rule.py
+    buffers          buffers that no such key can have      buffers.py
+    bookings         bookings, holds, buffers; the last     bookings_rule.py
 
 Each rule answers four questions, and one property test proves that the four answers agree:
 
@@ -113,7 +113,7 @@ class Rules:
     def allows(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> bool:
         """Tell whether all rules allow a booking now. `book` and every search decide by this.
 
-        Raises: `KeyTypeError` where turnaround or hours do not support the keys.
+        Raises: `KeyTypeError` where buffers or hours do not support the keys.
         """
         if quantity > record.capacity:
             return False

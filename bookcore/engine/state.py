@@ -650,7 +650,7 @@ class CalendarState:
                     break
                 except LACKING:
                     raise
-                except Exception:  # a turnaround that does not go with the keys
+                except Exception:  # a buffer that does not go with the keys
                     self.gate.torn = self.gate.waiting = True
                     self.gate.settle()
                     break

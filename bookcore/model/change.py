@@ -41,7 +41,7 @@ class _Registration:
 
 @dataclass(frozen=True, slots=True)
 class ResourceAdded(_Registration, Change):
-    """A resource was registered, with the capacity and turnaround it is held to.
+    """A resource was registered, with the capacity and buffers it is held to.
 
     ``id`` is the one it had then, ``number`` its place in the order of registration, ``labels`` are its tags.
     ``indexed`` are pairs of the name of an index and what that index holds of the resource; None: the indexes ask their

@@ -18,7 +18,7 @@ class State(StrEnum):
     FREE = "free"
     """One unit can be booked."""
     BUSY = "busy"
-    """Confirmed bookings, with their turnaround, leave no unit."""
+    """Confirmed bookings, with their buffers, leave no unit."""
     HELD = "held"
     """Bookings leave no unit, but would if the holds ran out."""
     CLOSED = "closed"
@@ -35,7 +35,7 @@ class CauseKind(StrEnum):
     """Outside the opening hours."""
     BOOKING = "booking"
     HOLD = "hold"
-    TURNAROUND = "turnaround"
+    BUFFER = "buffer"
     """A booking or hold that does not overlap the span, but is too near to it."""
 
 

@@ -262,4 +262,4 @@ def reach(record: Any, start: Any, end: Any) -> tuple[Any, Any]:
     try:
         return back(start, record.before), ahead(end, record.after)
     except KeyTypeError as exc:
-        raise KeyTypeError(exc.key, f"{exc.reason}, the turnaround of resource {brief(record.id)}") from exc.__cause__
+        raise KeyTypeError(exc.key, f"{exc.reason}, the buffer of resource {brief(record.id)}") from exc.__cause__

@@ -41,7 +41,7 @@ _slots: Any = _Slots  # to a type checker, a slot of a class is its value and no
 class Resource(_Slots):
     """A bookable object, identified by a hashable ``id`` that does not change. Subclass it for flats, cars, seats.
 
-    ``capacity`` is the number of units that can be used at the same time. ``before`` and ``after`` are the turnaround:
+    ``capacity`` is the number of units that can be used at the same time. ``before`` and ``after`` are the buffers:
     lengths, of a type that can be added to the calendar's keys, that every booking needs free around itself. They are not
     part of the booking; between two neighbours there is at least the ``after`` of the earlier plus the ``before`` of the
     later.

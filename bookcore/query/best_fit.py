@@ -3,7 +3,7 @@
     |--booking--|      [ span )        |--booking--|
                 |<------- gap -------->|
 
-The gap is the longest bookable span around the span (`Rules.allows`), so closures, opening hours, turnaround and usage bound
+The gap is the longest bookable span around the span (`Rules.allows`), so closures, opening hours, buffers and usage bound
 it as bookings do. On the right it ends at the start of the first blocked span. On the left blocked spans cannot be
 iterated backwards, so windows are searched, each reaching back twice as far as the one before. Keys are only compared and
 subtracted: with closed bounds too, a gap is measured between the ends of blocked spans, so that no key needs a neighbour.

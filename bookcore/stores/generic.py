@@ -45,12 +45,12 @@ def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
 def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool) -> list[Row]:
     """Return the rows whose reach overlaps the reach of a booking of this span, by start, then by number.
 
-    The reach of a booking is its span with its turnaround.
+    The reach of a booking is its span with its buffers.
     """
     if record.before is None and record.after is None:
         return list(overlapping(record, start, end))
     low, high = reach(record, start, end)
-    # a booking that is further away than its own turnaround does not reach into this one
+    # a booking that is further away than its own buffers does not reach into this one
     rows = overlapping(record, clear_before(low, record.after, closed), clear_after(high, record.before, closed))
     if closed:
         return list(rows)
@@ -58,7 +58,7 @@ def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: 
 
 
 def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> UsageProfile:
-    """Return the usage of rows, turnaround included."""
+    """Return the usage of rows, buffers included."""
     usage = UsageProfile(closed)
     usage.add_all((*reach(record, start, end), quantity) for start, end, _, quantity in rows)
     return usage
@@ -103,7 +103,7 @@ def blocking_rows(
 def blocked_spans(
     overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included."""
+    """Yield, in order, the spans that a booking of *quantity* may not overlap, buffers included."""
     if record.is_exclusive:
         return ((low, high) for low, high, _, _ in overlapping(record, start, end))
     rows = rows_in_reach(overlapping, record, start, end, closed)
@@ -113,7 +113,7 @@ def blocked_spans(
 def widened(
     use: Any, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield the runs of usage that leave no room for *quantity*, widened by the turnaround of a new booking.
+    """Yield the runs of usage that leave no room for *quantity*, widened by the buffers of a new booking.
 
     The reach [s - before, e + after) of a booking [s, e) may not overlap a full run [u, v). That is the same as: the booking
     itself may not overlap [u - after, v + before).
@@ -150,5 +150,5 @@ class GenericAvailability:
     def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         try:
             return self.is_free(record, start, end, quantity)
-        except KeyTypeError:  # its turnaround does not go with these keys
+        except KeyTypeError:  # its buffers do not go with these keys
             return False

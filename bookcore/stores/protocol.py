@@ -114,9 +114,9 @@ class BookingStore(Protocol[K]):
 
 @runtime_checkable
 class SupportsAvailability(Protocol[K]):
-    """A store that decides on capacity and turnaround from an index, with the answers of `GenericAvailability`.
+    """A store that decides on capacity and buffers from an index, with the answers of `GenericAvailability`.
 
-    Raises: as `BookingStore`; `KeyTypeError` where a resource's turnaround cannot be added to the keys.
+    Raises: as `BookingStore`; `KeyTypeError` where a resource's buffers cannot be added to the keys.
     """
 
     def is_free(self, record: ResourceRecord, start: K | None, end: K | None, quantity: int) -> bool:
@@ -125,7 +125,7 @@ class SupportsAvailability(Protocol[K]):
     def busy(self, start: K | None, end: K | None, quantity: int) -> int:
         """Return a bitmap of the resources without room for *quantity* in the span, by record number.
 
-        Resources whose capacity is below *quantity*, or whose turnaround cannot be added to the keys, may or may not be in
+        Resources whose capacity is below *quantity*, or of which a buffer cannot be added to the keys, may or may not be in
         it. Must be much faster than O(n log m) to be of use.
         """
 
@@ -201,7 +201,7 @@ class SupportsFreeTime(Protocol):
     def blocked_spans(
         self, record: ResourceRecord, start: Any, end: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]] | None:
-        """Yield, in order, the spans that a booking of *quantity* may not overlap, turnaround included.
+        """Yield, in order, the spans that a booking of *quantity* may not overlap, buffers included.
 
         Return None where the index cannot tell: the calendar then reads the rows. Spans with a gap shorter than *length*
         between them may be yielded as one. The iterator is lazy: the caller reads it before the next change.

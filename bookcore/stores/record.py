@@ -80,7 +80,7 @@ class ResourceRecord:
         """
         self.capacity = capacity
         self.crowded = crowded
-        # One unit and no turnaround: the bookings never overlap.
+        # One unit and no buffers: the bookings never overlap.
         self.is_exclusive = capacity == 1 and not crowded and self.before is None and self.after is None
 
     @property

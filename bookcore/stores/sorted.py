@@ -87,7 +87,7 @@ class SortedStore:
         self._all = _Ends()
         self._own: dict[int, _Ends] = {}  # by number of the resource
         self._rows: dict[int, tuple[ResourceRecord, Row]] = {}  # by number of the booking
-        self._shared: dict[int, ResourceRecord] = {}  # resources with a capacity above 1, or with turnaround
+        self._shared: dict[int, ResourceRecord] = {}  # resources with a capacity above 1, or with buffers
         self.begun = False
 
     def bind(self, closed: bool) -> None:
@@ -175,7 +175,7 @@ class SortedStore:
     def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         try:
             return self.is_free(record, start, end, quantity)
-        except KeyTypeError:  # its turnaround does not go with these keys
+        except KeyTypeError:  # its buffers do not go with these keys
             return False
 
     def check(self) -> None:

@@ -291,10 +291,10 @@ class ClosingExam:
             calendar.set_hours(["r", "nobody"], Hours({}))
         assert calendar.is_available("r", 1, 2)
 
-    # -- turnaround --------------------------------------------------------------------------------
+    # -- buffers -------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_turnaround_keeps_neighbours_apart_in_either_order(self, store: Any, bounds: Any) -> None:
+    def test_buffers_keep_neighbours_apart_in_either_order(self, store: Any, bounds: Any) -> None:
         """The after of the earlier and the before of the later fit between two, whichever was booked first."""
         calendar = Calendar(store, bounds=bounds)
         calendar.add_resource(Resource("r", before=1, after=2))
@@ -309,14 +309,14 @@ class ClosingExam:
         with pytest.raises(ConflictError) as caught:
             calendar.book("r", 21, 22)
         assert caught.value.conflicts == calendar.conflicts("r", 21, 22) == (stay,)
-        assert list(calendar.bookings("r", 21, 22)) == [], "turnaround is no part of the booking"
+        assert list(calendar.bookings("r", 21, 22)) == [], "buffers are no part of the booking"
         assert [used for _, _, used in calendar.occupancy("r", 21, 22)] == [0]
         moved = calendar.move(stay, start=11, end=21)
         assert moved.owns_lock
         calendar.check()
 
     @pytest.mark.parametrize("capacity", [1, 2])
-    def test_turnaround_of_floats_is_rounded_alike_everywhere(self, store: Any, capacity: int) -> None:
+    def test_buffers_of_floats_are_rounded_alike_everywhere(self, store: Any, capacity: int) -> None:
         """What is too near by the last digit of a float is in the way of booking, and named; whichever side is asked."""
         calendar = Calendar(store)
         for n, (before, after, held, asked) in enumerate([
@@ -335,7 +335,7 @@ class ClosingExam:
             else:
                 assert free
 
-    def test_turnaround_of_a_pool_takes_units(self, store: Any) -> None:
+    def test_buffers_of_a_pool_take_units(self, store: Any) -> None:
         """Bookings may overlap the buffers of others while enough units are left."""
         calendar = Calendar(store)
         calendar.add_resource(Resource("pool", 2, after=timedelta(minutes=30)))
@@ -345,7 +345,7 @@ class ClosingExam:
         assert calendar.is_available("pool", at(10, 30), at(11), quantity=2)
         calendar.check()
 
-    def test_turnaround_needs_keys_that_can_be_added_to(self, store: Any) -> None:
+    def test_buffers_need_keys_that_can_be_added_to(self, store: Any) -> None:
         """Text cannot: `KeyTypeError`, and nothing is booked."""
         calendar = Calendar(store)
         calendar.add_resource(Resource("r", after=1))
@@ -356,7 +356,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("side", ["before", "after"])
     @pytest.mark.parametrize("capacity", [1, 2])
-    def test_turnaround_needs_keys_that_neighbours_can_subtract_it_from(self, store: Any, side: str, capacity: int) -> None:
+    def test_buffers_need_keys_that_neighbours_can_subtract_them_from(self, store: Any, side: str, capacity: int) -> None:
         """Five hours go with no date: no span that has one is available, whichever end that is; search and booking agree."""
         calendar = Calendar(store)
         lengths = {side: timedelta(hours=5)}
@@ -365,7 +365,7 @@ class ClosingExam:
         day, next_day = date(2026, 5, 4), date(2026, 5, 5)
         for span in ((day, next_day), (None, next_day), (day, None)):
             for call in (calendar.book, calendar.is_available, calendar.conflicts, calendar.explain):
-                with pytest.raises(KeyTypeError, match="only by whole days, the turnaround of resource 'r'"):
+                with pytest.raises(KeyTypeError, match="only by whole days, the buffer of resource 'r'"):
                     call("r", *span)
             found = calendar.find_available(*span)
             assert list(found) == [free]
@@ -376,7 +376,7 @@ class ClosingExam:
 
     @pytest.mark.parametrize("first", [(0, 5), (0, 1e20), (-1e20, 5)])
     def test_a_search_of_mixed_numbers_changes_no_later_answer(self, store: Any, first: Any) -> None:
-        """A turnaround of 1 can be added to each int and not to each float; no answer depends on what was asked before."""
+        """A buffer of 1 can be added to each int and not to each float; no answer depends on what was asked before."""
         calendar = Calendar(store)
         calendar.add_resource(Resource("r", before=1, after=1))
         for key in range(10):  # of a few resources, each is asked by itself

@@ -60,15 +60,15 @@ class HoldExam:
         calendar.check()
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    @pytest.mark.parametrize("turnaround", [None, 1])
+    @pytest.mark.parametrize("buffer", [None, 1])
     def test_many_holds_of_a_pool_that_run_out_at_once_are_gone(
-        self, store: Any, bounds: Any, turnaround: int | None
+        self, store: Any, bounds: Any, buffer: int | None
     ) -> None:
         """From that instant each answer is that of a calendar without these holds, whichever question is asked first."""
         clock = Clock()
         calendar, other = Calendar(store, bounds=bounds, clock=clock), Calendar(bounds=bounds)
         for each in (calendar, other):
-            each.add_resource(Resource("q", capacity=8, after=turnaround))
+            each.add_resource(Resource("q", capacity=8, after=buffer))
             each.add_resource(Resource("r"))
         questions: list[Callable[[Calendar], Any]] = [
             lambda c: [c.is_available("q", at, at + 3, quantity=n) for at in range(0, 40, 2) for n in (1, 4, 7)],

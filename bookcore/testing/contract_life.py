@@ -112,7 +112,7 @@ class LifeExam:
         assert "int of 16,610 bits> asked for" in str(why)
         assert len(calendar) == 0
 
-    def test_a_capacity_and_turnaround_that_python_does_not_write_out_are_told(self, store: Any) -> None:
+    def test_a_capacity_and_buffer_that_python_does_not_write_out_are_told(self, store: Any) -> None:
         """A resource with that many units can be booked completely, and buffers of that length are kept."""
         calendar, many = Calendar(store), 10**5000
         calendar.add_resource(Resource("pool", many))
@@ -124,7 +124,7 @@ class LifeExam:
         with pytest.raises(ConflictError, match="its capacity is <int of"):
             calendar.book("pool", 2, 3, quantity=many + 1)
         assert "takes <int of 16,610 bits> of <int of" in str(calendar.explain("pool", 2, 3, 2))
-        assert "turnaround of 0x31e20801036510f3" in str(calendar.explain("slow", 3, 4))
+        assert "buffer of 0x31e20801036510f3" in str(calendar.explain("slow", 3, 4))
         assert len(calendar) == 2
 
     @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "2", None])
@@ -237,7 +237,7 @@ class LifeExam:
         calendar.check()
 
     def test_a_split_that_cannot_be_is_refused(self, store: Any) -> None:
-        """At an end, outside, at something else, where both parts would hold the key, or turnaround has no room."""
+        """At an end, outside, at something else, where both parts would hold the key, or buffers leave no room."""
         calendar = rooms(store)
         event = calendar.book("r", 1, 9)
         before = fingerprint(calendar)

@@ -300,7 +300,7 @@ class SpanExam:
         assert len(calendar) == 0
 
     @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_turnaround_keeps_neighbours_apart_on_both_sides(self, store: Any, bounds: Any) -> None:
+    def test_buffers_keep_neighbours_apart_on_both_sides(self, store: Any, bounds: Any) -> None:
         """``before`` and ``after`` are asymmetric and no part of the booking."""
         calendar, flat = room(store, bounds, before=2, after=5)
         stay = calendar.book(flat, 20, 30)

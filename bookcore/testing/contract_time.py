@@ -331,7 +331,7 @@ class TimeExam:
         assert causes("room", 15, 17) == []
         assert causes("room", 11, 14) == [("booking", "room at 9"), ("booking", "room at 13")]
         assert causes("room", 16, 19) == [("closure", 1)]
-        assert causes("turn", 11, 14) == [("turnaround", "turn"), ("turnaround", "held")]
+        assert causes("turn", 11, 14) == [("buffer", "turn"), ("buffer", "held")]
         assert causes("turn", 14, 15) == [("hold", "held")]
         assert causes("pool", 11, 14, 4) == [("quantity", 3)]
         assert len(causes("pool", 8, 14, 3)) == 2

@@ -104,7 +104,7 @@ def book__remove_in_a_full_pool(calendar: Calendar, number: int) -> None:
 
 
 @_cycle(before=1, after=2)
-def book__remove_with_turnaround(calendar: Calendar, number: int) -> None:
+def book__remove_with_buffers(calendar: Calendar, number: int) -> None:
     """Repeat: a resource that is cleaned before and after."""
     calendar.remove_booking(calendar.book("room", 10, 20))
 
@@ -183,7 +183,7 @@ def add_resource__remove_resource(calendar: Calendar, number: int) -> None:
     calendar.remove_resource(number)
 
 
-@_cycle(lambda calendar: calendar.create_index("turnaround", key=lambda resource: resource.after))
+@_cycle(lambda calendar: calendar.create_index("buffer", key=lambda resource: resource.after))
 def add_the_newest_remove_the_oldest_resource(calendar: Calendar, number: int) -> None:
     """Repeat: ten more resources at any time, each with a label, a closure, an indexed value and a booking."""
     calendar.add_resource(Resource(number, capacity=1 + number % 2, after=number % 3 or None))
@@ -252,7 +252,7 @@ def resources_added_and_removed_crosswise(calendar: Calendar, number: int) -> No
 
 @_cycle()
 def resources_of_new_classes(calendar: Calendar, number: int) -> None:
-    """Repeat: each resource is the only one of its class, and has turnaround and units of its own."""
+    """Repeat: each resource is the only one of its class, and has buffers and units of its own."""
     kind = type(f"Kind{number}", (Resource,), {})
     calendar.add_resource(kind(number, capacity=number + 2, before=number + 1))
     calendar.remove_resource(number)

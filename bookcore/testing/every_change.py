@@ -67,7 +67,7 @@ def every_change(clock: SetClock, key: Callable[[int], Any]) -> Iterator[tuple[s
     >>> name, len(calendar)
     ('book once more', 52)
     """
-    turnaround = key(1) - key(0) if hasattr(key(0), "__sub__") else None
+    buffer = key(1) - key(0) if hasattr(key(0), "__sub__") else None
 
     def hold(calendar: Calendar) -> None:
         calendar.hold(7, key(10), key(12), id="hold", until=key(60))
@@ -79,7 +79,7 @@ def every_change(clock: SetClock, key: Callable[[int], Any]) -> Iterator[tuple[s
         calendar.change(calendar.book("other", key(90), key(91)), guest="Cy")
 
     def split(calendar: Calendar) -> None:
-        if turnaround is None:  # the parts would be too near to each other
+        if buffer is None:  # the parts would be too near to each other
             calendar.split(calendar.book("room", key(70), key(78), id="long", guest="Eve"), key(74))
         calendar.split(calendar.book("other", key(70), key(78), id="wide", guest="Eve"), key(74))
 
@@ -122,7 +122,7 @@ def every_change(clock: SetClock, key: Callable[[int], Any]) -> Iterator[tuple[s
 
         return wait
 
-    yield "add a resource with turnaround", lambda c: c.add_resource(Resource("room", after=turnaround))
+    yield "add a resource with buffers", lambda c: c.add_resource(Resource("room", after=buffer))
     yield "add one of a class of the program's own", lambda c: c.add_resource(Flat(7, 3, capacity=4))
     yield "add one that is no Resource", lambda c: c.add_resource(Boat("boat"), capacity=2)
     yield "add one under another id", lambda c: c.add_resource(Flat("own", 2), id="other")

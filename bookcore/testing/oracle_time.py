@@ -257,7 +257,7 @@ class TimeOracle(LifeOracle):
         for booked in map(self.get, self.conflicts(id, start, end, quantity)):
             kind = "hold" if booked.held else "booking"
             if not self._share(cells, self.cells(booked.start, booked.end)):
-                kind = "turnaround"
+                kind = "buffer"
             causes.append((kind, booked.id))
         return causes
 

@@ -25,7 +25,7 @@ def at(day: int, hour: int) -> datetime:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A snapshot with one of each: booking, hold, turnaround, closure, opening hours, and two units."""
+    """A snapshot with one of each: booking, hold, buffer, closure, opening hours, and two units."""
     now = at(1, 0)
     calendar = Calendar(clock=lambda: now)
     room = calendar.add_resource(Resource("room", capacity=2, after=timedelta(hours=1)))
@@ -52,7 +52,7 @@ def why(run: Run, *words: object) -> dict[str, Any]:
     [
         ("room", at(2, 10), at(2, 12), "booking", "talk", "takes 2 of 2"),
         ("room", at(2, 14), at(2, 15), "hold", "maybe", "hold 'maybe'"),
-        ("room", at(2, 11), at(2, 12), "turnaround", "talk", "too near"),
+        ("room", at(2, 11), at(2, 12), "buffer", "talk", "too near"),
         ("room", at(3, 9), at(3, 10), "closure", ..., "painting"),
         ("studio", at(2, 3), at(2, 4), "hours", None, "outside its opening hours"),
     ],

@@ -164,7 +164,7 @@ class Counts(ListStore):
         return sum(1 << record.number for record in self.records if not self.is_free(record, start, end, quantity))
 
 
-class NoTurnaround(ListStore):
+class NoBuffers(ListStore):
     """Decides by the peak of use, but lets neighbours come too near."""
 
     def is_free(self, record: Any, start: Any, end: Any, quantity: int) -> bool:
@@ -225,7 +225,7 @@ NOTICED: list[tuple[type[ListStore], str, tuple[Any, ...]]] = [
     (SaysYes, "test_a_hundred_threads_want_one_slot_and_one_wins", ("book",)),
     (SaysYes, "test_a_taken_span_is_refused_with_everything_in_the_way", ()),
     (Counts, "test_the_peak_of_use_decides_and_not_the_number_of_bookings", ("[)",)),
-    (NoTurnaround, "test_turnaround_keeps_neighbours_apart_in_either_order", ("[)",)),
+    (NoBuffers, "test_buffers_keep_neighbours_apart_in_either_order", ("[)",)),
     (NewestLast, "test_an_undone_booking_was_never_made", ()),
     (NewestLast, "test_a_move_keeps_the_place_in_the_order_of_booking", ()),
 ]
@@ -305,7 +305,7 @@ class Fault:
 
     @staticmethod
     def gaps_touch_what_is_taken(patch: Any) -> None:
-        """Let turnaround out of what is free."""
+        """Leave buffers out of what is free."""
 
         def narrow(profile: Any, record: Any, *span: Any) -> Any:
             return widened(profile, ResourceRecord(record.id, None, 0, record.capacity), *span)
@@ -360,7 +360,7 @@ def test_a_faulty_calendar_fails_the_promise_it_breaks(
 
 
 FAULTY = [KeepsNothing, ReleasesNothing, TouchingOverlaps, OutOfOrder, OneListForAll, ForgetsOpenEnds, SaysYes,
-          Counts, NoTurnaround]  # fmt: skip
+          Counts, NoBuffers]  # fmt: skip
 
 
 @pytest.mark.parametrize("faulty", FAULTY)

@@ -82,9 +82,9 @@ def test_keys_that_are_joined_have_no_lengths(make: Any, booked: bool) -> None:
     for ask in _asks(calendar, make("a"), make("b"), make("zz")):
         with pytest.raises(KeyTypeError):
             ask()
-    for turnaround in ({"before": make("zz")}, {"after": make("zz")}):
+    for buffer in ({"before": make("zz")}, {"after": make("zz")}):
         with pytest.raises(ResourceError):
-            calendar.add_resource(Resource("other", **turnaround))
+            calendar.add_resource(Resource("other", **buffer))
     assert len(calendar) == booked
     calendar.check()
 
@@ -105,9 +105,9 @@ def test_what_is_no_length_is_refused_everywhere(key: Any, last: Any, length: An
     for ask in _asks(calendar, key, last, length):
         with pytest.raises(KeyTypeError):
             ask()
-    for turnaround in ({"before": length}, {"after": length}):
+    for buffer in ({"before": length}, {"after": length}):
         with pytest.raises(ResourceError):
-            calendar.add_resource(Resource("other", **turnaround))
+            calendar.add_resource(Resource("other", **buffer))
     assert list(calendar.bookings()) == [booked]
 
 
@@ -155,7 +155,7 @@ ANSWERS: dict[str, Callable[[int, int], bool]] = {
 
 
 def _day(store: Any, bounds: Any) -> Calendar:
-    """Return a calendar with an exclusive resource, one with capacity, one with turnaround, and many more."""
+    """Return a calendar with an exclusive resource, one with capacity, one with buffers, and many more."""
     Turncoat.honest = Turncoat.left = 10**9
     calendar = Calendar(store(), bounds=bounds)
     for resource in (Resource("one"), Resource("pool", capacity=2), Resource("turn", before=1, after=2), Resource("free")):

@@ -1,4 +1,4 @@
-"""Resources whose bookings may overlap, against cells counted one by one: room by the peak, blocked spans, turnaround."""
+"""Resources whose bookings may overlap, against cells counted one by one: room by the peak, blocked spans, buffers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_there_is_room_where_the_peak_leaves_some(
             found = index.overlapping(low, high)
             assert [row[2] for row in found] == oracle.bookings(0, low, high)
             assert set(found) <= set(held)
-            # the occupancy index knows of one unit, for spans as they are asked: turnaround is in what it holds
+            # the occupancy index knows of one unit, for spans as they are asked: buffers are in what it holds
             assert bool(list(ordinals(line.busy(low, high)))) is not oracle.is_available(0, low, high, 1)
 
 
@@ -84,17 +84,17 @@ def test_there_is_room_where_the_peak_leaves_some(
 @given(
     steps=STEPS,
     capacity=st.integers(1, 4),
-    turnaround=st.sampled_from([(None, None), (1, 2), (None, 1)]),
+    buffer=st.sampled_from([(None, None), (1, 2), (None, 1)]),
     chosen=st.lists(st.booleans(), min_size=40, max_size=40),
     asked=st.lists(rank_spans("[)", -3, 34), min_size=1, max_size=6),
 )
 @settings(max_examples=MOST * 2)
 def test_hidden_rows_are_not_counted(
-    closed: bool, steps: Any, capacity: int, turnaround: Any, chosen: Any, asked: Any
+    closed: bool, steps: Any, capacity: int, buffer: Any, chosen: Any, asked: Any
 ) -> None:
     """Live usage answers as an index would into which only visible rows were put, though more are held than fit."""
-    key: Any = (lambda rank: rank) if turnaround != (None, None) else OnlyLess
-    whole, active = (CapacityIndex(ResourceRecord(0, None, 0, capacity, *turnaround), closed, SMALL) for _ in range(2))
+    key: Any = (lambda rank: rank) if buffer != (None, None) else OnlyLess
+    whole, active = (CapacityIndex(ResourceRecord(0, None, 0, capacity, *buffer), closed, SMALL) for _ in range(2))
     hidden: list[int] = []
     for turn, ((_, (start, end), quantity, _), hides) in enumerate(zip(steps, chosen, strict=False), 1):
         quantity = min(quantity, capacity)
@@ -129,7 +129,7 @@ def ranks(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def test_a_change_of_a_chain_of_blocked_spans_looks_at_its_neighbours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turnaround joins what many bookings block; one more, or one less, widens the stretches beside it and no others."""
+    """Buffers join what many bookings block; one more, or one less, widens the stretches beside it and no others."""
     widened = 0
 
     def counted(key: Any, length: Any, closed: bool) -> Any:

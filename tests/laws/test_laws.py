@@ -38,11 +38,11 @@ History = list[tuple[int, int | None, int | None]]
 
 
 def new_calendar(make: Callable[[], BookingStore[Any]], bounds: Any, family: Family | None = None) -> Calendar:
-    """Return a calendar with four exclusive resources or pools, one of them with turnaround, and eight more."""
+    """Return a calendar with four exclusive resources or pools, one of them with buffers, and eight more."""
     calendar = Calendar(small_store(make), bounds=bounds)
-    turnaround = family.length(2) if family is not None and family.length is not None else None
+    buffer = family.length(2) if family is not None and family.length is not None else None
     for id, capacity in enumerate(CAPACITIES):
-        calendar.add_resource(Resource(id, capacity, after=turnaround if id == 1 else None))
+        calendar.add_resource(Resource(id, capacity, after=buffer if id == 1 else None))
     for id in range(len(CAPACITIES), 12):
         calendar.add_resource(Resource(id))
     return calendar

@@ -223,7 +223,7 @@ POINTS: dict[str, Callable[[Calendar], Any]] = {
     "tagged": lambda c: c.tagged(Point(7)).ids(),
     "tags_of": lambda c: c.tags_of("a"),
     "add_resource": lambda c: c.add_resource(Resource(Point(2))),
-    "with turnaround": lambda c: c.add_resource(Resource("new", after=Point(2))),
+    "with buffers": lambda c: c.add_resource(Resource("new", after=Point(2))),
     "remove_resource": lambda c: c.remove_resource(Point(1)),
     "reindex": lambda c: c.reindex("a"),
     "index": lambda c: c.index("value").between(Point(1), Point(9)).ids(),

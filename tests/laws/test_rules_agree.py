@@ -40,7 +40,7 @@ STEPS = st.lists(
 )
 ASKED = st.lists(st.tuples(rank_spans("[]", -2, 44), st.integers(1, 4)), min_size=1, max_size=6)
 FACTS = ((1, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0), (1, 2, 1), (2, 0, 3))
-"""Capacity of each resource, and its turnaround before and after, in ranks."""
+"""Capacity of each resource, and its buffers before and after, in ranks."""
 
 
 def time(rank: int | None) -> Any:

@@ -77,7 +77,7 @@ def test_copy_of_a_resource_stands_for_itself() -> None:
     assert calendar.is_available(resource, 1, 2)
 
 
-def test_turnaround_is_remembered_when_a_removal_is_undone() -> None:
+def test_buffers_are_remembered_when_a_removal_is_undone() -> None:
     """Hours around dates cannot be kept: nobody is offered who could not be booked."""
     calendar = Calendar()
     calendar.add_resource(Resource("r", after=timedelta(hours=5)))

@@ -51,7 +51,7 @@ class Annex(Hall):
 
 KINDS: dict[str, Callable[[], Resource]] = {
     "a resource": lambda: Resource("r"),
-    "a resource with turnaround": lambda: Resource("r", 3, before=1, after=2),
+    "a resource with buffers": lambda: Resource("r", 3, before=1, after=2),
     "a subclass": lambda: Flat("r"),
     "a dataclass": lambda: Car("r"),
     "a dataclass with slots": lambda: Desk("r"),

@@ -55,7 +55,7 @@ class Visit(BookingEvent):
 
 
 def some(store: Any = MemoryStore, **options: Any) -> Calendar:
-    """Return a calendar with a room, a van of nine seats and a boat with turnaround, all with bookings."""
+    """Return a calendar with a room, a van of nine seats and a boat with buffers, all with bookings."""
     calendar = Calendar(store(), **options)
     calendar.add_resource(Resource("room"))
     calendar.add_resource(Resource("van", capacity=9))
@@ -84,7 +84,7 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any], dict[str, Any], int]] = {
     "fewer units": ("tour", {"quantity": 1}, {}, 1),
     "as many units": ("trip", {"quantity": 2}, {}, 2),
     "both": ("trip", {"quantity": 3, "guest": "Eve"}, {"guest": "Eve"}, 3),
-    "more units with turnaround": ("sail", {"quantity": 3}, {}, 3),
+    "more units with buffers": ("sail", {"quantity": 3}, {}, 3),
     "a hold": ("row", {"quantity": 2, "guest": "Eve"}, {"guest": "Eve"}, 2),
 }
 
@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[Callable[[Calendar], Any], type[BookcoreError], str]] =
     "no room": (lambda c: c.change("trip", quantity=6), ConflictError, "tour"),
     "above capacity": (lambda c: c.change("trip", quantity=10), ConflictError, "capacity"),
     "exclusive": (lambda c: c.change("talk", quantity=2), ConflictError, "capacity"),
-    "in the turnaround": (lambda c: c.change("row", quantity=3), ConflictError, "sail"),
+    "in the buffer": (lambda c: c.change("row", quantity=3), ConflictError, "sail"),
     "zero": (lambda c: c.change("trip", quantity=0), InvalidQuantityError, "0"),
     "negative": (lambda c: c.change("trip", quantity=-2), InvalidQuantityError, "-2"),
     "a part": (lambda c: c.change("trip", quantity=1.5), InvalidQuantityError, "1.5"),  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError, RecursionEr
 
 
 def make(store: Callable[[], BookingStore[Any]]) -> tuple[Calendar, list[int]]:
-    """Return a calendar with a room, a pool with turnaround, a hold that has run out, a closure; and its clock."""
+    """Return a calendar with a room, a pool with buffers, a hold that has run out, a closure; and its clock."""
     now = [0]
     calendar = Calendar(store(), clock=partial(now.__getitem__, 0))
     for resource in (Resource("r"), Resource("pool", capacity=3), Resource("van", before=1, after=2), Resource("old")):
@@ -119,11 +119,11 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "book": lambda c: c.book("r", 3, 4),
     "book named": lambda c: c.book("r", 3, 4, id="x", guest="Bo"),
     "book in a pool": lambda c: c.book("pool", 2, 5, quantity=1) if c.is_available("pool", 2, 5) else c.book("pool", 70, 71),
-    "book with turnaround": lambda c: c.book("van", 100, 101),
+    "book with buffers": lambda c: c.book("van", 100, 101),
     "book without end": lambda c: c.book("r", 100, None),
     "remove": lambda c: c.remove_booking("r6"),
     "remove from a pool": lambda c: c.remove_booking("p6"),
-    "remove with turnaround": lambda c: c.remove_booking("v6"),
+    "remove with buffers": lambda c: c.remove_booking("v6"),
     "move": lambda c: c.move("r6", start=3, end=5),
     "change fields": lambda c: c.change("r6", guest="Bo"),
     "change a quantity": lambda c: c.change("p6", quantity=1, guest="Bo"),
@@ -142,7 +142,7 @@ COMMANDS: dict[str, Callable[[Calendar], Any]] = {
     "set_hours": lambda c: c.set_hours("old", None),
     "set_capacity": lambda c: c.set_capacity("r", 3),
     "set_capacity to less than is in use": lambda c: c.set_capacity("pool", 1),
-    "set_capacity with turnaround": lambda c: c.set_capacity("van", 2),
+    "set_capacity with buffers": lambda c: c.set_capacity("van", 2),
     "add_resource": lambda c: c.add_resource(Resource("new", capacity=2, after=1)),
     "remove_resource": lambda c: c.remove_resource("old"),
     "tag": lambda c: c.tag("pool", "a", "b"),

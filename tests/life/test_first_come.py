@@ -180,11 +180,11 @@ def test_refusals_say_what_was_in_the_way_then_and_not_later() -> None:
         assert str(refusal.error).endswith("197 more bookings")
 
 
-@pytest.mark.parametrize("odd", ["capacity", "turnaround", "closure", "unknown", "quantity", "twice", "index", "store"])
+@pytest.mark.parametrize("odd", ["capacity", "buffer", "closure", "unknown", "quantity", "twice", "index", "store"])
 def test_other_requests_are_booked_one_by_one(odd: str) -> None:
     """Whatever else may have a say; the same for each."""
     calendar = Calendar(SortedStore() if odd == "store" else None)
-    room = calendar.add_resource(Resource("r", **{"capacity": {"capacity": 2}, "turnaround": {"after": 1}}.get(odd, {})))
+    room = calendar.add_resource(Resource("r", **{"capacity": {"capacity": 2}, "buffer": {"after": 1}}.get(odd, {})))
     calendar.add_resource(Resource("pool", capacity=3))
     requests: list[Any] = [("r", 3 * n, 3 * n + 2) for n in range(50)]
     if odd == "closure":

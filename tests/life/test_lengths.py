@@ -1,4 +1,4 @@
-"""Lengths and the keys they are added to: whole, or refused, so that turnaround is the same from both sides."""
+"""Lengths and the keys they are added to: whole, or refused, so that buffers are the same from both sides."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Calendar]:
     NO_LENGTHS,
     ids=lambda length: type(length).__name__,
 )
-def test_turnaround_that_is_no_length_is_refused_with_the_resource(
+def test_a_buffer_that_is_no_length_is_refused_with_the_resource(
     make: Callable[..., Calendar], name: str, length: Any
 ) -> None:
     """When it is added: one such resource would be in the way of every question about all."""
@@ -60,7 +60,7 @@ def test_turnaround_that_is_no_length_is_refused_with_the_resource(
     assert calendar.find_available(1, 2).ids() == ["good"]
 
 
-def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[..., Calendar]) -> None:
+def test_a_buffer_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[..., Calendar]) -> None:
     """With the resource once the calendar has keys; where it has none yet, the booking names the resource."""
     calendar = make()
     calendar.add_resource(Resource("good"))
@@ -69,7 +69,7 @@ def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[
         calendar.add_resource(Resource("late", after=HOURS))
     calendar.remove_booking(booked)
     calendar.add_resource(Resource("late", after=HOURS))
-    with pytest.raises(KeyTypeError, match=r"turnaround of resource 'late'"):
+    with pytest.raises(KeyTypeError, match=r"buffer of resource 'late'"):
         calendar.book("late", 1, 2)
     assert calendar.find_available(1, 2).ids() == ["good"]
     calendar.remove_resource("late")
@@ -78,13 +78,13 @@ def test_turnaround_by_which_the_keys_cannot_be_moved_is_refused(make: Callable[
 
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
-@pytest.mark.parametrize("turnaround", [{"before": HOURS}, {"after": HOURS}, {"after": timedelta(days=1, hours=12)}])
-def test_turnaround_of_hours_among_dates_is_refused(
-    make: Callable[..., Calendar], bounds: Any, turnaround: dict[str, Any]
+@pytest.mark.parametrize("buffer", [{"before": HOURS}, {"after": HOURS}, {"after": timedelta(days=1, hours=12)}])
+def test_a_buffer_of_hours_among_dates_is_refused(
+    make: Callable[..., Calendar], bounds: Any, buffer: dict[str, Any]
 ) -> None:
     """At the first booking, which says why, and at every question; nothing changes."""
     calendar = make(bounds=bounds)
-    calendar.add_resource(Resource("flat", **turnaround))
+    calendar.add_resource(Resource("flat", **buffer))
     monday, friday = date(2026, 5, 4), date(2026, 5, 8)
     with pytest.raises(KeyTypeError, match=r"is a date: .* only by whole days"):
         calendar.book("flat", monday, friday)
@@ -96,7 +96,7 @@ def test_turnaround_of_hours_among_dates_is_refused(
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize(("before", "after"), [(None, timedelta(days=2)), (timedelta(days=1), timedelta(days=1))])
-def test_turnaround_of_days_among_dates_holds_from_both_sides(
+def test_a_buffer_of_days_among_dates_holds_from_both_sides(
     make: Callable[..., Calendar], bounds: Any, before: Any, after: Any
 ) -> None:
     """Whoever is booked first, two neighbours stand equally far apart."""
@@ -111,7 +111,7 @@ def test_turnaround_of_days_among_dates_holds_from_both_sides(
             return False
         return True
 
-    apart = 4 if bounds == "[)" else 5  # the booking's own two days, then the turnaround
+    apart = 4 if bounds == "[)" else 5  # the booking's own two days, then the buffer
     for distance in range(1, 9):
         assert fits(10, 10 + distance) == fits(10 + distance, 10) == (distance >= apart)
 
@@ -205,7 +205,7 @@ def test_what_cannot_say_whether_it_is_longer_is_refused(make: Callable[..., Cal
 
 @pytest.mark.parametrize("others", [1, 12])
 @pytest.mark.parametrize("quantity", [1, 2])
-def test_nobody_else_suffers_from_turnaround_that_does_not_go_with_the_keys(
+def test_nobody_else_suffers_from_a_buffer_that_does_not_go_with_the_keys(
     make: Callable[..., Calendar], others: int, quantity: int
 ) -> None:
     """Booking refuses it, so no search offers it: one by one or all at once, for one unit or more."""
@@ -233,7 +233,7 @@ def test_nobody_else_suffers_from_turnaround_that_does_not_go_with_the_keys(
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("capacity", [1, 3])
 @given(data=st.data())
-def test_turnaround_of_floats_keeps_all_questions_of_one_mind(
+def test_buffers_of_floats_keep_all_questions_of_one_mind(
     make: Callable[..., Calendar], bounds: Any, capacity: int, data: st.DataObject
 ) -> None:
     """8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less than 8.0; whatever finding time offers, booking accepts."""
@@ -256,7 +256,7 @@ def test_turnaround_of_floats_keeps_all_questions_of_one_mind(
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("others", [0, 12])
 @given(data=st.data())
-def test_turnaround_that_reaches_beyond_all_keys_is_without_end(
+def test_a_buffer_that_reaches_beyond_all_keys_is_without_end(
     make: Callable[..., Calendar], bounds: Any, others: int, data: st.DataObject
 ) -> None:
     """At either end of the calendar search, booking and finding time agree, and nothing raises."""

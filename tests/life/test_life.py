@@ -282,7 +282,7 @@ def test_opening_hours_decide_search_and_booking_alike(make: Callable[..., Calen
     assert calendar.is_available("a", *outside)
 
 
-def test_turnaround_keeps_neighbours_apart_in_either_order(make: Callable[..., Calendar]) -> None:
+def test_buffers_keep_neighbours_apart_in_either_order(make: Callable[..., Calendar]) -> None:
     """After one and before the next both fit between two bookings, whichever was booked first."""
     calendar = make()
     calendar.add_resource(Resource("r", before=1, after=2))

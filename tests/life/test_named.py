@@ -156,8 +156,8 @@ LENGTHS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("how", LENGTHS)
-def test_a_turnaround_that_a_foreign_object_has_is_not_passed_over(how: str) -> None:
-    """It may be turnaround or a thing of another kind: who adds it says which. The length 0 says that there is none."""
+def test_a_buffer_that_a_foreign_object_has_is_not_passed_over(how: str) -> None:
+    """It may be a buffer or a thing of another kind: who adds it says which. The length 0 says that there is none."""
     row = LENGTHS[how]
     calendar = Calendar()
     with pytest.raises(ResourceError, match=r"(before|after)=.*=0 for none"):
@@ -181,7 +181,7 @@ def test_a_turnaround_that_a_foreign_object_has_is_not_passed_over(how: str) -> 
 @pytest.mark.parametrize(
     "value", [None, 0, timedelta(0), 0.0, "yesterday", True, date(2026, 1, 1), datetime(2026, 1, 1), print, [], object(), -1]
 )
-def test_what_is_no_turnaround_is_the_objects_own(value: Any) -> None:
+def test_what_is_no_buffer_is_the_objects_own(value: Any) -> None:
     """Whatever it is."""
     calendar = Calendar()
     calendar.add_resource(SimpleNamespace(id="x", before=value, after=value))
@@ -192,7 +192,7 @@ def test_what_is_no_turnaround_is_the_objects_own(value: Any) -> None:
 
 @pytest.mark.parametrize("nothing", [0, timedelta(0), 0.0, np.timedelta64(0, "s")])
 @pytest.mark.parametrize("keys", [(1, 2, 3), (1.5, 2.5, 3.5), ("a", "b", "c"), tuple(date(2026, 1, n) for n in (1, 2, 3))])
-def test_a_turnaround_of_zero_is_none(keys: Any, nothing: Any) -> None:
+def test_a_buffer_of_zero_is_none(keys: Any, nothing: Any) -> None:
     """For keys of every type; followers and snapshots have none either."""
     calendar, follower = Calendar(), Calendar()
     calendar.subscribe(follower.apply)

@@ -428,12 +428,12 @@ def test_the_fast_paths_come_back() -> None:
 
 
 def test_a_booking_that_is_too_near_is_told_as_such() -> None:
-    """One that does not overlap the span is in the way by the turnaround, which the message names as `explain` does."""
+    """One that does not overlap the span is in the way by the buffer, which the message names as `explain` does."""
     calendar = Calendar()
     calendar.add_resource(Resource("s", before=1, after=2))
     calendar.book("s", 10, 12, id="early")
     calendar.book("s", 15, 17, id="late")
-    text = "booking 'early' [10, 12) is too near: turnaround of 1 before and 2 after; booking 'late' [15, 17)"
+    text = "booking 'early' [10, 12) is too near: buffer of 1 before and 2 after; booking 'late' [15, 17)"
     with pytest.raises(ConflictError) as caught:
         calendar.book("s", 13, 16)
     assert str(caught.value) == f"'s' is not available in [13, 16): {text}"

@@ -313,7 +313,7 @@ def test_constructors_do_not_run(tmp_path: Path) -> None:
     assert loft.price == 95
 
 
-def test_overridden_capacity_and_turnaround_come_back(tmp_path: Path) -> None:
+def test_overridden_capacity_and_buffers_come_back(tmp_path: Path) -> None:
     """What was given to add_resource counts, whatever the resource says of itself, then or later."""
     calendar = Calendar()
     pool = Resource("pool", 3)

@@ -289,7 +289,7 @@ def told(calendar: Calendar) -> Any:
 def test_whatever_was_accepted_comes_back_or_is_refused_before(
     tmp_path_factory: pytest.TempPathFactory, family: str
 ) -> None:
-    """Keys of one family; ids, fields, labels, deadlines and turnaround of any."""
+    """Keys of one family; ids, fields, labels, deadlines and buffers of any."""
     keys = numpy_scalars() if family == "NumPy" else FAMILIES[family]()
     anything = ANYTHING | keys
     path = tmp_path_factory.mktemp("any") / "a.bks"

@@ -1,9 +1,9 @@
-"""The index of a resource with capacity or turnaround: its usage, and the spans that are blocked by full usage.
+"""The index of a resource with capacity or buffers: its usage, and the spans that are blocked by full usage.
 
     capacity 2, after=1       1   2   3   4   5   6   7
-    booking a                 |-------|~~~|                 the booking, then its turnaround
+    booking a                 |-------|~~~|                 the booking, then its buffers
     booking b                     |-----------|~~~|
-    usage (with turnaround)   1   2   2   1   1
+    usage (with buffers)      1   2   2   1   1
     full                          |-------|                 usage >= capacity
     blocked                   |-----------|                 the full stretch, widened by `after` on its left
 
@@ -37,7 +37,7 @@ Added = list[tuple[Any, Any]]
 
 
 class CapacityIndex:
-    """The rows, the usage and the blocked spans of one resource with capacity or turnaround."""
+    """The rows, the usage and the blocked spans of one resource with capacity or buffers."""
 
     __slots__ = ("closed", "highs", "intervals", "lows", "profile", "quantity_of", "record", "sizes")
 
@@ -109,7 +109,7 @@ class CapacityIndex:
         return [(None if low is LOWEST else low, high) for low, high in zip(self.lows, self.highs, strict=True)]
 
     def overlapping(self, start: Any, end: Any) -> list[Row]:
-        """Return the rows that overlap the span, turnaround left aside, by start, then by number."""
+        """Return the rows that overlap the span, buffers left aside, by start, then by number."""
         quantity_of = self.quantity_of.get
         return [(low, high, seq, quantity_of(seq, 1)) for low, high, seq in self.intervals.overlapping(start, end)]
 

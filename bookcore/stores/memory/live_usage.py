@@ -56,7 +56,7 @@ class LiveUsage:
         return self._sum(row for row in near if row[2] in self.hidden)
 
     def _sum(self, rows: Iterable[Row]) -> UsageProfile:
-        """Return the usage of rows, turnaround included."""
+        """Return the usage of rows, buffers included."""
         record = self.index.record
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
         starts, ends, _, quantities = map(list, columns)

@@ -263,7 +263,7 @@ class MemoryStore:
         try:
             fits: bool = self._records[number].state.has_room(start, end, quantity)
             return fits
-        except KeyTypeError:  # its turnaround does not go with these keys
+        except KeyTypeError:  # its buffers do not go with these keys
             return False
 
     # -- free time ---------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ class MemoryStore:
         return spans
 
     def usage(self, record: ResourceRecord, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]] | None:
-        """Yield the steps of usage of a resource with capacity; None where turnaround is part of what is indexed."""
+        """Yield the steps of usage of a resource with capacity; None where buffers are part of what is indexed."""
         if record.is_exclusive or record.before is not None or record.after is not None:
             return None
         use = self._tombstones.usage(record) if self._tombstones else record.state.profile

@@ -69,11 +69,11 @@ def live(calendar: Calendar, keys: Family) -> None:
     def key(rank: int) -> Any:
         return keys.key(rank, rank)
 
-    turnaround = keys.length(1) if keys.length is not None else None
-    calendar.add_resource(Resource("room", after=turnaround))
+    buffer = keys.length(1) if keys.length is not None else None
+    calendar.add_resource(Resource("room", after=buffer))
     calendar.add_resource(Flat(7, 3, capacity=4))
     calendar.add_resource(Flat(("tuple", 1), 2))
-    calendar.add_resource(Resource(Port(5), capacity=2, before=turnaround))
+    calendar.add_resource(Resource(Port(5), capacity=2, before=buffer))
     calendar.book("room", key(2), key(4))
     calendar.book(7, key(2), key(4), id="named", quantity=2, guest="Ada", tags=["a", "b"])
     calendar.add_booking(Stay(Port(5), key(1), key(9), guest="Bob"))

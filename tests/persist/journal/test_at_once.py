@@ -249,7 +249,7 @@ def entries(*data: bytes) -> list[Stored]:
 WRONG = {
     "in the place of one that was there": (22, -5, -4, "room"), "no such resource": (22, 900, 901, "nowhere"),
     "in the place of one that came with it": (22, 71, 72, "room"), "a number that was given": (1, 900, 901, "room"),
-    "ends before it starts": (22, 901, 900, "room"), "a turnaround of another kind": (22, 900, 901, "slow"),
+    "ends before it starts": (22, 901, 900, "room"), "a buffer of another kind": (22, 900, 901, "slow"),
 }  # fmt: skip
 
 
