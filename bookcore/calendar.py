@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bookcore.hours.opening_hours import Hours
     from bookcore.persist.journal.copying import Salvaged
     from bookcore.persist.journal.past import History
+    from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
     from bookcore.persist.snapshot.format import Limits  # loaded when a snapshot is read or written
 
 ONE = 1
@@ -1455,6 +1456,28 @@ class Calendar(Generic[R, K, E]):
 
         return make
 
+    @overload
+    @classmethod
+    def open(
+        cls, directory: str | os.PathLike[str], *, types: Iterable[type] = (), event_type: type[E] | None = None,
+        clock: Callable[[], Any] | None = ..., bounds: str | None = None, create: bool = True, sync: str = "always",
+        keep: int = 2, salvage: bool = False, as_of: int | datetime | tuple[int | None, ...] | Literal["now"] | None = None,
+        key: bytes | None = None, store: BookingStore[Any] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None, keys: Any = None,
+        progress: Callable[[int, int], Any] | None = None, follow: bool = True, timeout: float = 10.0,
+        read_only: bool = False, partitions: None = None,
+    ) -> Self: ...  # fmt: skip
+
+    @overload
+    @classmethod
+    def open(
+        cls, directory: str, *, types: Iterable[type] = (), event_type: type[E] | None = None,
+        clock: Callable[[], Any] | None = ..., bounds: str | None = None, create: bool = True, sync: str = "always",
+        keep: int = 2, as_of: tuple[int | None, ...] | Literal["now"] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None, keys: Any = None, follow: bool = True, timeout: float = 10.0,
+        read_only: bool = False, partitions: Sequence[int],
+    ) -> PartitionedCalendar: ...  # fmt: skip
+
     @classmethod
     def open(
         cls,
@@ -1478,7 +1501,7 @@ class Calendar(Generic[R, K, E]):
         timeout: float = 10.0,
         read_only: bool = False,
         partitions: Sequence[int] | None = None,
-    ) -> Self:
+    ) -> Self | PartitionedCalendar:
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
         With ``sync="always"`` a call that changes something waits until the disk has it, so that it outlives the process and
@@ -1506,7 +1529,8 @@ class Calendar(Generic[R, K, E]):
         directory alone, and *progress* for one, or for *as_of* of a database that is not divided, with numbers of records.
         ``dbzero:///path?prefix=name`` is for one process at a time. With ``&partitions=8`` a calendar in PostgreSQL is
         divided, and what is returned has the calls of `Calendar`, but is none: *partitions* are the numbers of those that
-        it holds, all of them if that is None. What to tell a type checker is in ``docs/shared.md``.
+        it holds, all of them if that is None. A type checker does not read the address: to it the answer is a
+        ``PartitionedCalendar`` exactly if *partitions* are given, as ``range(8)`` for all.
 
         *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
         record up to there; `keep` says how far back that goes in a directory. In a database all records stay; those that an
@@ -1558,7 +1582,7 @@ class Calendar(Generic[R, K, E]):
             salvage=salvage, as_of=as_of, key=key, progress=progress, follow=follow, timeout=timeout,
             read_only=read_only, divided=divided,
         )  # fmt: skip
-        opened: Self = calendar if recorder is None else adopt(calendar, recorder)
+        opened: Self | PartitionedCalendar = calendar if recorder is None else adopt(calendar, recorder)
         return opened
 
     def _journal(self) -> Any:

@@ -58,7 +58,8 @@ class JournalContract:
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open the calendar of a place."""
-        return Calendar.open(place, **options)
+        opened: Calendar = Calendar.open(place, **options)
+        return opened
 
     def abandon(self, calendar: Calendar) -> None:
         """Leave a calendar as a process does that ends without having closed it. By default it is closed."""

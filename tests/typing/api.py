@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple, assert_type, cast
+from typing import Any, NamedTuple, assert_type
 
 from bookcore import (
     AsyncCalendar,
@@ -140,7 +140,8 @@ here = Calendar[Flat, date, Stay].open("rooms", event_type=Stay)
 assert_type(here, Calendar[Flat, date, Stay])
 Calendar.open("rooms", event_type=Flat)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 
-parted = cast(PartitionedCalendar, Calendar.open("postgresql://host/db?partitions=8", partitions=[0, 1], as_of=(1, None)))
+parted = Calendar.open("postgresql://host/db?partitions=8", partitions=range(8), as_of=(1, None))
+assert_type(parted, PartitionedCalendar)
 assert_type(parted.is_available("loft", date(2026, 7, 4), None), bool)
 assert_type(parted.explain("loft", 1, 2), Explanation)
 assert_type(parted.held, tuple[int, ...])

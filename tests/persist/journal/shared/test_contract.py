@@ -30,7 +30,8 @@ class TestShared(JournalContract):
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open without a follower and without syncs: nobody cuts the power."""
-        return Calendar.open(place, **{"follow": False, "sync": "never", **options})
+        opened: Calendar = Calendar.open(place, **{"follow": False, "sync": "never", **options})
+        return opened
 
     def abandon(self, calendar: Calendar) -> None:
         """Cut the connections, as the end of a process does; nothing is written any more."""

@@ -71,7 +71,8 @@ def standing(place: str, types: Any, **options: Any) -> Calendar:
     """Return the calendar at a place, which is only read."""
     if place.endswith(".bks"):
         return Calendar.restore(place, types=types, clock=None, **options)
-    return Calendar.open(place, types=types, as_of="now", **options)
+    opened: Calendar = Calendar.open(place, types=types, as_of="now", **options)
+    return opened
 
 
 def digest_at(place: str, types: Any) -> str | None:

@@ -78,7 +78,7 @@ def address(tmp_path: Path) -> str:
 
 
 def booked(address: str, number: int = 3, **options: Any) -> Calendar:
-    calendar = Calendar.open(address, **options)
+    calendar: Calendar = Calendar.open(address, **options)
     room = calendar.add_resource(Resource("room"))
     for at in range(number):
         calendar.book(room, at, at + 1)
@@ -97,7 +97,8 @@ class TestDbzero(JournalContract):
 
     def opening(self, place: Any, **options: Any) -> Calendar:
         """Open without a follower."""
-        return Calendar.open(place, **{"follow": False, **options})
+        opened: Calendar = Calendar.open(place, **{"follow": False, **options})
+        return opened
 
     @contextmanager
     def failing(self, calendar: Calendar) -> Iterator[None]:

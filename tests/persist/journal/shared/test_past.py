@@ -74,7 +74,7 @@ def test_a_state_that_is_not_there_is_refused(opened: Open, address: str) -> Non
             Calendar.open(address, as_of=early)
     assert Calendar.open(address, as_of=begun).position == 0
     with pytest.raises(QueryError, match="or it is 'now'"):
-        Calendar.open(address, as_of="yesterday")  # type: ignore[arg-type]
+        Calendar.open(address, as_of="yesterday")  # type: ignore[call-overload]
     with pytest.raises(QueryError, match="is not sealed by a key"):
         Calendar.open(address, as_of=1, key=b"secret")
     with pytest.raises(JournalError, match=r"has the bounds '\[\)', not '\[\]'"):

@@ -114,7 +114,7 @@ def test_where_there_is_nothing_it_makes_nothing_and_what_cannot_be_followed_is_
     with pytest.raises(QueryError, match="read_only follows, and as_of and salvage show one state"):
         Calendar.open(address, read_only=True, as_of="now")
     with pytest.raises(QueryError, match="read_only is True or False"):
-        Calendar.open(address, read_only=1)  # type: ignore[arg-type]
+        Calendar.open(address, read_only=1)  # type: ignore[call-overload]
 
 
 def test_a_standby_is_followed(own_postgres: PostgresServer) -> None:
