@@ -1520,21 +1520,21 @@ class Calendar(Generic[R, K, E]):
 
         One calendar at a time has a directory open. A process that is forked from this one may ask, and not change. A call
         whose record cannot be written raises, and changes nothing. If the disk does not confirm a write, the call raises
-        `JournalClosedError`: its change stands in memory, and may or may not be there after the next opening; no further
+        `JournalClosedError`: its change is in memory, and may or may not be there after the next opening; no further
         change is accepted, and questions are answered still.
 
         ``sqlite:///path`` and ``postgresql://host/database?calendar=name`` in place of a directory open a calendar that many
         processes share, see ``docs/shared.md``. A thread brings what others do, unless *follow* is False; *timeout* is how
-        many seconds a call waits for them. Both mean nothing for a directory, which nobody else writes; *key* is for a
+        many seconds a call waits for them. Both mean nothing for a directory, which no other process writes; *key* is for a
         directory alone, and *progress* for one, or for *as_of* of a database that is not divided, with numbers of records.
         ``dbzero:///path?prefix=name`` is for one process at a time. With ``&partitions=8`` a calendar in PostgreSQL is
         divided, and what is returned has the calls of `Calendar`, but is none: *partitions* are the numbers of those that
         it holds, all of them if that is None. A type checker does not read the address: to it the answer is a
         ``PartitionedCalendar`` exactly if *partitions* are given, as ``range(8)`` for all.
 
-        *as_of* is a position, an instant with its time zone, or ``"now"``. The calendar is as it stood then, after the last
-        record up to there; `keep` says how far back that goes in a directory. In a database all records stay; those that an
-        older bookcore wrote tell no times, and are found by their positions alone. It takes no changes, but for those that
+        *as_of* is a position, an instant with its time zone, or ``"now"``: the state after the last record up to there.
+        `keep` says how far back that goes in a directory. In a database all records stay; those that an older bookcore wrote
+        have no times, and are found by their positions alone. The calendar takes no changes, but for those that
         a `what_if` takes back, and has no clock; the place is only read, and may be open elsewhere.
 
         With *read_only* a calendar in a database follows it, answers, and takes no changes but those that a `what_if` takes
@@ -1562,7 +1562,7 @@ class Calendar(Generic[R, K, E]):
 
         is_read_only = as_of is not None or salvage
         if is_read_only and clock is not UNSET and clock is not None:
-            raise QueryError(clock, "a calendar that is only read has no clock: its holds stand as they stood")
+            raise QueryError(clock, "a calendar that is only read has no clock: its holds are as they were")
         make = cls._maker(store, clock, resource_key, keys, event_type)
 
         def adopt(calendar: Any, recorder: Any) -> Any:
@@ -1650,7 +1650,7 @@ class Calendar(Generic[R, K, E]):
         ``follow=False``. A calendar in a directory has nothing to catch up with.
 
         Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`;
-        `TransactionError` in a `what_if`. In a transaction nobody else changes anything.
+        `TransactionError` in a `what_if`. In a transaction no other thread or process changes anything.
         Complexity: as the commands that the new records tell of.
 
         >>> from tempfile import TemporaryDirectory

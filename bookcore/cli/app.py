@@ -319,7 +319,7 @@ def copy(
         str | None, typer.Option("--to-key-file", metavar="FILE", help="The file with the key that is to seal the copy.")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="WHEN", help="As it stood after this record, or at this time.")
+        str | None, typer.Option("--as-of", metavar="WHEN", help="The state after this record, or at this time.")
     ] = None,
     as_json: JsonOpt = False,
 ) -> None:

@@ -75,7 +75,7 @@ class Source(NamedTuple):
             yield gzip.GzipFile(fileobj=file) if packed else file
 
     def restore(self, key: bytes | None) -> Calendar:
-        """Return the calendar that the source holds; classes of the program are stood in for.
+        """Return the calendar that the source holds; classes of the program are substituted.
 
         Raises: `SnapshotError`, `JournalError`.
         """
@@ -172,7 +172,7 @@ def _check_address(typed: str, begin: bytes) -> None:
 def _kind(typed: str) -> tuple[str | None, str]:
     """Return what a place is that is no directory, and which command reads it; None for one that may be a directory."""
     if is_address(typed):
-        way = "`bookcore db check` checks it, `bookcore copy` copies it, with --as-of as it stood before a damaged record"
+        way = "`bookcore db check` checks it, `bookcore copy` copies it, with --as-of the state before a damaged record"
         return "a database", way
     begin = _begin(typed)
     if begin.startswith(_SQLITE):

@@ -627,7 +627,7 @@ class Engine:
         return Report(tuple(booked), tuple(refused))
 
     def _refusal(self, event: BookingEvent, first: int, late: Late) -> BookcoreError:
-        """Return the error that `book` would have raised for an event, when only the earlier ones of its load stood."""
+        """Return the error that `book` would have raised for an event, if only the earlier ones of its load were booked."""
         state = self.state
         record = state.registry.record(event._resource)
         if late.is_duplicate:
@@ -763,7 +763,7 @@ class Engine:
         if not callable(callback):
             raise QueryError(callback, "a subscriber is a function of one change")
         if is_async(callback):
-            raise QueryError(callback, "is async, and nobody would await it: a subscriber may put the change into a queue")
+            raise QueryError(callback, "is async, and would not be awaited: a subscriber may put the change into a queue")
         gate, log, subscription = self.state.gate, self.state.log, Subscription(callback)
         gate.ask(False, log.subscribe, subscription)
 

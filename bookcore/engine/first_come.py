@@ -11,8 +11,8 @@ by one::
 
 The events that fit are then loaded at once (`bookcore.engine.bulk_load`), and each of the others gets its error.
 
-Invariant: an event fits exactly if `Calendar.book` would book it at its turn. Where that cannot be told from the spans and
-the ids alone, nothing is decided here, and the caller books the events one by one.
+Invariant: an event fits exactly if `Calendar.book` would book it at its turn. Where the spans and ids alone do not decide
+that, nothing is decided here, and the caller books the events one by one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Late(NamedTuple):
 
 
 def find_late(state: CalendarState, events: list[Any]) -> list[Late] | None:
-    """Return the events that do not fit, in order; None if that cannot be told here. Changes nothing. The lock is held.
+    """Return the events that do not fit, in order; None if that cannot be decided here. Changes nothing. The lock is held.
 
     Raises: what looking at the events raises. Complexity: O(k log k) for k events, and as `Calendar.is_available` for each
     on a resource that has bookings.

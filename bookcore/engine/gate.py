@@ -27,7 +27,7 @@ All three are set without a call, because Python may interrupt a program (Ctrl-C
 code. ``stamp`` may stay None for longer than necessary: the next question then takes the lock and sets it.
 
 When a process forks, the child has only the thread that forked. What other threads were in the midst of counts as cut off in
-the child: their calls, and their blocks, which nobody will end (`Gate.leave_threads`).
+the child: their calls, and their blocks, whose ends will not be called (`Gate.leave_threads`).
 
 While ``waiting`` is true there is work to do before the next call: holds may run out, the store has hidden rows, or a change
 was cut off half-way. Then a question calls ``tick`` first, as all commands do, and no fast path is taken.
@@ -86,7 +86,7 @@ class Mark:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody will end the block."""
+        """Whether the end of the block will not be called, or has begun."""
         return self.orphaned or (self._manager is not None and self._manager() is None)
 
 
@@ -94,7 +94,7 @@ class Block:
     """An open transaction or what-if, with the blocks inside it.
 
     ``marks`` are those of the nested blocks, outermost first. A block within which another one was not ended is undone at
-    its end, which raises. When nobody will end any of them, the next call undoes them all.
+    its end, which raises. When all of them are lost, the next call undoes them all.
 
         marks       outer  inner        a program forgets the inner one, or a call in it is cut off
         orphaned    no     yes          the end of the outer one undoes both and raises
@@ -126,7 +126,7 @@ class Block:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody will end the block, so that the next call undoes it. O(nested blocks)."""
+        """Whether all blocks are lost, so that the next call undoes them. O(nested blocks)."""
         return all(mark.is_lost for mark in self.marks)
 
     def is_owned(self) -> bool:
@@ -144,7 +144,7 @@ class Block:
         return True
 
     def leave_threads(self) -> None:
-        """Note that nobody will end the block, in the child of a fork, unless this thread owns it. O(nested blocks)."""
+        """Note that the block is lost, in the child of a fork, unless this thread owns it. O(nested blocks)."""
         if this_thread.blocks is not self._open_here:
             for mark in self.marks:
                 mark.orphaned = True
@@ -178,9 +178,9 @@ _gates: WeakSet[Gate] = WeakSet()
 class Gate:
     """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
-    ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that nobody will
-    end. ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
-    number of its last change, or 0. It is also told whether the call waits for the journal,
+    ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that is lost.
+    ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
+    number of its last change, or 0. It also gets whether the call waits for the journal,
     as commands do.
     """
 

@@ -77,7 +77,7 @@ class _Thread(threading.local):
         self.rebuilds: Any = None  # what runs `bookcore.engine.mending.Mending.rebuild`, if it does
 
     def is_in_block(self) -> bool:
-        """Tell whether it owns a block of a calendar that somebody will end."""
+        """Tell whether it owns a block of a calendar that is not lost."""
         blocks = [each() for each in tuple(self.blocks)]
         return not all(block is None or block.is_lost for block in blocks)
 
@@ -111,7 +111,7 @@ class Log:
         # expired holds, and is not refused because of the journal.
         self.pending: list[Change] = []
         # True where other processes write the journal as well: then what is pending is undone before their records are
-        # applied, and subscribers do not hear of it before it is in a record.
+        # applied, and subscribers do not receive it before it is in a record.
         self.provisional = False
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
@@ -168,7 +168,7 @@ class Log:
         self.active = bool(self.subscribers) or self.journal is not None
         kept = self.changes or []
         heard = [noted for noted in kept if noted[1]]
-        # with a journal the last one, so that the call waits for its record also if nobody hears of it
+        # with a journal the last one, so that the call waits for its record also if no subscriber receives it
         self._put(heard or (kept[-1:] if self.journal is not None else []), ends=True)
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -247,7 +247,7 @@ class Log:
         return True
 
     def remind(self) -> None:
-        """Leave the delivery of what is in the outbox to the next call of the calendar, whoever makes it.
+        """Leave the delivery of what is in the outbox to the next call of the calendar, in any thread.
 
         The lock is not held: where another thread notes changes meanwhile, they are due as well.
         """

@@ -58,7 +58,7 @@ class Mending:
         state.watch()
 
     def undo(self, block: Block) -> None:
-        """Undo a block that nobody will end. The lock is held. Raises: `CalendarBrokenError` when that fails."""
+        """Undo a block that is lost. The lock is held. Raises: `CalendarBrokenError` when that fails."""
         state = self._state
         gate, mode = state.gate, state.gate.mode
         gate.mode, gate.stamp = CHANGING, None

@@ -67,7 +67,7 @@ _OF_STORES = changes.Booked, changes.Released, changes.Moved, changes.Changed, c
 
 
 class _Unheard:
-    """Stands in the log for bookings of others of which nobody hears: their numbers are enough to undo them."""
+    """Is in the log for bookings of others that no subscriber receives: their numbers are enough to undo them."""
 
     __slots__ = ("seqs",)
 
@@ -616,14 +616,14 @@ class CalendarState:
         return True
 
     def end_load(self, booked: Iterable[changes.Booked] = ()) -> None:
-        """Note the changes of the rows of `load`, if somebody wants to know them, and that they are loaded. O(changes)."""
+        """Note the changes of the rows of `load`, if the log is active, and that they are loaded. O(changes)."""
         self.log.note_all(booked)
         self.loading = ()  # no call comes between these, so Ctrl-C does not either
         self.set_whole()
         self.begun = False
 
     def book_followed(self, rows: Sequence[tuple[ResourceRecord, Any, Any, int]]) -> int:
-        """Commit a `Booked` for each row, which stood in another calendar; return how many, until the store refuses one.
+        """Commit a `Booked` for each row, booked in another calendar; return how many, until the store refuses one.
 
         The rows are plain bookings of one unit, numbered in order after all others, of one kind of key, which can always be
         compared. If the log is active, a block is open.
@@ -733,7 +733,7 @@ class CalendarState:
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.
 
-        If a block inside is still to be ended by somebody, both stay open until then, so that its later changes are undone
+        If the end of a block inside is still to be called, both stay open until then, so that its later changes are undone
         too. The changes of the outermost block are given to the journal; if it does not take them, they are undone, and its
         error is raised. If undoing is cut off, or a change cannot be undone, the block stays orphaned. Raises:
         `TransactionError` when a change cannot be undone.

@@ -372,7 +372,7 @@ class Axis:
                 try:
                     key = key.astimezone(self.zone)
                 except OverflowError as exc:
-                    raise KeyTypeError(key, "cannot be told in the zone of the rule") from exc
+                    raise KeyTypeError(key, "cannot be converted to the zone of the rule") from exc
         # a subclass, such as pandas.Timestamp, would subtract in nanoseconds
         fields = key.year, key.month, key.day, key.hour, key.minute, key.second, key.microsecond
         return datetime(*fields) - EPOCH

@@ -14,7 +14,7 @@ end of a span falls among the edges decides whether the span is free:
 
 With closed bounds the start decides, by the same bisect: the span is taken where an odd number of edges come before the
 start, or where the next edge does not come after the end. Either way ``bisect_left`` asks ``edge < key``, so that an edge
-that stands for "unbounded" (`LOWEST`, `HIGHEST`) is always the left operand and no key's own ``<`` is asked about it.
+that means "unbounded" (`LOWEST`, `HIGHEST`) is always the left operand and no key's own ``<`` is asked about it.
 
 Invariant: ``len(edges) == 2 * len(values)``; half-open, each start < its end <= the next start; closed, each
 start <= its end < the next start.

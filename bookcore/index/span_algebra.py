@@ -288,7 +288,7 @@ def fits(start: Any, length: Any, end: Any, rounded: bool = False) -> Any:
 
     *end* is a key, None for no bound, or for closed spans a `Place`. There is no such key beyond the last key of a type,
     and where a float rounds the whole length away: ``inf + 1.0`` is not after inf, and from 1e300 to itself is no span.
-    With *rounded* such a rounded sum is returned, for callers to whom the length is a minimum.
+    With *rounded* such a rounded sum is returned, for callers that need at least this length.
 
     Raises: `KeyTypeError` when the length cannot be added to the key.
     """

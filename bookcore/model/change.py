@@ -99,7 +99,7 @@ class Confirmed(Change):
 
 @dataclass(frozen=True, slots=True)
 class Held(Change):
-    """A booking became a hold again: the inverse of `Confirmed`, of which subscribers hear nothing."""
+    """A booking became a hold again: the inverse of `Confirmed`. Subscribers do not receive it."""
 
     event: BookingEvent
     until: Any = None
@@ -197,7 +197,7 @@ class IndexCreated(Change):
 
 @dataclass(frozen=True, slots=True)
 class IndexDropped(Change):
-    """An index is gone: the inverse of `IndexCreated`, of which subscribers hear nothing."""
+    """An index is gone: the inverse of `IndexCreated`. Subscribers do not receive it."""
 
     name: str
     key: Callable[[Any], Any]

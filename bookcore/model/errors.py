@@ -373,7 +373,7 @@ class ConflictError(_ToldLaterError):
             conflicts, causes = self._known()
         except Exception as exc:  # a message must not raise
             why = getattr(exc, "reason", "") or str(exc)
-            return f"what is in the way cannot be told ({type(exc).__name__}: {brief(why)})"
+            return f"the bookings in the way cannot be listed ({type(exc).__name__}: {brief(why)})"
         shown = [
             f"booking {brief(event.id, 40)} {_span(event.start, event.end, self._bounds)}{near}"
             for event, near in zip(conflicts[:SHOWN], self._near or ("",) * SHOWN, strict=False)

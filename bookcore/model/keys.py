@@ -117,7 +117,7 @@ def normal(key: Any) -> Any:
         _refuse_nested(key, exc)
         raise
     except Exception as exc:  # beyond the years of datetime, or code of the zone or of the key
-        raise KeyTypeError(key, "cannot be told in UTC, where keys with a zone are compared") from exc
+        raise KeyTypeError(key, "cannot be converted to UTC, in which keys with a zone are compared") from exc
     try:
         return python_number(python_time(key))
     except ValueError as exc:
@@ -194,7 +194,7 @@ class StatedKeys:
     """Which keys a calendar takes, stated before the first: a type, or ``"aware"`` or ``"naive"`` for datetimes.
 
     A date is no datetime and a datetime no date; floats have whole numbers among them, as in Python's own arithmetic. A type
-    of NumPy or pandas stands for that in which its keys are held.
+    of NumPy or pandas means that in which its keys are held.
 
     >>> aware = StatedKeys("aware")
     >>> str(aware), aware.has(datetime(2026, 5, 1)), StatedKeys(float).has(3)

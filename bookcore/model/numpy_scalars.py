@@ -4,8 +4,8 @@
     datetime64, timedelta64                 as they are; each has a grain
 
 NumPy compares and adds two times in the finer one of their units, in 64 bits, and wraps around without a word: the day
-2300-01-01 is taken for one in 1715 where it meets nanoseconds. The *grain* of a time tells in which units it can be told.
-Two times may be compared just if each can be told in the finer one of their units.
+2300-01-01 is taken for one in 1715 where it meets nanoseconds. The *grain* of a time tells which units can express it.
+Two times may be compared just if each can be expressed in the finer one of their units.
 
 NumPy is never imported here: where a value is NumPy's, it is loaded already.
 """
@@ -28,7 +28,7 @@ _TOO_LONG = sorted(unit * 2**63 for unit in _UNITS.values())
 
 
 class Grain(NamedTuple):
-    """In which units a time of NumPy can be told: all from its own to the finest that has room for it, by their places.
+    """In which units a time of NumPy can be expressed: all from its own to the finest that has room for it, by their places.
 
     ``letter`` is ``M`` for an instant and ``m`` for a length. A time that its own unit has no room for in 64 bits, such as a
     large number of 25 s, has a ``finest`` that is coarser than ``unit``, and mixes with none.
@@ -52,7 +52,7 @@ class Grain(NamedTuple):
         return self.unit > _PLACES["ns"]
 
     def shares_unit(self, other: Grain) -> bool:
-        """Tell whether each of two times can be told in the finer of their units."""
+        """Tell whether each of two times can be expressed in the finer of their units."""
         return max(self.unit, other.unit) <= min(self.finest, other.finest)
 
 

@@ -37,7 +37,7 @@ def is_a(value: Any, cls: Any) -> bool:
 
 
 def is_async(function: Any) -> bool:
-    """Tell whether a function is ``async``, so that a call of it does nothing until somebody awaits it.
+    """Tell whether a function is ``async``, so that a call of it does nothing until it is awaited.
 
     >>> async def tell(change): ...
     >>> is_async(tell), is_async(print)

@@ -1,7 +1,7 @@
 """`copy_calendar`: the calendar of one place into a new one. A place is a snapshot file, a directory or a database.
 
-    read      the source as it stands, which is only read      ->  a calendar, its position, its digest
-    write     a snapshot of it, where nobody takes it for whole
+    read      the present state of the source                  ->  a calendar, its position, its digest
+    write     a snapshot of it, under a name that says unfinished
                   file, directory    under another name, beside the place
                   database           in a transaction
     verify    what reads back, loaded anew: as many resources and bookings, the same digest
@@ -84,8 +84,8 @@ def copy_calendar(
     it stays behind: `history` and ``as_of`` of the copy begin at its position. (`bookcore.persist.journal.copying.backup`
     copies a directory with all its records.)
 
-    With *as_of*, a position or an instant, it is copied as it stood then, such as what is good of a damaged database.
-    Without *types* the classes of the program are stood in for, which changes nothing of what is written. *key* is the key
+    With *as_of*, a position or an instant, its state of then is copied, such as what is good of a damaged database.
+    Without *types* the classes of the program are substituted, which changes nothing of what is written. *key* is the key
     of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
     *timeout* is how many seconds a database is waited for.
 
@@ -162,7 +162,7 @@ class _Source(NamedTuple):
     fs: FileSystem
 
     def make(self, bounds: str, event_type: type[BookingEvent]) -> tuple[CalendarState, CalendarState]:
-        """Make the state of a calendar that nobody calls."""
+        """Make the state of a calendar that has no caller."""
         _, state = reading.blank(bounds, event_type, self.resource_key)
         return state, state
 

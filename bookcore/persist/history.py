@@ -23,7 +23,7 @@ def read_log(
 ) -> History:  # fmt: skip
     """Return what happened in a directory or a database, without the program that wrote it.
 
-    Its classes are stood in for. *since* is a position, of which only later records are read, or an instant, before which
+    Its classes are substituted. *since* is a position, of which only later records are read, or an instant, before which
     none is. *progress* is called with the number of bytes that were read (of records, in a database), and that of all. It is
     only read, and may be open elsewhere.
 

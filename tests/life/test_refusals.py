@@ -241,7 +241,7 @@ def test_keys_that_fail_later_are_said_to() -> None:
     with pytest.raises(ConflictError) as caught:
         calendar.book("r", low, high)
     Failing.fails = True
-    assert "cannot be told (KeyTypeError: 'could not be compared: RuntimeError: no order')" in str(caught.value)
+    assert "cannot be listed (KeyTypeError: 'could not be compared: RuntimeError: no order')" in str(caught.value)
     with pytest.raises(KeyTypeError, match="could not be compared: RuntimeError: no order"):
         _ = caught.value.conflicts
     Failing.fails = False

@@ -1,4 +1,4 @@
-"""VAVAILABILITY (RFC 7953): when somebody, or something, is to be had at all.
+"""VAVAILABILITY (RFC 7953): when a person, or a thing, is available at all.
 
 A VAVAILABILITY says of its span that it is busy, save for its AVAILABLE parts, which recur as events do. It says nothing of
 what is outside of its span. Where several say something, the one with the highest priority does: 1 is the highest, 9 the

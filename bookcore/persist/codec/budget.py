@@ -33,7 +33,7 @@ _BYTES = 6  # 64 bytes of one value count as one more
 _CONTAINERS = frozenset((tuple, list, dict, set, frozenset))
 _COPIED = frozenset((list, dict, set))
 _SIZED = frozenset((str, bytes, int, Decimal, Fraction))
-_UNGUESSABLE = frozenset((type(None), bool, str, bytes, date, datetime, time))  # nobody can make many of one hash
+_UNGUESSABLE = frozenset((type(None), bool, str, bytes, date, datetime, time))  # no input can have many of one hash
 
 
 class Budget:

@@ -55,7 +55,7 @@ def extension_kind(value: Any, family: Family) -> Any:
 
 
 def _dtype_name(value: Any) -> str:
-    """Return the little-endian name of a NumPy scalar's type, or "" if that name stands for another type."""
+    """Return the little-endian name of a NumPy scalar's type, or "" if that name means another type."""
     dtype = value.dtype.newbyteorder("<")
     return str(dtype.str) if sys.modules["numpy"].dtype(dtype.str).type is type(value) else ""
 

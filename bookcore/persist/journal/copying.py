@@ -176,7 +176,7 @@ def salvage(
 
     It begins with the newest snapshot that is whole, or with nothing; *bounds* are those of the calendar then. A record that
     does not follow from those before it, because others are gone, is left out as a whole, as is one whose bookings find
-    their place taken. *types* are as for `Calendar.open`; without them, classes are stood in for, which changes nothing of
+    their place taken. *types* are as for `Calendar.open`; without them, classes are substituted, which changes nothing of
     what is written. The new directory holds one snapshot, and is another calendar's: no file of the old one fits in.
 
     Raises: `JournalError` and `SnapshotError` for a directory that cannot be read at all, a value of a key codec that is not

@@ -252,7 +252,7 @@ class DirectoryJournal:
         self._is_called = False  # a thread that appends from here on calls this one again
         try:
             self.sync(self.position)
-        except Exception as exc:  # whatever it is, nobody would sync any more
+        except Exception as exc:  # whatever it is, no thread would sync any more
             self._unsynced = self._unsynced or f"the thread that syncs has ended ({failure(exc)}); open the directory anew"
             logging.getLogger("bookcore").error("%s: takes no more changes: %s", self.folder, self._unsynced)
             return False
@@ -265,7 +265,7 @@ class DirectoryJournal:
         """
         if self.synced >= position:
             return
-        if self.is_forked():  # somebody may have the turn to sync who is not here
+        if self.is_forked():  # a thread that is not in this process may have the turn to sync
             self.check_open()
         self._group.wait(self, position)
 
@@ -303,7 +303,7 @@ class DirectoryJournal:
         self._group.run(self, self._begin_next)
 
     def _begin_next(self) -> None:
-        """Sync the present file, and go on in a new one. Nobody else syncs."""
+        """Sync the present file, and go on in a new one. No other thread syncs."""
         self.sync_once(self.position)
         self._closed = "a new file was begun, and that was cut off; open the directory anew"
         old = self._file()

@@ -19,9 +19,9 @@ Times are microseconds since the beginning of 1970 in UTC, by the clock of the m
 it, also where that clock was set back.
 
 The salt is the store id and the first sequence number: a frame of another file is not valid in this one. Length 0 is not
-valid, so a block of zeros is no frame. The seal is a keyed BLAKE2b of the salt, the numbers of the frame and the record: who
-has not the key cannot make another record, nor put one elsewhere. The checksum is there with a key as well, because it tells
-a write that was cut off from a forged one.
+valid, so a block of zeros is no frame. The seal is a keyed BLAKE2b of the salt, the numbers of the frame and the record:
+without the key no other record can be made, nor one put elsewhere. The checksum is there with a key as well, because it
+tells a write that was cut off from a forged one.
 
 Where a frame is not valid, the file ends: a write was cut off, by a power cut say, and its record was never acknowledged.
 But a disk may lose one write and keep a later one, and it may damage what it has kept for years. The field at 16 tells these
@@ -96,7 +96,7 @@ class Frames(NamedTuple):
 
 
 def seal(secret: bytes, *parts: bytes | memoryview) -> bytes:
-    """Return a digest of *parts* that nobody can make without the key; nothing where there is no key."""
+    """Return a digest of *parts* that cannot be made without the key; nothing where there is no key."""
     if not secret:
         return b""
     return blake2b(b"".join(parts), digest_size=SEAL_SIZE, key=secret, person=b"bookcore.journal").digest()

@@ -15,7 +15,7 @@ Threads could also wait for one lock, in order. But then a thread whose record i
 before it, and so for their syncs.
 
 Invariant: a thread that sleeps was in ``_waiting`` before it last found the turn taken, or other threads being woken. The
-thread that gives up the turn, and each woken thread, looks through ``_waiting`` after that. The thread that finds nobody
+thread that gives up the turn, and each woken thread, looks through ``_waiting`` after that. The thread that finds none
 left to wake clears ``_is_waking``, and looks through ``_waiting`` once more.
 """
 
@@ -50,7 +50,7 @@ _Sleeper: TypeAlias = tuple[int, threading.Lock]  # what it waits for, and the l
 
 
 class GroupCommit:
-    """The turn to sync, and the threads that wait for the end of somebody else's. *now* is a clock in seconds."""
+    """The turn to sync, and the threads that wait for the end of another one's. *now* is a clock in seconds."""
 
     __slots__ = ("_is_waking", "_now", "_turn", "_waiting", "_woken_at")
 
@@ -100,7 +100,7 @@ class GroupCommit:
                 self._is_waking, self._woken_at = True, self._now()
 
     def run(self, journal: Synced, work: Callable[[], None]) -> None:
-        """Call *work* when nobody syncs."""
+        """Call *work* when no thread syncs."""
         with self._turn:
             work()
         self._wake_next(journal)

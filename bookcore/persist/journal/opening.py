@@ -115,7 +115,7 @@ class Recorder:
                 raise
 
     def catch_up(self) -> None:
-        """See `Calendar.catch_up`: nobody else writes a directory."""
+        """See `Calendar.catch_up`: no other process writes a directory."""
 
     def lag(self) -> int:
         """See `Calendar.lag`."""
@@ -124,7 +124,7 @@ class Recorder:
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""
         if self.position < position:
-            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and nobody else writes it", 0.0)
+            raise JournalTimeoutError(self.files.folder, f"has {self.position} records, and no other process writes it", 0.0)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""
@@ -153,10 +153,10 @@ class Recorder:
         files.purge(position, size, grown)
 
     def _checkpoint_behind(self) -> None:
-        """Write a checkpoint for which nobody waits. Whatever goes wrong is logged, and the journal goes on."""
+        """Write a checkpoint for which no call waits. Whatever goes wrong is logged, and the journal goes on."""
         try:
             with self._turn:
-                if self.files.has_outgrown():  # else somebody has written one meanwhile
+                if self.files.has_outgrown():  # else another thread has written one meanwhile
                     self._checkpoint()
             self._is_writing = False
         except Exception as exc:

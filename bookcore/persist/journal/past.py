@@ -83,7 +83,7 @@ def open_past(
     make: Make[C], where: Directory, known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
-    """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
+    """Return the calendar in its state at a moment, and its journal, which is to be given to its log.
 
     Raises: `JournalPositionError` for a moment that is not there; otherwise as `recover`.
     """
@@ -127,7 +127,7 @@ def _until(moment: Moment, reader: Reader, store_id: bytes, reached: list[int]) 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change, the position and the time of its record, and whom it is about.
+    """One change, the position and the time of its record, and what it is about.
 
     ``resources`` are the ids of its resources: two if a booking moved from one to another. ``booking`` is the id of its
     booking, or None. ``time`` is None for a record in a database that an older bookcore wrote.

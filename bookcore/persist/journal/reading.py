@@ -169,7 +169,7 @@ def time_of(time: int) -> datetime:
 
 
 def check_progress(progress: object) -> None:
-    """Raise `QueryError` unless what is to be told how far the reading is can be called."""
+    """Raise `QueryError` unless *progress* is None or can be called."""
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of how much was read, and of how much there is")
 
@@ -182,7 +182,7 @@ def refuse(error: BookcoreError) -> None:
 def blank(
     bounds: str, event_type: type[BookingEvent], key: Callable[[Any], Hashable] | None = None
 ) -> tuple[None, CalendarState]:
-    """Make the state of a calendar that nobody calls: to see whether records follow from each other."""
+    """Make the state of a calendar that has no caller: to see whether records follow from each other."""
     state = CalendarState(None, MemoryStore(), bounds, None, event_type, key)
     state.store.bind(state.closed)
     Mending(state)
@@ -361,7 +361,7 @@ class Reader:
             self.tell(JournalDamagedError(self.folder, what))
 
     def _header(self, path: str, data: bytes, store_id: bytes, first: int) -> Header | None:
-        """Return the header of a file that should be this one, or None if that is told to be wrong."""
+        """Return the header of a file that should be this one, or None if a fault of it has been reported."""
         head = read_header(data)
         if head is None:
             self.tell(JournalDamagedError(path, "its header is damaged", offset=0))

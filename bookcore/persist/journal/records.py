@@ -145,7 +145,7 @@ class Encoder:
 def standing(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[bytes]:
     """Yield records of which an equal calendar would come, many changes in each. O(everything).
 
-    Nobody else changes the calendar meanwhile. Raises: as `Encoder.encode`.
+    No other thread changes the calendar meanwhile. Raises: as `Encoder.encode`.
     """
     encoder, every = Encoder(state, path, known), _changes_to(state)
     while some := list(islice(every, _AT_ONCE)):
@@ -244,7 +244,7 @@ class Replay:
         apply(*row[1:])
 
     def can_load(self, record: bytes) -> bool:
-        """Tell whether a record is one of those that `load` takes: a short one, and no removal of which somebody hears."""
+        """Tell whether `load` takes a record: a short one, but for removals that subscribers receive."""
         return is_short(record) and not (self._state.log.active and is_removal(record))
 
     def load(self, records: Sequence[bytes]) -> Sequence[int]:

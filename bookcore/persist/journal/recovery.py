@@ -116,7 +116,7 @@ def check_says_kind(path: str, asked: str) -> None:
 def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
     """Lock a directory, and its file LOCK. Returns the descriptors, of LOCK the first, for `FileSystem.unlock`.
 
-    The lock of the directory keeps others out also when somebody has removed LOCK. That of LOCK does so for earlier
+    The lock of the directory keeps others out also when LOCK has been removed. That of LOCK does so for earlier
     versions, and where directories cannot be locked.
     """
     lock: int | None = None
@@ -145,7 +145,7 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
     """Return the error that names the process that holds a lock, as far as its file tells."""
     try:
         text = read_file(fs, os.path.join(folder, name), 300)
-    except JournalError:  # somebody has removed it
+    except JournalError:  # it has been removed
         text = b""
     pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
     told = pid.isascii() and pid.isdigit() and host.isprintable()

@@ -1,8 +1,8 @@
 """A run of plain bookings, applied at once: the result is that of applying one after the other.
 
 They are short records, or the rows of a longer one, such as that of a transaction. If they are many, the store loads them;
-else they are put into it in one loop, which makes no record of a change unless somebody hears of it. In an opening, removals
-may be among them:
+else they are put into it in one loop, which makes no record of a change unless a subscriber receives it. In an opening,
+removals may be among them:
 
     record    1  2  3  4  5  6  7
               +a +b -a +c -x +d -b        + a booking, - a removal; x was there before the run

@@ -2,13 +2,14 @@
 
     a command    its turn -> the lock of the database -> read what is new -> apply -> decide -> append and commit -> unlock
                  one thread   one process                `-------- under the calendar's lock --------'
-    a question   reads memory as it stands; nothing waits for the database
+    a question   reads the present state in memory; nothing waits for the database
     a follower   a thread: what others have appended -> apply, under the calendar's lock -> subscribers
 
 A command waits for other processes before it takes the calendar's lock, so questions go on meanwhile. It is decided on the
-newest state there is, and nobody else appends until it has its place in the order; no change counts before. The calendar's
-lock is held while the change is written and committed, which waits for nobody. Threads that wait share a commit, see
-`turns`; where that fails, or where a command was decided in the hope that nobody else appends, it is decided a second time.
+newest state there is, and no other process appends until it has its place in the order; no change counts before. The
+calendar's lock is held while the change is written and committed, which waits for no other process. Threads that wait share
+a commit, see `turns`; where that fails, or where a command was decided in the hope that no other process appends, it is
+decided a second time.
 
 A transaction keeps the lock of the database from its beginning to its end, because its block cannot be run again. A what-if
 takes none. While a block is open no record of others is applied.
@@ -18,6 +19,6 @@ A record is one command or transaction, as in a directory (`bookcore.persist.jou
 state; a process that finds another mark at its position has followed another history, and says so.
 
 Holds that have run out are released in memory by the first question that finds them, as everywhere. That is provisional: it
-is in no record, subscribers do not hear of it, and it is undone before records of others are applied, or a command is
+is in no record, subscribers do not receive it, and it is undone before records of others are applied, or a command is
 decided. The command releases them anew, in its own record, by the clock at that moment.
 """

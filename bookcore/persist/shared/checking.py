@@ -30,7 +30,7 @@ from bookcore.persist.snapshot.save_load import load_bytes
 def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    Without *types* the classes of the program are stood in for. *progress* is called with how much was read,
+    Without *types* the classes of the program are substituted. *progress* is called with how much was read,
     and of how much: in bytes of PostgreSQL, elsewhere in records.
 
     Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.

@@ -102,8 +102,8 @@ def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Prog
 def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    `bookcore.persist.shared.checking.check` takes every address. Without *types* the classes of the program are stood in
-    for. *progress* is called with the number of bytes that were read, and that of all bytes.
+    `bookcore.persist.shared.checking.check` takes every address. Without *types* the classes of the program are substituted.
+    *progress* is called with the number of bytes that were read, and that of all bytes.
 
     Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.
     Complexity: linear in the records, in time; in memory as the calendar.

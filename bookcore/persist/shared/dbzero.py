@@ -79,7 +79,7 @@ class _Copy:
 
 
 class DbzeroJournal(SharedJournal):
-    """See `bookcore.persist.shared.seam.SharedJournal`. There are no others, so nobody is waited for.
+    """See `bookcore.persist.shared.seam.SharedJournal`. There is no other process, so it never waits.
 
     It has to be closed: a collector that closed it might run in the midst of a call of dbzero.
     """
@@ -102,7 +102,7 @@ class DbzeroJournal(SharedJournal):
         self._copies: tuple[Any, ...] = ()
         self._equal = False  # both copies have all records, committed
         self._failed = ""
-        self._stands = 0  # how many records there were before a change whose outcome is unknown
+        self._kept = 0  # how many records there were before a change whose outcome is unknown
         self._swollen: int | None = None  # bytes of records after the newest checkpoint
         with self._told("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
@@ -257,9 +257,9 @@ class DbzeroJournal(SharedJournal):
         return good
 
     def _change(self, change: Any) -> None:
-        """Do the same to both copies, one after the other. What a first one takes stands, and the second one follows."""
+        """Do the same to both copies, one after the other. What the first has taken is kept; the second follows."""
         dbzero.commit(self._prefixes[0])  # of nothing: it is refused within a `dbzero.atomic` of the program
-        stands = len(self._copies[0].records)
+        kept = len(self._copies[0].records)
         self._equal = False
         for number, (copy, prefix) in enumerate(zip(self._copies, self._prefixes, strict=True)):
             try:
@@ -267,18 +267,18 @@ class DbzeroJournal(SharedJournal):
                     change(copy)
             except RuntimeError as exc:
                 if number:
-                    self._fail(exc, stands)
+                    self._fail(exc, kept)
                 self._equal = True  # as they were
                 raise
             try:
                 dbzero.commit(prefix)
             except RuntimeError as exc:
-                self._fail(exc, stands)
+                self._fail(exc, kept)
         self._equal = True
 
-    def _fail(self, exc: Exception, stands: int) -> None:
-        """Take no more changes, and show none of those records of which nobody knows whether they are in the files."""
-        self._failed, self._stands = _words(exc), stands
+    def _fail(self, exc: Exception, kept: int) -> None:
+        """Take no more changes, and show none of the records that may or may not be in the files."""
+        self._failed, self._kept = _words(exc), kept
         raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
     # -- reading -----------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class DbzeroJournal(SharedJournal):
 
     def _count(self, copy: Any) -> int:
         """Return how many records a copy has that are known to stand."""
-        return self._stands if self._failed else len(copy.records)
+        return self._kept if self._failed else len(copy.records)
 
     def time_at(self, position: int) -> int | None:
         """See `SharedJournal.time_at`."""

@@ -52,7 +52,7 @@ def open_shared(
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     if read_only and apart(address)[0] == "dbzero":
-        raise QueryError(shown(address), "is for one process at a time, so that there is nobody to follow")
+        raise QueryError(shown(address), "is for one process at a time, so that there is no other to follow")
     create = create and not read_only
     start = empty(shown(address), asked) if create else None
     journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)

@@ -22,7 +22,7 @@ def open_past(
     make: Make[C], reopen: Callable[[], SharedJournal], known: dict[str, type], moment: Moment, asked: Asked,
     progress: Progress | None = None,
 ) -> tuple[C, PastRecorder]:  # fmt: skip
-    """Return the calendar as it stood at a moment, and its journal, which is to be given to its log.
+    """Return the calendar in its state at a moment, and its journal, which is to be given to its log.
 
     *reopen* opens the journal; it is closed when all has been read. *progress* is called with numbers of records.
     Raises: `JournalPositionError` for a moment that is not there, or of which records do not tell.

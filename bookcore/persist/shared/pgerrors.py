@@ -24,7 +24,7 @@ _WAYS = {
         "the connection was lost; repeat the call, which makes a new one",
     "invalid URI query parameter": "those of bookcore are calendar, partitions, partition and tables",
 }  # fmt: skip
-"""What to do about what libpq says, which has no code for it. If it speaks another language, the reason alone is told."""
+"""What to do about what libpq says, which has no code for it. In other languages the reason alone is shown."""
 
 
 def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> JournalError:
@@ -36,7 +36,7 @@ def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> J
     if exc.sqlstate == "55P03":
         reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
         return JournalTimeoutError(name, reason, timeout)
-    if exc.sqlstate == "57014":  # by us, by a statement_timeout, or by somebody who administers the server
+    if exc.sqlstate == "57014":  # by us, by a statement_timeout, or by an administrator of the server
         reason = f"{what}: the server took too long for it, and it was cancelled; nothing was changed ({lines[0]})"
         return JournalTimeoutError(name, reason, timeout)
     if exc.sqlstate == "42501":

@@ -33,7 +33,7 @@ from bookcore.persist.snapshot.save_load import load_bytes
 AT_ONCE = 256
 """How many records are read at once."""
 MOST = 1000
-"""How many rows of a table are told that differ."""
+"""How many rows of a table that differ are reported."""
 _UNKNOWN = frozenset({"position", "place", "number", "exclusive"})
 """The columns of which a calendar that begins with a checkpoint does not know what they are to be."""
 
@@ -96,7 +96,7 @@ class Replayed:
     # -- records -----------------------------------------------------------------------------------
 
     def read(self) -> None:
-        """Apply all records; ``faults`` are told, and what comes after the first one is not applied."""
+        """Apply all records; ``faults`` are reported, and what comes after the first one is not applied."""
         try:
             self._begin()
             for checkpoint in [*self.checkpoints, None]:

@@ -7,15 +7,15 @@
 Beside them are tables for programs that speak SQL (`bookcore.persist.shared.projection`), written in the transaction of the
 record, unless the calendar was made without.
 
-Who appends locks the row of its calendar; that is the order. One exchange with the server locks it and tells its head, one
-more reads what is new if there is something, one writes and commits. Who hopes that nothing is new does all in one exchange,
-which fails if the head has moved or is locked. A commit notifies the channel ``bookcore`` of the calendar and the position,
-so nobody polls but on a standby, where nobody is notified.
+A process that appends locks the row of its calendar; that is the order. One exchange with the server locks it and reads its
+head, one more reads the new records if there are some, one writes and commits. An append in the hope that nothing is new is
+one exchange, which fails if the head has moved or is locked. A commit notifies the channel ``bookcore`` of the calendar and
+the position, so no process polls, but on a standby, which sends no notifications.
 
 The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
 When a connection breaks, the next call makes a new one, and reads on from the place that memory has. If it broke while a
-change was committed, nobody knows whether that stands: `UnknownOutcomeError`; the next call reads it if it does.
+change was committed, it is not known whether it was: `UnknownOutcomeError`; the next call reads it if it was.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ CANCELLING = 1.0
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LONGEST = 32_767
-"""How many seconds the system and the server are told to wait at most; systems take no more."""
+"""How many seconds the system and the server are set to wait at most; systems take no more."""
 LISTENING, POLLING = 0.25, 0.02
-"""How many seconds a thread listens before it looks whether the calendar was closed; on a standby nobody is notified."""
+"""How many seconds a thread listens before it looks whether the calendar was closed; a standby sends no notifications."""
 _WATCH = """
 SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
     ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
@@ -109,7 +109,7 @@ SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extra
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
-"""Writes records and moves the head, if it is at a place and nobody else has the lock; else fails, by dividing by zero."""
+"""Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero."""
 _COMMIT = "COMMIT"
 """What ends a transaction that has begun with a lock."""
 MOST_HOPED = 20_000
@@ -154,7 +154,7 @@ class _Connection(psycopg.Connection[Any]):
         return super().wait(self._bounded(gen), *args, **options)
 
     def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
-        """Yield what *gen* yields. Whoever waits for the server says every tenth of a second that nothing came."""
+        """Yield what *gen* yields. A wait for the server says every tenth of a second that nothing came."""
         until, given_up, ready = monotonic() + self.patience, False, None
         while True:
             try:
@@ -215,7 +215,7 @@ class PostgresJournal(SharedJournal):
     ) -> None:  # fmt: skip
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`.
 
-        *opened_by* is a connection of somebody else that is used for this alone. *part_of*: it is a partition of a calendar
+        *opened_by* is a connection of another journal, used for this alone. *part_of*: it is a partition of a calendar
         that the program opened by another address, which errors tell.
         """
         self._where = where = Address.of(address)
@@ -226,7 +226,7 @@ class PostgresJournal(SharedJournal):
         self._is_made = self._tables = False
         self._beside: PostgresJournal | None = None
         self.idle: list[Any] = []
-        """Connections for joint transactions that nobody uses, see `bookcore.persist.shared.partitioned.joint`."""
+        """Connections for joint transactions that are not in use, see `bookcore.persist.shared.partitioned.joint`."""
         self.joint: Any = None
         """The `bookcore.persist.shared.partitioned.joint.Joint` in which it writes, or None."""
         self._sync, self._timeout = sync, timeout
@@ -617,11 +617,11 @@ class PostgresJournal(SharedJournal):
         """Execute statements which end with COMMIT, or are a transaction of their own. Raises: as `append`."""
         doubts: list[str] = []
 
-        def hear(notice: Any) -> None:
+        def note(notice: Any) -> None:
             if notice.sqlstate == "01000":  # the commit was cancelled while it waited for a standby
                 doubts.append(notice.message_primary)
 
-        writer.add_notice_handler(hear)
+        writer.add_notice_handler(note)
         try:
             self._execute(writer, statements, values, groups, claims, size, locked=locked)
         except JournalError as exc:
@@ -634,7 +634,7 @@ class PostgresJournal(SharedJournal):
             self.unlock()
             raise
         finally:
-            writer.remove_notice_handler(hear)
+            writer.remove_notice_handler(note)
         if doubts:
             raise UnknownOutcomeError.of_change(self.name, doubts[0])
 
@@ -735,7 +735,7 @@ def _is_usable(connection: Any, within: bool) -> bool:
 
 
 def _has_said(connection: Any) -> bool:
-    """Tell whether the server has sent something that nobody has asked for, such as that it ends."""
+    """Tell whether the server has sent something without a request, such as that it ends."""
     try:
         return bool(select.select([connection.fileno()], [], [], 0)[0])
     except ValueError:  # its number is too high for that

@@ -234,8 +234,8 @@ class SharedJournal(Protocol):
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """Append records after the last one, whose place is given, commit once, and unlock. Returns the place of the last.
 
-        Unless *locked*, nobody has called `lock`: it raises if the place is not that of the last one, or if others hold the
-        lock, for whom this does not wait.
+        Unless *locked*, `lock` has not been called: it raises if the place is not that of the last one, or, without waiting,
+        if another process holds the lock.
 
         If it raises, none of them is there; unless that is an `UnknownOutcomeError`. The last call is the commit.
         """

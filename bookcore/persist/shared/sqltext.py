@@ -1,4 +1,4 @@
-"""How values of a calendar are told in SQL: ids as text, spans as ranges, and what programs add to them as JSON.
+"""How values of a calendar are written in SQL: ids as text, spans as ranges, and what programs add to them as JSON.
 
     id        "flat 7" -> flat 7      4711 -> 4711      "4711" -> "4711" in quotes      (2, "b") -> [2,"b"]
     span      two keys -> a range in the column of their family, `RANGES`; None, which is unbounded, has no bound in it
@@ -43,7 +43,7 @@ RANGES = {
 _OTHERS = re.compile(r'["\[{]|-?[0-9]+\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z')
 """Texts that could be taken for other ids."""
 _LONGEST_ID = 800
-"""The longest text of an id in bytes; a digest stands for longer ones, which no index of PostgreSQL would take."""
+"""The longest text of an id in bytes; a digest replaces longer ones, which no index of PostgreSQL would take."""
 _LONGEST_KEY = 500
 _MOST_DIGITS, _MOST_BITS = 900, 2990
 _FARTHEST = 3000
@@ -90,7 +90,7 @@ def id_text(id: Any) -> str:
 
 
 _TOLD_EXACTLY = frozenset({type(None), bool, float, Decimal, Fraction, bytes, date, datetime, time, timedelta})
-"""Types of which different values have different forms in JSON; aware datetimes are told with their offset."""
+"""Types of which different values have different forms in JSON; aware datetimes are written with their offset."""
 
 
 def _element(id: Any) -> str:
@@ -145,7 +145,7 @@ def as_json(value: Any) -> Any:
     if kind in (set, frozenset):
         return sorted(map(as_json, value), key=json.dumps)
     if kind is dict:
-        name_of = as_text if set(map(type, value)) <= {str} else id_text  # a text is told from a number where there are both
+        name_of = as_text if set(map(type, value)) <= {str} else id_text  # a text differs from a number where there are both
         return {name_of(name): as_json(each) for name, each in value.items()}
     try:
         held = normal(value)  # numbers and times of NumPy and pandas

@@ -3,15 +3,15 @@
     bookcore.partitioned    calendar, partitions         one row for each divided calendar
     bookcore.booking_id     calendar, id, partition      the ids that programs gave to active bookings
 
-The tables are made with the first divided calendar. Whoever may use the schema may read ``partitioned``, as each opening
-does: nobody who was granted the other tables before that is locked out of a calendar which is not divided.
+The tables are made with the first divided calendar. Every user of the schema may read ``partitioned``, as each opening
+does: no user that was granted the other tables before that is locked out of a calendar which is not divided.
 
 Partitions do not know of each other's bookings; the primary key of ``booking_id``, written in each record's transaction,
 keeps an id from being given twice. The numbers that partitions give as ids are different ones (`first_number`), so they need
 no row.
 
-Whoever writes ids takes locks before that, so that nobody waits for a row of another transaction, and no two transactions
-wait for each other:
+A transaction that writes ids takes locks before that, so that none waits for a row of another one, and no two wait for each
+other:
 
     few ids     a shared advisory lock of the calendar, then one for each id, in ascending order
     many        the advisory lock of the calendar, which keeps others from all ids: a server has room for some thousand locks
@@ -37,7 +37,7 @@ EPOCH = RANGE * MOST_PARTITIONS
 FEW = 64
 """For how many ids there is a lock for each. A server has 64 for each connection that it lets in, unless told otherwise."""
 _LONGEST = 64
-"""The longest key of an id in bytes; a digest stands for longer ones."""
+"""The longest key of an id in bytes; longer ones are replaced by a digest."""
 
 _TABLES = """
 CREATE TABLE bookcore.partitioned (calendar text PRIMARY KEY, partitions int NOT NULL);
@@ -232,7 +232,7 @@ def claims_of(rows: Iterable[Any], partition: int) -> Claims:
             case (Kind.RELEASED, id, *_):  # also a number: a booking may have got it as its id when it came from elsewhere
                 after[key_of(id)] = False
     claims.freed.extend((partition, key) for key in after)
-    claims.taken.extend((partition, key) for key, stands in after.items() if stands)
+    claims.taken.extend((partition, key) for key, is_active in after.items() if is_active)
     return claims
 
 

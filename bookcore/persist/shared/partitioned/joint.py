@@ -7,7 +7,7 @@
                           the ids of bookings are written, COMMIT
 
 The blocks end inside each other: the journal that writes the record of one has the next one end before it returns. So if
-the commit is refused, each of them is told that its record was not taken, and undoes its changes in memory.
+the commit is refused, the record of none of them is taken, and each undoes its changes in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Joint:
     """One transaction of the database, for the journals of several calendars; they look at it while it is theirs."""
 
     def __init__(self, journals: Sequence[Any], divided: str, idle: list[Any]) -> None:
-        """*divided* is the name of the whole calendar; *idle* has connections that nobody uses, and gets this one back.
+        """*divided* is the name of the whole calendar; *idle* has connections that are not in use, and gets this one back.
 
         No other thread may be amidst an append of these journals.
         """
@@ -86,7 +86,7 @@ class Joint:
 
     def leave(self, journal: Any) -> None:
         """Let a journal write on its own again."""
-        if self.stage == "open":  # its block is undone alone: nobody will end the others
+        if self.stage == "open":  # its block is undone alone: the ends of the others will not be called
             self.roll_back()
         journal.joint = None
         if journal in self._journals:

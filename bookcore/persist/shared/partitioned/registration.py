@@ -11,7 +11,7 @@ A question about all resources asks each partition for a bitmap. The bits of all
 order by ``rows`` in C, and select from the table: nothing is looked up for each answer.
 
 Invariant: a table is made of what the directory and the partitions had when it was made. It is used as long as they have the
-same records in the same places, which takes half a nanosecond a resource to find out; nobody has to tell it of changes.
+same records in the same places, which takes half a nanosecond a resource to find out; it needs no notice of changes.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class Found(NamedTuple):
 class PartitionedSelection:
     """See `bookcore.query.selection.Selection`: the same calls, on resources of several partitions.
 
-    Each partition is read as it stands, one after the other: what changes several of them in one transaction may be seen in
-    one of them, and not yet in another.
+    The partitions are read one after the other: what changes several of them in one transaction may be seen in one of them,
+    and not yet in another.
     """
 
     __slots__ = ("_home", "_order", "_selections")
