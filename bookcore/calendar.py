@@ -17,11 +17,12 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
-from bookcore.engine.engine import UNSET, Engine, listed, parsed, skipped
+from bookcore.engine.engine import UNSET, Engine
 from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.making import check_event_type
 from bookcore.engine.mending import Mending
 from bookcore.engine.recording import RecordingEngine
+from bookcore.engine.requests import listed, parsed, skipped
 from bookcore.engine.state import CalendarState
 from bookcore.engine.transaction import Transaction
 from bookcore.model.change import Change

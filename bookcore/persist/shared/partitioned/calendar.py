@@ -20,7 +20,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
-from bookcore.engine.engine import OF_CALENDARS, UNSET, listed, parsed, skipped
+from bookcore.engine.engine import UNSET
+from bookcore.engine.requests import OF_CALENDARS, listed, parsed, skipped
 from bookcore.model.change import IndexCreated
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
