@@ -16,6 +16,7 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
+from bookcore.persist.shared.pgconnection import options_of
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
@@ -27,7 +28,7 @@ from bookcore.persist.shared.pgschema import (
     make_schema,
     version_of,
 )
-from bookcore.persist.shared.postgres import PostgresJournal, options_of
+from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import empty
 from bookcore.persist.shared.seam import Checked, Upgraded
 from bookcore.persist.snapshot.digest import digest

@@ -21,9 +21,8 @@ change was committed, it is not known whether it was: `UnknownOutcomeError`; the
 from __future__ import annotations
 
 import os
-import select
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from time import monotonic, time
@@ -39,7 +38,9 @@ from bookcore.persist.journal.errors import (
     other_bounds,
 )
 from bookcore.persist.journal.records import rows_of
+from bookcore.persist.shared import pgconnection
 from bookcore.persist.shared.partitioned.division import Claims, agree, claims_of
+from bookcore.persist.shared.pgconnection import LONGEST, connected, has_said, is_usable
 from bookcore.persist.shared.pgerrors import error_of, refusal_of
 from bookcore.persist.shared.pgschema import (
     VERSION,
@@ -68,22 +69,10 @@ from bookcore.persist.shared.seam import (
     time_in,
 )
 
-LEAST_PATIENCE = 2.0
-CANCELLING = 1.0
-"""How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
-LONGEST = 32_767
-"""How many seconds the system and the server are set to wait at most; systems take no more."""
 LISTENING, POLLING = 0.25, 0.02
 """How many seconds a thread listens before it looks whether the calendar was closed; a standby sends no notifications."""
-_WATCH = """
-SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
-    ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
-    ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3')) AS asked (name, wanted)
-USING (name) WHERE source = 'default'
-"""
-"""Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
 _PREPARED = """
 PREPARE bookcore_lock (text) AS
     SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
@@ -129,78 +118,6 @@ WITH newest AS (SELECT position, length(snapshot) AS size FROM bookcore.checkpoi
 SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
 FROM bookcore.change WHERE calendar = %(name)s AND position > coalesce((SELECT position FROM newest), 0)
 """
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that cancels a statement when the server has said nothing for ``patience`` seconds.
-
-    The server's own ``statement_timeout`` is not for a commit, which waits for a standby as long as there is none.
-    """
-
-    patience = LEAST_PATIENCE
-    prepared = False  # the statements that write the tables
-
-    @contextmanager
-    def patiently(self, more: float) -> Iterator[None]:
-        """Be patient for so many more seconds, because the server has something to wait for, or much to do."""
-        self.patience += more
-        try:
-            yield
-        finally:
-            self.patience -= more
-
-    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """See `psycopg.Connection.wait`."""
-        return super().wait(self._bounded(gen), *args, **options)
-
-    def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
-        """Yield what *gen* yields. A wait for the server says every tenth of a second that nothing came."""
-        until, given_up, ready = monotonic() + self.patience, False, None
-        while True:
-            try:
-                wanted = gen.send(ready)
-            except StopIteration as end:
-                return end.value
-            ready = yield wanted
-            if ready:
-                until = monotonic() + self.patience
-            elif monotonic() >= until:
-                if given_up:
-                    self.close()
-                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:.3g} seconds")
-                with suppress(psycopg.Error):
-                    self.cancel_safe(timeout=CANCELLING)
-                until, given_up = monotonic() + CANCELLING, True
-
-
-def options_of(server: str, timeout: float) -> dict[str, Any]:
-    """Return the options of a connection: those in an address, and those by which a server that is gone is noticed in time.
-
-    Raises: psycopg.Error.
-    """
-    seconds = _watched(timeout)
-    return {
-        "autocommit": True, "cursor_factory": psycopg.ClientCursor, "connect_timeout": seconds,
-        "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds, "keepalives_interval": 1, "keepalives_count": 3,
-        **psycopg.conninfo.conninfo_to_dict(server),
-    }  # fmt: skip
-
-
-def connected(server: str, timeout: float) -> Any:
-    """Return a new connection to a server, which is given up if it says nothing for *timeout* seconds.
-
-    Raises: psycopg.Error.
-    """
-    patience = max(LEAST_PATIENCE, timeout)
-    seconds = _watched(patience)
-    connection = _Connection.connect(**options_of(server, patience))
-    connection.patience = patience
-    try:
-        connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 class PostgresJournal(SharedJournal):
@@ -267,7 +184,7 @@ class PostgresJournal(SharedJournal):
             return self._beside._connected(use)
         connection = self._connections.get(use)
         if connection is not None and not connection.closed:
-            if _is_usable(connection, within=use == "writer"):
+            if is_usable(connection, within=use == "writer"):
                 return connection
             connection.close()
         self._connections[use] = connection = self.connect(use)
@@ -506,7 +423,7 @@ class PostgresJournal(SharedJournal):
         wait = _milliseconds(timeout)
         with self.told("the change was not made", timeout):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
-            with writer.patiently(CANCELLING):  # so that it is the server which says that the lock was not free
+            with writer.patiently(pgconnection.CANCELLING):  # so that it is the server which says that the lock was not free
                 cursor = writer.execute(_LOCK, {"wait": wait, "name": self.row})
             cursor.set_result(-1)
             found = cursor.fetchone()
@@ -526,7 +443,7 @@ class PostgresJournal(SharedJournal):
         writer = self._connections.get("writer")
         if writer is None or writer.closed or self.joint is not None or self._where.partition is not None:
             return False
-        return _is_usable(writer, within=False) and not _has_said(writer)
+        return is_usable(writer, within=False) and not has_said(writer)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
@@ -659,9 +576,9 @@ class PostgresJournal(SharedJournal):
         if writer is None or os.getpid() != self._pid or writer.closed:
             return
         with suppress(psycopg.Error):
-            if not _is_usable(writer, within=True):
+            if not is_usable(writer, within=True):
                 writer.close()
-            elif not _is_usable(writer, within=False):
+            elif not is_usable(writer, within=False):
                 writer.execute("ROLLBACK")
 
     # -- checkpoints, the end ----------------------------------------------------------------------
@@ -718,25 +635,6 @@ class PostgresJournal(SharedJournal):
             self.close()
 
 
-def _watched(seconds: float) -> int:
-    """Return after how many seconds a silent server is to be noticed."""
-    return min(max(2, round(seconds)), LONGEST)
-
-
 def _milliseconds(seconds: float) -> int:
     """Return a time limit as the server takes it."""
     return min(max(1, round(seconds * 1000)), 1000 * LONGEST)
-
-
-def _is_usable(connection: Any, within: bool) -> bool:
-    """Tell whether a connection waits for a command: Ctrl-C may have come amidst one. *within*: of a transaction."""
-    status, known = connection.pgconn.transaction_status, psycopg.pq.TransactionStatus
-    return status == known.IDLE or (within and status in (known.INTRANS, known.INERROR))
-
-
-def _has_said(connection: Any) -> bool:
-    """Tell whether the server has sent something without a request, such as that it ends."""
-    try:
-        return bool(select.select([connection.fileno()], [], [], 0)[0])
-    except ValueError:  # its number is too high for that
-        return True

@@ -30,9 +30,10 @@ from bookcore.persist.journal.records import Kind, Replay, rows_of, standing
 from bookcore.persist.shared.partitioned.division import Claims, first_number, key_of
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.past import open_past
+from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgschema import Address
-from bookcore.persist.shared.postgres import PostgresJournal, connected
+from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import snapshot_id
 from bookcore.persist.shared.seam import Beginning, Place
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes

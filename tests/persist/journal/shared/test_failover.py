@@ -222,7 +222,7 @@ def test_a_primary_without_its_standby_acknowledges_nothing(
 
     When the standby is back, the same call is acknowledged; when that was made a primary, never.
     """
-    monkeypatch.setattr("bookcore.persist.shared.postgres.LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_PATIENCE", 0.5)
     primary, standby = pair
     old, third = (opened(of(primary), timeout=0.5) for _ in range(2))
     old.add_resource(Resource("room"))

@@ -60,8 +60,8 @@ from bookcore.persist.shared.partitioned.joint import Joint
 from bookcore.persist.shared.partitioned.merging import Ahead
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
+from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgschema import Address
-from bookcore.persist.shared.postgres import connected
 from bookcore.testing.servers import PostgresServer
 
 ROOMS = "abcdefgh"

@@ -17,8 +17,8 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError, U
 from bookcore.persist.journal.reading import blank
 from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import copying
+from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgschema import Address
-from bookcore.persist.shared.postgres import connected
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.digest import digest
 

@@ -284,10 +284,10 @@ def test_a_large_snapshot_is_written_however_long_the_server_is_silent(
 
     Reading needs none, because the server sends all the while.
     """
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.2)
-    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.2)
+    monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     monkeypatch.setattr(postgres, "SLOWEST", 10_000)
     monkeypatch.setattr(postgres, "_CHECKPOINT", postgres._CHECKPOINT.replace("BEGIN;", "BEGIN; SELECT pg_sleep(0.6);"))
     one = booked(opened, timeout=0.2)
@@ -536,10 +536,10 @@ def test_a_server_that_hangs_is_not_waited_for(
     when: str, postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call raises in bounded time, and says whether its outcome is known; afterwards all is as if nothing had been."""
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
-    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one = booked(opened, timeout=0.5)
     with ExitStack() as stack, monkeypatch.context() as patch:
         if when != "hope":  # as after a pause
@@ -565,10 +565,10 @@ def test_a_server_that_hangs_keeps_no_call_for_ever(
     postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each that asks the server raises; a question does not ask, and closing needs no answer."""
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import pgconnection
 
-    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
-    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one, undone, closed = booked(opened, timeout=0.5), opened(timeout=0.5), opened(timeout=0.5, follow=True)
     one.catch_up()
     with ExitStack() as stack:
@@ -592,10 +592,10 @@ def test_questions_are_answered_while_a_commit_gets_no_answer(
     postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait for the end of the command, which comes in bounded time."""
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(postgres, "LEAST_PATIENCE", 0.5)
-    monkeypatch.setattr(postgres, "CANCELLING", 0.2)
+    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one = booked(opened, timeout=0.5)
     commit, hangs = postgres.PostgresJournal._commit, threading.Event()
     answers: list[bool] = []
@@ -706,20 +706,20 @@ def test_who_opens_holds_without_a_clock_is_not_told_the_password(address: str, 
 @pytest.mark.parametrize("name", ["_WATCH", "_PREPARED"])
 def test_a_connection_that_cannot_be_set_up_is_closed(name: str, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server has room for some hundred; the next call makes a new one."""
-    from bookcore.persist.shared import postgres
+    from bookcore.persist.shared import pgconnection, postgres
 
     one = booked(opened)
     _close_all(one)
     made: list[Any] = []
-    connect = postgres._Connection.connect
+    connect = pgconnection.Connection.connect
 
     def noted(*args: Any, **options: Any) -> Any:
         made.append(connect(*args, **options))
         return made[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(postgres._Connection, "connect", noted)
-        patch.setattr(postgres, name, "SELECT 1 / 0")
+        patch.setattr(pgconnection.Connection, "connect", noted)
+        patch.setattr(pgconnection if name == "_WATCH" else postgres, name, "SELECT 1 / 0")
         with pytest.raises(JournalError, match="division by zero"):
             one.book("room", 8, 9)
     assert [connection.closed for connection in made] == [True]
@@ -802,9 +802,9 @@ def test_a_forked_process_leaves_the_connections_to_its_parent(opened: Open, mon
 
 def test_a_connection_whose_number_is_too_high_to_be_asked_has_said_something() -> None:
     """So its calendar takes the lock first, as after a pause."""
-    from bookcore.persist.shared.postgres import _has_said
+    from bookcore.persist.shared.pgconnection import has_said
 
-    assert _has_said(SimpleNamespace(fileno=lambda: 1 << 20))
+    assert has_said(SimpleNamespace(fileno=lambda: 1 << 20))
 
 
 def test_a_barrier_needs_nothing_where_each_commit_waits_for_the_disk(opened: Open) -> None:

@@ -1,0 +1,115 @@
+"""Connections with a PostgreSQL server: made, given up when the server says nothing, and looked at before they are used."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+
+import psycopg
+
+LEAST_PATIENCE = 2.0
+CANCELLING = 1.0
+"""How many seconds cancelling may take, and its answer as well, until the connection is given up."""
+LONGEST = 32_767
+"""How many seconds the system and the server are set to wait at most; systems take no more."""
+_WATCH = """
+SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
+    ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
+    ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3')) AS asked (name, wanted)
+USING (name) WHERE source = 'default'
+"""
+"""Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that cancels a statement when the server has said nothing for ``patience`` seconds.
+
+    The server's own ``statement_timeout`` is not for a commit, which waits for a standby as long as there is none.
+    """
+
+    patience = LEAST_PATIENCE
+    prepared = False  # the statements that write the tables
+
+    @contextmanager
+    def patiently(self, more: float) -> Iterator[None]:
+        """Be patient for so many more seconds, because the server has something to wait for, or much to do."""
+        self.patience += more
+        try:
+            yield
+        finally:
+            self.patience -= more
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """See `psycopg.Connection.wait`."""
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
+        """Yield what *gen* yields. A wait for the server says every tenth of a second that nothing came."""
+        until, given_up, ready = monotonic() + self.patience, False, None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as end:
+                return end.value
+            ready = yield wanted
+            if ready:
+                until = monotonic() + self.patience
+            elif monotonic() >= until:
+                if given_up:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:.3g} seconds")
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=CANCELLING)
+                until, given_up = monotonic() + CANCELLING, True
+
+
+def options_of(server: str, timeout: float) -> dict[str, Any]:
+    """Return the options of a connection: those in an address, and those by which a server that is gone is noticed in time.
+
+    Raises: psycopg.Error.
+    """
+    seconds = _watched(timeout)
+    return {
+        "autocommit": True, "cursor_factory": psycopg.ClientCursor, "connect_timeout": seconds,
+        "tcp_user_timeout": 1000 * seconds, "keepalives_idle": seconds, "keepalives_interval": 1, "keepalives_count": 3,
+        **psycopg.conninfo.conninfo_to_dict(server),
+    }  # fmt: skip
+
+
+def connected(server: str, timeout: float) -> Any:
+    """Return a new connection to a server, which is given up if it says nothing for *timeout* seconds.
+
+    Raises: psycopg.Error.
+    """
+    patience = max(LEAST_PATIENCE, timeout)
+    seconds = _watched(patience)
+    connection = Connection.connect(**options_of(server, patience))
+    connection.patience = patience
+    try:
+        connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _watched(seconds: float) -> int:
+    """Return after how many seconds a silent server is to be noticed."""
+    return min(max(2, round(seconds)), LONGEST)
+
+
+def is_usable(connection: Any, within: bool) -> bool:
+    """Tell whether a connection waits for a command: Ctrl-C may have come amidst one. *within*: of a transaction."""
+    status, known = connection.pgconn.transaction_status, psycopg.pq.TransactionStatus
+    return status == known.IDLE or (within and status in (known.INTRANS, known.INERROR))
+
+
+def has_said(connection: Any) -> bool:
+    """Tell whether the server has sent something without a request, such as that it ends."""
+    try:
+        return bool(select.select([connection.fileno()], [], [], 0)[0])
+    except ValueError:  # its number is too high for that
+        return True
