@@ -134,7 +134,7 @@ class Calendar(Generic[R, K, E]):
         store = MemoryStore() if store is None else store
         if is_a(store, type):
             raise StoreError(store, f"is a class, not a store: {store.__name__}()")
-        if not _is_store(store):
+        if not attempt(lambda: isinstance(store, BookingStore), False):  # a wrapper may get its methods from another object
             raise StoreError(store, "has not the methods of bookcore.BookingStore")
         try:
             store.bind(sort == "[]")
@@ -1817,8 +1817,3 @@ class Calendar(Generic[R, K, E]):
             what = f"that does not answer now ({type(exc).__name__})"
         kept = "" if self._recorder is None else f", kept in {self._recorder.name}"
         return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}{kept}>"
-
-
-def _is_store(value: Any) -> bool:
-    """Tell whether *value* has the methods of a store; a wrapper may get them from the object that it wraps."""
-    return attempt(lambda: isinstance(value, BookingStore), False)

@@ -29,7 +29,7 @@ from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
 from bookcore.engine.opening_hours import suits
-from bookcore.engine.requests import OF_CALENDARS, requested
+from bookcore.engine.requests import book_each, requested
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
@@ -583,23 +583,13 @@ class Engine:
     @all_or_nothing
     def book_all(self, requests: Sequence[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report:
         """See `Calendar.book_all`; *requests* are pairs of a request and the result of `parsed` for it."""
-        booked: list[BookingEvent] = []
-        refused: list[Refusal] = []
         self._tick()
         report = self._book_at_once(requests, skips)
         if report is not None:
             return report
-        for request, arguments in requests:
-            try:
-                if is_a(arguments, BookcoreError):
-                    raise arguments
-                booked.append(self.add_booking(request) if arguments is None else self.book(*arguments))
-            except BookcoreError as exc:
-                if not is_a(exc, skips) or is_a(exc, OF_CALENDARS):
-                    exc.request = request
-                    raise
-                refused.append(Refusal(request, exc))
-        return Report(tuple(booked), tuple(refused))
+        return book_each(
+            requests, skips, lambda event, asked: self.add_booking(event) if asked is None else self.book(*asked)
+        )
 
     def _book_at_once(self, requests: Sequence[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...]) -> Report | None:
         """Do what `book_all` does by one load; or change nothing and return None, so that all are booked one by one."""
@@ -614,7 +604,9 @@ class Engine:
             raise
         except Exception:  # booking one by one meets the same error at the turn of its request
             return None
-        if late is None or any(not issubclass(_refusal_of(each), skips) for each in late):
+        if late is None or not all(
+            issubclass(DuplicateBookingError if each.is_duplicate else ConflictError, skips) for each in late
+        ):
             return None
         places = {each.position for each in late}
         booked = [event for place, event in enumerate(events) if place not in places] if late else events
@@ -896,10 +888,6 @@ def _names(remove: Any) -> list[str]:
     if None in names:
         raise QueryError(remove, "remove is an iterable of names of fields: remove=[...]")
     return [name for name in names if name is not None]
-
-
-def _refusal_of(late: Late) -> type[BookcoreError]:
-    return DuplicateBookingError if late.is_duplicate else ConflictError
 
 
 def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bookcore.engine.bulk_load import garbage_paused
@@ -18,6 +18,7 @@ from bookcore.model.errors import (
     blaming,
 )
 from bookcore.model.event import BookingEvent
+from bookcore.model.report import Refusal, Report
 from bookcore.model.typecheck import is_a, plain_text
 
 OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
@@ -71,6 +72,25 @@ def _arguments(request: Any) -> tuple[Any, ...] | BookcoreError:
     except Exception:  # noqa: S110 - too few values, no iterable, or the object's own code
         pass
     return QueryError(request, "is no request: give an event, (resource, start, end) or a mapping")
+
+
+def book_each(
+    requests: Iterable[tuple[Any, Any]], skips: tuple[type[BookcoreError], ...], book: Callable[[Any, Any], BookingEvent]
+) -> Report:
+    """Book the requests that `parsed` returned, one by one; *book* gets a request and its arguments, None for an event."""
+    booked: list[BookingEvent] = []
+    refused: list[Refusal] = []
+    for request, arguments in requests:
+        try:
+            if is_a(arguments, BookcoreError):
+                raise arguments
+            booked.append(book(request, arguments))
+        except BookcoreError as exc:
+            if not is_a(exc, skips) or is_a(exc, OF_CALENDARS):
+                exc.request = request
+                raise
+            refused.append(Refusal(request, exc))
+    return Report(tuple(booked), tuple(refused))
 
 
 def requested(

@@ -51,6 +51,19 @@ def is_async(function: Any) -> bool:
         return False
 
 
+def can_be_encoded(text: str) -> bool:
+    r"""Tell whether a text has no lone surrogates, which stand in for bytes that could not be decoded.
+
+    >>> can_be_encoded("Zürich"), can_be_encoded("Z\udcfcrich")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain_text(value: Any) -> str | None:
     """Return the text that a ``str`` holds, without calling methods of a subclass; None if *value* is no ``str``.
 

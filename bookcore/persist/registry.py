@@ -54,7 +54,7 @@ def register_key_codec(
     given: object = cls
     if not is_a(given, type):
         raise KeyTypeError(cls, "a key codec is for a class")
-    if not _is_name(name):
+    if type(name) is not str or not 0 < len(name) <= 200 or not name.isprintable():
         raise KeyTypeError(cls, "the name of a key codec is a printable text of 1 to 200 characters")
     if not all(map(callable, (encode, decode))):
         raise KeyTypeError(cls, "the encode and decode of a key codec are functions")
@@ -69,10 +69,6 @@ def register_key_codec(
         codec = KeyCodec(cls, name, encode, decode)
         _by_class[cls] = codec
         _by_name[name] = codec
-
-
-def _is_name(name: object) -> bool:
-    return type(name) is str and 0 < len(name) <= 200 and name.isprintable()
 
 
 def codec_for(cls: type) -> KeyCodec | None:

@@ -239,10 +239,6 @@ class FreeTime:
             if is_too_far(exc):
                 return normal(length)  # a valid length, too long for any span
             raise
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         self._state.keys.point(until)
         try:
             positive = bool(key < until)

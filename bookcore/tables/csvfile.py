@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.model.errors import BookcoreError, QueryError, blaming, brief, visible
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import can_be_encoded, is_a, plain_text
 from bookcore.tables.kinds import KeyKind, KeyReader, UnclearKeysError, UnreadableKeyError
 from bookcore.tables.opening import (
     ColumnError,
@@ -385,7 +385,7 @@ class CsvTable:
         resource, left, right = cells[at_resource].strip(), cells[at_start].strip(), cells[at_end].strip()
         id = cells[at_id].strip() if at_id >= 0 else ""
         for text in (resource, id, left, right):
-            if not text.isascii() and not _encodes(text):
+            if not text.isascii() and not can_be_encoded(text):
                 shown = text.encode("utf-8", "surrogateescape")
                 return BadRow(line, Reason.NOT_TEXT, f"{shown!r} is not {self._encoding}")
         if not resource:
@@ -465,12 +465,3 @@ def _quantity(text: str) -> int | None:
     if not (whole.isascii() and whole.isdecimal() and len(whole) < 1000) or rest.strip("0"):
         return None
     return int(whole) or None
-
-
-def _encodes(text: str) -> bool:
-    """Return whether *text* has no lone surrogates, which replace bytes that could not be decoded."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -227,7 +227,8 @@ class Replay:
             if is_removal(record):
                 self._released(removed_by(record), False, False, None, None)
             else:
-                self._booked_shortly(*read_short(record))
+                number, start, end, where = read_short(record)
+                self._booked(where, number, False, None, None, *_plain_facts(number, start, end))
             return
         for kind, group in groupby(_rows(record), _kind_of):
             rows = list(group)
@@ -250,9 +251,6 @@ class Replay:
     def load(self, records: Sequence[bytes]) -> Sequence[int]:
         """Apply short records at once; return the places of those that are left, see `load_run`."""
         return load_run(self._state, records)
-
-    def _booked_shortly(self, number: int, start: Any, end: Any, where: Any) -> None:
-        self._booked(where, number, False, None, None, *_plain_facts(number, start, end))
 
     # -- looking up --------------------------------------------------------------------------------
 

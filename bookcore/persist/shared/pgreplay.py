@@ -72,16 +72,13 @@ class Replayed:
         self.is_cut = False  # not all records were applied, so that the tables cannot be compared
         self.records, self.begins = 0, 0
         self.place = self._origin
-        self.state = self._blank()
+        self.state = blank(self._bounds, BookingEvent)[1]
         if tables:
             self._make_tables()
 
     def _ask(self, command: str, *values: Any) -> list[Any]:
         found: list[Any] = self._connection.execute(command, (self._name, *values)).fetchall()
         return found
-
-    def _blank(self) -> CalendarState:
-        return blank(self._bounds, BookingEvent)[1]
 
     def _make_tables(self) -> None:
         for table in reversed(COLUMNS):
@@ -184,12 +181,9 @@ class Replayed:
 
     # -- tables ------------------------------------------------------------------------------------
 
-    def _compared(self, table: str) -> list[str]:
-        return [column for column in COLUMNS[table] if not (self.begins and column in _UNKNOWN)]
-
     def _differing(self, table: str) -> str:
         """Return a query of the rows that differ: id, whether they are missing or extra, and the columns that differ."""
-        columns = self._compared(table)
+        columns = [column for column in COLUMNS[table] if not (self.begins and column in _UNKNOWN)]
         differ = ", ".join(f"CASE WHEN e.{column} IS DISTINCT FROM t.{column} THEN '{column}' END" for column in columns)
         known = "AND (e.id IS NOT NULL OR t.active)" if self.begins else ""
         return f"""

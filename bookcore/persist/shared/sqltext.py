@@ -28,6 +28,7 @@ from uuid import UUID
 
 from bookcore.model.errors import LACKING
 from bookcore.model.keys import normal
+from bookcore.model.typecheck import can_be_encoded
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.errors import failure
 
@@ -103,13 +104,7 @@ def _tagged(kind: str, value: Any) -> str:
 
 def _can_be_text(text: str) -> bool:
     """Tell whether a text of PostgreSQL can have all its characters: no NUL, no half of a surrogate pair."""
-    if "\0" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return "\0" not in text and can_be_encoded(text)
 
 
 def as_text(text: str) -> str:

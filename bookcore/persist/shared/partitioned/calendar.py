@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from bookcore.engine.engine import UNSET
-from bookcore.engine.requests import OF_CALENDARS, listed, parsed, skipped
+from bookcore.engine.requests import book_each, listed, parsed, skipped
 from bookcore.model.change import IndexCreated
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
@@ -41,7 +41,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
 from bookcore.model.generic import IfExists
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.report import Refusal, Report
+from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import has_id
 from bookcore.model.typecheck import is_a, plain_text
@@ -396,22 +396,10 @@ class PartitionedCalendar:
             if not is_a(arguments, BookcoreError)
         ]
         parts = [part for part, _ in self._grouped(resources, lambda resource: resource)]
-        booked: list[Any] = []
-        refused: list[Refusal] = []
         with self._joint(parts or self.parts[:1]):
-            for request, arguments in pairs:
-                try:
-                    booked.append(self._booked(request, arguments))
-                except BookcoreError as exc:
-                    if not is_a(exc, skips) or is_a(exc, OF_CALENDARS):
-                        exc.request = request
-                        raise
-                    refused.append(Refusal(request, exc))
-        return Report(tuple(booked), tuple(refused))
+            return book_each(pairs, skips, self._booked)
 
     def _booked(self, request: Any, arguments: Any) -> Any:
-        if is_a(arguments, BookcoreError):
-            raise arguments
         if arguments is None:
             return self.add_booking(request)
         resource, start, end, id, quantity, if_exists, fields = arguments
