@@ -79,24 +79,20 @@ class Source(NamedTuple):
 
         Raises: `SnapshotError`, `JournalError`.
         """
+        types: Any = StandIns()  # for all names in a file, because the command line has not the classes of the program
         if self.holder != "snapshot":
             with progress_bar(f"Reading {self.name}", of_bytes=self.holder == "directory") as progress:
-                return Calendar.open(self.typed, as_of="now", types=_stand_ins(), key=key, progress=progress)
+                return Calendar.open(self.typed, as_of="now", types=types, key=key, progress=progress)
         if self.copy is None:
-            return Calendar.restore(self.typed, clock=None, types=_stand_ins(), key=key)
+            return Calendar.restore(self.typed, clock=None, types=types, key=key)
         with TemporaryDirectory(prefix="bookcore-") as folder:
             path = Path(folder, "snapshot")
             with path.open("wb") as file:
                 shutil.copyfileobj(self.copy, file)
             try:
-                return Calendar.restore(path, clock=None, types=_stand_ins(), key=key)
+                return Calendar.restore(path, clock=None, types=types, key=key)
             except SnapshotError as fault:
                 raise SnapshotError(self.name, fault.reason, offset=fault.offset) from fault
-
-
-def _stand_ins() -> Any:
-    """Return classes made for all names in a file, because the command line has not those of the program."""
-    return StandIns()
 
 
 @contextmanager

@@ -111,7 +111,7 @@ class ClosingExam:
         assert len(calendar.close_all(["q"], 9, 10)) == 1
 
     def test_closing_nobody_takes_a_span_as_well(self, store: Any) -> None:
-        """A span that is none is refused, whoever it is for."""
+        """A span that is none is refused, for every resource."""
         calendar = rooms(store)
         assert calendar.close_all([], 1, 5) == ()
         with pytest.raises(InvalidSpanError):
@@ -252,7 +252,7 @@ class ClosingExam:
         ids=["numbers", "no zone", "a zone"],
     )
     def test_hours_that_do_not_go_with_the_keys_held_are_refused(self, store: Any, key: Any, zone: Any, says: str) -> None:
-        """Else nobody could book there, and no search would say why. Keys that are gone do not matter."""
+        """Else no call could book there, and no search would say why. Keys that are gone do not matter."""
         calendar = rooms(store)
         stay = calendar.book("q", key, None)
         hours = Hours({"mon-fri": "09:00-17:00"}, zone=zone)

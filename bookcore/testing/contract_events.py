@@ -111,7 +111,7 @@ MISTAKES: dict[str, list[str]] = {
     "nearly an argument": ["quantitiy", "quantty", "qunatity", "Quantity", "quantity_", "id_", "ID", "Id", "if_exist",
                            "tttl", "TTL", "utnil", "untill", "fileds", "field", "befor", "atfer", "stratgy", "on_conflit"],
 }  # fmt: skip
-"""Keywords that were taken for fields, so that a caller was told of a booking that was not the one asked for."""
+"""Keywords that were taken for fields, so that a caller got another booking than the one asked for."""
 
 FIELDS = ["guest", "price", "note", "quality", "source", "holder", "total", "title", "state", "section", "exists", "units",
           "filter", "later", "uid", "room_rate", "water"]  # fmt: skip

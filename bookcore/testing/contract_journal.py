@@ -141,7 +141,7 @@ class JournalContract:
         windows = [(None, None), (0, 4), (3, 11), (20, 90), (100, 200), (400, None)]
 
         def look(calendar: Calendar) -> Any:
-            # a closure's keys are told by their identities
+            # a closure's keys are compared by their identities
             told = [item for item in fingerprint(calendar, windows) if not _has_identity(item)]
             kinds = [(type(one).__name__, getattr(one, "rooms", None)) for one in calendar.resources]
             stays = [(type(one).__name__, one.fields) for one in calendar.bookings()]
@@ -156,7 +156,7 @@ class JournalContract:
 
     @pytest.mark.parametrize("bounds", ["[)", "[]"])
     def test_bounds_are_those_of_the_calendar(self, new_place: Places, bounds: str) -> None:
-        """They need not be told again, and no others are taken."""
+        """They need not be given again, and no others are taken."""
         place = new_place()
         with self.opening(place, bounds=bounds) as calendar:
             calendar.book(calendar.add_resource(Resource("room")), 1, 5)
@@ -262,7 +262,7 @@ class JournalContract:
             assert len(again) == 4
 
     def test_a_record_that_cannot_be_written_changes_nothing(self, new_place: Places) -> None:
-        """The call raises, nobody hears of it, and the next one is taken when records can be written again."""
+        """The call raises, no subscriber receives it, and the next one is taken when records can be written again."""
         place = new_place()
         calendar = self._with_room(place)
         told: list[Any] = []
@@ -295,7 +295,7 @@ class JournalContract:
         with self.opening(place) as again:
             assert again.digest() == digest
 
-    # -- who hears ---------------------------------------------------------------------------------
+    # -- subscribers -------------------------------------------------------------------------------
 
     def test_subscribers_hear_of_each_change_once_and_of_none_again(self, new_place: Places) -> None:
         """After its record has its position; opening anew tells nothing; what a subscriber changes is a record as well."""

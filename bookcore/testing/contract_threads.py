@@ -165,7 +165,7 @@ class ThreadExam:
         calendar.check()
 
     def test_readers_never_see_half_a_write(self, store: Any) -> None:
-        """A load is seen whole or not at all, and what nobody changes is always seen."""
+        """A load is seen whole or not at all, and what no thread changes is always seen."""
         calendar = Calendar(store)
         flat = calendar.add_resource(Resource("flat"))
         others = [calendar.add_resource(Resource(id)) for id in range(20)]

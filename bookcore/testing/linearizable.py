@@ -59,7 +59,7 @@ class Call:
     | ``bookings`` | | a frozenset of the ids that are active on the resource |
 
     Each may be ``"unknown"``, as where a connection was lost: any answer would be right, and the call takes effect between
-    ``called`` and ``returned`` or, if that is None, at any time after ``called`` or never. A booking that stands may be
+    ``called`` and ``returned`` or, if that is None, at any time after ``called`` or never. A booking that is active may be
     booked again under its id and answered ``"done"``, as with ``if_exists="return"``. An id belongs to one resource.
 
     Raises: `ValueError` for a result that its operation does not have, and for a call that returns before it begins.

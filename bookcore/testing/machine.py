@@ -54,7 +54,7 @@ def machine(
 
     Each of *stores* is a class, or a function that makes a fresh store. ``small`` (the default) cuts the indexes' parts to a
     few entries, of ``sizes`` if given. After a history that failed, at most ``shrinks`` others (100) are played to make it
-    shorter, so that the failure is told soon; it may be longer than it could be.
+    shorter, so that the failure is reported soon; it may be longer than it could be.
 
     Raises: `QueryError` for what makes no stores, and for bounds that are none; LookupError for a family that is not there.
 

@@ -49,7 +49,7 @@ class LifeOracle(Oracle):
         return self._put(self.book(thing_id, start, end, id=id, quantity=quantity), held=True, until=until)
 
     def standing(self, id: Any) -> Booked:
-        """Return the booking of that id to who is to change it, or refuse; for a hold that ran out with its deadline."""
+        """Return the booking of that id for a change of it, or refuse; for a hold that ran out with its deadline."""
         if id in self.ran_out and all(booked.id != id for booked in self.booked):
             refuse("HoldExpiredError", until=self.ran_out[id].until, now=self.now)
         return self.get(id)

@@ -62,7 +62,7 @@ class TimeOracle(LifeOracle):
         for told, group in groupby(window, key=tells):
             members = list(group)
             runs.append([told, members[0], members[-1] + 1])
-        runs[0][1], runs[-1][2] = low, high  # the outermost cell stands for all beyond
+        runs[0][1], runs[-1][2] = low, high  # the outermost cell has the state of all beyond
         return [(told, first, stop) for told, first, stop in runs]
 
     def _free(self, thing: Thing, start: int | None, end: int | None, quantity: int) -> list[tuple[int, int]]:
@@ -224,7 +224,7 @@ class TimeOracle(LifeOracle):
         return self._tiles(start, end, state)
 
     def _tiles(self, start: int | None, end: int | None, tells: Callable[[int], Any]) -> list[tuple[Place, Place, Any]]:
-        """Return the stretches of a window for which the same is told, cut to such as hold a key and joined."""
+        """Return the stretches of a window of which the same is true, cut to such as hold a key and joined."""
         tiles: list[tuple[Any, Any, Any]] = []
         for told, first, stop in self._runs(start, end, tells):
             run = self._cut((first, stop))

@@ -74,7 +74,7 @@ def questions(bounds: str, *, indexed: bool = True) -> st.SearchStrategy[Questio
 def ask(calendar: Calendar, question: Question, key: Callable[[int | None], Any]) -> Selection:
     """Put a question to a calendar; *key* turns ranks into the calendar's keys.
 
-    Raises: as the calls that the question stands for.
+    Raises: as the calls that the question consists of.
 
     >>> calendar = Calendar()
     >>> _ = calendar.add_resource(Flat(1)), calendar.add_resource(Car(2))

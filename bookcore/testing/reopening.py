@@ -1,7 +1,7 @@
 """`journal_machine`: random histories of a calendar that is closed and opened anew at random steps.
 
     step              oracle      Calendar(List)      Calendar.open(place)      follower
-    book(3, 2, 7)     id 5        event 5             event 5                   applies what it hears
+    book(3, 2, 7)     id 5        event 5             event 5                   applies what it gets
     open anew         -           -                   closed, another object    subscribes to that one
     book(3, 6, 9)     refused     ConflictError       ConflictError             -
     after every step  every answer, and one digest of the opened calendar and of the follower

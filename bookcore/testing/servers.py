@@ -5,7 +5,7 @@
       standby/ data/               its synchronous standby, if one was made
     programs/                      a copy of the programs, if the server's user may not run them where they are
 
-PostgreSQL refuses to run as root. There its programs run as another user of the system, who owns the folder.
+PostgreSQL refuses to run as root. There its programs run as another user of the system, which owns the folder.
 
 Invariant: what a server has started is ended with it, by process id.
 """
@@ -166,7 +166,7 @@ class PostgresServer:
         *_, segment = (self.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[6].split()
         subprocess.run(["/usr/bin/ipcrm", "-m", segment], check=True, **self.account)  # noqa: S603 - not freed by a kill
         for lock in self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock":
-            lock.unlink()  # they name a process, and one that nobody has waited for looks like one that runs
+            lock.unlink()  # they name a process, and one that has not been waited for looks like one that runs
 
     def stop(self) -> None:
         """End the server and its standbys without ceremony, and remove the folder."""

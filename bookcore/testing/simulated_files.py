@@ -27,7 +27,7 @@ _Write: TypeAlias = tuple[int, bytes] | int
 """An offset and the bytes written there, or the size to which the file was cut."""
 
 _Naming: TypeAlias = tuple["str | None", str, "_File | None"]
-"""A name that is gone, or None; the name that stands for the file now, or for none."""
+"""A name that is gone, or None; the name that the file has now, or None."""
 
 
 class PowerCut(BaseException):
