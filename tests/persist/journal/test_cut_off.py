@@ -31,7 +31,8 @@ from bookcore.persist.journal.opening import open_calendar
 from bookcore.testing.cutting import Instruction, cut_before, cut_off, instructions
 from bookcore.testing.simulated_files import SimulatedFiles
 
-DEEP = settings().max_examples > 40
+MANY = settings().max_examples
+DEEP = MANY > 40
 
 
 def opened(fs: SimulatedFiles) -> Calendar:
@@ -127,14 +128,15 @@ def stands(fs: SimulatedFiles, calendar: Calendar, allowed: set[str], least: int
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_that_is_cut_off_leaves_memory_and_directory_in_step(name: str, error: type[BaseException]) -> None:
-    """At any of its places."""
+    """At some of its places; if many examples are asked for, at as many as that, other ones each time."""
     act = COMMANDS[name]
     _, calendar = begun()
     before = calendar.digest()
     places = cut_off(partial(act, calendar), 1 << 60)
     after = calendar.digest()
     nths = range(1, places + 1)
-    for nth in nths if DEEP else sorted(random.Random(name).sample(nths, min(places, 12))):
+    chance = random.Random(None if DEEP else name)
+    for nth in sorted(chance.sample(nths, min(places, MANY if DEEP else 12))):
         fs, calendar = begun()
         least = calendar.position
         with suppress(JournalClosedError):
@@ -237,7 +239,7 @@ def may_raise(where: Instruction, error: type[BaseException]) -> bool:
 
 
 def chosen(call: Callable[[], Any], error: type[BaseException], number: int) -> list[tuple[Instruction, int]]:
-    """Return some instructions of a call, or all, each for the first time it comes there, and for the last.
+    """Return some instructions of a call, each for the first time it comes there, and for the last.
 
     Among them are those that make something where a record is taken, or a lock handed on: a mistake there is lasting.
     """
@@ -245,7 +247,8 @@ def chosen(call: Callable[[], Any], error: type[BaseException], number: int) -> 
     places = [(each, nth) for each in found for nth in sorted({1, each.times})]
     assert len(places) > number, "instructions are not traced"
     lasting = [place for place in places if place[0].name.startswith("BUILD_") and place[0].code.co_name in _LASTING]
-    return places if DEEP else [*lasting, *random.Random(len(places)).sample(places, number)]
+    chance = random.Random(None if DEEP else len(places))
+    return [*lasting, *chance.sample(places, min(len(places), MANY) if DEEP else number)]
 
 
 _LASTING = {"append", "end", "locked", "recover", "open_calendar"}
