@@ -179,27 +179,27 @@ class Chunk:
         """
         column, late = self.starts, self.late_starts
         place = (bisect_right if inclusive else bisect_left)(column.keys, key)
-        before, after = _divided(late, key, inclusive) if late else ([], [])
         if 2 * place > len(column.keys) + worth and column.bits is None:
             every = self.started()
             if every.bit_count() == len(column.keys) + len(late) // 2:
-                return [], [every ^ from_ordinals(after + column.numbers[place:].tolist(), every.bit_length())]
+                others = column.numbers[place:].tolist() + _late(late, key, inclusive, False)
+                return [], [every ^ from_ordinals(others, every.bit_length())]
         numbers, bitmaps = column.slice(0, place)
-        return numbers + before, bitmaps
+        return numbers + _late(late, key, inclusive, True), bitmaps
 
     def ends_after(self, key: Any, inclusive: bool, worth: int) -> Ordinals:
         """Return the ordinals of the ends after *key* (or at it, if *inclusive*), in the way of `starts_before`."""
         column, late = self.ends, self.late_ends
         place = (bisect_left if inclusive else bisect_right)(column.keys, key)
-        before, after = _divided(late, key, not inclusive) if late else ([], [])
         if 2 * place + worth < len(column.keys) and column.bits is None:
             started = self.started()
             every = started ^ self.delta()  # if no ordinal has two starts
             counts = len(self.starts.keys) + len(self.late_starts) // 2, len(column.keys) + len(late) // 2
             if (started.bit_count(), every.bit_count()) == counts:
-                return [], [every ^ from_ordinals(before + column.numbers[:place].tolist(), every.bit_length())]
+                others = column.numbers[:place].tolist() + _late(late, key, not inclusive, True)
+                return [], [every ^ from_ordinals(others, every.bit_length())]
         numbers, bitmaps = column.slice(place, len(column.keys))
-        return numbers + after, bitmaps
+        return numbers + _late(late, key, not inclusive, False), bitmaps
 
     def late(self) -> tuple[Column, Column]:
         """Return the late starts and the late ends as new columns. O(late entries x log of their number)."""
@@ -322,13 +322,12 @@ class Group:
         self.checkpoint_int = None
 
 
-def _divided(late: Sequence[Any], key: Any, inclusive: bool) -> tuple[list[int], list[int]]:
-    """Return the ordinals of the late entries before *key* (or at it, if *inclusive*), and those of the others."""
-    before: list[int] = []
-    after: list[int] = []
-    for own, number in zip(late[::2], late[1::2], strict=True):
-        (after if (key < own if inclusive else not own < key) else before).append(number)
-    return before, after
+def _late(late: Sequence[Any], key: Any, inclusive: bool, before: bool) -> list[int]:
+    """Return the ordinals of the late entries *before* a key (or at it, if *inclusive*), or those of the others."""
+    pairs = zip(late[::2], late[1::2], strict=True)
+    if inclusive:
+        return [number for own, number in pairs if (key < own) is not before]
+    return [number for own, number in pairs if (own < key) is before]
 
 
 def _late_place(late: Sequence[Any], key: Any, number: int) -> int:
