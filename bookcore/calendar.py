@@ -1481,28 +1481,14 @@ class Calendar(Generic[R, K, E]):
 
     @classmethod
     def open(
-        cls,
-        directory: str | os.PathLike[str],
-        *,
-        types: Iterable[type] = (),
-        event_type: type[E] | None = None,
-        clock: Callable[[], Any] | None = UNSET,
-        bounds: str | None = None,
-        create: bool = True,
-        sync: str = "always",
-        keep: int = 2,
-        salvage: bool = False,
-        as_of: int | datetime | tuple[int | None, ...] | Literal["now"] | None = None,
-        key: bytes | None = None,
-        store: BookingStore[Any] | None = None,
-        resource_key: Callable[[Any], Hashable] | None = None,
-        keys: Any = None,
-        progress: Callable[[int, int], Any] | None = None,
-        follow: bool = True,
-        timeout: float = 10.0,
-        read_only: bool = False,
-        partitions: Sequence[int] | None = None,
-    ) -> Self | PartitionedCalendar:
+        cls, directory: str | os.PathLike[str], *, types: Iterable[type] = (), event_type: type[E] | None = None,
+        clock: Callable[[], Any] | None = UNSET, bounds: str | None = None, create: bool = True, sync: str = "always",
+        keep: int = 2, salvage: bool = False, as_of: int | datetime | tuple[int | None, ...] | Literal["now"] | None = None,
+        key: bytes | None = None, store: BookingStore[Any] | None = None,
+        resource_key: Callable[[Any], Hashable] | None = None, keys: Any = None,
+        progress: Callable[[int, int], Any] | None = None, follow: bool = True, timeout: float = 10.0,
+        read_only: bool = False, partitions: Sequence[int] | None = None,
+    ) -> Self | PartitionedCalendar:  # fmt: skip
         """Return the calendar that a directory holds, or a new one there; every change is in it when its call returns.
 
         With ``sync="always"`` a call that changes something waits until the disk has it, so that it outlives the process and

@@ -63,10 +63,10 @@ def gantt(lanes: Sequence[Lane], begin: datetime, end: datetime, width: int) -> 
             low, high = min(half(bar.start), halves - 1), half(bar.end)
             high = max(high, low + 1)
             first, last = max(low // 2, at), (high + 1) // 2
-            line.append(_empty(at, first, begin, span, cells))
+            line.append(_empty(at, first, span, cells))
             line.append(_bar(bar, low, high, first, last))
             at = max(last, first)
-        line.append(_empty(at, cells, begin, span, cells))
+        line.append(_empty(at, cells, span, cells))
         lines.append(line)
     return lines
 
@@ -82,7 +82,7 @@ def _hours(begin: datetime, end: datetime, left: int, cells: int) -> Text:
     return Text("".join(row[: left + cells]), style="dim")
 
 
-def _empty(low: int, high: int, begin: datetime, span: timedelta, cells: int) -> Text:
+def _empty(low: int, high: int, span: timedelta, cells: int) -> Text:
     """Return free time, with a dot at the start of every third hour."""
     hours = round(span / _HOUR)
     dots = {cells * hour // hours for hour in range(0, hours, 3)}

@@ -101,9 +101,6 @@ def requested(
     if plain_text(if_exists) != "raise" or cls is not BookingEvent:
         raise QueryError(if_exists, "is decided when it is the turn of the request")
     known = state.registry.record(resource).resource
-    if fields:
-        event = make_event(cls, known, start, end, quantity, fields)
-    else:
-        event = plain_event(known, start, end, quantity)
+    event = make_event(cls, known, start, end, quantity, fields) if fields else plain_event(known, start, end, quantity)
     event._id = id
     return event

@@ -352,10 +352,10 @@ class KeyFamily:
         # two keys of a class of the user's own need not be comparable; two times of NumPy's of one grain are
         told = known is not None and (type(kind) is Grain or not (self.foreign and is_foreign(key)))
         if not told and (known is None or incomparable(key, known) is not None):
-            self._compatible(kind, key)
+            self._compatible(key)
         return key, told
 
-    def _compatible(self, kind: Any, key: Any) -> None:
+    def _compatible(self, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
         if self._stated is not None and not self._stated.has(key):
             raise KeyTypeError(key, f"is no key of this calendar, which was made with {self._stated}", self._stated.given)
