@@ -350,8 +350,12 @@ def _is_term(value: Any) -> bool:
         return False
     if issubclass(kind, (type, No, list, set, frozenset)) or _is_selection(value):
         return True
-    with blaming(lambda exc: QueryError(value, f"is no term: {type(exc).__name__}")):
+    try:
         return hasattr(kind, "__next__") and not hasattr(value, "id")
+    except LACKING:
+        raise
+    except Exception as exc:  # the object's own code
+        raise QueryError(value, f"is no term: {type(exc).__name__}") from exc
 
 
 def _is_selection(value: Any) -> bool:
