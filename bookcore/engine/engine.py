@@ -636,14 +636,15 @@ class Engine:
             what = "close(resource, start, end) closes a resource, and lacks these"
             ends = "without any it closes a calendar from Calendar.open(directory), and others need no closing"
             raise QueryError(missing, f"{what}; {ends}")
-        if not is_a(reason, str):
+        text = plain_text(reason)
+        if text is None:
             raise QueryError(reason, "the reason of a closure is a text")
         state = self.state
         self._tick()
         record = state.registry.record(resource)
         low, high = state.keys.admit(start, end)
         active = tuple(state.ledger.events(record, state.store.overlapping(record, low, high)))
-        closure = Closure(record.resource, start, end, reason, state.closures.last_id + 1, active)
+        closure = Closure(record.resource, start, end, text, state.closures.last_id + 1, active)
         state.commit(changes.Closed(closure))
         return closure
 

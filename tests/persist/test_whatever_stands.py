@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
@@ -150,6 +151,54 @@ def test_attribute_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     flat.__dict__[5] = 1
     with pytest.raises(SnapshotValueError, match="attribute"):
         calendar.snapshot(tmp_path / "a.bks")
+
+
+class Name(StrEnum):
+    """Names of fields."""
+
+    GUEST = "guest"
+
+
+class Loose(BookingEvent):
+    """Keeps attributes under the names that it was given."""
+
+    def __init__(self, resource: Any, start: Any, end: Any, *, quantity: int = 1, **more: Any) -> None:
+        super().__init__(resource, start, end, quantity=quantity)
+        self.__dict__.update(more)
+
+
+@pytest.mark.parametrize("cls", [BookingEvent, Loose])
+@pytest.mark.parametrize("place", ["a.bks", "rooms", "sqlite:///rooms.db"])
+@pytest.mark.parametrize("kind", [Name, "numpy"])
+def test_names_and_reasons_of_a_subclass_of_text_come_back_as_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, place: str, cls: type[BookingEvent]
+) -> None:
+    """A member of an enumeration, and a text of NumPy, of which a reader of fields and closures would know nothing."""
+    text = Name.GUEST if kind is Name else pytest.importorskip("numpy").str_("guest")
+    monkeypatch.chdir(tmp_path)
+    types: list[type] = [Resource, cls]
+    fields: list[dict[Any, Any]] = [{text: "Ada"}, {text: "Ben"}]
+    calendar: Calendar = Calendar(event_type=cls) if place == "a.bks" else Calendar.open(place, types=types, event_type=cls)
+    calendar.add_resource(Resource("a"))
+    calendar.book("a", 1, 2, **fields[0])
+    gone = calendar.book("a", 7, 8, **fields[1])
+    calendar.close("a", 5, 8, text)
+    calendar.close_all(["a"], 6, 9, text)
+    calendar.remove_booking(gone)
+    digest = calendar.digest()
+    for checkpoint in (False, True):
+        if place == "a.bks":
+            calendar = back(calendar, tmp_path / place, types=types)
+        else:
+            if checkpoint:
+                calendar.checkpoint()
+            calendar.close()
+            calendar = Calendar.open(place, types=types)
+        assert calendar.digest() == digest
+        assert [(*event.fields.items(), type(event)) for event in calendar.bookings()] == [(("guest", "Ada"), cls)]
+        assert [(type(closure.reason), closure.reason) for closure in calendar.closures()] == [(str, "guest")] * 2
+    if place != "a.bks":
+        calendar.close()
 
 
 class Mute(Exception):  # noqa: N818

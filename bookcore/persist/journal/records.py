@@ -34,7 +34,7 @@ from bookcore.persist.codec.columns import decode_column, encode_column
 from bookcore.persist.journal.runs import load_rows, load_run
 from bookcore.persist.journal.short import is_removal, is_short, read_short, removed_by, short_form
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
-from bookcore.persist.snapshot.gather import describe
+from bookcore.persist.snapshot.gather import by_text, describe
 from bookcore.persist.snapshot.rebuild import ROOMY, event_maker, maker
 from bookcore.stores.record import ResourceRecord
 
@@ -138,8 +138,8 @@ class Encoder:
 
     def _facts(self, event: BookingEvent) -> tuple[Any, ...]:
         """Return what a record says of an event, besides its resource and number."""
-        fields = dict(event.fields) or None
-        return self._classes.name(type(event)), event._id, event._start, event._end, event._quantity, fields
+        facts = event._id, event._start, event._end, event._quantity
+        return self._classes.name(type(event)), *facts, by_text(event.fields)
 
 
 def standing(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[bytes]:

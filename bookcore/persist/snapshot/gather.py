@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress, repeat
@@ -20,6 +20,7 @@ from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
+from bookcore.model.typecheck import plain_text
 from bookcore.persist.codec.blob import Unwritable
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.errors import SnapshotTypeError
@@ -175,7 +176,7 @@ def _released(gone: _Gone, records: list[ResourceRecord], classes: ClassNames) -
         places_in([record.resource for record in records], [resource for _, resource in gone]) if gone else [],
         KeyColumn([event._start for event in events] + [event._end for event in events]),
         [event._quantity for event in events],
-        [dict(event.fields) or None for event in events],
+        [by_text(event.fields) for event in events],
     )
 
 
@@ -272,10 +273,21 @@ def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | Non
     for name in _FACTS:
         if found.get(name, _MISSING) is getattr(record, name):
             del found[name]
-    for name in found:
-        if type(name) is not str:
-            raise Unwritable(name, "a name of an attribute that is no text")
-    return found or None
+    return by_text(found)
+
+
+def by_text(values: Mapping[Any, Any]) -> dict[str, Any] | None:
+    """Return fields or attributes under plain texts, which members of enumerations and NumPy's texts are not; None if empty.
+
+    Raises: `Unwritable` for a name that is no text. O(values).
+    """
+    if set(map(type, values)) <= {str}:
+        return dict(values) or None
+    texts = {name: plain_text(name) for name in values}
+    for name, text in texts.items():
+        if text is None:
+            raise Unwritable(name, "a name of a field or an attribute that is no text")
+    return {texts[name]: value for name, value in values.items()}  # type: ignore[misc]  # none of the texts is None
 
 
 @dataclass(slots=True)
@@ -358,7 +370,7 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
         for seq, event in objects.items():
             place = place_of[seq]
             kinds[place] = classes.place(type(event))
-            fields[place] = dict(event.fields) or None
+            fields[place] = by_text(event.fields)
             starts[place], ends[place] = event._start, event._end
             if not {type(event._start), type(event._end)} <= {fast_type, NoneType}:  # a `Timestamp` among datetimes
                 fast_type = None
