@@ -118,7 +118,7 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
         if ids is None or not state.holds.expired.keys().isdisjoint(ids):  # booked one by one, they are forgotten
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
-        numbered = type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})
+        numbered = are_numbers(ids, seqs)
         if ledger.named and not ledger.numbers.isdisjoint(seqs):
             return False
         # the ledger keeps the events that carry more than their rows
@@ -226,6 +226,11 @@ def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
     if any(type(id) is not str for id in ids) and any(ledger.number_of(id) is not None for id in ids):
         return None
     return ids if not ledger.named or ledger.numbers.isdisjoint(ids) else None
+
+
+def are_numbers(ids: Sequence[Any], seqs: Sequence[int]) -> bool:
+    """Tell whether ids are the numbers of their bookings, so that none is kept. 1.0 and NumPy's 1 are other ids. O(n)."""
+    return ids is seqs or type(ids) is range or (list(ids) == list(seqs) and set(map(type, ids)) == {int})
 
 
 def _records(state: CalendarState, resources: list[Any]) -> tuple[DictionaryColumn, bool]:

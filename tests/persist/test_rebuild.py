@@ -20,6 +20,7 @@ from bookcore.persist import registry
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.registry import register_key_codec
+from bookcore.persist.shared.checking import check
 from bookcore.persist.snapshot import rebuild
 from bookcore.persist.snapshot.format import VERSION, Facts, write_file
 from bookcore.persist.snapshot.gather import gather
@@ -218,6 +219,27 @@ def test_ids_that_are_numbers_come_back_with_theirs(tmp_path: Path) -> None:
         assert again.digest() == kept.digest() == calendar.digest()
         booked = [each.book("a", 200, 201).id for each in (again, kept, calendar)]
         assert len(set(booked)) == 1
+
+
+@pytest.mark.parametrize("ids", [(1.0, 2.0, 3.0), (True, Decimal(2), 3)], ids=["floats", "mixed"])
+@pytest.mark.parametrize("place", ["rooms", "sqlite:///rooms.db"])
+def test_ids_that_equal_the_numbers_keep_their_types(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, ids: tuple[Any, ...]
+) -> None:
+    """From a snapshot as from records: else the digests of two processes differ, and a good checkpoint is called damaged."""
+    monkeypatch.chdir(tmp_path)
+    with Calendar.open(place) as calendar:
+        calendar.add_resource(Resource("a"))
+        for at, id in enumerate(ids):
+            calendar.book("a", at, at + 1, id=id)
+        digest = calendar.digest()
+    for _ in range(2):
+        with Calendar.open(place) as calendar:
+            assert [type(event.id) for event in calendar.bookings()] == [type(id) for id in ids]
+            assert calendar.digest() == digest
+            calendar.checkpoint()
+    if place != "rooms":
+        assert not check(place).faults
 
 
 def test_resource_is_told_by_identity_whatever_it_says_of_itself(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from operator import is_not
 from types import MemberDescriptorType
 from typing import Any
 
-from bookcore.engine.bulk_load import add_resources, spans_of
+from bookcore.engine.bulk_load import add_resources, are_numbers, spans_of
 from bookcore.engine.engine import Engine
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
@@ -308,7 +308,7 @@ def _load_in_one_piece(
         return False
     records = DictionaryColumn(by_place, rows.resources)
     # the numbers of a file of format 1 are a range only where they are the ids
-    numbered = (rows.numbers is None and isinstance(seqs, range)) or seqs is rows.ids or list(seqs) == list(rows.ids)
+    numbered = (rows.numbers is None and isinstance(seqs, range)) or are_numbers(rows.ids, seqs)
     kept = _kept(calendar, state, seqs, resources, classes)
     loaded = calendar.load(records, *spans, seqs, None if numbered else rows.ids, kept)
     calendar.end_load()
