@@ -8,7 +8,8 @@ all of them, and nothing warns.
     own types      int, float, datetime ...     the plain sum: two looks at types and no more
     NumPy numbers  int8, float32 ...            the sum of the equal numbers of Python
     other types    NumPy times, pandas, own     the sum, if it is on the right side of the key; of a datetime and a length
-                                                in nanoseconds a `Timestamp` of pandas
+                                                in nanoseconds a `Timestamp` of pandas; of a NumPy time and a length of
+                                                Python a NumPy time, where NumPy makes a date or a datetime
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from operator import add, sub
 from typing import Any
 
 from bookcore.model.errors import attempt
-from bookcore.model.numpy_scalars import grain, python_number
+from bookcore.model.numpy_scalars import grain, numpy_time, python_number
 from bookcore.model.pandas_scalars import in_nanoseconds, python_time
 
 OWN = frozenset({int, float, date, datetime, timedelta, Decimal, Fraction})
@@ -90,7 +91,8 @@ def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
         beyond = _is_beyond(*((key, moved) if operation is add else (moved, key)), length)
     if beyond:
         raise OverflowError(f"the key is beyond what {type(moved).__name__} can hold")
-    return python_time(moved)
+    moved = python_time(moved)
+    return moved if one is None else numpy_time(moved)
 
 
 def _is_beyond(low: Any, high: Any, length: Any) -> bool:

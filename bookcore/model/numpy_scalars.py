@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 _DAY = 86400
@@ -134,3 +135,14 @@ def grain(value: Any) -> Grain | None:
     finest = len(_UNITS) - 1 - bisect_right(_TOO_LONG, lasts)
     has_months = unit in "YM"
     return Grain(value.dtype.kind, _PLACES[unit], finest, has_months, not has_months and (multiple > 1 or unit == "W"))
+
+
+def numpy_time(value: Any) -> Any:
+    """Return a date, datetime or timedelta that NumPy made of a time of its own as such a time again; all else as it is.
+
+    NumPy adds a length of Python to a day as Python does, and a date cannot be compared with hours. NumPy is loaded.
+    """
+    numpy: Any = sys.modules["numpy"]
+    if type(value) in (date, datetime):
+        return numpy.datetime64(value)
+    return numpy.timedelta64(value) if type(value) is timedelta else value
