@@ -204,7 +204,7 @@ class OccupancyIndex:
         return start, end
 
     def _share(self, key: Any) -> Any:
-        """Return the object that stands for all keys equal to this one from now on. O(1).
+        """Return the object that represents all keys equal to this one from now on. O(1).
 
         It is a copy, but for texts and small ints. Copies are made one after the other, so they lie side by side in memory;
         the given keys lie beside whatever was made with them, each on a page of memory with nothing else of use on it.

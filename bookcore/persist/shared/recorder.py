@@ -165,9 +165,9 @@ class SharedRecorder:
         """Return how many seconds are left, at least 0."""
         return max(0.0, until - monotonic())
 
-    def overdue(self, who: str) -> JournalTimeoutError:
-        """Return the error that says who was waited for."""
-        reason = f"{who} kept it for longer than {self._patience:g} seconds; nothing was changed"
+    def overdue(self, holder: str) -> JournalTimeoutError:
+        """Return the error that names the thread or transaction that was waited for."""
+        reason = f"{holder} kept it for longer than {self._patience:g} seconds; nothing was changed"
         return JournalTimeoutError(self.journal.name, reason, self._patience)
 
     def lock(self, until: float) -> Sequence[Stored]:
@@ -196,7 +196,7 @@ class SharedRecorder:
         return self.left(self._hopes_until) > 0 and not self.state.gate.waiting and self.journal.can_hope()
 
     def note_hope(self, fulfilled: bool) -> None:
-        """Note whether a record was appended without the lock, in a place that nobody else took."""
+        """Note whether a record was appended without the lock, in a place that no other process took."""
         now = monotonic()
         self._hopes_until = now + HOPING if fulfilled else 0.0
         if fulfilled:
@@ -238,7 +238,7 @@ class SharedRecorder:
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         if gate.is_within():
             block = gate.block
-            if block is not None and block.then is not None:  # a transaction: nobody else appends
+            if block is not None and block.then is not None:  # a transaction: no other process appends
                 return
             raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
         while news := self.journal.read(self.place, AT_ONCE):
@@ -329,7 +329,7 @@ class SharedRecorder:
             logging.getLogger("bookcore").warning("no checkpoint was written: %s", exc)
 
     def end_lost_block(self) -> None:
-        """Undo a transaction that nobody will end, because until then no other process can append."""
+        """Undo a transaction that is lost, because until then no other process can append."""
         gate: SharedGate = self.state.gate  # type: ignore[assignment]
         gate.is_within()
 

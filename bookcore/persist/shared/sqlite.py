@@ -4,7 +4,7 @@
     change        position, mark, record, time; the first row is the origin, without a record: 0, or where a copy begins
     checkpoint    position, mark, snapshot
 
-The file is in WAL mode, so that reading waits for nobody. Who appends begins with ``BEGIN IMMEDIATE``; the lock of SQLite
+The file is in WAL mode, so that reading waits for no writer. An append begins with ``BEGIN IMMEDIATE``; the lock of SQLite
 makes the order. With ``sync="always"`` a commit is on the disk when it returns (``synchronous=FULL``).
 
 Times are microseconds since 1970, by the clock of this machine. A file of format 1 had none; an upgrade adds the column, and
@@ -55,7 +55,7 @@ from bookcore.persist.shared.seam import (
 VERSION = 2
 APPLICATION = 0x424B434A  # "BKCJ"
 NOTICING = 0.01
-"""How many seconds pass at most until a process that waits looks again: SQLite tells nobody of a commit."""
+"""How many seconds pass at most until a process that waits looks again: SQLite notifies no process of a commit."""
 PAUSES = 0.0005, 0.01
 """The first and the longest pause, in seconds, of a thread that waits for the lock."""
 
@@ -157,7 +157,7 @@ class SqliteJournal(SharedJournal):
         (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
-        if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader waits for nobody
+        if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader does not wait
             return
         _patiently(connection, "BEGIN IMMEDIATE", until)
         try:
@@ -389,7 +389,7 @@ class SqliteJournal(SharedJournal):
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: what was committed is in this file, or SQLite has synced it before it left there.
 
-        A checkpoint of SQLite would not do: it syncs nothing while somebody reads what was there before.
+        A checkpoint of SQLite would not do: it syncs nothing while a reader sees the state before.
         """
         if self._sync:
             return

@@ -2,7 +2,7 @@
 
     the turn of the process       one thread at a time
     the end of a block            of another thread, whose commands need no turn
-    the lock of the database      nobody else appends
+    the lock of the database      no other process appends
     the lock of the calendar      apply what is new, decide, append and commit
 
 In this order, so that no thread that holds a lock waits for one before it; the first three together have a time limit.
@@ -18,13 +18,13 @@ the other, in one block; each has a record of its own, and the records are appen
 
 A process whose last command found nothing new decides the next one before it has the lock of the database: that is taken by
 the statement which appends, if the head is where memory ends, in one exchange in place of two. If it is not, or if the
-command is refused, all is undone, and the command is decided with the lock. So there are two rounds at most, and nobody
+command is refused, all is undone, and the command is decided with the lock. So there are two rounds at most, and no command
 starves; what waits for others waits before the calendar's lock is taken, as ever.
 
 A command that is refused changes nothing, and the others go on. If the records of a group are not taken, all of it is
-undone, and each of its commands is decided anew, alone, by its own thread: no answer stands that rests on what was undone.
-Where nobody knows whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the others are
-decided anew.
+undone, and each of its commands is decided anew, alone, by its own thread: no answer is returned that rests on what was
+undone. Where it is not known whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the
+others are decided anew.
 
 Invariant: a thread that sleeps was in ``waiting`` before it last found the turn taken, and a thread that gives up the turn
 wakes the first that waits. One that is carried out and has no answer when its thread has the turn was cut off together with
@@ -110,7 +110,7 @@ class SharedGate(Gate):
         return self.log.journal
 
     def run(self, command: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Call a command when nobody else appends, on the newest state. Raises: as `Gate.run`; `JournalError`.
+        """Call a command when no other process appends, on the newest state. Raises: as `Gate.run`; `JournalError`.
 
         Another thread of the process may do that for this one, with its context variables.
         """
@@ -191,7 +191,7 @@ class SharedGate(Gate):
         while True:
             with self.lock:
                 block = self.block
-                if block is None or self.is_inside(block):  # inside: nobody would have ended it, and it was undone
+                if block is None or self.is_inside(block):  # inside: its end would not have been called, and it was undone
                     return
             if not recorder.left(until):
                 raise recorder.overdue("a transaction of another thread")
@@ -212,7 +212,7 @@ class SharedGate(Gate):
                 if asked.sleep is None:
                     sleep = threading.Lock()
                     sleep.acquire()
-                    asked.sleep = sleep  # and look once more, because only who has one is woken
+                    asked.sleep = sleep  # and look once more, because only a command that has one is woken
                     continue
                 left = recorder.left(until)
                 if not asked.sleep.acquire(timeout=min(_AT_MOST, left or _AT_MOST)) and not left:
@@ -259,23 +259,23 @@ class SharedGate(Gate):
             self._unlock()
 
     def _hope(self, asked: _Asked) -> bool:
-        """Carry out a command without the lock of the database; tell whether nobody else came between, so that it stands.
+        """Carry out a command without the lock of the database; tell whether it counts: no other record came between.
 
         If not, or if it was refused, which what is new may not do, it has to be decided anew.
         """
         recorder = self._recorder
-        recorder.hoping = stands = True
+        recorder.hoping = counts = True
         try:
             asked.result = super().run(self._decide, (), asked.call)
         except UnknownOutcomeError:
             raise
-        except BookcoreError:  # of others nobody knows whether they came before the commit
-            stands = False
+        except BookcoreError:  # of other errors it is not known whether they came before the commit
+            counts = False
         finally:
             recorder.hoping = False
-        recorder.note_hope(stands)
-        asked.over = stands
-        return stands
+        recorder.note_hope(counts)
+        asked.over = counts
+        return counts
 
     def _gather(self, group: list[_Asked]) -> None:
         """Add those to the group whose commands wait, unless its first one is to be alone."""
@@ -343,7 +343,7 @@ class SharedGate(Gate):
     # -- the lock of the database --------------------------------------------------------------------------
 
     def _locked(self, until: float, command: Callable[[], None]) -> None:
-        """Call a command that begins a block, until whose end nobody else appends."""
+        """Call a command that begins a block, until whose end no other process appends."""
         recorder = self._recorder
         kept = False
         try:

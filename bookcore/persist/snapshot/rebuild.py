@@ -209,7 +209,7 @@ def maker(cls: type) -> Callable[..., Any]:
 
 
 def _released(state: State, resources: list[Any], classes: dict[str, type]) -> list[BookingEvent]:
-    """Return bookings that stood once, as records that own no lock."""
+    """Return bookings that were active once, as records that own no lock."""
     rows = state.released
     count, keys = len(rows.ids), rows.keys.values
     made, makers = [], _event_makers(state, rows.kinds, classes)
