@@ -313,12 +313,9 @@ def _of_key(read: Callable[[Any, Any], T]) -> Callable[[Any, Any], T]:
 
     @wraps(read)
     def reading(axis: Any, key: Any) -> T:
-        try:
+        reason = "could not be read as a time"
+        with blaming(lambda exc: KeyTypeError(key, f"{reason} ({type(exc).__name__}: {exc})"), BookcoreError):
             return read(axis, key)
-        except (BookcoreError, *LACKING):
-            raise
-        except Exception as exc:
-            raise KeyTypeError(key, f"could not be read as a time ({type(exc).__name__}: {exc})") from exc
 
     return reading
 
