@@ -886,7 +886,7 @@ def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -
         calendar.wait_for(1)
         with calendar.fresh():
             assert (calendar.lag(), calendar.position) == (0, 1)
-        with pytest.raises(JournalTimeoutError, match="nobody else writes"):
+        with pytest.raises(JournalTimeoutError, match="no other process writes"):
             calendar.wait_for(2)
     for call in ("catch_up", "lag"):
         with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
