@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, cast
 
 from bookcore.model.errors import LACKING, FieldError, QueryError, attempt, brief, brief_key
@@ -21,6 +22,7 @@ _OF_THE_CLASS = re.compile(r"(\w+\.)?(ClassVar|Final)\b", re.ASCII)
 """How the annotation begins of an attribute that the class has, and not its objects."""
 
 _MISSING: Any = object()
+_needed = attrgetter("_start", "_end", "_resource", "_quantity", "_id")
 _new = BookingEvent.__new__
 
 
@@ -230,11 +232,10 @@ def check_event(event: Any) -> None:
     if not issubclass(type(event), BookingEvent):  # not isinstance: an object may pretend another class
         raise QueryError(event, "is no BookingEvent")
     complete(event)
-    for slot in ("_start", "_end", "_resource", "_quantity", "_id"):
-        try:
-            getattr(event, slot)
-        except AttributeError as exc:
-            raise QueryError(event, f"lacks a field ({exc})") from None
+    try:
+        _needed(event)
+    except AttributeError as exc:
+        raise QueryError(event, f"lacks a field ({exc})") from None
 
 
 def _is_still(value: Any, given: Any) -> bool:

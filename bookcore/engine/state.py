@@ -234,7 +234,8 @@ class CalendarState:
     def _apply_whole(self, change: changes.Change, apply: Callable[[Any], None] | None = None) -> None:
         """Apply a change, by *apply* if given. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
-        self._settle_refusals()
+        if self._awaited:
+            self._settle_refusals()
         gate.mode = CHANGING
         self.change = change
         self.indexed = None
@@ -329,7 +330,7 @@ class CalendarState:
             self.keys.learn(low, high)
         self.ledger.put(event, record)
         self.booking_indexes.enter(seq, places)
-        record.active_count += 1
+        record.tally.active += 1  # `active_count`, written out
         if change.held:
             self.holds.put(seq, until, position)
             self.watch()
@@ -367,7 +368,7 @@ class CalendarState:
         self.begun = True
         self.ledger.pop(seq)
         self.booking_indexes.discard(seq)
-        record.active_count -= 1
+        record.tally.active -= 1
         if change.held:
             self._hold_no_more(seq)
         if change.expired:

@@ -99,7 +99,8 @@ def normal(key: Any) -> Any:
     >>> print(normal(datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))), normal(12))
     2026-05-01 10:00:00+00:00 12
     """
-    if type(key) in AS_THEY_ARE:
+    cls = type(key)
+    if cls in AS_THEY_ARE or (cls is datetime and ((zone := key.tzinfo) is None or zone is UTC)):
         return key
     try:
         if issubclass(type(key), datetime):  # not isinstance: an object may claim a class
