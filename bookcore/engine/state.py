@@ -686,16 +686,19 @@ class CalendarState:
         """Do the part of `load` that comes after that of the store."""
         ledger = self.ledger
         numbers = records.places
+        again: Iterable[int]  # numbers that have been given out before
         if isinstance(seqs, range):
+            last, again = seqs[-1], range(seqs[0], min(ledger.undone, seqs[-1]) + 1)
             ledger.owners.put_range(seqs[0], numbers)
         else:
-            ledger.owners.put_all(seqs, numbers)
-        first, ledger.last = (seqs[0], seqs[-1]) if isinstance(seqs, range) else (min(seqs), max(seqs))
+            last, again = max(seqs), filter(ledger.undone.__ge__, seqs) if ledger.undone else ()
+            ledger.owners.put_all(seqs, numbers, last)
+        ledger.last = last
         if ids is not None:
             ledger.name_all(ids, seqs)
         ledger.objects.update(objects or {})
-        for seq in range(first, min(ledger.undone, ledger.last) + 1):
-            if seq in ledger.owners and seq not in ledger.objects:
+        for seq in again:
+            if seq not in ledger.objects:
                 ledger.locks[seq] = ledger.next_lock()
         for place, count in records.tally().items():
             records.table[place].tally.active += count  # `active_count`, written out: half the time

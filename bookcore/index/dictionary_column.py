@@ -15,7 +15,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, compress, count, islice, repeat
-from operator import add, eq, itemgetter, le, lt, mul, ne, sub
+from operator import add, eq, itemgetter, le, lt, mul
 from typing import Any
 
 from bookcore.index.lanes import BITS, field, lanes_of, sorted_lanes
@@ -197,16 +197,15 @@ def sort_rows(
     return rows, owners, ranks, array(end_ranks.typecode, take(end_ranks, rows))
 
 
-def run_lengths(numbers: Sequence[int]) -> list[int]:
-    """Return the length of each run of equal numbers. O(n), in C.
+def run_bounds(numbers: array[int]) -> list[int]:
+    """Return the position at which each run of equal numbers begins, and their end; there is a number. O(n), in C.
 
-    >>> run_lengths([7, 7, 7, 2, 5, 5])
-    [3, 1, 2]
+    >>> run_bounds(array("H", [7, 7, 7, 2, 5, 5]))
+    [0, 3, 4, 6]
     """
-    if not numbers:
-        return []
-    ends = [*compress(range(1, len(numbers)), map(ne, numbers, islice(numbers, 1, None))), len(numbers)]
-    return list(map(sub, ends, [0, *ends]))
+    lanes = int.from_bytes(numbers, "little")
+    changes = (lanes ^ lanes >> 8 * numbers.itemsize).to_bytes(len(numbers) * numbers.itemsize, "little")
+    return [0, *compress(range(1, len(numbers)), array(numbers.typecode, changes)), len(numbers)]
 
 
 def has_overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: Sequence[int]) -> bool:

@@ -100,18 +100,22 @@ class SequenceTable:
             part.extend(rest if same else iter(rest))
             low = high
 
-    def put_all(self, keys: Sequence[int], values: Sequence[int]) -> None:
-        """Put values under distinct keys, in any order. O(n), in C if there are no others and few between them."""
-        most = max(keys)
+    def put_all(self, keys: Sequence[int], values: Sequence[int], most: int) -> None:
+        """Put values under distinct keys, in any order, of which the greatest is *most*.
+
+        O(n), in C if there are no others and few between them.
+        """
         if self.parts or most > 4 * len(keys) + SIZE:
             for key, value in zip(keys, values, strict=True):
                 self[key] = value
             return
         table = array("I", [NOTHING]) * (most + 1)
         deque(map(table.__setitem__, keys, values), maxlen=0)
+        left = len(table) - len(keys)  # places that hold nothing, mostly one
         for at in range(0, len(table), SIZE):
             part = table[at : at + SIZE]
-            empty = part.count(NOTHING)
+            empty = left and part.count(NOTHING)
+            left -= empty
             if empty < len(part):
                 self.empty[at >> SHIFT] = empty
                 self.parts[at >> SHIFT] = part

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.index import lanes
-from bookcore.index.lanes import BITS, field, lanes_of, ones, sorted_lanes
+from bookcore.index.lanes import BITS, field, lanes_of, ones, sorted_lanes, widened
 
 
 @given(st.sampled_from("BHI"), st.lists(st.integers(0, 255), max_size=20))
@@ -21,6 +21,12 @@ def test_a_column_comes_back_from_its_lanes(code: str, numbers: list[int]) -> No
     assert lanes_of(column) == sum(number << 64 * row for row, number in enumerate(numbers))
     assert field(lanes_of(column), len(column), 0, 8, code) == column
     assert ones(len(numbers)) == sum(1 << 64 * row for row in range(len(numbers)))
+
+
+@given(st.sampled_from("BHIQ"), st.lists(st.integers(0, 255), max_size=20), st.sampled_from([0, 1, 255, 1 << 40]))
+def test_a_widened_column_has_eight_bytes_a_row(code: str, numbers: list[int], added: int) -> None:
+    """Each number is there, with what is added to it."""
+    assert widened(array(code, numbers), added) == array("q", [number + added for number in numbers])
 
 
 @given(st.lists(st.tuples(st.integers(0, (1 << 29) - 1), st.integers(0, (1 << 32) - 1)), max_size=30))

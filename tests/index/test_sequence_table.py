@@ -75,7 +75,7 @@ def test_many_keys_are_put_as_one_by_one(others: list[int], keys: list[int], shi
         one[key] = many[key] = 9
     for key in keys:
         one[key] = key & 255
-    many.put_all(keys, [key & 255 for key in keys])
+    many.put_all(keys, [key & 255 for key in keys], max(keys))
     many.check()
     assert [(key, many[key]) for key in many] == [(key, one[key]) for key in one]
     many[max(keys) + 1] = 1

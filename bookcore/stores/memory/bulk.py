@@ -17,7 +17,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate, chain, islice
+from itertools import chain, islice
 from operator import attrgetter, le, lt, sub
 from typing import Any
 
@@ -27,11 +27,12 @@ from bookcore.index.dictionary_column import (
     code_for,
     dictionary_encode,
     has_overlap,
-    run_lengths,
+    run_bounds,
     sort_rows,
     take,
 )
 from bookcore.index.disjoint_intervals import DisjointIntervals
+from bookcore.index.lanes import widened
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.record import ResourceRecord
 
@@ -99,11 +100,11 @@ def _load_ranked(
     numbers, _ = _numbers(records)
     owners = numbers
     rows: Sequence[int] = range(len(numbers))
-    bounds = _bounds(owners) if all(map(le, owners, islice(owners, 1, None))) else None
+    bounds = run_bounds(owners) if all(map(le, owners, islice(owners, 1, None))) else None
     # where each start comes after the end before it, the rows of a resource are in order
     if bounds is None or has_overlap(closed, ranks, end_ranks, bounds):
         rows, owners, ranks, end_ranks = sort_rows(owners, ranks, end_ranks, len(keys))
-        bounds = _bounds(owners)
+        bounds = run_bounds(owners)
         if has_overlap(closed, ranks, end_ranks, bounds):
             return False
     begun = bounds[:-1]
@@ -134,18 +135,13 @@ def _load_ranked(
     return True
 
 
-def _bounds(owners: Sequence[int]) -> list[int]:
-    """Return the positions at which the rows of each owner begin, and their end. O(n), in C."""
-    return list(accumulate(run_lengths(owners), initial=0))
-
-
 def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
-    """Return the numbers at some positions; *seqs* is often a range, which is faster."""
+    """Return the numbers at some positions; *seqs* is often a range, or *rows*, which is faster."""
     if isinstance(rows, range):
-        return array("q", iter(seqs[rows.start : rows.stop]))
-    if isinstance(seqs, range) and seqs.step == 1:
-        first = seqs.start
-        return array("q", [first + row for row in rows])
+        found = seqs[rows.start : rows.stop]
+        return widened(found) if isinstance(found, array) else array("q", iter(found))
+    if isinstance(seqs, range) and seqs.step == 1 and isinstance(rows, array):
+        return widened(rows, seqs.start)
     return array("q", take(seqs, rows))
 
 
