@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from array import array
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -173,8 +174,9 @@ def test_mixed_column_comes_back(values: list[Any], times: int) -> None:
 
 @given(st.lists(st.integers(0, 300) | st.integers(0, 1 << 64).filter(lambda n: n < 1 << 64), max_size=20))
 def test_numbers_come_back_in_any_width(values: list[int]) -> None:
-    """Counts and places, from one byte to eight."""
+    """Counts and places, from one byte to eight, and from arrays that are wider than needed."""
     assert list(decode_numbers(encode_numbers(values), len(values))) == values
+    assert encode_numbers(array("Q", values)) == encode_numbers(values)
 
 
 EQUAL_BUT_DIFFERENT = [

@@ -1,15 +1,22 @@
-"""Rows in order of booking: a part at a time, however many bookings are gone."""
+"""Rows in order of booking, a part at a time; and columns that are written without a look at each value."""
 
 from __future__ import annotations
 
 import random
 from array import array
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from bookcore import Calendar, Resource
 from bookcore.index import dictionary_column
 from bookcore.index.dictionary_column import take
+from bookcore.persist.codec import columns
+from bookcore.persist.codec.columns import KeyColumn, decode_keys, encode_column, encode_keys
 from bookcore.persist.snapshot import gather
+from bookcore.persist.snapshot.state import encode_state
 
 
 @pytest.mark.parametrize("last", [60, 240, 241, 10_000, 1 << 62])
@@ -33,3 +40,58 @@ def test_values_are_taken_a_part_at_a_time(count: int, monkeypatch: pytest.Monke
     values = list(range(100, 200))
     places = random.Random(count).choices(range(100), k=count)
     assert take(values, places) == tuple(values[place] for place in places)
+
+
+def filled() -> Calendar[Any, Any]:
+    """A calendar with bookings on the hours of a week, in no order."""
+    calendar: Calendar[Any, Any] = Calendar()
+    rooms = [calendar.add_resource(Resource(number)) for number in range(40)]
+    week = [datetime(2026, 5, 1) + timedelta(hours=hour) for hour in range(168)]
+    for number in range(480):
+        room, hour = rooms[number * 7 % 40], number // 40 * 13
+        calendar.book(room, week[hour], week[hour + 3])
+    return calendar
+
+
+def test_rows_that_are_no_more_are_written_as_they_are_in_general() -> None:
+    """Without an id, fields or a zone: no value is looked at twice, and the sections are the same."""
+    state = gather.gather(filled()._engine.state, "file", numbered=True)
+    rows = state.bookings
+    assert rows.bare and rows.nameless and rows.keys.table is not None
+    general = replace(rows, keys=KeyColumn(list(rows.keys.values)), bare=False, nameless=False)
+    assert encode_state(state) == encode_state(replace(state, bookings=general))
+
+
+@pytest.mark.parametrize("says", ["an id", "fields", "a zone", "a fold", "no end"])
+def test_rows_that_say_more_are_looked_at(says: str) -> None:
+    """Each takes the general way, and comes back."""
+    calendar = filled()
+    state: Any = calendar._engine.state
+    if says == "a zone":
+        state = Calendar()._engine.state
+        state.home.add_resource(Resource("room"))
+        for hour in range(9):
+            state.home.book("room", datetime(2026, 5, 1, hour, tzinfo=UTC), datetime(2026, 5, 1, hour + 1, tzinfo=UTC))
+    else:
+        start = datetime(2026, 5, 9, fold=int(says == "a fold"))
+        more: Any = {"an id": {"id": "stay"}, "fields": {"guest": "Ada"}}.get(says, {})
+        calendar.book(3, start, None if says == "no end" else datetime(2026, 5, 10), **more)
+    rows = gather.gather(state, "file", numbered=True).bookings
+    assert rows.nameless is (says != "an id") and rows.bare is (says != "fields")
+    assert (rows.keys.table is None) is (says != "an id")
+    read = decode_keys(encode_keys(rows.keys), 2 * len(rows.ids))
+    assert list(read.values) == list(rows.keys.values)
+
+
+def test_a_table_of_keys_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that reading it need not sort, and the places of keys can be compared."""
+    monkeypatch.setattr(columns, "PART", 50)
+    hours = [datetime(2026, 5, 1) + timedelta(hours=number * 59 % 168) for number in range(1_000)]
+    read = decode_keys(encode_column(hours), 1_000)
+    assert read.values == hours and read.table == sorted(set(hours))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_column_of_none_is_written_as_it_is_in_general(count: int) -> None:
+    """Whether its type is known or has to be found out."""
+    assert encode_column([None] * count, type(None)) == encode_column([None] * count)

@@ -105,17 +105,13 @@ class BlobWriter:
         self.parts.append(numbers.tobytes())
 
     def places(self, count: int, values: array[Any]) -> None:
-        """Append an array "I" of numbers below *count*, in the narrowest width that holds them."""
+        """Append an array of whole numbers below *count*, in the narrowest width that holds them."""
         code = width_for(count)
-        if code in "BH" and values.typecode == "I" and not _BIG_ENDIAN:
-            # slicing out the low bytes is fifteen times faster than making another array
-            data = values.tobytes()
-            if code == "B":
-                self.parts.append(data[::4])
-            else:
-                low_halves = bytearray(2 * len(values))
-                low_halves[::2], low_halves[1::2] = data[::4], data[1::4]
-                self.parts.append(bytes(low_halves))
+        narrow = array(code)
+        if narrow.itemsize < values.itemsize and not _BIG_ENDIAN:
+            narrow.frombytes(memoryview(values).cast("B"))
+            # slicing out the low bytes is ten times faster than making another array of the numbers
+            self.parts.append(narrow[:: values.itemsize // narrow.itemsize].tobytes())
         else:
             self.numbers(code, values)
 

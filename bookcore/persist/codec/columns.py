@@ -23,7 +23,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from itertools import count
 from operator import attrgetter
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.index.dictionary_column import PART, take
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
@@ -48,12 +49,13 @@ class KeyColumn(NamedTuple):
     """A column of keys.
 
     ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
-    ``table`` and ``entries``: for a column that was read as one table, the table and the place of each row in it.
+    ``values``: a list; in a column to be written that has a table, a `DictionaryColumn`.
+    ``table`` and ``entries``: for a column that was read as one table, or will be, the table and the place of each row.
     ``consecutive``: the column was read as ints that count up by one, and which are distinct for this reason.
     ``normals``: the table in index form, added when `decode_state` checks the column.
     """
 
-    values: list[Any]
+    values: Any
     table: list[Any] | None = None
     entries: array[Any] | None = None
     cls: type | None = None
@@ -73,11 +75,23 @@ def encode_column(values: list[Any], cls: type | None = None) -> bytes:
     """
     out = _Writer(len(values))
     out.size(len(values))
-    table = _table_of_naive_datetimes(values) if cls is datetime and values else None
+    table = table_of_naive_datetimes(values) if cls is datetime and values else None
     if table:  # found without looking at the type of each value
         out.table(_FAMILIES[datetime], *table)
+    elif cls is NoneType and values:
+        out.values(_FAMILIES[cls], values)
     else:
         out.column(values)
+    return out.getvalue()
+
+
+def encode_keys(keys: KeyColumn) -> bytes:
+    """Return keys as bytes. As `encode_column`; if they have a table, the values themselves are not looked at."""
+    if keys.table is None or keys.entries is None:
+        return encode_column(keys.values, keys.cls)
+    out = _Writer(len(keys.entries))
+    out.size(len(keys.entries))
+    out.table(_FAMILIES[type(keys.table[0])], keys.table, keys.entries)
     return out.getvalue()
 
 
@@ -88,7 +102,8 @@ def decode_column(data: bytes, count: int, budget: Budget | None = None) -> list
 
     Complexity: O(len(data)), in time and memory.
     """
-    return decode_keys(data, count, budget).values
+    values: list[Any] = decode_keys(data, count, budget).values
+    return values
 
 
 def decode_keys(data: bytes, count: int, budget: Budget | None = None, *, compared: bool = False) -> KeyColumn:
@@ -120,7 +135,7 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     [3, 1, 2]
     """
     rows: Any = values if isinstance(values, list | array | bytes) else list(values)
-    if rows and rows[0] < 256 and rows.count(rows[0]) == len(rows):  # the most frequent case: all are equal
+    if rows and rows[0] == rows[-1] < 256 and rows.count(rows[0]) == len(rows):  # the most frequent case: all are equal
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()
     largest = max(rows, default=0)
@@ -131,8 +146,7 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     if code == "Q":
         out.numbers(code, rows)
     else:
-        as_array = rows if isinstance(rows, array) and rows.typecode == "I" else array("I", rows)
-        out.places(largest + 1, as_array)
+        out.places(largest + 1, rows if isinstance(rows, array) else array("I", rows))
     return out.getvalue()
 
 
@@ -186,7 +200,7 @@ class _Writer(ColumnWriter):
         types: set[type] = set()
         for at in range(0, len(values), PART):  # no other thread runs within
             types.update(map(type, values[at : at + PART]))
-        table = _table_of_naive_datetimes(values) if types == {datetime} else None
+        table = table_of_naive_datetimes(values) if types == {datetime} else None
         kinds = None if table else _split(values, types)
         self.outermost = kinds is None and self._depth == 1
         if table:
@@ -210,8 +224,7 @@ class _Writer(ColumnWriter):
         if table:
             self.table(family, *table)
         else:
-            self.byte(family.code)
-            family.encode(self, values)
+            self.values(family, values)
 
     def table(self, family: Family, distinct: list[Any], entries: array[Any]) -> None:
         """Append distinct values of one kind, and for each row its place among them."""
@@ -219,8 +232,12 @@ class _Writer(ColumnWriter):
         self.byte(_TABLE)
         self.size(len(distinct))
         self.places(len(distinct), entries)
+        self.values(family, distinct)
+
+    def values(self, family: Family, values: list[Any]) -> None:
+        """Append values of one kind."""
         self.byte(family.code)
-        family.encode(self, distinct)
+        family.encode(self, values)
 
 
 class _Reader(ColumnReader):
@@ -294,7 +311,10 @@ class _Reader(ColumnReader):
             raise Unreadable(f"values of an unknown family {code}") from None
 
 
-_Groups = tuple[list[list[Any]], "array[Any]"]  # the values of each kind, and the kind of each row
+Table: TypeAlias = tuple[list[Any], "array[Any]"]
+"""Distinct values, and for each row its place among them."""
+
+_Groups: TypeAlias = tuple[list[list[Any]], "array[Any]"]  # the values of each kind, and the kind of each row
 
 
 def _may_be_in_table(family: Family, depth: int) -> bool:
@@ -333,7 +353,7 @@ def _grouped(values: list[Any], kinds: list[Any]) -> _Groups:
     return list(groups.values()), array("I", map(numbers.__getitem__, kinds))
 
 
-def _table(values: list[Any], family: Family) -> tuple[list[Any], array[Any]] | None:
+def _table(values: list[Any], family: Family) -> Table | None:
     """Return the distinct values and, for each row, its place among them; None if a table would not be smaller."""
     tokens_of: Any = family.tokens
     if not _repeats(values, tokens_of):
@@ -345,18 +365,22 @@ def _table(values: list[Any], family: Family) -> tuple[list[Any], array[Any]] | 
     return list(dict(zip(tokens_of(values), values, strict=True)).values()), entries
 
 
-def _table_of_naive_datetimes(values: list[Any]) -> tuple[list[Any], array[Any]] | None:
-    """Return what `_table` does, or None if some datetime has a zone or a fold, or some value is None.
+def table_of_naive_datetimes(values: list[Any]) -> Table | None:
+    """Return what `_table` does, in ascending order, or None if some datetime has a zone or a fold, or some value is None.
 
     The zone is looked up in the distinct values only: a datetime without a zone never equals one with a zone.
     The fold is looked up in every value: two datetimes without a zone are equal although their folds differ.
+    In ascending order, the places of the values are in the order of the values, which a reader need not compare then.
     """
     if values[0] is None or values[0].tzinfo is not None or not _repeats(values, by_value):
         return None
-    numbers, entries = _numbered(values)
-    if None in numbers or any(key.tzinfo is not None for key in numbers) or any(map(_fold, values)):
+    distinct: set[Any] = set()
+    for at in range(0, len(values), PART):  # no other thread runs within
+        distinct.update(values[at : at + PART])
+    if None in distinct or any(key.tzinfo is not None for key in distinct) or any(map(_fold, values)):
         return None
-    return list(numbers), entries
+    table = sorted(distinct)
+    return table, array("I", take(dict(zip(table, range(len(table)), strict=True)), values))
 
 
 def _repeats(values: list[Any], tokens: Callable[[list[Any]], Iterable[Hashable]]) -> bool:

@@ -6,6 +6,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter, rshift
@@ -15,14 +16,14 @@ from typing import Any, NamedTuple, Protocol
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
-from bookcore.index.dictionary_column import PART, places_in, take, taker
+from bookcore.index.dictionary_column import PART, DictionaryColumn, places_in, take, taker
 from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.codec.blob import Unwritable
-from bookcore.persist.codec.columns import KeyColumn
+from bookcore.persist.codec.columns import KeyColumn, table_of_naive_datetimes
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.registry import codec_for
 from bookcore.persist.snapshot.classes import CODEC, OWN, ClassNames
@@ -302,11 +303,6 @@ class _Columns:
     quantities: list[int] | None
     counts: list[int]
 
-    def starts_and_ends(self) -> tuple[list[Any], list[Any]]:
-        """Return all starts, and all ends. O(rows)."""
-        edges = list(chain.from_iterable(self.edges))
-        return edges[::2], edges[1::2]
-
 
 def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
     """Return a copy of all rows. The lock is held."""
@@ -356,7 +352,9 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
     rows, ids, objects, fast_type = copies.columns, copies.ids, copies.objects, copies.fast_type
     count, seqs, quantities = len(rows.seqs), rows.seqs, rows.quantities
     places: Any = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
-    starts, ends = rows.starts_and_ends()
+    edges = list(chain.from_iterable(rows.edges))
+    keys = _key_table(edges) if numbered and not objects and fast_type is datetime else None
+    starts, ends = (edges[::2], edges[1::2]) if keys is None else ([], [])
     if not numbered:
         order, seqs = _in_order(seqs)
         in_order = taker(order)
@@ -385,11 +383,23 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
         named,
         kinds,
         places,
-        KeyColumn(starts + ends, cls=fast_type),
+        KeyColumn(starts + ends, cls=fast_type) if keys is None else keys,
         _same(1, count) if quantities is None else quantities,
         fields,
         seqs if numbered else None,
+        bare=not objects,
+        nameless=numbered and not ids,
     )
+
+
+def _key_table(edges: list[Any]) -> KeyColumn | None:
+    """Return starts and ends by a table of the distinct ones, if they repeat and have no zone; else None. O(edges)."""
+    table = table_of_naive_datetimes(edges) if edges else None
+    if table is None:
+        return None
+    distinct, entries = table
+    entries = entries[::2] + entries[1::2]
+    return KeyColumn(DictionaryColumn(distinct, entries), distinct, entries)
 
 
 def _same(number: int, count: int) -> Sequence[int]:

@@ -32,6 +32,7 @@ from datetime import datetime, timezone
 from functools import partial
 from itertools import chain, count, filterfalse, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
+from types import NoneType
 from typing import Any
 
 from bookcore.engine.buffers import token_of
@@ -46,6 +47,7 @@ from bookcore.persist.codec.columns import (
     decode_keys,
     decode_numbers,
     encode_column,
+    encode_keys,
     encode_numbers,
 )
 from bookcore.persist.errors import failure
@@ -104,7 +106,8 @@ class Bookings:
     fields: list[Any] = field(default_factory=list)  # a dict, or None for a booking without fields
     numbers: Sequence[int] | None = None  # in order of booking
     counted: bool = False  # the ids were read as ints that count up by one
-    bare: bool = False  # the bookings were read, and none of them has fields
+    bare: bool = False  # it is known that none of the bookings has fields
+    nameless: bool = False  # to be written: it is known that all ids are None
 
 
 @dataclass(slots=True)
@@ -192,12 +195,12 @@ def encode_state(state: State) -> list[Section]:
 
 
 def _bookings_section(name: str, rows: Bookings) -> Section:
-    ids: Any = rows.ids
     numbers = () if rows.numbers is None else (encode_numbers(rows.numbers),)
+    ids: Any = rows.ids
     return _section(
-        name, len(ids), encode_column(ids), encode_numbers(rows.kinds), encode_numbers(rows.resources),
-        encode_column(rows.keys.values, rows.keys.cls), encode_numbers(rows.quantities), encode_column(rows.fields),
-        *numbers,
+        name, len(ids), encode_column(ids, NoneType if rows.nameless else None), encode_numbers(rows.kinds),
+        encode_numbers(rows.resources), encode_keys(rows.keys), encode_numbers(rows.quantities),
+        encode_column(rows.fields, NoneType if rows.bare else None), *numbers,
     )  # fmt: skip
 
 
