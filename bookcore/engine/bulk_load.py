@@ -191,15 +191,13 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
     if not _are_exclusive(state, records):
         return None
     given = [event._start for event in events], [event._end for event in events]
-    starts, ends = (keys if set(map(type, keys)) <= OWN_KEYS else list(map(normal, keys)) for keys in given)
-    spans = spans_of(state.keys, starts, ends)
-    if spans is None and set(map(type, starts)) == {datetime}:  # in a zone that is not UTC
-        starts, ends = list(map(normal, starts)), list(map(normal, ends))
-        spans = spans_of(state.keys, starts, ends)
-    if spans is None:
-        return None
-    as_given = all(keys is column or all(map(is_, keys, column)) for keys, column in zip((starts, ends), given, strict=True))
-    return Columns(classes, records, own, not as_given, spans)
+    spans, as_given = None, True
+    if type(given[0][0]) in OWN_KEYS:
+        spans = spans_of(state.keys, *given)
+    if spans is None:  # in a zone that is not UTC, or of NumPy or pandas
+        held = list(map(normal, given[0])), list(map(normal, given[1]))
+        spans, as_given = spans_of(state.keys, *held), all(map(is_, chain(*given), chain(*held)))
+    return None if spans is None else Columns(classes, records, own, not as_given, spans)
 
 
 _low_of = itemgetter(0)
@@ -261,15 +259,18 @@ def spans_of(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tup
 
     Where keys repeat, the columns are dictionary-encoded with one table of the distinct keys.
     """
-    types = set(map(type, starts)) | set(map(type, ends))
-    if not is_one_kind(chain(starts, ends), types):
-        return None
-    (cls,) = types
-    if issubclass(cls, tuple) or (issubclass(cls, datetime) and cls is not datetime):
-        return None
-    columns = None
-    if cls in SHARED and not (cls is datetime and any(map(_fold_of, chain(starts, ends)))):  # which equal keys may not share
-        columns = dictionary_encode(starts, ends)
+    cls = type(starts[0])
+
+    def suits(part: Sequence[Any]) -> bool:  # equal datetimes that differ in ``fold`` may not share a place
+        return set(map(type, part)) == {cls} and not (cls is datetime and any(map(_fold_of, part)))
+
+    columns = dictionary_encode(starts, ends, suits=suits) if cls in SHARED else None
+    if columns is None:
+        types = set(map(type, starts)) | set(map(type, ends))
+        if not is_one_kind(chain(starts, ends), types) or issubclass(cls, tuple):
+            return None
+        if issubclass(cls, datetime) and cls is not datetime:
+            return None
     # if the table's keys have no zone, none of the columns' does: a key with a zone equals none without
     if cls is datetime and not (columns and set(map(_zone_of, columns[0].table)) == {None}):
         zones = set(map(_zone_of, starts)) | set(map(_zone_of, ends))

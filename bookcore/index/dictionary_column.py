@@ -74,11 +74,14 @@ class DictionaryColumn(Sequence[Any]):
             raise AssertionError("the tally is not that of the places")
 
 
-def dictionary_encode(*columns: Sequence[Any]) -> list[DictionaryColumn] | None:
+def dictionary_encode(
+    *columns: Sequence[Any], suits: Callable[[Sequence[Any]], bool] | None = None
+) -> list[DictionaryColumn] | None:
     """Return the columns encoded by one table of their distinct values in ascending order.
 
     None if there are more distinct values than half the average length of a column: then encoding does not pay. The
-    values have to be of one type, hashable, and comparable by ``<``.
+    values have to be of one type, hashable, and comparable by ``<``. *suits* is asked of some values at a time before they
+    are looked up, when reading them costs least; None if it is ever False.
 
     Complexity: O(n + d log d) for d distinct values.
 
@@ -92,7 +95,10 @@ def dictionary_encode(*columns: Sequence[Any]) -> list[DictionaryColumn] | None:
     for column in columns:
         numbers: list[int] = []
         for at in range(0, len(column), _ENCODED):
-            numbers += take(number_of, column[at : at + _ENCODED])
+            part = column[at : at + _ENCODED]
+            if suits is not None and not suits(part):
+                return None
+            numbers += take(number_of, part)
             if len(number_of) > most:
                 return None
         numbered.append(numbers)

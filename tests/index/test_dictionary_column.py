@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from itertools import accumulate, groupby, pairwise
 from typing import Any
 from unittest.mock import Mock
@@ -120,6 +121,20 @@ def test_columns_are_encoded_unless_values_hardly_repeat(first: list[int], secon
     else:
         assert found is not None and list(map(list, found)) == [first, second]
         assert found[0].table is found[1].table and found[0].table == distinct
+
+
+def test_values_that_do_not_suit_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked about a part at a time: a list among numbers has no hash."""
+    monkeypatch.setattr(dictionary_column, "_ENCODED", 4)
+    asked: list[Any] = []
+
+    def suits(part: Sequence[Any]) -> bool:
+        asked.extend(part)
+        return set(map(type, part)) == {int}
+
+    numbers: list[Any] = [7, 8, 7, 8] * 3
+    assert dictionary_encode(numbers, numbers, suits=suits) is not None and asked == numbers * 2
+    assert dictionary_encode(numbers, [*numbers, []], suits=suits) is None
 
 
 def test_an_encoded_column_reads_like_a_list() -> None:
