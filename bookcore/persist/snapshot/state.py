@@ -163,7 +163,7 @@ def encode_state(state: State) -> list[Section]:
 
     Raises: `Unwritable` for a value that cannot be written.
 
-    Complexity: O(everything); for a million bookings with integer ids and keys on the hour about 0.3 s.
+    Complexity: O(everything).
     """
     values, numbers = encode_column, encode_numbers
     if max(state.last_sequence, state.last_closure) > _LAST_NUMBER:
