@@ -150,10 +150,14 @@ def good_records(
 
 
 def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Stored]:
-    """Return all snapshots before a position, the newest first, one at a time: *ask* returns the newest, or None."""
+    """Return all snapshots before a position, the newest first, one at a time: *ask* returns the newest, or None.
+
+    Of a row that no calendar has written, such as those that SQLite finds in a damaged file, the snapshot is empty.
+    """
     while (row := ask(below)) is not None:
         below, mark, snapshot = row
-        yield Stored(Place(below, mark), snapshot)
+        is_sound = below >= 0 and type(mark) is int and 0 <= mark < 1 << 32 and type(snapshot) is bytes
+        yield Stored(Place(below, mark), snapshot if is_sound else b"")
 
 
 def is_outgrown(records: int, snapshot: int) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, QueryError, Resource
-from bookcore.persist.errors import SnapshotTypeError
+from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -30,6 +30,7 @@ from bookcore.persist.journal.errors import (
 )
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared import recorder, seam, sqlite
+from bookcore.persist.shared.checking import check
 from bookcore.persist.shared.seam import after
 
 Open = Callable[..., Calendar]
@@ -145,6 +146,21 @@ def test_a_damaged_checkpoint_is_passed_over(opened: Open, tmp_path: Path, caplo
         caplog.clear()
         assert opened().digest() == calendar.digest()
         assert [record.levelno for record in caplog.records] == [logging.ERROR] * count
+
+
+@pytest.mark.parametrize("statement", ["snapshot = 5", "mark = -1", "mark = 1 << 40", "mark = 'text'", "position = -1"])
+def test_a_checkpoint_that_nobody_wrote_is_passed_over(
+    statement: str, opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite reads anything out of a damaged file; what is no bytes, no mark or no position is a damaged checkpoint."""
+    calendar = booked(opened)
+    calendar.checkpoint()
+    ask(tmp_path, f"UPDATE checkpoint SET {statement}")
+    assert opened().digest() == calendar.digest()
+    assert "an older one and all records since are read" in caplog.text
+    found = check(f"sqlite:///{tmp_path}/rooms.db")
+    assert found.digest == calendar.digest()
+    assert statement == "position = -1" or [type(fault) for fault in found.faults] == [SnapshotDamagedError]
 
 
 def test_a_checkpoint_of_another_place_is_passed_over(
