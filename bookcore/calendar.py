@@ -1723,7 +1723,8 @@ class Calendar(Generic[R, K, E]):
         [(2, 'Booked'), (3, 'Moved')]
         """
         what: Any = booking_or_resource
-        history: History = self._journal().history(self._maker(None, None, None, None), what, self._id_of(what))
+        id = attempt(lambda: self._id_of(what), what)
+        history: History = self._journal().history(self._maker(None, None, None, None), what, id)
         return history
 
     def __enter__(self) -> Self:

@@ -21,11 +21,13 @@ from bookcore.model.errors import (
     DuplicateResourceError,
     InvalidSpanError,
     KeyTypeError,
+    QueryError,
     brief,
     visible,
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
+from bookcore.model.typecheck import is_a
 from bookcore.tables.csvfile import BadRow, CsvTable, Reason, Row
 
 FEW = 1000
@@ -51,6 +53,7 @@ def fill(
     With *name_by_line* its id is ``"line 12"``, so that it can be found in the file. Use that only for tables without a
     column of ids, which could contain the same text.
 
+    Raises: `QueryError` for what is no row of a table.
     Complexity: that of `Calendar.book_all` for the rows, and memory for a block of them.
 
     >>> calendar = Calendar()
@@ -60,6 +63,8 @@ def fill(
     """
     filling = _Filling(calendar, capacity, name_by_line)
     if not isinstance(rows, CsvTable):  # they may depend on what has become of those before them
+        if not is_a(rows, (Iterable,)):
+            raise QueryError(rows, "is no table, nor an iterable of its rows")
         yield from map(filling.one, rows)
         return
     block, fault = _read(rows)
@@ -103,6 +108,8 @@ class _Filling:
         """Book a row, and return it or why it is refused."""
         if isinstance(row, BadRow):
             return row
+        if not isinstance(row, Row):
+            raise QueryError(row, "is no row of a table, as read_csv makes them; Calendar.book_all books other requests")
         line, name, start, end, id, quantity = row
         resource = self.resource(name)
         book = self.calendar.book

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from bookcore import Calendar, Resource
+import pytest
+
+from bookcore import Calendar, QueryError, Resource
 from bookcore.tables import BadRow, Reason, Row
 from bookcore.tables.filling import fill
 
@@ -132,3 +135,12 @@ def test_nothing_is_booked_before_the_result_is_iterated() -> None:
     assert len(calendar) == 1
     list(filling)
     assert len(calendar) == 2
+
+
+@pytest.mark.parametrize("rows", [5, None, [("loft", 1, 5)], [{"resource": "loft"}], [(2, "loft", 1, 5, "a")], ["loft"]])
+def test_what_is_no_row_of_a_table_is_refused(rows: Any) -> None:
+    """The error says which call books requests of other forms, and nothing is booked or added."""
+    calendar = Calendar()
+    with pytest.raises(QueryError, match=r"row"):
+        list(fill(calendar, rows))
+    assert (len(calendar), len(calendar.resources)) == (0, 0)

@@ -17,7 +17,7 @@ from typing import Any
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.change import Change
-from bookcore.model.errors import QueryError
+from bookcore.model.errors import QueryError, attempt
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
@@ -154,7 +154,7 @@ def about(what: object, id: object) -> Callable[[Entry], bool]:
     def is_about(entry: Entry) -> bool:
         return (not is_resource and entry.booking == id) or (not is_booking and id in entry.resources)
 
-    return is_about
+    return lambda entry: attempt(lambda: is_about(entry), False)  # an id's own comparison may raise
 
 
 class History(tuple[Entry, ...]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -265,6 +266,26 @@ def test_what_has_no_id_has_no_history(tmp_path: Path) -> None:
         for what in (None, BookingEvent(room, 1, 2)):
             with pytest.raises(QueryError, match="a booking that was made"):
                 calendar.history(what)
+
+
+def test_an_id_whose_own_code_raises_has_no_entries(tmp_path: Path) -> None:
+    """As any other call takes it for an id that is not there."""
+
+    class Unequal:
+        def __eq__(self, other: object) -> bool:
+            raise ZeroDivisionError
+
+        __hash__ = object.__hash__
+
+    class Unnamed:
+        @property
+        def id(self) -> int:
+            raise ZeroDivisionError
+
+    with Calendar.open(tmp_path / "rooms") as calendar:
+        calendar.book(calendar.add_resource(Resource("a")), 1, 2)
+        for what in (Unequal(), Unnamed(), Decimal("sNaN")):
+            assert not calendar.history(what)
 
 
 def test_a_calendar_without_a_journal_has_no_history() -> None:

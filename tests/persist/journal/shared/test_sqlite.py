@@ -155,7 +155,7 @@ def test_a_checkpoint_that_nobody_wrote_is_passed_over(
     """SQLite reads anything out of a damaged file; what is no bytes, no mark or no position is a damaged checkpoint."""
     calendar = booked(opened)
     calendar.checkpoint()
-    ask(tmp_path, f"UPDATE checkpoint SET {statement}")
+    ask(tmp_path, f"UPDATE checkpoint SET {statement}")  # noqa: S608
     assert opened().digest() == calendar.digest()
     assert "an older one and all records since are read" in caplog.text
     found = check(f"sqlite:///{tmp_path}/rooms.db")
