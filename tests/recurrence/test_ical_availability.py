@@ -135,7 +135,8 @@ def test_times_without_a_zone_need_one() -> None:
         ["DTEND:20260504T120000Z"], ["DTSTART:20260504T120000Z", "DTEND:20260504T110000Z"], ["PRIORITY:10"], ["PRIORITY:x"],
         ["BEGIN:AVAILABLE", "END:AVAILABLE"], ["BEGIN:AVAILABLE", "DTSTART:20260504T120000Z", "END:AVAILABLE"],
         available("RRULE:FREQ=SOMETIMES"), available("DTSTART:20260504T100000Z"), ["DTSTART;TZID=Mars:20260504T120000"],
-        available("RRULE FREQ=DAILY"), ["BUSYTYPE"],
+        available("RRULE FREQ=DAILY"), ["BUSYTYPE"], ["DTSTART;TZID=Europe/Berlin:00010101T000000"],
+        ["DTSTART:20260504T120000Z", "DTEND;TZID=America/New_York:99991231T230000"],
     ],
 )  # fmt: skip
 def test_component_that_cannot_be_read_is_refused_as_a_whole(lines: list[str]) -> None:

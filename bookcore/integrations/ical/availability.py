@@ -175,4 +175,9 @@ def _located(when: Any, zone: tzinfo | None, component: Component) -> Any:
     if not isinstance(located, datetime) or located.tzinfo is None:
         reason = "availability has instants, and this is none; zone=... says what dates and floating times mean"
         raise CalendarFileError(when, reason, uid=component.uid, line=component.line)
+    try:
+        located.astimezone(UTC)
+    except OverflowError as exc:
+        reason = "in UTC it is before the year 1 or after the year 9999"
+        raise CalendarFileError(when, reason, uid=component.uid, line=component.line) from exc
     return located
