@@ -550,6 +550,34 @@ def test_entries_with_keys_of_one_plain_type_are_late(key: Callable[[int], Any])
     line.check()
 
 
+class Numeric:
+    """Compares with whole numbers, and answers as arrays do: with something that is no bool."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: Any) -> Any:
+        return int(self.rank < (other.rank if type(other) is Numeric else other))
+
+    def __gt__(self, other: Any) -> Any:
+        return int(self.rank > (other.rank if type(other) is Numeric else other))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_late_entries_are_found_by_keys_whose_comparisons_return_no_bool(closed: bool) -> None:
+    """Whichever side of a key is looked at."""
+    line = OccupancyIndex(closed, **{**SMALL.occupancy, "patience": 0})
+    chosen = random.Random(5)
+    found = 0
+    for number in range(400):
+        start = chosen.randrange(300)
+        line.add(number, start, start + chosen.randrange(1, 9))
+        found = max(found, late(line))
+        start, end = sorted(chosen.sample(range(310), 2))
+        assert line.busy(Numeric(start), Numeric(end)) == line.busy(start, end)
+    assert found > 0
+
+
 @pytest.mark.parametrize(
     "keys",
     [
