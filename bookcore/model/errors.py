@@ -70,8 +70,9 @@ class blaming:  # noqa: N801 - used like a function; as a generator with `contex
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
-        if isinstance(exc, Exception) and not isinstance(exc, LACKING + self._passed):
+    def __exit__(self, kind: type[BaseException] | None, exc: Any, trace: object) -> None:
+        # not isinstance: an exception may claim a class
+        if kind is not None and issubclass(kind, Exception) and not issubclass(kind, LACKING + self._passed):
             raise self._error(exc) from exc
 
 

@@ -14,6 +14,12 @@ from bookcore import BookcoreError, BookingEvent, Calendar, FieldError, Resource
 from bookcore.hours import Hours
 
 
+class Lying(Exception):  # noqa: N818
+    """Claims to be a lack of memory."""
+
+    __class__ = MemoryError  # type: ignore[assignment]
+
+
 class Raising:
     """An iterable that raises in its midst."""
 
@@ -58,7 +64,7 @@ CALLS: dict[str, Callable[[Calendar, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("error", [MemoryError, RecursionError, ZeroDivisionError, ValueError])
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, ZeroDivisionError, ValueError, Lying])
 @pytest.mark.parametrize("name", CALLS)
 def test_what_the_callers_objects_lack_is_passed_on(name: str, error: type[Exception]) -> None:
     calendar = Calendar()
