@@ -807,7 +807,8 @@ class Engine:
                 record = twin(closure.resource)
                 state.keys.admit(closure.start, closure.end)
                 here = tuple(self._own(event) for event in closure.overlapping)
-                state.commit(changes.Closed(replace(closure, resource=record.resource, overlapping=here)))
+                reason: Any = plain_text(closure.reason)
+                state.commit(changes.Closed(replace(closure, resource=record.resource, reason=reason, overlapping=here)))
             case changes.Reopened(closure):
                 known = state.closures.by_id.get(closure.id)
                 if known is None:
@@ -875,7 +876,7 @@ def _is_whole(change: Any) -> bool:
     for name in _RECORDS.get(type(change), ()):
         record = getattr(change, name, None)
         if closes:
-            if not is_a(record, Closure) or type(record.id) is not int:
+            if not is_a(record, Closure) or type(record.id) is not int or plain_text(record.reason) is None:
                 return False
         elif not is_a(record, BookingEvent) or not all(hasattr(record, fact) for fact in _FACTS):
             return False

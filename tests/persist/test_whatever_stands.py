@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -19,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore.calendar import Calendar
-from bookcore.errors import BookcoreError, SnapshotError
+from bookcore.changes import Closed
+from bookcore.errors import BookcoreError, SnapshotError, TransactionError
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec import columns
@@ -199,6 +201,23 @@ def test_names_and_reasons_of_a_subclass_of_text_come_back_as_texts(
         assert [(type(closure.reason), closure.reason) for closure in calendar.closures()] == [(str, "guest")] * 2
     if place != "a.bks":
         calendar.close()
+
+
+def test_the_reason_of_an_applied_closure_comes_back_as_a_text(tmp_path: Path) -> None:
+    """As that of one that is made; what is no text is no reason."""
+    leader: Calendar = Calendar()
+    leader.add_resource(Resource("a"))
+    closure = leader.close("a", 5, 8)
+    with Calendar.open(tmp_path / "rooms") as follower:
+        follower.add_resource(Resource("a"))
+        with pytest.raises(TransactionError, match="lacks the record"):
+            follower.apply(Closed(replace(closure, reason=5)))  # type: ignore[arg-type]
+        follower.apply(Closed(replace(closure, reason=Name.GUEST)))
+        follower.checkpoint()
+        digest = follower.digest()
+    with Calendar.open(tmp_path / "rooms") as follower:
+        assert follower.digest() == digest
+        assert [(type(each.reason), each.reason) for each in follower.closures()] == [(str, "guest")]
 
 
 class Mute(Exception):  # noqa: N818

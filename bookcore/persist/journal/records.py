@@ -115,7 +115,7 @@ class Encoder:
             case changes.Closed(closure):
                 overlapping = [self._facts(event) for event in closure.overlapping]
                 span = closure.start, closure.end
-                return Kind.CLOSED, closure.id, id_of(closure.resource), *span, str.__str__(closure.reason), overlapping
+                return Kind.CLOSED, closure.id, id_of(closure.resource), *span, closure.reason, overlapping
             case changes.Reopened(closure):
                 return Kind.REOPENED, closure.id
             case changes.HoursSet(resource, hours):
