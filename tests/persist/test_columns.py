@@ -440,6 +440,20 @@ def test_number_of_a_million_digits_is_refused(value: Any) -> None:
         encode_column([value])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (frozenset([0, 8]), frozenset([8, 0])), ({0, 8}, {8, 0}),
+        (frozenset([frozenset([0, 8]), 8, "a", 1.5]), frozenset([1.5, "a", 8, frozenset([8, 0])])),
+    ],
+)  # fmt: skip
+def test_equal_sets_are_written_alike(one: Any, other: Any) -> None:
+    """Whatever order their elements have in this process."""
+    assert one == other
+    assert encode_column([one]) == encode_column([other])
+    assert decode_column(encode_column([one]), 1) == [one]
+
+
 # -- classes of the user ---------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,39 @@ def test_ids_that_equal_the_numbers_keep_their_types(
             calendar.checkpoint()
     if place != "rooms":
         assert not check(place).faults
+
+
+@pytest.mark.parametrize("value", [19.99, time(9), Decimal("NaN"), datetime(2026, 10, 25, 2, fold=1)], ids=str)
+@pytest.mark.parametrize("place", ["rooms", "sqlite:///rooms.db"])
+def test_digest_does_not_tell_one_object_from_several_that_are_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, value: Any
+) -> None:
+    """A program books with one literal again and again, and each record is read as an object of its own."""
+    monkeypatch.chdir(tmp_path)
+    with Calendar.open(place) as calendar:
+        calendar.add_resource(Resource("a"))
+        for at in range(40):
+            calendar.book("a", at, at + 1, id=("visit", at), price=value)
+        digest = calendar.digest()
+    for _ in range(2):
+        with Calendar.open(place) as calendar:
+            assert calendar.digest() == digest
+            calendar.checkpoint()
+    if place != "rooms":
+        assert not check(place).faults
+
+
+def test_digest_does_not_tell_keys_that_are_one_object(tmp_path: Path) -> None:
+    """The keys of many resources may be the same tuples, and are written once then."""
+    digests = []
+    for keys in ((lambda at, known={n: (n, "x") for n in range(30)}: known[at]), lambda at: (at, "x")):
+        calendar = Calendar()
+        for name in range(30):
+            calendar.add_resource(Resource(name))
+            for at in range(0, 28, 2):
+                calendar.book(name, keys(at), keys(at + 1))
+        digests.append(calendar.digest())
+    assert digests[0] == digests[1]
 
 
 def test_resource_is_told_by_identity_whatever_it_says_of_itself(tmp_path: Path) -> None:

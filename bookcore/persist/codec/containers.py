@@ -15,7 +15,8 @@ from collections.abc import Callable
 from itertools import chain, islice
 from typing import Any
 
-from bookcore.persist.codec.blob import Unreadable
+from bookcore.model.errors import attempt
+from bookcore.persist.codec.blob import MAX_DEPTH, Unreadable
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity
 
 _BY_LENGTHS, _BY_POSITION = range(2)
@@ -30,6 +31,22 @@ def _write_lengths(out: ColumnWriter, values: list[Any]) -> None:
 def _write_elements(out: ColumnWriter, values: list[Any]) -> None:
     _write_lengths(out, values)
     out.column(list(chain.from_iterable(values)))
+
+
+def _write_sets(out: ColumnWriter, values: list[Any]) -> None:
+    """Write sets in an order of their elements that is the same in every process, which that of the hashes is not."""
+    _write_elements(out, [value if len(value) < 2 else sorted(value, key=_place) for value in values])
+
+
+def _place(element: Any, depth: int = 0) -> tuple[str, Any]:
+    """Return what orders the elements of a set: the type, and the value or what it says of itself."""
+    cls: Any = type(element)
+    if cls in (int, str, bytes):
+        return cls.__name__, element
+    if cls not in (tuple, frozenset) or depth > MAX_DEPTH:  # what is nested deeper is refused
+        return cls.__name__, attempt(lambda: repr(element), "")
+    places = [_place(each, depth + 1) for each in element]
+    return cls.__name__, places if cls is tuple else sorted(places)
 
 
 def _elements_reader(make: Callable[[Any], Any], *, hashed: bool = False) -> Callable[[ColumnReader, int], list[Any]]:
@@ -120,6 +137,6 @@ CONTAINERS: dict[type, Family] = {
     tuple: Family(20, _write_tuples, _read_tuples, by_identity, scalar=False),
     list: Family(21, _write_elements, _elements_reader(list), by_identity, scalar=False),
     dict: Family(22, _write_dicts, _read_dicts, by_identity, scalar=False),
-    set: Family(23, _write_elements, _elements_reader(set, hashed=True), by_identity, scalar=False),
-    frozenset: Family(24, _write_elements, _elements_reader(frozenset, hashed=True), by_identity, scalar=False),
+    set: Family(23, _write_sets, _elements_reader(set, hashed=True), by_identity, scalar=False),
+    frozenset: Family(24, _write_sets, _elements_reader(frozenset, hashed=True), by_identity, scalar=False),
 }

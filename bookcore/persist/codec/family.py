@@ -10,7 +10,9 @@ are abstract here and implemented by `columns`, so that no family imports the mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from bookcore.persist.codec.blob import BlobReader, BlobWriter
@@ -40,7 +42,20 @@ def by_value(values: list[Any]) -> Iterable[Hashable]:
 
 def by_identity(values: list[Any]) -> Iterable[Hashable]:
     """Return ids as tokens: for types without a hash, or whose equal values may differ (``0.0`` and ``-0.0``)."""
-    return map(id, values)
+    return range(len(values)) if _APART.get() else map(id, values)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Write the same bytes in a block whether equal values are one object or several: `by_identity` finds none twice."""
+    token = _APART.set(True)
+    try:
+        yield
+    finally:
+        _APART.reset(token)
+
+
+_APART: ContextVar[bool] = ContextVar("bookcore.apart", default=False)
 
 
 class ColumnWriter(BlobWriter, ABC):

@@ -10,6 +10,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import brief
 from bookcore.persist.codec.blob import Unwritable
 from bookcore.persist.codec.columns import KeyColumn, encode_column
+from bookcore.persist.codec.family import apart
 from bookcore.persist.errors import SnapshotValueError
 from bookcore.persist.snapshot.gather import gather
 from bookcore.persist.snapshot.state import Bookings, State, Tags, encode_state
@@ -26,7 +27,8 @@ def digest(calendar: CalendarState) -> str:
         tags = sorted(((members, encode_column([label]), label) for members, label in labels), key=itemgetter(0, 1))
         _list_apart(state)
         state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
-        sections = encode_state(state)
+        with apart():  # which values are one object depends on where they came from: a literal, or records
+            sections = encode_state(state)
     except Unwritable as exc:
         raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
     found = blake2b(digest_size=32, person=b"bookcore.digest")
