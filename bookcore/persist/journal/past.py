@@ -151,10 +151,13 @@ def about(what: object, id: object) -> Callable[[Entry], bool]:
     is_booking = is_a(what, BookingEvent)
     is_resource = not is_booking and id is not what
 
-    def is_about(entry: Entry) -> bool:
-        return (not is_resource and entry.booking == id) or (not is_booking and id in entry.resources)
+    def has_it(other: object) -> bool:  # an id's own comparison may raise, of some of the others
+        return other is id or attempt(lambda: bool(other == id), False)
 
-    return lambda entry: attempt(lambda: is_about(entry), False)  # an id's own comparison may raise
+    def is_about(entry: Entry) -> bool:
+        return (not is_resource and has_it(entry.booking)) or (not is_booking and any(map(has_it, entry.resources)))
+
+    return is_about
 
 
 class History(tuple[Entry, ...]):

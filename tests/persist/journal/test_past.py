@@ -288,6 +288,23 @@ def test_an_id_whose_own_code_raises_has_no_entries(tmp_path: Path) -> None:
             assert not calendar.history(what)
 
 
+def test_an_id_that_cannot_be_compared_with_one_id_is_compared_with_the_others(tmp_path: Path) -> None:
+    """So that no entry is missing, of a booking whose own id is another."""
+
+    class Number:
+        def __eq__(self, other: object) -> bool:
+            if isinstance(other, str):
+                raise TypeError
+            return other == 1
+
+        __hash__ = object.__hash__
+
+    with Calendar.open(tmp_path / "rooms") as calendar:
+        calendar.book(calendar.add_resource(Resource(1)), 1, 2, id="stay")
+        calendar.move("stay", resource=calendar.add_resource(Resource("other")))
+        assert [entry.position for entry in calendar.history(Number())] == [1, 2, 4]
+
+
 def test_a_calendar_without_a_journal_has_no_history() -> None:
     """As it has no position."""
     with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
