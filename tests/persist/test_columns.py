@@ -454,6 +454,17 @@ def test_equal_sets_are_written_alike(one: Any, other: Any) -> None:
     assert decode_column(encode_column([one]), 1) == [one]
 
 
+def test_a_set_has_elements_of_a_class_that_is_called_like_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its elements are not compared with those of the other class."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+    whole: Any = type("int", (Fraction,), {})
+    register_key_codec(whole, "whole", str, whole)
+    given = frozenset([5, whole(7), whole(1)])
+    found = decode_column(encode_column([given]), 1)
+    assert found == [given] and set(map(type, found[0])) == {int, whole}
+
+
 # -- classes of the user ---------------------------------------------------------------------------
 
 

@@ -38,15 +38,15 @@ def _write_sets(out: ColumnWriter, values: list[Any]) -> None:
     _write_elements(out, [value if len(value) < 2 else sorted(value, key=_place) for value in values])
 
 
-def _place(element: Any, depth: int = 0) -> tuple[str, Any]:
-    """Return what orders the elements of a set: the type, and the value or what it says of itself."""
+def _place(element: Any, depth: int = 0) -> tuple[Any, ...]:
+    """Return what orders the elements of a set: the type and the value, or after these what an element says of itself."""
     cls: Any = type(element)
     if cls in (int, str, bytes):
-        return cls.__name__, element
+        return False, cls.__name__, element
     if cls not in (tuple, frozenset) or depth > MAX_DEPTH:  # what is nested deeper is refused
-        return cls.__name__, attempt(lambda: repr(element), "")
+        return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # the name of a class may be that of another one
     places = [_place(each, depth + 1) for each in element]
-    return cls.__name__, places if cls is tuple else sorted(places)
+    return False, cls.__name__, places if cls is tuple else sorted(places)
 
 
 def _elements_reader(make: Callable[[Any], Any], *, hashed: bool = False) -> Callable[[ColumnReader, int], list[Any]]:
