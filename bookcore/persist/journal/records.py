@@ -24,11 +24,12 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
+from bookcore.index.attribute_index import is_nan
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
-from bookcore.persist.codec.blob import MissingCodec, Unreadable
+from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
 from bookcore.persist.journal.runs import load_rows, load_run
@@ -123,12 +124,12 @@ class Encoder:
             case changes.CapacitySet(resource, capacity, before):
                 return Kind.CAPACITY_SET, id_of(resource), capacity, before
             case changes.Tagged(resource, label):
-                return Kind.TAGGED, id_of(resource), label
+                return Kind.TAGGED, id_of(resource), _findable(label)
             case changes.Untagged(resource, label):
                 return Kind.UNTAGGED, id_of(resource), label
             case changes.ResourceAdded():
                 cls, attributes = describe(change, self._path, self._state.registry.key)
-                facts = change.id, change.capacity, change.before, change.after
+                facts = _findable(change.id), change.capacity, change.before, change.after
                 return Kind.RESOURCE_ADDED, *facts, change.labels, name(cls), attributes
             case changes.ResourceRemoved():
                 return Kind.RESOURCE_REMOVED, change.id
@@ -138,8 +139,15 @@ class Encoder:
 
     def _facts(self, event: BookingEvent) -> tuple[Any, ...]:
         """Return what a record says of an event, besides its resource and number."""
-        facts = event._id, event._start, event._end, event._quantity
+        facts = _findable(event._id), event._start, event._end, event._quantity
         return self._classes.name(type(event)), *facts, by_text(event.fields)
+
+
+def _findable(id: Any) -> Any:
+    """Return an id or a label. Raises: `Unwritable` for a NaN, or a tuple with one: later records would name it in vain."""
+    if type(id) not in (int, str) and is_nan(id):
+        raise Unwritable(id, "an id or a label that is no number equals nothing, and would not be found again")
+    return id
 
 
 def standing(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[bytes]:
