@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from bookcore.errors import KeyTypeError
 from bookcore.persist import registry
+from bookcore.persist.codec import containers
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import (
     decode_column,
@@ -452,6 +454,16 @@ def test_equal_sets_are_written_alike(one: Any, other: Any) -> None:
     assert one == other
     assert encode_column([one]) == encode_column([other])
     assert decode_column(encode_column([one]), 1) == [one]
+
+
+@pytest.mark.parametrize("one", [{"b", "a", "c"}, {8, 0, -3}, {b"b", b"", b"a"}])
+def test_elements_of_one_plain_type_are_put_in_order_without_their_places(one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same order; with another element among them it is that of the places."""
+    general = sorted(one, key=containers._place)
+    monkeypatch.setattr(containers, "_place", Mock(side_effect=ZeroDivisionError))
+    assert containers._in_order(one) == general
+    with pytest.raises(ZeroDivisionError):
+        containers._in_order({*one, None})
 
 
 def test_a_set_has_elements_of_a_class_that_is_called_like_another(monkeypatch: pytest.MonkeyPatch) -> None:

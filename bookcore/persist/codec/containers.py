@@ -35,13 +35,24 @@ def _write_elements(out: ColumnWriter, values: list[Any]) -> None:
 
 def _write_sets(out: ColumnWriter, values: list[Any]) -> None:
     """Write sets in an order of their elements that is the same in every process, which that of the hashes is not."""
-    _write_elements(out, [value if len(value) < 2 else sorted(value, key=_place) for value in values])
+    _write_elements(out, list(map(_in_order, values)))
+
+
+def _in_order(value: Any) -> Any:
+    """Return the elements of a set in the order of their places; those of one plain type are in it without them."""
+    if len(value) < 2:
+        return value
+    kinds = set(map(type, value))
+    return sorted(value) if len(kinds) == 1 and kinds <= _PLAIN else sorted(value, key=_place)
+
+
+_PLAIN = {int, str, bytes}
 
 
 def _place(element: Any, depth: int = 0) -> tuple[Any, ...]:
     """Return what orders the elements of a set: the type and the value, or after these what an element says of itself."""
     cls: Any = type(element)
-    if cls in (int, str, bytes):
+    if cls in _PLAIN:
         return False, cls.__name__, element
     if cls not in (tuple, frozenset) or depth > MAX_DEPTH:  # what is nested deeper is refused
         return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # the name of a class may be that of another one
