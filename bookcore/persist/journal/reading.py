@@ -14,9 +14,10 @@ reading fails, and `reread` does it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bookcore.engine.bulk_load import garbage_paused
@@ -420,13 +421,17 @@ def apply(replay: Replay, record: Record) -> None:
     except MissingCodec as exc:
         raise SnapshotTypeError(record.path, exc.reason, [exc.name]) from exc
     except MemoryError as exc:
-        raise JournalError(record.path, "there is not enough memory to read it", offset=at) from exc
+        raise _too_large(record) from exc
     except BookcoreError as exc:
         if (other := other_keys(exc)) is not None:
             raise JournalError(record.path, other, offset=at) from exc
         raise JournalDamagedError(record.path, f"a record that does not follow from those before: {exc}", offset=at) from exc
     except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
         raise JournalDamagedError(record.path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
+
+
+def _too_large(record: Record) -> JournalError:
+    return JournalError(record.path, "there is not enough memory to read it", offset=record.at)
 
 
 class Asked(NamedTuple):
@@ -465,28 +470,32 @@ def replay(state: CalendarState, known: dict[str, type], records: Iterable[Recor
 
 def apply_all(replay: Replay, records: Iterable[Record]) -> None:
     """Apply records, runs of short ones at once. The calendar's lock is held for writing. Raises: as `apply`."""
-    run = list[Record]()
+    run, wholes = list[bytes](), list[Record]()  # short records, and the record of which each is a part
     for record in records:
-        if replay.can_load(record.data):
-            run.append(record)
-            if len(run) < _AT_ONCE:
-                continue
-            _apply_run(replay, run)
-        else:
-            _apply_run(replay, run)
+        try:
+            parts = replay.loadable(record.data)
+        except MemoryError as exc:
+            raise _too_large(record) from exc
+        run += parts
+        wholes += repeat(record, len(parts))
+        if parts and len(run) < _AT_ONCE:
+            continue
+        _apply_run(replay, run, wholes)
+        if not parts:
             apply(replay, record)
         run.clear()
-    _apply_run(replay, run)
+        wholes.clear()
+    _apply_run(replay, run, wholes)
 
 
-def _apply_run(replay: Replay, run: list[Record]) -> None:
+def _apply_run(replay: Replay, run: Sequence[bytes], wholes: Sequence[Record]) -> None:
     """Apply short records, all at once if that can be done; if not, one by one, which finds the first that is wrong."""
     try:
-        left = replay.load([record.data for record in run]) if len(run) >= FEWEST else range(len(run))
+        left = replay.load(run) if len(run) >= FEWEST else range(len(run))
     except MemoryError as exc:
-        raise JournalError(run[0].path, "there is not enough memory to read it", offset=run[0].at) from exc
+        raise _too_large(wholes[0]) from exc
     for at in left:
-        apply(replay, run[at])
+        apply(replay, wholes[at]._replace(data=run[at]))
 
 
 class Directory(NamedTuple):

@@ -7,7 +7,7 @@ A row is a tuple: the number of the kind of change, then plain facts. Bookings, 
 ids; a class is written by its name and looked up among those handed in. The record of a resource carries its attributes as
 they were when the command ended.
 
-A record of one plain booking, or of its removal, has a short form, see `bookcore.persist.journal.short`; runs of these are
+A record of plain bookings, or of their removals, has a short form, see `bookcore.persist.journal.short`; runs of these are
 applied at once.
 
 Applying a record decides nothing again: no rule is asked, no clock is read. The numbers of bookings and closures are those
@@ -19,6 +19,7 @@ The changes of indexes are in no record, because an index is a function of the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby, islice
 from typing import Any
 
@@ -33,7 +34,16 @@ from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
 from bookcore.persist.journal.runs import load_rows, load_run
-from bookcore.persist.journal.short import is_removal, is_short, read_short, removed_by, short_form
+from bookcore.persist.journal.short import (
+    is_removal,
+    is_several,
+    is_short,
+    parts_of,
+    read_short,
+    removed_by,
+    several,
+    short_form,
+)
 from bookcore.persist.snapshot.classes import CODEC, ClassNames, class_of
 from bookcore.persist.snapshot.gather import by_text, describe
 from bookcore.persist.snapshot.rebuild import ROOMY, event_maker, maker
@@ -74,8 +84,13 @@ class Encoder:
         Complexity: O(changes).
         """
         noted = list(noted)
-        if len(noted) == 1 and (short := short_form(self._state, noted[0])):
-            return short
+        shorts: list[bytes] = []
+        for change in noted:
+            if (short := short_form(self._state, change)) is None:
+                break
+            shorts.append(short)
+        if shorts and len(shorts) == len(noted):
+            return shorts[0] if len(shorts) == 1 else several(shorts)
         rows: list[tuple[Any, ...]] = []
         # Backwards, because the calendar knows the ids of resources as they are after the last change.
         removed: dict[int, Any] = {}
@@ -187,6 +202,8 @@ def rows_of(record: bytes) -> list[Any]:
     """
     if not is_short(record):
         return _rows(record)
+    if is_several(record):
+        return [row for part in parts_of(record) for row in rows_of(part)]
     if is_removal(record):
         return [(Kind.RELEASED, removed_by(record), False, False, None, None)]
     number, start, end, where = read_short(record)
@@ -231,6 +248,12 @@ class Replay:
         whatever the calendar and the code of the user's classes raise for a record that does not fit the calendar.
         Complexity: as the commands that the record tells of.
         """
+        if is_several(record):
+            for can_load, neighbours in groupby(parts_of(record), self._can_load):
+                parts = list(neighbours)
+                for at in self.load(parts) if can_load and len(parts) >= FEWEST else range(len(parts)):
+                    self.apply(parts[at])
+            return
         if is_short(record):
             if is_removal(record):
                 self._released(removed_by(record), False, False, None, None)
@@ -252,9 +275,16 @@ class Replay:
             raise Unreadable(f"{len(row) - 1} facts of a change of kind {kind}, {count} expected")
         apply(*row[1:])
 
-    def can_load(self, record: bytes) -> bool:
-        """Tell whether `load` takes a record: a short one, but for removals that subscribers receive."""
-        return is_short(record) and not (self._state.log.active and is_removal(record))
+    def _can_load(self, record: bytes) -> bool:
+        """Tell whether `load` takes a short record: no removal of which somebody hears."""
+        return not (self._state.log.active and is_removal(record))
+
+    def loadable(self, record: bytes) -> list[bytes]:
+        """Return the short records for `load` of which a record is made; none if it has other changes as well."""
+        with suppress(Unreadable):
+            parts = parts_of(record) if is_several(record) else [record] if is_short(record) else []
+            return parts if all(map(self._can_load, parts)) else []
+        return []
 
     def load(self, records: Sequence[bytes]) -> Sequence[int]:
         """Apply short records at once; return the places of those that are left, see `load_run`."""

@@ -1,4 +1,4 @@
-"""The short form of a record: one plain booking, whose number is its id and whose keys are whole numbers or datetimes.
+"""The short form of a record: a plain booking, whose number is its id and whose keys are whole numbers or datetimes.
 
 Most records are of this kind, or of the removal of such a booking, which has the first eight bytes alone, with its id. The
 short form takes a third of the bytes, and is read many at a time:
@@ -13,6 +13,10 @@ short form takes a third of the bytes, and is read many at a time:
     byte at 7   1 to 3   datetimes, datetimes in UTC, whole numbers; the id of the resource is a text
                 5 to 7   the same, and the id is a whole number
                     8   a removal
+                    9   several of these, such as the changes of a transaction
+
+A record of several has their count in place of the number, then the size of each in four bytes, then the short records
+themselves, in order.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -42,6 +47,7 @@ _OF_INTS = 3  # the form of whole numbers
 _OF_NUMBERED = 4  # is added where the id of the resource is a whole number
 REMOVAL = 8
 """The form of a removal."""
+_SEVERAL = 9  # the form of a record that is made of others
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -88,8 +94,38 @@ def short_form(state: CalendarState, change: changes.Change) -> bytes | None:
 
 
 def is_short(record: bytes) -> bool:
-    """Tell whether a record has the short form, of a plain booking or a removal."""
+    """Tell whether a record has the short form, of a plain booking, a removal, or several of these."""
     return len(record) > _FORM_AT and record[_FORM_AT] != 0
+
+
+def is_several(record: bytes) -> bool:
+    """Tell whether a record is made of several short ones."""
+    return len(record) > _FORM_AT and record[_FORM_AT] == _SEVERAL
+
+
+def several(records: Sequence[bytes]) -> bytes:
+    """Return one record that is made of several short ones. O(n).
+
+    >>> parts_of(several([b"booking!", b"removal."]))
+    [b'booking!', b'removal.']
+    """
+    sizes = struct.pack(f"<{len(records)}I", *map(len, records))
+    return _NUMBER.pack(_SEVERAL << _FORM | len(records)) + sizes + b"".join(records)
+
+
+def parts_of(record: bytes) -> list[bytes]:
+    """Return the short records of which one is made. O(n). Raises: `Unreadable`."""
+    count = int.from_bytes(record[:_FORM_AT], "little")
+    begin = _NUMBER.size + 4 * count
+    if begin > len(record):
+        raise Unreadable(f"{count} changes in a record of {len(record)} bytes")
+    ends = list(accumulate(struct.unpack_from(f"<{count}I", record, _NUMBER.size), initial=begin))
+    parts = [record[start:end] for start, end in pairwise(ends)]
+    if ends[-1] != len(record) or min(map(len, parts), default=0) < _NUMBER.size:
+        raise Unreadable(f"{count} changes whose sizes are not those of a record of {len(record)} bytes")
+    if not {0, _SEVERAL}.isdisjoint(forms_of(parts)):
+        raise Unreadable("a change among several that has no short form of its own")
+    return parts
 
 
 def is_removal(record: bytes) -> bool:
@@ -162,4 +198,4 @@ def _keys(numbers: Sequence[int], form: int) -> Sequence[Any]:
     if of_keys == _OF_INTS:
         return list(numbers)
     epoch = _EPOCHS[_ZONES[of_keys]]
-    return [epoch + number * _MICROSECOND for number in numbers]
+    return list(map(epoch.__add__, map(_MICROSECOND.__mul__, numbers)))

@@ -20,6 +20,7 @@ from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.journal import reading, records, runs
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Kind, Replay
+from bookcore.persist.journal.short import several
 from bookcore.persist.shared.replaying import replay_all
 from bookcore.persist.shared.seam import Place, Stored
 from bookcore.persist.snapshot.classes import handed_in
@@ -265,6 +266,7 @@ def test_a_record_in_the_midst_that_does_not_follow_is_named(
     for data, at in (
         ([*good[:20], short(number, low, high, where), *good[21:]], 25),
         ([encode_column([*in_a_row[:20], row(number, low, high, _1=where), *in_a_row[21:]])], 5),
+        ([several([*good[:20], short(number, low, high, where), *good[21:]])], 5),
     ):
         said = set()
         for fewest, hears in ((2, True), (2, False), (1 << 30, True)):
@@ -281,6 +283,19 @@ def test_a_record_in_the_midst_that_does_not_follow_is_named(
             copy.apply(entries(*good))  # the next attempt, when the damage is repaired
             assert len(copy.calendar) == 39
         assert len(said) == 1
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_bookings_around_a_removal_in_one_record_are_applied_at_once(hears: bool, loads: list[int]) -> None:
+    """A removal of which somebody may hear is applied in its place."""
+    bookings = [short(n, 10 * n, 10 * n + 5) for n in range(2, 40)]
+    copy = Copy(hears=hears)
+    begun(copy)
+    copy.apply(entries(several([*bookings[:20], struct.pack("<Q", 8 << 56 | 7), *bookings[20:]])))
+    copy.calendar.check()
+    assert (len(copy.calendar), loads) == (38, [20, 18])
+    kinds = [changes.Booked] * 20 + [changes.Released] + [changes.Booked] * 18
+    assert [type(change) for change in copy.heard] == kinds * hears
 
 
 ODD: dict[str, dict[str, Any]] = {
@@ -446,7 +461,7 @@ def test_a_shared_calendar_applies_what_others_have_booked_at_once(tmp_path: Pat
             for at in range(40, 60):
                 one.book("room", at, at + 1)
         other.catch_up()
-        assert loads == [10, 10, 20]
+        assert loads == [10, 30]  # those of the transaction come in a row with those before it
         assert (other.position, other.digest()) == (one.position, one.digest())
         other.check()
         assert [getattr(change, "event", change).id for change in heard[1:]] == [*range(1, 11), 3, *range(11, 41)]

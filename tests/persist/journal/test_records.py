@@ -21,7 +21,7 @@ from bookcore.persist.journal import reading
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, replay
 from bookcore.persist.journal.records import Encoder, Replay, rows_of, standing
-from bookcore.persist.journal.short import is_short
+from bookcore.persist.journal.short import is_several, is_short, parts_of, several
 from bookcore.persist.snapshot.classes import handed_in
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
@@ -258,11 +258,43 @@ def test_a_booking_that_says_more_has_a_long_record() -> None:
         lambda: leader.hold("room", 1, 2), lambda: leader.hold("room", 1, 2, until=9),
         lambda: leader.add_booking(Odd("room", 1, 2)), lambda: leader.book("room", 1, 2, id="named again"),
         lambda: leader.add_booking(BookingEvent("room", 1, 2, id=1 << 60)),
-        lambda: leader.book_all([("room", 1, 2), ("room", 1, 2)]),
+        lambda: leader.book_all([("room", 1, 2), {"resource": "room", "start": 1, "end": 2, "guest": "Ada"}]),
     ):  # fmt: skip
         call()
         assert not is_short(follower.catch_up())
         assert start_of.digest() == leader.digest()
+
+
+def test_several_plain_changes_have_one_record_of_short_ones() -> None:
+    """Those of a transaction and of `book_all`, removals among them, whatever the ids of the resources and the keys."""
+    leader, start_of = Calendar(clock=lambda: 0), Calendar()
+    follower = Follower(leader, [], start_of)
+    for where in ("room", "a\n\0\ud800b", 7):
+        leader.add_resource(Resource(where, capacity=99))
+    follower.catch_up()
+
+    def booked_and_removed() -> None:
+        with leader.transaction():
+            for at in range(20):
+                leader.book("a\n\0\ud800b", at, at + 1)
+            leader.remove_booking(2)
+            leader.book(7, -1 << 63, 5)
+
+    for call, count in (
+        (lambda: leader.book_all([("room", 1, 2), (7, 1, 2)]), 2), (booked_and_removed, 22),
+        (lambda: leader.load([BookingEvent("room", at, at + 1) for at in range(30)]), 30),
+    ):  # fmt: skip
+        call()
+        record = follower.catch_up()
+        assert is_several(record)
+        assert len(parts_of(record)) == count
+        assert rows_of(record) == [row for part in parts_of(record) for row in rows_of(part)]
+        assert start_of.digest() == leader.digest()
+        start_of.check()
+    with leader.transaction():
+        leader.book("room", 1, 2)
+        leader.tag("room", "sea")
+    assert not is_short(follower.catch_up())
 
 
 class Odd(BookingEvent):
@@ -579,3 +611,24 @@ def test_short_records_that_no_encoder_made_are_unreadable(rest: bytes) -> None:
     calendar = Calendar()
     with pytest.raises(Unreadable):
         calendar._gate.run(Replay(calendar._engine.state, {}).apply, ZEROS + rest)
+
+
+GOOD = several([booked(1, 2, 3), gone(1)])
+NOT_SEVERAL: dict[str, bytes] = {
+    "more than there is room for": GOOD[:7] + b"\x09" + bytes(4), "no number of them": ZEROS + b"\x09",
+    "a count beyond the end": b"\xff" * 7 + GOOD[7:], "cut off": GOOD[:-1], "too long": GOOD + b"x",
+    "sizes of others": GOOD[:8] + struct.pack("<2I", 30, 6) + GOOD[16:],
+    "a part of another form": several([booked(1, 2, 3), encode_column([ZEROS])]), "one within another": several([GOOD]),
+    "a part of an unknown form": several([booked(1, 2, 3), ZEROS + b"\x0a" + bytes(17)]),
+}
+
+
+@pytest.mark.parametrize("what", NOT_SEVERAL)
+def test_a_record_of_several_that_no_encoder_made_is_damaged(what: str) -> None:
+    """Whether it is applied or its rows are asked for."""
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    with pytest.raises(Unreadable):
+        rows_of(NOT_SEVERAL[what])
+    with pytest.raises(JournalDamagedError, match="at byte 100"):
+        calendar._gate.run(replay, calendar._engine.state, {}, [Record(1, 1, "here", 100, NOT_SEVERAL[what])])
