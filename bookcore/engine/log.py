@@ -121,14 +121,17 @@ class Log:
         """Tell whether the last change was noted as a whole, after an exception; if not, it is not noted at all. O(1)."""
         if self.changes is not None:
             return bool(self.changes) and self.changes[-1][0] is change
-        if (self.outbox and self.outbox[-1][1] is change) or (self.provisional and self._is_pending(change)):
+        if self.outbox and self.outbox[-1][1] is change:
             return True
-        if self._is_pending(change):
-            self.pending.pop()
+        if self.provisional and self.pending and self.pending[-1] is change:
+            return True
+        self.forget(change)
         return False
 
-    def _is_pending(self, change: Change) -> bool:
-        return bool(self.pending) and self.pending[-1] is change
+    def forget(self, change: Change | None) -> None:
+        """Take the last change back that is to be in a record, if it is this one. O(1)."""
+        if self.pending and self.pending[-1] is change:
+            self.pending.pop()
 
     def note_all(self, changes: Iterable[Change]) -> None:
         """Note many committed changes, all or none, as the last thing that it does. O(changes)."""

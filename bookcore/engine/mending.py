@@ -93,6 +93,7 @@ class Mending:
         state = self._state
         change, registry, ledger, holds, store = state.change, state.registry, state.ledger, state.holds, state.store
         taken_out = self._undo_change()
+        state.log.forget(change)
         records = list(registry.by_id.values())
         resizing, owners = state.resizing, ledger.owners
         resized = None if resizing is None else resizing[0]

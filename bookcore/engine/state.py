@@ -202,20 +202,28 @@ class CalendarState:
                     log.due = log.noted
                     log.outbox.append((log.noted, change, log.subscribers))
             except MemoryError:
-                if not log.has_noted(change):
-                    self._take_back(change)
+                # Assignments come first: there may be no memory for a call either, and then the next call undoes the change.
+                gate = self.gate
+                self.change = change
+                self.begun = gate.torn = gate.waiting = True
+                if log.has_noted(change) or self._take_back(change):
+                    self.change = None
+                    self.begun = gate.torn = False
                 raise
 
-    def _take_back(self, change: changes.Change) -> None:
-        """Undo a change that there is no memory to note. If there is none for that either, the next call does it."""
-        last, last_closure = self.counted
+    def _take_back(self, change: changes.Change) -> bool:
+        """Undo a change that there is no memory to note. Return False if there is none for that: the next call does it."""
+        counted = self.counted
         try:
             self._apply_whole(inverse(change))
-            self.ledger.undo_numbers(last)
-            self.closures.last_id = last_closure
+            self.ledger.undo_numbers(counted[0])
+            self.closures.last_id = counted[1]
         except BaseException:
-            self.change, self.begun, self.counted = change, True, (last, last_closure)
-            self.gate.torn = self.gate.waiting = True
+            self.change = change
+            self.counted = counted
+            self.begun = self.gate.torn = True
+            return False
+        return True
 
     def take_back_pending(self) -> None:
         """Undo what is in no record yet, the latest first, without noting that. The lock is held for writing.
