@@ -189,7 +189,7 @@ def test_lengths_of_numpy_and_pandas() -> None:
 def test_lengths_of_python_go_with_days_and_hours_of_numpy(make: Callable[..., Calendar], capacity: int) -> None:
     """NumPy makes a date of a day and a length of Python, and a datetime of an hour, which cannot be compared."""
     np = pytest.importorskip("numpy")
-    start, end = np.datetime64("2026-01-01"), np.datetime64("2026-01-01T10", "h")
+    start, end, hour = np.datetime64("2026-01-01"), np.datetime64("2026-01-01T10", "h"), np.timedelta64(1, "h")
     answers = []
     for length in (timedelta(days=1), np.timedelta64(1, "D")):
         calendar = make()
@@ -197,12 +197,13 @@ def test_lengths_of_python_go_with_days_and_hours_of_numpy(make: Callable[..., C
         answers.append([calendar.is_available("r", start, end), list(calendar.gaps("r", start, end))])
         calendar.book("r", start, end, quantity=capacity)
         answers[-1] += [
-            calendar.is_available("r", end, end + 50), list(calendar.gaps("r", end, end + 90, at_least=length)),
-            calendar.find_available(end + 48, end + 72).ids(), calendar.next_available("r", start, length),
+            calendar.is_available("r", end, end + 50 * hour),
+            list(calendar.gaps("r", end, end + 90 * hour, at_least=length)),
+            calendar.find_available(end + 48 * hour, end + 72 * hour).ids(), calendar.next_available("r", start, length),
         ]  # fmt: skip
         calendar.check()
     assert answers[0] == answers[1]
-    assert answers[0][3:5] == [[(end + 48, end + 90)], ["r"]]
+    assert answers[0][3:5] == [[(end + 48 * hour, end + 90 * hour)], ["r"]]
 
 
 @pytest.mark.parametrize("name", ["array", "series", "NA"])
