@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
@@ -106,7 +106,9 @@ class SqliteJournal(SharedJournal):
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
-        self._reading = threading.Lock()
+        # Python does not survive that a connection is closed while another thread executes a statement on it. So each has a
+        # lock, which its statements and its closing take. A signal handler that closes may interrupt a statement: an RLock.
+        self._reading, self._writing = threading.RLock(), threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         with self._told("cannot be opened"):
@@ -154,12 +156,12 @@ class SqliteJournal(SharedJournal):
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
         connection.execute(_AT_ONCE)
-        (mode,) = _patiently(connection, "PRAGMA journal_mode = WAL", until).fetchone()
+        (mode,) = _patiently(connection.execute, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
         if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader does not wait
             return
-        _patiently(connection, "BEGIN IMMEDIATE", until)
+        _patiently(connection.execute, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
                 self._make(connection, begin)
@@ -243,10 +245,14 @@ class SqliteJournal(SharedJournal):
         stat = os.stat(self._path)
         return stat.st_dev, stat.st_ino
 
-    def _check_file(self) -> None:
-        """Raise unless the path leads to the file that was opened, which SQLite does not notice."""
+    def _check_process(self) -> None:
+        """Raise in a process that was forked, where another thread may seem to hold a lock for ever."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
+
+    def _check_file(self) -> None:
+        """Raise unless the path leads to the file that was opened, which SQLite does not notice."""
+        self._check_process()
         with suppress(OSError):
             if self._file_there() == self._file:
                 return
@@ -266,7 +272,8 @@ class SqliteJournal(SharedJournal):
         """See `SharedJournal.read`."""
         asked = {"position": place.position, "most": most if most < 0 else most + 1}
         if locked:
-            with self._told("cannot be read"):
+            self._check_process()
+            with self._writing, self._told("cannot be read"):
                 rows = self._locked().execute(_READ, asked).fetchall()
         else:
             with self._to_read("cannot be read") as reader:
@@ -304,32 +311,34 @@ class SqliteJournal(SharedJournal):
 
     # -- appending ---------------------------------------------------------------------------------
 
+    def _execute(self, statement: str) -> sqlite3.Cursor:
+        """Execute a statement on the writer. Raises: sqlite3.Error, `JournalClosedError`."""
+        with self._writing:
+            if self._writer is None:
+                raise JournalClosedError.after_close(self.name)
+            return self._writer.execute(statement)
+
     def _locked(self) -> sqlite3.Connection:
-        """Return the writer, which has been locked."""
-        writer = self._writer
-        if writer is None:
+        """Return the writer, which has been locked. Its lock is held, against `close`."""
+        if self._writer is None:
             raise JournalClosedError.after_close(self.name)
-        if os.getpid() != self._pid:
-            self._check_file()
-        with self._told("the change was not made"):
-            if not writer.in_transaction:
-                raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
-        return writer
+        if not self._writer.in_transaction:
+            raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
+        return self._writer
 
     def lock(self, timeout: float) -> None:
         """See `SharedJournal.lock`."""
         self._check_file()
         self.unlock()  # of a block whose beginning was cut off
-        if self._writer is None:
-            raise JournalClosedError.after_close(self.name)
         with self._told("the change was not made", timeout):
-            _patiently(self._writer, "BEGIN IMMEDIATE", monotonic() + timeout)
+            _patiently(self._execute, "BEGIN IMMEDIATE", monotonic() + timeout)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        writer = self._locked()
+        self._check_process()
         try:
-            with self._told("the change was not made"):
+            with self._writing, self._told("the change was not made"):
+                writer = self._locked()
                 for record in records:
                     place = after(place, record)
                     writer.execute(_APPEND, {**place._asdict(), "record": record, "now": self.now()})
@@ -341,10 +350,11 @@ class SqliteJournal(SharedJournal):
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`."""
-        writer = self._locked()
+        self._check_process()
         try:
-            if self._sync:
-                with self._told("the change may not be on the disk"):
+            with self._writing, self._told("the change may not be on the disk"):
+                writer = self._locked()
+                if self._sync:
                     writer.execute("UPDATE calendar SET origin = origin")  # a commit of nothing does not wait for the disk
                     writer.execute("COMMIT")
         finally:
@@ -352,11 +362,10 @@ class SqliteJournal(SharedJournal):
 
     def unlock(self) -> None:
         """See `SharedJournal.unlock`."""
-        writer = self._writer
-        if writer is not None and os.getpid() == self._pid:
-            with suppress(sqlite3.Error):  # also where another thread is closing it
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
+        if os.getpid() == self._pid:
+            with self._writing, suppress(sqlite3.Error):
+                if self._writer is not None and self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
 
     # -- checkpoints, the end ----------------------------------------------------------------------
 
@@ -366,7 +375,7 @@ class SqliteJournal(SharedJournal):
         self.read(place, 0)
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
             connection.execute(_AT_ONCE)
-            _patiently(connection, "BEGIN IMMEDIATE", monotonic() + self._timeout)
+            _patiently(connection.execute, "BEGIN IMMEDIATE", monotonic() + self._timeout)
             connection.execute(_CHECKPOINT, {**place._asdict(), "snapshot": snapshot})
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
@@ -410,7 +419,7 @@ class SqliteJournal(SharedJournal):
             FORKED.extend(each for each in (self._writer, self._reader) if each is not None)
             self._writer = self._reader = None
             return
-        with self._reading:
+        with self._reading, self._writing:
             for name in ("_writer", "_reader"):
                 connection = getattr(self, name)
                 if connection is not None:
@@ -423,15 +432,15 @@ class SqliteJournal(SharedJournal):
             self.close()
 
 
-def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> sqlite3.Cursor:
+def _patiently(execute: Callable[[str], sqlite3.Cursor], statement: str, until: float) -> sqlite3.Cursor:
     """Execute a statement, again and again while another process has a lock. Raises: sqlite3.Error when the time is over.
 
-    SQLite itself would pause for a tenth of a second after a few attempts, so the connection does not wait.
+    SQLite itself would pause for a tenth of a second after a few attempts, so a connection does not wait.
     """
     pause, longest = PAUSES
     while True:
         try:
-            return connection.execute(statement)
+            return execute(statement)
         except sqlite3.OperationalError as exc:
             if not exc.sqlite_errorname.startswith("SQLITE_BUSY") or monotonic() >= until:
                 raise

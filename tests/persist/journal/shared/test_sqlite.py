@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, QueryError, Resource
+from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
@@ -622,3 +623,32 @@ def test_a_barrier_waits_for_the_disk_where_commits_did_not(
             patch.setattr(os, "fsync", synced.append)
             calendar.barrier()
     assert bool(synced) is (sync == "never")
+
+
+class Watched:
+    """Stands for the connection that writes: notes each use during which another thread may close it, or use it."""
+
+    def __init__(self, connection: sqlite3.Connection, lock: Any, found: list[str]) -> None:
+        self.connection, self.lock, self.found = connection, lock, found
+
+    def __getattr__(self, name: str) -> Any:
+        with ThreadPoolExecutor(1) as other:
+            if other.submit(self.lock.acquire, blocking=False).result():
+                other.submit(self.lock.release).result()
+                self.found.append(name)
+        return getattr(self.connection, name)
+
+
+def test_the_connection_that_writes_is_used_by_one_thread_at_a_time(opened: Open) -> None:
+    """Python would not survive that one thread closes it while another executes a statement on it."""
+    one = booked(opened, 1)
+    journal, found = one._recorder.journal, list[str]()
+    journal._writer = Watched(journal._writer, journal._writing, found)
+    one.book("room", 8, 9)
+    with one.transaction():
+        one.book("room", 10, 11)
+    with pytest.raises(ConflictError):
+        one.book("room", 8, 9)
+    assert isinstance(journal._writer, Watched)
+    one.close()
+    assert not found
