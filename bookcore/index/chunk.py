@@ -324,6 +324,8 @@ class Group:
 
 def _late(late: Sequence[Any], key: Any, inclusive: bool, before: bool) -> list[int]:
     """Return the ordinals of the late entries *before* a key (or at it, if *inclusive*), or those of the others."""
+    if not late:
+        return []
     pairs = zip(late[::2], late[1::2], strict=True)
     if inclusive:  # `not` makes a bool of what a key of the program's own returns
         return [number for own, number in pairs if (not key < own) is before]
