@@ -53,8 +53,6 @@ class BookingIndexes:
 
     def held(self, seq: int) -> tuple[tuple[str, Any], ...]:
         """Return the value of a booking in each index, for `places`. O(indexes)."""
-        if not self.by_name:
-            return ()
         return tuple((name, index.values[seq]) for name, index in self.by_name.items() if seq in index.values)
 
     def places(self, event: BookingEvent, held: Iterable[tuple[str, Any]] | None = None) -> Places:

@@ -242,8 +242,7 @@ class CalendarState:
     def _apply_whole(self, change: changes.Change, apply: Callable[[Any], None] | None = None) -> None:
         """Apply a change, by *apply* if given. If it is cut off half-way, `settle` will mend that before the next call."""
         gate, mode = self.gate, self.gate.mode
-        if self._awaited:
-            self._settle_refusals()
+        self._settle_refusals()
         gate.mode = CHANGING
         self.change = change
         self.indexed = None
@@ -338,7 +337,7 @@ class CalendarState:
             self.keys.learn(low, high)
         self.ledger.put(event, record)
         self.booking_indexes.enter(seq, places)
-        record.tally.active += 1  # `active_count`, written out
+        record.active_count += 1
         if change.held:
             self.holds.put(seq, until, position)
             self.watch()
@@ -376,7 +375,7 @@ class CalendarState:
         self.begun = True
         self.ledger.pop(seq)
         self.booking_indexes.discard(seq)
-        record.tally.active -= 1
+        record.active_count -= 1
         if change.held:
             self._hold_no_more(seq)
         if change.expired:
