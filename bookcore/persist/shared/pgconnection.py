@@ -108,8 +108,8 @@ def is_usable(connection: Any, within: bool) -> bool:
 
 
 def has_said(connection: Any) -> bool:
-    """Tell whether the server has sent something without a request, such as that it ends."""
+    """Tell whether the server has sent something without a request, such as that it ends; True where that is not known."""
     try:
         return bool(select.select([connection.fileno()], [], [], 0)[0])
-    except ValueError:  # its number is too high for that
+    except (ValueError, OSError, psycopg.Error):  # its number is too high for that, or another thread has closed it
         return True

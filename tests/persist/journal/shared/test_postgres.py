@@ -807,6 +807,17 @@ def test_a_connection_whose_number_is_too_high_to_be_asked_has_said_something() 
     assert has_said(SimpleNamespace(fileno=lambda: 1 << 20))
 
 
+def test_a_connection_that_another_thread_has_closed_has_said_something() -> None:
+    """So its command takes the lock, and finds that the calendar was closed."""
+    from bookcore.persist.shared.pgconnection import has_said
+
+    read, write = os.pipe()
+    assert not has_said(SimpleNamespace(fileno=lambda: read))
+    for descriptor in (read, write):
+        os.close(descriptor)
+    assert has_said(SimpleNamespace(fileno=lambda: read))
+
+
 def test_a_barrier_needs_nothing_where_each_commit_waits_for_the_disk(opened: Open) -> None:
     """And makes it so where it does not."""
     for sync in ("always", "never"):
