@@ -30,6 +30,13 @@ def seal(head_and_body: bytes, key: bytes = b"") -> bytes:
     )
 
 
+@pytest.fixture(params=["rooms", "sqlite:///rooms.db"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a new place for a calendar, in an empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a registry of its own."""

@@ -221,12 +221,10 @@ def test_the_reason_of_an_applied_closure_comes_back_as_a_text(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), ("visit", float("nan"))], ids=str)
-@pytest.mark.parametrize("place", ["rooms", "sqlite:///rooms.db"])
 def test_id_that_equals_nothing_is_refused_where_it_would_be_looked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, value: Any
+    place: str, value: Any
 ) -> None:
     """The record of a move or a release would name a booking that no process finds: nothing could be opened any more."""
-    monkeypatch.chdir(tmp_path)
     with Calendar.open(place) as calendar:
         calendar.add_resource(Resource("a"))
         stay = calendar.book("a", 1, 2)
