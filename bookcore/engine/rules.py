@@ -4,8 +4,8 @@
     units            more units than the resource has           here
     closures         `Calendar.close`                           closures.py
     opening hours    `Calendar.set_hours`                       opening_hours.py
-    buffers          buffers that no such key can have      buffers.py
-    bookings         bookings, holds, buffers; the last     bookings_rule.py
+    buffers          lengths that no such key can have          buffers.py
+    bookings         bookings, holds, buffers; the last         bookings_rule.py
 
 Each rule answers four questions, and one property test proves that the four answers agree:
 

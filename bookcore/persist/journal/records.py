@@ -276,7 +276,7 @@ class Replay:
         apply(*row[1:])
 
     def _can_load(self, record: bytes) -> bool:
-        """Tell whether `load` takes a short record: no removal of which somebody hears."""
+        """Tell whether `load` takes a short record: no removal that subscribers receive."""
         return not (self._state.log.active and is_removal(record))
 
     def loadable(self, record: bytes) -> list[bytes]:
