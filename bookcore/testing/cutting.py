@@ -38,7 +38,8 @@ def cut_off(call: Callable[[], Any], nth: int, error: type[BaseException] = Keyb
     """Call *call* and raise *error* at its n-th place; return how many places it came to.
 
     If it came to fewer, it was not cut off, and its own exceptions are raised. The functions of `logging` are no places: on
-    Python 3.11 its handlers would keep their locks, and every other thread that logs later would wait for ever.
+    Python 3.11 its handlers would keep their locks, and every other thread that logs later would wait for ever. Nor does the
+    garbage collector run meanwhile: when it does depends on what was made before, and what it calls would be places.
 
     >>> cut_off(lambda: len("four"), 1), cut_off(lambda: len("four"), 99)
     (1, 2)
@@ -52,18 +53,17 @@ def cut_off(call: Callable[[], Any], nth: int, error: type[BaseException] = Keyb
             if places == nth:
                 raise error
 
-    before, hook = sys.getprofile(), sys.unraisablehook
-    sys.unraisablehook = lambda unraisable: None  # what is raised in a finalizer is not raised anywhere
-    try:
-        sys.setprofile(interrupt)
-        call()
-    except BaseException:
-        sys.setprofile(before)
-        if places < nth:
-            raise
-    finally:
-        sys.setprofile(before)
-        sys.unraisablehook = hook
+    before = sys.getprofile()
+    with _undisturbed():
+        try:
+            sys.setprofile(interrupt)
+            call()
+        except BaseException:
+            sys.setprofile(before)
+            if places < nth:
+                raise
+        finally:
+            sys.setprofile(before)
     gc.collect(1)  # what the frames of the call held, as when a program goes on after an interruption
     return places
 
@@ -143,11 +143,23 @@ def _traced(frame: Any, trace: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _tracing(enter: Callable[..., Any]) -> Iterator[None]:
     """Have *enter* called for each frame that begins."""
-    before, hook = sys.gettrace(), sys.unraisablehook
+    before = sys.gettrace()
+    with _undisturbed():
+        sys.settrace(enter)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Run no garbage collector by itself, which stays enabled, and print nothing that is raised in a finalizer."""
+    thresholds, hook = gc.get_threshold(), sys.unraisablehook
+    gc.set_threshold(0)
     sys.unraisablehook = lambda unraisable: None
-    sys.settrace(enter)
     try:
         yield
     finally:
-        sys.settrace(before)
         sys.unraisablehook = hook
+        gc.set_threshold(*thresholds)

@@ -8,6 +8,7 @@ invariants hold, and the lock is free.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -314,3 +315,23 @@ def test_no_handler_of_logging_keeps_its_lock() -> None:
     finally:
         logger.removeHandler(handler)
     assert places > 3
+
+
+def test_the_places_of_a_call_do_not_depend_on_when_the_garbage_collector_runs() -> None:
+    """It calls functions that others registered with it, and finalizers."""
+    places: set[int] = set()
+    thresholds = gc.get_threshold()
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        abs(len(phase))
+
+    gc.callbacks.append(collected)
+    try:
+        for threshold in (7, 50, 100_000):
+            gc.set_threshold(threshold)
+            places.add(cut_off(lambda: [[number] for number in range(1_000)], 1 << 60))
+            assert gc.get_threshold()[0] == threshold
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(collected)
+    assert len(places) == 1

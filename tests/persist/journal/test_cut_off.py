@@ -153,6 +153,16 @@ def _kept(kept: list[Any], image: SimulatedFiles) -> None:
         raise
 
 
+def _release(kept: list[Any]) -> None:
+    """Unlock the directory of a calendar that was opened nevertheless.
+
+    The exception was raised in a finalizer, or passed over as one of the user's own code, or came after the opening.
+    """
+    for each in kept:
+        if isinstance(each, Calendar):
+            each._recorder.files.release()
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EIO, "broken")])
 def test_an_opening_that_is_cut_off_while_it_repairs_leaves_no_descriptor_open(
     error: type[BaseException] | BaseException, tmp_path: Path
@@ -199,11 +209,11 @@ def test_an_opening_that_is_cut_off_can_be_repeated(torn: bool, error: type[Base
             cut_off(partial(_kept, kept, image), nth, error)
         except BookcoreError:  # too little memory is an error of ours
             pass
-        if isinstance(kept[-1], Calendar):  # an exception of the user's own code may have been passed over
-            kept[-1]._recorder.files.release()
+        _release(kept)
         again = opened(image)
         assert again.digest() == digest, nth
         again.book("pool", 700, 701)
+        kept.clear()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -292,8 +302,7 @@ def test_an_opening_that_is_cut_off_at_an_instruction_can_be_repeated(error: typ
         image = SimulatedFiles(files=files)
         with suppress(BookcoreError):  # too little memory is an error of ours
             cut_before(partial(_kept, kept, image), where, nth, error)
-        if isinstance(kept[-1], Calendar):  # it was in a finalizer, or passed over as one of the user's own code
-            kept[-1]._recorder.files.release()
+        _release(kept)
         again = opened(image)
         assert again.digest() == digest, where
         again.book("pool", 700, 701)
