@@ -31,6 +31,7 @@ from bookcore.hours.rules import (
 from bookcore.hours.wall_clock import AMBIGUOUS, EPOCH, EPOCH_UTC, NONEXISTENT, Piece, choice, load_zone
 from bookcore.hours.weeks import HIGHEST, LOWEST, Weeks
 from bookcore.model.errors import LACKING, HoursError, InvalidKeyError, InvalidSpanError, KeyTypeError
+from bookcore.model.pandas_scalars import nanoseconds, python_time
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.model.window import Window
 
@@ -136,13 +137,13 @@ class Hours:
     def points(self, start: datetime | None, end: datetime | None) -> tuple[timedelta, timedelta]:
         """Return a span as the two points that `holds` takes; they are the same for all rules with (or without) a zone.
 
+        They count whole microseconds, as all openings do: of keys that count nanoseconds, the start is rounded down and the
+        end up. That changes no answer of `holds`.
+
         Raises: as `is_open`. Complexity: O(1).
         """
-        low = LOWEST if start is None else self._point(start)
-        high = HIGHEST if end is None else self._point(end)
-        if high < low:
-            raise InvalidSpanError(start, end, "the end lies before the start")
-        return low, high
+        low, high = exact = self._exact(start, end)
+        return exact if type(low) is timedelta is type(high) else _outward(exact)
 
     def holds(self, low: timedelta, high: timedelta, closed: bool = False) -> bool:
         """Return whether all of a span is open, as `is_open`, for a span that `points` returned.
@@ -172,9 +173,11 @@ class Hours:
         2026-05-01 12:00:00 to 2026-05-01 17:00:00
         2026-05-04 09:00:00 to 2026-05-04 10:00:00
         """
-        window = self.points(start, end)
-        points = self._weeks.open_points(*window, _length(at_least))
-        return self._as_keys(points, start, end, window)
+        wanted = _length(at_least)
+        exact = self._exact(start, end)
+        window = _outward(exact)
+        points = self._weeks.open_points(*window, _whole(wanted))
+        return self._as_keys(_long_enough(points, window, exact, wanted), start, end, window)
 
     def closed_spans(
         self, start: datetime | None, end: datetime | None
@@ -206,11 +209,13 @@ class Hours:
         (datetime.datetime(2026, 5, 4, 9, 0), datetime.datetime(2026, 5, 4, 17, 0))
         """
         wanted = _length(at_least)
-        a = self._point(after)
+        exact = self._point(after)
+        a = _whole(exact)
         wanted = wanted or timedelta.resolution
         if self.longest is not None and wanted > self.longest:
             return None
-        span = next(self._weeks.open_points(a, HIGHEST, wanted, self._weeks.horizon(a)), None)
+        points = self._weeks.open_points(a, HIGHEST, _whole(wanted), self._weeks.horizon(a))
+        span = next(_long_enough(points, (a, HIGHEST), (exact, HIGHEST), wanted), None)
         if span is None:
             return None
         opening: Any = next(self._as_keys([span], after, None, (a, HIGHEST)))
@@ -282,20 +287,36 @@ class Hours:
 
     # ---- keys and points
 
+    def _exact(self, start: Any, end: Any) -> tuple[timedelta, timedelta]:
+        """Return a span as two points; those of keys that count nanoseconds do so, too."""
+        low = LOWEST if start is None else self._point(start)
+        high = HIGHEST if end is None else self._point(end)
+        if high < low:
+            raise InvalidSpanError(start, end, "the end lies before the start")
+        return low, high
+
     def _point(self, key: Any) -> timedelta:
-        """Return a key as the length since 1970, in UTC if there is a zone."""
+        """Return a key as the length since 1970, in UTC if there is a zone: a `timedelta`, or pandas' with nanoseconds."""
         if not issubclass(type(key), datetime):  # not isinstance, which believes __class__
             raise KeyTypeError(key, "opening hours are about times of day, so they need keys that are datetimes")
         try:
-            point: timedelta = key - self._epoch
+            point: Any = key - self._epoch
+            if type(point) is timedelta:
+                return point
             is_nat = bool(point != point)  # pandas.NaT is a datetime, and not equal to itself
+            point = python_time(point)
+            is_near = is_nat or bool(LOWEST < point < HIGHEST)
+            if type(point) is not timedelta and is_near and not is_nat and not nanoseconds(point):
+                point = timedelta.__add__(timedelta(0), point)  # a class of the user's own
         except LACKING:
             raise
         except Exception as exc:  # the class of the key may raise any error
             raise self._key_error(key) from exc
         if is_nat:
             raise InvalidKeyError(key, key, None)
-        return point
+        if not is_near:
+            raise KeyTypeError(key, "is beyond the years of datetime, for which opening hours are computed")
+        return point  # type: ignore[no-any-return]
 
     def _key_error(self, key: datetime) -> KeyTypeError:
         with suppress(Exception):  # the key's own code, or that of its zone
@@ -327,12 +348,36 @@ class Hours:
 
 
 def _length(at_least: object) -> timedelta:
-    """Return the shortest opening asked for, as a plain `timedelta`. Raises: `KeyTypeError`."""
+    """Return the shortest opening asked for: a plain `timedelta`, or pandas' with nanoseconds. Raises: `KeyTypeError`."""
     if at_least is None:
         return timedelta(0)
     if not is_a(at_least, timedelta):
         raise KeyTypeError(at_least, "a length of opening time is a timedelta")
-    return timedelta.__add__(timedelta(0), at_least)  # calls no method of a subclass
+    length = python_time(at_least)
+    return length if nanoseconds(length) else timedelta.__add__(timedelta(0), length)  # calls no method of a subclass
+
+
+def _whole(length: timedelta) -> timedelta:
+    """Return a length in whole microseconds: that, or the next less one."""
+    return timedelta(length.days, length.seconds, length.microseconds) if nanoseconds(length) else length
+
+
+def _outward(exact: Piece) -> Piece:
+    """Return a span in whole microseconds: its start rounded down, its end up."""
+    return _whole(exact[0]), -_whole(-exact[1])
+
+
+def _long_enough(points: Iterator[Piece], window: Piece, exact: Piece, wanted: timedelta) -> Iterator[Piece]:
+    """Leave out the spans that last less than *wanted* by some nanoseconds, which the ends of the window or it may count."""
+    if type(exact[0]) is timedelta is type(exact[1]) and type(wanted) is timedelta:
+        return points
+    left, right, more = nanoseconds(exact[0]), nanoseconds(-exact[1]), nanoseconds(wanted)
+    return (
+        span
+        for span in points
+        if (span[1] - span[0] - _whole(wanted)) // timedelta.resolution * 1000
+        >= (left if span[0] == window[0] else 0) + (right if span[1] == window[1] else 0) + more
+    )
 
 
 def _plain_day(openings: object) -> Day:

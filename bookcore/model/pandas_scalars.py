@@ -42,6 +42,15 @@ def in_nanoseconds(key: datetime, length: Any) -> Any:
     return pandas.Timestamp(key) if getattr(getattr(length, "dtype", None), "kind", "") == "m" else key
 
 
+def nanoseconds(length: Any) -> int:
+    """Return the nanoseconds of a `Timedelta` after its last whole microsecond; 0 for all else.
+
+    >>> nanoseconds(timedelta(hours=2))
+    0
+    """
+    return int(length.nanoseconds) if type(length) is not timedelta and _is_pandas(length, "Timedelta") else 0
+
+
 def python_time(value: Any) -> Any:
     """Return a `Timestamp` as the equal `datetime`, a `Timedelta` as the equal `timedelta`, if there is one; else *value*.
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import combinations, product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, ConflictError, MemoryStore, Resource
+from bookcore import (
+    BookingEvent,
+    Calendar,
+    ConflictError,
+    InvalidSpanError,
+    KeyTypeError,
+    MemoryStore,
+    Resource,
+)
+from bookcore.hours import Hours
 from bookcore.model.arithmetic import minus, plus
 from bookcore.model.keys import normal
 from bookcore.model.pandas_scalars import python_time
@@ -21,6 +31,9 @@ np = pytest.importorskip("numpy", reason="NumPy is not installed")
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 5, 4, 12)
 NANO = pd.Timedelta(1, "ns")
+DAY = timedelta(days=1)
+FIRST, LAST = pd.Timestamp.min, pd.Timestamp.max
+OFFICE = Hours({"mon-fri": "09:00-17:00"})
 
 
 @pytest.mark.parametrize(
@@ -141,3 +154,62 @@ def test_what_is_held_is_what_pandas_makes_of_it(unit: str, zone: Any) -> None:
             assert (type(held), held, held.fold, held.tzinfo) == facts, seed
         else:
             assert held is stamp, seed
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [OFFICE, Hours({"daily": "00:00-24:00"}), Hours({"mon-fri": "09:00-17:00"}, zone=BERLIN)],
+    ids=["naive", "always", "Berlin"],
+)
+def test_hours_answer_for_the_first_and_the_last_timestamp(hours: Hours) -> None:
+    """Beside the ends of datetime and None, though no length in nanoseconds lies between them."""
+    always = bool(hours.is_open(datetime(2026, 5, 2, tzinfo=hours.zone), datetime(2026, 5, 3, tzinfo=hours.zone)))
+    zone = None if hours.zone is None else UTC
+    ends = [None, *(end.replace(tzinfo=zone) for end in (datetime.min, FIRST, NOON, LAST, datetime.max)), None]
+    for bounds in ("[)", "[]"):
+        calendar = Calendar(bounds=bounds)  # type: ignore[call-overload]
+        calendar.add_resource(Resource("room"))
+        calendar.set_hours("room", hours)
+        for low, high in combinations(ends, 2):
+            assert hours.is_open(low, high) is always
+            assert (next(hours.closed_spans(low, high), None) is None) is always
+            assert calendar.is_available("room", low, high) is always
+            assert calendar.explain("room", low, high).available is always
+            assert bool(calendar.find_available(low, high)) is always
+            if low is not None and low < ends[-3]:
+                assert calendar.next_available("room", low, timedelta(hours=1)) is not None
+
+
+def test_nanoseconds_decide_about_opening_hours() -> None:
+    """At each edge of an opening, for spans, for their lengths, and for the order of the two ends."""
+    nine, five = pd.Timestamp(2026, 5, 4, 9), pd.Timestamp(2026, 5, 4, 17)
+    steps = [-1001, -1000, -999, -1, 0, 1, 999, 1000, 1001]
+    for before, after in product(steps, steps):
+        start, end = nine + before * NANO, five + after * NANO
+        assert OFFICE.is_open(start, end) is (before >= 0 and after <= 0)
+        assert OFFICE.is_open(end, end) is (after < 0)
+        assert OFFICE.is_open(start, start) is (before >= 0)
+        assert OFFICE.is_open(end, end, closed=True) is (after <= 0)
+        inside = max(start, nine), min(end, five)
+        for more in steps:
+            length = inside[1] - inside[0] + more * NANO
+            assert list(OFFICE.open_spans(start, end, at_least=length)) == ([inside] if more <= 0 else [])
+            left = OFFICE.next_open(start, at_least=five - inside[0] + more * NANO)
+            assert left == ((inside[0], five) if more <= 0 else (nine + DAY, five + DAY) if more <= before else None)
+    with pytest.raises(InvalidSpanError):
+        OFFICE.is_open(nine + 2 * NANO, nine + NANO)
+
+
+def test_hours_know_nothing_beyond_the_years_of_datetime() -> None:
+    """A timestamp of the year 20000 has no place among their weeks: it is refused by name, and nothing is found there."""
+    far = pd.Timestamp(np.datetime64("20000-01-01", "s"))
+    for ask in (lambda: OFFICE.is_open(far, None), lambda: OFFICE.is_open(NOON, far), lambda: OFFICE.next_open(far)):
+        with pytest.raises(KeyTypeError, match=r"20000-01-01.*beyond the years of datetime"):
+            ask()
+    calendar = Calendar()
+    calendar.add_resource(Resource("room"))
+    calendar.set_hours("room", OFFICE)
+    with pytest.raises(KeyTypeError, match="20000-01-01"):
+        calendar.book("room", far, far + timedelta(hours=1))
+    assert not calendar.find_available(far, far + timedelta(hours=1))
+    calendar.check()
