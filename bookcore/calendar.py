@@ -36,6 +36,7 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
+from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.query import listing
 from bookcore.query.booking_view import BookingIndexView
@@ -1664,7 +1665,7 @@ class Calendar(Generic[R, K, E]):
         """Return when this calendar has the record with this number, which another process may still have to append.
 
         So a process that learns of a booking, and of the ``position`` after it, can make sure that its answers count it.
-        *timeout* is a number of seconds; None waits as long as a command would.
+        *timeout* is a number of seconds, of which 2,000,000 count at most; None waits as long as a command would.
 
         Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
 
@@ -1680,9 +1681,8 @@ class Calendar(Generic[R, K, E]):
         number = python_int(position)
         if number is None or number < 0:
             raise QueryError(position, "a position is a whole number from 0")
-        if timeout is not None and (type(timeout) not in (int, float) or not timeout >= 0):
-            raise QueryError(timeout, "timeout is a number of seconds, from 0")
-        self._journal().wait_for(number, timeout)
+        patience = None if timeout is None else check_timeout(timeout)
+        self._journal().wait_for(number, patience)
 
     @contextmanager
     def fresh(self) -> Iterator[Self]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import QueryError, SnapshotError, needing
 from bookcore.model.event import BookingEvent
+from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
@@ -94,7 +95,7 @@ def copy_calendar(
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,
-    a *to* that is one partition, and a *progress* or a *resource_key* that is no function.
+    a *to* that is one partition, a *timeout* that is none, and a *progress* or a *resource_key* that is no function.
     Complexity: linear in the size of the calendar and of the records after its newest snapshot.
 
     >>> from tempfile import TemporaryDirectory
@@ -111,6 +112,7 @@ def copy_calendar(
         raise QueryError(progress, "progress is a function of what is done, how much of it is, and how much there is")
     if resource_key is not None and not callable(resource_key):
         raise QueryError(resource_key, "resource_key is a function that returns the id of a resource")
+    timeout = check_timeout(timeout, is_lasting=True)
     tell: Report = progress or (lambda what, done, total: None)
     reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
     put: Callable[[_Copy], None]

@@ -165,9 +165,9 @@ def test_hours_answer_for_the_first_and_the_last_timestamp(hours: Hours) -> None
     """Beside the ends of datetime and None, though no length in nanoseconds lies between them."""
     always = bool(hours.is_open(datetime(2026, 5, 2, tzinfo=hours.zone), datetime(2026, 5, 3, tzinfo=hours.zone)))
     zone = None if hours.zone is None else UTC
-    ends = [None, *(end.replace(tzinfo=zone) for end in (datetime.min, FIRST, NOON, LAST, datetime.max)), None]
+    ends: list[Any] = [None, *(end.replace(tzinfo=zone) for end in (datetime.min, FIRST, NOON, LAST, datetime.max)), None]
     for bounds in ("[)", "[]"):
-        calendar = Calendar(bounds=bounds)  # type: ignore[call-overload]
+        calendar = Calendar(bounds=bounds)
         calendar.add_resource(Resource("room"))
         calendar.set_hours("room", hours)
         for low, high in combinations(ends, 2):

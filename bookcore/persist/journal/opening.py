@@ -8,7 +8,6 @@ Recorder.wait                 ->  DirectoryJournal.wait          after it
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from bookcore.model.change import Change
 from bookcore.model.errors import QueryError, TransactionError, is_like_address, needing
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
+from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
@@ -251,8 +251,7 @@ def open_calendar(
     check_progress(progress)
     if read_only and (as_of is not None or salvage):
         raise QueryError(read_only, "read_only follows, and as_of and salvage show one state; leave read_only out")
-    if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
-        raise QueryError(timeout, "timeout is a number of seconds")
+    timeout = check_timeout(timeout, is_lasting=True)
     secret = check_key(folder, key)
     options: dict[str, Any]
     if is_address(folder):

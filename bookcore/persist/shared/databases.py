@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from bookcore.engine.state import CalendarState
+from bookcore.model.timeouts import check_timeout
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
@@ -42,6 +43,7 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
 
     A program whose user may not make tables opens the calendar after that. Raises: `JournalError`, `QueryError`.
     """
+    timeout = check_timeout(timeout, is_lasting=True)
     where, asked = Address.of(address), Asked.of(bounds)
     places = {address: 0 if where.partition is None else first_number(where.partition)}
     if where.is_directory:

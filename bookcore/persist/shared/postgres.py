@@ -378,7 +378,7 @@ class PostgresJournal(SharedJournal):
         """
         until = monotonic() + timeout
         try:
-            if not self._listening.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+            if not self._listening.acquire(timeout=max(0.0, timeout)):
                 return has_come()
             with self.told("cannot be read"):
                 listener = self._connected("listener")

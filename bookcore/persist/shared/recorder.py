@@ -12,7 +12,7 @@ from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
-from bookcore.model.errors import SnapshotError, TransactionError
+from bookcore.model.errors import SnapshotError, TransactionError, brief
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalError,
@@ -259,7 +259,7 @@ class SharedRecorder:
         while self.position < position:
             if not self.journal.wait(self.place, self.left(until)):
                 self.check_open()
-                what = f"has {self.position} records, and record {position} did not come within {patience:g} seconds"
+                what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
 

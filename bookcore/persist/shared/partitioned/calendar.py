@@ -44,6 +44,7 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
 from bookcore.model.term import has_id
+from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
@@ -782,7 +783,7 @@ class PartitionedCalendar:
         """
         if not is_a(position, (tuple, list)) or len(position) != self.partitions:
             raise QueryError(position, f"a position here has {self.partitions} numbers, one for each partition")
-        until = None if timeout is None else monotonic() + timeout
+        until = None if timeout is None else monotonic() + check_timeout(timeout)
         for part in self.parts:
             if position[part.number] is not None:
                 left = None if until is None else max(0.0, until - monotonic())
