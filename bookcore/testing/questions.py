@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from operator import and_, or_, sub, xor
 from typing import Any
 
 from hypothesis import strategies as st
@@ -37,6 +38,8 @@ class Car(Resource):
 
 
 KINDS: dict[str, type[Resource]] = {"Resource": Resource, "Flat": Flat, "Loft": Loft, "Car": Car}
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"&": and_, "|": or_, "-": sub, "^": xor}
+"""What is done with two selections, and with two sets."""
 
 Question = tuple[Any, ...]
 
@@ -82,25 +85,19 @@ def ask(calendar: Calendar, question: Question, key: Callable[[int | None], Any]
     [1]
     """
     name, *rest = question
-    if name in ("&", "|", "-", "^", "~", "no", "any", "find"):
+    if name in (*OPERATORS, "~", "no", "any", "find"):
         parts = [ask(calendar, part, key) for part in rest]
         match name:
-            case "&":
-                return parts[0] & parts[1]
-            case "|":
-                return parts[0] | parts[1]
-            case "-":
-                return parts[0] - parts[1]
-            case "^":
-                return parts[0] ^ parts[1]
             case "~":
                 return ~parts[0]
             case "no":
                 return calendar.find(no(parts[0]))
             case "any":
                 return calendar.find(parts)
-            case _:
+            case "find":
                 return calendar.find(*parts)
+        found: Selection = OPERATORS[name](*parts)
+        return found
     match name:
         case "all":
             return calendar.resources
@@ -136,15 +133,10 @@ def _ids(oracle: Oracle, question: Question) -> set[Any]:
         return set(oracle.select(holds))
 
     everything = those(lambda thing: True)
+    if (operator := {"find": "&", "any": "|"}.get(name, name)) in OPERATORS:
+        both: set[Any] = OPERATORS[operator](*(_ids(oracle, part) for part in rest))
+        return both
     match name:
-        case "&" | "find":
-            return _ids(oracle, rest[0]) & _ids(oracle, rest[1])
-        case "|" | "any":
-            return _ids(oracle, rest[0]) | _ids(oracle, rest[1])
-        case "-":
-            return _ids(oracle, rest[0]) - _ids(oracle, rest[1])
-        case "^":
-            return _ids(oracle, rest[0]) ^ _ids(oracle, rest[1])
         case "~" | "no":
             return everything - _ids(oracle, rest[0])
         case "all":

@@ -98,14 +98,7 @@ class Hostile:
 
     def __new__(cls, *names: str) -> Any:
         """Make an object whose methods of these names raise; all of `METHODS` if none is named."""
-
-        def fail(name: str) -> Any:
-            def method(self: object, *args: Any, **kwargs: Any) -> Any:
-                raise ZeroDivisionError(name)
-
-            return method
-
-        return object.__new__(type("Hostile", (), {name: fail(name) for name in names or cls.METHODS}))
+        return object.__new__(type("Hostile", (), {name: _raising(name) for name in names or cls.METHODS}))
 
 
 def _raising(name: str) -> Any:
