@@ -14,7 +14,7 @@ pytest collects the test of every promise. A subclass may add tests but must not
     part               asks
     StoreExam          the store itself: order, reference, atomicity, errors, keys of every family
     CalendarExam       each call and each error of `Calendar(store)`
-    SpanExam           spans, keys of every family, capacity, buffers
+    SpanExam           spans, keys of every family
     EventExam          event classes of the user's own
     LifeExam           units, moves, splits, the same request twice
     HoldExam           holds and their deadlines

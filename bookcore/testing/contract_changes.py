@@ -30,8 +30,9 @@ from bookcore import (
     changes,
 )
 from bookcore.testing.contract_laws import fingerprint
-from bookcore.testing.contract_life import Clock, rooms
+from bookcore.testing.contract_life import rooms
 from bookcore.testing.contract_threads import join_all, run_together
+from bookcore.testing.every_change import Clock
 
 
 def upheaval(calendar: Calendar, booking: BookingEvent, hold: BookingEvent, closure: Any) -> None:

@@ -304,15 +304,17 @@ class ClosingExam:
         assert not calendar.is_available("r", 22 + near, 25)
         assert calendar.is_available("r", 5, 7 - near)
         assert not calendar.is_available("r", 5, 8 - near)
-        assert not calendar.find_available(22 + near, 25)
-        assert calendar.find_available(23 + near, 25).ids() == ["r"]
+        for span, free in (((22 + near, 25), []), ((23 + near, 25), ["r"]), ((5, 8 - near), []), ((5, 7 - near), ["r"])):
+            assert calendar.find_available(*span).ids() == free
+        assert calendar.conflicts("r", 5, 8) == (stay,)
         with pytest.raises(ConflictError) as caught:
             calendar.book("r", 21, 22)
         assert caught.value.conflicts == calendar.conflicts("r", 21, 22) == (stay,)
-        assert list(calendar.bookings("r", 21, 22)) == [], "buffers are no part of the booking"
+        assert [*calendar.bookings("r", 21, 22), *calendar.bookings("r", 5, 8)] == [], "buffers are no part of the booking"
         assert [used for _, _, used in calendar.occupancy("r", 21, 22)] == [0]
         moved = calendar.move(stay, start=11, end=21)
         assert moved.owns_lock
+        calendar.book("r", 24 + near, 25 + near)
         calendar.check()
 
     @pytest.mark.parametrize("capacity", [1, 2])

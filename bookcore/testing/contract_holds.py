@@ -18,8 +18,9 @@ from bookcore import (
     Resource,
     UnknownBookingError,
 )
-from bookcore.testing.contract_life import Clock, rooms
+from bookcore.testing.contract_life import rooms
 from bookcore.testing.contract_store import BOUNDS
+from bookcore.testing.every_change import Clock
 
 
 class HoldExam:

@@ -27,7 +27,7 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
     found += [
         (e.id, e.resource.id, _spelled(e.start), _spelled(e.end), e.quantity, str(e.status)) for e in calendar.bookings()
     ]
-    found += [(c.id, c.resource.id, id(c.start), id(c.end), c.reason) for c in calendar.closures()]
+    found += [(c.id, c.resource.id, _spelled(c.start), _spelled(c.end), c.reason) for c in calendar.closures()]
     for start, end in windows:
         for quantity in (1, 2):
             free = calendar.find_available(start, end, quantity=quantity)
@@ -179,16 +179,9 @@ class LawExam:
     @pytest.mark.parametrize("bounds", BOUNDS)
     def test_all_stores_give_the_same_answers_in_the_same_order(self, store: Any, bounds: Any) -> None:
         """The same history through this store, the default one and a plain list."""
-        mine, memory, plain = (busy_calendar(one, bounds) for one in (store, MemoryStore(), ListStore()))
-
-        def look(calendar: Calendar) -> list[Any]:
-            return [
-                [part for part in item if not isinstance(part, int) or part < 10**6] if isinstance(item, tuple) else item
-                for item in fingerprint(calendar)
-            ]
-
-        assert look(mine) == look(plain)
-        assert look(memory) == look(plain)
+        mine, memory, plain = (fingerprint(busy_calendar(one, bounds)) for one in (store, MemoryStore(), ListStore()))
+        assert mine == plain
+        assert memory == plain
 
     def test_selections_obey_the_algebra_of_sets(self, store: Any) -> None:
         """Every operator against plain Python sets, on every pair of a dozen questions."""

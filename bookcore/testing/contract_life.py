@@ -23,17 +23,7 @@ from bookcore import (
 )
 from bookcore.testing.contract_laws import fingerprint
 from bookcore.testing.contract_store import BOUNDS
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self, now: int = 100) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Return the present instant."""
-        return self.now
+from bookcore.testing.every_change import Clock
 
 
 def rooms(store: Any, bounds: Any = "[)", clock: Clock | None = None) -> Calendar:
@@ -59,6 +49,8 @@ class LifeExam:
         assert calendar.find_available(0, 9, quantity=2).ids() == ["q"]
         calendar.book("q", 1, 9, quantity=2)
         assert not calendar.is_available("q", 4, 5)
+        assert calendar.is_available("q", 3.2, 3.8), "between two of one unit"
+        assert calendar.find_booked(4, 5).ids() == ["q"]
         assert calendar.is_available("q", 10, 12, quantity=3)
         with pytest.raises(ConflictError) as caught:
             calendar.book("q", 2, 4, quantity=2)
@@ -88,7 +80,7 @@ class LifeExam:
         for call in (calendar.book, calendar.hold):
             with pytest.raises(ConflictError, match="capacity is 3") as caught:
                 call("q", 1, 2, quantity=4)
-            assert caught.value.conflicts == ()
+            assert (caught.value.conflicts, caught.value.quantity) == ((), 4)
 
     def test_more_units_than_python_writes_out_are_too_many_like_any(self, store: Any) -> None:
         """Python refuses to make text of an int of so many digits; the errors, which are text, do without."""
@@ -134,6 +126,7 @@ class LifeExam:
         calls: list[Callable[[], Any]] = [
             lambda: calendar.book("q", 1, 2, quantity=quantity),
             lambda: calendar.add_booking(BookingEvent("q", 1, 2, quantity=quantity)),
+            lambda: calendar.load([BookingEvent("q", 1, 2, quantity=quantity)]),
             lambda: calendar.hold("q", 1, 2, quantity=quantity),
             lambda: calendar.book_any(["q"], 1, 2, quantity=quantity),
             lambda: calendar.is_available("q", 1, 2, quantity=quantity),

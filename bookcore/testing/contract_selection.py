@@ -119,13 +119,6 @@ class SelectionExam:
         assert "nobody" not in free
         assert [] not in free
 
-    def test_booked_and_available_are_complements(self, store: Any) -> None:
-        """Each resource is in one of the two."""
-        calendar, resources = town(store)
-        assert list(calendar.find_booked(19, 25) | calendar.find_available(19, 25)) == resources
-        assert not calendar.find_booked(19, 25) & calendar.find_available(19, 25)
-        assert list(~calendar.find_booked(19, 25)) == list(calendar.find_available(19, 25))
-
     def test_ids_are_as_registered(self, store: Any) -> None:
         """Whatever the code of a foreign object says of its id by now, in any order."""
 

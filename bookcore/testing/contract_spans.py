@@ -1,4 +1,4 @@
-"""Conformance tests of spans, keys, capacity and buffers: what a span is, and when there is room in it."""
+"""Conformance tests of spans and keys: what a span is, and which keys one may have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from bookcore import (
     BookingEvent,
     ConflictError,
     InvalidKeyError,
-    InvalidQuantityError,
     InvalidSpanError,
     KeyTypeError,
     Resource,
@@ -55,9 +54,7 @@ NEIGHBOURS = [
 
 
 class SpanExam:
-    """What a span may be, keys of every family, and the peak that decides."""
-
-    # -- spans and keys ----------------------------------------------------------------------------
+    """What a span may be, and keys of every family."""
 
     @pytest.mark.parametrize(("low", "high"), NEIGHBOURS, ids=repr)
     def test_keys_that_are_next_to_each_other_are_two(self, store: Any, low: Any, high: Any) -> None:
@@ -261,56 +258,3 @@ class SpanExam:
         whole = calendar.book(flat, None, None)
         assert list(calendar.bookings(flat, 3, 4)) == [whole]
         assert not calendar.find_available(None, None)
-
-    # -- capacity and buffers ----------------------------------------------------------------------
-
-    @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_capacity_is_decided_by_the_peak_and_not_by_the_count(self, store: Any, bounds: Any) -> None:
-        """Two bookings that both meet a span, but not each other, need one unit there."""
-        calendar, pool = room(store, bounds, capacity=3)
-        calendar.book(pool, 1, 4, quantity=2)
-        calendar.book(pool, 6, 9, quantity=2)
-        assert calendar.is_available(pool, 2, 8)
-        assert not calendar.is_available(pool, 2, 8, quantity=2)
-        calendar.book(pool, 2, 8)
-        assert not calendar.is_available(pool, 3, 7)
-        assert calendar.is_available(pool, 5, 5.5, quantity=2)
-        assert list(calendar.find_booked(3, 7)) == [pool]
-        with pytest.raises(ConflictError):
-            calendar.book(pool, 3, 7)
-        with pytest.raises(ConflictError) as caught:
-            calendar.book(pool, 100, 101, quantity=4)
-        assert caught.value.conflicts == ()
-        assert caught.value.quantity == 4
-        assert not calendar.find_available(100, 101, quantity=4)
-
-    @pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "1", None])
-    def test_a_quantity_that_is_no_count_is_refused(self, store: Any, quantity: Any) -> None:
-        """Zero, negative, or not an int: `InvalidQuantityError` from every call."""
-        calendar, flat = room(store)
-        for call in (
-            lambda: calendar.book(flat, 1, 5, quantity=quantity),
-            lambda: calendar.is_available(flat, 1, 5, quantity=quantity),
-            lambda: calendar.find_available(1, 5, quantity=quantity),
-            lambda: calendar.add_booking(BookingEvent(flat, 1, 5, quantity=quantity)),
-            lambda: calendar.load([BookingEvent(flat, 1, 5, quantity=quantity)] * 1),
-        ):
-            with pytest.raises(InvalidQuantityError):
-                call()
-        assert len(calendar) == 0
-
-    @pytest.mark.parametrize("bounds", BOUNDS)
-    def test_buffers_keep_neighbours_apart_on_both_sides(self, store: Any, bounds: Any) -> None:
-        """``before`` and ``after`` are asymmetric and no part of the booking."""
-        calendar, flat = room(store, bounds, before=2, after=5)
-        stay = calendar.book(flat, 20, 30)
-        gap = 0 if bounds == "[)" else 1
-        assert calendar.is_available(flat, 37 + gap, 40)
-        assert not calendar.is_available(flat, 36 + gap, 40)
-        assert calendar.is_available(flat, 10, 13 - gap)
-        assert not calendar.is_available(flat, 10, 14 - gap)
-        assert calendar.conflicts(flat, 10, 14) == (stay,)
-        assert list(calendar.bookings(flat, 10, 14)) == []
-        assert [bool(calendar.find_available(10, end)) for end in (13 - gap, 14 - gap)] == [True, False]
-        calendar.book(flat, 37 + gap, 40)
-        calendar.check()

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from bookcore import BookingEvent, BookingStore, Calendar, Resource
 from bookcore.errors import BookcoreError
 from bookcore.hours import Hours
-from bookcore.testing.contract_life import Clock
+from bookcore.testing.every_change import Clock
 
 Cycle: TypeAlias = Callable[[BookingStore[Any]], Iterator[Calendar]]
 Step: TypeAlias = Callable[[Calendar, int], None]

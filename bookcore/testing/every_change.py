@@ -46,10 +46,10 @@ def register_boats() -> None:
     register_key_codec(Boat, "bookcore.testing.Boat", lambda boat: boat.id, Boat)
 
 
-class SetClock:
+class Clock:
     """A clock that a test sets."""
 
-    def __init__(self, now: Any) -> None:
+    def __init__(self, now: Any = 100) -> None:
         self.now = now
 
     def __call__(self) -> Any:
@@ -57,10 +57,10 @@ class SetClock:
         return self.now
 
 
-def every_change(clock: SetClock, key: Callable[[int], Any]) -> Iterator[tuple[str, Step]]:
+def every_change(clock: Clock, key: Callable[[int], Any]) -> Iterator[tuple[str, Step]]:
     """Yield the name of each step and what is done in it. *key* makes a key of a rank, *clock* is that of the calendar.
 
-    >>> clock = SetClock(0)
+    >>> clock = Clock(0)
     >>> calendar = Calendar(clock=clock)
     >>> for name, step in every_change(clock, int):
     ...     _ = step(calendar)

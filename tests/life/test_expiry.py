@@ -25,22 +25,13 @@ from bookcore.stores.protocol import SupportsExpiry
 from bookcore.stores.sizes import Sizes
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import SMALL, ListStore, small_store
+from bookcore.testing.every_change import Clock
 
 MOST = settings().max_examples
 STORES = (MemoryStore, TreeStore, ListStore)
 
 SLOW = Sizes(at_once=1)
 """Each call removes at most one of the hidden rows."""
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        return self.now
 
 
 @pytest.fixture(params=STORES)
@@ -92,7 +83,7 @@ def test_many_that_run_out_at_once_are_gone_from_every_answer(slow: Callable[...
         lambda c, h: c.remove_booking(next(c.bookings(9))).start == 7 and not list(c.bookings(9)),
     ]
     for ask in questions:
-        clock = Clock()
+        clock = Clock(0)
         calendar = slow(clock=clock)
         holds = held(calendar, 40, capacity=capacity)
         clock.now = 10
@@ -103,7 +94,7 @@ def test_many_that_run_out_at_once_are_gone_from_every_answer(slow: Callable[...
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
     """Each call removes a few hidden rows, until there are none."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 5, capacity=capacity)
     clock.now = 10
@@ -118,7 +109,7 @@ def test_what_fades_is_taken_out_little_by_little(capacity: int) -> None:
 
 def test_few_that_run_out_do_not_fade() -> None:
     """Rows that one call can remove are not hidden but removed at once."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = Calendar(clock=clock)
     held(calendar, Sizes().at_once)
     clock.now = 10
@@ -127,7 +118,7 @@ def test_few_that_run_out_do_not_fade() -> None:
 
 def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calendar]) -> None:
     """A hold that ran out keeps no resource in use."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = make(clock=clock)
     calendar.add_resource(Resource("r"))
     calendar.hold("r", 1, 5, until=10)
@@ -139,7 +130,7 @@ def test_resource_whose_holds_ran_out_can_be_removed(make: Callable[..., Calenda
 @pytest.mark.parametrize("resource", [{}, {"capacity": 2}, {"after": 1}])
 def test_resource_is_removed_while_its_holds_fade(resource: dict[str, Any]) -> None:
     """Hidden rows are removed with their resource, and an undone removal brings back the resource without them."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = Calendar(MemoryStore(SLOW), clock=clock)
     held(calendar, 40, **resource)
     clock.now = 10
@@ -159,7 +150,7 @@ def test_resource_is_removed_while_its_holds_fade(resource: dict[str, Any]) -> N
 @pytest.mark.parametrize("count", [3, 200])
 def test_load_where_holds_ran_out(make: Callable[..., Calendar], count: int) -> None:
     """A bulk load looks at the clock first, as every way of booking does; a small one does not tidy up for all."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = make(clock=clock)
     held(calendar, 200)
     clock.now = 10
@@ -170,7 +161,7 @@ def test_load_where_holds_ran_out(make: Callable[..., Calendar], count: int) -> 
 
 def test_calendar_left_empty_takes_keys_of_another_family(slow: Callable[..., Calendar]) -> None:
     """Hidden rows do not count: the calendar is empty, and accepts keys of text."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = slow(clock=clock)
     for number in range(5):
         calendar.add_resource(Resource(number))
@@ -183,7 +174,7 @@ def test_calendar_left_empty_takes_keys_of_another_family(slow: Callable[..., Ca
 
 def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calendar]) -> None:
     """The very object, while the store may still hold it; in this calendar and in another."""
-    clock = Clock()
+    clock = Clock(0)
     calendar, other = slow(clock=clock), slow()
     events = held(calendar, 5)
     clock.now = 10
@@ -201,7 +192,7 @@ def test_event_whose_hold_ran_out_can_be_booked_again(slow: Callable[..., Calend
 
 def test_what_ran_out_in_an_undone_transaction_runs_out_again(slow: Callable[..., Calendar]) -> None:
     """Undoing puts the holds back with their deadlines, which have passed: no answer contains them."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = slow(clock=clock)
     events = held(calendar, 5)
     told: list[Change] = []
@@ -219,7 +210,7 @@ def test_what_ran_out_in_an_undone_transaction_runs_out_again(slow: Callable[...
 
 def test_confirming_one_of_many_that_ran_out_says_so(slow: Callable[..., Calendar]) -> None:
     """However many ran out at once, each is remembered for a while."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = slow(clock=clock)
     for event in held(calendar, 50):
         clock.now = 10
@@ -230,7 +221,7 @@ def test_confirming_one_of_many_that_ran_out_says_so(slow: Callable[..., Calenda
 def test_only_so_many_that_ran_out_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered of holds that ran out stays bounded."""
     monkeypatch.setattr(engine_holds, "REMEMBERED", 5)
-    clock = Clock()
+    clock = Clock(0)
     calendar = Calendar(clock=clock)
     calendar.add_resource(Resource("r"))
     for number in range(40):
@@ -259,7 +250,7 @@ def test_keys_that_cannot_be_compared_for_a_while_spoil_nothing(
     slow: Callable[..., Calendar], capacity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that cannot be removed now is in no answer, and a later call removes it."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = slow(clock=clock)
     for number in range(4):
         calendar.add_resource(Resource(number, capacity=capacity))
@@ -316,7 +307,7 @@ def test_a_call_pays_for_a_few_of_many_that_ran_out_in_a_pool() -> None:
     for ask in questions:
         most = []
         for holds in (500, 2_000):
-            calendar = pool_that_ran_out(Clock(), holds, others=holds)
+            calendar = pool_that_ran_out(Clock(0), holds, others=holds)
             Counted.count = 0
             assert ask(calendar) and fading(calendar)
             noticing, Counted.count = Counted.count, 0
@@ -332,7 +323,7 @@ def test_a_comparison_that_fails_half_way_leaves_a_pool_right(
     limit: int, closed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many comparisons succeed: no answer contains the expired holds, and all contain the other bookings."""
-    clock = Clock()
+    clock = Clock(0)
     calendar = pool_that_ran_out(clock, 12, others=3, closed=closed, sizes=Sizes(at_once=3))
     attempts: list[Callable[[], Any]] = [
         lambda: calendar.is_available("r", Counted(4), Counted(9), quantity=6),
@@ -432,7 +423,7 @@ def run(calendar: Calendar, clock: Clock, steps: Any) -> Iterator[Any]:
 @settings(max_examples=MOST * 2)
 def test_fading_is_not_seen(bounds: Any, steps: Any) -> None:
     """One history, on the store that hides rows and on a plain list: the same answers after each step."""
-    one, two = Clock(), Clock()
+    one, two = Clock(0), Clock(0)
     here = Calendar(MemoryStore(SMALL), clock=one, bounds=bounds)
     there = Calendar(small_store(ListStore), clock=two, bounds=bounds)
     for mine, right in zip(run(here, one, steps), run(there, two, steps), strict=True):
@@ -463,7 +454,7 @@ def test_what_runs_out_twice_in_a_pool_is_taken_off_its_use_once() -> None:
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_holds_that_ran_out_in_a_block_that_was_undone_are_forgotten(capacity: int) -> None:
     """Another block gives their numbers to holds of other resources, which run out as well."""
-    clock, names = Clock(), [f"r{number}" for number in range(20)]
+    clock, names = Clock(0), [f"r{number}" for number in range(20)]
     calendar = Calendar(store=MemoryStore(SMALL), clock=clock)
 
     def run_out(names: list[str]) -> None:

@@ -16,8 +16,8 @@ from bookcore.engine import holds
 from bookcore.index import occupancy, sequence_table
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
-from bookcore.testing.contract_life import Clock
 from bookcore.testing.cycles import CYCLES
+from bookcore.testing.every_change import Clock
 from bookcore.testing.sizes import SMALL, small_store
 
 FOREIGN = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType)

@@ -36,16 +36,7 @@ from bookcore.model.errors import brief
 from bookcore.model.resource import overwrite
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore
-
-
-class Clock:
-    """An instant that moves when told to."""
-
-    def __init__(self) -> None:
-        self.now = 100
-
-    def __call__(self) -> int:
-        return self.now
+from bookcore.testing.every_change import Clock
 
 
 @pytest.fixture(params=[MemoryStore, TreeStore, ListStore])

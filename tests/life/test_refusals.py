@@ -26,8 +26,8 @@ from bookcore import (
 from bookcore.engine.gate import CHANGING, IDLE
 from bookcore.engine.ledger import Ledger
 from bookcore.stores.tree import TreeStore
-from bookcore.testing.contract_life import Clock
 from bookcore.testing.cutting import cut_off
+from bookcore.testing.every_change import Clock
 from bookcore.testing.sizes import SMALL
 
 MANY = 300

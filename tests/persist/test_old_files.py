@@ -16,7 +16,7 @@ import pytest
 
 from bookcore import Calendar
 from bookcore.testing import families, family
-from bookcore.testing.every_change import TYPES, SetClock, register_boats
+from bookcore.testing.every_change import TYPES, Clock, register_boats
 
 DATA = Path(__file__).parent / "data"
 ARCHIVES = sorted(DATA.glob("*.zip"))
@@ -54,7 +54,7 @@ def test_a_snapshot_of_an_earlier_version_is_read(version: str, name: str, tmp_p
     """Resources, bookings, holds, closures, hours, tags; and once more after all deadlines."""
     folder, found = unpacked(version, name, tmp_path)
     keys = family(name)
-    clock = SetClock(keys.key(0))
+    clock = Clock(keys.key(0))
     calendar = Calendar.restore(folder / "snapshot.bks", types=[writer.Flat, writer.Stay], clock=clock)
     calendar.check()
     assert writer.answers(calendar, keys) == found["snapshot"]
@@ -67,7 +67,7 @@ def test_a_journal_of_an_earlier_version_is_read(version: str, name: str, tmp_pa
     """From its newest snapshot, and from the first one on; it goes on, and is as it was after that."""
     folder, found = unpacked(version, name, tmp_path)
     keys = family(name)
-    clock = SetClock(keys.key(52))
+    clock = Clock(keys.key(52))
     for at in range(2):
         with Calendar.open(folder / "journal", types=TYPES, clock=clock) as calendar:
             calendar.check()

@@ -138,10 +138,10 @@ def answers(calendar: Calendar, keys: Family) -> Any:
 
 def write_journals(keys: Family, folder: Path) -> dict[str, Any]:
     """Write a journal with every kind of change, and half of it in a snapshot; return what its calendar answers."""
-    from bookcore.testing.every_change import TYPES, SetClock, every_change, register_boats
+    from bookcore.testing.every_change import TYPES, Clock, every_change, register_boats
 
     register_boats()
-    clock = SetClock(keys.key(0))
+    clock = Clock(keys.key(0))
     with Calendar.open(folder, types=TYPES, clock=clock) as calendar:
         steps = list(every_change(clock, lambda rank: keys.key(rank, rank)))
         for number, (_, change) in enumerate(steps):

@@ -17,7 +17,7 @@ import pytest
 from bookcore import Calendar
 from bookcore.persist import registry
 from bookcore.persist.fs import FileSystem
-from bookcore.testing.every_change import TYPES, Boat, Flat, SetClock, Stay, every_change, register_boats
+from bookcore.testing.every_change import TYPES, Boat, Clock, Flat, Stay, every_change, register_boats
 
 MEMORY = "/dev/shm"  # noqa: S108 - a directory of its own is made in it
 START = datetime(2026, 3, 28, 12)
@@ -62,10 +62,10 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture
 def world() -> SimpleNamespace:
     """Return what this file defines, which test files cannot import."""
-    return SimpleNamespace(Boat=Boat, Clock=SetClock, Flat=Flat, Stay=Stay, TYPES=TYPES, families=FAMILIES, history=history)
+    return SimpleNamespace(Boat=Boat, Clock=Clock, Flat=Flat, Stay=Stay, TYPES=TYPES, families=FAMILIES, history=history)
 
 
-def history(calendar: Calendar, clock: SetClock, key: Callable[[int], Any]) -> Iterator[str]:
+def history(calendar: Calendar, clock: Clock, key: Callable[[int], Any]) -> Iterator[str]:
     """Change a calendar in every way there is; yield the name of each step, after it."""
     for name, change in every_change(clock, key):
         change(calendar)

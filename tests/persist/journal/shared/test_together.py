@@ -25,7 +25,7 @@ from bookcore import (
 )
 from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, UnknownOutcomeError
 from bookcore.persist.shared import turns
-from bookcore.testing.every_change import SetClock
+from bookcore.testing.every_change import Clock
 from bookcore.testing.parallel import Waiting
 
 Open = Callable[..., Calendar]
@@ -422,7 +422,7 @@ def test_tasks_that_are_cancelled_lose_their_answers_alone(opened: Open) -> None
 
 def test_groups_of_any_commands_are_as_their_records_one_after_the_other(opened: Open) -> None:
     """Bookings, holds that run out, moves, closures, in random groups: who reads the records has the same state."""
-    rng, clock = random.Random(7), SetClock(0)
+    rng, clock = random.Random(7), Clock(0)
     one, other = opened(timeout=LONG, clock=clock), opened(timeout=LONG, clock=clock)
     for room in ("room", "flat", "boat"):
         one.add_resource(Resource(room), capacity=1 + (room == "boat"))
