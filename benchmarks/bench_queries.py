@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONTESTANTS = ("bookcore", "bookcore, tree store", *PEERS)
 
 
-def drive(benchmark: Any, contestant: Contestant, *, most: int = 50) -> None:
+def drive(benchmark: Any, contestant: Contestant) -> None:
     """Hand a contestant to pytest-benchmark, so that its figures are of one call.
 
     Questions are asked many times a round; what must be undone is done once a round, and undone between, untimed.
@@ -38,12 +38,12 @@ def drive(benchmark: Any, contestant: Contestant, *, most: int = 50) -> None:
 
     if contestant.undo is None:
         questions = cycle(contestant.args)
-        rounds = max(1, min(most, int(3e9 / max(nanoseconds * size, 1.0))))
+        rounds = max(1, min(50, int(3e9 / max(nanoseconds * size, 1.0))))
         if benchmark.disabled:
             size, rounds = 1, 1
         benchmark.pedantic(lambda: op(*next(questions)), rounds=rounds, iterations=size)
     else:
-        rounds = 1 if benchmark.disabled else max(1, min(20 * most, int(3e9 / max(nanoseconds, 1.0))))
+        rounds = 1 if benchmark.disabled else max(1, min(1_000, int(3e9 / max(nanoseconds, 1.0))))
         benchmark.pedantic(lambda *args: made.append(op(*args)), setup=ready, rounds=rounds)
         undo()
     if contestant.close is not None:
@@ -78,10 +78,7 @@ def test_refused_booking(fast: Any, world: World) -> None:
 def composed(scale: str) -> Composed:
     """Flats and cars with prices and tags."""
     n, m = SCALES[scale]
-    try:
-        bench = Composed(make(n, m, spare=False))
-    except MissingError as why:
-        pytest.skip(str(why))
+    bench = Composed(make(n, m, spare=False))
     bench.check()
     return bench
 

@@ -1,8 +1,9 @@
 """Scale, collection and shared worlds for the ``bench_*`` files.
 
-``pytest benchmarks --benchmark-disable`` runs every benchmark once on a tiny calendar, as a test;
-``--benchmark-only`` runs it at full size (``--scale 1k``, ``100k``, ``1m``, or ``BOOKCORE_BENCH_SCALE``;
-100k if neither is given). Under pytest-xdist pytest-benchmark measures nothing, so the tiny calendar is used there, too.
+``pytest benchmarks --benchmark-disable`` runs every benchmark, and every section of a run, once on a tiny calendar, as a
+test; ``--benchmark-only`` runs the benchmarks at full size (``--scale 1k``, ``100k``, ``1m``, or
+``BOOKCORE_BENCH_SCALE``; 100k if neither is given). Under pytest-xdist pytest-benchmark measures nothing, so the tiny
+calendar is used there, too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 from fnmatch import fnmatch
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,8 @@ if ROOT not in sys.path:  # under importlib mode nothing else puts the checkout 
 
 data = import_module("benchmarks.data")
 worlds = import_module("benchmarks.world")
-peers = import_module("benchmarks.peers")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmarks.world import World
 
 
@@ -60,22 +57,13 @@ def scale(request: pytest.FixtureRequest) -> str:
     return "ci" if disabled or hasattr(request.config, "workerinput") else "100k"
 
 
-@lru_cache(maxsize=1)
-def _world(scale: str) -> World:
+@pytest.fixture(scope="session")
+def world(scale: str) -> World:
+    """All contestants loaded on the plain year, answers compared."""
     n, m = data.SCALES[scale]
     world: World = worlds.World(data.make(n, m), tree=n * m <= 100_000)
     world.agree()
     return world
-
-
-@pytest.fixture(scope="session")
-def world(scale: str) -> Iterator[World]:
-    """All contestants loaded on the plain year, answers compared."""
-    try:
-        yield _world(scale)
-    except peers.MissingError as why:  # pragma: no cover - only while the core is not there
-        pytest.skip(str(why))
-    _world.cache_clear()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import workers
 from benchmarks.data import SCALES, Dataset
 from benchmarks.peers import PEERS, MissingError
 from benchmarks.rows import Results, Row, shown
@@ -34,6 +35,7 @@ class Run:
     names: Sequence[str] = tuple(PEERS)
     rounds: int = 15
     budget: float = 5.0
+    apart: bool = True
     began: float = field(default_factory=time.monotonic)
     section: str = ""
     #: (operation, resources, bookings each) -> contestant -> stat; growth reuses what queries measured
@@ -82,10 +84,12 @@ class Run:
         return found
 
     def work(self, job: str, **options: Any) -> Any:
-        """Run a job of ``benchmarks.workers`` in a process of its own; return what it reports.
+        """Run a job of ``benchmarks.workers`` in a process of its own, or unless ``apart`` in this one; return its report.
 
         Memory, single writes and the collector can only be judged in a process that holds nothing else.
         """
+        if not self.apart:
+            return workers.JOBS[job](**options)
         self.say(f"in its own process: {job} {options}")
         done = subprocess.run(  # noqa: S603 - our own module, our own arguments
             [sys.executable, "-m", "benchmarks.workers", job, json.dumps(options)],

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,6 @@ class Dataset:
     reach: Span
     week: int = WEEK
     key: Callable[[int], Any] = hourly
-    names: Sequence[str] = field(default=())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -208,7 +207,7 @@ def ten_years(resources: int, bookings: int) -> Dataset:
     return Dataset("ten-year among one-hour", resources, shuffled, Columns(), (0, decade))
 
 
-def hot(bookings: int, *, others: int = 0, each: int = 10, order: str = "shuffled") -> Dataset:
+def hot(bookings: int, *, others: int = 0, each: int = 10) -> Dataset:
     """One resource with *bookings* of one minute, every other minute; *others* with a few each around it."""
     rng = random.Random(SEED)
     rows, spare, axis = Columns(), Columns(), 2 * bookings + 2
@@ -222,7 +221,7 @@ def hot(bookings: int, *, others: int = 0, each: int = 10, order: str = "shuffle
             length = 1 + rng.randrange(max(1, slot // 4))
             start = number * slot + rng.randrange(slot - length + 1)
             rows.add(ordinal, start, start + length)
-    ordered = _ordered(rows, order, rng)
+    ordered = _ordered(rows, "shuffled", rng)
     spares = list(range(len(spare)))
     rng.shuffle(spares)
     week = max(1, min(10_080, axis // 50))

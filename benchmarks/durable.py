@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.ours import Ours
+from bookcore import BookingEvent, Calendar, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +38,9 @@ def _seconds(work: Callable[[int], None], threads: int) -> float:
 
 
 def _ours(folder: str, threads: int, each: int) -> float:
-    bookcore = Ours().bookcore
-    with bookcore.Calendar.open(folder) as calendar:
+    with Calendar.open(folder) as calendar:
         for number in range(threads):
-            calendar.add_resource(bookcore.Resource(number))
+            calendar.add_resource(Resource(number))
 
         def work(number: int) -> None:
             for at in range(each):
@@ -75,7 +74,7 @@ def _sqlite(folder: str, threads: int, each: int) -> float:
     return _seconds(work, threads)
 
 
-def commits(*, threads: int, total: int, times: int = 3) -> dict[str, Any]:
+def commits(*, threads: int, total: int, times: int) -> dict[str, Any]:
     """Time commits that wait for the disk, in nanoseconds each, ours and SQLite's in turns."""
     each, out = max(1, total // threads), {"bookcore": list[float](), "SQLite": list[float]()}
     for _ in range(times):
@@ -85,11 +84,11 @@ def commits(*, threads: int, total: int, times: int = 3) -> dict[str, Any]:
     return out
 
 
-def _filled(calendar: Any, bookcore: Any, n: int, m: int) -> None:
+def _filled(calendar: Any, n: int, m: int) -> None:
     """Load so many bookings on the hours of the year, and one more resource."""
-    resources = [calendar.add_resource(bookcore.Resource(number)) for number in range(n)]
-    calendar.load([bookcore.BookingEvent(each, 24 * at + 9, 24 * at + 12) for each in resources for at in range(m)])
-    calendar.add_resource(bookcore.Resource("desk"))
+    resources = [calendar.add_resource(Resource(number)) for number in range(n)]
+    calendar.load([BookingEvent(each, 24 * at + 9, 24 * at + 12) for each in resources for at in range(m)])
+    calendar.add_resource(Resource("desk"))
 
 
 def _gaps(call: Callable[[], Any], book: Callable[[int], Any]) -> tuple[float, float]:
@@ -107,10 +106,10 @@ def _gaps(call: Callable[[], Any], book: Callable[[int], Any]) -> tuple[float, f
 
 def checkpoints(*, n: int, m: int) -> dict[str, float]:
     """Time a checkpoint, and the longest pause of a thread that books meanwhile; SQLite's backup and a pickle beside it."""
-    bookcore, out, clock = Ours().bookcore, dict[str, float](), time.perf_counter
+    out, clock = dict[str, float](), time.perf_counter
     with tempfile.TemporaryDirectory() as folder:
-        with bookcore.Calendar.open(Path(folder) / "ours", sync="never") as calendar:
-            _filled(calendar, bookcore, n, m)
+        with Calendar.open(Path(folder) / "ours", sync="never") as calendar:
+            _filled(calendar, n, m)
             began = clock()
             calendar.checkpoint()
             out["checkpoint"] = clock() - began
@@ -118,7 +117,7 @@ def checkpoints(*, n: int, m: int) -> dict[str, float]:
             out["beside a writer"], out["pause"] = _gaps(
                 calendar.checkpoint, lambda at: calendar.book("desk", 2 * at, 2 * at + 1)
             )
-        out["open"] = float(_run("reopen", Path(folder) / "ours"))
+        out["open"] = _opening(Path(folder) / "ours")
         rows = [(number, 24 * at + 9, 24 * at + 12) for number in range(n) for at in range(m)]
         began = clock()
         (Path(folder) / "rows.pickle").write_bytes(pickle.dumps(rows, 5))
@@ -137,18 +136,17 @@ def checkpoints(*, n: int, m: int) -> dict[str, float]:
     return out
 
 
-def _run(job: str, folder: Path) -> str:
-    """Run a job of this module in a new process; it prints seconds."""
-    code = f"from benchmarks import durable; print(durable.{job}(folder={str(folder)!r}))"
+def _opening(folder: Path) -> float:
+    """Return the seconds that opening takes in a new process."""
+    code = f"from benchmarks import durable; print(durable.reopen(folder={str(folder)!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
-    return done.stdout.splitlines()[-1]
+    return float(done.stdout.splitlines()[-1])
 
 
 def reopen(*, folder: str) -> float:
-    """Return the seconds that opening takes, in a new process."""
-    bookcore = Ours().bookcore
+    """Return the seconds that opening takes."""
     began = time.perf_counter()
-    calendar = bookcore.Calendar.open(folder)
+    calendar: Calendar[Any, Any, Any] = Calendar.open(folder)
     took = time.perf_counter() - began
     calendar.close()
     return took
@@ -156,18 +154,19 @@ def reopen(*, folder: str) -> float:
 
 def replay(*, records: int) -> dict[str, float]:
     """Return the seconds in which so many records are replayed: bookings alone, and with a removal after every tenth."""
-    bookcore, out = Ours().bookcore, dict[str, float]()
+    out = dict[str, float]()
+    # not above, so that `reopen` loads the modules that opening needs
     from bookcore.persist.journal.directory import DirectoryJournal
 
     DirectoryJournal.floor = 1 << 40  # no checkpoint by itself
     for name, every in (("bookings", 0), ("mixed", 10)):
         with tempfile.TemporaryDirectory() as folder:
-            with bookcore.Calendar.open(folder, sync="never") as calendar:
-                rooms = [calendar.add_resource(bookcore.Resource(number)) for number in range(1 + records // 1000)]
+            with Calendar.open(folder, sync="never") as calendar:
+                rooms = [calendar.add_resource(Resource(number)) for number in range(1 + records // 1000)]
                 while calendar.position < records:
                     at, number = divmod(calendar.position, len(rooms))
                     event = calendar.book(rooms[number], 24 * at + 9, 24 * at + 12)
                     if every and not calendar.position % every:
                         calendar.remove_booking(event)
-            out[name] = float(_run("reopen", Path(folder)))
+            out[name] = _opening(Path(folder))
     return out

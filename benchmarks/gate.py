@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.timing import human
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -234,16 +236,6 @@ def judge(ratios: Sequence[float], tolerance: float) -> Verdict:
     return Verdict(ratio, spread, word)
 
 
-def human(operation: str, value: float) -> str:
-    """Write the cost of a call, or of a booking, with its unit."""
-    if operation.startswith("memory"):
-        return f"{value:.0f} B"
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if value * factor >= 1:
-            return f"{value * factor:.3g} {unit}"
-    return f"{value * 1e9:.3g} ns"
-
-
 def table(rounds: Sequence[dict[str, tuple[float, ...]]], tolerance: float) -> tuple[list[str], dict[str, Verdict]]:
     """Return the table's lines and the verdict on each operation."""
     lines = ["| operation | base | now | now / base | 95% of the noise | |", "| --- | --- | --- | --- | --- | --- |"]
@@ -253,7 +245,8 @@ def table(rounds: Sequence[dict[str, tuple[float, ...]]], tolerance: float) -> t
         if not pairs:
             continue  # the system does not tell the memory of a process
         verdict = verdicts[operation] = judge([now / base for base, now in pairs], tolerance)
-        costs = [human(operation, statistics.median(pair[side] for pair in pairs)) for side in (0, 1)]
+        medians = [statistics.median(pair[side] for pair in pairs) for side in (0, 1)]
+        costs = [f"{each:.0f} B" if operation.startswith("memory") else human(each * 1e9) for each in medians]
         spread = "too few rounds" if verdict.spread is None else "{:.3f} to {:.3f}".format(*verdict.spread)
         lines.append(f"| {operation} | {costs[0]} | {costs[1]} | {verdict.ratio:.3f} | {spread} | {verdict.word} |")
     return lines, verdicts

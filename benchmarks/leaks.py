@@ -14,9 +14,9 @@ import argparse
 import gc
 import sys
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.gate_worker import resident_bytes
 from bookcore import MemoryStore
 from bookcore.testing.cycles import CYCLES
 
@@ -50,15 +50,9 @@ def growth(name: str, cycles: int) -> Growth:
             pass
         gc.collect()
         blocks.append(sys.getallocatedblocks())
-        memory.append(_memory())
+        memory.append(resident_bytes())
     half = SAMPLES // 2
     return Growth(max(blocks[half:]) - max(blocks[:half]), max(memory[half:]) - max(memory[:half]))
-
-
-def _memory() -> int:
-    """Return the bytes that the process has in memory, or 0 where the system does not say."""
-    statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0
 
 
 def main(arguments: list[str] | None = None) -> int:

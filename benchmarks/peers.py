@@ -12,38 +12,18 @@ from __future__ import annotations
 import importlib
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.data import Dataset, Span
 
-__all__ = ["PEERS", "MissingError", "Peer", "fastest", "peer"]
+__all__ = ["PEERS", "MissingError", "fastest", "peer"]
 
 
 class MissingError(Exception):
-    """A contestant, or something it needs, is not here; the message is the reason to print."""
-
-
-class Peer(Protocol):
-    """What the benchmarks ask of a contestant. ``ordinals`` makes its answers comparable."""
-
-    name: str
-    does: frozenset[str]
-    static: bool
-
-    def load(self, data: Dataset) -> None:
-        """Take in the whole data set, index and all."""
-
-    def window(self, span: Span) -> tuple[Any, Any]:
-        """Turn a span into the peer's own keys."""
-
-    def resource(self, ordinal: int) -> Any:
-        """Turn an ordinal into what the peer calls a resource."""
-
-    def ordinals(self, answer: Any) -> list[int]:
-        """Turn a list answer into ordinals."""
+    """A contestant, a data set, or something that they need, is not here; the message is the reason to print."""
 
 
 def _module(name: str) -> Any:
@@ -88,16 +68,18 @@ def fastest(
 class _Integers:
     """Shared by the peers that take integers and answer with ordinals."""
 
-    static = False
     does: frozenset[str] = frozenset()
 
     def window(self, span: Span) -> tuple[Any, Any]:
+        """Turn a span into the peer's own keys."""
         return span
 
     def resource(self, ordinal: int) -> Any:
+        """Turn an ordinal into what the peer calls a resource."""
         return ordinal
 
     def ordinals(self, answer: Any) -> list[int]:
+        """Turn a list answer into ordinals, so that answers can be compared."""
         return [int(ordinal) for ordinal in answer]
 
 

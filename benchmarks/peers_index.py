@@ -19,7 +19,6 @@ class Ncls(_Integers):
     """NCLS, a nested containment list in C over NumPy arrays: built once, never changed."""
 
     name = "NCLS"
-    static = True
     does = frozenset({"count", "list"})
 
     def __init__(self) -> None:
@@ -60,7 +59,6 @@ class SuperIntervals(_Integers):
     """superintervals, a C++ superset index: built once, never changed. Its ends are inclusive."""
 
     name = "superintervals"
-    static = True
     does = frozenset({"count", "list"})
 
     def __init__(self) -> None:
@@ -93,7 +91,6 @@ class RoaringBitmaps(_Integers):
     """
 
     name = "pyroaring"
-    static = True
     does = frozenset({"count", "list"})
 
     def __init__(self) -> None:
@@ -138,7 +135,6 @@ class SortedArrays(_Integers):
     """
 
     name = "sorted NumPy arrays"
-    static = True
     does = frozenset({"count", "list"})
 
     def __init__(self) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib
 from bisect import bisect_right, insort
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,20 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.data import Columns, Dataset
+from benchmarks.peers import MissingError
+from bookcore.demo.flights import read_flights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["REAL", "AbsentError", "Plan", "load", "planned_flights"]
+__all__ = ["REAL", "Plan", "load", "planned_flights"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 EPOCH = datetime(2013, 1, 1)
 EPOCH_UTC = datetime(2013, 1, 1, tzinfo=UTC)
 REAL = ("flights", "bikeshare", "timetable", "genome_chr1")
-
-
-class AbsentError(Exception):
-    """A data set is not on this machine; the message is the reason to print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def _identity(point: int) -> Any:
 def _path(name: str) -> Path:
     path = FOLDER / name / f"{name}.csv.gz"
     if not path.is_file():
-        raise AbsentError(
+        raise MissingError(
             f"{name}: {path.parent.name}/{path.name} is not in ../shared/data beside the checkout"
         )
     return path
@@ -95,12 +92,8 @@ class _Disjoint:
 
 
 def _flights() -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
-    try:
-        demo = importlib.import_module("bookcore.demo.flights")
-    except ImportError as exc:
-        raise AbsentError(f"flights: the package's demonstration is not here: {exc}") from exc
     minute = timedelta(minutes=1)
-    for row in demo.read_flights().rows():
+    for row in read_flights().rows():
         planned = ((row.sched_start - EPOCH_UTC) // minute, (row.sched_end - EPOCH_UTC) // minute)
         yield row.tail, planned, ((row.start - EPOCH_UTC) // minute, (row.end - EPOCH_UTC) // minute)
 
@@ -117,7 +110,7 @@ def _spans(name: str) -> Iterator[tuple[str, int, int]]:
 
 
 def load(name: str, *, limit: int | None = None) -> Dataset:
-    """Read a real set into columns; ``AbsentError`` with the reason if it is not here.
+    """Read a real set into columns; ``MissingError`` with the reason if it is not here.
 
     Keys: aware ``datetime`` for flights, naive for bikes, plain integers for the timetable and the genome.
     *limit* keeps only the first usable rows. One row in fifty is held back as ``spare``.
@@ -139,7 +132,7 @@ def load(name: str, *, limit: int | None = None) -> Dataset:
     reach = (min(rows.start), max(rows.end))
     week = {"flights": 1_440, "bikeshare": 60, "timetable": 2_016, "genome_chr1": 10_000}[name]
     key = {"flights": _aware, "bikeshare": _naive}.get(name, _identity)
-    return Dataset(name, len(ordinals), rows, spare, reach, week, key, tuple(ordinals))
+    return Dataset(name, len(ordinals), rows, spare, reach, week, key)
 
 
 def planned_flights(*, limit: int | None = None) -> Plan:

@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.ours import Ours
-from benchmarks.peers import MissingError
+from benchmarks.peers import MissingError, _module
+from bookcore import BookingEvent, Calendar, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -184,7 +184,11 @@ def _place(kind: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/shared.db"
         return
-    from bookcore.testing.servers import NoServerError, start_postgres
+    _module("psycopg")
+    from bookcore.testing.servers import (  # which loads Hypothesis, as no client should
+        NoServerError,
+        start_postgres,
+    )
 
     try:
         server = start_postgres()
@@ -208,16 +212,15 @@ def _rows(n: int, m: int) -> list[tuple[int, datetime, datetime]]:
 
 
 def _fill(calendar: Any, n: int, rows: Sequence[tuple[int, datetime, datetime]]) -> None:
-    bookcore = Ours().bookcore
     with calendar.transaction():
-        resources = [calendar.add_resource(bookcore.Resource(number)) for number in range(n)]
-        calendar.load(bookcore.BookingEvent(resources[number], start, end) for number, start, end in rows)
+        resources = [calendar.add_resource(Resource(number)) for number in range(n)]
+        calendar.load(BookingEvent(resources[number], start, end) for number, start, end in rows)
 
 
 def _both(kind: str, address: str, n: int, m: int) -> None:
     """Put the same into a calendar and into tables."""
     rows = _rows(n, m)
-    with Ours().bookcore.Calendar.open(address, follow=False) as calendar:
+    with Calendar.open(address, follow=False) as calendar:
         _fill(calendar, n, rows)
         calendar.checkpoint()
     with closing(TABLES[kind](address)) as tables:
@@ -285,14 +288,14 @@ def write(*, kind: str, address: str, ours: bool, number: int, each: int, n: int
             for span in part:
                 calendar.book(*span)
 
-    with Ours().bookcore.Calendar.open(address, timeout=600) as calendar:
+    with Calendar.open(address, timeout=600) as calendar:
         _ready()
         return _timed(book_together, parts) if together > 1 else _timed(calendar.book, spans)
 
 
 def hear(*, address: str, count: int) -> None:
     """Print the time at which each change is there: one clock for all processes of a machine."""
-    with Ours().bookcore.Calendar.open(address) as calendar:
+    with Calendar.open(address) as calendar:
         heard: list[float] = []
         calendar.subscribe(lambda _: heard.append(time.monotonic()))
         position = calendar.position
@@ -305,7 +308,7 @@ def hear(*, address: str, count: int) -> None:
 def openings(*, address: str) -> float:
     """Return the seconds of an opening."""
     began = time.perf_counter()
-    with Ours().bookcore.Calendar.open(address, follow=False):
+    with Calendar.open(address, follow=False):
         return time.perf_counter() - began
 
 
@@ -358,7 +361,7 @@ def threads(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) ->
     with _place(kind) as address:
         _both(kind, address, n, m)
         number = 0
-        with Ours().bookcore.Calendar.open(address, timeout=600) as calendar:
+        with Calendar.open(address, timeout=600) as calendar:
             for count in clients:
                 for ours in (True, False):
                     took: list[float] = []
@@ -389,10 +392,10 @@ def threads(*, kind: str, n: int, m: int, clients: Sequence[int], total: int) ->
 def visible(*, kind: str, n: int, m: int, count: int) -> list[float]:
     """Return the nanoseconds from the call of `book` in one process until another one has the booking."""
     with _place(kind) as address:
-        with Ours().bookcore.Calendar.open(address, follow=False) as calendar:
+        with Calendar.open(address, follow=False) as calendar:
             _fill(calendar, n, _rows(n, m))
             calendar.checkpoint()
-        with Ours().bookcore.Calendar.open(address, follow=False) as calendar:
+        with Calendar.open(address, follow=False) as calendar:
             process = _client(job="hear", address=address, count=count)
             _answer(process)
             _say(process)
@@ -413,7 +416,7 @@ def _median(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> d
 def questions(*, kind: str, n: int, m: int, times: int) -> dict[str, dict[str, float]]:
     """Time questions to a follower, to a calendar in memory, by SQL and by a query for each resource; and openings."""
     out: dict[str, Any] = {}
-    calendar_class, rng = Ours().bookcore.Calendar, random.Random(5)
+    rng = random.Random(5)
     with _place(kind) as address:
         _both(kind, address, n, m)
         took = []
@@ -422,12 +425,12 @@ def questions(*, kind: str, n: int, m: int, times: int) -> dict[str, dict[str, f
             took.append(_answer(process) * 1e9)
             process.communicate()
         out["open"] = {"median": statistics.median(took), "min": min(took), "calls": 3}
-        memory = calendar_class()
+        memory: Calendar[Any, Any, Any] = Calendar()
         _fill(memory, n, _rows(n, m))
         begins = [ORIGIN + rng.randrange(YEAR - 168) * HOUR for _ in range(times)]
         weeks = [(begin, begin + 168 * HOUR) for begin in begins]
         singles = [(rng.randrange(n), *week) for week in weeks for _ in range(50)]
-        with calendar_class.open(address) as follower, closing(TABLES[kind](address)) as tables:
+        with Calendar.open(address) as follower, closing(TABLES[kind](address)) as tables:
 
             def loop(start: datetime, end: datetime) -> int:
                 return sum(tables.is_available(resource, start, end) for resource in range(n))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Contestant", "Stat", "human", "race", "stat_of"]
 
+SAMPLE = 4e6
+"""How many nanoseconds a sample is to take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -84,7 +87,6 @@ def race(
     *,
     rounds: int = 15,
     budget: float = 5.0,
-    sample_ns: float = 4e6,
 ) -> dict[str, Stat]:
     """Time every contestant in turn, *rounds* times, at most *budget* seconds each.
 
@@ -96,11 +98,11 @@ def race(
     sizes: dict[str, int] = {}
     for contestant in contestants:
         warm, _ = contestant.sample(1)
-        if warm < sample_ns / 20:  # a first call may be ten times a later one; look again before sizing
+        if warm < SAMPLE / 20:  # a first call may be ten times a later one; look again before sizing
             warm, _ = contestant.sample(20)
         # writes in runs of 100 ms: between two of them everything is undone, which leaves the caches cold
         longer = 25 if contestant.undo is not None else 1
-        sizes[contestant.name] = max(1, int(longer * sample_ns / max(warm, 1.0)))
+        sizes[contestant.name] = max(1, int(longer * SAMPLE / max(warm, 1.0)))
     for number in range(rounds):
         for contestant in contestants:
             name = contestant.name

@@ -20,21 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import durable, shared
-from benchmarks.data import Dataset, hot, make, windows
+from benchmarks.data import Dataset, make, windows
+from benchmarks.gate_worker import resident_bytes
 from benchmarks.ours import Ours
 from benchmarks.peers import peer
+from bookcore import BookingEvent, Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["JOBS", "book", "load", "memory", "restore", "snapshot"]
-
-
-def _rss() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def book(*, name: str, n: int, m: int) -> dict[str, float]:
@@ -48,7 +43,7 @@ def book(*, name: str, n: int, m: int) -> dict[str, float]:
     rows = list(data.keyed(data.rows)) if ours else list(data.rows)
     took = array("q", bytes(8 * len(rows)))
     gc.collect()
-    before = _rss()
+    before = resident_bytes()
     held: Any = Ours() if ours else peer(name)
     if ours:
         held.register(data)
@@ -63,7 +58,7 @@ def book(*, name: str, n: int, m: int) -> dict[str, float]:
         call(resources[ordinal], start, end)
         took[number] = clock() - t0
     mean = (time.process_time_ns() - began) / len(rows)
-    grown = _rss() - before
+    grown = resident_bytes() - before
     steps = sorted(took)
     last = len(steps) - 1
     return {
@@ -78,20 +73,17 @@ def book(*, name: str, n: int, m: int) -> dict[str, float]:
     }
 
 
-def memory(*, name: str, n: int, m: int, one: bool = False) -> dict[str, float]:
-    """Bytes a booking by which the process grows in a bulk load. Resources and keys are made first and not counted.
-
-    *one* puts everything on a single resource.
-    """
-    data = hot(n * m) if one else make(n, m, spare=False)
+def memory(*, name: str, n: int, m: int) -> dict[str, float]:
+    """Bytes a booking by which the process grows in a bulk load. Resources and keys are made first and not counted."""
+    data = make(n, m, spare=False)
     if name == "bookcore":
         held: Any = Ours()
         held.register(data)
         rows = list(data.keyed(data.rows))
-        event, resources = held.bookcore.BookingEvent, held.resources
+        resources = held.resources
 
         def fill() -> None:
-            held.calendar.load(event(resources[ordinal], start, end) for ordinal, start, end in rows)
+            held.calendar.load(BookingEvent(resources[ordinal], start, end) for ordinal, start, end in rows)
 
     else:
         held = peer(name)
@@ -103,10 +95,10 @@ def memory(*, name: str, n: int, m: int, one: bool = False) -> dict[str, float]:
             held.load(keyed)
 
     gc.collect()
-    before = _rss()
+    before = resident_bytes()
     fill()
     gc.collect()
-    return {"bytes": (_rss() - before) / len(data), "bookings": len(data)}
+    return {"bytes": (resident_bytes() - before) / len(data), "bookings": len(data)}
 
 
 class _SameKeys:
@@ -121,7 +113,7 @@ class _SameKeys:
         return len(self.rows)
 
 
-def load(*, n: int, m: int, loop: bool = True) -> dict[str, Any]:
+def load(*, n: int, m: int, loop: bool) -> dict[str, Any]:
     """Time ``load`` and a loop of ``book`` on equal calendars; nanoseconds a booking, and the peak memory."""
     data = make(n, m, spare=False)
     rows = list(data.keyed(data.rows))
@@ -134,9 +126,9 @@ def load(*, n: int, m: int, loop: bool = True) -> dict[str, Any]:
         return held
 
     ours = fresh()
-    event, resources = ours.bookcore.BookingEvent, ours.resources
+    resources = ours.resources
     began = clock()
-    ours.calendar.load(event(resources[ordinal], start, end) for ordinal, start, end in rows)
+    ours.calendar.load(BookingEvent(resources[ordinal], start, end) for ordinal, start, end in rows)
     out: dict[str, Any] = {"bookings": len(data), "make and load": (clock() - began) / len(rows)}
     a, b = ours.window(windows(data, 1)[0])
     began = clock()
@@ -157,7 +149,7 @@ def load(*, n: int, m: int, loop: bool = True) -> dict[str, Any]:
     return out
 
 
-def snapshot(*, n: int, m: int, times: int = 5) -> dict[str, Any]:
+def snapshot(*, n: int, m: int, times: int) -> dict[str, Any]:
     """Time ``snapshot`` and ``restore``; the restored calendar must answer as the first.
 
     It is restored twice: in a new process, as in a program that starts, and in this process, beside the calendar that the
@@ -167,7 +159,7 @@ def snapshot(*, n: int, m: int, times: int = 5) -> dict[str, Any]:
     ours = Ours()
     ours.load(data)
     gc.collect()
-    clock, calendar = time.perf_counter_ns, ours.bookcore.Calendar
+    clock = time.perf_counter_ns
     spans = [ours.window(span) for span in windows(data, 5)]
     right = [ours.count_available(*span) for span in spans]
     texts = [(start.isoformat(), end.isoformat()) for start, end in spans]
@@ -185,7 +177,7 @@ def snapshot(*, n: int, m: int, times: int = 5) -> dict[str, Any]:
             out["restore"].append(fresh["restore"])
             out["restore and ask"].append(fresh["restore and ask"])
             began = clock()
-            again = calendar.restore(path)
+            again: Calendar[Any, Any, Any] = Calendar.restore(path)
             out["beside"].append(clock() - began)
             for answers, count in (
                 (fresh["answers"], fresh["bookings"]),
@@ -200,11 +192,10 @@ def snapshot(*, n: int, m: int, times: int = 5) -> dict[str, Any]:
 
 def restore(*, path: str, spans: list[tuple[str, str]]) -> dict[str, Any]:
     """Time ``restore`` of a file in a new process, and count the available resources in some spans."""
-    calendar = Ours().bookcore.Calendar
-    asked = [tuple(map(datetime.fromisoformat, span)) for span in spans]
+    asked: Any = [tuple(map(datetime.fromisoformat, span)) for span in spans]
     clock = time.perf_counter_ns
     began = clock()
-    again = calendar.restore(path)
+    again: Calendar[Any, Any, Any] = Calendar.restore(path)
     out: dict[str, Any] = {"restore": clock() - began}
     len(again.find_available(*asked[0]))
     out["restore and ask"] = clock() - began
@@ -215,7 +206,7 @@ def restore(*, path: str, spans: list[tuple[str, str]]) -> dict[str, Any]:
 
 JOBS: dict[str, Callable[..., Any]] = {
     "book": book, "load": load, "memory": memory, "restore": restore, "snapshot": snapshot,
-    "commits": durable.commits, "checkpoints": durable.checkpoints, "reopen": durable.reopen, "replay": durable.replay,
+    "commits": durable.commits, "checkpoints": durable.checkpoints, "replay": durable.replay,
     "shared commits": shared.commits, "shared threads": shared.threads,
     "shared visible": shared.visible, "shared questions": shared.questions,
 }  # fmt: skip

@@ -47,16 +47,13 @@ class World:
         data: Dataset,
         names: Iterable[str] | None = None,
         *,
-        ours: bool = True,
         tree: bool = False,
         say: Callable[[str], None] = _silent,
     ) -> None:
         self.data = data
         self.missing: dict[str, str] = {}
         self.contestants: list[Any] = []
-        builders: list[tuple[str, Callable[[], Any]]] = []
-        if ours:
-            builders.append(("bookcore", Ours))
+        builders: list[tuple[str, Callable[[], Any]]] = [("bookcore", Ours)]
         if tree:
             builders.append(("bookcore, tree store", partial(Ours, "tree")))
         builders.extend((name, partial(peer, name)) for name in (PEERS if names is None else names))
@@ -67,9 +64,7 @@ class World:
                 continue
             try:
                 one = build()
-            except (MissingError, ImportError) as exc:
-                if name == "bookcore":
-                    raise  # nothing to compare the others with
+            except MissingError as exc:
                 self.missing[name] = str(exc)
                 continue
             say(f"loading {name} with {len(data):,} bookings")
@@ -85,13 +80,13 @@ class World:
                 return one
         raise MissingError(self.missing.get(name, f"{name} was not asked for"))
 
-    def agree(self, *, questions: int = 3) -> int:
+    def agree(self) -> int:
         """Compare answers with the first contestant's (ours); return how many were compared.
 
-        Counts and lists over *questions* windows, ``is_available`` on 200 resources and spans.
+        Counts and lists over three windows, ``is_available`` on 200 resources and spans.
         """
         compared = 0
-        for span in windows(self.data, questions, seed=11):
+        for span in windows(self.data, 3, seed=11):
             seen: tuple[str, list[int]] | None = None
             for one in self.contestants:
                 if "list" not in one.does:
@@ -118,10 +113,9 @@ class World:
             compared += len(answers)
         return compared
 
-    def race_at(self, name: str, names: Iterable[str] | None = None) -> list[Contestant]:
+    def race_at(self, name: str) -> list[Contestant]:
         """Return the contestants able to do the operation *name*."""
-        what = name.partition(",")[0]
-        able = [one for one in self.contestants if what in one.does and (names is None or one.name in names)]
+        able = [one for one in self.contestants if name.partition(",")[0] in one.does]
         return [operation(name, one, self.data) for one in able]
 
 

@@ -10,6 +10,7 @@ from benchmarks.data import Dataset, make, windows
 from benchmarks.ours import Ours
 from benchmarks.rows import at_most, under
 from benchmarks.timing import Contestant
+from bookcore import Resource, no
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["Composed", "measure"]
 
 
+class Flat(Resource):
+    """One kind of resource."""
+
+
+class Car(Resource):
+    """The other kind."""
+
+
 class Composed:
     """Flats and cars with prices and tags, on the plain year."""
 
     def __init__(self, data: Dataset) -> None:
         self.data, self.ours = data, Ours()
-        self.no = self.ours.bookcore.no
-        base: Any = self.ours.bookcore.Resource
-
-        car: Any = type("Car", (base,), {})
-        flat: Any = type("Flat", (base,), {})
-        self.flat = flat
         rng = random.Random(29)
         self.price = [rng.randrange(30, 300) for _ in range(data.resources)]
         self.exact = [price + rng.random() for price in self.price]  # every value another
-        self.ours.register(data, lambda ordinal: (car if ordinal % 2 else flat)(ordinal))
+        self.ours.register(data, lambda ordinal: (Car if ordinal % 2 else Flat)(ordinal))
         calendar = self.calendar = self.ours.calendar
         calendar.load(self.ours.events(data, data.rows))
         calendar.create_index("price", key=lambda resource: self.price[resource.id])
@@ -53,10 +56,10 @@ class Composed:
         """Flats from 50 to 120 by the sea or a lake that are available."""
         calendar = self.calendar
         return calendar.find(
-            self.flat,
+            Flat,
             calendar.index(index).between(50, 120),
             [calendar.tagged("sea"), calendar.tagged("lake")],
-            self.no(calendar.find_booked(start, end)),
+            no(calendar.find_booked(start, end)),
         )
 
     def check(self) -> None:

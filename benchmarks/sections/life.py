@@ -1,12 +1,11 @@
 """The life of a booking: hours, pools, gaps, slots, transactions, holds, and a year of flights.
 
-Each part says what it lacks and is skipped while the calendar has no such method.
+A part whose data is not on this machine says so and is skipped.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib
 import random
 import time
 from datetime import datetime, timedelta
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import real
 from benchmarks.data import Columns, Dataset, crowded, hot, make, minutely, windows
-from benchmarks.ours import Ours, needs
+from benchmarks.ours import Ours
 from benchmarks.peers import MissingError
 from benchmarks.rows import Row, at_most, under
 from benchmarks.timing import Contestant, Stat, human, stat_of
+from bookcore import BookingEvent, Calendar, ConflictError, Hours, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.context import Run
 
-__all__ = ["PARTS", "Pool", "expiry", "flights", "measure", "open_calendars"]
+__all__ = ["measure"]
 
 TITLE = "The life of a booking"
 MINUTES_A_YEAR = 525_600
@@ -38,7 +38,7 @@ def measure(run: Run) -> None:
         run.say(name)
         try:
             part(run)
-        except (MissingError, real.AbsentError) as why:
+        except MissingError as why:
             run.results.skip(f"life: {name}", why)
         gc.collect()
 
@@ -52,14 +52,10 @@ def _loaded(data: Dataset) -> Ours:
 def open_calendars(data: Dataset) -> tuple[Ours, Ours]:
     """Return the same calendar twice, the second with 50 weekly rules shared by all resources."""
     plain, ruled = _loaded(data), _loaded(data)
-    needs(ruled.calendar, "set_hours")
-    hours = importlib.import_module(
-        "bookcore.hours"
-    ).Hours  # loaded where it is used, not by `import bookcore`
     for number in range(RULES):
         opens, closes = 5 + number % 10, 16 + number % 7
         days = ("mon-fri", "mon-sat", "mon-sun", "tue-sun", "wed-mon")[number % 5]
-        rule = hours({days: f"{opens:02d}:{number % 4 * 15:02d}-{closes:02d}:00"})
+        rule = Hours({days: f"{opens:02d}:{number % 4 * 15:02d}-{closes:02d}:00"})
         ruled.calendar.set_hours(ruled.resources[number::RULES], rule)
     return plain, ruled
 
@@ -87,7 +83,7 @@ class Pool:
 
     CAPACITY = 500
 
-    def __init__(self, bookings: int = 100_000) -> None:
+    def __init__(self, bookings: int) -> None:
         rng = random.Random(41)
         rows = Columns()
         # as full at any size: about 280 units in use, as 100,000 bookings of a day make
@@ -98,8 +94,7 @@ class Pool:
             rows.add(0, start, start + length)
         self.data = Dataset("pool", 1, rows, Columns(), (0, MINUTES_A_YEAR), 10_080, minutely)
         self.ours = Ours()
-        resource = self.ours.bookcore.Resource
-        self.ours.register(self.data, lambda ordinal: resource(ordinal, capacity=self.CAPACITY))
+        self.ours.register(self.data, lambda ordinal: Resource(ordinal, capacity=self.CAPACITY))
         self.ours.calendar.load(self.ours.events(self.data, rows))
         self.pool = self.ours.resource(0)
 
@@ -112,10 +107,10 @@ class Pool:
         """Book 20, or None where they do not fit."""
         try:
             return self.ours.calendar.book(self.pool, start, end, quantity=20)
-        except self.ours.bookcore.ConflictError:
+        except ConflictError:
             return None
 
-    def check(self, questions: int = 20) -> int:
+    def check(self) -> int:
         """Compare with the peak counted minute by minute; return how many answers were yes."""
         use = [0] * (MINUTES_A_YEAR + 1)
         for _, start, end in self.data.rows:
@@ -124,7 +119,7 @@ class Pool:
         for minute in range(1, len(use)):
             use[minute] += use[minute - 1]
         yes = 0
-        for start, end in windows(self.data, questions, seed=43):
+        for start, end in windows(self.data, 20, seed=43):
             want = max(use[start:end]) + 20 <= self.CAPACITY
             if self.room(*self.ours.window((start, end))) != want:
                 raise AssertionError(
@@ -187,7 +182,6 @@ def _gaps(run: Run) -> None:
     for size in [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= max(1_000, most)]:
         data = hot(size)
         ours = _loaded(data)
-        needs(ours.calendar, "gaps", "next_available")
         gc.collect()
         entries = _gap_entries(ours, data)
         found = run.race(f"gaps with {size:,} bookings", entries)
@@ -209,7 +203,6 @@ def _slots(run: Run) -> None:
     day = timedelta(hours=24)
     for data, limit in ((make(*run.size, spare=False), 5e6), (crowded(*run.size), None)):
         ours = _loaded(data)
-        needs(ours.calendar, "find_slots")
         gc.collect()
         spans = [ours.window(span) for span in windows(data, 31, seed=61)]
         find = ours.calendar.find_slots
@@ -223,7 +216,6 @@ def _transaction(run: Run) -> None:
     data = make(*run.size)
     ours = _loaded(data)
     calendar = ours.calendar
-    needs(calendar, "transaction")
     gc.collect()
     rows = [(ours.resource(ordinal), a, b) for ordinal, a, b in data.keyed(data.spare)]
     hundreds = [(rows[i : i + 100],) for i in range(0, min(len(rows), 5_000) - 99, 100)]
@@ -252,11 +244,10 @@ def expiry(holds: int, *, at_once: bool) -> dict[str, float]:
     data = make(max(100, holds // 5), 5)
     now = [datetime(2024, 12, 31)]
     ours = Ours()
-    ours.calendar = calendar = ours.bookcore.Calendar(clock=lambda: now[0])
-    needs(calendar, "hold")
+    ours.calendar = calendar = Calendar(clock=lambda: now[0])
     ours.load(data)
     more = make(holds, 1, seed=67)
-    extra = [calendar.add_resource(ours.bookcore.Resource(("held", ordinal))) for ordinal in range(holds)]
+    extra = [calendar.add_resource(Resource(("held", ordinal))) for ordinal in range(holds)]
     step, end = timedelta(seconds=1), datetime(2025, 1, 1)
     held = [
         calendar.hold(extra[ordinal], a, b, until=end if at_once else end + number * step)
@@ -291,15 +282,13 @@ def pool_expiry(holds: int, others: int) -> dict[str, float]:
     What is asked for is what the pool has only without the holds.
     """
     data = Pool(others) if others else None
-    ours = Ours() if data is None else data.ours
     epoch, now = datetime(2025, 1, 1), [datetime(2024, 12, 31)]
-    calendar = ours.bookcore.Calendar(clock=lambda: now[0])
-    needs(calendar, "hold")
+    calendar: Any = Calendar(clock=lambda: now[0])
     minute, rng = timedelta(minutes=1), random.Random(73)
-    pool = calendar.add_resource(ours.bookcore.Resource("pool", capacity=10_000))
+    pool = calendar.add_resource(Resource("pool", capacity=10_000))
     if data is not None:
         made = [(epoch + a * minute, epoch + b * minute) for _, a, b in data.data.rows]
-        calendar.load([ours.bookcore.BookingEvent(pool, a, b) for a, b in made])
+        calendar.load([BookingEvent(pool, a, b) for a, b in made])
     until, held = datetime(2025, 1, 1), []
     for _ in range(holds):
         start, length = rng.randrange(MINUTES_A_YEAR - 20_000), 30 + rng.randrange(20_000)
@@ -352,10 +341,8 @@ def _holds(run: Run) -> None:
 
 def flights(plan: real.Plan) -> dict[str, float]:
     """Book every flight as scheduled, then move each to what happened; counts, and nanoseconds a call."""
-    ours = Ours()
-    calendar, conflict = ours.calendar, ours.bookcore.ConflictError
-    needs(calendar, "move")
-    aircraft = [calendar.add_resource(ours.bookcore.Resource(tail)) for tail in plan.aircraft]
+    calendar: Any = Calendar()
+    aircraft = [calendar.add_resource(Resource(tail)) for tail in plan.aircraft]
     planned = [(aircraft[ordinal], plan.key(a), plan.key(b)) for ordinal, a, b in plan.planned]
     flown = [(plan.key(a), plan.key(b)) for _, a, b in plan.flown]
     events: list[Any] = []
@@ -365,7 +352,7 @@ def flights(plan: real.Plan) -> dict[str, float]:
     for row in planned:
         try:
             events.append(book(*row))
-        except conflict:
+        except ConflictError:
             events.append(None)
     booking = clock() - began
     began = clock()
@@ -375,7 +362,7 @@ def flights(plan: real.Plan) -> dict[str, float]:
         try:
             move(event, start=start, end=end)
             moved += 1
-        except conflict:
+        except ConflictError:
             refused += 1
     moving = clock() - began
     booked = moved + refused

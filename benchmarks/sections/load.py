@@ -20,7 +20,7 @@ def measure(run: Run) -> None:
     n, m = run.size
     title = f"Bulk load, {n:,} x {m:,}, shuffled"
     loop = n * m <= 1_000_000
-    found = [run.work("load", n=n, m=m, loop=loop) for _ in range(TIMES if loop else 1)]
+    found = [run.work("load", n=n, m=m, loop=loop) for _ in range(min(TIMES, run.rounds) if loop else 1)]
     run.say(f"  {found}")
 
     def stat(name: str) -> Stat:

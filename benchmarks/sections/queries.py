@@ -10,6 +10,7 @@ from benchmarks.peers import MissingError
 from benchmarks.rows import faster, shown, under
 from benchmarks.timing import Contestant, Stat
 from benchmarks.world import OPERATIONS, World
+from bookcore import BookingEvent, ConflictError
 
 if TYPE_CHECKING:
     from benchmarks.context import Run
@@ -73,18 +74,17 @@ def _cell(stat: Stat | None) -> str:
 
 def churn(ours: Ours, world: World) -> Contestant:
     """Take a booking out and put it back, then count: what a write leaves for the next reader to do."""
-    calendar, bookcore = ours.calendar, ours.bookcore
+    calendar = ours.calendar
     spans = [ours.window(span) for span in windows(world.data, 61, seed=23)]
     spares = list(world.data.keyed(world.data.spare))[:500]
     if not spares:
         raise MissingError(f"{world.data.name} holds nothing back to book")
     booked = [calendar.book(ours.resource(ordinal), start, end) for ordinal, start, end in spares]
-    event = bookcore.BookingEvent
 
     def turn(number: int, start: Any, end: Any) -> int:
         old = booked[number]
         calendar.remove_booking(old)
-        booked[number] = new = event(old.resource, old.start, old.end)
+        booked[number] = new = BookingEvent(old.resource, old.start, old.end)
         calendar.add_booking(new)
         return len(calendar.find_available(start, end))
 
@@ -99,14 +99,14 @@ def churn(ours: Ours, world: World) -> Contestant:
 
 def refusal(ours: Ours, world: World) -> Contestant:
     """Book a span that is taken: the check, the error, the list of what is in the way."""
-    book, conflict = ours.calendar.book, ours.bookcore.ConflictError
+    book = ours.calendar.book
     rows = world.data.rows.take(range(min(5000, len(world.data.rows))))
     args = [(ours.resource(ordinal), start, end) for ordinal, start, end in world.data.keyed(rows)]
 
     def attempt(resource: Any, start: Any, end: Any) -> None:
         try:
             book(resource, start, end)
-        except conflict:
+        except ConflictError:
             return
         raise AssertionError("a taken span was booked")
 

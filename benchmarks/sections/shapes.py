@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from benchmarks.context import Run
 
-__all__ = ["LIMIT", "MEASURES", "measure", "measure_one"]
+__all__ = ["measure"]
 
 LIMIT = 10.0
 MEASURES = ("book", "longest book", "load", "count", "list", "is_available", "remove")
 
 
-def measure_one(data: Dataset, *, rounds: int = 5) -> dict[str, float]:
+def measure_one(data: Dataset, *, rounds: int) -> dict[str, float]:
     """Book a whole shape in its order, ask, remove a tenth; nanoseconds a call."""
     out: dict[str, float] = {}
     events: list[Any] = []

@@ -31,25 +31,25 @@ def _add_commits(run: Run, what: str, found: Any, limit: float | None) -> None:
 def measure(run: Run) -> None:
     """Measure both databases."""
     n, m = run.size
-    small = n * m < 10_000
+    clients, total, count, times = ([2], 40, 5, 4) if run.scale == "ci" else ([1, 4, 16], 1600, 200, 40)
     for kind in ("SQLite", "PostgreSQL"):
-        total = 64 if small else 1600
-        took = run.work("shared commits", kind=kind, n=n, m=m, clients=[1, 4, 16], total=total)
+        took = run.work("shared commits", kind=kind, n=n, m=m, clients=clients, total=total)
         for name, found in took.items():
-            count, _, together = name.split(" ")
+            many, _, together = name.split(" ")
             size = f" of {together} bookings" if together != "1" else ""
-            what = f"{kind}: a commit{size}, {_many(count, 'process', 'es')}"
+            what = f"{kind}: a commit{size}, {_many(many, 'process', 'es')}"
             _add_commits(run, what, found, 2 if name == "1 of 1" else None)
-        for count, found in run.work("shared threads", kind=kind, n=n, m=m, clients=[1, 4, 16], total=total).items():
-            _add_commits(run, f"{kind}: a commit, {_many(count, 'thread', 's')} of one process", found, None)
-        seen = run.work("shared visible", kind=kind, n=n, m=m, count=20 if small else 200)
+        for many, found in run.work("shared threads", kind=kind, n=n, m=m, clients=clients, total=total).items():
+            _add_commits(run, f"{kind}: a commit, {_many(many, 'thread', 's')} of one process", found, None)
+        seen = run.work("shared visible", kind=kind, n=n, m=m, count=count)
         run.add(under(TITLE, f"{kind}: a booking is seen in another process", stat_of(seen, len(seen)), 20e6))
-        found = {name: _stat(each) for name, each in run.work("shared questions", kind=kind, n=n, m=m, times=40).items()}
-        count = f"{kind}: `len(find_available)` in a follower"
-        run.add(faster(TITLE, count, found["follower, count"], f"SQL of {kind}", found["SQL, count"], 50))
+        took = run.work("shared questions", kind=kind, n=n, m=m, times=times)
+        found = {name: _stat(each) for name, each in took.items()}
+        counted = f"{kind}: `len(find_available)` in a follower"
+        run.add(faster(TITLE, counted, found["follower, count"], f"SQL of {kind}", found["SQL, count"], 50))
         loop = found["a query each, count"]
-        run.add(faster(TITLE, count, found["follower, count"], "a query for each resource", loop, 1000))
-        run.add(at_most(TITLE, count, found["follower, count"], "a calendar in memory", found["memory, count"], None))
+        run.add(faster(TITLE, counted, found["follower, count"], "a query for each resource", loop, 1000))
+        run.add(at_most(TITLE, counted, found["follower, count"], "a calendar in memory", found["memory, count"], None))
         one = f"{kind}: `is_available` in a follower"
         run.add(at_most(TITLE, one, found["follower, is_available"], "in memory", found["memory, is_available"], 1.2))
         run.add(faster(TITLE, one, found["follower, is_available"], f"SQL of {kind}", found["SQL, is_available"], None))

@@ -16,7 +16,7 @@ __all__ = ["measure"]
 def measure(run: Run) -> None:
     """Write and read everything five times."""
     n, m = run.size
-    found = run.work("snapshot", n=n, m=m)
+    found = run.work("snapshot", n=n, m=m, times=min(5, run.rounds))
     title = f"Snapshot of {found['bookings']:,} bookings, {found['size'] / 1e6:.1f} MB"
     for name, limit in (("snapshot", 0.6e9), ("restore", 1e9)):
         stat = stat_of(found[name], len(found[name]))
