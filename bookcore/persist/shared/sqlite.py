@@ -56,6 +56,9 @@ VERSION = 2
 APPLICATION = 0x424B434A  # "BKCJ"
 NOTICING = 0.01
 """How many seconds pass at most until a process that waits looks again: SQLite notifies no process of a commit."""
+LOGGED = 250
+"""At how many pages a commit has SQLite move its log, the WAL, into the file. Then the log is written from its beginning
+again: a disk syncs what is overwritten sooner than a file that grows."""
 PAUSES = 0.0005, 0.01
 """The first and the longest pause, in seconds, of a thread that waits for the lock."""
 
@@ -146,6 +149,7 @@ class SqliteJournal(SharedJournal):
         )
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._sync else 'NORMAL'}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOGGED}")
         except BaseException:
             connection.close()
             raise

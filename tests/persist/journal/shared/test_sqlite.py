@@ -333,6 +333,17 @@ def test_a_calendar_made_before_the_lock_is_had_is_opened(
     assert (one.position, one.digest()) == (4, others[0].digest())
 
 
+def test_the_log_of_sqlite_is_overwritten_before_it_is_large(opened: Open, tmp_path: Path) -> None:
+    """A commit that makes a file longer takes the disk more time than one that does not."""
+    one, other = opened(sync="never"), opened(sync="never")
+    room = one.add_resource(Resource("room"))
+    for at in range(2 * sqlite.LOGGED):
+        (one if at % 2 else other).book(room.id, at, at + 1)
+    page = 24 + 4096
+    assert (tmp_path / "rooms.db-wal").stat().st_size < 1.1 * sqlite.LOGGED * page
+    assert one.position == 2 * sqlite.LOGGED + 1
+
+
 def test_a_journal_whose_making_was_cut_off_at_once_has_nothing_to_give_back() -> None:
     """The collector may close it all the same."""
     sqlite.SqliteJournal.__new__(sqlite.SqliteJournal).__del__()
