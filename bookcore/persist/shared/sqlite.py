@@ -68,12 +68,11 @@ _TABLES = (
     "CREATE TABLE checkpoint (position INTEGER PRIMARY KEY, mark INTEGER NOT NULL, snapshot BLOB NOT NULL)",
 )
 _READ = """
-SELECT position, mark, CASE WHEN position > :position THEN record END, time FROM change
-WHERE position >= :position ORDER BY position LIMIT :most
+SELECT position, mark, CASE WHEN position > ? THEN record END, time FROM change
+WHERE position >= ? ORDER BY position LIMIT ?
 """
 _APPEND = """
-INSERT INTO change VALUES (:position, :mark, :record,
-    max(:now, coalesce((SELECT time FROM change WHERE position = :position - 1), 0)))
+INSERT INTO change VALUES (?, ?, ?, max(?, coalesce((SELECT time FROM change WHERE position = ?), 0)))
 """
 _AT_ONCE = "PRAGMA busy_timeout = 0"
 """Has a connection not wait for others, see `_patiently`."""
@@ -274,7 +273,7 @@ class SqliteJournal(SharedJournal):
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
-        asked = {"position": place.position, "most": most if most < 0 else most + 1}
+        asked = place.position, place.position, most if most < 0 else most + 1
         if locked:
             self._check_process()
             with self._writing, self._told("cannot be read"):
@@ -342,10 +341,11 @@ class SqliteJournal(SharedJournal):
         self._check_process()
         try:
             with self._writing, self._told("the change was not made"):
-                writer = self._locked()
+                writer, now, rows = self._locked(), self.now(), []
                 for record in records:
-                    place = after(place, record)
-                    writer.execute(_APPEND, {**place._asdict(), "record": record, "now": self.now()})
+                    before, place = place.position, after(place, record)
+                    rows.append((*place, record, now, before))
+                writer.executemany(_APPEND, rows)
                 writer.execute("COMMIT")
         except BaseException:
             self.unlock()
