@@ -171,8 +171,10 @@ class Log:
         self.active = bool(self.subscribers) or self.journal is not None
         kept = self.changes or []
         heard = [noted for noted in kept if noted[1]]
-        # with a journal the last one, so that the call waits for its record also if no subscriber receives it
-        self._put(heard or (kept[-1:] if self.journal is not None else []), ends=True)
+        # With a journal the last one, so that the call waits for its record also if no subscriber receives it; but with one
+        # that other processes write as well, all is on the disk already.
+        waits = self.journal is not None and not self.provisional
+        self._put(heard or (kept[-1:] if waits else []), ends=True)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Notify a subscriber of every change from now on."""

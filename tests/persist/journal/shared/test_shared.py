@@ -404,6 +404,20 @@ def test_subscribers_hear_the_changes_of_all_once_each_and_in_order(opened: Open
     assert heard == [["ResourceAdded", "Booked", "Moved", "Tagged", "Released"]] * 3
 
 
+def test_without_a_subscriber_nothing_is_kept_to_be_delivered(opened: Open) -> None:
+    """Neither of this calendar nor of another one, nor of a block: the records are on the disk when they are appended."""
+    one, other = pair(opened)
+    one.book("room", 1, 2)
+    with one.transaction():
+        one.book("room", 2, 3)
+    other.catch_up()
+    assert [each._log.noted for each in (one, other)] == [0, 0]
+    heard: list[Any] = []
+    other.subscribe(heard.append)
+    other.book("room", 3, 4)
+    assert [type(each) for each in heard] == [changes.Booked]
+
+
 def test_subscribers_may_change_calendars_and_wait_for_other_threads(opened: Open) -> None:
     """They are notified when the locks are released; what they change is heard after it."""
     one, other = pair(opened)
