@@ -30,16 +30,16 @@ def die(*_):
 
 class Life:
     def __init__(self, statements, way):
-        self.left, self.way = statements, way
+        self.statements, self.way, self.begun = statements, way, count(1)
 
     def execute(self, plain, amidst, connection, *arguments):
-        self.left -= 1
-        if not self.left and self.way == "before":
+        last = next(self.begun) == self.statements  # others begin statements before this one ends
+        if last and self.way == "before":
             die()
-        if not self.left and self.way == "amidst":
+        if last and self.way == "amidst":
             amidst(connection, *arguments)
         result = plain(connection, *arguments)
-        if not self.left:
+        if last:
             die()
         return result
 
