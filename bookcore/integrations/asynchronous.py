@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
@@ -67,6 +67,20 @@ def _at_once(
     return passed
 
 
+def _called(call: Callable[[], T]) -> T:
+    """Call, and raise a `StopIteration` as coroutines do: on Python 3.11 no future takes one, and its task would not end."""
+    try:
+        return call()
+    except StopIteration as exc:
+        raise RuntimeError("the function raised StopIteration") from exc
+
+
+def _close_again(opening: Future[Calendar[Any, Any, Any]]) -> None:
+    """Close a calendar that was opened for a task that has ended."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
 class AsyncCalendar(Generic[R, K, E]):
     """A calendar whose commands are awaited and whose questions are answered at once.
 
@@ -117,6 +131,8 @@ class AsyncCalendar(Generic[R, K, E]):
     async def open(cls, *args: Any, threads: int = 32, **options: Any) -> AsyncCalendar[Any, Any, Any]:
         """Open a calendar as `Calendar.open` does, with its arguments, in a thread.
 
+        If the awaiting task is cancelled meanwhile, the calendar is closed as soon as it is open.
+
         Raises: as `Calendar.open`; `QueryError` for a calendar in partitions.
 
         >>> import asyncio
@@ -134,11 +150,13 @@ class AsyncCalendar(Generic[R, K, E]):
         if place is not None and is_divided(place):
             way = "`Calendar.open` it, and call it in threads by asyncio.to_thread"
             raise QueryError(shown(place), f"is in partitions, and AsyncCalendar is for a calendar in one piece: {way}")
-        calendar: Calendar[Any, Any, Any] = await asyncio.to_thread(Calendar.open, *args, **options)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="bookcore")
+        opening: Future[Calendar[Any, Any, Any]] = pool.submit(copy_context().run, partial(Calendar.open, *args, **options))
+        pool.shutdown(wait=False)
         try:
-            opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(calendar, threads=threads)
+            opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(await asyncio.wrap_future(opening), threads=threads)
         except BaseException:
-            calendar.close()
+            opening.add_done_callback(_close_again)  # at once if it is open already
             raise
         opened._closes = True
         return opened
@@ -146,7 +164,8 @@ class AsyncCalendar(Generic[R, K, E]):
     async def run(self, function: Callable[Concatenate[Calendar[R, K, E], P], T], *args: P.args, **options: P.kwargs) -> T:
         """Call a function with the calendar, and these arguments, in a thread, and return its answer.
 
-        Raises: `QueryError` for an async function, which would not run in that thread; what the function raises.
+        Raises: `QueryError` for an async function, which would not run in that thread; what the function raises, but for a
+        `StopIteration`, of which a RuntimeError is made as everywhere in coroutines.
 
         >>> import asyncio
         >>> from bookcore import AsyncCalendar, Calendar, Resource
@@ -172,7 +191,7 @@ class AsyncCalendar(Generic[R, K, E]):
     async def _in_thread(self, call: Callable[[], T]) -> T:
         if self._ended:
             raise QueryError(self, "takes no commands after aclose; make another one")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(copy_context().run, call))
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(copy_context().run, _called, call))
 
     if not TYPE_CHECKING:
 

@@ -202,6 +202,52 @@ def test_a_cancelled_end_closes_the_calendar_still(tmp_path: Path) -> None:
     Calendar.open(tmp_path / "rooms").close()
 
 
+def test_a_calendar_whose_opening_was_cancelled_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is open by then or not; else its directory would stay locked."""
+    open_now, is_open, goes_on = Calendar.open, threading.Event(), threading.Event()
+    calendars: list[Calendar[Any, Any, Any]] = []
+
+    def slow(*args: Any, **options: Any) -> Any:
+        calendars.append(open_now(*args, **options))
+        is_open.set()
+        assert goes_on.wait(60)
+        return calendars[-1]
+
+    async def main(before: bool) -> None:
+        is_open.clear()
+        goes_on.clear()
+        opening = asyncio.create_task(AsyncCalendar.open(tmp_path / "rooms"))
+        await asyncio.to_thread(is_open.wait, 60)
+        if not before:
+            goes_on.set()
+            for thread in [each for each in threading.enumerate() if each.name == "bookcore_0"]:
+                thread.join(60)  # not awaited: the task has not been told yet that the calendar is open
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        goes_on.set()
+
+    monkeypatch.setattr(Calendar, "open", slow)
+    for before in (True, False):
+        asyncio.run(main(before))
+        for thread in [each for each in threading.enumerate() if each.name == "bookcore_0"]:
+            thread.join(60)
+        with pytest.raises(JournalClosedError):
+            calendars[-1].add_resource(Resource("room"))
+        open_now(tmp_path / "rooms").close()
+
+
+def test_a_function_that_raises_stop_iteration_does_not_keep_its_task_waiting() -> None:
+    async def main() -> None:
+        async with AsyncCalendar(Calendar[Any, Any, Any]()) as calendar:
+            await calendar.add_resource(Resource("room"))
+            await calendar.book("room", 9, 12)
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                await asyncio.wait_for(calendar.run(lambda it: next(it.gaps("room", 9, 12))), 60)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     "make",
     [
