@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import psycopg
 
@@ -113,6 +113,10 @@ class Address(NamedTuple):
             parts = urlsplit(text)
         except ValueError as exc:
             raise JournalError(text, f"its host cannot be read; {_ESCAPES}") from exc
+        try:
+            unquote(text, errors="strict").encode()
+        except UnicodeError:  # it would tell a password
+            raise JournalError(shown(text), "not everything in it is UTF-8; write %C3%BC, and not %FC, for ü") from None
         options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
         given = [option for option in options if option[0] in ("calendar", "tables", "partitions", "partition")]
         ours = dict(given)

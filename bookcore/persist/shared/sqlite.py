@@ -142,7 +142,7 @@ class SqliteJournal(SharedJournal):
             raise JournalError(self.name, f"there is no such file{NONE_MADE}")
 
     def _connect(self, create: bool = False) -> sqlite3.Connection:
-        address = f"file:{quote(self._path)}?mode={'rwc' if create else 'rw'}"
+        address = f"file:{quote(os.fsencode(self._path))}?mode={'rwc' if create else 'rw'}"
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False, timeout=self._timeout
         )

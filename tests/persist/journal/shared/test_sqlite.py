@@ -253,7 +253,7 @@ def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["a b.db", "50%.db", "what?.db", "#1.db", "é.db"])
+@pytest.mark.parametrize("name", ["a b.db", "50%.db", "what?.db", "#1.db", "é.db", os.fsdecode(b"\xff.db")])
 def test_the_path_is_taken_as_it_is(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative to the current directory, or from the root; only a question mark cannot be in it."""
     monkeypatch.chdir(tmp_path)
