@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -245,7 +246,7 @@ def open_calendar(
             raise QueryError(flag, f"{name} is True or False")
     if salvage and as_of is not None:
         raise QueryError(as_of, "a directory that is salvaged shows its last state alone; leave out as_of")
-    kept = python_int(keep) or 0
+    kept = min(python_int(keep) or 0, sys.maxsize)  # a database counts in 64 bits
     if kept < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     check_progress(progress)

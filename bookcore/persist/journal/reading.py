@@ -23,10 +23,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bookcore.engine.bulk_load import garbage_paused
 from bookcore.engine.mending import Mending
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError
+from bookcore.model.errors import BookcoreError, QueryError, SnapshotError, StoreError, blaming
 from bookcore.model.event import BookingEvent
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.typecheck import plain_text
+from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.codec.blob import MissingCodec
 from bookcore.persist.errors import (
     SnapshotDamagedError,
@@ -136,8 +136,10 @@ class Moment(NamedTuple):
         position = python_int(given)
         if position is not None and position >= 0:
             return cls(position=min(position, _FOR_EVER - 1), given=position)
-        if isinstance(given, datetime) and given.tzinfo is not None:
-            return cls(time=(given - _EPOCH) // _MICROSECOND, given=given)
+        if is_a(given, datetime):
+            with blaming(lambda exc: QueryError(given, f"this instant cannot be told in UTC ({type(exc).__name__})")):
+                if given.utcoffset() is not None:
+                    return cls(time=int((given - _EPOCH) // _MICROSECOND), given=given)
         if plain_text(given) == "now":
             return cls(given=given)
         raise QueryError(given, "a position is a number from 0, an instant is a datetime with a time zone; or it is 'now'")

@@ -16,7 +16,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
-from bookcore.persist.journal.reading import Progress, Record, apply, blank, check_progress
+from bookcore.persist.journal.reading import Progress, Record, apply, blank, check_progress, place_text
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.address import is_postgres, shown
 from bookcore.persist.shared.opening import journal_at, postgres_databases
@@ -47,6 +47,7 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
     ...     found.is_whole, found.position, found.digest == digest
     (True, 2, True)
     """
+    address = place_text(address)
     if is_postgres(address):
         checked: Checked = postgres_databases().check(address, types=types, progress=progress)
         return checked

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bookcore.model.errors import QueryError, needing
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import PastRecorder
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, place_text, replay
 from bookcore.persist.shared.address import apart, is_postgres, shown
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.past import open_past
@@ -21,7 +21,6 @@ from bookcore.persist.shared.replaying import Records, begin, empty
 from bookcore.persist.shared.seam import Beginning, SharedJournal, Upgraded
 from bookcore.persist.shared.sqlite import SqliteJournal
 from bookcore.persist.shared.turns import SharedGate
-from bookcore.persist.snapshot.format import path_text
 
 
 class Divided(NamedTuple):
@@ -144,7 +143,7 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     Stop the programs of the older version before. All or nothing. *types* and *progress* are for PostgreSQL, see
     `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
     """
-    address = path_text(address)
+    address = place_text(address)
     if is_postgres(address):
         done: Upgraded = postgres_databases().upgrade(address, types=types, progress=progress)
         return done

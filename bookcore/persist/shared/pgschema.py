@@ -18,7 +18,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import psycopg
 
+from bookcore.model.typecheck import can_be_encoded
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
+from bookcore.persist.journal.reading import place_text
 from bookcore.persist.shared.address import shown
 from bookcore.persist.shared.sqltext import RANGES
 
@@ -108,7 +110,10 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Address:
-        """Take an address apart. Raises: `JournalError` for what says two things, or nothing."""
+        """Take an address apart. Raises: `JournalError` for what says two things, or nothing, or is no text."""
+        text = place_text(text)
+        if not can_be_encoded(text):
+            raise JournalError(text, f"it has a character that no server reads; {_ESCAPES}")
         try:
             parts = urlsplit(text)
         except ValueError as exc:

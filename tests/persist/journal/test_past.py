@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -167,6 +167,44 @@ def test_what_is_no_moment_is_refused(as_of: Any, tmp_path: Path) -> None:
     store(tmp_path).close()
     with pytest.raises(QueryError, match="time zone"):
         Calendar.open(tmp_path, as_of=as_of)
+
+
+class Silent(tzinfo):
+    """A zone that knows its offset at no time."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    dst = utcoffset
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        return None
+
+
+class Broken(Silent):
+    """A zone whose code raises."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        raise ZeroDivisionError
+
+
+class Liar(str):
+    """A text that claims to be a datetime."""
+
+    __class__ = datetime  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "as_of",
+    [datetime(2026, 7, 1, tzinfo=Silent()), datetime(2026, 7, 1, tzinfo=Broken()), Liar("then")],
+    ids=["silent", "broken", "liar"],
+)
+def test_a_moment_whose_own_code_fails_is_refused(as_of: Any, tmp_path: Path) -> None:
+    """By an error of ours that names it."""
+    store(tmp_path).close()
+    with pytest.raises(QueryError) as refused:
+        Calendar.open(tmp_path, as_of=as_of)
+    assert refused.value.term is as_of
 
 
 def test_a_calendar_of_the_past_takes_no_clock_and_other_bounds_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from bookcore import BookingEvent, Calendar, Resource, copy_calendar
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.shared.checking import check
+from bookcore.persist.shared.opening import upgrade
 from bookcore.persist.shared.seam import Checked
 
 
@@ -114,11 +114,10 @@ def test_a_record_that_cannot_be_applied_is_named(kept: tuple[Path, str], tmp_pa
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
-    """A file that is not there, and one of another program."""
-    calls: list[Callable[[], Any]] = [
-        lambda: check(f"sqlite:///{tmp_path}/none.db"), lambda: check("rooms"), lambda: check("mysql://host/rooms"),
-    ]  # fmt: skip
-    for call in calls:
-        with pytest.raises(JournalError):
-            call()
+    """A file that is not there, one of another program, and what is no text."""
+    places: list[Any] = [f"sqlite:///{tmp_path}/none.db", "rooms", "mysql://host/rooms", "", 1, None, 1.5, [], object()]
+    for place in places:
+        for call in (check, upgrade):
+            with pytest.raises(JournalError):
+                call(place)
     assert not (tmp_path / "none.db").exists()

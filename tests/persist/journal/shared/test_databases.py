@@ -333,6 +333,14 @@ def test_what_is_not_there_is_named(address: str, opened: Open) -> None:
             call(address.replace("/test_", "/nowhere_"))
 
 
+@pytest.mark.parametrize("what", [1, None, b"", [], "", "postgresql://127.0.0.1:1/\udc80", "postgresql://\udc80@127.0.0.1:1/x"])
+def test_what_is_no_address_is_refused(what: Any) -> None:
+    """What is no text, and text that no server reads."""
+    for call in (databases.init, databases.is_there, databases.upgrade, databases.rebuild, databases.check):
+        with pytest.raises(JournalError):
+            call(what)
+
+
 def test_a_server_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one behind a wall that drops what is sent."""
     monkeypatch.setattr(databases, "PATIENCE", 2.0)

@@ -87,6 +87,16 @@ def test_a_newcomer_begins_at_the_newest_checkpoint(opened: Open, tmp_path: Path
     assert ask(tmp_path, "SELECT count(*) FROM change") == [(1 + calendar.position,)]
 
 
+def test_any_number_of_checkpoints_may_be_kept(opened: Open, tmp_path: Path) -> None:
+    """Also one that the database does not count to."""
+    calendar = opened(keep=10**400)
+    calendar.add_resource(Resource("room"))
+    for at in range(4):
+        calendar.book("room", at, at + 1)
+        calendar.checkpoint()
+    assert ask(tmp_path, "SELECT count(*) FROM checkpoint") == [(4,)]
+
+
 @pytest.mark.parametrize("follow", [False, True])
 def test_records_that_outgrow_the_checkpoint_bring_a_new_one(
     follow: bool, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
