@@ -477,6 +477,45 @@ def test_a_set_has_elements_of_a_class_that_is_called_like_another(monkeypatch: 
     assert found == [given] and set(map(type, found[0])) == {int, whole}
 
 
+class Silent:
+    """A point that says of itself only where it is in memory."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Silent and other.at == self.at
+
+    def __hash__(self) -> int:
+        return self.at % 4
+
+
+@pytest.mark.parametrize(
+    "encode", [lambda one: one.at, lambda one: [one.at % 3, {"at": {one.at, -1.5}}]], ids=["int", "nested"]
+)
+def test_equal_sets_of_objects_with_a_key_codec_are_written_alike(encode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever their elements are in memory, which is another place in each process; within tuples as well."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+    register_key_codec(Silent, "silent", encode, lambda plain: Silent(plain if type(plain) is int else max(plain[1]["at"])))
+    first = list(map(Silent, range(20)))
+    second = list(map(Silent, reversed(range(20))))
+    for wrap in (frozenset, set, lambda ones: frozenset((one, "a") for one in ones), lambda ones: {*ones, 1, "a", 2.5}):
+        one, other = wrap(first), wrap(second)
+        assert one == other
+        assert encode_column([one]) == encode_column([other])
+        assert decode_column(encode_column([one]), 1) == [one]
+
+
+def test_a_set_of_objects_whose_key_codec_fails_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the codec, as for one such object."""
+    monkeypatch.setattr(registry, "_by_class", {})
+    monkeypatch.setattr(registry, "_by_name", {})
+    register_key_codec(Silent, "silent", lambda one: 1 / 0, Silent)
+    with pytest.raises(Unwritable, match="'silent' failed"):
+        encode_column([{Silent(1), Silent(2)}])
+
+
 # -- classes of the user ---------------------------------------------------------------------------
 
 

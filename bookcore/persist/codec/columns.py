@@ -30,7 +30,7 @@ from bookcore.index.dictionary_column import PART, take
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.containers import CONTAINERS
-from bookcore.persist.codec.extension_types import EXTENSIONS, extension_family, extension_kind
+from bookcore.persist.codec.extension_types import EXTENSIONS, coded, extension_family, extension_kind
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_value
 from bookcore.persist.codec.scalars import SCALARS
 from bookcore.persist.codec.times import TIMES, zone_groups
@@ -189,6 +189,9 @@ class _Writer(ColumnWriter):
         self._budget -= count
         if self._budget < 0:
             raise Unwritable(None, "too many values nested in values (does one hold itself?)")
+
+    def coded(self, value: Any) -> tuple[str, Any] | None:
+        return coded(value)
 
     def column(self, values: list[Any]) -> None:
         if not values:

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from bookcore.model.errors import attempt
 from bookcore.persist.codec.blob import MAX_DEPTH, Unreadable
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity
+
+Coded: TypeAlias = Callable[[Any], tuple[str, Any] | None]
+"""See `ColumnWriter.coded`."""
 
 _BY_LENGTHS, _BY_POSITION = range(2)
 _MAX_WIDTH = 32  # more positions than these are written by lengths
@@ -35,29 +38,41 @@ def _write_elements(out: ColumnWriter, values: list[Any]) -> None:
 
 def _write_sets(out: ColumnWriter, values: list[Any]) -> None:
     """Write sets in an order of their elements that is the same in every process, which that of the hashes is not."""
-    _write_elements(out, list(map(_in_order, values)))
+    _write_elements(out, [_in_order(value, out.coded) for value in values])
 
 
-def _in_order(value: Any) -> Any:
+def _in_order(value: Any, coded: Coded = lambda _: None) -> Any:
     """Return the elements of a set in the order of their places; those of one plain type are in it without them."""
     if len(value) < 2:
         return value
     kinds = set(map(type, value))
-    return sorted(value) if len(kinds) == 1 and kinds <= _PLAIN else sorted(value, key=_place)
+    if len(kinds) == 1 and kinds <= _PLAIN:
+        return sorted(value)
+    return sorted(value, key=lambda element: _place(element, coded))
 
 
 _PLAIN = {int, str, bytes}
 
 
-def _place(element: Any, depth: int = 0) -> tuple[Any, ...]:
-    """Return what orders the elements of a set: the type and the value, or after these what an element says of itself."""
+def _place(element: Any, coded: Coded = lambda _: None, depth: int = 0) -> tuple[Any, ...]:
+    """Return what orders the elements of a set: the type and the value, or after these what an element says of itself.
+
+    Of an element with a key codec that is what the codec makes of it: what such an element says of itself may be where it
+    is in the memory of this process.
+    """
     cls: Any = type(element)
     if cls in _PLAIN:
         return False, cls.__name__, element
-    if cls not in (tuple, frozenset) or depth > MAX_DEPTH:  # what is nested deeper is refused
-        return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # the name of a class may be that of another one
-    places = [_place(each, depth + 1) for each in element]
-    return False, cls.__name__, places if cls is tuple else sorted(places)
+    if depth > MAX_DEPTH:  # what is nested deeper is refused
+        return True, ""
+    if cls in (tuple, list, set, frozenset):
+        places = [_place(each, coded, depth + 1) for each in element]
+        return False, cls.__name__, places if cls in (tuple, list) else sorted(places)
+    if cls is dict:
+        return False, cls.__name__, [_place(each, coded, depth + 1) for item in element.items() for each in item]
+    if (plain := coded(element)) is not None:
+        return True, plain[0], _place(plain[1], coded, depth + 1)
+    return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # the name of a class may be that of another one
 
 
 def _elements_reader(make: Callable[[Any], Any], *, hashed: bool = False) -> Callable[[ColumnReader, int], list[Any]]:

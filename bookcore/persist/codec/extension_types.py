@@ -15,7 +15,7 @@ from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by
 from bookcore.persist.codec.scalars import read_text, write_text
 from bookcore.persist.codec.times import read_zone, write_zone, zone_token
 from bookcore.persist.errors import failure
-from bookcore.persist.registry import codec_for, codec_named
+from bookcore.persist.registry import KeyCodec, codec_for, codec_named
 
 _DTYPE = re.compile(r"\|[bui]1|<[iu][248]|<f[248]|<c(8|16)|<[mM]8(\[[0-9]*[a-zA-Z]+\])?")
 _UNITS = "s", "ms", "us", "ns"
@@ -148,17 +148,27 @@ def _read_timedeltas(src: ColumnReader, count: int) -> list[Any]:
     return _read_pandas(src, count, _package("pandas").Timedelta, f"<m8[{unit}]")
 
 
-def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
-    codec: Any = codec_for(type(values[0]))  # there is one, and none is ever removed
-    out.raw(codec.name.encode())
+def coded(value: Any) -> tuple[str, Any] | None:
+    """Return the name of the key codec of a value, and the plain values it makes of it; None if it has none."""
+    codec = codec_for(type(value))
+    return None if codec is None else (codec.name, *_encoded(codec, [value]))
+
+
+def _encoded(codec: KeyCodec, values: list[Any]) -> list[Any]:
     try:
-        plain = list(map(codec.encode, values))
+        return list(map(codec.encode, values))
     except MemoryError:
         raise
     except Exception as exc:
         raise Unwritable(
             values[0], f"the encode of key codec {codec.name!r} failed ({failure(exc)})"
         ) from exc
+
+
+def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
+    codec: Any = codec_for(type(values[0]))  # there is one, and none is ever removed
+    out.raw(codec.name.encode())
+    plain = _encoded(codec, values)
     out.spend(len(plain))
     out.column(plain)
 

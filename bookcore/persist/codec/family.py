@@ -74,6 +74,10 @@ class ColumnWriter(BlobWriter, ABC):
     def spend(self, count: int) -> None:
         """Take *count* nested values off the number that may still be written, before they are laid out."""
 
+    @abstractmethod
+    def coded(self, value: Any) -> tuple[str, Any] | None:
+        """Return the name of the key codec of a value, and the plain values it makes of it; None if it has none."""
+
 
 class ColumnReader(BlobReader, ABC):
     """A `BlobReader` that also reads columns of any values."""
