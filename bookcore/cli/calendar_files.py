@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
-from rich.progress import Progress
-
+from bookcore.cli.progress import Bars
 from bookcore.cli.sources import Source, UsageError
 from bookcore.hours.rrule import read_rule
 from bookcore.integrations.ical import IcsEvent, read_events
@@ -16,7 +15,7 @@ from bookcore.tables import BadRow, Reason, Row
 
 
 def occurrences(
-    source: Source, zone: str | None, until: str | None, progress: Progress
+    source: Source, zone: str | None, until: str | None, progress: Bars
 ) -> Iterator[Row | BadRow]:
     """Yield the occurrences of all events that take time, event by event; before them the parts that cannot be read.
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bookcore.cli.directories import list_damage
 from bookcore.cli.faults import BAD, user_errors
 from bookcore.cli.options import Command, JsonOpt
 from bookcore.cli.progress import progress_bar
@@ -149,8 +150,7 @@ def _show(found: Any) -> None:
     console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {kept}; {tables}")
     place = f"record {found.position}" if isinstance(found.position, int) else f"position {found.position}"
     console.print(f"{place}, digest {found.digest}")
-    for fault in found.faults:
-        console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
+    list_damage(console, found.faults)
     listed, more = found.differences[:LISTED], len(found.differences[LISTED:])
     if listed and console.is_terminal:
         shown = bare_table("table", "id", "what", "columns")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,13 @@ def show_verified(found: Verified, *, as_json: bool) -> None:
     console.print(f"[bold]{escape(visible(found.directory))}[/] is {state}: {parts[0]} in {parts[1]}, {parts[2]}")
     if found.position is not None:
         console.print(f"it goes up to record {found.position}, of {words(found.time)}; as_of from record {found.begins} on")
-    _list(console, found.damage)
+    list_damage(console, found.damage)
     for note in found.notes:
         console.print(f"[dim]note:[/] {escape(visible(note))}")
 
 
-def _list(console: Console, faults: tuple[BookcoreError, ...]) -> None:
+def list_damage(console: Console, faults: Iterable[BookcoreError]) -> None:
+    """Print a line for each fault."""
     for fault in faults:
         console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
 
@@ -93,7 +94,7 @@ def show_salvaged(found: Salvaged, *, as_json: bool) -> None:
     base = "nothing" if found.start is None else f"the snapshot after record {found.start}"
     since = f"{count(found.applied, 'record')} since, up to {found.position}"
     console.print(f"[bold]{escape(visible(found.to))}[/] holds {base} and {since}")
-    _list(console, found.damage)
+    list_damage(console, found.damage)
     for first, last in found.missing:
         console.print(f"[red]lost:[/] record {first}" if first == last else f"[red]lost:[/] records {first} to {last}")
     for number, fault in found.skipped.items():

@@ -28,14 +28,19 @@ class Bars(Progress):
     _followed: tuple[TaskID, Callable[[], int]] | None = None
 
     def follow(self, what: str, total: int, position: Callable[[], int]) -> None:
-        """Show how far something has come: *position* is called several times a second, by another thread."""
-        self._followed = self.add_task(escape(visible(what)), total=total or None), position
+        """Show how far something has come, in place of what was followed before.
+
+        *position* is called several times a second, by another thread.
+        """
+        before, self._followed = self._followed, (self.add_task(escape(visible(what)), total=total or None), position)
+        if before is not None:
+            self.remove_task(before[0])
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return what is shown now."""
         if self._followed is not None:
             task, position = self._followed
-            with suppress(OSError, ValueError):  # it is being closed
+            with suppress(OSError, ValueError, KeyError):  # it is being closed, or another one followed
                 self.update(task, completed=position())
         return super().get_renderables()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from itertools import chain
@@ -22,12 +22,12 @@ from bookcore.tables import (
     CsvTable,
     KeyKind,
     KeyReader,
+    Row,
     UnreadableKeyError,
     fill,
     read_csv,
 )
 
-_ROWS_PER_UPDATE = 512  # of the progress bar
 _NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # kinds that can be compared with each other
 
 
@@ -115,16 +115,23 @@ def load_file(
             return _from_calendar_file(source, options, console, on_bad, strict)
         calendar = Calendar(bounds=options.bounds)
         table = read_csv(source.table(), **options.arguments())
-        any_bad = False
         with table, bars(console) as progress:
             progress.follow(f"Loading {table.path.name}", table.size, lambda: table.position)
-            for row in fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids):
-                if isinstance(row, BadRow):
-                    any_bad = True
-                    on_bad(row)
-                    if strict:
-                        break
+            rows = fill(calendar, table, capacity=options.capacity, name_by_line=not table.has_ids)
+            any_bad = _report(rows, on_bad, strict)
         return Loaded(source, calendar, table.keys if options.key_reader or any_bad or len(calendar) else None, table)
+
+
+def _report(rows: Iterable[Row | BadRow], on_bad: Callable[[BadRow], None], strict: bool) -> bool:
+    """Book rows, and tell whether some are bad: *on_bad* receives these, *strict* stops at the first."""
+    any_bad = False
+    for row in rows:
+        if isinstance(row, BadRow):
+            any_bad = True
+            on_bad(row)
+            if strict:
+                break
+    return any_bad
 
 
 def _from_calendar_file(
@@ -141,14 +148,8 @@ def _from_calendar_file(
     calendar = Calendar()
     with bars(console) as progress:
         rows = occurrences(source, options.zone, options.until, progress)
-        task = progress.add_task("Booking its occurrences", total=None)
-        for number, row in enumerate(fill(calendar, rows, capacity=options.capacity)):
-            if isinstance(row, BadRow):
-                on_bad(row)
-                if strict:
-                    break
-            if number % _ROWS_PER_UPDATE == 0:
-                progress.update(task, completed=number)
+        progress.follow("Booking its occurrences", 0, lambda: len(calendar))
+        _report(fill(calendar, rows, capacity=options.capacity), on_bad, strict)
     keys = _keys_of(source.name, calendar, options)
     if options.zone is not None:  # START and END are read as the file is
         keys = KeyReader(KeyKind.ZONED, zone=options.zone)

@@ -15,12 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, NamedTuple
 
-from rich.markup import escape
-from rich.progress import Progress
-
 from bookcore.calendar import Calendar
-from bookcore.cli.progress import progress_bar
-from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked, visible
+from bookcore.cli.progress import Bars, progress_bar
+from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked
 from bookcore.persist.journal.reading import WAYS
 from bookcore.persist.shared.address import is_address, shown
 from bookcore.persist.snapshot.classes import StandIns
@@ -60,15 +57,12 @@ class Source(NamedTuple):
         return self.typed if self.copy is None else self.copy
 
     @contextmanager
-    def opened(self, progress: Progress) -> Iterator[io.BufferedIOBase]:
+    def opened(self, progress: Bars) -> Iterator[io.BufferedIOBase]:
         """Give the bytes of the source, unpacked, as a file that *progress* follows. Raises: `TableError`."""
         with ExitStack() as files:
             try:
                 file: Any = files.enter_context(open(self.typed, "rb")) if self.copy is None else self.copy
-                if not progress.disable:
-                    shown = f"Reading {escape(visible(self.name))}"
-                    size = os.fstat(file.fileno()).st_size
-                    file = io.BufferedReader(progress.wrap_file(file, size, description=shown))
+                progress.follow(f"Reading {self.name}", os.fstat(file.fileno()).st_size, file.tell)
                 packed = file.peek(2)[:2] == _PACKED
             except OSError as fault:
                 raise TableError(self.name, f"cannot be read ({fault.strerror or fault})") from fault

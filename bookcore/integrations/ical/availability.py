@@ -15,9 +15,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final
 
+from bookcore.index.span_algebra import union
 from bookcore.integrations.ical.lines import Component, one_of
 from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, instants, series_of
 from bookcore.model.errors import CalendarFileError, InvalidSpanError, KeyTypeError
@@ -50,17 +51,7 @@ class IcsAvailability:
 def unavailable(
     availabilities: Iterable[IcsAvailability], start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime, str]]:
-    """Yield the spans within ``[start, end)`` that are not available, with their busy type, in order.
-
-    The spans are maximal, and in the zone of *start*. Raises: `KeyTypeError` unless both are datetimes with a zone,
-    `InvalidSpanError`; what `IcsEvent.spans` raises. Complexity: O(k log k) for k spans up to *end*, for each component.
-
-    >>> nine, five = datetime(2026, 5, 4, 9, tzinfo=UTC), datetime(2026, 5, 4, 17, tzinfo=UTC)
-    >>> office = IcsAvailability("1", "", None, None, available=(IcsEvent("2", "", nine, five, "FREQ=DAILY"),))
-    >>> for low, high, kind in unavailable([office], nine, datetime(2026, 5, 5, 12, tzinfo=UTC)):
-    ...     print(low, high, kind)
-    2026-05-04 17:00:00+00:00 2026-05-05 09:00:00+00:00 BUSY-UNAVAILABLE
-    """
+    """Yield what `IcsEvents.unavailable` does."""
     for key in (start, end):
         if not isinstance(key, datetime) or key.utcoffset() is None:
             raise KeyTypeError(key, "availability is asked for between two datetimes with a zone")
@@ -89,13 +80,8 @@ class _Layer:
         self.busy_type = said.busy_type
         self.low = first if said.start is None else max(first, said.start.astimezone(UTC))
         self.high = last if said.end is None else min(last, said.end.astimezone(UTC))
-        self.edges: list[datetime] = []  # starts and ends in turn of what is available
-        if self.low < self.high:
-            for low, high in sorted(self._spans(said)):
-                if self.edges and low <= self.edges[-1]:
-                    self.edges[-1] = max(self.edges[-1], high)
-                else:
-                    self.edges += low, high
+        spans = sorted(self._spans(said)) if self.low < self.high else ()
+        self.edges: list[datetime] = [*chain(*union(spans))]  # starts and ends in turn of what is available
         self.cuts = {each for each in (self.low, self.high, *self.edges) if first <= each <= last}
 
     def _spans(self, said: IcsAvailability) -> Iterator[tuple[datetime, datetime]]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bookcore.calendar import Calendar
 from bookcore.hours.wall_clock import choice, load_zone
+from bookcore.index.span_algebra import complement, intersection, union
 from bookcore.model.closure import Closure
 from bookcore.model.errors import CalendarFileError
 from bookcore.model.event import BookingEvent, Status
@@ -150,8 +151,8 @@ class _Writer:
         self.check(start, end)
         low, high = self.instant(start), self.instant(end)  # texts of one form are in the order of time
         spans = [(start, end)] if hours is None else hours.open_spans(start, end)
-        free = _merged((self.instant(opens), self.instant(closes)) for opens, closes in spans)
-        shut = _merged(
+        free = _in_order((self.instant(opens), self.instant(closes)) for opens, closes in spans)
+        shut = _in_order(
             (low if each.start is None else self.instant(each.start), high if each.end is None else self.instant(each.end))
             for each in closures
         )
@@ -159,7 +160,7 @@ class _Writer:
             "BEGIN:VAVAILABILITY", f"UID:{self.uid('availability', _id(resource))}", f"DTSTAMP:{self.stamp}",
             f"DTSTART:{low}", f"DTEND:{high}", "BUSYTYPE:BUSY-UNAVAILABLE", f"SUMMARY:{_escaped(_id(resource))}",
         ]  # fmt: skip
-        for opens, closes in _without(free, shut):
+        for opens, closes in intersection(free, complement(shut, low, high)):
             self.lines += [
                 "BEGIN:AVAILABLE", f"UID:{self.uid('available', _id(resource))}", f"DTSTAMP:{self.stamp}",
                 f"DTSTART:{opens}", f"DTEND:{closes}", "END:AVAILABLE",
@@ -224,33 +225,9 @@ class _Writer:
         return "", f"{day}T{clock}{suffix}"
 
 
-def _merged(spans: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return spans in order, joined where they meet, without those in which no time passes."""
-    merged: list[tuple[str, str]] = []
-    for low, high in sorted(span for span in spans if span[0] < span[1]):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], high)
-        else:
-            merged.append((low, high))
-    return merged
-
-
-def _without(spans: list[tuple[str, str]], others: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield what is left of spans without others, both disjoint and in order. O(spans + others)."""
-    coming = iter([*others, ("~", "~")])  # after every instant
-    low, high = next(coming)
-    for begin, end in spans:
-        while high <= begin:
-            low, high = next(coming)
-        while low < end:
-            if begin < low:
-                yield begin, low
-            begin = high
-            if end <= begin:
-                break
-            low, high = next(coming)
-        if begin < end:
-            yield begin, end
+def _in_order(spans: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield spans in order, joined where they meet, without those in which no time passes."""
+    return union(sorted(span for span in spans if span[0] < span[1]))
 
 
 def _id(resource: Any) -> Any:
