@@ -56,6 +56,9 @@ def mortal(life):
         def execute(self, *arguments):
             return life.execute(sqlite3.Connection.execute, amidst_sqlite, self, *arguments)
 
+        def executemany(self, *arguments):
+            return life.execute(sqlite3.Connection.executemany, amidst_sqlite, self, *arguments)
+
     connect = sqlite3.connect
     sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Connection, **options)
     if psycopg:
