@@ -48,6 +48,7 @@ class HoldExam:
             lambda: calendar.nearest("r", 2, 3) == ((2, 3), (2, 3)),
             lambda: bool(calendar.explain("r", 2, 3)),
             lambda: [str(state) for _, _, state in calendar.free_busy("r", 2, 3)] == ["free"],
+            lambda: list(calendar.occupancy("r", 2, 3)) == [(2, 3, 0)],
             lambda: next(calendar.find_slots(1, 2, 5, ["r"]))[0] == 2,
             lambda: calendar.remove_resource("r").id == "r",
         ]

@@ -155,6 +155,8 @@ class LifeExam:
         assert calendar.get("x") == new
         with pytest.raises(UnknownBookingError):
             calendar.move(old, start=10)
+        with pytest.raises(UnknownBookingError):
+            calendar.remove_booking(old)
         calendar.check()
 
     def test_a_move_to_another_resource_is_one_step(self, store: Any) -> None:

@@ -356,6 +356,7 @@ class TimeExam:
         assert list(islice(calendar.gaps("shop", at(8, 16), None), 2)) == [(at(8, 16), at(8, 17)), (at(11, 9), at(11, 17))]
         assert calendar.next_available("shop", at(4, 13), 5 * hour) == (at(5, 9), at(5, 14))
         assert calendar.next_available("shop", at(4, 13), 9 * hour) is None
+        assert calendar.nearest("shop", at(4, 9), at(4, 18)) == (None, None), "it is never open for nine hours"
         assert calendar.nearest("shop", at(5, 8), at(5, 10)) == ((at(4, 15), at(4, 17)), (at(5, 9), at(5, 11)))
         assert [slot[:2] for slot in calendar.find_slots(6 * hour, at(4, 0), at(6, 0))] == [(at(5, 9), at(5, 15))]
         assert [str(state) for _, _, state in calendar.free_busy("shop", at(4, 8), at(4, 18))] == [
@@ -384,9 +385,11 @@ class TimeExam:
             (KeyTypeError, lambda: calendar.next_available("room", None, 1)),
             (KeyTypeError, lambda: calendar.next_available("room", 1, "long")),
             (KeyTypeError, lambda: calendar.gaps("room", "a", "b")),
-            (QueryError, lambda: calendar.common_gaps(["room"], 1, 2, quorum=0)),
-            (QueryError, lambda: calendar.common_gaps(5, 1, 2)),  # type: ignore[call-overload]
         ]
+        nobody: list[Any] = [0, True, 1.0]
+        calls += [(QueryError, partial(calendar.common_gaps, ["room"], 1, 2, quorum=quorum)) for quorum in nobody]
+        nothing: list[Any] = [5, "room", calendar.resource("room")]
+        calls += [(QueryError, partial(calendar.common_gaps, resources, 1, 2)) for resources in nothing]
         for error, call in calls:
             with pytest.raises(error):
                 call()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import Calendar, InvalidSpanError, KeyTypeError, MemoryStore, QueryError, Resource
+from bookcore import Calendar, InvalidSpanError, KeyTypeError, MemoryStore, Resource
 from bookcore.hours import Hours
 from bookcore.hours.weeks import Weeks
 from bookcore.stores.tree import TreeStore
@@ -74,18 +74,6 @@ def test_hours_and_bookings_together_leave_what_can_be_booked(
         + ([(window[0], window[0] + length * HOUR, "b")] if length <= width else [])
     )
     assert [(a, b, room.id) for a, b, room in calendar.find_slots(length * HOUR, *window)] == slots
-
-
-def test_hours_that_never_hold_the_length_give_none() -> None:
-    """Nothing is open for nine hours on end: None, forwards and backwards, and no walk to the end of all time."""
-    calendar = Calendar()
-    room = calendar.add_resource(Resource("room"))
-    calendar.set_hours([room], OPEN)
-    assert calendar.next_available(room, MONDAY, 9 * HOUR) is None
-    assert calendar.nearest(room, MONDAY, MONDAY + 9 * HOUR) == (None, None)
-    assert [str(c.kind) for c in calendar.explain(room, MONDAY, MONDAY + 9 * HOUR).causes] == ["hours"]
-    with pytest.raises(InvalidSpanError):
-        calendar.free_busy(room, MONDAY, None)
 
 
 def test_closed_bounds_find_time_to_the_next_key() -> None:
@@ -157,24 +145,6 @@ def test_what_is_no_length_is_refused(bad: Any) -> None:
         calendar.find_slots(bad, 1, 9)
 
 
-def test_questions_that_are_none_are_refused() -> None:
-    """No beginning, no end, no quorum, no resources."""
-    calendar = Calendar()
-    room = calendar.add_resource(Resource("room"))
-    with pytest.raises(KeyTypeError):
-        calendar.next_available(room, None, 1)
-    with pytest.raises(InvalidSpanError):
-        calendar.nearest(room, None, 1)
-    with pytest.raises(InvalidSpanError):
-        calendar.find_slots(1, 1, None)
-    for quorum in (0, True, 1.0):
-        with pytest.raises(QueryError):
-            calendar.common_gaps([room], 1, 2, quorum=quorum)  # type: ignore[arg-type]
-    for rooms in ("room", 5, room):
-        with pytest.raises(QueryError):
-            calendar.common_gaps(rooms, 1, 2)  # type: ignore[arg-type]
-
-
 def test_slots_are_asked_again_when_their_turn_comes() -> None:
     """What was booked after the search began is not offered; a gap read before stays as it was."""
     calendar = Calendar()
@@ -191,21 +161,6 @@ def test_slots_are_asked_again_when_their_turn_comes() -> None:
     rest = list(slots)
     assert len(rest) == 298
     assert rest[-1] == (9, 11, rooms[1])
-
-
-def test_holds_that_run_out_are_free_again_and_not_before() -> None:
-    """The clock decides, in every call, without a sweep."""
-    now = [0]
-    calendar = Calendar(clock=lambda: now[0])
-    room = calendar.add_resource(Resource("room"))
-    calendar.hold(room, 2, 6, until=10)
-    assert [str(c.kind) for c in calendar.explain(room, 3, 4).causes] == ["hold"]
-    assert calendar.free_busy(room, 2, 6) == ((2, 6, "held"),)
-    assert calendar.next_available(room, 2, 1) == (6, 7)
-    now[0] = 10
-    assert calendar.explain(room, 3, 4)
-    assert list(calendar.gaps(room, 2, 6)) == [(2, 6)]
-    assert list(calendar.occupancy(room, 2, 6)) == [(2, 6, 0)]
 
 
 @pytest.mark.parametrize("bookings", [0, 3])
