@@ -26,7 +26,6 @@ from bookcore import (
     Resource,
     SnapshotError,
     StoreError,
-    TransactionError,
     changes,
 )
 from bookcore.persist.copying import copy_calendar
@@ -106,36 +105,6 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
         assert contents(tmp_path / sync) == before
 
 
-def test_a_transaction_is_one_record_and_a_refused_call_none(tmp_path: Path) -> None:
-    """What changes nothing appends nothing."""
-    with booked(tmp_path) as calendar:
-        position = calendar.position
-        with calendar.transaction():
-            calendar.book("room", 10, 11)
-            with calendar.transaction():
-                calendar.book("room", 11, 12)
-            calendar.tag("room", "sea")
-        assert calendar.position == position + 1
-        with pytest.raises(ConflictError):
-            calendar.book("room", 10, 11)
-        with pytest.raises(ConflictError), calendar.transaction():
-            calendar.book("room", 20, 21)
-            calendar.book("room", 20, 21)
-        with calendar.what_if():
-            calendar.book("room", 30, 31)
-        calendar.tag("room", "sea")
-        calendar.set_capacity("room", 1)
-        calendar.create_index("id", key=lambda resource: resource.id)
-        calendar.book_all([])
-        calendar.load([])
-        assert calendar.position == position + 1
-        calendar.load([BookingEvent("room", at, at + 1) for at in range(50, 90)])
-        assert calendar.position == position + 2
-        digest = calendar.digest()
-    with Calendar.open(tmp_path) as again:
-        assert again.digest() == digest
-
-
 def test_subscribers_are_notified_after_the_record_is_written(tmp_path: Path) -> None:
     """A follower never hears of what the directory does not hold; what it changes in turn is recorded as well."""
     heard: list[tuple[str, int, int]] = []
@@ -152,29 +121,6 @@ def test_subscribers_are_notified_after_the_record_is_written(tmp_path: Path) ->
         assert heard == [("ResourceAdded", 1, 1), ("Booked", 2, 2)]
     with Calendar.open(tmp_path) as again:
         assert len(again) == 1
-
-
-def test_holds_that_a_question_released_are_in_the_next_record(world: SimpleNamespace, tmp_path: Path) -> None:
-    """A question changes no file; the next command, the barrier or the shutdown writes what it released."""
-    clock = world.Clock(0)
-    for end in ("book", "barrier", "close", "checkpoint"):
-        folder = tmp_path / end
-        clock.now = 0
-        calendar = booked(folder, 0, clock=clock)
-        calendar.hold("room", 5, 6, ttl=10)
-        clock.now = 10
-        position = calendar.position
-        assert len(calendar) == 0
-        assert calendar.position == position
-        if end == "book":
-            calendar.book("room", 5, 6)
-        else:
-            getattr(calendar, end)()
-        digest = calendar.digest()
-        kill(calendar)
-        with Calendar.open(folder) as again:  # without a clock, no hold runs out
-            assert again.digest() == digest
-            assert again.position == position + 1
 
 
 def test_a_refused_command_keeps_what_ran_out(world: SimpleNamespace, tmp_path: Path) -> None:
@@ -506,44 +452,6 @@ def test_a_calendar_without_a_journal_says_so() -> None:
             call()
 
 
-def test_an_open_transaction_refuses_what_needs_a_whole_state(tmp_path: Path) -> None:
-    """It goes on, and is kept."""
-    with booked(tmp_path) as calendar:
-        with calendar.transaction():
-            calendar.book("room", 50, 51)
-            for call in (calendar.checkpoint, calendar.close):
-                with pytest.raises(TransactionError, match="a transaction is open"):
-                    call()
-            calendar.book("room", 51, 52)
-        assert len(calendar) == 5
-    with Calendar.open(tmp_path) as again:
-        assert len(again) == 5
-
-
-def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
-    """Each booking that returned is there, and no two overlap."""
-    done: list[int] = []
-    with booked(tmp_path, 0) as calendar:
-
-        def work(number: int) -> None:
-            for at in range(40):
-                calendar.book("room", 1000 * number + at, 1000 * number + at + 1)
-                done.append(number)
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        calendar.checkpoint()
-        for thread in threads:
-            thread.join()
-        assert calendar.position == len(done) + 1 == 321
-        digest = calendar.digest()
-        kill(calendar)
-    with Calendar.open(tmp_path) as again:
-        assert again.digest() == digest
-        again.check()
-
-
 ARGUMENTS: list[dict[str, Any]] = [
     {"sync": "Batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
     {"keep": 0}, {"keep": True}, {"keep": 2.0}, {"keep": None}, {"create": 1}, {"create": None},
@@ -697,17 +605,6 @@ def test_times_of_records_never_go_back(tmp_path: Path, monkeypatch: pytest.Monk
         assert head is not None
         found.append((head.time, [each.time for each in read_frames(data, head.store_id, head.first).records]))
     assert found == [(50, [60, 60, 70, 70]), (70, [70, 80])]
-
-
-def test_other_bounds_than_those_of_the_calendar_are_refused(tmp_path: Path) -> None:
-    """None takes what the calendar has."""
-    with Calendar.open(tmp_path, bounds="[]") as calendar:
-        assert calendar.bounds == "[]"
-    with pytest.raises(JournalError, match="bounds"):
-        Calendar.open(tmp_path, bounds="[)")
-    for bounds in (None, "[]"):
-        with Calendar.open(tmp_path, bounds=bounds) as calendar:
-            assert calendar.bounds == "[]"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
