@@ -161,13 +161,12 @@ class Options(NamedTuple):
             arguments[name] = chosen
         return arguments
 
-    def not_for_a_calendar(self) -> list[str]:
-        """Return the given flags that do not apply to a calendar file."""
-        return [words[0] for words in self.given if words[0] not in ("--zone", "--until", "--capacity", "--keys")]
-
-    def for_csv_only(self) -> list[str]:
-        """Return the given flags that do not apply to what holds a calendar; those for START and END do."""
-        return [words[0] for words in self.given if words[0] not in ("--keys", "--date-format")]
+    def check_for(self, place: str, *flags: str) -> None:
+        """Raise `UsageError` if others than these flags were given for a *place* that is no table."""
+        wrong = [words[0] for words in self.given if words[0] not in flags]
+        if wrong:
+            verb = "says" if len(wrong) == 1 else "say"
+            raise UsageError(f"{place}; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with it")
 
     def as_typed(self, file: str) -> str:
         """Return a file and the given options, quoted for a shell.

@@ -142,9 +142,7 @@ def _from_calendar_file(
         occurrences,  # loads the reader of calendar files, which tables do not need
     )
 
-    if wrong := options.not_for_a_calendar():
-        verb = "says" if len(wrong) == 1 else "say"
-        raise UsageError(f"{source.name} is a calendar file; {', '.join(wrong)} {verb} how to read a CSV")
+    options.check_for(f"{source.name} is a calendar file", "--zone", "--until", "--capacity", "--keys")
     calendar = Calendar()
     with bars(console) as progress:
         rows = occurrences(source, options.zone, options.until, progress)
@@ -157,11 +155,7 @@ def _from_calendar_file(
 
 
 def _restored(source: Source, options: Options, key: bytes | None) -> Loaded:
-    if wrong := options.for_csv_only():
-        verb = "says" if len(wrong) == 1 else "say"
-        raise UsageError(
-            f"{source.name} is a {source.holder}; {', '.join(wrong)} {verb} how to read a CSV, and cannot be given with one"
-        )
+    options.check_for(f"{source.name} is a {source.holder}", "--keys", "--date-format")  # which are for START and END
     calendar = source.restore(key)
     return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 

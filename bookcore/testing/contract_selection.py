@@ -375,7 +375,7 @@ class SelectionExam:
         assert list({resources[4], 1} | one) == ordered(a | {resources[1]})
         assert list([0, 1] - one) == [resources[1]]
         assert list(one ^ [0, 1]) == ordered(a ^ {resources[0], resources[1]})
-        assert list((one | two) & no_terms(calendar)) == []
+        assert list((one | two) & calendar.find([])) == []
         with pytest.raises(TypeError):
             one & 5
         with pytest.raises(TypeError):
@@ -390,8 +390,3 @@ class SelectionExam:
 
         selection = calendar.find(some())
         assert list(selection) == list(selection) == resources[4:6]
-
-
-def no_terms(calendar: Calendar) -> Selection:
-    """Return the selection of nothing."""
-    return calendar.find([])

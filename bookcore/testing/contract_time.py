@@ -31,10 +31,6 @@ def day(store: Any, bounds: Any = "[)") -> Calendar:
     return calendar
 
 
-def _nanoseconds(np: Any, count: int) -> Any:
-    return np.timedelta64(count, "ns")
-
-
 class TimeExam:
     """Free time, from every side."""
 
@@ -210,7 +206,10 @@ class TimeExam:
         """Beyond NumPy's last instant lies none: nothing is offered that would wrap around, and searches end."""
         np = pytest.importorskip("numpy", reason="NumPy is not installed")
         first, last = (np.datetime64(edge, "ns") for edge in (-(2**63) + 1, 2**63 - 1))
-        length: Callable[[int], Any] = partial(_nanoseconds, np)
+
+        def length(count: int) -> Any:
+            return np.timedelta64(count, "ns")
+
         calendar = Calendar(store)
         calendar.add_resource(Resource("room"))
         calendar.book("room", last - length(100), last - length(50))
