@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bookcore.model.errors import LACKING, AssignmentError, FieldError, attempt, brief
+from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
 
@@ -316,7 +317,7 @@ class BookingEvent(_EventFields):
     def __repr__(self) -> str:
         resource_id = getattr(self.resource, "id", self.resource)
         parts = [f"{resource_id!r}", f"{self.start!r}", f"{self.end!r}", f"id={self.id!r}"]
-        if self.quantity != 1:
+        if python_int(self.quantity) != 1:
             parts.append(f"quantity={self.quantity}")
         parts += [f"{name}={value!r}" for name, value in self.fields.items()]
         return f"{type(self).__name__}({', '.join(parts)})"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bookcore.model.errors import QueryError
+from bookcore.model.typecheck import is_a
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -32,3 +35,12 @@ class Sizes:
     """The most numbers of removed resources, on top of the number of the others, that a calendar leaves unused."""
     fewest: int = 32
     """The fewest events that `Calendar.load` passes to the store as columns."""
+
+
+def check_sizes(sizes: object) -> Sizes:
+    """Return the sizes that a store was given, the usual ones for None. Raises: `QueryError`."""
+    if sizes is None:
+        return Sizes()
+    if not is_a(sizes, Sizes):
+        raise QueryError(sizes, "sizes are Sizes(...) of bookcore.stores.sizes, or None")
+    return sizes

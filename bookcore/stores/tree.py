@@ -29,7 +29,7 @@ from intervaltree import Interval, IntervalTree
 from bookcore.model.errors import StoreError, brief_key
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
-from bookcore.stores.sizes import Sizes
+from bookcore.stores.sizes import Sizes, check_sizes
 
 _key = attrgetter("key")
 _rank_of = attrgetter("rank")
@@ -240,7 +240,7 @@ class TreeStore:
     """
 
     def __init__(self, sizes: Sizes | None = None) -> None:
-        self.sizes = sizes or Sizes()
+        self.sizes = check_sizes(sizes)
         self._closed: bool | None = None
         self._branches: dict[int, _Branch] = {}
         self.begun = False

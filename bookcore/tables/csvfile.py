@@ -247,7 +247,7 @@ class CsvTable:
         try:
             # undecodable bytes become lone surrogates, so that they spoil one row and not the whole file
             return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
-        except LookupError:
+        except (LookupError, ValueError):  # a name that has no bytes, either
             raise TableError(self.path, f"there is no encoding {brief(encoding)}; try utf-8 or latin-1") from None
 
     def _header(self, named: dict[str, str | None], delimiter: str | None) -> Header:

@@ -22,6 +22,8 @@ from bookcore.model.errors import (
     InvalidSpanError,
     KeyTypeError,
     QueryError,
+    attempt,
+    blaming,
     brief,
     visible,
 )
@@ -53,7 +55,7 @@ def fill(
     With *name_by_line* its id is ``"line 12"``, so that it can be found in the file. Use that only for tables without a
     column of ids, which could contain the same text.
 
-    Raises: `QueryError` for what is no row of a table.
+    Raises: `QueryError` for what is no calendar, no table, or no row of one.
     Complexity: that of `Calendar.book_all` for the rows, and memory for a block of them.
 
     >>> calendar = Calendar()
@@ -61,11 +63,13 @@ def fill(
     >>> [str(row) for row in fill(calendar, rows) if isinstance(row, BadRow)]
     ["line 3: overlap: 'loft' 4 to 6 is taken by 'a' (1 to 5)"]
     """
+    if not attempt(lambda: callable(type(calendar).book_all), False):
+        raise QueryError(calendar, "is no calendar, in which rows could be booked")
     filling = _Filling(calendar, capacity, name_by_line)
-    if not isinstance(rows, CsvTable):  # they may depend on what has become of those before them
-        if not is_a(rows, (Iterable,)):
-            raise QueryError(rows, "is no table, nor an iterable of its rows")
-        yield from map(filling.one, rows)
+    if not is_a(rows, CsvTable):  # they may depend on what has become of those before them
+        with blaming(lambda exc: QueryError(rows, f"is no table, nor an iterable of its rows ({type(exc).__name__})")):
+            found = iter(rows)
+        yield from map(filling.one, found)
         return
     block, fault = _read(rows)
     while block:

@@ -232,8 +232,9 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 
 def test_unknown_encoding_and_long_delimiter_are_refused(tmp_path: Path) -> None:
     """Options are checked like contents."""
-    with pytest.raises(TableError, match="no encoding 'klingon'"):
-        read(tmp_path, HEAD, encoding="klingon")
+    for encoding in ("klingon", "\udc80", "utf\0", ""):
+        with pytest.raises(TableError, match="no encoding"):
+            read(tmp_path, HEAD, encoding=encoding)
     with pytest.raises(TableError, match="one character"):
         read(tmp_path, HEAD, delimiter="::")
 

@@ -144,3 +144,30 @@ def test_what_is_no_row_of_a_table_is_refused(rows: Any) -> None:
     with pytest.raises(QueryError, match=r"row"):
         list(fill(calendar, rows))
     assert (len(calendar), len(calendar.resources)) == (0, 0)
+
+
+class Unlisted:
+    """What cannot be iterated and has no truth value, though it says otherwise."""
+
+    def __iter__(self) -> Any:
+        raise ZeroDivisionError
+
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("calendar", [5, None, "calendar", Calendar, Unlisted()], ids=str)
+def test_what_is_no_calendar_is_refused(calendar: Any) -> None:
+    """By name, before a row is read."""
+    with pytest.raises(QueryError, match="is no calendar"):
+        list(fill(calendar, [Row(2, "loft", 1, 5, "ada")]))
+
+
+def test_rows_that_cannot_be_iterated_are_refused() -> None:
+    """By name; what rows raise later, while they are read, is raised as it is."""
+    calendar = Calendar()
+    with pytest.raises(QueryError, match=r"nor an iterable of its rows \(ZeroDivisionError\)"):
+        list(fill(calendar, Unlisted()))
+    with pytest.raises(ZeroDivisionError):
+        list(fill(calendar, (Row(number, "loft", 1, 5 // (3 - number), "ada") for number in range(2, 5))))
+    assert len(calendar) == 1

@@ -316,6 +316,22 @@ def test_one_object_is_registered_once(kind: str) -> None:
     calendar.check()
 
 
+@pytest.mark.parametrize("store", [MemoryStore, TreeStore])
+def test_sizes_that_are_none_are_refused(store: Any) -> None:
+    """When the store is made, whatever their truth value is or raises."""
+    for sizes in (5, "x", object(), NotImplemented, dict, {}, 0, type("Odd", (), {"__bool__": lambda _: 1 / 0})()):
+        with pytest.raises(QueryError, match="Sizes"):
+            store(sizes)
+    assert store(None).sizes == store().sizes
+
+
+def test_an_event_with_a_quantity_that_cannot_be_compared_tells_it() -> None:
+    """It is refused when it is booked, and not when it is looked at."""
+    odd: Any = type("Odd", (), {"__ne__": lambda *_: 1 / 0, "__repr__": lambda _: "odd"})()
+    assert repr(BookingEvent("room", 1, 2, quantity=odd)) == "BookingEvent('room', 1, 2, id=None, quantity=odd)"
+    assert repr(BookingEvent("room", 1, 2)) == "BookingEvent('room', 1, 2, id=None)"
+
+
 def test_what_makes_no_id_is_refused() -> None:
     """A key that raises, or returns None or what cannot be hashed; what is no key; an id that cannot be hashed."""
     keys: list[Any] = [lambda row: row.nothing, lambda row: None, lambda row: [row.id], lambda row: 1 // 0]

@@ -477,6 +477,22 @@ def test_a_set_has_elements_of_a_class_that_is_called_like_another(monkeypatch: 
     assert found == [given] and set(map(type, found[0])) == {int, whole}
 
 
+class BrokenZone(tzinfo):
+    """A zone whose code raises."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        raise ZeroDivisionError
+
+    dst = tzname = utcoffset  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("count", [1, 2, 500])
+def test_a_datetime_whose_zone_raises_is_not_written(count: int) -> None:
+    """The error is that of every zone that cannot be written, and not the zone's own."""
+    with pytest.raises(Unwritable, match="a time zone of BrokenZone cannot be written"):
+        encode_column([datetime(2026, 5, 1, tzinfo=BrokenZone())] * count)
+
+
 class Silent:
     """A point that says of itself only where it is in memory."""
 

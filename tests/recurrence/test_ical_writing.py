@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -185,6 +185,34 @@ def test_span_that_the_clock_leaves_out_is_refused(start: Any, end: Any, zone: s
     assert write_ics(calendar, path) == 1
     assert write_ics(calendar, path, zone="Asia/Kolkata") == 1
     assert len(read_ics(path)) == 1
+
+
+class BrokenZone(tzinfo):
+    """A zone whose code raises."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        raise ZeroDivisionError
+
+    dst = tzname = utcoffset  # type: ignore[assignment]
+
+
+class Unlisted:
+    """What cannot be iterated, though it says that it can."""
+
+    def __iter__(self) -> Any:
+        raise ZeroDivisionError
+
+
+def test_code_of_the_caller_that_raises_is_named(tmp_path: Path) -> None:
+    """That of a zone, and of what should be iterable; nothing is written."""
+    path, event = tmp_path / "out.ics", BookingEvent("room", NINE, NINE.replace(hour=10, tzinfo=BrokenZone()))
+    with pytest.raises(CalendarFileError, match=r"by the code of its zone \(ZeroDivisionError\)"):
+        write_ics([event], path)
+    with pytest.raises(CalendarFileError, match=r"by the code of its zone \(ZeroDivisionError\)"):
+        write_ics([], path, stamp=event.end)
+    with pytest.raises(CalendarFileError, match="an iterable of bookings"):
+        write_ics(Unlisted(), path)
+    assert not path.exists()
 
 
 def test_source_or_place_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from bookcore.calendar import Calendar
 from bookcore.hours.wall_clock import choice, load_zone
 from bookcore.index.span_algebra import complement, intersection, union
 from bookcore.model.closure import Closure
-from bookcore.model.errors import CalendarFileError
+from bookcore.model.errors import CalendarFileError, blaming
 from bookcore.model.event import BookingEvent, Status
 from bookcore.model.explanation import State
+from bookcore.model.typecheck import is_a
 from bookcore.persist.fs import FileSystem, words
 
 _STATUS: Final = {Status.CONFIRMED: "CONFIRMED", Status.HELD: "TENTATIVE", Status.RELEASED: "CANCELLED"}
@@ -86,13 +87,23 @@ def write_ics(
     if not count:
         if isinstance(source, Calendar):
             bounds, source = source.bounds, [*source.bookings(), *source.closures()]
-        elif isinstance(source, str | bytes) or not isinstance(source, Iterable):
-            raise CalendarFileError(source, "what is written is a Calendar, or an iterable of bookings and closures")
-        for each in source:
+        wrong = CalendarFileError(source, "what is written is a Calendar, or an iterable of bookings and closures")
+        if is_a(source, (str, bytes)):
+            raise wrong
+        with blaming(lambda _: wrong):
+            found = iter(source)
+        for each in found:
             writer.event(each, bounds)
             count += 1
     _replace(path, writer.text())
     return count
+
+
+def _beyond(key: object, exc: Exception) -> CalendarFileError:
+    """Return the error of a key that cannot be told in UTC."""
+    if is_a(exc, OverflowError):
+        return CalendarFileError(key, "lies after the year 9999, or before the year 1, in UTC")
+    return CalendarFileError(key, f"cannot be told in UTC, by the code of its zone ({type(exc).__name__})")
 
 
 class _Writer:
@@ -216,11 +227,9 @@ class _Writer:
         if key.tzinfo is None and self.zone is not None:
             key = key.replace(tzinfo=self.zone)
         suffix = ""
-        if key.utcoffset() is not None:
-            try:
+        with blaming(lambda exc: _beyond(key, exc)):
+            if key.utcoffset() is not None:
                 key, suffix = key.astimezone(UTC), "Z"
-            except OverflowError as exc:
-                raise CalendarFileError(key, "lies after the year 9999, or before the year 1, in UTC") from exc
         day, clock = f"{key.year:04}{key.month:02}{key.day:02}", f"{key.hour:02}{key.minute:02}{key.second:02}"
         return "", f"{day}T{clock}{suffix}"
 

@@ -27,6 +27,7 @@ from types import NoneType
 from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.index.dictionary_column import PART, take
+from bookcore.model.errors import attempt
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.containers import CONTAINERS
@@ -359,7 +360,8 @@ def _grouped(values: list[Any], kinds: list[Any]) -> _Groups:
 def _table(values: list[Any], family: Family) -> Table | None:
     """Return the distinct values and, for each row, its place among them; None if a table would not be smaller."""
     tokens_of: Any = family.tokens
-    if not _repeats(values, tokens_of):
+    # the hash of a datetime is code of its zone; one that raises cannot be written, which the family says
+    if not attempt(lambda: _repeats(values, tokens_of), False):
         return None
     tokens = tokens_of(values)
     numbers, entries = _numbered(tokens)

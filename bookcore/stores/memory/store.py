@@ -29,7 +29,7 @@ from bookcore.stores.memory.exclusive import ExclusiveIndex
 from bookcore.stores.memory.tombstones import Tombstones
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
-from bookcore.stores.sizes import Sizes
+from bookcore.stores.sizes import Sizes, check_sizes
 
 _first = itemgetter(0)
 
@@ -48,7 +48,7 @@ class MemoryStore:
     """
 
     def __init__(self, sizes: Sizes | None = None) -> None:
-        self.sizes = sizes or Sizes()
+        self.sizes = check_sizes(sizes)
         self._closed: bool | None = None
         # not of a subclass that overrides these methods: they must be called
         self._offers = type(self).put is MemoryStore.put and type(self).is_free is MemoryStore.is_free
