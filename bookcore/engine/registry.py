@@ -336,7 +336,7 @@ class Registry:
         except Exception as exc:
             for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
                 tags.popitem()
-            if isinstance(exc, LACKING):
+            if is_a(exc, LACKING):
                 raise
             raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
         for bits in bitmaps:

@@ -46,6 +46,7 @@ from bookcore.model.errors import (
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
 from bookcore.model.resource import Resource, overwrite
+from bookcore.model.typecheck import is_a
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
     BookingStore,
@@ -273,7 +274,7 @@ class CalendarState:
             return True
         if isinstance(change, _OF_STORES) and self.repairable is not None:
             return False
-        return not isinstance(exc, Exception) or isinstance(exc, LACKING)
+        return not isinstance(exc, Exception) or is_a(exc, LACKING)
 
     def _has_begun(self) -> bool:
         """Tell whether something has been changed since the last change was complete."""
@@ -960,7 +961,7 @@ class CalendarState:
 
         If keys are compared by the user's own code, the exception is taken to come from there, else from the store.
         """
-        if isinstance(exc, (BookcoreError, *LACKING)):
+        if is_a(exc, (BookcoreError, *LACKING)):  # by its type: it may be an exception of the user's own, which lies
             return
         theirs = [key for key in keys if key is not None and is_foreign(key)]
         if theirs or self.keys.foreign:
@@ -970,7 +971,7 @@ class CalendarState:
 
     def translate_comparison(self, exc: Exception) -> None:
         """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
-        if self.keys.foreign and not isinstance(exc, (BookcoreError, *LACKING)):
+        if self.keys.foreign and not is_a(exc, (BookcoreError, *LACKING)):
             key = self.keys.sample()
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 

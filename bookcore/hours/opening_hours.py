@@ -364,6 +364,8 @@ def _whole(length: timedelta) -> timedelta:
 
 def _outward(exact: Piece) -> Piece:
     """Return a span in whole microseconds: its start rounded down, its end up."""
+    if type(exact[0]) is timedelta is type(exact[1]):
+        return exact
     return _whole(exact[0]), -_whole(-exact[1])
 
 

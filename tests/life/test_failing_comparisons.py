@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bookcore import BookcoreError, BookingEvent, Calendar, CalendarBrokenError, MemoryStore, Resource
+from bookcore import (
+    BookcoreError,
+    BookingEvent,
+    Calendar,
+    CalendarBrokenError,
+    KeyTypeError,
+    MemoryStore,
+    Resource,
+)
 from bookcore.stores.sizes import Sizes
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
@@ -144,3 +152,58 @@ def test_all_bookings_of_a_block_are_undone_though_no_key_can_be_compared() -> N
     Key.fuse, Key.lasting = float("inf"), False
     assert all(calendar.is_available("r", Key(at), Key(at + 2)) for at in (100, 110, 120))
     calendar.check()
+
+
+class LyingError(Exception):
+    """An exception that claims to be another one."""
+
+    __class__ = MemoryError  # type: ignore[assignment]
+
+
+class ShyError(Exception):
+    """An exception that raises where it is asked what it is."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise ZeroDivisionError
+
+
+class Raising(Key):
+    """A key whose comparisons raise *what* when the fuse is burnt."""
+
+    what: ClassVar[type[Exception]]
+
+    def __lt__(self, other: Key) -> bool:
+        try:
+            return super().__lt__(other)
+        except ZeroDivisionError:
+            raise self.what from None
+
+
+CALLS: tuple[Callable[[Calendar], Any], ...] = (
+    lambda c: c.book("r", Raising(6), Raising(9)), lambda c: c.is_available("q", Raising(1), Raising(60)),
+    lambda c: c.find_available(Raising(1), Raising(60)).ids(), lambda c: list(c.gaps("q", Raising(1), Raising(60))),
+    lambda c: c.remove_booking("q1"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("what", [LyingError, ShyError])
+def test_an_exception_of_a_key_is_judged_by_its_type(what: type[Exception], store: str) -> None:
+    """Whatever it says of itself, and at whichever comparison it comes."""
+    Raising.what, failed = what, 0
+    for fuse in range(0, 40, 3):
+        for call in CALLS:
+            Key.fuse = float("inf")
+            calendar = Calendar(STORES[store]())
+            calendar.add_resource(Resource("r"))
+            calendar.add_resource(Resource("q", capacity=2))
+            for at in range(6):
+                calendar.book("r", Raising(10 * at), Raising(10 * at + 5))
+                calendar.book("q", Raising(10 * at), Raising(10 * at + 15), id=f"q{at}")
+            Key.fuse = fuse
+            try:
+                call(calendar)
+            except KeyTypeError:
+                failed += 1
+    assert failed
