@@ -20,6 +20,8 @@ Your own store passes when both do::
     TestHistories = machine(MyStore).TestCase
 """
 
+from pkgutil import iter_modules as _iter_modules
+
 from bookcore.model.errors import MissingExtraError
 
 try:
@@ -29,11 +31,8 @@ except ImportError as exc:
     raise MissingExtraError(exc.name or "pytest", "testing") from exc
 
 # before the modules are imported, so that their assert statements say what differed
-_parts = (
-    "store", "calendar", "spans", "life", "holds", "closing", "changes", "telling", "events", "any", "time",
-    "selection", "indexes", "laws", "threads", "journal",
-)  # fmt: skip
-_pytest.register_assert_rewrite(*(f"bookcore.testing.contract_{part}" for part in _parts))
+_parts = (part.name for part in _iter_modules(__path__, f"{__name__}.") if ".contract_" in part.name)
+_pytest.register_assert_rewrite(*_parts)
 
 from bookcore.testing.contract import StoreContract  # noqa: E402
 from bookcore.testing.contract_journal import JournalContract  # noqa: E402
