@@ -55,7 +55,6 @@ from bookcore.persist.shared.partitioned.parts import DIRECTORY, Open, Part
 from bookcore.persist.shared.partitioned.registration import LAST, Registration
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
-    PartitionedBookingIndex,
     PartitionedIndex,
     PartitionedSelection,
     terms_in_parts,
@@ -586,23 +585,26 @@ class PartitionedCalendar:
         found = [find(part.calendar, [each[at] for each in own]) for at, part in enumerate(self.parts)]
         return PartitionedSelection(self, found)
 
-    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex:
+    def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex[PartitionedSelection]:
         """See `Calendar.create_index`."""
         with self._blocks("transaction"):  # in all partitions, or in none
-            return PartitionedIndex(self, [part.calendar.create_index(name, key=key) for part in self.parts])
+            return self._index([part.calendar.create_index(name, key=key) for part in self.parts])
 
-    def index(self, name: str) -> PartitionedIndex:
+    def index(self, name: str) -> PartitionedIndex[PartitionedSelection]:
         """See `Calendar.index`."""
-        return PartitionedIndex(self, [part.calendar.index(name) for part in self.parts])
+        return self._index([part.calendar.index(name) for part in self.parts])
 
-    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedBookingIndex:
+    def _index(self, views: list[Any]) -> PartitionedIndex[PartitionedSelection]:
+        return PartitionedIndex(views, partial(PartitionedSelection, self))
+
+    def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedIndex[Iterator[Any]]:
         """See `Calendar.create_booking_index`."""
         with self._blocks("transaction"):
-            return PartitionedBookingIndex([part.calendar.create_booking_index(name, key) for part in self.parts])
+            return PartitionedIndex([part.calendar.create_booking_index(name, key) for part in self.parts], by_start)
 
-    def booking_index(self, name: str) -> PartitionedBookingIndex:
+    def booking_index(self, name: str) -> PartitionedIndex[Iterator[Any]]:
         """See `Calendar.booking_index`."""
-        return PartitionedBookingIndex([part.calendar.booking_index(name) for part in self.parts])
+        return PartitionedIndex([part.calendar.booking_index(name) for part in self.parts], by_start)
 
     def find_slots(
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bookcore.engine.engine import UNSET
 from bookcore.index.attribute_index import MISSING
@@ -17,10 +17,11 @@ from bookcore.model.errors import QueryError, attempt
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import No
 from bookcore.model.typecheck import is_a, plain_text
-from bookcore.persist.shared.partitioned.merging import by_start
 from bookcore.persist.shared.partitioned.registration import Registration
 from bookcore.query.planner import sorted_by
 from bookcore.query.selection import Selection, listed_values
+
+T = TypeVar("T")
 
 FEW = 16
 """If less than one of so many resources match, each is looked up, which takes as long as selecting from that many."""
@@ -236,51 +237,29 @@ def _column(registry: Any, known: list[Any]) -> list[Any]:
     return known if registry.by_number == known else list(registry.by_number)
 
 
-class PartitionedIndex:
-    """See `bookcore.query.selection.IndexView`: one index of each partition, under one name."""
+class PartitionedIndex(Generic[T]):
+    """See `bookcore.query.selection.IndexView`: one index of each partition, under one name.
 
-    __slots__ = ("_home", "_views", "name")
+    Or `bookcore.query.booking_view.BookingIndexView`: *join* makes one answer of those of the partitions.
+    """
 
-    def __init__(self, home: Any, views: Sequence[Any]) -> None:
-        self._home, self._views, self.name = home, tuple(views), views[0].name
+    __slots__ = ("_join", "_views", "name")
 
-    def between(self, low: Any, high: Any) -> PartitionedSelection:
-        """Return the resources with ``low <= value <= high``; None means no limit on that side."""
-        return PartitionedSelection(self._home, [view.between(low, high) for view in self._views])
+    def __init__(self, views: Sequence[Any], join: Callable[[list[Any]], T]) -> None:
+        self._views, self._join, self.name = tuple(views), join, views[0].name
 
-    def equal(self, value: Any) -> PartitionedSelection:
-        """Return the resources with this value."""
-        return PartitionedSelection(self._home, [view.equal(value) for view in self._views])
+    def between(self, low: Any, high: Any) -> T:
+        """Return those with ``low <= value <= high``; None means no limit on that side."""
+        return self._join([view.between(low, high) for view in self._views])
 
-    def one_of(self, values: Iterable[Any]) -> PartitionedSelection:
-        """Return the resources whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
+    def equal(self, value: Any) -> T:
+        """Return those with this value."""
+        return self._join([view.equal(value) for view in self._views])
+
+    def one_of(self, values: Iterable[Any]) -> T:
+        """Return those whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
         listed = listed_values(values)
-        return PartitionedSelection(self._home, [view.one_of(listed) for view in self._views])
+        return self._join([view.one_of(listed) for view in self._views])
 
     def __repr__(self) -> str:
         return f"<PartitionedIndex {self.name!r}>"
-
-
-class PartitionedBookingIndex:
-    """See `bookcore.query.booking_view.BookingIndexView`: one index of each partition, under one name."""
-
-    __slots__ = ("_views", "name")
-
-    def __init__(self, views: Sequence[Any]) -> None:
-        self._views, self.name = tuple(views), views[0].name
-
-    def between(self, low: Any, high: Any) -> Any:
-        """Iterate over the bookings with ``low <= value <= high``; None means no limit on that side."""
-        return by_start(view.between(low, high) for view in self._views)
-
-    def equal(self, value: Any) -> Any:
-        """Iterate over the bookings with this value."""
-        return by_start(view.equal(value) for view in self._views)
-
-    def one_of(self, values: Iterable[Any]) -> Any:
-        """Iterate over the bookings whose value is in *values*. Raises: `QueryError` when *values* cannot be iterated."""
-        listed = listed_values(values)
-        return by_start(view.one_of(listed) for view in self._views)
-
-    def __repr__(self) -> str:
-        return f"<PartitionedBookingIndex {self.name!r}>"

@@ -414,7 +414,7 @@ def test_a_calendar_in_partitions_tells_of_itself(divided: str) -> None:
         calendar.add_resource(Resource("room"))
         event = calendar.book("room", 1, 2, guest="Ada")
         assert repr(calendar.index("floor")) == "<PartitionedIndex 'floor'>"
-        assert repr(calendar.booking_index("guest")) == "<PartitionedBookingIndex 'guest'>"
+        assert repr(calendar.booking_index("guest")) == "<PartitionedIndex 'guest'>"
         assert list(calendar.booking_index("guest").one_of(["Ada", "Bob"])) == [event]
         assert list(calendar.booking_index("guest").one_of(["Bob"])) == []
 
