@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import QueryError, SnapshotError, needing
-from bookcore.model.event import BookingEvent
 from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
@@ -114,7 +113,8 @@ def copy_calendar(
         raise QueryError(resource_key, "resource_key is a function that returns the id of a resource")
     timeout = check_timeout(timeout, is_lasting=True)
     tell: Report = progress or (lambda what, done, total: None)
-    reader = _Source(StandIns() if types is None else handed_in(start, types), resource_key, timeout, fs)
+    known = StandIns() if types is None else handed_in(start, types)
+    reader = _Source(partial(reading.blank, key=resource_key), known, timeout, fs)
     put: Callable[[_Copy], None]
     check_partition(target, is_read=False)
     if is_divided(target):
@@ -156,17 +156,12 @@ class _Facts(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """How a calendar is read: the classes by name, what makes the ids of resources."""
+    """How a calendar is read: what makes it, the classes by name."""
 
+    make: reading.Make[CalendarState]
     known: dict[str, type]
-    resource_key: Callable[[Any], Hashable] | None
     timeout: float
     fs: FileSystem
-
-    def make(self, bounds: str, event_type: type[BookingEvent]) -> tuple[CalendarState, CalendarState]:
-        """Make the state of a calendar that has no caller."""
-        _, state = reading.blank(bounds, event_type, self.resource_key)
-        return state, state
 
     def read(
         self, place: str, key: bytes | None, as_of: object = "now", progress: reading.Progress | None = None

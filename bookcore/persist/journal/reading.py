@@ -184,12 +184,12 @@ def refuse(error: BookcoreError) -> None:
 
 def blank(
     bounds: str, event_type: type[BookingEvent], key: Callable[[Any], Hashable] | None = None
-) -> tuple[None, CalendarState]:
-    """Make the state of a calendar that has no caller: to see whether records follow from each other."""
+) -> tuple[CalendarState, CalendarState]:
+    """Make the state of a calendar that has no caller, and is its own calendar. *key* makes the ids of resources."""
     state = CalendarState(None, MemoryStore(), bounds, None, event_type, key)
     state.store.bind(state.closed)
     Mending(state)
-    return None, state
+    return state, state
 
 
 class Reader:

@@ -25,7 +25,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.journal.errors import UnknownOutcomeError
-from bookcore.persist.journal.reading import Asked, Moment, blank
+from bookcore.persist.journal.reading import Asked, Make, Moment, blank
 from bookcore.persist.journal.records import Kind, Replay, rows_of, standing
 from bookcore.persist.shared.partitioned.division import Claims, first_number, key_of
 from bookcore.persist.shared.partitioned.routing import partition_of
@@ -43,7 +43,6 @@ AT_ONCE = 1000
 _STAGES = {Kind.RESOURCE_ADDED: 0, Kind.HOURS_SET: 0, Kind.BOOKED: 1, Kind.CAPACITY_SET: 2, Kind.CLOSED: 3}
 _WHERE = {Kind.RESOURCE_ADDED: 1, Kind.HOURS_SET: 1, Kind.BOOKED: 1, Kind.CAPACITY_SET: 1, Kind.CLOSED: 2}
 """Where in a row the id of its resource is."""
-MakeState = Callable[[str, Any], tuple[CalendarState, CalendarState]]
 
 
 class Whole(NamedTuple):
@@ -53,7 +52,7 @@ class Whole(NamedTuple):
     position: int
 
 
-def read_partitions(make: MakeState, address: str, known: dict[str, type], timeout: float) -> Whole:
+def read_partitions(make: Make[CalendarState], address: str, known: dict[str, type], timeout: float) -> Whole:
     """Return what all partitions have at one instant, put together. Raises: `JournalError`, `SnapshotError`."""
     where = Address.of(address)
     name, count = where.whole, where.partitions or 0
@@ -61,15 +60,11 @@ def read_partitions(make: MakeState, address: str, known: dict[str, type], timeo
     with closing(PostgresJournal(address, **options)) as journal:
         heads = journal.heads([name, *(f"{name}/{number}" for number in range(count))])
 
-    def read(made: MakeState, place: str, row: str) -> CalendarState:
+    def read(made: Make[CalendarState], place: str, row: str) -> CalendarState:
         reopen = partial(PostgresJournal, place, **options, part_of=None if place == address else where.name)
         return open_past(made, reopen, known, Moment.of(heads[row].position), Asked())[0]
 
-    def plain(bounds: str, event_type: Any) -> tuple[CalendarState, CalendarState]:
-        state = blank(bounds, event_type)[1]
-        return state, state
-
-    directory = read(plain, address, name)
+    directory = read(blank, address, name)
     states = [read(make, f"{address}&partition={number}", f"{name}/{number}") for number in range(count)]
     order = [record.id for record in directory.registry.in_order()]
     position = max(head.position for head in heads.values())
@@ -77,7 +72,7 @@ def read_partitions(make: MakeState, address: str, known: dict[str, type], timeo
 
 
 def put_together(
-    make: MakeState, states: Sequence[CalendarState], order: Sequence[Any], path: str, known: dict[str, type]
+    make: Make[CalendarState], states: Sequence[CalendarState], order: Sequence[Any], path: str, known: dict[str, type]
 ) -> CalendarState:
     """Return one state of several, whose resources are in this order."""
     place_of = {id: place for place, id in enumerate(order)}
@@ -119,7 +114,9 @@ def _numbered(bookings: list[Any]) -> Iterator[Any]:
             yield row
 
 
-def take_apart(make: MakeState, whole: Whole, count: int, path: str, known: dict[str, type]) -> list[CalendarState]:
+def take_apart(
+    make: Make[CalendarState], whole: Whole, count: int, path: str, known: dict[str, type]
+) -> list[CalendarState]:
     """Return the states of so many partitions."""
     groups: list[list[Any]] = [[] for _ in range(count)]
     for row in _rows(whole.state, path, known):
@@ -137,7 +134,7 @@ def _rows(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[A
         yield from rows_of(record)
 
 
-def _made_of(make: MakeState, like: CalendarState, rows: Iterable[Any], known: dict[str, type]) -> CalendarState:
+def _made_of(make: Make[CalendarState], like: CalendarState, rows: Iterable[Any], known: dict[str, type]) -> CalendarState:
     _, state = make(like.bounds, like.event_type)
     replay, left = Replay(state, known), iter(rows)
     while some := list(islice(left, AT_ONCE)):
@@ -146,7 +143,7 @@ def _made_of(make: MakeState, like: CalendarState, rows: Iterable[Any], known: d
 
 
 def write_partitions(
-    make: MakeState, address: str, whole: Whole, known: dict[str, type], timeout: float,
+    make: Make[CalendarState], address: str, whole: Whole, known: dict[str, type], timeout: float,
     verify: Callable[[CalendarState, CalendarState], None],
 ) -> None:  # fmt: skip
     """Write a calendar into partitions, all or nothing.
@@ -183,7 +180,7 @@ def _directory(like: CalendarState, order: Iterable[Any]) -> CalendarState:
 
 
 def _write(
-    connection: Any, make: MakeState, known: dict[str, type], position: int, timeout: float,
+    connection: Any, make: Make[CalendarState], known: dict[str, type], position: int, timeout: float,
     verify: Callable[[CalendarState, CalendarState], None], place: str, state: CalendarState,
 ) -> None:  # fmt: skip
     """Write one of the calendars, in the transaction of the caller."""

@@ -100,7 +100,7 @@ def open_partitioned_past(
 
     directory = part(divided.make_directory, DIRECTORY, address, heads[whole].position, Asked())
     parts = [part(make, number, f"{address}&partition={number}", moments[number], asked) for number in held]
-    return PartitionedCalendar(where.name, whole, count, directory, parts, divided.key, [], PastNews(parts))
+    return PartitionedCalendar(where.name, whole, count, directory, parts, divided.key, [], parts[0].recorder)
 
 
 def check_numbers(numbers: Any, count: int) -> tuple[int, ...]:
@@ -196,17 +196,3 @@ class _Journals:
         """Give back what the journals hold."""
         for journal in reversed(self._journals):
             journal.close()
-
-
-class PastNews:
-    """What `News` is for a calendar that shows the past."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
-
-    def catch_up(self) -> None:
-        """Raise `JournalReadOnlyError`."""
-        self._parts[0].recorder.catch_up()
-
-    def close(self) -> None:
-        """Do nothing."""
