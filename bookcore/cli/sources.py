@@ -18,8 +18,7 @@ from typing import IO, Any, NamedTuple
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import Bars, progress_bar
 from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked
-from bookcore.persist.journal.reading import WAYS
-from bookcore.persist.shared.address import is_address, shown
+from bookcore.persist.shared.address import WAYS, is_address, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError

@@ -29,7 +29,7 @@ from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.copying import write_new
-from bookcore.persist.journal.directory import LOCK, Names, told_as_journal
+from bookcore.persist.journal.directory import LOCK, Directory, Names, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.records import standing
@@ -39,6 +39,7 @@ from bookcore.persist.shared.address import (
     check_partition,
     is_address,
     is_divided,
+    place_text,
     shown,
     without_key,
 )
@@ -106,7 +107,7 @@ def copy_calendar(
     ...         copy.bookings, shared.position, shared.digest() == calendar.digest()
     (1, 2, True)
     """
-    start, target, fs = reading.place_text(source), reading.place_text(to), fs or FileSystem()
+    start, target, fs = place_text(source), place_text(to), fs or FileSystem()
     if progress is not None and not callable(progress):
         raise QueryError(progress, "progress is a function of what is done, how much of it is, and how much there is")
     if resource_key is not None and not callable(resource_key):
@@ -291,7 +292,7 @@ class _Files:
                 if self.is_file:
                     save(copy.state, beside, key=self._secret or None, fs=fs)
                 else:
-                    write_new(reading.Directory(beside, fs, self._secret), copy.state, copy.position)
+                    write_new(Directory(beside, fs, self._secret), copy.state, copy.position)
                 copy.tell("writing", 1, 1)
                 copy.tell("verifying", 0, 1)
                 copy.verify(path, copy.reader.read(beside, self._secret or None)[0])

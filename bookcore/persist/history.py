@@ -8,10 +8,11 @@ from contextlib import closing
 
 from bookcore.model.errors import QueryError
 from bookcore.persist.journal import past
+from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.journal.past import Entry, History
-from bookcore.persist.journal.reading import Directory, Moment, Progress, blank, place_text
-from bookcore.persist.shared.address import is_address, is_divided, shown, without_key
+from bookcore.persist.journal.reading import Moment, Progress, blank
+from bookcore.persist.shared.address import is_address, is_divided, place_text, shown, without_key
 from bookcore.persist.shared.opening import journal_at
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.snapshot.classes import StandIns

@@ -31,6 +31,7 @@ from bookcore.persist.codec.columns import decode_column, decode_numbers, encode
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
 from bookcore.persist.history import read_log
 from bookcore.persist.journal import opening, reading, runs, short
+from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -354,7 +355,7 @@ def test_a_clock_is_set_right_by_the_clock_of_the_database() -> None:
 def test_a_file_that_is_not_there_has_no_size_for_the_progress(tmp_path: Path) -> None:
     """Its reader tells what is wrong."""
     Calendar.open(tmp_path).close()
-    assert reading.Directory.of(tmp_path).reader().size("nowhere") == 0
+    assert reading.Reader(Directory.of(tmp_path)).size("nowhere") == 0
 
 
 # -- snapshots ---------------------------------------------------------------------------------------

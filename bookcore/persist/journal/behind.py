@@ -54,11 +54,10 @@ class Journal(Protocol):
 
 
 class Policy(NamedTuple):
-    """How a directory is written: when it is synced, how many snapshots stay, the key, and what runs behind."""
+    """How a directory is written: when it is synced, how many snapshots stay, and what runs behind."""
 
     sync: str = "always"
     keep: int = 2
-    secret: bytes = b""
     threads: Threads = Threads()
 
 

@@ -22,21 +22,12 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem, sync_folder, sync_parent
-from bookcore.persist.journal.directory import (
-    begin_file,
-    file_path,
-    snapshot_path,
-    told_as_journal,
-    write_clean,
-    write_file,
-)
+from bookcore.persist.journal.directory import Directory, told_as_journal, write_file
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReadOnlyError
-from bookcore.persist.journal.frames import STORE_ID_SIZE
 from bookcore.persist.journal.past import PastRecorder, read_history
 from bookcore.persist.journal.reading import (
     Asked,
     C,
-    Directory,
     Loaded,
     Make,
     Progress,
@@ -49,10 +40,8 @@ from bookcore.persist.journal.reading import (
 )
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.journal.verify import Verified, verify
-from bookcore.persist.snapshot import format as snapshot_format
 from bookcore.persist.snapshot.classes import StandIns, handed_in
-from bookcore.persist.snapshot.format import Limits, path_text
-from bookcore.persist.snapshot.save_load import save
+from bookcore.persist.snapshot.format import path_text
 
 
 @contextmanager
@@ -108,36 +97,34 @@ def backup(
     """
     where = Directory.of(directory, key, fs)
     target = path_text(to)
-    where.reader().check_there()
+    Reader(where).check_there()
     with _new(target, where.fs, where.folder):
-        position = reread(lambda: where.reader(progress=progress), lambda reader: _copy(reader, target))
+        position = reread(where, progress, lambda reader: _copy(reader, Directory(target, where.fs, where.secret)))
         found = verify(target, key=key, fs=where.fs)
         if found.damage or found.position != position:
             raise JournalDamagedError(target, f"does not read back as it was written: {found.damage[:1]}")
     return found
 
 
-def _copy(reader: Reader, target: str) -> int:
+def _copy(reader: Reader, target: Directory) -> int:
     """Copy all snapshots and the records after the oldest; return the position."""
     fs, snapshots = reader.fs, reader.names.snapshots
     reader.check_there()
-    _empty(fs, target)  # of what an attempt before has copied
-    path = reader.snapshot_path(snapshots[0])
-    facts, _ = snapshot_format.read_file(path, reader.secret or None, Limits(), fs)
-    store_id = reader.store_of(snapshots[0], facts.store_id)
+    _empty(fs, target.folder)  # of what an attempt before has copied
+    store_id = reader.store_in(snapshots[0])
     for _ in reader.records(store_id, snapshots[0]):  # raises where anything is damaged
         pass
     end = reader.end
     for first in reader.names.files:
         if snapshots[0] < first <= end.first:
-            data = read_file(fs, reader.path(first), end.size if first == end.first else None)
-            write_file(fs, file_path(target, first), data)
+            data = read_file(fs, reader.where.file_path(first), end.size if first == end.first else None)
+            write_file(fs, target.file_path(first), data)
     for position in snapshots:
-        data = read_file(fs, reader.snapshot_path(position))
-        write_file(fs, snapshot_path(target, position), data)
+        data = read_file(fs, reader.where.snapshot_path(position))
+        write_file(fs, target.snapshot_path(position), data)
         reader.advance(len(data))
-    sync_folder(fs, target)
-    write_clean(fs, target, store_id, end.position, reader.secret)
+    sync_folder(fs, target.folder)
+    target.write_clean(store_id, end.position)
     return end.position
 
 
@@ -195,10 +182,11 @@ def salvage(
     where = Directory.of(directory, key, fs)
     target = path_text(to)
     known, asked = StandIns() if types is None else handed_in(where.folder, types), Asked.of(bounds)
-    where.reader().check_there_at_all()
+    Reader(where).check_there_at_all()
     with _new(target, where.fs, where.folder):
         _, state, found = reread(
-            lambda: where.reader(progress=progress),
+            where,
+            progress,
             lambda reader: _read_all(blank, reader, known, target, asked),
             lambda found: found[2].is_complete,
         )
@@ -228,9 +216,10 @@ def open_salvaged(
 
     Raises: as `salvage`; `JournalError` for another calendar than is *asked* for.
     """
-    where.reader().check_there_at_all()
+    Reader(where).check_there_at_all()
     calendar, state, found = reread(
-        lambda: where.reader(progress=progress),
+        where,
+        progress,
         lambda reader: _read_all(make, reader, known, None, asked),
         lambda found: found[2].is_complete,
     )
@@ -324,9 +313,5 @@ class _Checked:
 
 def write_new(where: Directory, state: CalendarState, position: int) -> None:
     """Write a calendar into an empty directory, as its snapshot after a record; it is one that was shut down."""
-    folder, fs, secret = where
-    store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
-    begin_file(fs, folder, file_path(folder, position + 1), store_id, position + 1, fs.now(), secret)
-    own = store_id + position.to_bytes(8, "little")
-    save(state, snapshot_path(folder, position), key=secret or None, fs=fs, store_id=own)
-    write_clean(fs, folder, store_id, position, secret)
+    store_id, _ = where.begin(state, position)
+    where.write_clean(store_id, position)

@@ -33,13 +33,25 @@ from typing import NamedTuple
 from weakref import ref
 from zlib import crc32
 
+from bookcore.engine.state import CalendarState
 from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem, sync_folder, words, write_all
 from bookcore.persist.journal.behind import LONGEST, Policy, sync_behind
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
-from bookcore.persist.journal.frames import FRAME_SIZE, HEADER_SIZE, SEAL_SIZE, frame, header, seal
+from bookcore.persist.journal.frames import (
+    FRAME_SIZE,
+    HEADER_SIZE,
+    SEAL_SIZE,
+    STORE_ID_SIZE,
+    frame,
+    header,
+    seal,
+)
 from bookcore.persist.journal.group_commit import GroupCommit
-from bookcore.persist.snapshot.format import Limits
+from bookcore.persist.shared.address import place_text
+from bookcore.persist.snapshot.format import Limits, check_key
+from bookcore.persist.snapshot.gather import Rows
+from bookcore.persist.snapshot.save_load import save
 
 LOCK, CLEAN = "LOCK", "CLEAN"
 _CLEAN_MAGIC = b"\x89BKCL\r\n\x1a"
@@ -49,16 +61,6 @@ _TEMPORARY = "CLEAN.tmp"
 _NAME = re.compile(r"(?:snap-([0-9]{20})\.bks|wal-([0-9]{20})\.bkj)", re.ASCII)
 _LARGEST = (1 << 63) - 1  # number in a name; a file has 8 bytes for it
 _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
-
-
-def file_path(folder: str, first: int) -> str:
-    """Return the path of the journal file that begins with this record."""
-    return os.path.join(folder, f"wal-{first:020}.bkj")
-
-
-def snapshot_path(folder: str, position: int) -> str:
-    """Return the path of the snapshot after this record."""
-    return os.path.join(folder, f"snap-{position:020}.bks")
 
 
 @contextmanager
@@ -92,6 +94,64 @@ class Names(NamedTuple):
         )
 
 
+class Directory(NamedTuple):
+    """A directory, and how its files are read and written. With a key, *secret*, they are sealed by it."""
+
+    folder: str
+    fs: FileSystem
+    secret: bytes = b""
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
+        """Return the directory that a program names. Raises: `JournalError` for no path, `SnapshotError` for no key."""
+        folder = place_text(path)
+        return cls(folder, fs or FileSystem(), check_key(folder, key))
+
+    def file_path(self, first: int) -> str:
+        """Return the path of the journal file that begins with this record."""
+        return os.path.join(self.folder, f"wal-{first:020}.bkj")
+
+    def snapshot_path(self, position: int) -> str:
+        """Return the path of the snapshot after this record."""
+        return os.path.join(self.folder, f"snap-{position:020}.bks")
+
+    def begin(self, state: CalendarState, position: int) -> tuple[bytes, int]:
+        """Write the first files of a calendar after a record, the journal before the snapshot, as always.
+
+        Returned are the id of the store, which is a new one, and the time. Raises: OSError, `SnapshotError`.
+        """
+        store_id, time = bytes.fromhex(self.fs.token())[:STORE_ID_SIZE], self.fs.now()
+        self.begin_file(store_id, position + 1, time)
+        self.save(state, store_id, position)
+        return store_id, time
+
+    def begin_file(self, store_id: bytes, first: int, time: int) -> None:
+        """Make a journal file without records; it and its name are on the disk. *time* is that of the record before.
+
+        Raises: OSError.
+        """
+        write_file(self.fs, self.file_path(first), header(store_id, first, time, self.secret))
+        sync_folder(self.fs, self.folder)
+
+    def save(self, state: CalendarState, store_id: bytes, position: int, rows: Rows | None = None) -> int:
+        """Write the snapshot after a record, whose header has that position beside the id of the store; return its size.
+
+        Raises: as `bookcore.persist.snapshot.save`, where *rows* are explained.
+        """
+        own = store_id + position.to_bytes(8, "little")
+        return save(state, self.snapshot_path(position), key=self.secret or None, fs=self.fs, store_id=own, rows=rows)
+
+    def write_clean(self, store_id: bytes, position: int) -> None:
+        """Note that so many records were there when the journal was shut down. Raises: OSError."""
+        data = _CLEAN.pack(_CLEAN_MAGIC, store_id, position)
+        temporary = os.path.join(self.folder, _TEMPORARY)
+        if self.fs.exists(temporary):
+            self.fs.unlink(temporary)
+        write_file(self.fs, temporary, data + _CHECK.pack(crc32(data)) + seal(self.secret, data))
+        self.fs.replace(temporary, os.path.join(self.folder, CLEAN))
+        sync_folder(self.fs, self.folder)
+
+
 class DirectoryJournal:
     """The writing end. `append` and `rotate` are called under the calendar's lock, the others without it."""
 
@@ -103,7 +163,7 @@ class DirectoryJournal:
     """The size in bytes that the records after the newest snapshot may have whatever its size is."""
 
     def __init__(
-        self, folder: str, fs: FileSystem, lock: tuple[int, ...], store_id: bytes, policy: Policy, *,
+        self, where: Directory, lock: tuple[int, ...], store_id: bytes, policy: Policy, *,
         first: int, position: int, size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int,
         repair: tuple[bool, list[int]] | None,
     ) -> None:  # fmt: skip
@@ -112,25 +172,25 @@ class DirectoryJournal:
         *snapshot_size* is that of the newest snapshot, and *grown* that of the records after it. *repair*, for a file that
         was there: whether it is longer than *size*, and files without a header, to be removed. Raises: `JournalError`.
         """
-        self.folder, self.fs, self.store_id = folder, fs, store_id
+        self.where, self.store_id = where, store_id
+        self.folder, self.fs, _ = where
         self.position = self.synced = position
-        self.secret, self.threads = policy.secret, policy.threads
-        self._sync_when, self._keep = policy.sync, policy.keep
+        self._sync_when, self._keep, self.threads = policy
         self._first, self._size, self._time, self._snapshots = first, size, time, snapshots
         self._grown, self._enough = grown, max(self.floor, snapshot_size)
         self._oldest = 0.0  # no record that is not synced was appended before, with `sync="batch"`
         self._calls: SimpleQueue[bool] | None = None  # to the thread that syncs, where there is one
         self._is_called = False
         self._join: Callable[[], None] | None = None  # waits for its end
-        self._pid = fs.process()
+        self._pid = self.fs.process()
         self._closed: str | None = None  # why no record is taken
         self._unsynced: str | None = None  # why a sync failed
         self._group = GroupCommit(policy.threads.now)
         self._lock: tuple[int, ...] | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
         try:
-            with told_as_journal(folder, "cannot be written"):
-                self._fd = fs.append(self.path_of(first))
+            with told_as_journal(self.folder, "cannot be written"):
+                self._fd = self.fs.append(where.file_path(first))
                 if repair is not None:
                     self._repair(self._fd, *repair)
             if self._sync_when == "batch":
@@ -150,23 +210,11 @@ class DirectoryJournal:
     def _repair(self, fd: int, is_torn: bool, unfinished: list[int]) -> None:
         """Remove what a crash left, and have on the disk what was read: a killed process may not have synced it."""
         for first in unfinished:
-            self.fs.unlink(self.path_of(first))
+            self.fs.unlink(self.where.file_path(first))
         if is_torn:
             self.fs.truncate(fd, self._size)
         self.fs.sync(fd)
         sync_folder(self.fs, self.folder)
-
-    def path_of(self, first: int) -> str:
-        """Return the path of the file that begins with this record."""
-        return file_path(self.folder, first)
-
-    def snapshot_path(self, position: int) -> str:
-        """Return the path of the snapshot after this record."""
-        return snapshot_path(self.folder, position)
-
-    def snapshot_id(self, position: int) -> bytes:
-        """Return what the header of this snapshot has as its store id: that of the store, and the position."""
-        return self.store_id + position.to_bytes(8, "little")
 
     # -- records -----------------------------------------------------------------------------------
 
@@ -214,7 +262,7 @@ class DirectoryJournal:
             self.rotate()
         sequence, fd = self.position + 1, self._file()
         time = max(self._time, self.fs.now())
-        data = frame(self.store_id, self._first, sequence, self.synced, time, record, self.secret)
+        data = frame(self.store_id, self._first, sequence, self.synced, time, record, self.where.secret)
         end, grown = self._size + len(data), self._grown + len(data)
         if self._calls is not None and self.synced == self.position:
             self._oldest = self.threads.now()
@@ -309,8 +357,8 @@ class DirectoryJournal:
         old = self._file()
         try:
             first = self.position + 1
-            begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, self.secret)
-            self._fd = self.fs.append(self.path_of(first))
+            self.where.begin_file(self.store_id, first, self._time)
+            self._fd = self.fs.append(self.where.file_path(first))
         except OSError as exc:
             self._closed = f"no new file could be begun ({words(exc)}); open the directory anew"
             raise JournalClosedError(self.folder, f"takes no more changes: {self._closed}") from exc
@@ -354,12 +402,12 @@ class DirectoryJournal:
             # snapshots first, and for good, so that none remains whose records are gone
             gone = [old for old in there.snapshots if old not in self._snapshots and old < position]
             for old in gone:
-                self.fs.unlink(self.snapshot_path(old))
+                self.fs.unlink(self.where.snapshot_path(old))
             if gone:
                 sync_folder(self.fs, self.folder)
             for first in there.files:
                 if first < needed:
-                    self.fs.unlink(self.path_of(first))
+                    self.fs.unlink(self.where.file_path(first))
 
     def close(self) -> None:
         """Sync everything, note that nothing is missing, and unlock the directory. Raises: `JournalError`.
@@ -373,7 +421,7 @@ class DirectoryJournal:
                 self.sync(self.position)
                 self._check_place()
                 with told_as_journal(self.folder, "all is written, but not that it was shut down"):
-                    write_clean(self.fs, self.folder, self.store_id, self.position, self.secret)
+                    self.where.write_clean(self.store_id, self.position)
         finally:
             self._closed = self._closed or "it was closed"
             self._end_thread()
@@ -404,28 +452,6 @@ class DirectoryJournal:
     def __del__(self) -> None:
         if getattr(self, "_lock", None) is not None:
             self.release()
-
-
-def begin_file(
-    fs: FileSystem, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes
-) -> None:
-    """Make a journal file without records; it and its name are on the disk. *time* is that of the record before.
-
-    Raises: OSError.
-    """
-    write_file(fs, path, header(store_id, first, time, secret))
-    sync_folder(fs, folder)
-
-
-def write_clean(fs: FileSystem, folder: str, store_id: bytes, position: int, secret: bytes) -> None:
-    """Note that so many records were there when the journal was shut down. Raises: OSError."""
-    data = _CLEAN.pack(_CLEAN_MAGIC, store_id, position)
-    temporary = os.path.join(folder, _TEMPORARY)
-    if fs.exists(temporary):
-        fs.unlink(temporary)
-    write_file(fs, temporary, data + _CHECK.pack(crc32(data)) + seal(secret, data))
-    fs.replace(temporary, os.path.join(folder, CLEAN))
-    sync_folder(fs, folder)
 
 
 def read_clean(path: str, data: bytes, secret: bytes) -> tuple[bytes, int]:

@@ -25,27 +25,26 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.copying import open_salvaged
-from bookcore.persist.journal.directory import DirectoryJournal, told_as_journal
+from bookcore.persist.journal.directory import Directory, DirectoryJournal, told_as_journal
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import (
-    WAYS,
     Asked,
     C,
-    Directory,
     Make,
     Moment,
     Progress,
     check_progress,
-    place_text,
 )
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared.address import (
+    WAYS,
     check_divides,
     check_partition,
     is_address,
     is_divided,
+    place_text,
     shown,
     without_key,
 )
@@ -53,7 +52,7 @@ from bookcore.persist.shared.opening import Divided, open_shared, open_shared_pa
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key
 from bookcore.persist.snapshot.gather import read
-from bookcore.persist.snapshot.save_load import save, told_as_unwritable
+from bookcore.persist.snapshot.save_load import told_as_unwritable
 
 _SYNCS = "always", "batch", "never"
 
@@ -82,8 +81,7 @@ class Recorder:
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
         files = self.files
-        where = Directory(files.folder, files.fs, files.secret)
-        return read_history(make, where, self._known, until=Moment(files.position), wanted=about(what, id))
+        return read_history(make, files.where, self._known, until=Moment(files.position), wanted=about(what, id))
 
     def append(self, changes: Sequence[Change]) -> None:
         """Append one record: what is pending, then these changes. The lock is held.
@@ -147,11 +145,7 @@ class Recorder:
             return
         position, grown, rows = found
         files = self.files
-        size = save(
-            self._state, files.snapshot_path(position), key=files.secret or None, fs=files.fs,
-            store_id=files.snapshot_id(position), rows=rows,
-        )  # fmt: skip
-        files.purge(position, size, grown)
+        files.purge(position, files.where.save(self._state, files.store_id, position, rows), grown)
 
     def _checkpoint_behind(self) -> None:
         """Write a checkpoint for which no call waits. Whatever goes wrong is logged, and the journal goes on."""
@@ -290,14 +284,13 @@ def open_calendar(
         check_kind(fs, folder)
         if create and as_of is None and not salvage and not fs.exists(folder):
             check_says_kind(named.rstrip(os.sep) or named, named)
+    where = Directory(folder, fs, secret)
     if as_of is not None:
-        return open_past(make, Directory(folder, fs, secret), known, Moment.of(as_of), asked, progress)
+        return open_past(make, where, known, Moment.of(as_of), asked, progress)
     if salvage:
-        return open_salvaged(make, Directory(folder, fs, secret), known, asked, progress)
-    policy = Policy(sync, kept, secret, threads or Threads())
-    calendar, state, files = recover(
-        make, folder, known, fs, policy, asked=asked, create=create, progress=progress
-    )
+        return open_salvaged(make, where, known, asked, progress)
+    policy = Policy(sync, kept, threads or Threads())
+    calendar, state, files = recover(make, where, known, policy, asked=asked, create=create, progress=progress)
     try:
         recorder = Recorder(state, files, known)
         state.log.attach(recorder)

@@ -20,11 +20,11 @@ from bookcore.model.change import Change
 from bookcore.model.errors import QueryError, attempt
 from bookcore.model.event import BookingEvent
 from bookcore.model.typecheck import is_a
+from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import JournalPositionError, JournalReadOnlyError
 from bookcore.persist.journal.reading import (
     Asked,
     C,
-    Directory,
     Make,
     Moment,
     Progress,
@@ -106,7 +106,7 @@ def open_past(
         state.log.attach(past)
         return calendar, past
 
-    return reread(lambda: where.reader(progress=progress), read)
+    return reread(where, progress, read)
 
 
 def _until(moment: Moment, reader: Reader, store_id: bytes, reached: list[int]) -> Iterator[Record]:
@@ -223,7 +223,7 @@ def read_history(
         found = entries_of(loaded.state, known, records, since, wanted)
         return History.of(found, loaded.position, time_of(reader.time_at(loaded.position)))
 
-    return reread(lambda: where.reader(progress=progress), read)
+    return reread(where, progress, read)
 
 
 class _Ids:

@@ -38,10 +38,9 @@ from bookcore.persist.errors import (
 from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
     CLEAN,
+    Directory,
     Names,
-    file_path,
     read_clean,
-    snapshot_path,
     told_as_journal,
 )
 from bookcore.persist.journal.errors import (
@@ -60,7 +59,8 @@ from bookcore.persist.journal.frames import (
     read_header,
 )
 from bookcore.persist.journal.records import FEWEST, Replay
-from bookcore.persist.snapshot.format import Limits, check_key, path_text
+from bookcore.persist.snapshot import format as snapshot_format
+from bookcore.persist.snapshot.format import Limits
 from bookcore.persist.snapshot.save_load import load_file
 from bookcore.stores.memory.store import MemoryStore
 
@@ -70,8 +70,6 @@ Make = Callable[..., tuple[C, CalendarState]]
 Progress = Callable[[int, int], Any]
 """Is called now and then with the number of bytes that have been read, and of all that will be."""
 
-WAYS = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
-"""What the address of a database looks like."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 1 << 64  # after every position and every time of a file
@@ -193,32 +191,23 @@ def blank(
 
 
 class Reader:
-    """Reads one directory. *tell* gets each error; if it returns, what can be read in spite of that is read."""
+    """Reads one directory. ``tell`` gets each error; if it returns, what can be read in spite of that is read."""
 
-    def __init__(
-        self, folder: str, fs: FileSystem, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None,
-        secret: bytes = b"",
-    ) -> None:  # fmt: skip
-        """Read the names. *secret* is the key, or empty. Raises: `JournalError`, `QueryError`."""
+    def __init__(self, where: Directory, progress: Progress | None = None) -> None:
+        """Read the names. Raises: `JournalError`, `QueryError`."""
         check_progress(progress)
-        self.folder, self.fs, self.tell, self.secret = folder, fs, tell, secret
+        self.where = where
+        self.folder, self.fs, self.secret = where
+        self.tell: Callable[[BookcoreError], Any] = refuse
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
         self.least = 0
         """How many records there were when the calendar was shut down, once that has been read."""
-        with told_as_journal(folder, "cannot be read"):
-            self.names = Names.read(fs, folder)
+        with told_as_journal(self.folder, "cannot be read"):
+            self.names = Names.read(self.fs, self.folder)
         self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
-            self._total = sum(map(self.size, map(self.snapshot_path, self.names.snapshots))) + self._size_after(-1)
-
-    def path(self, first: int) -> str:
-        """Return the path of the file that begins with this record."""
-        return file_path(self.folder, first)
-
-    def snapshot_path(self, position: int) -> str:
-        """Return the path of the snapshot after this record."""
-        return snapshot_path(self.folder, position)
+            self._total = sum(map(self.size, map(where.snapshot_path, self.names.snapshots))) + self._size_after(-1)
 
     def check_there(self) -> None:
         """Raise `JournalError` if there is no calendar in the directory, or no snapshot to begin with."""
@@ -249,7 +238,7 @@ class Reader:
 
     def _size_after(self, position: int) -> int:
         """Return the size of the files with the records after a position."""
-        return sum(self.size(self.path(first)) for first in self.names.files if first > position)
+        return sum(self.size(self.where.file_path(first)) for first in self.names.files if first > position)
 
     def advance(self, size: int) -> None:
         """Report that so many bytes more have been read."""
@@ -270,7 +259,7 @@ class Reader:
         """
         damaged: list[SnapshotError] = []
         for position in order:
-            path = self.snapshot_path(position)
+            path = self.where.snapshot_path(position)
             try:
                 calendar, state, facts = load_file(make, path, known, self.secret or None, Limits(), self.fs)
                 store_id = self.store_of(position, facts.store_id)
@@ -283,17 +272,22 @@ class Reader:
                 return Loaded(calendar, state, store_id, position, damaged)
         raise damaged[0]
 
+    def store_in(self, position: int) -> bytes:
+        """Return the id of the store that a snapshot is of, whose checksum is compared. Raises: `SnapshotError`."""
+        facts, _ = snapshot_format.read_file(self.where.snapshot_path(position), self.secret or None, Limits(), self.fs)
+        return self.store_of(position, facts.store_id)
+
     def store_of(self, position: int, snapshot_id: bytes) -> bytes:
         """Return the id of the store that a snapshot is of. Raises: `SnapshotDamagedError` if it is of none."""
         if snapshot_id[STORE_ID_SIZE:] != position.to_bytes(8, "little"):
-            raise SnapshotDamagedError(self.snapshot_path(position), "was renamed, or is no part of a journal")
+            raise SnapshotDamagedError(self.where.snapshot_path(position), "was renamed, or is no part of a journal")
         return snapshot_id[:STORE_ID_SIZE]
 
     def store_of_files(self) -> bytes:
         """Return the id in the first header that is whole; nothing if there is none."""
         for first in self.names.files:
             with suppress(JournalError):
-                head = read_header(read_file(self.fs, self.path(first), HEADER_SIZE))
+                head = read_header(read_file(self.fs, self.where.file_path(first), HEADER_SIZE))
                 if head is not None:
                     return head.store_id
         return b""
@@ -308,7 +302,7 @@ class Reader:
     def time_at(self, position: int) -> int:
         """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""
         try:
-            head = read_header(read_file(self.fs, self.path(position + 1), HEADER_SIZE))
+            head = read_header(read_file(self.fs, self.where.file_path(position + 1), HEADER_SIZE))
         except JournalError:
             head = None
         return _FOR_EVER if head is None else head.time
@@ -324,7 +318,7 @@ class Reader:
             self.tell(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
         is_told, last, rest, grown = False, start + 1, 0, 0
         for first in chain:
-            path, is_last = self.path(first), first == chain[-1]
+            path, is_last = self.where.file_path(first), first == chain[-1]
             if first != position + 1 and not is_told:
                 self.tell(JournalDamagedError(self.folder, f"the records {position + 1} to {first - 1} are gone"))
             try:
@@ -500,41 +494,14 @@ def _apply_run(replay: Replay, run: Sequence[bytes], wholes: Sequence[Record]) -
         apply(replay, wholes[at]._replace(data=run[at]))
 
 
-class Directory(NamedTuple):
-    """A directory, and how it is read."""
-
-    folder: str
-    fs: FileSystem
-    secret: bytes = b""
-
-    @classmethod
-    def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
-        """Return the directory that a program names. Raises: `JournalError` for no path, `SnapshotError` for no key."""
-        folder = place_text(path)
-        return cls(folder, fs or FileSystem(), check_key(folder, key))
-
-    def reader(self, tell: Callable[[BookcoreError], Any] = refuse, progress: Progress | None = None) -> Reader:
-        """Return a reader of the directory. Raises: `JournalError`."""
-        return Reader(self.folder, self.fs, tell, progress, self.secret)
-
-
-def place_text(where: object) -> str:
-    """Return as text where a calendar is: a directory, or an address. Raises: `JournalError` for what is neither."""
-    text = plain_text(where)
-    if text is not None and not text.strip():
-        raise JournalError(repr(text), f"an address is empty: write {WAYS}, or the path of a directory")
-    try:
-        return path_text(where)
-    except SnapshotError as exc:
-        raise JournalError(exc.path, f"{exc.reason}: write {WAYS}, or the path of a directory") from None
-
-
-def reread(make: Callable[[], Reader], read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True) -> T:
+def reread(
+    where: Directory, progress: Progress | None, read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True
+) -> T:
     """Return what *read* does with a reader; if it fails, and files have come or gone meanwhile, do it again."""
     attempt = 0
     while True:
         attempt += 1
-        reader = make()
+        reader = Reader(where, progress)
         is_last = attempt == _ATTEMPTS
         try:
             found = read(reader)

@@ -19,11 +19,10 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.persist.fs import FileSystem, sync_parent, words
 from bookcore.persist.journal.behind import Policy
-from bookcore.persist.journal.directory import LOCK, DirectoryJournal, Names, begin_file, told_as_journal
+from bookcore.persist.journal.directory import LOCK, Directory, DirectoryJournal, Names, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
-from bookcore.persist.journal.frames import HEADER_SIZE, STORE_ID_SIZE
+from bookcore.persist.journal.frames import HEADER_SIZE
 from bookcore.persist.journal.reading import Asked, C, End, Make, Progress, Reader, read_file, replay
-from bookcore.persist.snapshot.save_load import save
 
 SUFFIX = ".bks"
 """How the name of a snapshot file ends."""
@@ -33,7 +32,7 @@ _LIKE_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.]+:", re.ASCII | re.IGNORECASE)
 
 
 def recover(
-    make: Make[C], folder: str, known: dict[str, type], fs: FileSystem, policy: Policy, *,
+    make: Make[C], where: Directory, known: dict[str, type], policy: Policy, *,
     asked: Asked, create: bool, progress: Progress | None = None,
 ) -> tuple[C, CalendarState, DirectoryJournal]:  # fmt: skip
     """Return the calendar that a directory holds, its state, and the journal to go on with. The directory is locked.
@@ -42,11 +41,12 @@ def recover(
     damaged, foreign or in use stays as it was, but for LOCK. A repair or a beginning that fails is finished by the next
     opening.
     """
+    folder, fs, _ = where
     _check_folder(fs, folder, create)
     lock = locked(fs, folder)
     journal: DirectoryJournal | None = None
     try:
-        reader = Reader(folder, fs, progress=progress, secret=policy.secret)
+        reader = Reader(where, progress)
         begins = _begins(reader)
         if begins:
             calendar, state, store_id, time = _begin(make, reader, asked, create)
@@ -58,8 +58,8 @@ def recover(
             snapshots, end = [each for each in reader.names.snapshots if each <= position], reader.end
             _log(reader, position, damaged)
         journal = DirectoryJournal(
-            folder, fs, lock, store_id, policy, first=end.first, position=end.position, size=end.size, time=end.time,
-            snapshots=snapshots, snapshot_size=reader.size(reader.snapshot_path(position)), grown=end.grown,
+            where, lock, store_id, policy, first=end.first, position=end.position, size=end.size, time=end.time,
+            snapshots=snapshots, snapshot_size=reader.size(where.snapshot_path(position)), grown=end.grown,
             repair=None if begins else (end.rest > 0, end.unfinished),
         )  # fmt: skip
         return calendar, state, journal
@@ -176,7 +176,7 @@ def _begins(reader: Reader) -> bool:
     names = reader.names
     if not names.snapshots and (names.has_clean or names.files not in ([], [1])):
         reader.check_there()
-    if not names.snapshots and names.files and len(read_file(reader.fs, reader.path(1))) > HEADER_SIZE:
+    if not names.snapshots and names.files and len(read_file(reader.fs, reader.where.file_path(1))) > HEADER_SIZE:
         raise JournalDamagedError(reader.folder, "its first snapshot is gone")
     return not names.snapshots
 
@@ -184,19 +184,14 @@ def _begins(reader: Reader) -> bool:
 def _begin(
     make: Make[C], reader: Reader, asked: Asked, create: bool
 ) -> tuple[C, CalendarState, bytes, int]:
-    """Make an empty calendar and its first files: the journal before the snapshot, as always; return also id and time."""
-    folder, fs = reader.folder, reader.fs
+    """Make an empty calendar and its first files; return also the id of the store, and the time."""
     if not create:
-        raise JournalError(folder, "there is no calendar in it, and create is false")
+        raise JournalError(reader.folder, "there is no calendar in it, and create is false")
     calendar, state = asked.make_new(make)
-    with told_as_journal(folder, "no calendar was begun"):
-        store_id = bytes.fromhex(fs.token())[:STORE_ID_SIZE]
+    with told_as_journal(reader.folder, "no calendar was begun"):
         if reader.names.files:
-            fs.unlink(reader.path(1))
-        time = fs.now()
-        begin_file(fs, folder, reader.path(1), store_id, 1, time, reader.secret)
-    save(state, reader.snapshot_path(0), key=reader.secret or None, fs=fs, store_id=store_id + bytes(8))
-    return calendar, state, store_id, time
+            reader.fs.unlink(reader.where.file_path(1))
+        return calendar, state, *reader.where.begin(state, 0)
 
 
 # -- a directory that holds a calendar ---------------------------------------------------------------
@@ -206,8 +201,8 @@ def _log(reader: Reader, position: int, damaged: list[SnapshotError]) -> None:
     """Log what was wrong, and lawful."""
     log, end = logging.getLogger("bookcore"), reader.end
     if damaged:
-        path = reader.snapshot_path(position)
+        path = reader.where.snapshot_path(position)
         log.error("%s; the older %s and all records since are read", damaged[0], path)
     if end.rest:
         text = "%s: after record %d, %d bytes are no record; they are cut off"
-        log.warning(text, reader.path(end.first), end.position, end.rest)
+        log.warning(text, reader.where.file_path(end.first), end.position, end.rest)

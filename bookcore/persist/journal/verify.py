@@ -10,12 +10,11 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem
+from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Directory, Progress, Reader, apply, blank, reread, time_of
+from bookcore.persist.journal.reading import Progress, Reader, apply, blank, reread, time_of
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.snapshot import format as snapshot_format
 from bookcore.persist.snapshot.classes import StandIns
-from bookcore.persist.snapshot.format import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def verify(
     (True, 2, 2)
     """
     where = Directory.of(directory, key, fs)
-    return reread(lambda: where.reader(progress=progress), lambda reader: _Look(reader).look(), lambda found: found.is_whole)
+    return reread(where, progress, lambda reader: _Look(reader).look(), lambda found: found.is_whole)
 
 
 class _Look:
@@ -94,7 +93,7 @@ class _Look:
         store_id = stores[max(stores)] if stores else reader.store_of_files()
         whole = [position for position in stores if stores[position] == store_id]
         for other in stores.keys() - whole:
-            self.tell(JournalDamagedError(reader.snapshot_path(other), "is a snapshot of another calendar"))
+            self.tell(JournalDamagedError(reader.where.snapshot_path(other), "is a snapshot of another calendar"))
         starts = list(dict.fromkeys(whole[-1:] + whole[:1]))  # as an opening does, then all that is kept
         walks = [self._walk(store_id, start) for start in starts]
         if walks:
@@ -112,10 +111,8 @@ class _Look:
         """Return the store of each snapshot whose checksum is right, in order."""
         reader, found, errors = self.reader, dict[int, bytes](), list[SnapshotError]()
         for position in reader.names.snapshots:
-            path = reader.snapshot_path(position)
             try:
-                facts, _ = snapshot_format.read_file(path, reader.secret or None, Limits(), reader.fs)
-                found[position] = reader.store_of(position, facts.store_id)
+                found[position] = reader.store_in(position)
             except SnapshotError as exc:
                 errors.append(exc)
         if errors and not found and all(isinstance(exc, SnapshotKeyError) for exc in errors):
@@ -166,10 +163,10 @@ class _Look:
         """Note what is lawful."""
         reader, end = self.reader, self.reader.end
         if end.rest and not self.damage:
-            text = f"{reader.path(end.first)}: after record {end.position}, {end.rest} bytes are no record"
+            text = f"{reader.where.file_path(end.first)}: after record {end.position}, {end.rest} bytes are no record"
             self.notes[f"{text}; a write was cut off, or is under way"] = None
         for first in end.unfinished:
-            self.notes[f"{reader.path(first)}: has no header yet; its making was cut off, or is under way"] = None
+            self.notes[f"{reader.where.file_path(first)}: has no header yet; its making was cut off, or is under way"] = None
         if not reader.names.has_clean:
             self.notes["it was never shut down"] = None
         if reader.names.foreign:

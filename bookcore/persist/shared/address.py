@@ -8,12 +8,27 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl
 
-from bookcore.model.errors import QueryError, masked
+from bookcore.model.errors import QueryError, SnapshotError, masked
+from bookcore.model.typecheck import plain_text
 from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.snapshot.format import path_text
 
+WAYS = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
+"""What the address of a database looks like."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
 _TOLD = frozenset({"calendar", "partitions", "partition", "prefix"})
 """The options that errors tell: those which say which calendar of a database is meant, and no secret."""
+
+
+def place_text(where: object) -> str:
+    """Return as text where a calendar is: a directory, or an address. Raises: `JournalError` for what is neither."""
+    text = plain_text(where)
+    if text is not None and not text.strip():
+        raise JournalError(repr(text), f"an address is empty: write {WAYS}, or the path of a directory")
+    try:
+        return path_text(where)
+    except SnapshotError as exc:
+        raise JournalError(exc.path, f"{exc.reason}: write {WAYS}, or the path of a directory") from None
 
 
 def is_address(text: str) -> bool:

@@ -16,9 +16,9 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
-from bookcore.persist.journal.reading import Progress, Record, apply, blank, check_progress, place_text
+from bookcore.persist.journal.reading import Progress, Record, apply, blank, check_progress
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared.address import is_postgres, shown
+from bookcore.persist.shared.address import is_postgres, place_text, shown
 from bookcore.persist.shared.opening import journal_at, postgres_databases
 from bookcore.persist.shared.replaying import AT_ONCE, begin, snapshot_id
 from bookcore.persist.shared.seam import Checked, SharedJournal, Stored

@@ -20,8 +20,7 @@ import psycopg
 
 from bookcore.model.typecheck import can_be_encoded
 from bookcore.persist.journal.errors import JournalError, JournalVersionError, MissingExtensionError
-from bookcore.persist.journal.reading import place_text
-from bookcore.persist.shared.address import shown
+from bookcore.persist.shared.address import place_text, shown
 from bookcore.persist.shared.sqltext import RANGES
 
 VERSION = 3

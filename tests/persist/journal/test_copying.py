@@ -500,8 +500,9 @@ def test_a_snapshot_that_no_calendar_wrote_is_told(tmp_path: Path) -> None:
     from bookcore.persist.snapshot.format import Facts, write_file
 
     with store(tmp_path / "store") as calendar:
-        files = calendar._recorder.files
-    write_file(tmp_path / "store" / f"snap-{4:020}.bks", Facts(files.snapshot_id(4)), [(b"no",)])
+        store_id = calendar._recorder.files.store_id
+    path = tmp_path / "store" / f"snap-{4:020}.bks"
+    write_file(path, Facts(store_id + (4).to_bytes(8, "little")), [(b"no",)])
     found = verify(tmp_path / "store")
     assert len(found.damage) == 1
     assert "snap-" in str(found.damage[0])

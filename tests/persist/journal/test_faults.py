@@ -38,12 +38,12 @@ from bookcore.engine.state import CalendarState
 from bookcore.persist.fs import sync_folder
 from bookcore.persist.journal import directory, frames, reading, recovery
 from bookcore.persist.journal.behind import Policy
-from bookcore.persist.journal.directory import DirectoryJournal
+from bookcore.persist.journal.directory import Directory, DirectoryJournal
 from bookcore.persist.journal.errors import JournalClosedError, JournalDamagedError, JournalError
 from bookcore.persist.journal.opening import Recorder, open_calendar
 from bookcore.persist.journal.reading import Asked, Reader
 from bookcore.persist.snapshot.classes import handed_in
-from bookcore.persist.snapshot.save_load import load_file, save
+from bookcore.persist.snapshot.save_load import load_file
 from bookcore.testing.simulated_files import SimulatedFiles
 
 MOST = settings().max_examples  # 40 as a rule, see tests/conftest.py
@@ -180,13 +180,13 @@ class Openings:
 
     def open(self, image: SimulatedFiles) -> tuple[int, str]:
         """Open and leave the calendar of an image; return its position and its digest. Raises: as opening does."""
-        policy = Policy(secret=self.key or b"")
+        where = Directory(image.folder, image, self.key or b"")
         self._found = None
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(reading, "load_file", self._load)
                 patch.setattr(recovery, "replay", self._replay)
-                calendar, _, files = recovery.recover(_made, image.folder, KNOWN, image, policy, asked=Asked(), create=True)
+                calendar, _, files = recovery.recover(_made, where, KNOWN, Policy(), asked=Asked(), create=True)
         except _NewError:
             return self._applied(image)
         position = files.position
@@ -647,11 +647,11 @@ def _nothing(*_: Any, **__: Any) -> None:
     """Do nothing."""
 
 
-def _header_unsynced(fs: Any, folder: str, path: str, store_id: bytes, first: int, time: int, secret: bytes) -> None:
-    fd = fs.create(path)
-    fs.write(fd, memoryview(frames.header(store_id, first, time)))
-    fs.close(fd)
-    sync_folder(fs, folder)
+def _header_unsynced(self: Directory, store_id: bytes, first: int, time: int) -> None:
+    fd = self.fs.create(self.file_path(first))
+    self.fs.write(fd, memoryview(frames.header(store_id, first, time)))
+    self.fs.close(fd)
+    sync_folder(self.fs, self.folder)
 
 
 def _unchecked(data: bytes, sequence: int, salt: int) -> list[frames.Frame]:
@@ -682,7 +682,7 @@ def _purged_early(self: Any) -> None:
         files, (position, grown, rows) = self.files, found
         files._keep = 1
         files.purge(position, 0, grown)
-        save(self._state, files.snapshot_path(position), fs=files.fs, store_id=files.snapshot_id(position), rows=rows)
+        files.where.save(self._state, files.store_id, position, rows)
 
 
 def _too_sure(store_id: bytes, first: int, sequence: int, synced: int, time: int, record: bytes, secret: bytes) -> bytes:
@@ -703,8 +703,8 @@ def _rotated_unsynced(self: Any) -> None:
     if self.position + 1 == self._first:
         return
     first = self.position + 1
-    directory.begin_file(self.fs, self.folder, self.path_of(first), self.store_id, first, self._time, b"")
-    self._fd = self.fs.append(self.path_of(first))
+    self.where.begin_file(self.store_id, first, self._time)
+    self._fd = self.fs.append(self.where.file_path(first))
     self._first, self._size = first, frames.HEADER_SIZE
 
 
@@ -750,7 +750,7 @@ VARIANTS: dict[str, tuple[Any, str, Any, Callable[[], Any], str]] = {
         "the next change is lost",
     ),
     "new files are not synced": (
-        directory, "begin_file", _header_unsynced, powers,
+        Directory, "begin_file", _header_unsynced, powers,
         "its header is damaged",
     ),
     "names are not synced": (

@@ -16,6 +16,7 @@ from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource
 from bookcore.persist.errors import SnapshotTypeError
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.history import read_log
+from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
@@ -366,7 +367,7 @@ def test_the_log_needs_no_class_of_the_program(name: str, world: SimpleNamespace
     added = [entry.change for entry in log if isinstance(entry.change, changes.ResourceAdded)]
     flats = [change.resource for change in added if change.id == 7]
     assert [(type(flat).__qualname__, flat.rooms) for flat in flats] == [("Flat", 3)]
-    for since in (10, time_of(Reader(str(tmp_path), FileSystem()).time_at(0)) + 11 * SECOND):
+    for since in (10, time_of(Reader(Directory.of(tmp_path)).time_at(0)) + 11 * SECOND):
         assert told(read_log(tmp_path, since=since)) == told(entry for entry in log if entry.position > 10)
     named = read_log(tmp_path, since=BEGIN - SECOND, wanted=lambda entry: entry.booking == "named")
     assert told(named) == told(entry for entry in log if entry.booking == "named")
@@ -428,11 +429,9 @@ def test_what_always_fails_is_told_in_the_end(tmp_path: Path) -> None:
         tried.append(1)
         raise JournalError(reader.folder, "no")
 
-    def make() -> Reader:
-        return Reader(str(tmp_path), FileSystem())
-
+    where = Directory.of(tmp_path)
     with pytest.raises(JournalError):
-        reread(make, fail)
+        reread(where, None, fail)
     assert len(tried) == 1
 
     def change(reader: Reader) -> bool:
@@ -440,7 +439,7 @@ def test_what_always_fails_is_told_in_the_end(tmp_path: Path) -> None:
         (tmp_path / f"note-{len(tried)}").touch()
         return False
 
-    assert reread(make, change, lambda whole: whole) is False
+    assert reread(where, None, change, lambda whole: whole) is False
     assert len(tried) == 11
 
 
