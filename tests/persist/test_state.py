@@ -45,7 +45,7 @@ def facts(state: State) -> list[Any]:
         state.closures,
     ):
         for name in section.__slots__:
-            if name in ("counted", "bare", "nameless"):  # how the ids and the fields were read, and no fact
+            if name in ("bare", "nameless"):  # how the fields were read, and no fact
                 continue
             value = getattr(section, name)
             found.append(value.values if isinstance(value, KeyColumn) else value if value is None else list(value))

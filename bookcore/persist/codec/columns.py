@@ -52,7 +52,6 @@ class KeyColumn(NamedTuple):
     ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
     ``values``: a list; in a column to be written that has a table, a `DictionaryColumn`.
     ``table`` and ``entries``: for a column that was read as one table, or will be, the table and the place of each row.
-    ``consecutive``: the column was read as ints that count up by one, and which are distinct for this reason.
     ``normals``: the table in index form, added when `decode_state` checks the column.
     """
 
@@ -60,7 +59,6 @@ class KeyColumn(NamedTuple):
     table: list[Any] | None = None
     entries: array[Any] | None = None
     cls: type | None = None
-    consecutive: bool = False
     normals: list[Any] | None = None
 
 
@@ -124,7 +122,7 @@ def decode_keys(data: bytes, count: int, budget: Budget | None = None, *, compar
     except Exception as exc:  # the constructors of the types raise errors of many classes
         raise Unreadable(f"a value that cannot be made ({failure(exc)})") from exc
     table, entries = src.outermost_table or (None, None)
-    return KeyColumn(values, table, entries, consecutive=src.consecutive)
+    return KeyColumn(values, table, entries)
 
 
 def encode_numbers(values: Sequence[int]) -> bytes:
@@ -255,7 +253,6 @@ class _Reader(ColumnReader):
         self._compared = compared
         self._depth = 0
         self.outermost = False
-        self.consecutive = False
         # the table and the entries of its rows, if the whole column is one table
         self.outermost_table: tuple[list[Any], array[Any]] | None = None
 

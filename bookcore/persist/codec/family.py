@@ -82,14 +82,12 @@ class ColumnWriter(BlobWriter, ABC):
 class ColumnReader(BlobReader, ABC):
     """A `BlobReader` that also reads columns of any values."""
 
-    __slots__ = ("budget", "consecutive", "outermost")
+    __slots__ = ("budget", "outermost")
 
     budget: Budget
     """What the file may still describe."""
     outermost: bool
     """All rows of the outermost column are being read, as values of one family."""
-    consecutive: bool
-    """The whole column was read as ints of which each is one more than the last."""
 
     @abstractmethod
     def column(self, rows: int) -> list[Any]:

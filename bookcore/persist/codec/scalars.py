@@ -81,7 +81,6 @@ def _read_ints(src: ColumnReader, count: int) -> list[int]:
         return src.numbers("q" if form == _SIGNED else "Q", count).tolist()
     if form == _CONSECUTIVE and src.outermost:
         (first,) = src.numbers("q", 1)
-        src.consecutive = True
         return list(range(first, first + count))
     if form != _LARGE:
         raise Unreadable("ints in an unknown form")

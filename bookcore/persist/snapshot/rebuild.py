@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, time
-from itertools import repeat
 from operator import is_not
 from types import MemberDescriptorType
 from typing import Any
@@ -104,8 +103,6 @@ def _numbers(state: State) -> Sequence[int]:
     rows = state.bookings
     if rows.numbers is not None:
         return rows.numbers
-    if rows.counted and rows.ids and rows.ids[0] >= 1 and rows.ids[-1] <= state.last_sequence:
-        return range(rows.ids[0], rows.ids[0] + len(rows.ids))
     seqs: list[int] = []
     for by_id in (True, False):
         last, seqs = 0, []
@@ -148,13 +145,6 @@ def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], An
     rows = state.resources
     makers = {kind: maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
     columns = rows.ids, rows.capacities, rows.before, rows.after
-    if {classes.get(state.classes[kind]) for kind in set(rows.kinds)} == {Resource} and not any(
-        map(is_not, rows.attributes, repeat(None))
-    ):
-        return [
-            Resource(id, capacity, before=before, after=after)
-            for id, capacity, before, after in zip(*columns, strict=True)
-        ]
     made: list[Any] = []
     for id, capacity, before, after, kind, attributes in zip(
         *columns, rows.kinds, rows.attributes, strict=True
@@ -307,10 +297,8 @@ def _load_in_one_piece(
     if spans is None:
         return False
     records = DictionaryColumn(by_place, rows.resources)
-    # the numbers of a file of format 1 are a range only where they are the ids
-    numbered = (rows.numbers is None and isinstance(seqs, range)) or are_numbers(rows.ids, seqs)
     kept = _kept(calendar, state, seqs, resources, classes)
-    loaded = calendar.load(records, *spans, seqs, None if numbered else rows.ids, kept)
+    loaded = calendar.load(records, *spans, seqs, None if are_numbers(rows.ids, seqs) else rows.ids, kept)
     calendar.end_load()
     return loaded
 

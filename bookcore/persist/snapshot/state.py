@@ -105,7 +105,6 @@ class Bookings:
     quantities: Sequence[int] = ()
     fields: list[Any] = field(default_factory=list)  # a dict, or None for a booking without fields
     numbers: Sequence[int] | None = None  # in order of booking
-    counted: bool = False  # the ids were read as ints that count up by one
     bare: bool = False  # it is known that none of the bookings has fields
     nameless: bool = False  # to be written: it is known that all ids are None
 
@@ -252,12 +251,11 @@ def decode_state(sections: Sequence[Section], ratio: int = 1, *, numbered: bool 
 
     booking_columns = kind, resource, _decode_spans, numbers, values
     number_column = (numbers,) if numbered else ()
-    booking_count, (ids, *columns) = read("bookings", decode_keys, *booking_columns, *number_column)
-    state.bookings = _checked_bookings(closed, budget, ids.values, *columns)
-    state.bookings.counted = ids.consecutive
+    booking_count, columns = read("bookings", values, *booking_columns, *number_column)
+    state.bookings = _checked_bookings(closed, budget, *columns)
     if numbered:
         _name_by_number(state.bookings, state.last_sequence)
-    if not ids.consecutive and state.bookings.ids is not state.bookings.numbers:
+    if state.bookings.ids is not state.bookings.numbers:
         _check_ids(state.bookings.ids, budget)
 
     _, columns = read("holds", _places(booking_count), values)
