@@ -103,7 +103,6 @@ class DbzeroJournal(SharedJournal):
         self._equal = False  # both copies have all records, committed
         self._failed = ""
         self._kept = 0  # how many records there were before a change whose outcome is unknown
-        self._swollen: int | None = None  # bytes of records after the newest checkpoint
         with self._told("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
         self._check_path(create)
@@ -349,8 +348,6 @@ class DbzeroJournal(SharedJournal):
                     copy.records.append(item)
 
             self._change(write)
-            if self._swollen is not None:
-                self._swollen += sum(map(len, items))
         return place
 
     def confirm(self) -> None:
@@ -376,7 +373,6 @@ class DbzeroJournal(SharedJournal):
             if self._failed:
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
             self._change(write)
-            self._swollen = None
 
     def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
         """See `SharedJournal.checkpoints`."""
@@ -391,13 +387,11 @@ class DbzeroJournal(SharedJournal):
         return newest_first(newest, below)
 
     def outgrown(self) -> bool:
-        """See `SharedJournal.outgrown`. O(1), but for the first time and after a checkpoint."""
+        """See `SharedJournal.outgrown`. O(records since the newest checkpoint)."""
         with self._to_read("cannot be read") as copy:
             newest = copy.checkpoints[-1] if len(copy.checkpoints) else (copy.position, copy.mark, ())
-            if self._swollen is None:
-                records = copy.records[newest[0] - copy.position : len(copy.records)]
-                self._swollen = sum(map(len, records))
-            return is_outgrown(self._swollen, sum(map(len, newest[2])))
+            records = copy.records[newest[0] - copy.position : len(copy.records)]
+            return is_outgrown(sum(map(len, records)), sum(map(len, newest[2])))
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`. Each commit of dbzero waits for the disk."""

@@ -392,7 +392,7 @@ def test_a_calendar_may_be_closed_after_dbzero_was(address: str) -> None:
 
 
 def test_records_that_outgrow_the_checkpoint_bring_a_new_one(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is counted once, and added up from then on; a second one at the same place is none."""
+    """A second one at the same place is none."""
     monkeypatch.setattr(seam, "LEAST", 2000)
     monkeypatch.setattr(recorder, "ASKING", 0)
     with booked(address, follow=False) as calendar:
