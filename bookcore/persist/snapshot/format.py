@@ -148,7 +148,7 @@ def write_file(
     """
     target = path_text(path)
     secret = check_key(target, key)
-    parts = _parts(facts, sections, secret)
+    parts = parts_of(facts, sections, secret)
     size = sum(map(len, parts))
     if size > limits.max_bytes:  # better refused now than when it is needed
         reason = (
@@ -214,21 +214,11 @@ def read_file(
         raise SnapshotError(name, "this is a folder, not a snapshot file") from exc
     except (OSError, ValueError) as exc:
         raise SnapshotError(name, f"cannot be read: {words(exc)}") from exc
-    return _parse(name, data, secret)
+    return parsed(name, data, secret)
 
 
-def to_bytes(facts: Facts, sections: Sequence[Section]) -> bytes:
-    """Return the bytes of a file without a key, to be kept elsewhere."""
-    return b"".join(_parts(facts, sections, b""))
-
-
-def read_bytes(name: str, data: bytes) -> tuple[Facts, list[Section]]:
-    """Return what `to_bytes` was given; *name* says where the bytes are from. Raises: as `read_file`."""
-    return _parse(name, data, b"")
-
-
-def _parts(facts: Facts, sections: Sequence[Section], secret: bytes) -> list[bytes]:
-    """Return the parts of the file; the last is the trailer with the digest."""
+def parts_of(facts: Facts, sections: Sequence[Section], secret: bytes = b"") -> list[bytes]:
+    """Return the parts of a file, sealed by *secret* unless that is empty; the last is the trailer with the digest."""
     body: list[bytes] = []
     for section in sections:
         pickled = dumps(section)
@@ -326,8 +316,11 @@ def _read_bytes(fs: FileSystem, name: str, limits: Limits) -> bytes:
     return data
 
 
-def _parse(name: str, data: bytes, secret: bytes) -> tuple[Facts, list[Section]]:
-    """Check all of *data* and return its facts and sections."""
+def parsed(name: str, data: bytes, secret: bytes = b"") -> tuple[Facts, list[Section]]:
+    """Check all bytes of a file and return its facts and sections; *name* says where they are from.
+
+    Raises: as `read_file`.
+    """
     if data[: len(MAGIC)] != MAGIC:
         raise SnapshotDamagedError(name, "not a bookcore snapshot", offset=0)
     if len(data) < _HEADER.size + _TRAILER_SIZE:

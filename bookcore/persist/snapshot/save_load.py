@@ -34,9 +34,9 @@ from bookcore.persist.snapshot.format import (
     check_key,
     check_limits,
     file_text,
-    read_bytes,
+    parsed,
+    parts_of,
     read_file,
-    to_bytes,
     write_file,
 )
 from bookcore.persist.snapshot.gather import Rows, gather
@@ -79,7 +79,7 @@ def save(
 def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Rows | None = None) -> bytes:
     """Return what `save` would write to a file. Raises: as `save`, with *name* for the path."""
     with _enough_memory(name, "write"):
-        return to_bytes(*_encoded(calendar, name, store_id, rows))
+        return b"".join(parts_of(*_encoded(calendar, name, store_id, rows)))
 
 
 def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | None) -> tuple[Facts, list[Section]]:
@@ -132,7 +132,7 @@ def load_bytes(
 ) -> tuple[C, CalendarState, Facts]:
     """Do what `load_file` does, with what `save_bytes` returned."""
     with _enough_memory(name, "read"):
-        facts, sections = read_bytes(name, data)
+        facts, sections = parsed(name, data)
     return _rebuilt(make, name, known, facts, sections, Limits().max_ratio)
 
 
