@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -38,6 +39,7 @@ from bookcore.persist.journal.reading import (
 )
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
+from bookcore.persist.shared import past
 from bookcore.persist.shared.address import (
     WAYS,
     check_divides,
@@ -48,7 +50,7 @@ from bookcore.persist.shared.address import (
     shown,
     without_key,
 )
-from bookcore.persist.shared.opening import Divided, open_shared, open_shared_past
+from bookcore.persist.shared.opening import Divided, Sharing, journal_at, open_shared
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key
 from bookcore.persist.snapshot.gather import read
@@ -248,7 +250,6 @@ def open_calendar(
         raise QueryError(read_only, "read_only follows, and as_of and salvage show one state; leave read_only out")
     timeout = check_timeout(timeout, is_lasting=True)
     secret = check_key(folder, key)
-    options: dict[str, Any]
     if is_address(folder):
         if sync == "batch":
             raise QueryError(sync, "a database syncs each change or ('never') none")
@@ -261,17 +262,15 @@ def open_calendar(
         if progress is not None and (as_of is None or whole is not None):
             what = "is a database" if whole is None else "is in partitions"
             raise QueryError(shown(folder), f"{what}, which has no progress; that is for a directory")
+        how = Sharing(create and not read_only, sync == "always", kept, follow, timeout, read_only)
         if whole is not None:
-            options = {"asked": asked, "create": create and not read_only, "sync": sync == "always", "keep": kept}
-            options |= {"follow": follow, "read_only": read_only}
-            return _open_divided(make, folder, known, whole, as_of=as_of, timeout=timeout, **options), None
+            return _open_divided(make, folder, known, whole, as_of, asked, how), None
         if divided is not None and divided.numbers is not None:
             raise QueryError(divided.numbers, "partitions are of a calendar with partitions=... in its address")
         if as_of is not None:
-            moment = Moment.of(as_of)
-            return open_shared_past(make, folder, known, moment, asked=asked, timeout=timeout, progress=progress)
-        options = {"asked": asked, "create": create, "sync": sync == "always", "keep": kept}
-        return open_shared(make, folder, known, **options, follow=follow, timeout=timeout, read_only=read_only)
+            reopen = partial(journal_at, folder, bounds=asked.bounds, create=False, timeout=timeout)
+            return past.open_past(make, reopen, known, Moment.of(as_of), asked, progress)
+        return open_shared(make, folder, known, asked, how)
     if is_like_address(folder):
         raise JournalError(folder, f"is no address as it is read here: write {WAYS}; ./ before it if it is a directory")
     if read_only:
@@ -301,9 +300,8 @@ def open_calendar(
 
 
 def _open_divided(
-    make: Make[Any], address: str, known: dict[str, type], divided: Divided, *, as_of: Any, asked: Asked, create: bool,
-    sync: bool, keep: int, follow: bool, timeout: float, read_only: bool,
-) -> Any:  # fmt: skip
+    make: Make[Any], address: str, known: dict[str, type], divided: Divided, as_of: Any, asked: Asked, how: Sharing
+) -> Any:
     """Return the calendar in partitions of an address, see `Calendar.open`.
 
     Raises: `QueryError`, `JournalError`; `MissingExtraError` where psycopg is not installed.
@@ -313,8 +311,6 @@ def _open_divided(
         raise QueryError(shown(address), "each partition makes a store of its own; leave out store")
     with needing("psycopg", "postgres"):
         from bookcore.persist.shared.partitioned import opening
-    common: dict[str, Any] = {"asked": asked, "timeout": timeout}
     if as_of is not None:
-        return opening.open_partitioned_past(make, address, known, divided, as_of, **common)
-    common |= {"create": create, "sync": sync, "keep": keep, "follow": follow, "read_only": read_only}
-    return opening.open_partitioned(make, address, known, divided, **common)
+        return opening.open_partitioned_past(make, address, known, divided, as_of, asked, how.timeout)
+    return opening.open_partitioned(make, address, known, divided, asked, how)

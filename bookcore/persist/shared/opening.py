@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 from bookcore.model.errors import QueryError, needing
 from bookcore.persist.journal.errors import JournalError
-from bookcore.persist.journal.past import PastRecorder
-from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, place_text, replay
-from bookcore.persist.shared.address import apart, is_postgres, shown
+from bookcore.persist.journal.reading import Asked, C, Make, Progress, replay
+from bookcore.persist.shared.address import apart, is_postgres, place_text, shown
 from bookcore.persist.shared.follower import Follower
-from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.recorder import SharedRecorder
 from bookcore.persist.shared.replaying import Records, begin, empty
 from bookcore.persist.shared.seam import Beginning, SharedJournal, Upgraded
@@ -36,32 +34,31 @@ class Divided(NamedTuple):
     has_store: bool
 
 
+class Sharing(NamedTuple):
+    """How a shared calendar is opened, see `Calendar.open`; *sync* tells whether commits wait for the disk."""
+
+    create: bool
+    sync: bool
+    keep: int
+    follow: bool
+    timeout: float
+    read_only: bool
+
+
 def open_shared(
-    make: Make[C],
-    address: str,
-    known: dict[str, type],
-    *,
-    asked: Asked,
-    create: bool,
-    sync: bool,
-    keep: int,
-    follow: bool,
-    timeout: float,
-    read_only: bool,
+    make: Make[C], address: str, known: dict[str, type], asked: Asked, how: Sharing
 ) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
-    if read_only and apart(address)[0] == "dbzero":
+    if how.read_only and apart(address)[0] == "dbzero":
         raise QueryError(shown(address), "is for one process at a time, so that there is no other to follow")
-    create = create and not read_only
-    start = empty(shown(address), asked) if create else None
-    journal = journal_at(address, bounds=asked.bounds, create=create, sync=sync, timeout=timeout, begin=start)
-    return open_on(make, journal, known, asked=asked, keep=keep, follow=follow, timeout=timeout, read_only=read_only)
+    start = empty(shown(address), asked) if how.create else None
+    options: dict[str, Any] = {"create": how.create, "sync": how.sync, "timeout": how.timeout, "begin": start}
+    return open_on(make, journal_at(address, bounds=asked.bounds, **options), known, asked, how)
 
 
 def open_on(
-    make: Make[C], journal: SharedJournal, known: dict[str, type], *, asked: Asked, keep: int, follow: bool, timeout: float,
-    read_only: bool,
-) -> tuple[C, SharedRecorder]:  # fmt: skip
+    make: Make[C], journal: SharedJournal, known: dict[str, type], asked: Asked, how: Sharing
+) -> tuple[C, SharedRecorder]:
     """Return the calendar of a journal, which is closed if that fails."""
     try:
         calendar, state, place = begin(make, journal, known)
@@ -69,13 +66,14 @@ def open_on(
         records = Records(journal, place)
         state.gate.run(replay, state, known, records)
         recorder = SharedRecorder(
-            state, journal, known, records.place, patience=timeout, keep=keep, read_only=read_only, grown=records.size
-        )
+            state, journal, known, records.place,
+            patience=how.timeout, keep=how.keep, read_only=how.read_only, grown=records.size,
+        )  # fmt: skip
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:
             state.holds.clock = partial(_instant, state.holds.clock, journal)
         state.gate.__class__ = SharedGate
-        if follow:
+        if how.follow:
             recorder.follower = Follower(recorder, journal.name)
     except BaseException:
         journal.close()
@@ -91,15 +89,6 @@ def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
     if isinstance(now, datetime):
         return now + timedelta(seconds=skew)
     return now + skew if type(now) is float else now
-
-
-def open_shared_past(
-    make: Make[C], address: str, known: dict[str, type], moment: Moment, *,
-    asked: Asked, timeout: float, progress: Progress | None,
-) -> tuple[C, PastRecorder]:  # fmt: skip
-    """See `Calendar.open`: a calendar that shows the past, or the present, and takes no changes."""
-    reopen = partial(journal_at, address, bounds=asked.bounds, create=False, timeout=timeout)
-    return open_past(make, reopen, known, moment, asked, progress)
 
 
 def journal_at(

@@ -14,7 +14,7 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 from bookcore.persist.journal.reading import Asked, Make, Moment
 from bookcore.persist.shared.follower import Follower
-from bookcore.persist.shared.opening import Divided, open_on
+from bookcore.persist.shared.opening import Divided, Sharing, open_on
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
 from bookcore.persist.shared.partitioned.division import first_number
 from bookcore.persist.shared.partitioned.parts import DIRECTORY, Part
@@ -27,31 +27,30 @@ from bookcore.persist.shared.seam import Place
 
 
 def open_partitioned(
-    make: Make[Any], address: str, known: dict[str, type], divided: Divided, *, asked: Asked, create: bool, sync: bool,
-    keep: int, follow: bool, timeout: float, read_only: bool,
-) -> PartitionedCalendar:  # fmt: skip
+    make: Make[Any], address: str, known: dict[str, type], divided: Divided, asked: Asked, how: Sharing
+) -> PartitionedCalendar:
     """See `Calendar.open`."""
     where = Address.of(address)
     count: Any = where.partitions
     held = check_numbers(divided.numbers, count)
     make_directory, adopt = divided.make_directory, divided.adopt
-    options: dict[str, Any] = {"bounds": asked.bounds, "create": create, "sync": sync, "timeout": timeout}
-    kept: dict[str, Any] = {"keep": keep, "follow": False, "timeout": timeout, "read_only": read_only}
+    options: dict[str, Any] = {"bounds": asked.bounds, "create": how.create, "sync": how.sync, "timeout": how.timeout}
+    each_alone = how._replace(follow=False)
     members: list[Part] = []
     journal = PostgresJournal(address, **options, begin=None)
     try:
         first: PostgresJournal = journal
-        members.append(_part(make_directory, adopt, DIRECTORY, journal, known, Asked(asked.bounds), kept))
-        for number in range(count) if create else held:
-            start = empty(where.name, asked, first_number(number)) if create else None
+        members.append(_part(make_directory, adopt, DIRECTORY, journal, known, Asked(asked.bounds), each_alone))
+        for number in range(count) if how.create else held:
+            start = empty(where.name, asked, first_number(number)) if how.create else None
             place = f"{address}&partition={number}"
             with first.reading() as connection:
                 journal = PostgresJournal(place, **options, begin=start, opened_by=connection, part_of=where.name)
             journal.read_beside(first)
             if number in held:
-                members.append(_part(make, adopt, number, journal, known, asked, kept))
+                members.append(_part(make, adopt, number, journal, known, asked, each_alone))
         news = News(members)
-        if follow:
+        if how.follow:
             news.follow()
     except BaseException:
         for each in (journal, *(member.recorder.journal for member in reversed(members))):
@@ -63,14 +62,14 @@ def open_partitioned(
 
 def _part(
     make: Make[Any], adopt: Callable[[Any, Any], Any], number: int, journal: PostgresJournal, known: dict[str, type],
-    asked: Asked, kept: dict[str, Any],
+    asked: Asked, how: Sharing,
 ) -> Part:  # fmt: skip
-    calendar, recorder = open_on(make, journal, known, asked=asked, **kept)
+    calendar, recorder = open_on(make, journal, known, asked, how)
     return Part(number, adopt(calendar, recorder), recorder.state, recorder)
 
 
 def open_partitioned_past(
-    make: Make[Any], address: str, known: dict[str, type], divided: Divided, as_of: Any, *, asked: Asked, timeout: float
+    make: Make[Any], address: str, known: dict[str, type], divided: Divided, as_of: Any, asked: Asked, timeout: float
 ) -> PartitionedCalendar:
     """See `Calendar.open`: all partitions as they stand at one instant, or as of a tuple of positions."""
     where = Address.of(address)
