@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from heapq import heapify, heappop, heapreplace
-from typing import Any, NamedTuple
+from heapq import merge
+from itertools import repeat
+from typing import Any
 
 from bookcore.model.errors import UnknownResourceError
 from bookcore.model.keys import normal
@@ -14,16 +15,17 @@ PlaceOf = Callable[[Any], int]
 """What tells the place of a resource in the order of registration."""
 
 
-class Ahead(NamedTuple):
-    """The next slot of a partition: in order of start, of which nothing but ``<`` is asked, then of registration."""
+class Ahead:
+    """The place of a slot in the order: of start, of which nothing but ``<`` is asked, then of registration."""
 
-    start: Any
-    place: int
-    at: int
-    slot: Any
+    __slots__ = ("place", "start")
 
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.start < other.start or (not other.start < self.start and self.place < other.place))
+    def __init__(self, start: Any, place: int) -> None:
+        self.start, self.place = start, place
+
+    def __lt__(self, other: Ahead) -> bool:
+        earlier, later = self.start < other.start, other.start < self.start
+        return bool(earlier or (not later and self.place < other.place))
 
 
 def by_start(parts: Iterable[Iterator[Any]]) -> Iterator[Any]:
@@ -40,21 +42,14 @@ def slots_in_order(
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Yield slots of all partitions by start, then by registration. One that was taken meanwhile is left out."""
 
-    def ahead(at: int) -> Ahead | None:
-        slot = next(slots[at], None)
-        return slot and Ahead(normal(slot[0]), place_of(slot[2]), at, slot)
+    def ahead(found: tuple[Any, tuple[Any, Any, Any]]) -> Ahead:
+        _, (start, _, resource) = found
+        return Ahead(normal(start), place_of(resource))
 
-    heads = [head for at in range(len(slots)) if (head := ahead(at))]
-    heapify(heads)
-    while heads:
-        at, (start, end, resource) = heads[0].at, heads[0].slot
-        if _is_still_available(parts[at], resource, start, end, quantity):
+    every = [zip(repeat(part), each) for part, each in zip(parts, slots, strict=True)]
+    for part, (start, end, resource) in merge(*every, key=ahead):
+        if _is_still_available(part, resource, start, end, quantity):
             yield start, end, resource
-        following = ahead(at)
-        if following:
-            heapreplace(heads, following)
-        else:
-            heappop(heads)
 
 
 def _is_still_available(part: Any, resource: Any, start: Any, end: Any, quantity: int) -> bool:

@@ -1099,5 +1099,5 @@ def test_the_order_of_all_resources_is_found_out_once(parted: Callable[..., Any]
 
 def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_their_keys_are() -> None:
     """They are compared by ``<`` alone."""
-    heads = [Ahead(_Less(start), place, 0, None) for start, place in ((1, 2), (1, 1), (0, 9))]
+    heads = [Ahead(_Less(start), place) for start, place in ((1, 2), (1, 1), (0, 9))]
     assert [head.place for head in sorted(heads)] == [9, 1, 2]
