@@ -50,7 +50,7 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
         places |= {f"{address}&partition={number}": first_number(number) for number in range(where.partitions or 0)}
     for place, last in places.items():
         begin = empty(where.name, asked, last)
-        PostgresJournal(place, bounds=bounds, create=True, sync=True, timeout=timeout, begin=begin).close()
+        PostgresJournal(place, bounds=bounds, create=True, timeout=timeout, begin=begin).close()
     return where.name
 
 

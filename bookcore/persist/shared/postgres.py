@@ -127,8 +127,8 @@ class PostgresJournal(SharedJournal):
     """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 
     def __init__(
-        self, address: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
-        opened_by: Any = None, part_of: str | None = None,
+        self, address: str, *, timeout: float, bounds: str | None = None, create: bool = False, sync: bool = True,
+        begin: Beginning | None = None, opened_by: Any = None, part_of: str | None = None,
     ) -> None:  # fmt: skip
         """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`.
 

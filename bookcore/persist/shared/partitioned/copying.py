@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -25,11 +24,12 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.columns import encode_column
 from bookcore.persist.journal.errors import UnknownOutcomeError
-from bookcore.persist.journal.reading import Asked, Make, Moment, blank
+from bookcore.persist.journal.reading import Asked, Make, blank
 from bookcore.persist.journal.records import Kind, Replay, rows_of, standing
 from bookcore.persist.shared.partitioned.division import Claims, first_number, key_of
+from bookcore.persist.shared.partitioned.opening import heads_of, open_part_past
+from bookcore.persist.shared.partitioned.parts import DIRECTORY
 from bookcore.persist.shared.partitioned.routing import partition_of
-from bookcore.persist.shared.past import open_past
 from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgschema import Address
@@ -54,21 +54,13 @@ class Whole(NamedTuple):
 
 def read_partitions(make: Make[CalendarState], address: str, known: dict[str, type], timeout: float) -> Whole:
     """Return what all partitions have at one instant, put together. Raises: `JournalError`, `SnapshotError`."""
-    where = Address.of(address)
-    name, count = where.whole, where.partitions or 0
-    options: dict[str, Any] = {"bounds": None, "create": False, "sync": True, "timeout": timeout, "begin": None}
-    with closing(PostgresJournal(address, **options)) as journal:
-        heads = journal.heads([name, *(f"{name}/{number}" for number in range(count))])
-
-    def read(made: Make[CalendarState], place: str, row: str) -> CalendarState:
-        reopen = partial(PostgresJournal, place, **options, part_of=None if place == address else where.name)
-        return open_past(made, reopen, known, Moment.of(heads[row].position), Asked())[0]
-
-    directory = read(blank, address, name)
-    states = [read(make, f"{address}&partition={number}", f"{name}/{number}") for number in range(count)]
+    positions = heads_of(address, range(Address.of(address).partitions or 0), timeout)
+    directory, *states = (
+        open_part_past(blank if number == DIRECTORY else make, address, number, position, known, Asked(), timeout)[0]
+        for number, position in positions.items()
+    )
     order = [record.id for record in directory.registry.in_order()]
-    position = max(head.position for head in heads.values())
-    return Whole(put_together(make, states, order, address, known), position)
+    return Whole(put_together(make, states, order, address, known), max(positions.values()))
 
 
 def put_together(
@@ -191,8 +183,7 @@ def _write(
         verify(state, load_bytes(make, name, known, found)[1])
 
     begin = Beginning(first, state.bounds, data, read_back, partial(standing, state, name, known))
-    options: dict[str, Any] = {"bounds": None, "create": True, "sync": True, "timeout": timeout, "begin": begin}
-    PostgresJournal(place, **options, opened_by=connection).close()
+    PostgresJournal(place, create=True, timeout=timeout, begin=begin, opened_by=connection).close()
 
 
 def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> None:

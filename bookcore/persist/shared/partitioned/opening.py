@@ -7,12 +7,15 @@ follows. Each has a connection of its own to write, from its first command on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 from bookcore.model.errors import QueryError
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
-from bookcore.persist.journal.reading import Asked, Make, Moment
+from bookcore.persist.journal.past import PastRecorder
+from bookcore.persist.journal.reading import Asked, C, Make, Moment
 from bookcore.persist.shared.follower import Follower
 from bookcore.persist.shared.opening import Divided, Sharing, open_on
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
@@ -37,7 +40,7 @@ def open_partitioned(
     options: dict[str, Any] = {"bounds": asked.bounds, "create": how.create, "sync": how.sync, "timeout": how.timeout}
     each_alone = how._replace(follow=False)
     members: list[Part] = []
-    journal = PostgresJournal(address, **options, begin=None)
+    journal = PostgresJournal(address, **options)
     try:
         first: PostgresJournal = journal
         members.append(_part(make_directory, adopt, DIRECTORY, journal, known, Asked(asked.bounds), each_alone))
@@ -75,31 +78,41 @@ def open_partitioned_past(
     where = Address.of(address)
     count: Any = where.partitions
     held = check_numbers(divided.numbers, count)
-    whole = where.whole
-    options: dict[str, Any] = {"bounds": None, "create": False, "sync": True, "timeout": timeout, "begin": None}
-    journal = PostgresJournal(address, **options)
-    try:
-        heads = journal.heads([whole, *(f"{whole}/{number}" for number in held)])
-    finally:
-        journal.close()
-    moments: dict[int, int] = {number: heads[f"{whole}/{number}"].position for number in held}
+    positions = heads_of(address, held, timeout)
     if as_of != "now":
         if not is_a(as_of, tuple) or len(as_of) != count or any(type(as_of[number]) is not int for number in held):
             way = "open one partition by partition=... in the address for an instant or a position of it"
             raise QueryError(as_of, f"as_of is 'now' here, or a position: a tuple of {count} numbers; {way}")
-        moments = {number: as_of[number] for number in held}
+        positions |= {number: as_of[number] for number in held}
 
-    def part(made: Make[Any], number: int, place: str, position: int, wanted: Asked) -> Part:
-        def reopen() -> PostgresJournal:
-            return PostgresJournal(place, **options, part_of=None if number == DIRECTORY else where.name)
-
-        calendar, past = open_past(made, reopen, known, Moment.of(position), wanted)
+    def part(made: Make[Any], number: int, wanted: Asked) -> Part:
+        calendar, past = open_part_past(made, address, number, positions[number], known, wanted, timeout)
         adopted = divided.adopt(calendar, past)
         return Part(number, adopted, adopted._engine.state, past)
 
-    directory = part(divided.make_directory, DIRECTORY, address, heads[whole].position, Asked())
-    parts = [part(make, number, f"{address}&partition={number}", moments[number], asked) for number in held]
-    return PartitionedCalendar(where.name, whole, count, directory, parts, divided.key, [], parts[0].recorder)
+    directory = part(divided.make_directory, DIRECTORY, Asked())
+    parts = [part(make, number, asked) for number in held]
+    return PartitionedCalendar(where.name, where.whole, count, directory, parts, divided.key, [], parts[0].recorder)
+
+
+def heads_of(address: str, numbers: Iterable[int], timeout: float) -> dict[int, int]:
+    """Return the positions of the directory and of these partitions, by number, as they stand at one instant."""
+    name = Address.of(address).whole
+    rows = {DIRECTORY: name} | {number: f"{name}/{number}" for number in numbers}
+    with closing(PostgresJournal(address, timeout=timeout)) as journal:
+        heads = journal.heads(list(rows.values()))
+    # one that is gone is named where it is opened
+    return {number: heads[row].position if row in heads else 0 for number, row in rows.items()}
+
+
+def open_part_past(
+    make: Make[C], address: str, number: int, position: int, known: dict[str, type], asked: Asked, timeout: float
+) -> tuple[C, PastRecorder]:
+    """Return the directory or a partition as it was after a record, and its journal. Raises: as `open_past`."""
+    part_of = None if number == DIRECTORY else Address.of(address).name
+    place = address if number == DIRECTORY else f"{address}&partition={number}"
+    reopen = partial(PostgresJournal, place, timeout=timeout, part_of=part_of)
+    return open_past(make, reopen, known, Moment.of(position), asked)
 
 
 def check_numbers(numbers: Any, count: int) -> tuple[int, ...]:

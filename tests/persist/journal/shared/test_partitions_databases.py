@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bookcore import Calendar, Resource
+from bookcore import Calendar, Resource, copy_calendar
 from bookcore.persist.journal.errors import JournalError
 from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned.routing import partition_of
@@ -66,3 +67,18 @@ def test_a_check_sees_the_directory_all_partitions_and_the_ids(
     with pytest.raises(AssertionError, match=f"'stray' is in partition {here}"):
         calendar.check()
     calendar.parts[here].calendar.remove_resource("stray")
+
+
+def test_a_partition_that_is_gone_is_named(divided: str, tmp_path: Path, admin: Any) -> None:
+    """Where the partitions are read at one instant: for their present state, and for a copy."""
+    databases.init(divided)
+    gone = f"{divided.partition('calendar=')[2].partition('&')[0]}/2"
+    admin.execute("DELETE FROM bookcore.change WHERE calendar = %s", (gone,))
+    admin.execute("DELETE FROM bookcore.checkpoint WHERE calendar = %s", (gone,))
+    admin.execute("DELETE FROM bookcore.calendar WHERE name = %s", (gone,))
+    calls: list[Callable[[], Any]] = [
+        lambda: Calendar.open(divided, as_of="now"), lambda: copy_calendar(divided, f"{tmp_path}/copy.bks"),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(JournalError, match=f"there is no calendar '{gone}' in it"):
+            call()
